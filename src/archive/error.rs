@@ -1,0 +1,175 @@
+//! What can be wrong with an archive, and where.
+
+use std::fmt;
+use std::io;
+
+use super::entry::{DumpId, Entry};
+
+/// Result of reading an archive.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Something wrong with an archive: what, and the place.
+///
+/// `Display` gives one line, `file: entry 42 TABLE DATA public.users: at byte 1234: unexpected
+/// end of file`, with as much of the place as is known.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    file: Option<String>,
+    entry: Option<(DumpId, String)>,
+    offset: Option<u64>,
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system refused to read.
+    #[error("cannot read")]
+    Io(#[source] io::Error),
+    /// The input is something else than an archive.
+    #[error("{0}")]
+    NotAnArchive(String),
+    /// The archive's format is newer than this program, or older than it supports.
+    #[error("unsupported archive version {major}.{minor} (supported: 1.10 to 1.16)")]
+    UnsupportedVersion {
+        /// Major version in the header.
+        major: u8,
+        /// Minor version in the header.
+        minor: u8,
+    },
+    /// The bytes end too early.
+    #[error("unexpected end of data: {0}")]
+    Truncated(String),
+    /// The bytes break a rule of the format.
+    #[error("{0}")]
+    Malformed(String),
+    /// A checksum does not match, or a compressed stream is damaged.
+    #[error("damaged data: {0}")]
+    Damaged(String),
+    /// Something that the TOC speaks of is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// A limit that protects against hostile input.
+    #[error("{0}")]
+    Limit(String),
+}
+
+impl Error {
+    /// An error of this kind, place unknown so far.
+    #[must_use]
+    pub fn new(kind: ErrorKind) -> Self {
+        Self(Box::new(Inner { kind, file: None, entry: None, offset: None }))
+    }
+
+    /// Short for [`ErrorKind::Malformed`].
+    #[must_use]
+    pub fn malformed(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Malformed(what.into()))
+    }
+
+    /// Short for [`ErrorKind::Truncated`].
+    #[must_use]
+    pub fn truncated(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Truncated(what.into()))
+    }
+
+    /// Short for [`ErrorKind::Missing`].
+    #[must_use]
+    pub fn missing(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Missing(what.into()))
+    }
+
+    /// Sorts an I/O error: an end of file is a truncation, invalid data is damage.
+    #[must_use]
+    pub fn from_io(error: io::Error) -> Self {
+        // An archive error that travelled through a `Read` comes out as it went in.
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(error) => error,
+        };
+        Self::new(match error.kind() {
+            io::ErrorKind::UnexpectedEof => ErrorKind::Truncated(error.to_string()),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                ErrorKind::Damaged(error.to_string())
+            }
+            _ => ErrorKind::Io(error),
+        })
+    }
+
+    /// Names the file, unless it is named already.
+    #[must_use]
+    pub fn in_file(mut self, file: impl Into<String>) -> Self {
+        self.0.file.get_or_insert_with(|| file.into());
+        self
+    }
+
+    /// Names the entry, unless it is named already.
+    #[must_use]
+    pub fn in_entry(mut self, entry: &Entry) -> Self {
+        self.0.entry.get_or_insert_with(|| (entry.dump_id, entry.label()));
+        self
+    }
+
+    /// Gives the byte, counted from the start of the file, unless it is given already.
+    #[must_use]
+    pub fn at(mut self, offset: u64) -> Self {
+        self.0.offset.get_or_insert(offset);
+        self
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// The byte in the file, if known.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The entry, if known.
+    #[must_use]
+    pub fn dump_id(&self) -> Option<DumpId> {
+        self.0.entry.as_ref().map(|(id, _)| *id)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, file, entry, offset } = &*self.0;
+        if let Some(file) = file {
+            write!(f, "{file}: ")?;
+        }
+        if let Some((id, label)) = entry {
+            write!(f, "entry {id} {label}: ")?;
+        }
+        if let Some(offset) = offset {
+            write!(f, "at byte {offset}: ")?;
+        }
+        kind.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0.kind)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// Lets an archive error travel through a `Read`; [`Error::from_io`] takes it out again.
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Truncated(_) => io::ErrorKind::UnexpectedEof,
+            ErrorKind::Io(source) => source.kind(),
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,5 @@
+//! nocturne.
+
+pub mod archive;
+pub mod restore;
+pub mod sql;

@@ -1,0 +1,234 @@
+//! What a restore tells while it runs: one stream of [`Event`]s.
+//!
+//! Progress bars, log lines, the summary at the end, and later the journal and the cost history
+//! are all readers of these events; nothing in the core prints.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::archive::{Desc, DumpId};
+
+/// Who an event is about: enough of an entry to name it anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EntryRef {
+    /// The entry's number in the archive.
+    pub dump_id: i32,
+    /// Its kind, `TABLE DATA`.
+    pub desc: String,
+    /// Its schema, if it has one.
+    pub schema: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl EntryRef {
+    /// The name that messages give the entry, `TABLE DATA public.users`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.schema.as_deref() {
+            Some(schema) if !schema.is_empty() => format!("{} {}.{}", self.desc, schema, self.name),
+            _ => format!("{} {}", self.desc, self.name),
+        }
+    }
+
+    /// The number as its own type.
+    #[must_use]
+    pub fn id(&self) -> DumpId {
+        DumpId(self.dump_id)
+    }
+
+    /// The kind as its own type.
+    #[must_use]
+    pub fn kind(&self) -> Desc {
+        Desc::from_text(&self.desc)
+    }
+}
+
+/// How the work on an entry ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// All of it is in the database.
+    Done,
+    /// It was wanted, and left out on purpose.
+    Skipped {
+        /// Why, in words.
+        reason: String,
+    },
+    /// The server refused it in a way that the user chose to accept (`--tolerate`).
+    Tolerated {
+        /// What was refused.
+        failure: Failure,
+    },
+    /// It is not, or not all, in the database.
+    Failed {
+        /// What went wrong.
+        failure: Failure,
+    },
+}
+
+/// Why an entry failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failure {
+    /// One line: the server's message, or what is wrong with the archive.
+    pub message: String,
+    /// The SQLSTATE, when the server gave one.
+    pub sqlstate: Option<String>,
+    /// DETAIL, HINT and CONTEXT of the server, each on a line.
+    pub detail: Option<String>,
+    /// The statement that the server refused, cut to a sensible length.
+    pub statement: Option<String>,
+    /// Set when this failure only follows from another one, which is reported in its own right.
+    pub cause: Option<Cause>,
+}
+
+/// The one reason that several entries fail for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Cause {
+    /// An entry that this one depends on failed.
+    Entry {
+        /// That entry.
+        entry: i32,
+    },
+    /// A role that the target does not have.
+    MissingRole {
+        /// Its name.
+        role: String,
+    },
+    /// An extension that the target cannot install.
+    MissingExtension {
+        /// Its name.
+        extension: String,
+    },
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// The archive is open and the entries are chosen.
+    Planned {
+        /// The archive's name as the user gave it.
+        archive: String,
+        /// Entries in the archive.
+        entries: usize,
+        /// Entries that are wanted.
+        wanted: usize,
+        /// Entries with data that are wanted.
+        with_data: usize,
+        /// Bytes of data to read from the archive (compressed), if known beforehand.
+        data_bytes: Option<u64>,
+        /// Sessions that will work side by side.
+        jobs: usize,
+    },
+    /// Connected to the target.
+    Connected {
+        /// `user@host:port/database`, never a password.
+        target: String,
+        /// The server's version, `15.8`.
+        server_version: String,
+    },
+    /// Work on an entry begins.
+    Started {
+        /// The entry.
+        entry: EntryRef,
+        /// The session that does it, from 0.
+        lane: usize,
+        /// Bytes of the entry's data in the archive (compressed), if known.
+        data_bytes: Option<u64>,
+    },
+    /// A data entry moves on. Sent a few times a second.
+    Progress {
+        /// The entry.
+        dump_id: i32,
+        /// Rows (or large objects) sent so far.
+        rows: u64,
+        /// Bytes sent to the server so far (decompressed).
+        bytes: u64,
+        /// Bytes read from the archive so far (compressed).
+        read: u64,
+    },
+    /// Work on an entry ended, well or not.
+    Finished {
+        /// The entry.
+        entry: EntryRef,
+        /// The session that did it.
+        lane: usize,
+        /// How it ended.
+        outcome: Outcome,
+        /// Rows (or large objects) the server stored.
+        rows: u64,
+        /// Bytes sent to the server (decompressed).
+        bytes: u64,
+        /// Bytes read from the archive (compressed).
+        read: u64,
+        /// Wall time.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
+    /// A step that is not an entry: reading the TOC, looking for data blocks, dropping, committing.
+    Step {
+        /// What is being done, in words, present participle: `dropping the old objects`.
+        what: String,
+    },
+    /// Something the user should know that is not a failure of an entry.
+    Warning {
+        /// One line.
+        message: String,
+    },
+    /// A failure that is not one entry's: reported once, with how many entries it touches.
+    Problem {
+        /// The cause.
+        cause: Cause,
+        /// One line.
+        message: String,
+        /// Entries that need what is missing.
+        entries: usize,
+        /// Whether the user chose to accept it (`--tolerate`).
+        tolerated: bool,
+    },
+    /// A notice or warning of the server.
+    Notice {
+        /// The entry whose statement made the server say so, if known.
+        dump_id: Option<i32>,
+        /// Severity, `WARNING`.
+        severity: String,
+        /// The message.
+        message: String,
+    },
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// Where events go. Cheap to clone; sending never blocks.
+#[derive(Clone)]
+pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Events {
+    /// Events go to this function, which must not block.
+    pub fn to(receiver: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(receiver))
+    }
+
+    /// Events go nowhere.
+    #[must_use]
+    pub fn discard() -> Self {
+        Self::to(|_| {})
+    }
+
+    /// Sends one event.
+    pub fn send(&self, event: Event) {
+        (self.0)(event);
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Events")
+    }
+}

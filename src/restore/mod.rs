@@ -1,0 +1,3 @@
+//! Runs a restore.
+
+pub mod event;

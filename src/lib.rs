@@ -1,5 +1,9 @@
 //! nocturne.
 
 pub mod archive;
+pub mod embedded;
+pub mod report;
 pub mod restore;
+pub mod select;
 pub mod sql;
+pub mod target;

@@ -1,0 +1,1 @@
+//! What a restore did, for people and for machines: readers of events.

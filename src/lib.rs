@@ -1,6 +1,7 @@
 //! nocturne.
 
 pub mod archive;
+pub mod cli;
 pub mod embedded;
 pub mod report;
 pub mod restore;

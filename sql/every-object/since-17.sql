@@ -39,7 +39,7 @@ CREATE VIEW every.json_table AS
                      NESTED PATH '$.b[*]' AS inner_path COLUMNS (deep integer PATH '$'))) AS jt;
 CREATE VIEW every.json_functions AS
     SELECT JSON_EXISTS(list, '$.a') AS there, JSON_VALUE(list, '$[0]' RETURNING integer DEFAULT 1 ON ERROR) AS value,
-           JSON_QUERY(list, '$' WITH WRAPPER OMIT QUOTES) AS query, JSON_SERIALIZE(list) AS text
+           JSON_QUERY(list, '$' WITH WRAPPER) AS query, JSON_QUERY(list, '$[1]' OMIT QUOTES) AS unquoted, JSON_SERIALIZE(list) AS text
     FROM every.since_16;
 
 CREATE FUNCTION every.on_login() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;
@@ -47,7 +47,6 @@ CREATE EVENT TRIGGER nocturne_login ON login EXECUTE FUNCTION every.on_login();
 ALTER EVENT TRIGGER nocturne_login DISABLE;
 
 GRANT MAINTAIN ON every.texts TO "nocturne-reader";
-GRANT pg_maintain TO nocturne_writer;
 SET client_min_messages = error;
 CREATE SUBSCRIPTION nocturne_since_17 CONNECTION 'dbname=nowhere' PUBLICATION p
     WITH (connect = false, slot_name = NONE, failover = true);

@@ -1,3 +1,5 @@
 //! Runs a restore.
 
 pub mod event;
+pub mod script;
+pub mod statements;

@@ -1,3 +1,6 @@
 //! SQL as text: identifiers, statement boundaries, small rewrites. Knows no other module.
 
+pub mod acl;
+pub mod drop;
 pub mod ident;
+pub mod split;

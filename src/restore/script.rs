@@ -1,0 +1,1 @@
+//! The SQL script that `-f` writes.

@@ -1,0 +1,1 @@
+//! What SQL an entry becomes.

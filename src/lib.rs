@@ -5,6 +5,8 @@ pub mod cli;
 pub mod embedded;
 pub mod report;
 pub mod restore;
+pub mod rows;
 pub mod select;
+pub mod source;
 pub mod sql;
 pub mod target;

@@ -1,0 +1,273 @@
+//! Custom format: after the TOC, blocks of data.
+//!
+//! A block is one byte (1 rows, 3 large objects), the entry's number as an Int, then chunks: an Int
+//! length and as many bytes, until a length of 0. The chunks of rows are together one compressed
+//! stream. In a block of large objects each object is its OID and such a series of chunks, until
+//! an OID of 0. See `src/bin/pg_dump/pg_backup_custom.c`.
+
+use std::collections::HashMap;
+use std::io::{self, BufReader, Read, Seek};
+
+use super::codec::{Decoder, GzipFraming};
+use super::data::{Data, LargeObject, LargeObjects};
+use super::entry::{DataLocation, DumpId, Entry};
+use super::error::{Error, Result};
+use super::header::{Compression, Header};
+use super::primitives::{Layout, int};
+use super::slice::{Counted, FileSlice, ReadCounter};
+use super::toc::Toc;
+
+/// Bytes read from the file at a time.
+const BUFFER: usize = 128 * 1024;
+
+/// What a block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockKind {
+    /// Rows, or other text that belongs to an entry.
+    Rows,
+    /// Large objects.
+    LargeObjects,
+}
+
+/// The start of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlockHeader {
+    pub(super) kind: BlockKind,
+    pub(super) dump_id: DumpId,
+}
+
+/// Reads the start of a block; `None` at the end of the archive.
+pub(super) fn block_header(reader: &mut impl Read, layout: Layout) -> Result<Option<BlockHeader>> {
+    let mut kind = [0];
+    loop {
+        match reader.read(&mut kind) {
+            Ok(0) => return Ok(None),
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::from_io(error)),
+        }
+    }
+    let kind = match kind[0] {
+        1 => BlockKind::Rows,
+        3 => BlockKind::LargeObjects,
+        other => return Err(Error::malformed(format!("unknown kind of data block ({other})"))),
+    };
+    let dump_id = DumpId(read_int(reader, layout).map_err(Error::from_io)?);
+    Ok(Some(BlockHeader { kind, dump_id }))
+}
+
+/// Reads one Int.
+pub(super) fn read_int(reader: &mut impl Read, layout: Layout) -> io::Result<i32> {
+    // `Layout` sizes are at most 32.
+    let mut bytes = [0; 33];
+    let bytes = &mut bytes[..=usize::from(layout.int_size.min(32))];
+    reader.read_exact(bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Error::truncated("in a block of data").into(),
+        _ => error,
+    })?;
+    match int(layout)(bytes) {
+        Ok((_, value)) => Ok(value),
+        Err(_) => Err(Error::malformed("an integer in a block of data is too large").into()),
+    }
+}
+
+/// Reads the length of a chunk; 0 ends a series.
+pub(super) fn chunk_length(reader: &mut impl Read, layout: Layout) -> io::Result<u64> {
+    let length = read_int(reader, layout)?;
+    u64::try_from(length).map_err(|_| Error::malformed(format!("a chunk of {length} bytes")).into())
+}
+
+/// A series of chunks as one stream of bytes.
+struct Chunks<R> {
+    reader: R,
+    layout: Layout,
+    /// Bytes left of the current chunk.
+    left: u64,
+    /// Whether the length 0 was read.
+    ended: bool,
+}
+
+impl<R: Read> Chunks<R> {
+    fn new(reader: R, layout: Layout) -> Self {
+        Self { reader, layout, left: 0, ended: false }
+    }
+}
+
+impl<R: Read> Read for Chunks<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        if output.is_empty() {
+            return Ok(0);
+        }
+        if self.left == 0 && !self.ended {
+            self.left = chunk_length(&mut self.reader, self.layout)?;
+            self.ended = self.left == 0;
+        }
+        if self.ended {
+            return Ok(0);
+        }
+        let wanted = output.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let read = self.reader.read(&mut output[..wanted])?;
+        if read == 0 {
+            return Err(Error::truncated("in a chunk of data").into());
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// The data of the block whose header was just read from `reader`.
+pub(super) fn block_data(
+    reader: impl Read + Send + 'static,
+    kind: BlockKind,
+    header: &Header,
+) -> Data {
+    let chunks = Chunks::new(reader, header.layout);
+    match kind {
+        BlockKind::Rows => {
+            Data::Rows(Box::new(Decoder::new(header.compression, GzipFraming::Zlib, chunks)))
+        }
+        BlockKind::LargeObjects => Data::LargeObjects(Box::new(BlockObjects {
+            // The first OID is read in place of a chunk length.
+            chunks: Chunks { ended: true, ..chunks },
+            compression: header.compression,
+        })),
+    }
+}
+
+struct BlockObjects<R> {
+    chunks: Chunks<R>,
+    compression: Compression,
+}
+
+impl<R: Read + Send> LargeObjects for BlockObjects<R> {
+    fn next_object(&mut self) -> Result<Option<LargeObject<'_>>> {
+        io::copy(&mut self.chunks, &mut io::sink()).map_err(Error::from_io)?;
+        // OIDs above 2^31 are written as negative Ints.
+        let oid = read_int(&mut self.chunks.reader, self.chunks.layout)
+            .map_err(Error::from_io)?
+            .cast_unsigned();
+        if oid == 0 {
+            return Ok(None);
+        }
+        self.chunks.ended = false;
+        let content = Decoder::new(self.compression, GzipFraming::Zlib, &mut self.chunks);
+        Ok(Some(LargeObject { oid, content: Box::new(content) }))
+    }
+}
+
+/// A custom archive in a file that can be read at any place.
+#[derive(Debug)]
+pub(crate) struct CustomFile {
+    slice: FileSlice,
+    header: Header,
+    blocks: HashMap<DumpId, Block>,
+}
+
+/// Where a block is, counted from the start of the archive.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    offset: u64,
+    len: u64,
+}
+
+impl CustomFile {
+    /// Finds the blocks: from the offsets in the TOC where they are set, else by walking over all
+    /// blocks once. `data_start` is the offset of the first block.
+    pub(crate) fn new(slice: FileSlice, toc: &Toc, data_start: u64) -> Result<Self> {
+        let layout = toc.header.layout;
+        let complete = toc.entries.iter().all(|entry| entry.data != DataLocation::OffsetNotSet);
+        let blocks =
+            if complete { set_offsets(&slice, toc) } else { scan(&slice, layout, data_start)? };
+        Ok(Self { slice, header: toc.header.clone(), blocks })
+    }
+
+    /// Bytes of the entry's data in the archive.
+    pub(crate) fn size(&self, entry: &Entry) -> Option<u64> {
+        self.blocks.get(&entry.dump_id).map(|block| block.len)
+    }
+
+    /// Opens the block of an entry.
+    pub(crate) fn open(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
+        let Some(block) = self.blocks.get(&entry.dump_id) else {
+            return Err(Error::missing("the archive holds no block of data for it"));
+        };
+        let mut reader = BufReader::with_capacity(
+            BUFFER,
+            Counted { reader: self.slice.from(block.offset), counter },
+        );
+        let header = block_header(&mut reader, self.header.layout).and_then(|header| {
+            header.ok_or_else(|| Error::truncated("the archive ends before its block of data"))
+        });
+        let header = header.map_err(|error| error.at(block.offset))?;
+        if header.dump_id != entry.dump_id {
+            let what = format!("found the data block of entry {} instead", header.dump_id);
+            return Err(Error::malformed(what).at(block.offset));
+        }
+        Ok(block_data(reader, header.kind, &self.header))
+    }
+}
+
+/// Blocks as the TOC gives them; each reaches to the next one.
+fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
+    let mut offsets: Vec<(u64, DumpId)> = toc
+        .entries
+        .iter()
+        .filter_map(|entry| match entry.data {
+            DataLocation::Offset(offset) => Some((offset, entry.dump_id)),
+            _ => None,
+        })
+        .collect();
+    offsets.sort_unstable();
+    let ends = offsets.iter().skip(1).map(|(offset, _)| *offset).chain([slice.len()]);
+    offsets
+        .iter()
+        .zip(ends)
+        .map(|((offset, id), end)| {
+            (*id, Block { offset: *offset, len: end.saturating_sub(*offset) })
+        })
+        .collect()
+}
+
+/// Walks over all blocks, reading only their framing.
+fn scan(slice: &FileSlice, layout: Layout, data_start: u64) -> Result<HashMap<DumpId, Block>> {
+    let mut reader = BufReader::with_capacity(BUFFER, slice.from(data_start));
+    let mut blocks = HashMap::new();
+    let mut offset = data_start;
+    let place = |error: Error, offset| error.at(offset);
+    while let Some(header) =
+        block_header(&mut reader, layout).map_err(|error| place(error, offset))?
+    {
+        let skipped = match header.kind {
+            BlockKind::Rows => skip_chunks(&mut reader, layout),
+            BlockKind::LargeObjects => skip_objects(&mut reader, layout),
+        };
+        skipped.map_err(|error| place(Error::from_io(error), offset))?;
+        let end = data_start + reader.stream_position().map_err(Error::from_io)?;
+        if end > slice.len() {
+            return Err(Error::truncated("in a block of data").at(offset));
+        }
+        if blocks.insert(header.dump_id, Block { offset, len: end - offset }).is_some() {
+            let what = format!("entry {} has two blocks of data", header.dump_id);
+            return Err(Error::malformed(what).at(offset));
+        }
+        offset = end;
+    }
+    Ok(blocks)
+}
+
+fn skip_chunks(reader: &mut BufReader<FileSlice>, layout: Layout) -> io::Result<()> {
+    loop {
+        let length = chunk_length(reader, layout)?;
+        if length == 0 {
+            return Ok(());
+        }
+        reader.seek_relative(i64::try_from(length).unwrap_or(i64::MAX))?;
+    }
+}
+
+fn skip_objects(reader: &mut BufReader<FileSlice>, layout: Layout) -> io::Result<()> {
+    while read_int(reader, layout)? != 0 {
+        skip_chunks(reader, layout)?;
+    }
+    Ok(())
+}

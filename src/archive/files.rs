@@ -1,0 +1,212 @@
+//! Directory and tar format: a file for the TOC and one for each entry with data.
+//!
+//! The two differ only in where the files are: in a directory, or as members of a tar. A file may
+//! be compressed, which its suffix tells. See `src/bin/pg_dump/pg_backup_directory.c`,
+//! `pg_backup_tar.c` and `compress_io.c`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::codec::{Decoder, GzipFraming};
+use super::data::{Data, LargeObject, LargeObjects};
+use super::entry::{DataLocation, Desc, Entry};
+use super::error::{Error, ErrorKind, Result};
+use super::header::{Compression, Version};
+use super::slice::{Counted, FileSlice, ReadCounter};
+
+/// The suffixes that pg_dump gives compressed files, in the order in which pg_restore looks.
+const SUFFIXES: [(&str, Compression); 4] = [
+    ("", Compression::None),
+    (".gz", Compression::Gzip),
+    (".lz4", Compression::Lz4),
+    (".zst", Compression::Zstd),
+];
+
+/// The longest line of a list of large objects that is believed, in bytes.
+const MAX_LINE: u64 = 4096;
+
+/// The name without its compression suffix, and what the suffix says.
+pub(super) fn split_suffix(name: &str) -> (&str, Compression) {
+    SUFFIXES[1..]
+        .iter()
+        .find_map(|(suffix, compression)| Some((name.strip_suffix(suffix)?, *compression)))
+        .unwrap_or((name, Compression::None))
+}
+
+/// Where the files of an archive are.
+#[derive(Debug)]
+pub(crate) enum Files {
+    /// In this directory.
+    Directory(PathBuf),
+    /// In this tar: each member's place by its name.
+    Tar {
+        /// The tar.
+        slice: FileSlice,
+        /// Offset and size of each member.
+        members: HashMap<String, (u64, u64)>,
+    },
+}
+
+/// One file of an archive, found but not read.
+struct Found {
+    name: String,
+    compression: Compression,
+    slice: FileSlice,
+}
+
+impl Files {
+    /// The file of this name, or of this name and a suffix.
+    fn find(&self, name: &str) -> Result<Found> {
+        if name.is_empty() || name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
+            let what = format!("the archive names a file outside itself ({name:?})");
+            return Err(Error::new(ErrorKind::Malformed(what)));
+        }
+        for (suffix, compression) in SUFFIXES {
+            let name = format!("{name}{suffix}");
+            if let Some(slice) = self.get(&name).map_err(|error| error.in_file(&name))? {
+                return Ok(Found { name, compression, slice });
+            }
+        }
+        Err(Error::missing(format!("the file {name} is missing from the archive")))
+    }
+
+    /// The file of exactly this name.
+    fn get(&self, name: &str) -> Result<Option<FileSlice>> {
+        match self {
+            Self::Directory(directory) => {
+                let path = directory.join(name);
+                // Opening a FIFO would wait for ever.
+                match std::fs::metadata(&path) {
+                    Ok(metadata) if metadata.is_file() => {}
+                    Ok(_) => return Err(Error::malformed("not a regular file")),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                    Err(error) => return Err(Error::from_io(error)),
+                }
+                let file = File::open(&path).map_err(Error::from_io)?;
+                let len = file.metadata().map_err(Error::from_io)?.len();
+                Ok(Some(FileSlice::new(Arc::new(file), 0, len)))
+            }
+            Self::Tar { slice, members } => {
+                Ok(members.get(name).map(|(offset, size)| slice.part(*offset, *size)))
+            }
+        }
+    }
+
+    /// The table of contents, which is never compressed.
+    pub(crate) fn toc(&self) -> Result<impl Read + use<>> {
+        match self.get("toc.dat")? {
+            Some(slice) => Ok(BufReader::new(slice)),
+            None => Err(Error::missing("the file toc.dat is missing from the archive")),
+        }
+    }
+
+    /// Bytes of the entry's data in the archive. For large objects, of their list only: the
+    /// objects are files of their own.
+    pub(crate) fn size(&self, entry: &Entry, version: Version) -> Option<u64> {
+        let found = self.find(data_name(entry, version)?).ok()?;
+        Some(found.slice.len())
+    }
+
+    /// Opens the data of an entry.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        entry: &Entry,
+        version: Version,
+        counter: ReadCounter,
+    ) -> Result<Data> {
+        let Some(name) = data_name(entry, version) else {
+            return Err(Error::missing("the archive names no file of data for it"));
+        };
+        let found = self.find(name)?;
+        if entry.desc != Desc::Blobs {
+            return Ok(Data::Rows(found.read(counter)));
+        }
+        Ok(Data::LargeObjects(Box::new(ListedObjects {
+            files: self.clone(),
+            list_name: found.name.clone(),
+            list: BufReader::new(found.read(counter.clone())),
+            counter,
+        })))
+    }
+}
+
+/// The name of the file with an entry's data.
+///
+/// Before 1.16 all large objects are listed in `blobs.toc`, whatever the TOC says
+/// (`_LoadLOs` in `pg_backup_directory.c`).
+fn data_name(entry: &Entry, version: Version) -> Option<&str> {
+    match &entry.data {
+        _ if entry.desc == Desc::Blobs && !version.at_least(16) => Some("blobs.toc"),
+        DataLocation::File(name) => Some(name),
+        _ => None,
+    }
+}
+
+impl Found {
+    fn read(self, counter: ReadCounter) -> Box<dyn Read + Send> {
+        let (compression, reader) = self.raw(counter);
+        Box::new(Decoder::new(compression, GzipFraming::Gzip, reader))
+    }
+
+    fn read_large_object(self, counter: ReadCounter) -> Box<dyn Read + Send> {
+        let (compression, reader) = self.raw(counter);
+        Box::new(Decoder::large_object_file(compression, reader))
+    }
+
+    fn raw(self, counter: ReadCounter) -> (Compression, impl Read + Send + use<>) {
+        let reader = Counted { reader: self.slice, counter };
+        (self.compression, Named { name: self.name, reader })
+    }
+}
+
+/// Puts the file's name into errors.
+struct Named<R> {
+    name: String,
+    reader: R,
+}
+
+impl<R: Read> Read for Named<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(output).map_err(|error| Error::from_io(error).in_file(&self.name).into())
+    }
+}
+
+/// Large objects by their list: lines of `OID file`.
+struct ListedObjects {
+    files: Arc<Files>,
+    list_name: String,
+    list: BufReader<Box<dyn Read + Send>>,
+    counter: ReadCounter,
+}
+
+impl LargeObjects for ListedObjects {
+    fn next_object(&mut self) -> Result<Option<LargeObject<'_>>> {
+        let Some((oid, name)) =
+            next_line(&mut self.list).map_err(|error| error.in_file(&self.list_name))?
+        else {
+            return Ok(None);
+        };
+        let content = self.files.find(&name)?.read_large_object(self.counter.clone());
+        Ok(Some(LargeObject { oid, content }))
+    }
+}
+
+/// The next line of a list of large objects.
+pub(super) fn next_line(list: &mut impl BufRead) -> Result<Option<(u32, String)>> {
+    let mut line = Vec::new();
+    list.take(MAX_LINE).read_until(b'\n', &mut line).map_err(Error::from_io)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.pop() != Some(b'\n') {
+        return Err(Error::truncated("in the list of large objects"));
+    }
+    let line = String::from_utf8_lossy(&line).into_owned();
+    match line.split_once(' ').map(|(oid, name)| (oid.parse(), name)) {
+        Some((Ok(oid), name)) if oid != 0 => Ok(Some((oid, name.to_owned()))),
+        _ => Err(Error::malformed(format!("invalid line in the list of large objects: {line:?}"))),
+    }
+}

@@ -1,0 +1,86 @@
+//! Runs a streaming parser over a `Read` of unknown length.
+//!
+//! The buffer grows with what has really been read, never with a length that the archive only
+//! claims: a hostile length costs nothing but an error at the end of the file.
+
+use std::io::{Cursor, Read};
+
+use super::error::{Error, Result};
+use super::primitives::Parsed;
+
+/// Bytes asked of the reader at a time, at first. Grows with the item that does not fit.
+const STEP: usize = 64 * 1024;
+
+/// What follows the parsed items: bytes that were read ahead, then the reader.
+pub(super) type Rest<R> = std::io::Chain<Cursor<Vec<u8>>, R>;
+
+/// A reader and the bytes of it that are not parsed yet.
+pub(super) struct Incremental<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// Where in `buffer` the next item begins.
+    start: usize,
+    /// The offset of `buffer[0]` in the input.
+    base: u64,
+}
+
+impl<R: Read> Incremental<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, buffer: Vec::new(), start: 0, base: 0 }
+    }
+
+    /// Bytes parsed so far.
+    pub(super) fn offset(&self) -> u64 {
+        self.base + self.start as u64
+    }
+
+    /// Parses one item, reading as much as it takes. `what` names it in errors.
+    ///
+    /// An item that turns out incomplete is parsed again from its start with at least twice the
+    /// bytes, so the work stays linear in its size.
+    pub(super) fn parse<T>(
+        &mut self,
+        what: &str,
+        parser: impl Fn(&[u8]) -> Parsed<'_, T>,
+    ) -> Result<T> {
+        loop {
+            let input = &self.buffer[self.start..];
+            match parser(input) {
+                Ok((rest, value)) => {
+                    self.start = self.buffer.len() - rest.len();
+                    return Ok(value);
+                }
+                Err(nom::Err::Incomplete(_)) => {
+                    let (offset, available) = (self.offset(), input.len());
+                    if !self.fill(available.max(STEP))? {
+                        return Err(
+                            Error::truncated(format!("in {what}")).at(offset + available as u64)
+                        );
+                    }
+                }
+                Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => {
+                    let at = self.base + (self.buffer.len() - fault.rest.len()) as u64;
+                    return Err(Error::malformed(format!("{} in {what}", fault.what)).at(at));
+                }
+            }
+        }
+    }
+
+    /// Reads up to `more` bytes. Returns whether there was at least one.
+    fn fill(&mut self, more: usize) -> Result<bool> {
+        self.buffer.drain(..self.start);
+        self.base += self.start as u64;
+        self.start = 0;
+        let read = (&mut self.reader)
+            .take(more as u64)
+            .read_to_end(&mut self.buffer)
+            .map_err(|error| Error::from_io(error).at(self.base + self.buffer.len() as u64))?;
+        Ok(read > 0)
+    }
+
+    /// What follows the parsed items, as one reader.
+    pub(super) fn into_rest(mut self) -> Rest<R> {
+        self.buffer.drain(..self.start);
+        Cursor::new(self.buffer).chain(self.reader)
+    }
+}

@@ -1,0 +1,362 @@
+//! An archive that comes as a stream: each block of data is seen once, in the archive's order.
+//!
+//! The walker pushes what it meets into a [`Sink`]: first the TOC, then for each block its
+//! beginning, its bytes as they stand in the archive, its end. The sink may block (that is the
+//! back-pressure) and may refuse: blocks it does not want are read over. [`Item::data`] turns the
+//! bytes of one block back into [`Data`], the same as from a file.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{BufRead, BufReader, Cursor, Read};
+
+use bytes::{Bytes, BytesMut};
+
+use super::codec::{Decoder, GzipFraming};
+use super::custom::{BlockKind, block_data, block_header, chunk_length, read_int};
+use super::data::{Data, LargeObject, LargeObjects};
+use super::entry::{DataLocation, Desc, DumpId};
+use super::error::{Error, Result};
+use super::files::{next_line, split_suffix};
+use super::header::{Compression, Header};
+use super::primitives::Layout;
+use super::toc::{Container, Toc};
+
+/// Bytes collected before they are handed to the sink.
+const PIECE: usize = 128 * 1024;
+
+/// What a sink answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on; the bytes are wanted.
+    Take,
+    /// Go on; the bytes of this item are not wanted.
+    Skip,
+    /// Stop reading altogether.
+    Stop,
+}
+
+/// Receives an archive as it streams by.
+pub trait Sink {
+    /// The table of contents, before any data. `Skip` is taken for `Take`.
+    fn toc(&mut self, toc: &Toc, format: super::Format) -> Answer;
+    /// The data of an item begins.
+    fn begin(&mut self, item: &Item) -> Answer;
+    /// Some bytes of the item, as they stand in the archive.
+    fn bytes(&mut self, bytes: Bytes) -> Answer;
+    /// The item is complete.
+    fn end(&mut self) -> Answer;
+}
+
+/// One piece of data in a stream.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What it is the data of.
+    pub of: ItemOf,
+    form: Form,
+}
+
+/// What an item is the data of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemOf {
+    /// An entry, by its number: all its data.
+    Entry(DumpId),
+    /// One large object, by its OID. It belongs to the entry of large objects that lists it.
+    LargeObject(u32),
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    Block(BlockKind, Box<Header>),
+    File(Compression),
+}
+
+impl Item {
+    /// Reads an item's bytes as data. `bytes` gives what [`Sink::bytes`] got.
+    pub fn data(&self, bytes: impl Read + Send + 'static) -> Data {
+        match (&self.form, self.of) {
+            (Form::Block(kind, header), _) => block_data(bytes, *kind, header),
+            (Form::File(compression), ItemOf::Entry(_)) => {
+                Data::Rows(Box::new(Decoder::new(*compression, GzipFraming::Gzip, bytes)))
+            }
+            (Form::File(compression), ItemOf::LargeObject(oid)) => {
+                let content = Decoder::large_object_file(*compression, bytes);
+                Data::LargeObjects(Box::new(SingleObject { oid, content: Some(Box::new(content)) }))
+            }
+        }
+    }
+}
+
+struct SingleObject {
+    oid: u32,
+    content: Option<Box<dyn Read + Send>>,
+}
+
+impl LargeObjects for SingleObject {
+    fn next_object(&mut self) -> Result<Option<LargeObject<'_>>> {
+        Ok(self.content.take().map(|content| LargeObject { oid: self.oid, content }))
+    }
+}
+
+/// Why a walk ended early.
+pub(crate) enum Halt {
+    /// The sink wanted no more.
+    Stopped,
+    /// Data came before the table of contents, which a tar made by hand may have anywhere.
+    TocLate,
+    /// The archive is damaged or cannot be read.
+    Error(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Walks over a custom archive.
+pub(crate) fn walk_custom(reader: impl Read, sink: &mut dyn Sink) -> Result<(), Halt> {
+    let (toc, rest) = Toc::read(reader, Container::Custom)?;
+    let mut reader = BufReader::with_capacity(PIECE, rest);
+    if sink.toc(&toc, super::Format::Custom) == Answer::Stop {
+        return Err(Halt::Stopped);
+    }
+    let header = Box::new(toc.header.clone());
+    let layout = header.layout;
+    let mut seen = HashSet::new();
+    while let Some(block) = block_header(&mut reader, layout)? {
+        if !seen.insert(block.dump_id) {
+            let what = format!("entry {} has two blocks of data", block.dump_id);
+            return Err(Error::malformed(what).into());
+        }
+        let form = Form::Block(block.kind, header.clone());
+        let item = Item { of: ItemOf::Entry(block.dump_id), form };
+        let mut forward = Forward::begin(sink, &item)?;
+        match block.kind {
+            BlockKind::Rows => forward_chunks(&mut reader, layout, &mut forward)?,
+            BlockKind::LargeObjects => loop {
+                let oid = read_int(&mut reader, layout).map_err(Error::from_io)?;
+                forward.int(oid.into(), layout)?;
+                if oid == 0 {
+                    break;
+                }
+                forward_chunks(&mut reader, layout, &mut forward)?;
+            },
+        }
+        forward.end()?;
+    }
+    Ok(())
+}
+
+fn forward_chunks(
+    reader: &mut impl BufRead,
+    layout: Layout,
+    forward: &mut Forward<'_>,
+) -> Result<(), Halt> {
+    loop {
+        let length = chunk_length(reader, layout).map_err(Error::from_io)?;
+        forward.int(length as i64, layout)?;
+        if length == 0 {
+            return Ok(());
+        }
+        let copied = forward.copy(&mut reader.by_ref().take(length))?;
+        if copied < length {
+            return Err(Error::truncated("in a chunk of data").into());
+        }
+    }
+}
+
+/// Whether a member of a tar is one of an archive's data files, by its name.
+pub(crate) fn is_data_file(name: &str) -> bool {
+    let (stem, _) = split_suffix(name);
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match stem.strip_suffix(".dat") {
+        Some(stem) => number(stem.strip_prefix("blob_").unwrap_or(stem)),
+        None => stem.starts_with("blobs") && stem.ends_with(".toc"),
+    }
+}
+
+/// The walk over the files of a directory or tar archive, member by member.
+pub(crate) struct FilesWalk {
+    known: Option<Known>,
+    /// Large objects that the lists name, and those that came by.
+    listed: BTreeSet<u32>,
+    seen: HashSet<String>,
+}
+
+struct Known {
+    /// Which entry a file belongs to, by the name that the TOC gives.
+    files: HashMap<String, DumpId>,
+}
+
+impl FilesWalk {
+    /// Starts a walk. `known` is the TOC when it was read beforehand.
+    pub(crate) fn new(known: Option<&Toc>) -> Self {
+        let known = known.map(Known::new);
+        Self { known, listed: BTreeSet::new(), seen: HashSet::new() }
+    }
+
+    /// Takes one member: its name (without directories) and contents.
+    pub(crate) fn member(
+        &mut self,
+        name: &str,
+        reader: impl Read,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Halt> {
+        let named = |halt| match halt {
+            Halt::Error(error) => Halt::Error(error.in_file(name)),
+            other => other,
+        };
+        self.dispatch(name, reader, sink).map_err(named)
+    }
+
+    fn dispatch(&mut self, name: &str, reader: impl Read, sink: &mut dyn Sink) -> Result<(), Halt> {
+        if name == "toc.dat" {
+            if self.known.is_none() {
+                let (toc, _) = Toc::read(reader, Container::Files)?;
+                self.known = Some(Known::new(&toc));
+                if sink.toc(&toc, super::Format::Tar) == Answer::Stop {
+                    return Err(Halt::Stopped);
+                }
+            }
+            return Ok(());
+        }
+        if !is_data_file(name) {
+            return Ok(());
+        }
+        let Some(known) = &self.known else {
+            return Err(Halt::TocLate);
+        };
+        let (stem, compression) = split_suffix(name);
+        if !self.seen.insert(stem.to_owned()) {
+            return Err(Error::malformed("the tar holds two files of this name").into());
+        }
+        if stem.ends_with(".toc") {
+            return self.list(compression, reader);
+        }
+        let of = match stem.strip_prefix("blob_").and_then(|stem| stem.strip_suffix(".dat")) {
+            Some(oid) => match oid.parse() {
+                Ok(oid) => ItemOf::LargeObject(oid),
+                Err(_) => return Err(Error::malformed("no OID in the file's name").into()),
+            },
+            None => match known.files.get(stem) {
+                Some(id) => ItemOf::Entry(*id),
+                None => return Ok(()),
+            },
+        };
+        let item = Item { of, form: Form::File(compression) };
+        let mut forward = Forward::begin(sink, &item)?;
+        forward.copy(&mut BufReader::with_capacity(PIECE, reader))?;
+        forward.end()
+    }
+
+    /// Reads a list of large objects, to know later whether all came by.
+    fn list(&mut self, compression: Compression, mut reader: impl Read) -> Result<(), Halt> {
+        let mut raw = Vec::new();
+        reader.read_to_end(&mut raw).map_err(Error::from_io)?;
+        let mut list =
+            BufReader::new(Decoder::new(compression, GzipFraming::Gzip, Cursor::new(raw)));
+        while let Some((oid, _)) = next_line(&mut list)? {
+            self.listed.insert(oid);
+        }
+        Ok(())
+    }
+
+    /// Ends the walk: whether the TOC was there, and each large object that was listed.
+    pub(crate) fn finish(self) -> Result<(), Halt> {
+        if self.known.is_none() {
+            return Err(Error::missing("the file toc.dat is missing from the archive").into());
+        }
+        let missing =
+            self.listed.iter().find(|oid| !self.seen.contains(&format!("blob_{oid}.dat")));
+        match missing {
+            Some(oid) => {
+                Err(Error::missing(format!("large object {oid} is listed but missing")).into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Known {
+    fn new(toc: &Toc) -> Self {
+        let files = toc
+            .entries
+            .iter()
+            .filter(|entry| entry.desc != Desc::Blobs)
+            .filter_map(|entry| match &entry.data {
+                DataLocation::File(name) => Some((name.clone(), entry.dump_id)),
+                _ => None,
+            })
+            .collect();
+        Self { files }
+    }
+}
+
+/// Collects the bytes of one item into pieces for the sink.
+struct Forward<'a> {
+    sink: &'a mut dyn Sink,
+    wanted: bool,
+    buffer: BytesMut,
+}
+
+impl<'a> Forward<'a> {
+    fn begin(sink: &'a mut dyn Sink, item: &Item) -> Result<Self, Halt> {
+        let wanted = match sink.begin(item) {
+            Answer::Take => true,
+            Answer::Skip => false,
+            Answer::Stop => return Err(Halt::Stopped),
+        };
+        Ok(Self { sink, wanted, buffer: BytesMut::new() })
+    }
+
+    /// Writes an Int as the archive has it.
+    fn int(&mut self, value: i64, layout: Layout) -> Result<(), Halt> {
+        if !self.wanted {
+            return Ok(());
+        }
+        let magnitude = value.unsigned_abs().to_le_bytes();
+        self.buffer.extend_from_slice(&[u8::from(value < 0)]);
+        for place in 0..usize::from(layout.int_size) {
+            self.buffer.extend_from_slice(&[magnitude.get(place).copied().unwrap_or(0)]);
+        }
+        self.flush(PIECE)
+    }
+
+    /// Passes on all of `reader`. Returns the number of bytes.
+    fn copy(&mut self, reader: &mut impl BufRead) -> Result<u64, Halt> {
+        let mut copied = 0;
+        loop {
+            let piece = reader.fill_buf().map_err(Error::from_io)?;
+            let length = piece.len();
+            if length == 0 {
+                return Ok(copied);
+            }
+            copied += length as u64;
+            if self.wanted {
+                self.buffer.extend_from_slice(piece);
+            }
+            reader.consume(length);
+            self.flush(PIECE)?;
+        }
+    }
+
+    /// Hands what is collected to the sink when there is at least `least`.
+    fn flush(&mut self, least: usize) -> Result<(), Halt> {
+        if self.buffer.len() < least || self.buffer.is_empty() {
+            return Ok(());
+        }
+        match self.sink.bytes(self.buffer.split().freeze()) {
+            Answer::Take => {}
+            Answer::Skip => self.wanted = false,
+            Answer::Stop => return Err(Halt::Stopped),
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<(), Halt> {
+        self.flush(1)?;
+        if self.wanted && self.sink.end() == Answer::Stop {
+            return Err(Halt::Stopped);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! The data of a COPY block, checked while it goes by.
+//!
+//! pg_dump ends each block with a line `\.` and two empty lines. A block without them was cut,
+//! whatever its last row looks like: pg_restore loads such a table short without a word when the
+//! archive is not compressed, or compressed with lz4 or zstd. (`dumpTableData_copy` in
+//! `src/bin/pg_dump/pg_dump.c`.)
+//!
+//! A newline is a row boundary: COPY text escapes newlines inside values.
+
+use std::io::{self, Read};
+
+use bytes::{Bytes, BytesMut};
+use memchr::memmem;
+
+use crate::archive::{Error, Result};
+
+/// Bytes of a piece. 256 KiB a message is where the client's cost for each byte is lowest.
+const PIECE: usize = 256 * 1024;
+
+/// What follows the last row.
+const END: &[u8] = b"\\.\n\n\n";
+
+/// The end marker as a whole line, with the newline before it.
+const MARKER: &[u8] = b"\n\\.\n";
+
+/// Reads a COPY block piece by piece, without its end marker.
+pub struct CopyText<R> {
+    reader: R,
+    /// Bytes read and not given out. At the very start it holds one newline that is not part of
+    /// the data, so that the marker of an empty block is found like any other.
+    buffer: BytesMut,
+    at_start: bool,
+    ended: bool,
+    rows: u64,
+    bytes: u64,
+}
+
+impl<R: Read> CopyText<R> {
+    /// Reads from `reader`, which gives the decompressed block.
+    pub fn new(reader: R) -> Self {
+        let buffer = BytesMut::from(&b"\n"[..]);
+        Self { reader, buffer, at_start: true, ended: false, rows: 0, bytes: 0 }
+    }
+
+    /// Rows in the pieces given out so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Bytes in the pieces given out so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The next piece of rows, or `None` after the last. Pieces need not end at a row boundary.
+    ///
+    /// # Errors
+    /// When the data ends without its end marker, goes on after it, or cannot be read.
+    pub fn next_piece(&mut self) -> Result<Option<Bytes>> {
+        while !self.ended {
+            let more = self.fill()?;
+            if let Some(at) = memmem::find(&self.buffer, MARKER) {
+                return self.last_piece(at);
+            }
+            if !more {
+                return Err(Error::truncated("the rows stop without their end marker (\\.)"));
+            }
+            // What could be the beginning of the marker waits for the next piece.
+            let held = MARKER.len() - 1;
+            if self.buffer.len() > held {
+                let piece = self.buffer.split_to(self.buffer.len() - held);
+                if let Some(piece) = self.give(piece) {
+                    return Ok(Some(piece));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads until the buffer holds a piece. Returns false at the end of the input.
+    fn fill(&mut self) -> Result<bool> {
+        let wanted = PIECE + MARKER.len();
+        let mut filled = self.buffer.len();
+        self.buffer.resize(wanted.max(filled), 0);
+        while filled < wanted {
+            match self.reader.read(&mut self.buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::from_io(error)),
+            }
+        }
+        let full = filled >= wanted;
+        self.buffer.truncate(filled);
+        Ok(full)
+    }
+
+    /// The marker's newline is at `at`: what is before belongs to the last row, and after it
+    /// nothing may come but the empty lines that pg_dump writes.
+    fn last_piece(&mut self, at: usize) -> Result<Option<Bytes>> {
+        self.ended = true;
+        let piece = self.buffer.split_to(at + 1);
+        loop {
+            if !END.starts_with(&self.buffer) && self.buffer != END {
+                return Err(Error::malformed(
+                    "there is data after the end marker (\\.) of the rows",
+                ));
+            }
+            let mut byte = [0];
+            match self.reader.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) => self.buffer.extend_from_slice(&byte),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::from_io(error)),
+            }
+        }
+        if self.buffer != END {
+            return Err(Error::truncated("after the end marker (\\.) of the rows"));
+        }
+        Ok(self.give(piece))
+    }
+
+    /// Counts a piece. `None` if it turns out to be only the newline that is not data.
+    fn give(&mut self, mut piece: BytesMut) -> Option<Bytes> {
+        if self.at_start && !piece.is_empty() {
+            let _ = piece.split_to(1);
+            self.at_start = false;
+        }
+        self.rows += memchr::memchr_iter(b'\n', &piece).count() as u64;
+        self.bytes += piece.len() as u64;
+        (!piece.is_empty()).then(|| piece.freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads a whole block, at most `step` bytes a read.
+    fn read(data: &[u8], step: usize) -> Result<(Vec<u8>, u64)> {
+        struct Slow<'a>(&'a [u8], usize);
+        impl Read for Slow<'_> {
+            fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+                let wanted = output.len().min(self.1);
+                self.0.read(&mut output[..wanted])
+            }
+        }
+        let mut copy = CopyText::new(Slow(data, step));
+        let mut all = Vec::new();
+        while let Some(piece) = copy.next_piece()? {
+            assert!(!piece.is_empty() && piece.len() <= PIECE + MARKER.len());
+            all.extend_from_slice(&piece);
+        }
+        assert!(copy.next_piece()?.is_none());
+        assert_eq!(copy.bytes(), all.len() as u64);
+        Ok((all, copy.rows()))
+    }
+
+    #[test]
+    fn an_empty_block_has_no_rows() {
+        assert_eq!(read(b"\\.\n\n\n", 64).unwrap(), (vec![], 0));
+    }
+
+    #[test]
+    fn rows_are_counted_and_the_marker_is_left_out() {
+        assert_eq!(read(b"1\ta\n2\tb\n\\.\n\n\n", 64).unwrap(), (b"1\ta\n2\tb\n".to_vec(), 2));
+    }
+
+    #[test]
+    fn rows_that_look_like_markers_are_rows() {
+        // An empty string in a table of one column, a value `\.` (escaped), a value `.`.
+        let rows = b"\n\\\\.\n.\n\\.x\n";
+        let block = [&rows[..], b"\\.\n\n\n"].concat();
+        assert_eq!(read(&block, 64).unwrap(), (rows.to_vec(), 4));
+    }
+
+    #[test]
+    fn every_prefix_is_an_error() {
+        let block = b"1\ta\n2\tb\n\\.\n\n\n";
+        for cut in 0..block.len() {
+            assert!(read(&block[..cut], 64).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn data_after_the_marker_is_an_error() {
+        for after in ["1\n", "\n", "\\.\n\n\n"] {
+            let block = format!("1\n\\.\n\n\n{after}");
+            assert!(read(block.as_bytes(), 64).is_err(), "{after:?}");
+        }
+        assert!(read(b"1\n\\.\n2\n\n", 64).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_the_rows_wherever_reads_end(
+            rows in proptest::collection::vec("[a-z\\\\.\t]{0,20}", 0..200),
+            step in 1usize..50,
+        ) {
+            // A row that is the marker itself cannot stand in COPY text.
+            let rows: Vec<_> = rows.into_iter().filter(|row| row != "\\.").collect();
+            let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+            let (all, count) = read(format!("{text}\\.\n\n\n").as_bytes(), step).unwrap();
+            prop_assert_eq!(all, text.into_bytes());
+            prop_assert_eq!(count, rows.len() as u64);
+        }
+
+        #[test]
+        fn a_marker_across_a_piece_boundary_is_found(before in PIECE - 8..PIECE + 8) {
+            let text = format!("{}\n", "x".repeat(before));
+            let (all, count) = read(format!("{text}\\.\n\n\n").as_bytes(), 1 << 20).unwrap();
+            prop_assert_eq!(all.len(), text.len());
+            prop_assert_eq!(count, 1);
+        }
+    }
+}

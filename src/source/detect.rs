@@ -1,0 +1,168 @@
+//! What the first bytes of an input say.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+
+use crate::archive::files::Files;
+use crate::archive::header::MAGIC;
+use crate::archive::slice::FileSlice;
+use crate::archive::stream::is_data_file;
+use crate::archive::{Compression, Error, ErrorKind, Result};
+
+/// Bytes to look at: a tar header is one block of this size.
+const PEEK: usize = 512;
+
+/// What an input begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Magic {
+    /// A custom archive.
+    Custom,
+    /// A tar.
+    Tar,
+    /// A compressed file.
+    Compressed(Compression),
+    /// Something else.
+    Unknown,
+}
+
+/// Looks at the first bytes, and gives back a reader of all bytes.
+pub(super) fn peek<R: Read>(
+    mut reader: R,
+) -> Result<(Magic, Vec<u8>, std::io::Chain<Cursor<Vec<u8>>, R>)> {
+    let mut head = Vec::with_capacity(PEEK);
+    (&mut reader).take(PEEK as u64).read_to_end(&mut head).map_err(Error::from_io)?;
+    let magic = magic(&head);
+    Ok((magic, head.clone(), Cursor::new(head).chain(reader)))
+}
+
+fn magic(head: &[u8]) -> Magic {
+    if head.starts_with(MAGIC) {
+        Magic::Custom
+    } else if head.starts_with(b"\x1f\x8b") {
+        Magic::Compressed(Compression::Gzip)
+    } else if head.starts_with(b"\x04\x22\x4d\x18") {
+        Magic::Compressed(Compression::Lz4)
+    } else if head.starts_with(b"\x28\xb5\x2f\xfd") {
+        Magic::Compressed(Compression::Zstd)
+    } else if is_tar(head) {
+        Magic::Tar
+    } else {
+        Magic::Unknown
+    }
+}
+
+/// A block that begins with a name and whose checksum is right, `ustar` or older.
+fn is_tar(head: &[u8]) -> bool {
+    let Ok(block) = <&[u8; PEEK]>::try_from(head) else {
+        return false;
+    };
+    let header = tar::Header::from_byte_slice(block);
+    let sum: u32 = block
+        .iter()
+        .enumerate()
+        .map(|(place, byte)| if (148..156).contains(&place) { 32 } else { u32::from(*byte) })
+        .sum();
+    block[0] != 0 && header.cksum().is_ok_and(|cksum| cksum == sum)
+}
+
+/// The error for an input that is no archive, with a hint at what it may be.
+pub(super) fn not_an_archive(head: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(head);
+    let what = if head.is_empty() {
+        "the input is empty"
+    } else if text.starts_with("--\n-- PostgreSQL database") {
+        "this is a plain SQL script, not an archive: run it with psql"
+    } else {
+        "this is no archive of pg_dump (custom, directory or tar format)"
+    };
+    Error::new(ErrorKind::NotAnArchive(what.to_owned()))
+}
+
+/// What a file holds.
+pub(super) enum Located {
+    /// A custom archive, in this part of the file.
+    Custom(FileSlice),
+    /// The files of an archive, as members of an uncompressed tar.
+    Files(Files),
+    /// Something compressed, or a tar of something compressed: to be read as a stream.
+    Stream,
+}
+
+/// Finds the archive in a file.
+pub(super) fn locate(slice: &FileSlice) -> Result<Located> {
+    let (magic, head, _) = peek(slice.clone())?;
+    match magic {
+        Magic::Custom => Ok(Located::Custom(slice.clone())),
+        Magic::Compressed(_) => Ok(Located::Stream),
+        Magic::Tar => locate_in_tar(slice),
+        Magic::Unknown => Err(not_an_archive(&head)),
+    }
+}
+
+fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
+    let members = members(slice)?;
+    let toc = members.iter().map(|(path, ..)| path).find(|path| file_name(path) == "toc.dat");
+    if let Some(toc) = toc {
+        let directory = toc.strip_suffix("toc.dat").unwrap_or_default();
+        let members: HashMap<String, (u64, u64)> = members
+            .iter()
+            .filter_map(|(path, offset, size)| {
+                Some((path.strip_prefix(directory)?.to_owned(), (*offset, *size)))
+            })
+            .collect();
+        return Ok(Located::Files(Files::Tar { slice: slice.clone(), members }));
+    }
+    for (_, offset, size) in &members {
+        let member = slice.part(*offset, *size);
+        match peek(member.clone())?.0 {
+            Magic::Custom if member.len() < *size => {
+                return Err(Error::truncated("the tar ends inside the archive"));
+            }
+            Magic::Custom => return Ok(Located::Custom(member)),
+            Magic::Tar | Magic::Compressed(_) => return Ok(Located::Stream),
+            Magic::Unknown => {}
+        }
+    }
+    Err(no_archive_in_tar())
+}
+
+/// Path, offset and size of each regular file in a tar, read from the members' headers only.
+fn members(slice: &FileSlice) -> Result<Vec<(String, u64, u64)>> {
+    let mut tar = tar::Archive::new(slice.clone());
+    let mut members = Vec::new();
+    for entry in tar.entries_with_seek().map_err(Error::from_io)? {
+        let entry = entry.map_err(tar_error)?;
+        if entry.header().entry_type().is_file() {
+            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            members.push((path, entry.raw_file_position(), entry.size()));
+        }
+    }
+    // The walk seeks over contents, so a tar that is cut shows only here.
+    match members.iter().find(|(_, offset, size)| offset.saturating_add(*size) > slice.len()) {
+        Some((path, ..)) => Err(Error::truncated(format!("the tar ends inside {path}"))),
+        None => Ok(members),
+    }
+}
+
+/// An error of the tar reader: what it cannot parse is a malformed archive.
+pub(super) fn tar_error(error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::Other => Error::malformed(format!("invalid tar: {error}")),
+        _ => Error::from_io(error),
+    }
+}
+
+pub(super) fn no_archive_in_tar() -> Error {
+    let what = "the tar holds no archive of pg_dump".to_owned();
+    Error::new(ErrorKind::NotAnArchive(what))
+}
+
+/// The last component of a path in a tar.
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether a member belongs to an archive in files: then the tar is that archive.
+pub(super) fn is_archive_file(name: &str) -> bool {
+    name == "toc.dat" || is_data_file(name)
+}

@@ -1,0 +1,206 @@
+//! Where an archive's bytes come from, and what they turn out to be.
+//!
+//! Nobody has to say which format an archive has. A directory with a `toc.dat` is a directory
+//! archive. A file or standard input is looked at: the magic bytes of an archive, of a tar, or of
+//! a compressor, whose output is looked at in turn. That finds a custom archive inside a tar
+//! inside gzip, which is what some hosts hand out as a backup, without unpacking anything.
+//!
+//! What lies uncompressed in a file can be read at any place, by several readers at once
+//! ([`Access::Random`]). Everything else is read once, from its start to its end
+//! ([`Access::Stream`]).
+
+mod detect;
+mod reader;
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use reader::StreamAccess;
+
+use crate::archive::custom::CustomFile;
+use crate::archive::files::Files;
+use crate::archive::slice::FileSlice;
+use crate::archive::{
+    Data, DataLocation, Desc, Entry, Error, ErrorKind, Format, ReadCounter, Result, Toc,
+};
+
+/// What to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A file or a directory.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+impl Input {
+    /// `-` is standard input, anything else a path.
+    #[must_use]
+    pub fn from_argument(argument: &str) -> Self {
+        if argument == "-" { Self::Stdin } else { Self::Path(argument.into()) }
+    }
+}
+
+impl std::fmt::Display for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Stdin => f.write_str("standard input"),
+        }
+    }
+}
+
+/// An archive whose table of contents has been read.
+#[derive(Debug)]
+pub struct Archive {
+    /// The name that messages give it.
+    pub name: String,
+    /// Its header and table of contents.
+    pub toc: Arc<Toc>,
+    /// Its format. A directory archive inside a tar counts as a tar.
+    pub format: Format,
+    /// How its data can be reached.
+    pub access: Access,
+}
+
+/// How an archive's data can be reached.
+#[derive(Debug)]
+pub enum Access {
+    /// In any order, by several readers at once.
+    Random(RandomAccess),
+    /// Once, in the archive's order.
+    Stream(StreamAccess),
+}
+
+/// An archive whose data can be read at any place.
+#[derive(Clone, Debug)]
+pub struct RandomAccess {
+    name: Arc<str>,
+    toc: Arc<Toc>,
+    place: Arc<Place>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Custom(CustomFile),
+    Files(Arc<Files>),
+}
+
+impl RandomAccess {
+    fn new(name: &str, toc: Toc, place: Place) -> Self {
+        Self { name: name.into(), toc: Arc::new(toc), place: Arc::new(place) }
+    }
+
+    /// Bytes of an entry's data in the archive, as far as it can be known without reading it.
+    #[must_use]
+    pub fn size(&self, entry: &Entry) -> Option<u64> {
+        match &*self.place {
+            Place::Custom(custom) => custom.size(entry),
+            Place::Files(_) if entry.desc == Desc::Blobs => None,
+            Place::Files(files) => files.size(entry, self.toc.header.version),
+        }
+    }
+
+    /// Opens the data of an entry. `counter` counts the bytes read from the archive.
+    ///
+    /// # Errors
+    /// When the archive lacks the data, is damaged there, or cannot be read.
+    pub fn open(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
+        let data = match &*self.place {
+            Place::Custom(custom) => custom.open(entry, counter),
+            Place::Files(files) => files.open(entry, self.toc.header.version, counter),
+        };
+        data.map_err(|error| error.in_entry(entry).in_file(&*self.name))
+    }
+}
+
+/// Opens an archive and reads its table of contents.
+///
+/// # Errors
+/// When the input cannot be read, is no archive, or is one of an unsupported version; when its
+/// header or table of contents is damaged.
+pub fn open(input: &Input) -> Result<Archive> {
+    let name = input.to_string();
+    let archive = match input {
+        Input::Stdin => open_stdin(&name),
+        Input::Path(path) if path.is_dir() => open_directory(&name, path.clone()),
+        Input::Path(path) => {
+            let file = File::open(path).map_err(Error::from_io);
+            file.and_then(|file| open_file(&name, file, Some(path.clone())))
+        }
+    };
+    archive.map_err(|error| error.in_file(name))
+}
+
+fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
+    let files = Arc::new(Files::Directory(path));
+    if !matches!(&*files, Files::Directory(path) if path.join("toc.dat").is_file()) {
+        let what = "a directory without a toc.dat is no archive".to_owned();
+        return Err(Error::new(ErrorKind::NotAnArchive(what)));
+    }
+    let toc = Toc::read_files(files.toc()?).map_err(|error| error.in_file("toc.dat"))?;
+    Ok(random(name, toc, Format::Directory, Place::Files(files)))
+}
+
+fn open_file(name: &str, mut file: File, path: Option<PathBuf>) -> Result<Archive> {
+    let metadata = file.metadata().map_err(Error::from_io)?;
+    if !metadata.is_file() {
+        return stream(name, Box::new(file), None);
+    }
+    // Standard input may have been read from already.
+    let start = file.stream_position().map_err(Error::from_io)?;
+    let slice = FileSlice::new(Arc::new(file), start, metadata.len());
+    match detect::locate(&slice)? {
+        detect::Located::Custom(slice) => {
+            let (toc, data_start) = Toc::read_custom(slice.clone())?;
+            let custom = CustomFile::new(slice, &toc, data_start)?;
+            Ok(random(name, toc, Format::Custom, Place::Custom(custom)))
+        }
+        detect::Located::Files(files) => {
+            let toc = Toc::read_files(files.toc()?).map_err(|error| error.in_file("toc.dat"))?;
+            Ok(random(name, toc, Format::Tar, Place::Files(Arc::new(files))))
+        }
+        detect::Located::Stream => stream(name, Box::new(slice.clone()), path.map(|_| slice)),
+    }
+}
+
+fn open_stdin(name: &str) -> Result<Archive> {
+    use std::os::fd::AsFd;
+    let handle = std::io::stdin().as_fd().try_clone_to_owned().map_err(Error::from_io)?;
+    let file = File::from(handle);
+    // `nocturne restore < file` can be read at any place, a pipe cannot.
+    open_file(name, file, None)
+}
+
+fn random(name: &str, toc: Toc, format: Format, place: Place) -> Archive {
+    let access = RandomAccess::new(name, toc, place);
+    Archive {
+        name: name.to_owned(),
+        toc: access.toc.clone(),
+        format,
+        access: Access::Random(access),
+    }
+}
+
+fn stream(name: &str, reader: Box<dyn Read + Send>, again: Option<FileSlice>) -> Result<Archive> {
+    let (toc, format, access) = StreamAccess::start(name, reader, again)?;
+    Ok(Archive { name: name.to_owned(), toc, format, access: Access::Stream(access) })
+}
+
+impl Archive {
+    /// Checks what can be checked of an entry's data without reading it: that it is there.
+    /// Catches most truncated archives before anything is changed in a database.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_data(&self, entry: &Entry) -> Result<()> {
+        match &self.access {
+            Access::Random(random) if entry.data != DataLocation::None => {
+                random.open(entry, ReadCounter::default()).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The thread that reads a stream.
+//!
+//! It reads the table of contents, hands it over, and waits until somebody has a [`Sink`] for the
+//! data. The sink's blocking is the back-pressure: nothing is read ahead of what it takes, but for
+//! one buffer.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use bytes::Bytes;
+
+use super::detect::{
+    Magic, file_name, is_archive_file, no_archive_in_tar, not_an_archive, peek, tar_error,
+};
+use crate::archive::codec::{Decoder, GzipFraming};
+use crate::archive::slice::FileSlice;
+use crate::archive::stream::{Answer, FilesWalk, Halt, Item, Sink, walk_custom};
+use crate::archive::{Error, ErrorKind, Format, Result, Toc};
+
+/// How many wrappers are looked into: gzip, tar, gzip and tar again is more than anyone does.
+const MAX_DEPTH: usize = 5;
+
+/// What is told when the walk is over.
+type Done = Box<dyn FnOnce(Result<()>) + Send>;
+
+/// An archive that is being read as a stream: the TOC is read, the data waits.
+pub struct StreamAccess {
+    start: SyncSender<(Box<dyn Sink + Send>, Done)>,
+}
+
+impl std::fmt::Debug for StreamAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StreamAccess")
+    }
+}
+
+impl StreamAccess {
+    /// Starts to read. `again` is the same input from its start, if it can be read twice.
+    pub(super) fn start(
+        name: &str,
+        reader: Box<dyn Read + Send>,
+        again: Option<FileSlice>,
+    ) -> Result<(Arc<Toc>, Format, Self)> {
+        let (toc_out, toc_in) = sync_channel(1);
+        let (start, wait) = sync_channel(1);
+        let mut relay = Relay { toc: Some(toc_out), wait, sink: None, done: None };
+        let name = name.to_owned();
+        std::thread::Builder::new()
+            .name("archive-stream".to_owned())
+            .spawn(move || {
+                let result = read(reader, again, &mut relay).map_err(|error| error.in_file(name));
+                relay.finish(result);
+            })
+            .map_err(Error::from_io)?;
+        let (toc, format) =
+            toc_in.recv().unwrap_or_else(|_| Err(Error::truncated("no table of contents")))?;
+        Ok((toc, format, Self { start }))
+    }
+
+    /// Reads the data into `sink`, on the stream's own thread. `done` is called there at the end,
+    /// with what went wrong if something did. A walk that the sink stopped ends well.
+    pub fn run(self, sink: Box<dyn Sink + Send>, done: impl FnOnce(Result<()>) + Send + 'static) {
+        // The thread waits for this as long as it lives, and dies only in a panic.
+        if let Err(unsent) = self.start.send((sink, Box::new(done))) {
+            (unsent.0.1)(Err(Error::truncated("the reader of the stream is gone")));
+        }
+    }
+}
+
+/// Passes on to the real sink once there is one.
+struct Relay {
+    toc: Option<SyncSender<Result<(Arc<Toc>, Format)>>>,
+    wait: Receiver<(Box<dyn Sink + Send>, Done)>,
+    sink: Option<Box<dyn Sink + Send>>,
+    done: Option<Done>,
+}
+
+impl Relay {
+    fn finish(mut self, result: Result<()>) {
+        drop(self.sink.take());
+        match (self.done.take(), self.toc.take()) {
+            (Some(done), _) => done(result),
+            (None, Some(toc)) => {
+                let error =
+                    result.err().unwrap_or_else(|| Error::truncated("no table of contents"));
+                // Nobody listens any more: nobody to tell.
+                let _ = toc.send(Err(error));
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn forward(&mut self, tell: impl FnOnce(&mut dyn Sink) -> Answer) -> Answer {
+        self.sink.as_deref_mut().map_or(Answer::Stop, |sink| tell(sink))
+    }
+}
+
+impl Sink for Relay {
+    fn toc(&mut self, toc: &Toc, format: Format) -> Answer {
+        if let Some(out) = self.toc.take() {
+            let _ = out.send(Ok((Arc::new(toc.clone()), format)));
+        }
+        match self.wait.recv() {
+            Ok((sink, done)) => {
+                (self.sink, self.done) = (Some(sink), Some(done));
+                self.forward(|sink| sink.toc(toc, format))
+            }
+            Err(_) => Answer::Stop,
+        }
+    }
+
+    fn begin(&mut self, item: &Item) -> Answer {
+        self.forward(|sink| sink.begin(item))
+    }
+
+    fn bytes(&mut self, bytes: Bytes) -> Answer {
+        self.forward(|sink| sink.bytes(bytes))
+    }
+
+    fn end(&mut self) -> Answer {
+        self.forward(|sink| sink.end())
+    }
+}
+
+fn read(reader: Box<dyn Read + Send>, again: Option<FileSlice>, sink: &mut dyn Sink) -> Result<()> {
+    let toc_is_late = match walk(reader, None, 0, sink) {
+        Ok(()) | Err(Halt::Stopped) => return Ok(()),
+        Err(Halt::Error(error)) => return Err(error),
+        Err(Halt::TocLate) => Error::new(ErrorKind::NotAnArchive(
+            "its table of contents (toc.dat) comes after data, so it cannot be read as a stream: \
+             give the archive as a file"
+                .to_owned(),
+        )),
+    };
+    // A file can be read twice: once for the TOC, once for the data.
+    let again = again.ok_or(toc_is_late)?;
+    let mut find = FindToc(None);
+    let found = walk(Box::new(again.clone()), Some(Late::Look), 0, &mut find);
+    let toc = match (found, find.0) {
+        (_, Some(toc)) => toc,
+        (Err(Halt::Error(error)), None) => return Err(error),
+        (_, None) => return Err(Error::missing("the file toc.dat is missing from the archive")),
+    };
+    if sink.toc(&toc, Format::Tar) == Answer::Stop {
+        return Ok(());
+    }
+    match walk(Box::new(again), Some(Late::Known(&toc)), 0, sink) {
+        Ok(()) | Err(Halt::Stopped) => Ok(()),
+        Err(Halt::Error(error)) => Err(error),
+        Err(Halt::TocLate) => Err(Error::malformed("the archive changed while it was read")),
+    }
+}
+
+/// What to do about a table of contents that comes after data.
+#[derive(Clone, Copy)]
+enum Late<'a> {
+    /// Read over the data to find it.
+    Look,
+    /// It is known from a first reading.
+    Known(&'a Toc),
+}
+
+/// Takes the table of contents and stops.
+struct FindToc(Option<Toc>);
+
+impl Sink for FindToc {
+    fn toc(&mut self, toc: &Toc, _: Format) -> Answer {
+        self.0 = Some(toc.clone());
+        Answer::Stop
+    }
+
+    fn begin(&mut self, _: &Item) -> Answer {
+        Answer::Skip
+    }
+
+    fn bytes(&mut self, _: Bytes) -> Answer {
+        Answer::Skip
+    }
+
+    fn end(&mut self) -> Answer {
+        Answer::Skip
+    }
+}
+
+/// Walks over whatever `reader` turns out to be.
+fn walk(
+    reader: Box<dyn Read + '_>,
+    late: Option<Late<'_>>,
+    depth: usize,
+    sink: &mut dyn Sink,
+) -> Result<(), Halt> {
+    if depth > MAX_DEPTH {
+        let what = format!("the archive is wrapped more than {MAX_DEPTH} times");
+        return Err(Error::new(ErrorKind::Limit(what)).into());
+    }
+    let (magic, head, mut reader) = peek(reader)?;
+    match magic {
+        Magic::Custom => walk_custom(&mut reader, sink)?,
+        Magic::Tar => walk_tar(&mut reader, late, depth, sink)?,
+        Magic::Compressed(compression) => {
+            let inflated = Decoder::new(compression, GzipFraming::Gzip, &mut reader);
+            walk(Box::new(inflated), late, depth + 1, sink)?;
+        }
+        Magic::Unknown => return Err(not_an_archive(&head).into()),
+    }
+    // To the very end, where a wrapper's checksum is.
+    io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io)?;
+    Ok(())
+}
+
+fn walk_tar(
+    reader: &mut impl Read,
+    late: Option<Late<'_>>,
+    depth: usize,
+    sink: &mut dyn Sink,
+) -> Result<(), Halt> {
+    let known = match late {
+        Some(Late::Known(toc)) => Some(toc),
+        _ => None,
+    };
+    let mut files = None;
+    let mut found = false;
+    let mut tar = tar::Archive::new(reader);
+    for entry in tar.entries().map_err(Error::from_io)? {
+        let mut entry = entry.map_err(tar_error)?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let name = file_name(&path);
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        if is_archive_file(name) && !found {
+            let looking = matches!(late, Some(Late::Look)) && name != "toc.dat";
+            let walk = files.get_or_insert_with(|| FilesWalk::new(known));
+            if !looking {
+                let size = entry.size();
+                let mut whole = Whole { reader: &mut entry, left: size };
+                walk.member(name, &mut whole, sink)?;
+            }
+        } else if files.is_none() && !found {
+            let size = entry.size();
+            let whole = Whole { reader: &mut entry, left: size };
+            let (magic, _, reader) = peek(whole)?;
+            if magic != Magic::Unknown {
+                found = true;
+                walk(Box::new(reader), late, depth + 1, sink)?;
+            }
+        }
+    }
+    match files {
+        Some(walk) if matches!(late, Some(Late::Look)) => drop(walk),
+        Some(walk) => walk.finish()?,
+        None if found => {}
+        None => return Err(no_archive_in_tar().into()),
+    }
+    Ok(())
+}
+
+/// A member of a tar, which must be as long as its header says: the tar reader takes the end of
+/// its input for the end of a member.
+struct Whole<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(output)?;
+        self.left = self.left.saturating_sub(read as u64);
+        if read == 0 && !output.is_empty() && self.left > 0 {
+            return Err(Error::truncated("in a member of the tar").into());
+        }
+        Ok(read)
+    }
+}

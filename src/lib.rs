@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod cli;
 pub mod embedded;
+pub mod plan;
 pub mod report;
 pub mod restore;
 pub mod rows;

@@ -2,6 +2,7 @@
 # Loads the schema of every object type into an empty database.
 #
 #   sql/every-object/load.sh [--small] [--optional] VERSION PSQL_ARGUMENT...
+#   sql/every-object/load.sh [--small] [--optional] PSQL_ARGUMENT... VERSION
 #
 #   VERSION         the server's major version: 15, 16, 17, 18
 #   PSQL_ARGUMENT   a connection URL, or psql's options (-h … -d …)
@@ -30,8 +31,24 @@ if [ $# -lt 2 ]; then
     sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
+case $1 in
+    1[5-9]) ;;
+    *)
+        # The version comes last: turn the arguments until it is first.
+        count=$#
+        while [ $count -gt 1 ]; do
+            set -- "$@" "$1"
+            shift
+            count=$((count - 1))
+        done
+        ;;
+esac
 version=$1
 shift
+case $version in
+    1[5-9]) ;;
+    *) printf 'load.sh: %s is no known version\n' "$version" >&2; exit 2 ;;
+esac
 
 psql=${PSQL:-psql}
 load() {

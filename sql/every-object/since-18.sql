@@ -39,6 +39,16 @@ CREATE TABLE every.temporal_child (
 INSERT INTO every.temporal VALUES ('[1,2)', '[2020-01-01,2021-01-01)', 'a'), ('[1,2)', '[2021-01-01,2022-01-01)', 'b');
 INSERT INTO every.temporal_child VALUES ('[9,10)', '[2020-06-01,2021-06-01)', '[1,2)');
 
+-- An exclusion constraint of a partitioned table. PostgreSQL 17 has them too, but its
+-- servers refuse to attach the index on restore ("The index definitions do not match").
+CREATE TABLE every.excluded_partitioned (
+    span int4range NOT NULL,
+    other integer,
+    CONSTRAINT excluded_in_partitions EXCLUDE USING gist (span WITH =, int4range(other, other + 1) WITH &&)
+) PARTITION BY RANGE (span);
+CREATE TABLE every.excluded_partition PARTITION OF every.excluded_partitioned DEFAULT;
+INSERT INTO every.excluded_partitioned VALUES ('[1,2)', 1), ('[1,2)', 2);
+
 -- named NOT NULL constraints
 CREATE TABLE every.not_nulls (
     a integer CONSTRAINT "a; not null" NOT NULL,

@@ -1,1 +1,11 @@
 //! Which entries are wanted.
+/// TMP
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pass {
+    /// Main.
+    Main,
+    /// ACLs.
+    Acl,
+    /// After.
+    PostAcl,
+}

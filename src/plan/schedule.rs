@@ -1,0 +1,257 @@
+//! Which job next: the part of a plan that changes while it is carried out.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::{Job, JobId, Plan};
+use crate::archive::DumpId;
+use crate::select::Pass;
+
+/// The state of a plan's jobs.
+///
+/// Larger jobs go first, equal ones in the order of the plan. Passes do not overlap. Jobs in a
+/// circle of dependencies are let go one by one, in order, when nothing else is left: the archive
+/// may be restorable all the same, as pg_restore has it.
+#[derive(Debug)]
+pub struct Schedule {
+    jobs: Vec<Job>,
+    state: Vec<State>,
+    /// Jobs that wait for this one.
+    before: Vec<Vec<JobId>>,
+    /// Unfinished jobs that a job waits for.
+    waits_for: Vec<usize>,
+    /// Ready jobs of the current pass that are wanted, best first.
+    ready: BTreeSet<(Reverse<u64>, JobId)>,
+    /// Jobs that must not start before [`Schedule::open`], because their data has not come yet.
+    closed: HashSet<JobId>,
+    pass: Pass,
+    running: usize,
+    unfinished: usize,
+    locks: Locks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    Done,
+}
+
+impl Schedule {
+    /// Starts the plan's jobs. Jobs for which `closed` holds must be opened one by one.
+    #[must_use]
+    pub fn new(plan: &Plan, closed: impl Fn(&Job) -> bool) -> Self {
+        let jobs = plan.jobs.clone();
+        let mut before = vec![Vec::new(); jobs.len()];
+        let mut waits_for = vec![0; jobs.len()];
+        for (number, job) in jobs.iter().enumerate() {
+            let after: BTreeSet<JobId> = job.after.iter().copied().collect();
+            waits_for[number] = after.len();
+            for JobId(earlier) in after {
+                before[earlier].push(JobId(number));
+            }
+        }
+        let closed = (0..jobs.len()).filter(|n| closed(&jobs[*n])).map(JobId).collect();
+        let mut schedule = Self {
+            state: vec![State::Waiting; jobs.len()],
+            unfinished: jobs.len(),
+            jobs,
+            before,
+            waits_for,
+            ready: BTreeSet::new(),
+            closed,
+            pass: Pass::Main,
+            running: 0,
+            locks: Locks::default(),
+        };
+        schedule.collect_ready();
+        schedule
+    }
+
+    /// The next job to start, if one can be started now. It counts as running from here on.
+    pub fn next(&mut self) -> Option<JobId> {
+        loop {
+            let next =
+                self.ready.iter().find(|(_, id)| self.locks.allow(&self.jobs[id.0])).copied();
+            if let Some(key) = next {
+                self.ready.remove(&key);
+                self.start(key.1);
+                return Some(key.1);
+            }
+            if self.running > 0 || self.unfinished == 0 || self.waits_for_data() {
+                return None;
+            }
+            if self.pass < Pass::PostAcl {
+                self.pass = if self.pass == Pass::Main { Pass::Acl } else { Pass::PostAcl };
+                self.collect_ready();
+            } else {
+                self.break_circle();
+            }
+        }
+    }
+
+    /// Starts exactly this job, whose data has come. Returns whether it can be started now.
+    pub fn next_is(&mut self, id: JobId) -> bool {
+        let job = &self.jobs[id.0];
+        let free = self.state[id.0] == State::Waiting
+            && self.waits_for[id.0] == 0
+            && self.locks.allow(job);
+        if free {
+            self.closed.remove(&id);
+            self.ready.remove(&(Reverse(job.size), id));
+            self.start(id);
+        }
+        free
+    }
+
+    /// Lets a closed job start like any other: its data is not going to come.
+    pub fn open(&mut self, id: JobId) {
+        if self.closed.remove(&id) {
+            self.make_ready(id);
+        }
+    }
+
+    /// The jobs that still wait for their data.
+    #[must_use]
+    pub fn closed(&self) -> Vec<JobId> {
+        let mut closed: Vec<JobId> = self.closed.iter().copied().collect();
+        closed.sort_unstable();
+        closed
+    }
+
+    /// Marks a running job as done, well or not; those that waited for it may become ready.
+    pub fn finish(&mut self, id: JobId) {
+        debug_assert_eq!(self.state[id.0], State::Running);
+        self.running -= 1;
+        self.locks.release(&self.jobs[id.0]);
+        self.complete(id);
+    }
+
+    /// Whether every job is done.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.unfinished == 0
+    }
+
+    /// The jobs that have not been started.
+    pub fn not_started(&self) -> impl Iterator<Item = JobId> + '_ {
+        (0..self.jobs.len()).map(JobId).filter(|id| self.state[id.0] == State::Waiting)
+    }
+
+    /// A job.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> &Job {
+        &self.jobs[id.0]
+    }
+
+    fn waits_for_data(&self) -> bool {
+        self.closed.iter().any(|id| self.jobs[id.0].pass == self.pass)
+    }
+
+    fn start(&mut self, id: JobId) {
+        self.state[id.0] = State::Running;
+        self.running += 1;
+        self.locks.take(&self.jobs[id.0]);
+    }
+
+    fn complete(&mut self, id: JobId) {
+        // A worklist, not recursion: chains of unwanted entries can be long.
+        let mut done = vec![id];
+        while let Some(id) = done.pop() {
+            self.state[id.0] = State::Done;
+            self.unfinished -= 1;
+            for JobId(later) in std::mem::take(&mut self.before[id.0]) {
+                self.waits_for[later] -= 1;
+                if self.settle(JobId(later)) {
+                    done.push(JobId(later));
+                }
+            }
+        }
+    }
+
+    /// Puts a job that waits for nothing where it belongs. Returns whether it is done already,
+    /// because there is nothing to do.
+    fn settle(&mut self, id: JobId) -> bool {
+        let job = &self.jobs[id.0];
+        if self.state[id.0] != State::Waiting || self.waits_for[id.0] > 0 || job.pass > self.pass {
+            return false;
+        }
+        if !job.wanted {
+            self.closed.remove(&id);
+            return true;
+        }
+        self.make_ready(id);
+        false
+    }
+
+    fn make_ready(&mut self, id: JobId) {
+        let job = &self.jobs[id.0];
+        let startable = self.state[id.0] == State::Waiting
+            && self.waits_for[id.0] == 0
+            && job.pass <= self.pass
+            && !self.closed.contains(&id);
+        if startable {
+            self.ready.insert((Reverse(job.size), id));
+        }
+    }
+
+    /// Looks at all jobs, at the start of a pass.
+    fn collect_ready(&mut self) {
+        for number in 0..self.jobs.len() {
+            if self.state[number] == State::Waiting && self.settle(JobId(number)) {
+                self.complete(JobId(number));
+            }
+        }
+    }
+
+    /// Lets the first job of those that wait for each other go.
+    fn break_circle(&mut self) {
+        let first = self.not_started().next();
+        if let Some(id) = first {
+            for earlier in &mut self.before {
+                earlier.retain(|later| *later != id);
+            }
+            self.waits_for[id.0] = 0;
+            if self.settle(id) {
+                self.complete(id);
+            }
+        }
+    }
+}
+
+/// Who works on which table.
+#[derive(Debug, Default)]
+struct Locks {
+    exclusive: HashSet<DumpId>,
+    shared: HashMap<DumpId, usize>,
+}
+
+impl Locks {
+    fn allow(&self, job: &Job) -> bool {
+        let taken = |table: &DumpId| self.exclusive.contains(table);
+        let used = |table: &DumpId| self.shared.contains_key(table);
+        !job.exclusive.iter().any(|table| taken(table) || used(table))
+            && !job.shared.iter().any(taken)
+    }
+
+    fn take(&mut self, job: &Job) {
+        self.exclusive.extend(&job.exclusive);
+        for table in &job.shared {
+            *self.shared.entry(*table).or_default() += 1;
+        }
+    }
+
+    fn release(&mut self, job: &Job) {
+        for table in &job.exclusive {
+            self.exclusive.remove(table);
+        }
+        for table in &job.shared {
+            if let Some(count) = self.shared.get_mut(table) {
+                *count -= 1;
+                if *count == 0 {
+                    self.shared.remove(table);
+                }
+            }
+        }
+    }
+}

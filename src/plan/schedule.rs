@@ -255,3 +255,178 @@ impl Locks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn job(entry: usize, pass: Pass) -> Job {
+        Job { entry, wanted: true, pass, after: vec![], exclusive: vec![], shared: vec![], size: 0 }
+    }
+
+    /// Runs a schedule with `lanes` sessions that finish in the order they started, and returns
+    /// the order of starts.
+    fn run(plan: &Plan, lanes: usize) -> Vec<usize> {
+        let mut schedule = Schedule::new(plan, |_| false);
+        let (mut started, mut running) = (Vec::new(), std::collections::VecDeque::new());
+        loop {
+            while running.len() < lanes
+                && let Some(id) = schedule.next()
+            {
+                started.push(id.0);
+                running.push_back(id);
+            }
+            match running.pop_front() {
+                Some(id) => schedule.finish(id),
+                None => break,
+            }
+        }
+        assert!(schedule.is_finished());
+        started
+    }
+
+    #[test]
+    fn larger_jobs_go_first_and_passes_do_not_overlap() {
+        let mut jobs =
+            vec![job(0, Pass::PostAcl), job(1, Pass::Acl), job(2, Pass::Main), job(3, Pass::Main)];
+        jobs[3].size = 10;
+        let plan = Plan { prelude: vec![], jobs };
+        assert_eq!(run(&plan, 1), [3, 2, 1, 0]);
+        let mut schedule = Schedule::new(&plan, |_| false);
+        assert_eq!(schedule.next(), Some(JobId(3)));
+        schedule.finish(JobId(3));
+        assert_eq!(schedule.next(), Some(JobId(2)));
+        assert_eq!(schedule.next(), None, "the ACL waits for the main pass to end");
+    }
+
+    #[test]
+    fn an_exclusive_job_waits_for_those_that_share_its_table() {
+        let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
+        jobs[0].shared = vec![DumpId(7)];
+        jobs[1].exclusive = vec![DumpId(7)];
+        jobs[2].shared = vec![DumpId(7)];
+        let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
+        assert_eq!(schedule.next(), Some(JobId(0)));
+        assert_eq!(schedule.next(), Some(JobId(2)), "two that share may run together");
+        assert_eq!(schedule.next(), None);
+        schedule.finish(JobId(0));
+        assert_eq!(schedule.next(), None);
+        schedule.finish(JobId(2));
+        assert_eq!(schedule.next(), Some(JobId(1)));
+    }
+
+    #[test]
+    fn a_wanted_job_waits_for_another_through_an_unwanted_one() {
+        let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
+        jobs[1].after = vec![JobId(2)];
+        jobs[1].wanted = false;
+        jobs[0].after = vec![JobId(1)];
+        assert_eq!(run(&Plan { prelude: vec![], jobs }, 2), [2, 0]);
+    }
+
+    #[test]
+    fn a_closed_job_starts_only_when_its_data_has_come() {
+        let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Acl)];
+        jobs[1].after = vec![JobId(0)];
+        let plan = Plan { prelude: vec![], jobs };
+        let mut schedule = Schedule::new(&plan, |job| job.entry == 0);
+        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.closed(), [JobId(0)]);
+        assert!(!schedule.next_is(JobId(1)), "it waits for the closed one");
+        assert!(schedule.next_is(JobId(0)));
+        schedule.finish(JobId(0));
+        assert_eq!(schedule.next(), Some(JobId(1)));
+
+        let mut schedule = Schedule::new(&plan, |job| job.entry == 0);
+        schedule.open(JobId(0));
+        assert_eq!(schedule.next(), Some(JobId(0)));
+    }
+
+    proptest! {
+        /// Every job runs once, whatever the dependencies, circles included; what can be kept of
+        /// the rules is kept.
+        #[test]
+        fn every_wanted_job_runs_once_and_no_lock_is_held_twice(
+            shape in proptest::collection::vec(
+                (any::<bool>(), 0u8..3, proptest::collection::vec(0usize..30, 0..3), 0i32..4, any::<bool>(), 0u64..5),
+                0..30,
+            ),
+            lanes in 1usize..5,
+        ) {
+            let count = shape.len();
+            let jobs: Vec<Job> = shape
+                .into_iter()
+                .enumerate()
+                .map(|(entry, (wanted, pass, after, table, exclusive, size))| {
+                    let pass = [Pass::Main, Pass::Acl, Pass::PostAcl][usize::from(pass)];
+                    let after = after.into_iter().filter(|n| *n < count && *n != entry).map(JobId).collect();
+                    let tables = vec![DumpId(table)];
+                    let (exclusive, shared) = if exclusive { (tables, vec![]) } else { (vec![], tables) };
+                    Job { entry, wanted, pass, after, exclusive, shared, size }
+                })
+                .collect();
+            let plan = Plan { prelude: vec![], jobs };
+            let mut schedule = Schedule::new(&plan, |_| false);
+            let mut running: Vec<JobId> = vec![];
+            let mut started = vec![];
+            loop {
+                while running.len() < lanes && let Some(id) = schedule.next() {
+                    let job = schedule.job(id).clone();
+                    prop_assert!(job.wanted);
+                    for other in &running {
+                        let other = schedule.job(*other);
+                        prop_assert!(!job.exclusive.iter().any(|t| other.exclusive.contains(t) || other.shared.contains(t)));
+                        prop_assert!(!job.shared.iter().any(|t| other.exclusive.contains(t)));
+                    }
+                    started.push(id);
+                    running.push(id);
+                }
+                if running.is_empty() { break; }
+                schedule.finish(running.remove(0));
+            }
+            prop_assert!(schedule.is_finished());
+            let mut once: Vec<usize> = started.iter().map(|id| id.0).collect();
+            once.sort_unstable();
+            let wanted: Vec<usize> = (0..count).filter(|n| plan.jobs[*n].wanted).collect();
+            prop_assert_eq!(once, wanted);
+        }
+
+        #[test]
+        fn without_circles_every_job_comes_after_those_it_depends_on(
+            shape in proptest::collection::vec(
+                (any::<bool>(), proptest::collection::vec(any::<prop::sample::Index>(), 0..4), 0u64..5),
+                1..40,
+            ),
+            lanes in 1usize..5,
+        ) {
+            let jobs: Vec<Job> = shape
+                .iter()
+                .enumerate()
+                .map(|(entry, (wanted, after, size))| {
+                    let after = if entry == 0 { vec![] } else {
+                        after.iter().map(|index| JobId(index.index(entry))).collect()
+                    };
+                    Job { wanted: *wanted, after, size: *size, ..job(entry, Pass::Main) }
+                })
+                .collect();
+            let plan = Plan { prelude: vec![], jobs };
+            let mut schedule = Schedule::new(&plan, |_| false);
+            let mut done = HashSet::new();
+            let mut running: Vec<JobId> = vec![];
+            loop {
+                while running.len() < lanes && let Some(id) = schedule.next() {
+                    for earlier in &plan.jobs[id.0].after {
+                        prop_assert!(!plan.jobs[earlier.0].wanted || done.contains(earlier));
+                    }
+                    running.push(id);
+                }
+                if running.is_empty() { break; }
+                let id = running.remove(0);
+                schedule.finish(id);
+                done.insert(id);
+            }
+        }
+    }
+}

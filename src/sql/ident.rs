@@ -39,6 +39,18 @@ pub fn literal(text: &str) -> String {
     }
 }
 
+/// `text` as a plain string literal for a session whose `standard_conforming_strings` is known:
+/// the way scripts of pg_restore write it (`appendStringLiteral` in `string_utils.c`).
+#[must_use]
+pub fn plain_literal(text: &str, standard_conforming_strings: bool) -> String {
+    let doubled = text.replace('\'', "''");
+    if standard_conforming_strings {
+        format!("'{doubled}'")
+    } else {
+        format!("'{}'", doubled.replace('\\', "\\\\"))
+    }
+}
+
 /// The keywords that are not "unreserved" in PostgreSQL 18 (`src/include/parser/kwlist.h`), sorted.
 #[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
@@ -95,5 +107,7 @@ mod tests {
     fn literals_double_quotes_and_escape_backslashes() {
         assert_eq!(literal("O'Hara"), "'O''Hara'");
         assert_eq!(literal("a\\b"), "E'a\\\\b'");
+        assert_eq!(plain_literal("O'\\", true), "'O''\\'");
+        assert_eq!(plain_literal("O'\\", false), "'O''\\\\'");
     }
 }

@@ -1,1 +1,0 @@
-//! What SQL an entry becomes.

@@ -1,0 +1,120 @@
+//! [`Command`]: SQL text, or one text for each of many large objects.
+
+use std::borrow::Cow;
+
+use super::StatementError;
+
+/// Something to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// One or more statements, as they are. Not to be taken apart: the text may hold function
+    /// bodies.
+    Sql(Cow<'a, str>),
+    /// One statement for each large object.
+    PerLargeObject(PerLargeObject<'a>),
+}
+
+/// A statement that is to be run for each of many large objects. An archive may hold millions, so
+/// the statements are made one at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PerLargeObject<'a> {
+    /// The text before the OID.
+    pub before: Cow<'a, str>,
+    /// The text behind it, without a semicolon.
+    pub after: Cow<'a, str>,
+    /// The objects, a line each, as a BLOB METADATA entry lists them. All of it was checked.
+    list: &'a str,
+}
+
+impl<'a> PerLargeObject<'a> {
+    /// # Errors
+    /// [`StatementError::NotAnOid`] when `list` is no list of OIDs.
+    pub(super) fn new(
+        before: impl Into<Cow<'a, str>>,
+        after: impl Into<Cow<'a, str>>,
+        list: &'a str,
+    ) -> Result<Self, StatementError> {
+        for oid in oids(list) {
+            oid?;
+        }
+        Ok(Self { before: before.into(), after: after.into(), list })
+    }
+
+    /// Each statement, with its semicolon.
+    pub fn statements(&self) -> impl Iterator<Item = String> {
+        let Self { before, after, list } = self;
+        // The list was checked when this was made.
+        oids(list).flatten().map(move |oid| format!("{before}{oid}{after};"))
+    }
+}
+
+impl Command<'_> {
+    /// The texts to send: one, or for large objects `together` statements in each, so that many
+    /// objects do not need many round trips.
+    pub fn texts(&self, together: usize) -> impl Iterator<Item = Cow<'_, str>> {
+        let (one, many) = match self {
+            Self::Sql(sql) => (Some(Cow::Borrowed(sql.as_ref())), None),
+            Self::PerLargeObject(per_object) => (None, Some(per_object.statements())),
+        };
+        let mut many = many.into_iter().flatten();
+        let batches = std::iter::from_fn(move || {
+            let batch: Vec<String> = many.by_ref().take(together.max(1)).collect();
+            (!batch.is_empty()).then(|| Cow::Owned(batch.join("\n")))
+        });
+        one.into_iter().chain(batches)
+    }
+}
+
+/// The large objects that the definition of a BLOB METADATA entry lists, an OID a line.
+pub fn oids(list: &str) -> impl Iterator<Item = Result<u32, StatementError>> {
+    list.lines().map(|line| line.parse().map_err(|_| StatementError::NotAnOid(line.to_owned())))
+}
+
+#[cfg(test)]
+pub(in crate::restore) mod tests {
+    use super::*;
+    use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
+
+    /// An entry with nothing in it but its kind and name.
+    pub(in crate::restore) fn entry(desc: Desc, tag: &str) -> Entry {
+        Entry {
+            dump_id: DumpId(1),
+            had_dumper: false,
+            table_oid: 0,
+            oid: 0,
+            tag: tag.to_owned(),
+            desc,
+            section: Section::PreData,
+            defn: String::new(),
+            drop_stmt: String::new(),
+            copy_stmt: String::new(),
+            namespace: None,
+            tablespace: None,
+            table_am: None,
+            relkind: 0,
+            owner: None,
+            with_oids: false,
+            dependencies: Vec::new(),
+            data: DataLocation::None,
+            undecodable: None,
+        }
+    }
+
+    #[test]
+    fn statements_for_large_objects_come_in_batches() {
+        let command =
+            Command::PerLargeObject(PerLargeObject::new("SELECT f('", "')", "1\n2\n3\n").unwrap());
+        assert_eq!(
+            command.texts(2).collect::<Vec<_>>(),
+            ["SELECT f('1');\nSELECT f('2');", "SELECT f('3');"]
+        );
+        assert_eq!(command.texts(0).count(), 3);
+    }
+
+    #[test]
+    fn a_list_that_holds_anything_else_is_refused() {
+        for bad in ["1\nx\n", "1\n\n2\n", "1'); DROP TABLE t; --\n", "4294967296\n"] {
+            assert!(matches!(PerLargeObject::new("", "", bad), Err(StatementError::NotAnOid(_))));
+        }
+    }
+}

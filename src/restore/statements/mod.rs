@@ -1,0 +1,50 @@
+//! What SQL an entry becomes.
+//!
+//! Pure text: the restore into a database sends it, [`super::script`] writes it down. The rules are
+//! those of `_printTocEntry` and its neighbours in `src/bin/pg_dump/pg_backup_archiver.c`, in the
+//! order in which they apply to an entry:
+//!
+//! 1. [`SessionState::before`]: the SETs that the entry counts on;
+//! 2. [`definition`]: what creates it;
+//! 3. [`owner`]: who shall own it;
+//! 4. [`partitioned_access_method`]: the access method for future partitions.
+//!
+//! [`drop_object`] undoes all that beforehand, [`fixed_settings`] come first of all, and [`data`]
+//! holds the few statements that go around rows.
+
+mod command;
+pub mod data;
+mod definition;
+mod drop;
+mod owner;
+mod session;
+mod style;
+
+pub use command::{Command, PerLargeObject, oids};
+pub use definition::{definition, partitioned_access_method};
+pub use drop::{Dropping, drop_large_object_if_exists, drop_object};
+pub use owner::owner;
+pub use session::{SessionState, Setting};
+pub use style::{Ownership, SourceSettings, Style, fixed_settings};
+
+/// Why an entry cannot become SQL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// A list of large objects holds something that is no OID.
+    #[error("\"{0}\" in a list of large objects is no OID")]
+    NotAnOid(String),
+    /// A `LARGE OBJECTS` entry without the BLOB METADATA entry that lists the objects.
+    #[error("the list of large objects that the privileges are for is not in the archive")]
+    NoBlobMetadata,
+    /// The privileges of large objects cannot be taken apart.
+    #[error("cannot expand the privileges")]
+    MalformedAcl(#[from] crate::sql::acl::MalformedAcl),
+    /// An ENCODING or STDSTRINGS entry of another form than pg_dump's.
+    #[error("invalid {0} entry")]
+    InvalidSetting(&'static str),
+    /// pg_restore would die with "don't know how to set owner for object type". The object itself
+    /// is created; its owner stays whoever restores.
+    #[error("do not know how to set the owner of a {0}")]
+    UnknownOwnerKind(String),
+}

@@ -1,0 +1,9 @@
+//! What access-privilege definitions say: the roles they name ([`roles`]) and, where one text
+//! stands for many large objects, the commands for each of them ([`per_large_object`]).
+
+mod large_objects;
+mod roles;
+mod token;
+
+pub use large_objects::{AclCommand, MalformedAcl, per_large_object};
+pub use roles::roles;

@@ -104,6 +104,21 @@ impl Schedule {
         free
     }
 
+    /// Whether a job that was not started waits for no other.
+    #[must_use]
+    pub fn is_free(&self, id: JobId) -> bool {
+        self.state[id.0] == State::Waiting && self.waits_for[id.0] == 0
+    }
+
+    /// Marks a job as done that was not started here.
+    pub fn abandon(&mut self, id: JobId) {
+        if self.state[id.0] == State::Waiting {
+            self.closed.remove(&id);
+            self.ready.remove(&(Reverse(self.jobs[id.0].size), id));
+            self.complete(id);
+        }
+    }
+
     /// Lets a closed job start like any other: its data is not going to come.
     pub fn open(&mut self, id: JobId) {
         if self.closed.remove(&id) {

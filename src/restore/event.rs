@@ -174,6 +174,16 @@ pub enum Event {
         /// What is being done, in words, present participle: `dropping the old objects`.
         what: String,
     },
+    /// An object could not be dropped beforehand (`--clean`). Counts as an error of its own: the
+    /// entry itself may still be restored.
+    DropFailed {
+        /// The entry whose object it is.
+        entry: EntryRef,
+        /// Why not.
+        failure: Failure,
+        /// Whether the user chose to accept it (`--tolerate`).
+        tolerated: bool,
+    },
     /// Something the user should know that is not a failure of an entry.
     Warning {
         /// One line.

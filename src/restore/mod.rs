@@ -1,5 +1,264 @@
-//! Runs a restore.
+//! Carries out a restore: the prelude on one session, the rest on as many as are wanted.
+//!
+//! ```text
+//! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY
+//!    │                                               ▲
+//!    └── stream ─▶ feed ─▶ conductor ─▶ lanes ───────┘
+//! ```
+//!
+//! What happens is told as [`event::Event`]s. Guarantees: a table's rows are loaded whole or not
+//! at all; every wanted entry is told exactly once as done, skipped, tolerated or failed; what is
+//! reported as restored has been made durable.
 
+mod clean;
+mod conductor;
+mod context;
+mod decode;
 pub mod event;
+mod failure;
+mod feed;
+mod lane;
+mod load;
+mod options;
+mod preflight;
 pub mod script;
 pub mod statements;
+mod work;
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use options::{RestoreOptions, Tolerance, Transactions};
+
+use conductor::Conductor;
+use context::{Context, Ledger};
+use event::{EntryRef, Event, Events};
+pub(crate) use failure::chain;
+use lane::Lane;
+use load::Source;
+use work::restore_entry;
+
+use crate::archive::{self, Entry};
+use crate::plan::{self, Plan};
+use crate::select::{Selection, pass};
+use crate::source::{Access, Archive};
+use crate::target::{self, Target};
+
+/// Result of a restore.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a restore ended before its end. Errors of single entries are told as events instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The archive is damaged or lacks what is wanted.
+    #[error(transparent)]
+    Archive(archive::Error),
+    /// No session could be opened to begin with.
+    #[error(transparent)]
+    Connect(target::Error),
+    /// A session failed outside of any entry.
+    #[error(transparent)]
+    Target(target::Error),
+    /// An entry failed, and that was to be the end (`--exit-on-error`).
+    #[error("stopped at the first error")]
+    Stopped,
+    /// The user or the system asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A mistake in this program.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// How a restore ended that came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Failures that count, of entries and of dropping.
+    pub errors: usize,
+}
+
+/// Restores the selected entries of an archive into a target.
+///
+/// `shutdown` ends the restore early: running statements are cancelled and their transactions
+/// rolled back.
+///
+/// # Errors
+/// When the restore cannot begin or go on. What single entries run into is told as events and
+/// counted in [`Ended::errors`].
+pub async fn restore(
+    archive: Archive,
+    selection: &Selection,
+    options: RestoreOptions,
+    target: Target,
+    events: Events,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Ended> {
+    let (context, plan, stream) = prepare(archive, selection, options, events)?;
+    let ctx = Arc::new(context);
+    // The lack of roles and extensions is known only after the first connection.
+    let result = tokio::select! {
+        result = Box::pin(run(ctx.clone(), plan, selection, target, stream)) => result,
+        () = shutdown => {
+            cancel_all(&ctx).await;
+            Err(Error::Interrupted)
+        }
+    };
+    if let Err(error) = &result {
+        ctx.finish_rest(&format!("not reached: {}", chain(error)));
+    }
+    result
+}
+
+/// Everything that needs no server.
+fn prepare(
+    archive: Archive,
+    selection: &Selection,
+    options: RestoreOptions,
+    events: Events,
+) -> Result<(Context, Plan, Option<crate::source::StreamAccess>)> {
+    let toc = archive.toc.clone();
+    let wants = selection.wants.clone();
+    for (entry, want) in toc.entries.iter().zip(&wants) {
+        if want.data && entry.had_dumper {
+            // A truncated archive is better noticed before anything is dropped.
+            archive.check_data(entry).map_err(Error::Archive)?;
+        }
+    }
+    let (random, stream) = match archive.access {
+        Access::Random(random) => (Some(random), None),
+        Access::Stream(stream) => (None, Some(stream)),
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.jobs.max(1))
+        .thread_name(|number| format!("decode-{number}"))
+        .build()
+        .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
+    let mut style = options.style.clone();
+    // The TOC's text is decoded already, and COPY says its encoding itself.
+    "UTF8".clone_into(&mut style.source.encoding);
+    let ctx = Context {
+        archive: archive.name,
+        with_schema: wants.iter().any(|want| want.schema),
+        toc,
+        wants,
+        random,
+        options,
+        style,
+        events,
+        pool,
+        missing_roles: std::sync::OnceLock::new(),
+        missing_extensions: std::sync::OnceLock::new(),
+        cancels: Mutex::default(),
+        ledger: Mutex::new(Ledger::default()),
+    };
+    let size = |place: usize| {
+        let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
+        random.size(ctx.entry(place))
+    };
+    let plan = Plan::new(
+        &ctx.toc.entries,
+        &selection.order,
+        |place| ctx.is_wanted(place),
+        |place| pass(ctx.entry(place)),
+        size,
+        plan::Options {
+            strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some(),
+        },
+    );
+    tell_plan(&ctx);
+    Ok((ctx, plan, stream))
+}
+
+fn tell_plan(ctx: &Context) {
+    let places = 0..ctx.wants.len();
+    let data: Vec<usize> = places.clone().filter(|p| ctx.wants_archived_data(*p)).collect();
+    let data_bytes = ctx.random.as_ref().map(|random| {
+        data.iter().filter_map(|place| random.size(ctx.entry(*place))).sum()
+    });
+    ctx.events.send(Event::Planned {
+        archive: ctx.archive.clone(),
+        entries: ctx.wants.len(),
+        wanted: places.filter(|place| ctx.is_wanted(*place)).count(),
+        with_data: data.len(),
+        data_bytes,
+        jobs: ctx.options.jobs,
+    });
+}
+
+async fn run(
+    ctx: Arc<Context>,
+    plan: Plan,
+    selection: &Selection,
+    target: Target,
+    stream: Option<crate::source::StreamAccess>,
+) -> Result<Ended> {
+    let mut lane = Lane::new(0, target.clone());
+    let session = lane.session(&ctx).await.map_err(Error::Connect)?;
+    ctx.events.send(Event::Connected {
+        target: target.to_string(),
+        server_version: session.server_version().to_owned(),
+    });
+    let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
+    let _ = ctx.missing_roles.set(lacking.roles);
+    let _ = ctx.missing_extensions.set(lacking.extensions);
+    if problems > 0 && ctx.options.exit_on_error {
+        return Err(Error::Stopped);
+    }
+    lane.begin_group(&ctx).await.map_err(Error::Target)?;
+    if ctx.options.clean && !clean::drop_objects(&ctx, &mut lane, &selection.order).await {
+        return Err(Error::Stopped);
+    }
+    for &place in &plan.prelude {
+        restore_entry(&ctx, &mut lane, place, Source::Archive).await;
+        if ctx.options.exit_on_error && ctx.ledger().errors > 0 {
+            lane.abandon_group();
+            return Err(Error::Stopped);
+        }
+        lane.session(&ctx).await.map_err(Error::Target)?;
+    }
+    if ctx.options.jobs > 1 {
+        // Other sessions must see what was created.
+        lane.commit_group(&ctx).await.map_err(Error::Target)?;
+    }
+    let target = lane.target().clone();
+    let mut lanes = vec![lane];
+    lanes.extend((1..ctx.options.jobs.max(1)).map(|number| Lane::new(number, target.clone())));
+    lanes.reverse();
+    let arrivals = stream.map(|stream| feed::start(stream, &ctx));
+    let mut lanes = Conductor::new(ctx.clone(), &plan, lanes, arrivals).run().await?;
+    let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
+        return Err(Error::Internal("the first session is gone".to_owned()));
+    };
+    lane.commit_group(&ctx).await.map_err(Error::Target)?;
+    make_durable(&ctx, lane).await.map_err(Error::Target)?;
+    let errors = ctx.ledger().errors;
+    Ok(Ended { errors })
+}
+
+/// A commit that the server does not confirm before it, and all commits before it, are on disk.
+async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+    let sql = "SET synchronous_commit = on;";
+    lane.execute(ctx, sql).await?;
+    // A transaction that has an ID has a commit record, which is what is waited for.
+    lane.execute(ctx, "SELECT pg_catalog.txid_current();").await
+}
+
+/// Cancels what the sessions run.
+async fn cancel_all(ctx: &Context) {
+    let handles: Vec<_> =
+        ctx.cancels.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, h)| h).collect();
+    // A server that cannot be reached will notice the closed connections by itself.
+    futures::future::join_all(handles.iter().map(target::CancelHandle::cancel)).await;
+}
+
+impl From<&Entry> for EntryRef {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            dump_id: entry.dump_id.0,
+            desc: entry.desc.as_str().to_owned(),
+            schema: entry.namespace.clone(),
+            name: entry.tag.clone(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Drops what is going to be restored (`--clean`), last things first.
+
+use super::context::Context;
+use super::event::{EntryRef, Event};
+use super::failure::WorkError;
+use super::lane::Lane;
+use super::statements::drop_object;
+use crate::archive::{Desc, Entry};
+
+/// Statements for large objects that are sent together.
+const OBJECTS_TOGETHER: usize = 200;
+
+/// Drops the wanted entries' objects in the reverse of `order`. Failures are told and counted;
+/// returns false when the restore must stop because of one.
+pub(super) async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
+    ctx.events.send(Event::Step { what: "dropping the old objects".to_owned() });
+    for &place in order.iter().rev() {
+        let entry = ctx.entry(place);
+        let want = ctx.want(place);
+        let of_database = matches!(entry.desc, Desc::Database | Desc::DatabaseProperties);
+        let wanted = (want.schema || want.data) && !entry.drop_stmt.is_empty();
+        // Connected to another database as yet, only the database itself may be dropped.
+        if !wanted || (ctx.options.create && !of_database) {
+            continue;
+        }
+        if let Err(error) = drop_one(ctx, lane, entry, of_database).await {
+            let failure = error.failure();
+            let tolerated = ctx.tolerates(entry, &error);
+            let lost = matches!(&error, WorkError::Target(error) if error.is_connection_lost());
+            ctx.events.send(Event::DropFailed { entry: EntryRef::from(entry), failure, tolerated });
+            ctx.ledger().errors += usize::from(!tolerated);
+            if lost || (!tolerated && ctx.options.exit_on_error) {
+                return false;
+            }
+        }
+    }
+    // Among them may have been the schema that the session was set to.
+    lane.state.forget_schema();
+    true
+}
+
+async fn drop_one(
+    ctx: &Context,
+    lane: &mut Lane,
+    entry: &Entry,
+    of_database: bool,
+) -> Result<(), WorkError> {
+    if of_database {
+        lane.commit_group(ctx).await?;
+    }
+    for setting in lane.state.before_data(entry, &ctx.style) {
+        lane.set(ctx, setting).await?;
+    }
+    let dropping = drop_object(entry, ctx.options.if_exists)
+        .map_err(|error| WorkError::Other(super::failure::chain(&error)))?;
+    if dropping.without_if_exists {
+        let message = format!("no place for IF EXISTS in the statement that drops {}", entry.label());
+        ctx.events.send(Event::Warning { message });
+    }
+    if let Some(command) = &dropping.command {
+        for sql in command.texts(OBJECTS_TOGETHER) {
+            lane.execute(ctx, &sql).await?;
+        }
+    }
+    if of_database {
+        lane.begin_group(ctx).await?;
+    } else {
+        lane.count(ctx, 1).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! What all sessions of a restore share: the archive, the choices, and what has happened so far.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rayon::ThreadPool;
+
+use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
+use super::failure::WorkError;
+use super::options::RestoreOptions;
+use super::statements::{Style, oids};
+use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::select::Want;
+use crate::source::RandomAccess;
+use crate::target::{CancelHandle, Class};
+
+/// Shared by the sessions of one restore.
+pub(super) struct Context {
+    /// The archive's name, for errors.
+    pub(super) archive: String,
+    pub(super) toc: Arc<Toc>,
+    /// What is wanted of each entry, by its place in the TOC.
+    pub(super) wants: Vec<Want>,
+    /// The archive's data, unless it comes as a stream.
+    pub(super) random: Option<RandomAccess>,
+    pub(super) options: RestoreOptions,
+    /// The options' style, for a session in UTF-8.
+    pub(super) style: Style,
+    /// Whether any definition is restored, or only data.
+    pub(super) with_schema: bool,
+    pub(super) events: Events,
+    /// Decoders run here; as many threads as there are sessions.
+    pub(super) pool: ThreadPool,
+    /// Roles that the target lacks; known once it was looked at.
+    pub(super) missing_roles: OnceLock<HashSet<String>>,
+    /// Extensions that the target cannot install.
+    pub(super) missing_extensions: OnceLock<HashSet<String>>,
+    /// Each session's way to cancel what it runs.
+    pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
+    pub(super) ledger: Mutex<Ledger>,
+}
+
+/// What became of the entries.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Tables that this restore created: they are empty, and nobody else knows them.
+    pub(super) created: HashSet<DumpId>,
+    /// Entries whose definition failed, so that the object is not there, and the first cause.
+    pub(super) absent: HashMap<DumpId, Cause>,
+    /// Entries whose definition failed in any way, also because the object was there already.
+    pub(super) refused: HashSet<DumpId>,
+    /// Entries that are finished, by place.
+    pub(super) finished: HashSet<usize>,
+    /// Failures that count.
+    pub(super) errors: usize,
+}
+
+impl Context {
+    /// Whether the target is known to lack this role.
+    pub(super) fn lacks_role(&self, role: &str) -> bool {
+        self.missing_roles.get().is_some_and(|roles| roles.contains(role))
+    }
+
+    /// Whether the target is known to lack this extension.
+    pub(super) fn lacks_extension(&self, extension: &str) -> bool {
+        self.missing_extensions.get().is_some_and(|all| all.contains(extension))
+    }
+
+    pub(super) fn entry(&self, place: usize) -> &Entry {
+        &self.toc.entries[place]
+    }
+
+    pub(super) fn want(&self, place: usize) -> Want {
+        self.wants[place]
+    }
+
+    /// Whether anything of the entry is wanted.
+    pub(super) fn is_wanted(&self, place: usize) -> bool {
+        let want = self.wants[place];
+        want.schema || want.data || want.stats
+    }
+
+    /// Whether the entry's data in the archive is wanted.
+    pub(super) fn wants_archived_data(&self, place: usize) -> bool {
+        self.wants[place].data && self.entry(place).had_dumper
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // A panic elsewhere does not make the ledger wrong: it only ever grows.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The entry that lists the large objects which this entry's are among: for BLOBS and ACL
+    /// entries the BLOB METADATA entry that they depend on first.
+    pub(super) fn blob_metadata(&self, entry: &Entry) -> Option<&Entry> {
+        let listing = self.toc.get(*entry.dependencies.first()?)?;
+        (listing.desc == Desc::BlobMetadata).then_some(listing)
+    }
+
+    /// The large objects that a BLOBS entry must hold, as far as the TOC tells.
+    ///
+    /// Each is created by an entry of its own before 1.16 and listed in BLOB METADATA since.
+    pub(super) fn expected_objects(&self, entry: &Entry) -> HashSet<u32> {
+        if let Some(listing) = self.blob_metadata(entry) {
+            return oids(&listing.defn).flatten().collect();
+        }
+        let old = self.toc.header.version.at_least(12) && !self.toc.header.version.at_least(16);
+        let blobs = self.toc.entries.iter().filter(|entry| old && entry.desc == Desc::Blob);
+        blobs.map(|entry| entry.oid).collect()
+    }
+
+    /// What to tell about an error, with its cause if another entry's failure explains it.
+    pub(super) fn failure(&self, entry: &Entry, error: &WorkError) -> Failure {
+        let mut failure = error.failure();
+        if failure.cause.is_none() {
+            failure.cause = self.cause(entry);
+        }
+        failure
+    }
+
+    /// The reason why an entry cannot succeed, if there is one already.
+    pub(super) fn cause(&self, entry: &Entry) -> Option<Cause> {
+        if entry.desc == Desc::Extension && self.lacks_extension(&entry.tag) {
+            return Some(Cause::MissingExtension { extension: entry.tag.clone() });
+        }
+        let ledger = self.ledger();
+        entry.dependencies.iter().find_map(|id| ledger.absent.get(id).cloned())
+    }
+
+    /// Whether the user accepts this error.
+    pub(super) fn tolerates(&self, entry: &Entry, error: &WorkError) -> bool {
+        let Some(error) = error.server() else {
+            return false;
+        };
+        let tolerate = &self.options.tolerate;
+        tolerate.iter().any(|tolerance| tolerance.accepts(error, &entry.desc, &entry.tag))
+    }
+
+    /// Notes that a definition failed.
+    pub(super) fn note_refused(&self, entry: &Entry, error: &WorkError, failure: &Failure) {
+        let exists = error.server().is_some_and(|error| error.class() == Class::AlreadyExists);
+        let mut ledger = self.ledger();
+        ledger.refused.insert(entry.dump_id);
+        if !exists {
+            let own = Cause::Entry { entry: entry.dump_id.0 };
+            ledger.absent.insert(entry.dump_id, failure.cause.clone().unwrap_or(own));
+        }
+    }
+
+    /// Tells that an entry is finished. Each wanted entry is, exactly once.
+    pub(super) fn finish(&self, place: usize, done: Finished) {
+        {
+            let mut ledger = self.ledger();
+            if !ledger.finished.insert(place) {
+                return;
+            }
+            ledger.errors += usize::from(matches!(done.outcome, Outcome::Failed { .. }));
+        }
+        self.events.send(Event::Finished {
+            entry: EntryRef::from(self.entry(place)),
+            lane: done.lane,
+            outcome: done.outcome,
+            rows: done.rows,
+            bytes: done.bytes,
+            read: done.read,
+            duration: done.duration,
+        });
+    }
+
+    /// Finishes every wanted entry that is not, as not reached.
+    pub(super) fn finish_rest(&self, reason: &str) {
+        for place in 0..self.wants.len() {
+            if self.is_wanted(place) && !self.ledger().finished.contains(&place) {
+                let outcome = Outcome::Skipped { reason: reason.to_owned() };
+                self.finish(place, Finished { outcome, ..Finished::default() });
+            }
+        }
+    }
+}
+
+/// How the work on an entry ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) lane: usize,
+    pub(super) outcome: Outcome,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) read: u64,
+    pub(super) duration: std::time::Duration,
+}
+
+impl Default for Finished {
+    fn default() -> Self {
+        Self {
+            lane: 0,
+            outcome: Outcome::Done,
+            rows: 0,
+            bytes: 0,
+            read: 0,
+            duration: std::time::Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The seam between the two worlds: blocking decoding on a rayon pool, the network on tokio.
+//!
+//! A decoder fills a bounded channel and waits when it is full; that is the back-pressure, and with
+//! the pieces' size the memory bound: at most [`IN_FLIGHT`] pieces of 256 KiB and a few buffers for
+//! each session, whatever a table's size. The pool has a thread for each session and a session
+//! never has more than one decoder, so a decoder that waits never keeps another from running.
+
+use std::io::{self, Read};
+
+use bytes::{Buf, Bytes, BytesMut};
+use rayon::ThreadPool;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::archive::encoding::Encoding;
+use crate::archive::{Data, Entry, Error, LargeObjects, Result};
+use crate::rows::CopyText;
+use crate::sql::split::{Batches, Ends};
+
+/// Pieces between a decoder and its session.
+const IN_FLIGHT: usize = 4;
+
+/// Bytes of a piece of a large object.
+const OBJECT_PIECE: usize = 256 * 1024;
+
+/// A piece of an entry's data, on its way to the server.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// COPY text, with the number of rows that end in it.
+    Rows(Bytes, u64),
+    /// Whole SQL statements, and how many.
+    Statements(String, u64),
+    /// The next large object begins.
+    Object(u32),
+    /// Bytes of the large object.
+    ObjectBytes(Bytes),
+}
+
+/// How an entry's data is to be taken apart.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// COPY text.
+    Copy,
+    /// SQL: INSERT statements, or old comments on large objects.
+    Sql { encoding: Encoding, standard_conforming_strings: bool, ends: Ends },
+}
+
+/// Starts to decode on the pool. `open` finds the data; it may block.
+pub(super) fn decode(
+    pool: &ThreadPool,
+    kind: Kind,
+    open: impl FnOnce() -> Result<Data> + Send + 'static,
+) -> Receiver<Result<Piece>> {
+    let (sender, receiver) = channel(IN_FLIGHT);
+    pool.spawn(move || {
+        let result = open().and_then(|data| match (data, kind) {
+            (Data::LargeObjects(objects), _) => send_objects(objects, &sender),
+            (Data::Rows(reader), Kind::Copy) => send_rows(reader, &sender),
+            (Data::Rows(reader), Kind::Sql { encoding, standard_conforming_strings, ends }) => {
+                send_statements(reader, &encoding, standard_conforming_strings, ends, &sender)
+            }
+        });
+        if let Err(error) = result {
+            // Nobody listens any more: the session has failed and told so.
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    receiver
+}
+
+/// Sends a piece. Returns false when nobody wants any more.
+fn send(sender: &Sender<Result<Piece>>, piece: Piece) -> bool {
+    sender.blocking_send(Ok(piece)).is_ok()
+}
+
+fn send_rows(reader: Box<dyn Read + Send>, sender: &Sender<Result<Piece>>) -> Result<()> {
+    let mut copy = CopyText::new(reader);
+    let mut rows = 0;
+    while let Some(piece) = copy.next_piece()? {
+        let new = copy.rows() - rows;
+        rows += new;
+        if !send(sender, Piece::Rows(piece, new)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn send_statements(
+    reader: Box<dyn Read + Send>,
+    encoding: &Encoding,
+    standard_conforming_strings: bool,
+    ends: Ends,
+    sender: &Sender<Result<Piece>>,
+) -> Result<()> {
+    for batch in Batches::new(reader, standard_conforming_strings, ends) {
+        let batch = batch.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
+            _ => Error::from_io(error),
+        })?;
+        let count = batch.len() as u64;
+        let Some(sql) = encoding.decode(batch.sql()) else {
+            let what = format!("a statement is not valid in the encoding {}", encoding.name());
+            return Err(Error::malformed(what));
+        };
+        if !send(sender, Piece::Statements(sql.into_owned(), count)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn send_objects(
+    mut objects: Box<dyn LargeObjects + Send>,
+    sender: &Sender<Result<Piece>>,
+) -> Result<()> {
+    while let Some(mut object) = objects.next_object()? {
+        if !send(sender, Piece::Object(object.oid)) {
+            break;
+        }
+        loop {
+            let mut piece = BytesMut::zeroed(OBJECT_PIECE);
+            let read = fill(&mut object.content, &mut piece).map_err(Error::from_io)?;
+            piece.truncate(read);
+            if read == 0 || !send(sender, Piece::ObjectBytes(piece.freeze())) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads until the buffer is full or the input ends.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Bytes of a stream's item on their way to its decoder.
+#[derive(Debug)]
+pub(super) enum Streamed {
+    /// Some bytes.
+    Bytes(Bytes),
+    /// The item is complete.
+    End,
+}
+
+/// Reads what a stream sends for one item. An item that stops without its end is an error.
+pub(super) struct StreamedItem {
+    pub(super) receiver: Receiver<Streamed>,
+    current: Bytes,
+    ended: bool,
+    counter: crate::archive::ReadCounter,
+}
+
+impl StreamedItem {
+    pub(super) fn new(receiver: Receiver<Streamed>, counter: crate::archive::ReadCounter) -> Self {
+        Self { receiver, current: Bytes::new(), ended: false, counter }
+    }
+}
+
+impl Read for StreamedItem {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.ended {
+            match self.receiver.blocking_recv() {
+                Some(Streamed::Bytes(bytes)) => self.current = bytes,
+                Some(Streamed::End) => self.ended = true,
+                None => return Err(Error::truncated("the stream stops in this entry").into()),
+            }
+        }
+        let length = output.len().min(self.current.len());
+        output[..length].copy_from_slice(&self.current[..length]);
+        self.current.advance(length);
+        self.counter.add(length as u64);
+        Ok(length)
+    }
+}
+
+/// Names the entry in an error about its data.
+pub(super) fn in_entry(error: Error, entry: &Entry, archive: &str) -> Error {
+    error.in_entry(entry).in_file(archive)
+}

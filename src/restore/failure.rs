@@ -1,0 +1,79 @@
+//! From an error to what is told about it.
+
+use std::error::Error as StdError;
+
+use super::event::{Cause, Failure};
+use crate::archive;
+use crate::target::{Error as TargetError, ServerError};
+
+/// Why the work on an entry did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WorkError {
+    /// The server, or the way to it.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The archive.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl WorkError {
+    pub(super) fn server(&self) -> Option<&ServerError> {
+        match self {
+            Self::Target(error) => error.server(),
+            _ => None,
+        }
+    }
+
+    /// What to tell. The cause is filled in by whoever knows the other entries.
+    pub(super) fn failure(&self) -> Failure {
+        match self.server() {
+            Some(error) => Failure {
+                message: error.message.clone(),
+                sqlstate: Some(error.sqlstate.clone()),
+                detail: details(error),
+                statement: error.statement.clone(),
+                cause: error.missing_role().map(|role| Cause::MissingRole { role: role.to_owned() }),
+            },
+            None => Failure {
+                message: chain(self),
+                sqlstate: None,
+                detail: None,
+                statement: None,
+                cause: None,
+            },
+        }
+    }
+}
+
+/// An error and its sources in one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        // A transparent error says what its source says.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}
+
+fn details(error: &ServerError) -> Option<String> {
+    let lines: Vec<String> = [
+        ("DETAIL", &error.detail),
+        ("HINT", &error.hint),
+        ("CONTEXT", &error.context),
+        ("QUERY", &error.internal_query),
+    ]
+    .into_iter()
+    .filter_map(|(name, text)| text.as_ref().map(|text| format!("{name}: {text}")))
+    .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}

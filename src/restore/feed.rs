@@ -1,0 +1,118 @@
+//! A stream's data on its way to the sessions.
+//!
+//! The stream's thread calls the [`Feed`], which announces each item that is wanted and then waits
+//! until a session takes its bytes. At most [`IN_FLIGHT`] pieces of an item are read ahead.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::context::Context;
+use super::decode::Streamed;
+use crate::archive::stream::{Answer, Item, ItemOf, Sink};
+use crate::archive::{Desc, DumpId, Error, Format, Toc};
+use crate::source::StreamAccess;
+
+/// Pieces of 128 KiB between the stream's thread and a session's decoder.
+const IN_FLIGHT: usize = 16;
+
+/// What comes out of a stream.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// The data of the entry at this place begins.
+    Item {
+        place: usize,
+        item: Item,
+        receiver: Receiver<Streamed>,
+    },
+    /// The stream is over, well or not.
+    End(Result<(), Error>),
+}
+
+/// Starts to read the stream's data.
+pub(super) fn start(stream: StreamAccess, ctx: &Context) -> Receiver<Arrival> {
+    let (sender, receiver) = channel(1);
+    let feed = Feed::new(ctx, sender.clone());
+    stream.run(Box::new(feed), move |result| {
+        // When nobody listens the restore is over already.
+        let _ = sender.blocking_send(Arrival::End(result));
+    });
+    receiver
+}
+
+struct Feed {
+    arrivals: Sender<Arrival>,
+    /// Places of the entries whose data is wanted.
+    entries: HashMap<DumpId, usize>,
+    /// Which entry a large object belongs to, where the TOC tells.
+    objects: HashMap<u32, usize>,
+    /// The entry of all large objects, where there is only one.
+    only_objects: Option<usize>,
+    current: Option<Sender<Streamed>>,
+}
+
+impl Feed {
+    fn new(ctx: &Context, arrivals: Sender<Arrival>) -> Self {
+        let wanted = (0..ctx.wants.len()).filter(|place| ctx.wants_archived_data(*place));
+        let entries: HashMap<DumpId, usize> =
+            wanted.map(|place| (ctx.entry(place).dump_id, place)).collect();
+        let blobs: Vec<usize> =
+            entries.values().copied().filter(|place| ctx.entry(*place).desc == Desc::Blobs).collect();
+        let mut objects = HashMap::new();
+        for place in &blobs {
+            let expected = ctx.expected_objects(ctx.entry(*place));
+            objects.extend(expected.into_iter().map(|oid| (oid, *place)));
+        }
+        let only_objects = match blobs[..] {
+            [only] => Some(only),
+            _ => None,
+        };
+        Self { arrivals, entries, objects, only_objects, current: None }
+    }
+
+    fn place(&self, of: ItemOf) -> Option<usize> {
+        match of {
+            ItemOf::Entry(id) => self.entries.get(&id).copied(),
+            ItemOf::LargeObject(oid) => self.objects.get(&oid).copied().or(self.only_objects),
+        }
+    }
+
+    fn pass_on(&mut self, piece: Streamed) -> Answer {
+        match &self.current {
+            // A session that has given up on the entry does not keep the others waiting.
+            Some(current) if current.blocking_send(piece).is_err() => Answer::Skip,
+            Some(_) => Answer::Take,
+            None => Answer::Skip,
+        }
+    }
+}
+
+impl Sink for Feed {
+    fn toc(&mut self, _: &Toc, _: Format) -> Answer {
+        Answer::Take
+    }
+
+    fn begin(&mut self, item: &Item) -> Answer {
+        let Some(place) = self.place(item.of) else {
+            return Answer::Skip;
+        };
+        let (sender, receiver) = channel(IN_FLIGHT);
+        let arrival = Arrival::Item { place, item: item.clone(), receiver };
+        if self.arrivals.blocking_send(arrival).is_err() {
+            return Answer::Stop;
+        }
+        self.current = Some(sender);
+        Answer::Take
+    }
+
+    fn bytes(&mut self, bytes: Bytes) -> Answer {
+        self.pass_on(Streamed::Bytes(bytes))
+    }
+
+    fn end(&mut self) -> Answer {
+        let answer = self.pass_on(Streamed::End);
+        self.current = None;
+        answer
+    }
+}

@@ -1,0 +1,168 @@
+//! One of the sessions that work side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use super::context::Context;
+use super::event::Event;
+use super::failure::WorkError;
+use super::options::Transactions;
+use super::statements::{SessionState, Setting, fixed_settings};
+use crate::target::{Class, Notices, Result, Session, SessionSettings, Target};
+
+/// Tries of a statement that the server gave up for the sake of another session.
+const TRIES: u32 = 6;
+
+/// A session and what it is set to. The session is opened when it is needed, and again when it
+/// was lost.
+pub(super) struct Lane {
+    pub(super) number: usize,
+    pub(super) state: SessionState,
+    target: Target,
+    session: Option<Session>,
+    /// The entry that notices are about; 0 for none.
+    current: Arc<AtomicI32>,
+    /// Entries restored in the open transaction, when there is one for several entries.
+    group: Option<u32>,
+}
+
+impl Lane {
+    pub(super) fn new(number: usize, target: Target) -> Self {
+        Self {
+            number,
+            state: SessionState::default(),
+            target,
+            session: None,
+            current: Arc::default(),
+            group: None,
+        }
+    }
+
+    /// The session, opened if there is none.
+    pub(super) async fn session(&mut self, ctx: &Context) -> Result<&Session> {
+        // A transaction for several entries cannot go on in another session.
+        let lost = self.session.as_ref().is_some_and(|session| !session.is_usable());
+        if lost && self.group.is_none() {
+            self.session = None;
+        }
+        if self.session.is_none() {
+            self.state.forget();
+            let session = self.connect(ctx).await?;
+            ctx.cancels
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .insert(self.number, session.cancel_handle());
+            self.session = Some(session);
+        }
+        self.session.as_ref().ok_or(crate::target::Error::Lost(None))
+    }
+
+    async fn connect(&self, ctx: &Context) -> Result<Session> {
+        let (events, current) = (ctx.events.clone(), self.current.clone());
+        let notices = Notices::to(move |notice| {
+            let id = current.load(Ordering::Relaxed);
+            events.send(Event::Notice {
+                dump_id: (id != 0).then_some(id),
+                severity: notice.severity,
+                message: notice.message,
+            });
+        });
+        let session = Session::connect(&self.target, &SessionSettings { notices }).await?;
+        let mut settings = fixed_settings(&ctx.style, Some(session.server_version_num() / 10_000));
+        // Nothing that is lost in a crash of the server is claimed to be restored: the restore
+        // ends with a durable commit, which makes all earlier ones durable.
+        settings.push("SET synchronous_commit = off;".to_owned());
+        session.execute(&settings.join("\n")).await?;
+        Ok(session)
+    }
+
+    /// Ends the session; the next one goes to this database.
+    pub(super) fn change_database(&mut self, name: &str) {
+        self.target = self.target.with_database(name);
+        self.session = None;
+    }
+
+    /// Where this lane's sessions go.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Notices are about this entry from here on.
+    pub(super) fn attend(&self, dump_id: i32) {
+        self.current.store(dump_id, Ordering::Relaxed);
+    }
+
+    /// Runs SQL. What the server gave up for the sake of another session (a deadlock, a
+    /// serialization failure) is tried again, unless it is part of a larger transaction.
+    pub(super) async fn execute(&mut self, ctx: &Context, sql: &str) -> Result<()> {
+        let in_group = self.group.is_some();
+        let mut pause = Duration::from_millis(50);
+        for attempt in 1.. {
+            let session = self.session(ctx).await?;
+            match session.execute(sql).await {
+                Err(error)
+                    if !in_group
+                        && attempt < TRIES
+                        && error.class() == Class::Retry
+                        && !error.is_connection_lost() => {}
+                result => return result,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
+    }
+
+    /// Makes a setting and remembers it.
+    pub(super) async fn set(&mut self, ctx: &Context, setting: Setting) -> Result<()> {
+        self.execute(ctx, setting.sql()).await?;
+        self.state.done(setting);
+        Ok(())
+    }
+
+    /// Begins the transaction that holds several entries, if the options ask for one.
+    pub(super) async fn begin_group(&mut self, ctx: &Context) -> Result<()> {
+        if ctx.options.transactions != Transactions::Each {
+            self.session(ctx).await?.begin().await?;
+            self.group = Some(0);
+        }
+        Ok(())
+    }
+
+    /// Commits the transaction that holds several entries, if there is one.
+    pub(super) async fn commit_group(&mut self, ctx: &Context) -> Result<()> {
+        if self.group.is_some() {
+            self.session(ctx).await?.commit().await?;
+            self.group = None;
+        }
+        Ok(())
+    }
+
+    /// Rolls back the transaction that holds several entries, by ending the session.
+    pub(super) fn abandon_group(&mut self) {
+        if self.group.take().is_some() {
+            self.session = None;
+        }
+    }
+
+    /// Whether entries are restored inside a transaction that holds several.
+    pub(super) fn in_group(&self) -> bool {
+        self.group.is_some()
+    }
+
+    /// Counts actions in the transaction for several entries; commits it when it is full.
+    pub(super) async fn count(&mut self, ctx: &Context, actions: u32) -> Result<(), WorkError> {
+        let (Some(count), Transactions::Groups(limit)) = (self.group, ctx.options.transactions)
+        else {
+            return Ok(());
+        };
+        let count = count.saturating_add(actions);
+        self.group = Some(count);
+        if count >= limit {
+            self.commit_group(ctx).await?;
+            self.begin_group(ctx).await?;
+        }
+        Ok(())
+    }
+}

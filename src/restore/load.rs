@@ -1,0 +1,288 @@
+//! An entry's data on its way into the database.
+//!
+//! Rows go into a transaction of their own, which is committed only when the server has stored as
+//! many rows as were sent and the archive's data has come to its proper end: a table is loaded
+//! whole or not at all.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Receiver;
+
+use super::context::Context;
+use super::decode::{Kind, Piece, Streamed, StreamedItem, decode, in_entry};
+use super::event::Event;
+use super::failure::WorkError;
+use super::lane::Lane;
+use super::statements::data::truncate_only;
+use crate::archive::stream::{Item, ItemOf};
+use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
+use crate::sql::split::Ends;
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// Where an entry's data comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From the archive, which can be read at any place; or the entry has no data.
+    Archive,
+    /// From a stream.
+    Stream {
+        item: Box<Item>,
+        receiver: Receiver<Streamed>,
+    },
+}
+
+/// What was loaded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loaded {
+    /// Rows, or large objects.
+    pub(super) rows: u64,
+    /// Bytes sent.
+    pub(super) bytes: u64,
+    /// Bytes read from the archive.
+    pub(super) read: u64,
+}
+
+/// Loads an entry's data.
+pub(super) async fn load(
+    ctx: &Context,
+    lane: &mut Lane,
+    entry: &Entry,
+    source: Source,
+) -> Result<Loaded, WorkError> {
+    let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
+        lane.state.before_large_objects(&ctx.style).into_iter().collect()
+    } else {
+        lane.state.before_data(entry, &ctx.style)
+    };
+    for setting in settings {
+        lane.set(ctx, setting).await?;
+    }
+    let own_transaction = !lane.in_group();
+    let counter = ReadCounter::default();
+    let mut pieces = Pieces::open(ctx, entry, source, counter);
+    // What is damaged from its first byte on is not worth a transaction.
+    let first = pieces.next().await?;
+    if own_transaction {
+        lane.session(ctx).await?.begin().await?;
+    }
+    let result = transfer(ctx, lane, entry, first, &mut pieces).await;
+    if own_transaction {
+        let session = lane.session(ctx).await?;
+        match &result {
+            Ok(_) => session.commit().await?,
+            // The first error is the one to tell.
+            Err(_) if session.is_usable() => drop(session.rollback().await),
+            Err(_) => {}
+        }
+    }
+    result
+}
+
+async fn transfer(
+    ctx: &Context,
+    lane: &mut Lane,
+    entry: &Entry,
+    first: Option<Piece>,
+    pieces: &mut Pieces<'_>,
+) -> Result<Loaded, WorkError> {
+    let own_transaction = !lane.in_group();
+    let created = entry.desc == Desc::TableData
+        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
+    let session = lane.session(ctx).await?;
+    if own_transaction && created && !entry.is_load_via_partition_root() {
+        // With wal_level=minimal the rows of a table that was truncated in the same transaction
+        // are not written to the WAL.
+        session.execute(&truncate_only(entry)).await?;
+    }
+    if entry.desc == Desc::Blobs {
+        pieces.large_objects(session, first).await
+    } else if entry.copy_stmt.is_empty() {
+        pieces.statements(session, first).await
+    } else {
+        pieces.copy(session, first).await
+    }
+}
+
+/// The pieces of an entry's data, with what has gone through so far.
+struct Pieces<'a> {
+    ctx: &'a Context,
+    entry: &'a Entry,
+    receiver: Receiver<Result<Piece, ArchiveError>>,
+    counter: ReadCounter,
+    loaded: Loaded,
+    told: Instant,
+    /// Whether this is one of several parts of the entry's data.
+    partial: bool,
+}
+
+impl<'a> Pieces<'a> {
+    fn open(ctx: &'a Context, entry: &'a Entry, source: Source, counter: ReadCounter) -> Self {
+        let kind = if entry.copy_stmt.is_empty() {
+            Kind::Sql {
+                encoding: ctx.toc.encoding.clone(),
+                standard_conforming_strings: ctx.toc.standard_conforming_strings,
+                ends: match entry.desc {
+                    Desc::TableData => Ends::WithBlankLines,
+                    _ => Ends::Anyhow,
+                },
+            }
+        } else {
+            Kind::Copy
+        };
+        let reading = counter.clone();
+        let partial = match &source {
+            Source::Stream { item, .. } => matches!(item.of, ItemOf::LargeObject(_)),
+            Source::Archive => false,
+        };
+        let receiver = match (source, &ctx.random) {
+            (Source::Stream { item, receiver }, _) => decode(&ctx.pool, kind, move || {
+                Ok(item.data(StreamedItem::new(receiver, reading)))
+            }),
+            (Source::Archive, Some(random)) => {
+                let (random, entry) = (random.clone(), entry.clone());
+                decode(&ctx.pool, kind, move || random.open(&entry, reading))
+            }
+            (Source::Archive, None) => decode(&ctx.pool, kind, || {
+                Err(ArchiveError::missing("the archive holds no block of data for it"))
+            }),
+        };
+        let loaded = Loaded::default();
+        Self { ctx, entry, receiver, counter, loaded, told: Instant::now(), partial }
+    }
+
+    async fn next(&mut self) -> Result<Option<Piece>, WorkError> {
+        match self.receiver.recv().await {
+            Some(Ok(piece)) => Ok(Some(piece)),
+            Some(Err(error)) => Err(in_entry(error, self.entry, &self.ctx.archive).into()),
+            None => Ok(None),
+        }
+    }
+
+    fn sent(&mut self, rows: u64, bytes: usize) {
+        self.loaded.rows += rows;
+        self.loaded.bytes += bytes as u64;
+        self.loaded.read = self.counter.get();
+        if self.told.elapsed() >= PROGRESS_EVERY {
+            self.told = Instant::now();
+            self.ctx.events.send(Event::Progress {
+                dump_id: self.entry.dump_id.0,
+                rows: self.loaded.rows,
+                bytes: self.loaded.bytes,
+                read: self.loaded.read,
+            });
+        }
+    }
+
+    fn finished(&mut self) -> Loaded {
+        self.loaded.read = self.counter.get();
+        self.loaded
+    }
+
+    async fn copy(
+        &mut self,
+        session: &crate::target::Session,
+        mut next: Option<Piece>,
+    ) -> Result<Loaded, WorkError> {
+        let mut copy = session.copy_in(&self.copy_statement()).await?;
+        while let Some(piece) = next {
+            if let Piece::Rows(bytes, rows) = piece {
+                let length = bytes.len();
+                copy.send(bytes).await?;
+                self.sent(rows, length);
+            }
+            next = self.next().await?;
+        }
+        let stored = copy.finish().await?;
+        let loaded = self.finished();
+        if stored != loaded.rows {
+            return Err(WorkError::Other(format!(
+                "{} rows were sent but the server stored {stored}",
+                loaded.rows
+            )));
+        }
+        Ok(loaded)
+    }
+
+    /// The archive's COPY statement. Its data is in the archive's encoding while the session
+    /// speaks UTF-8.
+    fn copy_statement(&self) -> String {
+        let statement = self.entry.copy_stmt.trim_end().trim_end_matches(';');
+        if self.ctx.toc.encoding.is_utf8() {
+            return statement.to_owned();
+        }
+        let encoding = crate::sql::ident::literal(self.ctx.toc.encoding.name());
+        format!("{statement} WITH (ENCODING {encoding})")
+    }
+
+    async fn statements(
+        &mut self,
+        session: &crate::target::Session,
+        mut next: Option<Piece>,
+    ) -> Result<Loaded, WorkError> {
+        while let Some(piece) = next {
+            if let Piece::Statements(sql, _) = piece {
+                let rows = session.execute_counting(&sql).await?;
+                self.sent(rows, sql.len());
+            }
+            next = self.next().await?;
+        }
+        Ok(self.finished())
+    }
+
+    async fn large_objects(
+        &mut self,
+        session: &crate::target::Session,
+        mut next: Option<Piece>,
+    ) -> Result<Loaded, WorkError> {
+        let version = self.ctx.toc.header.version;
+        let mut missing = self.ctx.expected_objects(self.entry);
+        let checked = !missing.is_empty();
+        let mut seen = HashSet::new();
+        let mut open: Option<crate::target::LargeObject<'_>> = None;
+        while let Some(piece) = next {
+            match piece {
+                Piece::Object(oid) => {
+                    if let Some(object) = open.take() {
+                        object.close().await?;
+                    }
+                    if !seen.insert(oid) || (checked && !missing.remove(&oid)) {
+                        let what = format!("the archive holds large object {oid} unexpectedly");
+                        return Err(self.damaged(what));
+                    }
+                    if !version.at_least(12) {
+                        // Such archives have no entries that create the objects.
+                        if self.ctx.options.clean {
+                            session.unlink_large_object(oid).await?;
+                        }
+                        session.create_large_object(oid).await?;
+                    }
+                    open = Some(session.open_large_object(oid).await?);
+                    self.sent(1, 0);
+                }
+                Piece::ObjectBytes(bytes) => {
+                    if let Some(object) = &mut open {
+                        let length = bytes.len();
+                        object.write(bytes).await?;
+                        self.sent(0, length);
+                    }
+                }
+                Piece::Rows(..) | Piece::Statements(..) => {}
+            }
+            next = self.next().await?;
+        }
+        if let Some(object) = open {
+            object.close().await?;
+        }
+        match missing.iter().min().filter(|_| !self.partial) {
+            Some(oid) => Err(self.damaged(format!("the contents of large object {oid} are missing"))),
+            None => Ok(self.finished()),
+        }
+    }
+
+    fn damaged(&self, what: String) -> WorkError {
+        in_entry(ArchiveError::missing(what), self.entry, &self.ctx.archive).into()
+    }
+}

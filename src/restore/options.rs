@@ -1,0 +1,77 @@
+//! What a restore is told to do.
+
+use crate::archive::Desc;
+use crate::target::{Class, ServerError};
+
+use super::statements::Style;
+
+/// What to restore is decided elsewhere ([`crate::select`]); this is how.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// Sessions that work side by side, at least 1.
+    pub jobs: usize,
+    /// How SQL is written.
+    pub style: Style,
+    /// Drop the objects first (`--clean`).
+    pub clean: bool,
+    /// Forgive objects that are not there to be dropped (`--if-exists`).
+    pub if_exists: bool,
+    /// Create the database and restore into that (`--create`).
+    pub create: bool,
+    /// Stop at the first error (`--exit-on-error`).
+    pub exit_on_error: bool,
+    /// How statements are grouped into transactions.
+    pub transactions: Transactions,
+    /// Disable triggers while rows are loaded in a data-only restore (`--disable-triggers`).
+    pub disable_triggers: bool,
+    /// Leave out the rows of tables that could not be created (`--no-data-for-failed-tables`).
+    pub no_data_for_failed_tables: bool,
+    /// Server errors that do not count (`--tolerate`).
+    pub tolerate: Vec<Tolerance>,
+    /// Restore in exactly the order of the selection, which a list file may have changed.
+    pub strictly_in_order: bool,
+}
+
+/// How statements are grouped into transactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transactions {
+    /// Each entry by itself.
+    #[default]
+    Each,
+    /// All in one (`--single-transaction`): all or nothing.
+    Single,
+    /// So many entries in each (`--transaction-size`).
+    Groups(u32),
+}
+
+/// A kind of server error that the user accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tolerance {
+    /// This SQLSTATE.
+    SqlState(String),
+    /// The object is there already.
+    AlreadyExists,
+    /// A role does not exist.
+    MissingRole,
+    /// Only the owner of an extension may comment on it.
+    CommentOnExtension,
+}
+
+impl Tolerance {
+    /// Whether this error, met while restoring an entry of this kind and tag, is accepted.
+    #[must_use]
+    pub fn accepts(&self, error: &ServerError, desc: &Desc, tag: &str) -> bool {
+        match self {
+            Self::SqlState(code) => error.sqlstate == *code,
+            Self::AlreadyExists => error.class() == Class::AlreadyExists,
+            Self::MissingRole => error.class() == Class::MissingRole,
+            Self::CommentOnExtension => {
+                *desc == Desc::Comment
+                    && tag.starts_with("EXTENSION ")
+                    && error.sqlstate == INSUFFICIENT_PRIVILEGE
+            }
+        }
+    }
+}
+
+const INSUFFICIENT_PRIVILEGE: &str = "42501";

@@ -1,0 +1,106 @@
+//! What can be known to go wrong before anything is changed: roles and extensions that the target
+//! lacks. Each is told once, however many entries need it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::context::Context;
+use super::event::{Cause, Event};
+use super::options::Tolerance;
+use super::statements::Ownership;
+use crate::archive::{Desc, DumpId, Toc};
+use crate::sql::acl::roles;
+use crate::target::{Result, Session};
+
+/// What the target lacks.
+#[derive(Debug, Default)]
+pub(super) struct Lacking {
+    pub(super) roles: HashSet<String>,
+    pub(super) extensions: HashSet<String>,
+}
+
+/// Looks at the target, tells what it lacks, and returns it with the number of problems that are
+/// not tolerated.
+pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, usize)> {
+    let mut lacking = Lacking::default();
+    let mut problems = 0;
+    let mut tell = |cause, message, entries, tolerated| {
+        problems += usize::from(!tolerated);
+        ctx.events.send(Event::Problem { cause, message, entries, tolerated });
+    };
+    let needed = needed_roles(ctx);
+    if !needed.is_empty() {
+        let known = names(session, "SELECT rolname FROM pg_catalog.pg_roles").await?;
+        for (role, entries) in needed.into_iter().filter(|(role, _)| !known.contains(role)) {
+            tell(
+                Cause::MissingRole { role: role.clone() },
+                format!("role \"{role}\" does not exist on the target"),
+                entries,
+                ctx.options.tolerate.contains(&Tolerance::MissingRole),
+            );
+            lacking.roles.insert(role);
+        }
+    }
+    // The new database may get its extensions from a template; a missing one shows by itself.
+    if !ctx.options.create {
+        let needed = needed_extensions(ctx);
+        if !needed.is_empty() {
+            let query = "SELECT name FROM pg_catalog.pg_available_extensions";
+            let known = names(session, query).await?;
+            for name in needed.into_iter().filter(|name| !known.contains(name)) {
+                tell(
+                    Cause::MissingExtension { extension: name.clone() },
+                    format!("extension \"{name}\" cannot be installed on the target"),
+                    dependents(&ctx.toc, &name),
+                    false,
+                );
+                lacking.extensions.insert(name);
+            }
+        }
+    }
+    Ok((lacking, problems))
+}
+
+async fn names(session: &Session, query: &str) -> Result<BTreeSet<String>> {
+    let rows = session.query_text(query).await?;
+    Ok(rows.into_iter().flatten().flatten().collect())
+}
+
+/// The roles that wanted entries name, and how many entries name each.
+fn needed_roles(ctx: &Context) -> BTreeMap<String, usize> {
+    let mut needed: BTreeMap<String, usize> = BTreeMap::new();
+    for (entry, want) in ctx.toc.entries.iter().zip(&ctx.wants) {
+        let owned = !entry.drop_stmt.is_empty() && ctx.style.ownership != Ownership::Ignore;
+        let mut named: BTreeSet<String> = BTreeSet::new();
+        if want.schema || (want.data && !entry.had_dumper) {
+            named.extend(entry.owner.clone().filter(|_| owned));
+            if entry.is_acl() {
+                named.extend(roles(&entry.defn));
+            }
+        }
+        for role in named.into_iter().filter(|role| !role.is_empty()) {
+            *needed.entry(role).or_default() += 1;
+        }
+    }
+    needed
+}
+
+fn needed_extensions(ctx: &Context) -> BTreeSet<String> {
+    let wanted = ctx.toc.entries.iter().zip(&ctx.wants).filter(|(_, want)| want.schema);
+    wanted
+        .filter(|(entry, _)| entry.desc == Desc::Extension)
+        .map(|(entry, _)| entry.tag.clone())
+        .collect()
+}
+
+/// How many entries cannot be restored without this extension, itself included.
+fn dependents(toc: &Toc, extension: &str) -> usize {
+    let mut lost: HashSet<DumpId> = HashSet::new();
+    // Entries come after those they depend on, so one walk finds all.
+    for entry in &toc.entries {
+        let itself = entry.desc == Desc::Extension && entry.tag == extension;
+        if itself || entry.dependencies.iter().any(|id| lost.contains(id)) {
+            lost.insert(entry.dump_id);
+        }
+    }
+    lost.len()
+}

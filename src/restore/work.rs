@@ -1,0 +1,330 @@
+//! The work on one entry: what `restore_toc_entry` does in `pg_backup_archiver.c`.
+
+use std::time::Instant;
+
+use super::context::{Context, Finished};
+use super::event::{Cause, EntryRef, Event, Failure, Outcome};
+use super::failure::WorkError;
+use super::lane::Lane;
+use super::load::{Loaded, Source, load};
+use super::options::Transactions;
+use super::statements::{
+    Command, StatementError, definition, owner, partitioned_access_method,
+};
+use crate::archive::{Desc, Entry};
+use crate::target::Class;
+
+/// Statements for large objects that are sent together.
+const OBJECTS_TOGETHER: usize = 200;
+
+/// Restores one entry and tells how it went.
+pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, source: Source) {
+    let entry = ctx.entry(place);
+    let started = Instant::now();
+    lane.attend(entry.dump_id.0);
+    ctx.events.send(Event::Started {
+        entry: EntryRef::from(entry),
+        lane: lane.number,
+        data_bytes: ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place)).and_then(
+            |random| random.size(entry),
+        ),
+    });
+    let mut work = Work { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() };
+    let skipped = Box::pin(work.run(place, source)).await;
+    let Work { problems, loaded, .. } = work;
+    let outcome = match (problems.outcome(), skipped) {
+        (Outcome::Done, Some(reason)) => Outcome::Skipped { reason },
+        (outcome, _) => outcome,
+    };
+    lane.attend(0);
+    let finished = Finished {
+        lane: lane.number,
+        outcome,
+        rows: loaded.rows,
+        bytes: loaded.bytes,
+        read: loaded.read,
+        duration: started.elapsed(),
+    };
+    ctx.finish(place, finished);
+}
+
+struct Work<'a> {
+    ctx: &'a Context,
+    lane: &'a mut Lane,
+    entry: &'a Entry,
+    problems: Problems,
+    loaded: Loaded,
+}
+
+impl Work<'_> {
+    /// Returns the reason why the entry was left out, if it was.
+    async fn run(&mut self, place: usize, source: Source) -> Option<String> {
+        let (ctx, entry) = (self.ctx, self.entry);
+        let want = ctx.want(place);
+        if let Some(why) = &entry.undecodable {
+            self.fail(&WorkError::Other(why.clone()));
+            return None;
+        }
+        if entry.desc == Desc::Warning {
+            let message = if entry.defn.is_empty() { &entry.copy_stmt } else { &entry.defn };
+            let message = format!("the archive warns: {}", message.trim_end());
+            ctx.events.send(Event::Warning { message });
+        }
+        let mut defined = false;
+        if want.schema {
+            defined = true;
+            self.define().await;
+        }
+        if want.data {
+            if entry.had_dumper {
+                return self.load(source).await;
+            } else if !defined {
+                self.define().await;
+            }
+        }
+        if want.stats && !defined {
+            self.define().await;
+        }
+        self.count().await;
+        None
+    }
+
+    /// Runs the entry's definition, gives it its owner and what else belongs to it.
+    async fn define(&mut self) {
+        let (ctx, entry) = (self.ctx, self.entry);
+        if !self.prepare().await {
+            return;
+        }
+        let alone = matches!(entry.desc, Desc::Database | Desc::DatabaseProperties);
+        if alone && !self.leave_group().await {
+            return;
+        }
+        let listing = ctx.blob_metadata(entry);
+        let commands = match definition(entry, &ctx.style, listing) {
+            Ok(commands) => commands,
+            Err(error) => return self.fail_statement(&error),
+        };
+        for command in &commands {
+            if let Err(error) = self.run_command(command).await {
+                let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
+                let failure = self.fail(&error);
+                ctx.note_refused(entry, &error, &failure);
+                if exists {
+                    break;
+                }
+                return;
+            }
+        }
+        if entry.desc == Desc::Table && !self.problems.any() {
+            ctx.ledger().created.insert(entry.dump_id);
+        }
+        self.set_owner().await;
+        if let Some(sql) = partitioned_access_method(entry, &ctx.style) {
+            self.attempt(&sql).await;
+        }
+        if entry.is_acl() {
+            self.lane.state.forget_user();
+        }
+        if alone {
+            self.lane.change_database(&entry.tag);
+            self.rejoin_group().await;
+        }
+    }
+
+    /// Makes the session what the entry needs. False if it must not be restored like this.
+    async fn prepare(&mut self) -> bool {
+        for setting in self.lane.state.before(self.entry, &self.ctx.style) {
+            let is_user = setting.is_user();
+            if let Err(error) = self.lane.set(self.ctx, setting).await {
+                let error = WorkError::from(error);
+                let failure = self.fail(&error);
+                if is_user || matches!(&error, WorkError::Target(e) if e.is_connection_lost()) {
+                    // As another user, or not at all: better not.
+                    self.ctx.note_refused(self.entry, &error, &failure);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    async fn set_owner(&mut self) {
+        let command = match owner(self.entry, &self.ctx.style) {
+            Ok(Some(command)) => command,
+            Ok(None) => return,
+            Err(error) => return self.fail_statement(&error),
+        };
+        let role = self.entry.owner.as_deref().unwrap_or_default();
+        if self.ctx.lacks_role(role) {
+            // Said once for all entries; no need to ask the server each time.
+            let failure = Failure {
+                message: format!("role \"{role}\" does not exist, the owner is whoever restores"),
+                sqlstate: Some("42704".to_owned()),
+                detail: None,
+                statement: None,
+                cause: Some(Cause::MissingRole { role: role.to_owned() }),
+            };
+            let tolerated =
+                self.ctx.options.tolerate.contains(&super::options::Tolerance::MissingRole);
+            return self.problems.add(failure, tolerated);
+        }
+        if let Err(error) = self.run_command(&command).await {
+            self.fail(&error);
+        }
+    }
+
+    async fn run_command(&mut self, command: &Command<'_>) -> Result<(), WorkError> {
+        for sql in command.texts(OBJECTS_TOGETHER) {
+            self.lane.execute(self.ctx, &sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement whose failure does not stop the work on the entry.
+    async fn attempt(&mut self, sql: &str) {
+        if let Err(error) = self.lane.execute(self.ctx, sql).await {
+            self.fail(&error.into());
+        }
+    }
+
+    async fn load(&mut self, source: Source) -> Option<String> {
+        let (ctx, entry) = (self.ctx, self.entry);
+        if let Some(table) = entry.dependencies.first().filter(|_| entry.desc == Desc::TableData) {
+            let (refused, absent) = {
+                let ledger = ctx.ledger();
+                (ledger.refused.contains(table), ledger.absent.get(table).cloned())
+            };
+            if refused && ctx.options.no_data_for_failed_tables {
+                return Some("its table could not be created".to_owned());
+            }
+            if let Some(cause) = absent {
+                let failure = Failure {
+                    message: "its table was not created".to_owned(),
+                    sqlstate: None,
+                    detail: None,
+                    statement: None,
+                    cause: Some(cause),
+                };
+                self.problems.add(failure, false);
+                return None;
+            }
+        }
+        let triggers = ctx.options.disable_triggers
+            && !ctx.with_schema
+            && entry.desc == Desc::TableData;
+        if triggers && !self.switch_triggers(super::statements::data::disable_triggers(entry)).await
+        {
+            return None;
+        }
+        match load(ctx, self.lane, entry, source).await {
+            Ok(loaded) => self.loaded = loaded,
+            Err(error) => drop(self.fail(&error)),
+        }
+        if triggers {
+            self.switch_triggers(super::statements::data::enable_triggers(entry)).await;
+        }
+        self.count().await;
+        None
+    }
+
+    async fn switch_triggers(&mut self, sql: String) -> bool {
+        if let Some(setting) = self.lane.state.before_triggers(&self.ctx.style)
+            && self.ctx.style.superuser.is_some()
+            && let Err(error) = self.lane.set(self.ctx, setting).await
+        {
+            self.fail(&error.into());
+            return false;
+        }
+        match self.lane.execute(self.ctx, &sql).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(&error.into());
+                false
+            }
+        }
+    }
+
+    /// Counts the entry in the transaction that holds several. Text with several statements counts
+    /// as that many, which semicolons tell well enough; not those in function bodies.
+    async fn count(&mut self) {
+        if !matches!(self.ctx.options.transactions, Transactions::Groups(_)) || self.problems.any() {
+            return;
+        }
+        let semicolons = match self.entry.desc {
+            Desc::Function | Desc::Procedure => 0,
+            Desc::BlobMetadata => self.entry.defn.lines().count(),
+            _ => self.entry.defn.matches(';').count().saturating_sub(1),
+        };
+        let actions = u32::try_from(semicolons).unwrap_or(u32::MAX).saturating_add(1);
+        if let Err(error) = self.lane.count(self.ctx, actions).await {
+            self.fail(&error);
+        }
+    }
+
+    async fn leave_group(&mut self) -> bool {
+        match self.lane.commit_group(self.ctx).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(&error.into());
+                false
+            }
+        }
+    }
+
+    async fn rejoin_group(&mut self) {
+        if let Err(error) = self.lane.begin_group(self.ctx).await {
+            self.fail(&error.into());
+        }
+    }
+
+    fn fail_statement(&mut self, error: &StatementError) {
+        let message = super::failure::chain(error);
+        let error = WorkError::Other(message);
+        let failure = self.fail(&error);
+        if !matches!(self.entry.desc, Desc::Other(_)) {
+            self.ctx.note_refused(self.entry, &error, &failure);
+        }
+    }
+
+    fn fail(&mut self, error: &WorkError) -> Failure {
+        let failure = self.ctx.failure(self.entry, error);
+        self.problems.add(failure.clone(), self.ctx.tolerates(self.entry, error));
+        failure
+    }
+}
+
+/// What went wrong with an entry: the first failure that counts, with the others as details.
+#[derive(Default)]
+struct Problems {
+    counted: Option<Failure>,
+    tolerated: Option<Failure>,
+}
+
+impl Problems {
+    fn any(&self) -> bool {
+        self.counted.is_some() || self.tolerated.is_some()
+    }
+
+    fn add(&mut self, failure: Failure, tolerated: bool) {
+        let first = if tolerated { &mut self.tolerated } else { &mut self.counted };
+        match first {
+            None => *first = Some(failure),
+            Some(first) => {
+                let detail = first.detail.get_or_insert_default();
+                if !detail.is_empty() {
+                    detail.push('\n');
+                }
+                detail.push_str("ALSO: ");
+                detail.push_str(&failure.message);
+            }
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        match (self.counted, self.tolerated) {
+            (Some(failure), _) => Outcome::Failed { failure },
+            (None, Some(failure)) => Outcome::Tolerated { failure },
+            (None, None) => Outcome::Done,
+        }
+    }
+}

@@ -1,11 +1,41 @@
-//! Which entries are wanted.
-/// TMP
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pass {
-    /// Main.
-    Main,
-    /// ACLs.
-    Acl,
-    /// After.
-    PostAcl,
-}
+//! Which entries of an archive are restored, decided as pg_restore 18 decides it.
+//!
+//! [`select`] looks at the TOC and at [`SelectOptions`] and answers with a [`Selection`]: for each
+//! entry what of it is wanted (a [`Want`]) or why nothing is ([`Unwanted`]), and the order in
+//! which entries are taken. Options come from the command line and from
+//! [filter files](FilterFile); a [list file](ListFile) chooses entries one by one and orders them.
+//! [`listing`] writes a selection as `pg_restore -l` does, so that it can be edited and read back.
+//!
+//! Nothing here reads a file or talks to a server: text comes in as bytes, decisions go out. What
+//! is done with the wanted entries, and with ownership, tablespaces or `--clean`, is decided
+//! elsewhere. The rules are those of `_tocEntryRequired` in
+//! `src/bin/pg_dump/pg_backup_archiver.c` and of the checks in `pg_restore.c`; a test compares
+//! them with a real pg_restore (module `oracle`).
+
+mod filter_file;
+mod filter_pattern;
+mod flag;
+mod list_file;
+pub mod listing;
+mod names;
+mod options;
+mod pass;
+mod selection;
+mod text;
+mod unwanted;
+mod want;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod testing;
+
+pub use filter_file::{FilterError, FilterErrorKind, FilterFile, FilterItem, FilterTarget};
+pub use flag::Flag;
+pub use list_file::{IgnoredLine, ListError, ListFile, WhyIgnored};
+pub use names::{Missing, NameKind};
+pub use options::{RestoreSection, SelectOptions, UnknownSection, UsageError};
+pub use pass::{Pass, pass};
+pub use selection::{SelectError, Selection, select};
+pub use unwanted::{Selectors, Unwanted};
+pub use want::Want;

@@ -1,0 +1,263 @@
+//! List files (`-L`): which entries to restore, and in which order.
+//!
+//! The format is that of the text listing, ours or pg_restore's: a line begins with the number of
+//! an entry; what follows a `;` is a comment. Read as `SortTocFromFile` does
+//! (`pg_backup_archiver.c`), in bytes, since names in comments have any encoding.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::text::{Lines, is_space, trim_start};
+use crate::archive::{DumpId, Entry};
+
+/// A list file that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListFile {
+    ids: Vec<DumpId>,
+    ignored: Vec<IgnoredLine>,
+}
+
+/// A line that names no entry and is passed over, as pg_restore does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoredLine {
+    /// Its number, from 1.
+    pub line: usize,
+    /// What stands in it before the comment.
+    pub text: String,
+    /// Why it is ignored.
+    pub why: WhyIgnored,
+}
+
+/// Why a line of a list file is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyIgnored {
+    /// It does not begin with a number.
+    NotANumber,
+    /// No entry of the archive can have this number: it is below one, or above all of them.
+    OutOfRange,
+    /// An earlier line names the same entry.
+    Repeated,
+}
+
+impl fmt::Display for IgnoredLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.why {
+            WhyIgnored::NotANumber => "does not begin with the number of an entry",
+            WhyIgnored::OutOfRange => "no entry can have this number",
+            WhyIgnored::Repeated => "the entry is listed already",
+        };
+        write!(f, "line {} ignored: {why}: {}", self.line, self.text)
+    }
+}
+
+/// Why a list file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    /// A line names an entry that the archive does not have: the list is of another archive.
+    #[error("line {line}: the archive has no entry {id}")]
+    NoSuchEntry {
+        /// The line's number, from 1.
+        line: usize,
+        /// The entry's number.
+        id: DumpId,
+    },
+    /// The file is a listing in JSON, and names no entry in a way that would be understood.
+    #[error("line {line}: this is a listing in JSON, not a text listing")]
+    Json {
+        /// The first line that is JSON.
+        line: usize,
+    },
+}
+
+impl ListFile {
+    /// Reads the text of a list file for an archive with these entries.
+    ///
+    /// Lines that cannot be understood are [ignored](Self::ignored), not errors.
+    ///
+    /// # Errors
+    /// When a line names an entry that should be there and is not, or the text is JSON.
+    pub fn parse(text: &[u8], entries: &[Entry]) -> Result<Self, ListError> {
+        let known: HashSet<DumpId> = entries.iter().map(|entry| entry.dump_id).collect();
+        let highest = known.iter().max().map_or(0, |id| i64::from(id.0));
+        let mut seen = HashSet::new();
+        let mut list = Self::default();
+        let mut json = None;
+
+        let mut lines = Lines::new(text);
+        while let Some(line) = lines.next() {
+            let line = &line[..memchr::memchr(b';', line).unwrap_or(line.len())];
+            if line.iter().copied().all(is_space) {
+                continue;
+            }
+            let why = match leading_number(line) {
+                None => WhyIgnored::NotANumber,
+                Some(number) if number <= 0 || number > highest => WhyIgnored::OutOfRange,
+                Some(number) => {
+                    let id = DumpId(i32::try_from(number).unwrap_or(i32::MAX));
+                    if !known.contains(&id) {
+                        return Err(ListError::NoSuchEntry { line: lines.number(), id });
+                    }
+                    if seen.insert(id) {
+                        list.ids.push(id);
+                        continue;
+                    }
+                    WhyIgnored::Repeated
+                }
+            };
+            if list.ids.is_empty() && list.ignored.is_empty() && looks_like_json(line) {
+                json = Some(lines.number());
+            }
+            let text = String::from_utf8_lossy(line).trim().to_owned();
+            list.ignored.push(IgnoredLine { line: lines.number(), text, why });
+        }
+        match json {
+            // pg_restore would restore nothing and succeed.
+            Some(line) if list.ids.is_empty() => Err(ListError::Json { line }),
+            _ => Ok(list),
+        }
+    }
+
+    /// The entries listed, in order, each once. All of them are in the archive.
+    #[must_use]
+    pub fn ids(&self) -> &[DumpId] {
+        &self.ids
+    }
+
+    /// The lines ignored, in order: worth a warning each.
+    #[must_use]
+    pub fn ignored(&self) -> &[IgnoredLine] {
+        &self.ignored
+    }
+}
+
+/// The number that a line begins with, as `strtol` reads it: spaces and a sign may stand before
+/// it, anything may follow. A number too large for its type is as large as can be.
+fn leading_number(line: &[u8]) -> Option<i64> {
+    let line = trim_start(line);
+    let (sign, digits) = match line.split_first() {
+        Some((b'-', rest)) => (-1, rest),
+        Some((b'+', rest)) => (1, rest),
+        _ => (1, line),
+    };
+    let mut digits = digits.iter().take_while(|byte| byte.is_ascii_digit()).peekable();
+    digits.peek()?;
+    let value = digits.fold(0_i64, |value, digit| {
+        value.saturating_mul(10).saturating_add(i64::from(digit - b'0'))
+    });
+    Some(sign * value)
+}
+
+fn looks_like_json(line: &[u8]) -> bool {
+    matches!(line.trim_ascii(), [b'{', b'"', ..] | [b'[', b'{', ..] | b"{" | b"[" | b"[]" | b"{}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::select::testing::entry;
+
+    fn archive(ids: &[i32]) -> Vec<Entry> {
+        ids.iter().map(|id| entry(*id, "TABLE", "t").build()).collect()
+    }
+
+    fn ids(list: &ListFile) -> Vec<i32> {
+        list.ids().iter().map(|id| id.0).collect()
+    }
+
+    #[test]
+    fn a_listing_of_pg_restore_is_read_in_its_order() {
+        let text = b";\n; Archive created at 2024-01-01 00:00:00 UTC\n;     dbname: shop\n;\n\
+            300; 1259 16390 TABLE public b alice\n\
+            ;200; 1259 16388 TABLE public off alice\n\
+            ;\tdepends on: 100\n\
+            100; 1259 16386 TABLE public a alice\n";
+        let list = ListFile::parse(text, &archive(&[100, 200, 300])).unwrap();
+        assert_eq!(ids(&list), [300, 100]);
+        assert!(list.ignored().is_empty());
+    }
+
+    #[test]
+    fn numbers_are_read_as_c_does() {
+        for (line, expected) in [
+            ("7", Some(7)),
+            ("  \t+7 trailing words", Some(7)),
+            ("007;x", Some(7)),
+            ("7abc", Some(7)),
+            ("\x0b7", Some(7)),
+            ("0x7", None),
+            ("-7", None),
+            ("+ 7", None),
+            ("seven", None),
+            ("99999999999999999999999999", None),
+            // 2^32 + 7: must not wrap round.
+            ("4294967303", None),
+        ] {
+            let list = ListFile::parse(line.as_bytes(), &archive(&[7, 9])).unwrap();
+            assert_eq!(list.ids().first().map(|id| id.0), expected, "{line:?}");
+            assert_eq!(list.ignored().len(), usize::from(expected.is_none()), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn carriage_returns_a_byte_order_mark_and_other_encodings_do_no_harm() {
+        let text = b"\xef\xbb\xbf2; TABLE public caf\xe9 alice\r\n\r\n \t\r\n1\r\n";
+        let list = ListFile::parse(text, &archive(&[1, 2])).unwrap();
+        assert_eq!(ids(&list), [2, 1]);
+        assert!(list.ignored().is_empty());
+    }
+
+    #[test]
+    fn ignored_lines_say_where_and_why() {
+        let text = b"1\n\n-- a comment; of SQL\n1 again\n0\n3\n";
+        let list = ListFile::parse(text, &archive(&[1, 2])).unwrap();
+        assert_eq!(ids(&list), [1]);
+        let messages: Vec<_> = list.ignored().iter().map(IgnoredLine::to_string).collect();
+        assert_eq!(
+            messages,
+            [
+                "line 3 ignored: does not begin with the number of an entry: -- a comment",
+                "line 4 ignored: the entry is listed already: 1 again",
+                "line 5 ignored: no entry can have this number: 0",
+                "line 6 ignored: no entry can have this number: 3",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_entry_that_is_not_in_the_archive_is_an_error() {
+        let error = ListFile::parse(b"1\n2\n", &archive(&[1, 3])).unwrap_err();
+        assert_eq!(error.to_string(), "line 2: the archive has no entry 2");
+    }
+
+    #[test]
+    fn a_listing_in_json_is_refused_rather_than_taken_as_empty() {
+        for text in [&b"{\"dump_id\": 1}\n"[..], b"\n[\n  {\n\"dump_id\": 1\n}\n]\n"] {
+            let error = ListFile::parse(text, &archive(&[1])).unwrap_err();
+            assert!(matches!(error, ListError::Json { .. }), "{error}");
+        }
+        // Odd lines in a list that works stay warnings.
+        let list = ListFile::parse(b"[\n1\n", &archive(&[1])).unwrap();
+        assert_eq!(ids(&list), [1]);
+    }
+
+    #[test]
+    fn a_list_of_nothing_chooses_nothing() {
+        let list = ListFile::parse(b"; all off\n", &archive(&[1])).unwrap();
+        assert!(list.ids().is_empty() && list.ignored().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_entries_of_the_archive_each_once(text: Vec<u8>) {
+            if let Ok(list) = ListFile::parse(&text, &archive(&[1, 2, 3, 4])) {
+                let mut ids = ids(&list);
+                ids.sort_unstable();
+                ids.dedup();
+                prop_assert_eq!(ids.len(), list.ids().len());
+                prop_assert!(ids.iter().all(|id| (1..=4).contains(id)));
+            }
+        }
+    }
+}

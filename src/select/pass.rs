@@ -1,0 +1,72 @@
+//! In which pass over the TOC an entry is restored.
+
+use crate::archive::{Desc, Entry, Section};
+
+/// A pass over the TOC (`RestorePass` in `src/bin/pg_dump/pg_backup_archiver.h`).
+///
+/// A pass begins when the one before it is over, whatever the entries' dependencies say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Pass {
+    /// All but what follows.
+    Main,
+    /// Privileges, which could otherwise keep the owner from loading rows.
+    Acl,
+    /// What needs the privileges, or would get in the way of the other passes: refreshing
+    /// materialized views, event triggers, and statistics of what comes so late.
+    PostAcl,
+}
+
+impl Pass {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Main, Self::Acl, Self::PostAcl];
+}
+
+/// The pass that restores this entry (`_tocEntryRestorePass` in `pg_backup_archiver.c`).
+#[must_use]
+pub fn pass(entry: &Entry) -> Pass {
+    match entry.desc {
+        Desc::Acl | Desc::AclLanguage | Desc::DefaultAcl => Pass::Acl,
+        Desc::EventTrigger | Desc::MaterializedViewData => Pass::PostAcl,
+        // They go with the object they are about. Event triggers are the only such object outside
+        // the main pass.
+        Desc::Comment | Desc::SecurityLabel if entry.tag.starts_with("EVENT TRIGGER ") => {
+            Pass::PostAcl
+        }
+        // Some of these are about materialized views. All wait, so that they stay in TOC order.
+        Desc::StatisticsData if entry.section == Section::PostData => Pass::PostAcl,
+        _ => Pass::Main,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::select::testing::entry;
+
+    #[test]
+    fn entries_fall_into_the_pass_of_pg_restore() {
+        for (desc, tag, section, expected) in [
+            ("TABLE", "t", Section::PreData, Pass::Main),
+            ("ACL", "TABLE t", Section::None, Pass::Acl),
+            ("ACL LANGUAGE", "LANGUAGE x", Section::None, Pass::Acl),
+            ("DEFAULT ACL", "DEFAULT PRIVILEGES FOR TABLES", Section::PostData, Pass::Acl),
+            ("EVENT TRIGGER", "e", Section::PostData, Pass::PostAcl),
+            ("MATERIALIZED VIEW DATA", "m", Section::PostData, Pass::PostAcl),
+            ("MATERIALIZED VIEW", "m", Section::PreData, Pass::Main),
+            ("COMMENT", "EVENT TRIGGER e", Section::None, Pass::PostAcl),
+            ("SECURITY LABEL", "EVENT TRIGGER e", Section::None, Pass::PostAcl),
+            ("COMMENT", "TRIGGER e ON t", Section::None, Pass::Main),
+            ("TABLE", "EVENT TRIGGER e", Section::PreData, Pass::Main),
+            ("STATISTICS DATA", "t", Section::Data, Pass::Main),
+            ("STATISTICS DATA", "t", Section::PostData, Pass::PostAcl),
+        ] {
+            let entry = entry(1, desc, tag).section(section).build();
+            assert_eq!(pass(&entry), expected, "{desc} {tag}");
+        }
+    }
+
+    #[test]
+    fn passes_sort_in_the_order_in_which_they_run() {
+        assert!(Pass::ALL.is_sorted());
+    }
+}

@@ -1,0 +1,138 @@
+//! The decisions on all entries, and their order.
+
+use std::collections::{HashMap, HashSet};
+
+use super::list_file::ListFile;
+use super::names::Missing;
+use super::options::{SelectOptions, UsageError};
+use super::unwanted::Unwanted;
+use super::want::{Chooser, Want};
+use crate::archive::{DumpId, Entry, Section};
+
+/// Which entries are wanted and in what order. Entries are meant by their place in the TOC.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// All entries, in the order in which a serial restore takes them: as in the TOC, or, with a
+    /// list file, first those not listed and then those listed, as listed.
+    pub order: Vec<usize>,
+    /// What is wanted of each entry, by its place in the TOC.
+    pub wants: Vec<Want>,
+    reasons: Vec<Option<Unwanted>>,
+    missing: Vec<Missing>,
+    schema_asked_for: bool,
+}
+
+/// Why no entries can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// Two options contradict each other.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// `--strict-names` was given, and these names match nothing. Never empty.
+    #[error("{}", join(.0))]
+    NamesNotFound(Vec<Missing>),
+}
+
+fn join(missing: &[Missing]) -> String {
+    missing.iter().map(Missing::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Decides on each entry of a TOC.
+///
+/// # Errors
+/// When options contradict each other, or, with `--strict-names`, when a name given with `-n`,
+/// `-t`, `-I`, `-P` or `-T` matches nothing that the other options leave.
+pub fn select(
+    entries: &[Entry],
+    options: &SelectOptions,
+    list: Option<&ListFile>,
+) -> Result<Selection, SelectError> {
+    options.check()?;
+    let by_id: HashMap<DumpId, usize> =
+        entries.iter().enumerate().map(|(index, entry)| (entry.dump_id, index)).collect();
+    let order = match list {
+        Some(list) => listed_order(entries.len(), list, &by_id),
+        None => (0..entries.len()).collect(),
+    };
+    let listed: Option<HashSet<DumpId>> = list.map(|list| list.ids().iter().copied().collect());
+
+    let mut chooser = Chooser::new(options, entries, &by_id, listed.as_ref());
+    let mut reasons = vec![None; entries.len()];
+    // An entry of no section belongs to the section of the entries before it. Archives older than
+    // version 1.11 have no other kind of comments and privileges than such.
+    let mut section = Section::PreData;
+    for &index in &order {
+        if entries[index].section != Section::None {
+            section = entries[index].section;
+        }
+        reasons[index] = chooser.decide(index, section);
+    }
+    let (wants, missing) = chooser.finish();
+
+    if options.strict_names && !missing.is_empty() {
+        return Err(SelectError::NamesNotFound(missing));
+    }
+    Ok(Selection { order, wants, reasons, missing, schema_asked_for: options.dump_schema() })
+}
+
+/// Entries not listed first (a restore has to count them as done before it looks at the others),
+/// then those listed (`SortTocFromFile` in `pg_backup_archiver.c`).
+fn listed_order(count: usize, list: &ListFile, by_id: &HashMap<DumpId, usize>) -> Vec<usize> {
+    let listed: Vec<usize> = list.ids().iter().filter_map(|id| by_id.get(id).copied()).collect();
+    let mut is_listed = vec![false; count];
+    for &index in &listed {
+        is_listed[index] = true;
+    }
+    (0..count).filter(|index| !is_listed[*index]).chain(listed).collect()
+}
+
+impl Selection {
+    /// The wanted entries, in order.
+    pub fn wanted(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().copied().filter(|index| self.wants[*index].any())
+    }
+
+    /// The entries that are not restored, in order, each with the reason. Settings (see
+    /// [`Want::special`]) are not among them.
+    pub fn unwanted(&self) -> impl Iterator<Item = (usize, &Unwanted)> {
+        self.order.iter().filter_map(|index| Some((*index, self.reason(*index)?)))
+    }
+
+    /// What is wanted of the entry at this place in the TOC: nothing, if there is no such place.
+    #[must_use]
+    pub fn want(&self, index: usize) -> Want {
+        self.wants.get(index).copied().unwrap_or_default()
+    }
+
+    /// Why the entry at this place in the TOC is not restored. `None` if it is, or is a setting.
+    #[must_use]
+    pub fn reason(&self, index: usize) -> Option<&Unwanted> {
+        self.reasons.get(index)?.as_ref()
+    }
+
+    /// The names given that match no entry: worth a warning where they are no error.
+    #[must_use]
+    pub fn missing(&self) -> &[Missing] {
+        &self.missing
+    }
+
+    /// Whether definitions are restored at all. If not, tables are taken as they are found: a
+    /// restore of data alone disables triggers when asked to.
+    ///
+    /// False also when definitions were asked for and no entry with one is wanted (what
+    /// `RestoreArchive` reports as an implied no-schema restore).
+    #[must_use]
+    pub fn dump_schema(&self) -> bool {
+        self.schema_asked_for && self.wants.iter().any(|want| want.schema)
+    }
+
+    /// Whether definitions were asked for, and none is wanted.
+    #[must_use]
+    pub fn is_implied_no_schema(&self) -> bool {
+        self.schema_asked_for && !self.dump_schema()
+    }
+}
+
+#[cfg(test)]
+#[path = "selection_tests.rs"]
+mod tests;

@@ -1,0 +1,92 @@
+//! Why an entry is not restored, in words for reports.
+
+use std::fmt;
+
+use super::flag::Flag;
+use super::names::NameKind;
+use super::options::SelectOptions;
+
+/// Why an entry is not restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unwanted {
+    /// An option excludes its class of entries.
+    Excluded(Flag),
+    /// It belongs to the database as a whole, which only `-C` restores.
+    NeedsCreate,
+    /// Its section was not asked for.
+    Section,
+    /// A list file was given and does not name it.
+    NotListed,
+    /// Schemas were chosen with `-n`, and it is in none or in another.
+    NotInSchemas,
+    /// Its schema is excluded.
+    SchemaExcluded,
+    /// Objects were chosen by name, and it is none of them.
+    NotSelected(Selectors),
+    /// It is about another object (a comment, privileges), which is not restored.
+    ParentUnwanted,
+    /// It has neither SQL nor data.
+    Empty,
+    /// A marker of ancient archives without meaning today.
+    Obsolete,
+}
+
+impl fmt::Display for Unwanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Excluded(flag) => write!(f, "excluded by {flag}"),
+            Self::NeedsCreate => f.write_str("restored only with -C/--create"),
+            Self::Section => f.write_str("not in a section chosen by --section"),
+            Self::NotListed => f.write_str("not in the list file"),
+            Self::NotInSchemas => f.write_str("not in a schema chosen by -n"),
+            Self::SchemaExcluded => f.write_str("in a schema excluded by -N"),
+            Self::NotSelected(selectors) => write!(f, "not selected by {selectors}"),
+            Self::ParentUnwanted => f.write_str("its object is not restored"),
+            Self::Empty => f.write_str("nothing to restore in it"),
+            Self::Obsolete => f.write_str("obsolete"),
+        }
+    }
+}
+
+/// Which of the options that choose objects by name were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selectors {
+    /// `-t`.
+    pub tables: bool,
+    /// `-I`.
+    pub indexes: bool,
+    /// `-P`.
+    pub functions: bool,
+    /// `-T`.
+    pub triggers: bool,
+}
+
+impl Selectors {
+    /// Those given in `options`.
+    #[must_use]
+    pub fn of(options: &SelectOptions) -> Self {
+        Self {
+            tables: !options.tables.is_empty(),
+            indexes: !options.indexes.is_empty(),
+            functions: !options.functions.is_empty(),
+            triggers: !options.triggers.is_empty(),
+        }
+    }
+}
+
+impl fmt::Display for Selectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = [
+            (self.tables, NameKind::Table),
+            (self.indexes, NameKind::Index),
+            (self.functions, NameKind::Function),
+            (self.triggers, NameKind::Trigger),
+        ];
+        let mut separator = "";
+        for (_, kind) in given.iter().filter(|(given, _)| *given) {
+            write!(f, "{separator}{}", kind.option())?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}

@@ -18,13 +18,17 @@ BENCH ?=
 
 .PHONY: demo test unit fmt lint bench fixtures postgres
 
-# A server of any version does: PG_BIN, PATH or the packages' places. Otherwise fetch one.
+# Any server does that nocturne finds (PG_BIN, PATH, the packages' places). On Linux one is
+# fetched when there is none; elsewhere nocturne says what to install.
 demo:
 	cargo build --release
-	@if [ -z "$$PG_BIN" ] && ! command -v initdb > /dev/null && ! ls -d /usr/lib/postgresql/*/bin > /dev/null 2>&1; then \
-	    tests/postgres/fetch.sh 18 && export PG_BIN=$(CURDIR)/target/postgres/18/bin; \
+	@set -e; \
+	if [ "$$(uname -s)" = Linux ] && [ -z "$$PG_BIN" ] && ! command -v postgres > /dev/null \
+	    && ! ls /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb 2> /dev/null | grep -q .; then \
+	    tests/postgres/fetch.sh 18; \
+	    export PG_BIN=$(CURDIR)/target/postgres/18/bin; \
 	fi; \
-	target/release/nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2
+	set -x; target/release/nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2
 
 test: postgres fmt lint
 	cargo test --no-fail-fast

@@ -22,8 +22,10 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from cluster import Cluster
-from measure import measure
+# No __pycache__ in the source tree.
+sys.dont_write_bytecode = True
+from cluster import Cluster  # noqa: E402
+from measure import measure  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "target" / "bench"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 # Seconds between two looks at the memory.
-INTERVAL = 0.05
+INTERVAL = 0.02
 
 
 def measure(cluster, command):
@@ -51,11 +51,13 @@ class MemoryWatch(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self):
-        while not self._stopped.wait(INTERVAL):
+        ended = False
+        while not ended:
             pids = family(self.pid)
             # The kernel keeps the first peak itself: only the last interval can be missed.
             self.largest = max(self.largest, *(field(pid, "status", "VmHWM") for pid in pids))
             self.together = max(self.together, sum(field(pid, "smaps_rollup", "Pss") for pid in pids))
+            ended = self._stopped.wait(INTERVAL)
 
     def stop(self):
         self._stopped.set()

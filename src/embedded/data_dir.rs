@@ -27,8 +27,8 @@ pub(super) fn installation(options: &EmbeddedOptions) -> Result<Installation> {
     if let Some(chosen) = &options.installation {
         return Ok(chosen.clone());
     }
-    let looked_in = Vec::new();
-    find_binaries()?.into_iter().next().ok_or(Error::NoInstallation { looked_in })
+    let none = || Error::NoInstallation { looked_in: Vec::new() };
+    find_binaries()?.into_iter().next().ok_or_else(none)
 }
 
 /// The account for a data directory: the owner of an existing cluster, if there is a choice.

@@ -1,1 +1,0 @@
-//! A throw-away PostgreSQL server from the binaries on the machine.

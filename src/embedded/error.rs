@@ -1,0 +1,162 @@
+//! What can go wrong with a throw-away server.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::installation::Version;
+
+/// Result of handling a throw-away server.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why there is no server. `Display` gives one fragment; where the server or initdb said
+/// something, the last lines of it follow.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No `postgres` with `initdb` beside it anywhere.
+    #[error(
+        "no PostgreSQL server on this machine (looked in PG_BIN, PATH and {}); \
+         install one, or set PG_BIN to the folder of postgres and initdb", list(.looked_in)
+    )]
+    NoInstallation {
+        /// The patterns searched after `PG_BIN` and `PATH`.
+        looked_in: Vec<PathBuf>,
+    },
+    /// A folder that was named explicitly lacks the programs.
+    #[error("{} does not hold both postgres and initdb", .bin.display())]
+    NotAnInstallation {
+        /// The folder.
+        bin: PathBuf,
+    },
+    /// `postgres --version` answered something else than a version.
+    #[error("{} does not tell its version: {output:?}", .program.display())]
+    UnknownVersion {
+        /// The program that was asked.
+        program: PathBuf,
+        /// What it answered.
+        output: String,
+    },
+    /// A program could not be started.
+    #[error("cannot run {}", .program.display())]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A folder or file could not be made, read or handed over.
+    #[error("cannot {action} {}", .path.display())]
+    Path {
+        /// What was tried, a verb.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// PostgreSQL refuses to run as root and there is no account to run it as.
+    #[error("PostgreSQL does not run as root, and neither postgres nor nobody is in /etc/passwd")]
+    NoAccount,
+    /// initdb, or the single-user server, failed.
+    #[error("{program} failed:\n{output}")]
+    Initialize {
+        /// Which program.
+        program: &'static str,
+        /// The end of what it wrote.
+        output: String,
+    },
+    /// The folder for the data holds something else.
+    #[error("{} is neither empty nor a PostgreSQL data directory", .data_dir.display())]
+    NotADataDirectory {
+        /// The folder.
+        data_dir: PathBuf,
+    },
+    /// The data was written by another major version.
+    #[error(
+        "{} was initialised by PostgreSQL {found}, which {installed} cannot read", .data_dir.display()
+    )]
+    WrongVersion {
+        /// The folder.
+        data_dir: PathBuf,
+        /// The major version in its `PG_VERSION` file.
+        found: String,
+        /// The version of the binaries.
+        installed: Version,
+    },
+    /// No port of 127.0.0.1 could be had.
+    #[error("no free TCP port")]
+    NoPort(#[source] io::Error),
+    /// The server ended before it accepted connections.
+    #[error("the server did not start:\n{log}")]
+    Exited {
+        /// The end of the server's log.
+        log: String,
+    },
+    /// The server lives but does not accept connections.
+    #[error("the server was not ready after {} s:\n{log}", .waited.as_secs())]
+    NotReady {
+        /// How long it was given.
+        waited: Duration,
+        /// The end of the server's log.
+        log: String,
+    },
+    /// The server had to be killed, or ended with an error.
+    #[error("the server did not stop in order:\n{log}")]
+    Stop {
+        /// The end of the server's log.
+        log: String,
+    },
+}
+
+impl Error {
+    /// For `map_err` on file operations.
+    pub(super) fn path(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Path { action, path, source }
+    }
+
+    /// For `map_err` on starting a program.
+    pub(super) fn run(program: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let program = program.into();
+        move |source| Self::Run { program, source }
+    }
+}
+
+/// The last lines of a log, indented, for an error message.
+pub(super) fn tail(log: &str) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let kept = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
+    if kept.is_empty() {
+        return "    (it wrote nothing)".to_owned();
+    }
+    kept.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_keeps_the_last_lines() {
+        let log: String = (1..=40).map(|line| format!("line {line}\n\n")).collect();
+        let tail = tail(&log);
+        assert!(tail.starts_with("    line 29\n"), "{tail}");
+        assert!(tail.ends_with("    line 40"), "{tail}");
+    }
+
+    #[test]
+    fn an_empty_log_is_said_to_be_empty() {
+        assert_eq!(tail("\n \n"), "    (it wrote nothing)");
+    }
+}

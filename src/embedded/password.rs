@@ -1,0 +1,33 @@
+//! A password for one run.
+
+use std::fs::File;
+use std::io::Read;
+
+use super::error::{Error, Result};
+
+/// 128 bits of the kernel's randomness, as hexadecimal digits.
+pub(super) fn random() -> Result<String> {
+    Ok(random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    const SOURCE: &str = "/dev/urandom";
+    let mut bytes = [0; N];
+    File::open(SOURCE)
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .map_err(Error::path("read", SOURCE))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_passwords_differ() {
+        let first = random().unwrap();
+        assert_eq!(first.len(), 32);
+        assert_ne!(first, random().unwrap());
+    }
+}

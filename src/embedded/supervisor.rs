@@ -1,0 +1,113 @@
+//! The shell between this process and the server, so that the server ends with this process.
+//!
+//! The kernel closes a dead process's pipes whatever killed it, which no signal handler, exit
+//! hook or destructor can promise. The script is `supervisor.sh`; it runs in a
+//! process group of its own, so that Ctrl-C in a terminal reaches this process alone and the
+//! server goes in order after it.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::account::Account;
+use super::error::{Error, Result};
+
+const SCRIPT: &str = include_str!("supervisor.sh");
+
+/// How often a state is looked at that nothing announces.
+pub(super) const POLL: Duration = Duration::from_millis(10);
+
+/// How the server is to end (PostgreSQL manual, "Shutting Down the Server").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shutdown {
+    /// Sessions are cut, data are written out, the next start needs no recovery.
+    Fast,
+    /// Now; only for data that nobody wants.
+    Immediate,
+}
+
+impl Shutdown {
+    fn signal(self) -> &'static str {
+        match self {
+            Self::Fast => "INT",
+            Self::Immediate => "QUIT",
+        }
+    }
+}
+
+/// A running server and the shell that watches it.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    shell: Child,
+    orders: ChildStdin,
+    server: u32,
+}
+
+impl Supervisor {
+    /// Starts `command`. When this process is gone, the server gets `abandoned` and `folder`,
+    /// which must belong to the account, is removed.
+    pub(super) fn start(
+        command: &Command,
+        account: Account,
+        abandoned: Shutdown,
+        folder: &Path,
+        log: &Path,
+    ) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", SCRIPT, "nocturne-supervisor", abandoned.signal()])
+            .arg(folder)
+            .arg(log)
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0);
+        account.apply(&mut shell);
+        let mut shell = shell.spawn().map_err(Error::run("sh"))?;
+        let pipes = (shell.stdin.take(), shell.stdout.take());
+        let (Some(orders), Some(stdout)) = pipes else {
+            return Err(Error::run("sh")(io::ErrorKind::BrokenPipe.into()));
+        };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).map_err(Error::run("sh"))?;
+        match line.trim().parse() {
+            Ok(server) => Ok(Self { shell, orders, server }),
+            Err(_) => {
+                // It could not even open the log. Without its pipe it ends.
+                drop(orders);
+                let status = shell.wait().map_err(Error::run("sh"))?;
+                Err(Error::run("sh")(io::Error::other(status.to_string())))
+            }
+        }
+    }
+
+    /// The postmaster's process number.
+    pub(super) fn server(&self) -> u32 {
+        self.server
+    }
+
+    /// How the server ended, if it has.
+    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.shell.try_wait().map_err(Error::run("sh"))
+    }
+
+    /// Stops the server and waits for it; after `patience` it is stopped at once.
+    pub(super) fn stop(&mut self, how: Shutdown, patience: Duration) -> Result<ExitStatus> {
+        // A supervisor that is gone has no use for orders.
+        let _ = writeln!(self.orders, "{}", how.signal());
+        let started = Instant::now();
+        while started.elapsed() < patience {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        let _ = writeln!(self.orders, "{}", Shutdown::Immediate.signal());
+        self.shell.wait().map_err(Error::run("sh"))
+    }
+}

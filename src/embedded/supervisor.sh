@@ -1,0 +1,49 @@
+# Keeps a PostgreSQL server no longer than its owner lives. The owner holds the other end of
+# standard input; each line there is a signal for the server, and the end of it means that the
+# owner is gone, however it went.
+#
+#   sh -c … supervisor SIGNAL FOLDER LOG COMMAND...
+#
+#   SIGNAL    for the server when the owner is gone
+#   FOLDER    removed when the owner is gone and the server has ended
+#   LOG       takes the server's output
+set -u
+signal=$1 folder=$2 log=$3
+shift 3
+exec 3<&0 < /dev/null 2>> "$log"
+
+# Commands started with "&" ignore SIGINT and SIGQUIT; the postmaster sets its own handlers.
+"$@" 3<&- >> "$log" &
+server=$!
+echo "$server"
+exec >> "$log"
+
+{
+    while read -r line <&3; do
+        kill -s "$line" "$server"
+    done
+    : > "$folder/abandoned"
+    kill -s "$signal" "$server"
+    # A backend that does not listen must not keep the server alive for ever.
+    left=30
+    while [ $left -gt 0 ] && kill -s 0 "$server"; do
+        sleep 1
+        left=$((left - 1))
+    done
+    kill -s QUIT "$server"
+} 2> /dev/null &
+watcher=$!
+
+# Only now: a watcher that is told to end before it has dropped an inherited trap would live on.
+trap 'kill -s "$signal" "$server"' HUP INT TERM
+
+# A trapped signal ends a "wait" early.
+while kill -s 0 "$server" 2> /dev/null; do
+    wait "$server"
+    status=$?
+done
+kill "$watcher"
+if [ -e "$folder/abandoned" ]; then
+    rm -rf "$folder"
+fi
+exit "$status"

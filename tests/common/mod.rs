@@ -1,0 +1,24 @@
+//! What integration tests share: real servers of every version, their own tools as oracle, the
+//! built program, and ways to make things fail.
+//!
+//! A test takes a server with [`cluster`] or runs on all of them with [`for_each_version`], a
+//! database of its own with [`Cluster::fresh_db`], and compares with
+//! [`compare::assert_same_database`]. A version that is missing is a failure that says how to
+//! get it, never a silent pass.
+
+// Every test binary compiles this module and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+pub mod cluster;
+pub mod compare;
+pub mod program;
+pub mod proxy;
+pub mod tool;
+pub mod versions;
+
+pub use cluster::{Cluster, Database, cluster};
+pub use compare::{assert_same_database, dump};
+pub use program::{bare_nocturne, nocturne};
+pub use proxy::Proxy;
+pub use tool::{Finished, Tool};
+pub use versions::{for_each_version, versions};

@@ -1,0 +1,134 @@
+//! A connection that can be cut: a TCP port in front of a server.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::cluster::{Cluster, Database};
+
+/// Forwards connections to a server's socket until it is told to break them. The threads go
+/// with the test binary.
+pub struct Proxy {
+    port: u16,
+    user: String,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Bytes that the next connections may still send to the server, all together; 0: no limit.
+    budget: AtomicU64,
+    cut: AtomicUsize,
+    refuse: AtomicBool,
+    accepted: AtomicUsize,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Proxy {
+    /// A proxy in front of a server.
+    pub fn start(cluster: &Cluster) -> Self {
+        let server = cluster.server();
+        let socket = server.socket_dir().join(format!(".s.PGSQL.{}", server.port()));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let state = Arc::new(State::default());
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if shared.refuse.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let Ok(server) = UnixStream::connect(&socket) else { continue };
+                shared.accepted.fetch_add(1, Ordering::SeqCst);
+                shared.forward(client, server);
+            }
+        });
+        Self { port, user: server.superuser().to_owned(), state }
+    }
+
+    /// The connection URL of a database by way of the proxy.
+    pub fn url(&self, database: &Database<'_>) -> String {
+        format!("postgresql://{}@127.0.0.1:{}/{}", self.user, self.port, database.name)
+    }
+
+    /// Cuts, once, the connection that sends the byte after this many from now on, counted over
+    /// all connections.
+    pub fn cut_after(&self, bytes: u64) {
+        assert!(bytes > 0, "0 means no limit");
+        self.state.budget.store(bytes, Ordering::SeqCst);
+    }
+
+    /// Cuts all open connections now.
+    pub fn cut_all(&self) {
+        for client in self.state.open.lock().expect("nothing under the lock panics").drain(..) {
+            // It may be closed already.
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Whether new connections are closed at once.
+    pub fn refuse(&self, refuse: bool) {
+        self.state.refuse.store(refuse, Ordering::SeqCst);
+    }
+
+    /// How many connections reached the server.
+    pub fn accepted(&self) -> usize {
+        self.state.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many connections [`Proxy::cut_after`] has cut.
+    pub fn cut(&self) -> usize {
+        self.state.cut.load(Ordering::SeqCst)
+    }
+}
+
+impl State {
+    fn forward(self: &Arc<Self>, client: TcpStream, server: UnixStream) {
+        let (Ok(mut from_client), Ok(mut to_server)) = (client.try_clone(), server.try_clone())
+        else {
+            return;
+        };
+        let (mut to_client, mut from_server) = (client, server);
+        if let Ok(handle) = to_client.try_clone() {
+            self.open.lock().expect("nothing under the lock panics").push(handle);
+        }
+        let state = Arc::clone(self);
+        thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            while let Ok(read @ 1..) = from_client.read(&mut buffer) {
+                let cut = state.spend(read as u64);
+                if cut || to_server.write_all(&buffer[..read]).is_err() {
+                    break;
+                }
+            }
+            // Both ways: the client must see the cut at once.
+            let _ = from_client.shutdown(Shutdown::Both);
+            let _ = to_server.shutdown(Shutdown::Both);
+        });
+        thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            while let Ok(read @ 1..) = from_server.read(&mut buffer) {
+                if to_client.write_all(&buffer[..read]).is_err() {
+                    break;
+                }
+            }
+            let _ = to_client.shutdown(Shutdown::Both);
+            let _ = from_server.shutdown(Shutdown::Both);
+        });
+    }
+
+    /// Whether these bytes use the budget up.
+    fn spend(&self, bytes: u64) -> bool {
+        let before = self.budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            (left > 0).then(|| left.saturating_sub(bytes))
+        });
+        let cut = before.is_ok_and(|left| left <= bytes);
+        if cut {
+            self.cut.fetch_add(1, Ordering::SeqCst);
+        }
+        cut
+    }
+}

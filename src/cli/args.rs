@@ -30,6 +30,7 @@ mod tests;
     after_help = help::SEE_LONG_HELP,
     propagate_version = true,
     disable_help_flag = true,
+    disable_version_flag = true,
     args_override_self = true,
     max_term_width = 100,
 )]
@@ -38,9 +39,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Print help; --help prints all of it, -? a summary
+    /// Print help: -? in short, --help in full
     #[arg(short = '?', long, action = ArgAction::Help, global = true, help_heading = "Other")]
     help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, global = true, help_heading = "Other")]
+    version: Option<bool>,
 }
 
 /// What to do.
@@ -83,8 +88,8 @@ pub enum Command {
 pub struct Restore {
     /// The archive: a file, a directory, or "-" for standard input, which is the default
     ///
-    /// The archive: a file of pg_dump's custom or tar format, a directory of its directory format,
-    /// or "-" for standard input, which is the default. The format is found by looking inside.
+    /// A file is of pg_dump's custom or tar format, a directory of its directory format. The format
+    /// is found by looking inside.
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
@@ -131,15 +136,15 @@ pub struct Place {
 
     /// Create the database that the archive names, and restore into that one
     ///
-    /// Create the database that the archive names, and restore into that one; --dbname then only
-    /// says where to connect first. With --clean, the database is dropped before.
+    /// --dbname then only says where to connect first. With --clean, the database is dropped
+    /// before.
     #[arg(short = 'C', long)]
     pub create: bool,
 
     /// Restore into a throw-away server, started from the PostgreSQL programs of this machine
     ///
-    /// Restore into a throw-away server, started from the PostgreSQL programs of this machine. It
-    /// listens on a private socket only, and stays until interrupted, unless --exit is given.
+    /// The server listens on a private socket only, and stays until interrupted, unless --exit is
+    /// given.
     #[arg(long, conflicts_with_all = ["dbname", "file", "host", "port", "username", "password"])]
     pub embedded: bool,
 
@@ -175,8 +180,7 @@ pub struct Properties {
 pub struct Behaviour {
     /// How many sessions work side by side: a number, or auto
     ///
-    /// How many sessions work side by side: a number, or auto, which looks at the server, at this
-    /// machine and at the archive. The default is auto.
+    /// auto, the default, looks at the server, at this machine and at the archive.
     #[arg(short = 'j', long, value_name = "NUM|auto")]
     pub jobs: Option<Jobs>,
 
@@ -202,11 +206,10 @@ pub struct Behaviour {
 
     /// Refusals of the server that are not errors: SQLSTATEs or names, separated by commas
     ///
-    /// Refusals of the server that are not errors, separated by commas; may be given several
-    /// times. Each is an SQLSTATE such as 42P07, or a name: already-exists (the object is there),
+    /// Each is an SQLSTATE such as 42P07, or a name: already-exists (the object is there),
     /// missing-role (an owner or grantee does not exist), comment-on-extension (only an
     /// extension's owner may set its comment). They are counted apart and do not change the exit
-    /// code.
+    /// code. May be given several times.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub tolerate: Vec<Tolerate>,
 

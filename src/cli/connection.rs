@@ -10,10 +10,10 @@ use super::values::ConnectionString;
 pub struct Connection {
     /// The database to restore into: its name, a key=value connection string, or a URL
     ///
-    /// The database to restore into: its name, a connection string such as "host=db dbname=app",
-    /// or a URL such as postgres://user@host:5432/app. When it is absent and neither --file nor
-    /// --embedded is given, the environment variable DATABASE_URL is read in its place. A password
-    /// is better kept out of the command line: see PGPASSWORD and PGPASSFILE.
+    /// For instance app, or "host=db dbname=app", or postgres://user@host:5432/app. When it is
+    /// absent and neither --file nor --embedded is given, the environment variable DATABASE_URL is
+    /// read in its place. A password is better kept out of the command line, where other users of
+    /// the machine may see it: see PGPASSWORD and PGPASSFILE.
     #[arg(short = 'd', long, value_name = "NAME|URL")]
     pub dbname: Option<ConnectionString>,
 
@@ -39,8 +39,7 @@ pub struct Connection {
 
     /// SET ROLE to this role after connecting, in every session
     ///
-    /// SET ROLE to this role after connecting, in every session. For a user who may not own
-    /// objects but is a member of a role that may.
+    /// For a user who may not create objects but is a member of a role that may.
     #[arg(long, value_name = "ROLENAME")]
     pub role: Option<String>,
 

@@ -44,8 +44,7 @@ pub struct Selection {
     /// Only this table, view, materialized view, sequence or foreign table; may be given several
     /// times
     ///
-    /// Only this table, view, materialized view, sequence or foreign table, by its exact name
-    /// without a schema; may be given several times. Add --schema to tell tables of one name
+    /// The name is taken exactly, and without a schema: add --schema to tell tables of one name
     /// apart. As in pg_restore, neither what the table needs nor what belongs to it, such as its
     /// indexes, is chosen along with it.
     #[arg(short = 't', long, value_name = "NAME")]
@@ -57,8 +56,8 @@ pub struct Selection {
 
     /// Only this function, "name(argument types)" as list shows it; may be given several times
     ///
-    /// Only this function; may be given several times. The name and the argument types must be
-    /// spelled exactly as list shows them, "name(integer, text)".
+    /// The name and the argument types must be spelled exactly as list shows them,
+    /// "name(integer, text)".
     #[arg(short = 'P', long, value_name = "NAME(ARGS)")]
     pub function: Vec<String>,
 
@@ -68,16 +67,16 @@ pub struct Selection {
 
     /// Only the entries in this list file, in its order
     ///
-    /// Only the entries in this list file, in its order as far as dependencies allow. Write the
-    /// file with list, then delete, comment out with ";" or move lines.
+    /// Write the file with the list command, then delete lines, comment them out with ";", or move
+    /// them. Its order is kept as far as dependencies allow.
     #[arg(short = 'L', long, value_name = "FILENAME")]
     pub use_list: Option<PathBuf>,
 
     /// Read what to include and exclude from this file; "-" is standard input; may be given
     /// several times
     ///
-    /// Read what to include and exclude from this file, in the format that pg_dump and pg_restore
-    /// read; "-" is standard input; may be given several times.
+    /// Its lines are those of pg_restore's --filter, such as "include table users" or "exclude
+    /// schema audit".
     #[arg(long, value_name = "FILENAME")]
     pub filter: Vec<PathBuf>,
 

@@ -3,13 +3,14 @@
 //! A thread of its own draws a few times a second what [`Board`] says, so that a slow terminal
 //! never holds up the restore: taking note of an event is all that its sender waits for.
 
+use std::fmt::Write;
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::restore::event::Event;
 
@@ -39,13 +40,13 @@ impl Bars {
         let shared = Arc::clone(&board);
         let screen = screen.clone();
         let thread = thread::Builder::new().name("bars".into()).spawn(move || {
-            let mut drawing = Drawing::new(multi);
+            let mut drawing = Drawing::new(&multi);
             let pause = Duration::from_secs(1) / u32::from(FRAMES_PER_SECOND);
             loop {
                 let over = stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
                 let (remarks, frame) = {
                     let mut board = lock(&shared);
-                    (board.take_remarks(), board.frame(start.elapsed()))
+                    (board.take_remarks(), board.frame(start.elapsed(), columns()))
                 };
                 if !remarks.is_empty() {
                     screen.write(format!("{}\n", remarks.join("\n")).as_bytes());
@@ -53,7 +54,7 @@ impl Bars {
                 if over {
                     return drawing.clear();
                 }
-                drawing.show(&frame);
+                drawing.show(frame);
             }
         })?;
         Ok(Some(Self { board, running: Some(running), thread: Some(thread) }))
@@ -80,64 +81,73 @@ pub(super) fn note(board: &Mutex<Board>, event: &Event, now: Duration) {
     lock(board).observe(event, now);
 }
 
-fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
-    board.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The lines on the screen.
+/// The bars on the screen: for indicatif one bar of many lines, so that a frame is drawn at once.
 struct Drawing {
-    multi: MultiProgress,
-    data: ProgressBar,
-    entries: ProgressBar,
-    /// By lane; a lane that rests keeps its line, so that the others do not jump.
-    lanes: Vec<ProgressBar>,
-    has_bar: bool,
+    bar: ProgressBar,
+    frame: Arc<Mutex<Frame>>,
+    has_length: bool,
 }
 
 impl Drawing {
-    fn new(multi: MultiProgress) -> Self {
-        let data = multi.add(ProgressBar::no_length());
-        data.set_style(style("{spinner} {wide_msg}"));
-        let entries = multi.add(ProgressBar::no_length());
-        entries.set_style(style("{wide_msg}"));
-        Self { multi, data, entries, lanes: Vec::new(), has_bar: false }
+    fn new(multi: &MultiProgress) -> Self {
+        let frame = Arc::new(Mutex::new(Frame::default()));
+        let bar = multi.add(ProgressBar::no_length());
+        bar.set_style(style(WITHOUT_LENGTH, &frame));
+        Self { bar, frame, has_length: false }
     }
 
-    fn show(&mut self, frame: &Frame) {
-        if let Some((read, all)) = frame.bar {
-            if !self.has_bar {
-                self.has_bar = true;
-                self.data.set_style(style("{wide_bar:.cyan/dim} {msg}").progress_chars("━━─"));
+    fn show(&mut self, frame: Frame) {
+        let place = frame.bar;
+        *lock(&self.frame) = frame;
+        if let Some((read, all)) = place {
+            if !self.has_length {
+                self.has_length = true;
+                self.bar.set_style(style(WITH_LENGTH, &self.frame));
+                self.bar.set_length(all);
             }
-            self.data.set_length(all);
-            self.data.set_position(read);
+            self.bar.set_position(read);
         }
-        self.data.set_message(frame.data.clone());
-        self.data.tick();
-        self.entries.set_message(frame.entries.clone());
-        while self.lanes.len() < frame.lanes.len() {
-            let line = self.multi.add(ProgressBar::no_length());
-            line.set_style(style("  {wide_msg}  {prefix}"));
-            self.lanes.push(line);
-        }
-        for (line, (left, right)) in self.lanes.iter().zip(&frame.lanes) {
-            line.set_prefix(right.clone());
-            line.set_message(left.clone());
-        }
+        self.bar.tick();
     }
 
-    fn clear(&mut self) {
-        for line in [&self.data, &self.entries].into_iter().chain(&self.lanes) {
-            line.finish_and_clear();
-        }
-        // Failing to clear a screen that is gone is no loss.
-        let _ = self.multi.clear();
+    fn clear(&self) {
+        self.bar.finish_and_clear();
     }
 }
 
-/// The templates are written above: one that is wrong would show as plain lines.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+const WITH_LENGTH: &str = "{wide_bar:.cyan/dim} {data}\n{rest}";
+const WITHOUT_LENGTH: &str = "{spinner} {data}\n{rest}";
+
+/// A style that takes its texts from `frame` whenever it is drawn.
+fn style(template: &str, frame: &Arc<Mutex<Frame>>) -> ProgressStyle {
+    let (data, rest) = (Arc::clone(frame), Arc::clone(frame));
+    // A template that is wrong, which a test excludes, would show as a plain bar.
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━─")
+        .with_key("data", move |_: &ProgressState, text: &mut dyn Write| {
+            // Writing to indicatif's buffer does not fail.
+            let _ = text.write_str(&lock(&data).data);
+        })
+        .with_key("rest", move |_: &ProgressState, text: &mut dyn Write| {
+            let frame = lock(&rest);
+            let _ = text.write_str(&frame.entries);
+            for lane in &frame.lanes {
+                let _ = write!(text, "\n{lane}");
+            }
+        })
+}
+
+/// Columns of the terminal on standard error, asked anew for each frame.
+fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => 80,
+    }
 }
 
 #[cfg(test)]
@@ -146,9 +156,7 @@ mod tests {
 
     #[test]
     fn every_template_is_valid() {
-        for template in
-            ["{spinner} {wide_msg}", "{wide_bar:.cyan/dim} {msg}", "  {wide_msg}  {prefix}"]
-        {
+        for template in [WITH_LENGTH, WITHOUT_LENGTH] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

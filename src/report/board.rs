@@ -65,7 +65,7 @@ impl Amounts {
 }
 
 /// What is shown at a moment.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Frame {
     /// How far the reading is, in bytes, and how far it will go, if that is known.
     pub(super) bar: Option<(u64, u64)>,
@@ -73,8 +73,8 @@ pub(super) struct Frame {
     pub(super) data: String,
     /// Below: the entries.
     pub(super) entries: String,
-    /// One line for each lane, empty when it rests: left side (may be cut), right side.
-    pub(super) lanes: Vec<(String, String)>,
+    /// One line for each lane, empty when it rests.
+    pub(super) lanes: Vec<String>,
 }
 
 impl Board {
@@ -139,8 +139,8 @@ impl Board {
         std::mem::take(&mut self.remarks)
     }
 
-    /// What to show now.
-    pub(super) fn frame(&mut self, now: Duration) -> Frame {
+    /// What to show now, on a terminal of `columns`.
+    pub(super) fn frame(&mut self, now: Duration, columns: usize) -> Frame {
         let total = self.lanes.values().fold(self.ended, |sum, lane| sum.plus(lane.amounts));
         let (recent, window) = self.sample(now, total);
         Frame {
@@ -149,8 +149,8 @@ impl Board {
             entries: self.entries_text(now, total, recent, window),
             lanes: (0..self.width)
                 .map(|number| match self.lanes.get(&number) {
-                    Some(lane) => (wording::label(&lane.entry), lane.numbers(now)),
-                    None => (String::new(), String::new()),
+                    Some(lane) => lane.text(now, columns),
+                    None => String::new(),
                 })
                 .collect(),
         }
@@ -219,8 +219,8 @@ impl Board {
 }
 
 impl Lane {
-    /// How far it is.
-    fn numbers(&self, now: Duration) -> String {
+    /// The label on the left, the numbers on the right.
+    fn text(&self, now: Duration, columns: usize) -> String {
         let elapsed = now.saturating_sub(self.since);
         let Amounts { rows, bytes, read } = self.amounts;
         let mut numbers = Vec::new();
@@ -239,9 +239,15 @@ impl Lane {
             numbers.extend(units::byte_rate(bytes, elapsed));
         }
         numbers.push(units::running(elapsed));
-        numbers.join("  ")
+        let numbers = numbers.join("  ");
+        let label = wording::label(&self.entry);
+        let room = columns.saturating_sub(numbers.chars().count() + 4).max(MIN_LABEL);
+        format!("  {:<room$}  {numbers}", wording::shortened(&label, room))
     }
 }
+
+/// A label keeps at least this, on however narrow a terminal.
+const MIN_LABEL: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -283,30 +289,26 @@ mod tests {
         }
     }
 
-    fn lane(left: &str, right: &str) -> (String, String) {
-        (left.into(), right.into())
-    }
-
     #[test]
     fn a_running_restore_shows_data_entries_and_lanes() {
         let mut board = Board::default();
         board.observe(&planned(Some(10_000_000)), at(0.0));
         board.observe(&started(entry(7, "TABLE DATA", "users"), 0, Some(4_000_000)), at(0.0));
         board.observe(&started(entry(9, "INDEX", "users_pkey"), 1, None), at(1.0));
-        board.frame(at(0.0));
+        board.frame(at(0.0), 60);
         board.observe(
             &Event::Progress { dump_id: 7, rows: 20_000, bytes: 6_000_000, read: 2_000_000 },
             at(2.0),
         );
-        let frame = board.frame(at(2.0));
+        let frame = board.frame(at(2.0), 60);
         assert_eq!(frame.bar, Some((2_000_000, 10_000_000)));
         assert_eq!(frame.data, "2.0 MB of 10.0 MB read, 1.0 MB/s, 8s of data left");
         assert_eq!(frame.entries, "0 of 560 entries, 20,000 rows, 10,000 rows/s, 2s");
         assert_eq!(
             frame.lanes,
             [
-                lane("TABLE DATA public.users", "50 %  6.0 MB  20,000 rows  3.0 MB/s  2s"),
-                lane("INDEX public.users_pkey", "1s"),
+                "  TABLE DA…ic.users  50 %  6.0 MB  20,000 rows  3.0 MB/s  2s",
+                "  INDEX public.users_pkey                                 1s",
             ]
         );
     }
@@ -315,7 +317,7 @@ mod tests {
     fn an_unknown_size_means_no_bar_and_no_time_left() {
         let mut board = Board::default();
         board.observe(&planned(None), at(0.0));
-        let frame = board.frame(at(3.0));
+        let frame = board.frame(at(3.0), 60);
         assert_eq!(frame.bar, None);
         assert_eq!(frame.data, "0 B read");
         assert_eq!(frame.entries, "0 of 560 entries, 3s");
@@ -329,8 +331,8 @@ mod tests {
         board.observe(&started(users.clone(), 1, None), at(0.0));
         board.observe(&finished(users, 1, Outcome::Done), at(1.0));
         board.observe(&Event::Step { what: "committing".into() }, at(2.0));
-        let frame = board.frame(at(60.0));
-        assert_eq!(frame.lanes, [lane("", ""), lane("", "")]);
+        let frame = board.frame(at(60.0), 60);
+        assert_eq!(frame.lanes, ["", ""]);
         assert_eq!(frame.entries, "1 of 560 entries, 1min 0s, committing");
     }
 
@@ -348,7 +350,7 @@ mod tests {
             ["error: TABLE DATA public.users: no space left", "warning: clock is slow"]
         );
         assert_eq!(board.take_remarks(), [""; 0]);
-        assert_eq!(board.frame(at(1.0)).entries, "3 of 0 entries, 2 failed, 1s");
+        assert_eq!(board.frame(at(1.0), 60).entries, "3 of 0 entries, 2 failed, 1s");
     }
 
     #[test]
@@ -356,13 +358,13 @@ mod tests {
         let mut board = Board::default();
         board.observe(&planned(Some(100_000_000)), at(0.0));
         board.observe(&started(entry(7, "TABLE DATA", "users"), 0, None), at(0.0));
-        board.frame(at(0.0));
+        board.frame(at(0.0), 60);
         board
             .observe(&Event::Progress { dump_id: 7, rows: 1, bytes: 1, read: 50_000_000 }, at(1.0));
-        board.frame(at(1.0));
+        board.frame(at(1.0), 60);
         for second in 2..=16 {
-            board.frame(at(f64::from(second)));
+            board.frame(at(f64::from(second)), 60);
         }
-        assert_eq!(board.frame(at(16.0)).data, "50.0 MB of 100.0 MB read");
+        assert_eq!(board.frame(at(16.0), 60).data, "50.0 MB of 100.0 MB read");
     }
 }

@@ -9,6 +9,7 @@ use tracing::Level;
 use crate::archive::Desc;
 use crate::restore::event::{EntryRef, Event, Failure, Outcome};
 
+use super::LogFormat;
 use super::wording::{self, Severity};
 
 /// One event at a level known only at run time; tracing wants it in the source.
@@ -24,8 +25,11 @@ macro_rules! at {
 }
 
 /// Writes the line of an event. [`Event::Progress`] has none.
-pub(super) fn write(event: &Event) {
+///
+/// As text, the fields that the message already spells out are left away.
+pub(super) fn write(event: &Event, format: LogFormat) {
     let level = level(event);
+    let json = format == LogFormat::Json;
     match event {
         Event::Planned { archive, entries, wanted, with_data, data_bytes, jobs } => {
             let text = wording::planned(archive, *entries, *wanted, *with_data, *data_bytes, *jobs);
@@ -40,9 +44,9 @@ pub(super) fn write(event: &Event) {
             at!(
                 level,
                 dump_id,
-                kind = desc.as_str(),
-                schema = schema.as_deref(),
-                name = name.as_str(),
+                kind = json.then_some(desc.as_str()),
+                schema = schema.as_deref().filter(|_| json),
+                name = json.then_some(name.as_str()),
                 lane,
                 data_bytes,
                 "{} started",
@@ -58,16 +62,16 @@ pub(super) fn write(event: &Event) {
             at!(
                 level,
                 dump_id,
-                kind = desc.as_str(),
-                schema = schema.as_deref(),
-                name = name.as_str(),
+                kind = json.then_some(desc.as_str()),
+                schema = schema.as_deref().filter(|_| json),
+                name = json.then_some(name.as_str()),
                 lane,
-                outcome = word,
+                outcome = json.then_some(word),
                 rows = some(*rows),
                 bytes = some(*bytes),
                 read = some(*read),
                 seconds = duration.as_secs_f64(),
-                reason,
+                reason = reason.filter(|_| json),
                 sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
                 detail = failure.and_then(|failure| failure.detail.as_deref()),
                 statement = failure.and_then(|failure| failure.statement.as_deref()),
@@ -78,7 +82,7 @@ pub(super) fn write(event: &Event) {
         Event::Step { what } => at!(level, "{}", wording::one_line(what)),
         Event::Warning { message } => at!(level, "{}", wording::one_line(message)),
         Event::Problem { cause, message, entries, tolerated } => {
-            let cause = wording::cause(cause, None);
+            let cause = json.then(|| wording::cause(cause, None));
             at!(level, cause, entries, tolerated, "{}", wording::problem(message, *entries));
         }
         Event::Notice { dump_id, severity, message } => {
@@ -187,9 +191,25 @@ mod tests {
             .with_max_level(Level::TRACE)
             .with_writer(move || writer.clone())
             .finish();
-        tracing::subscriber::with_default(subscriber, || write(event));
+        tracing::subscriber::with_default(subscriber, || write(event, LogFormat::Json));
         let bytes = lines.0.lock().unwrap().clone();
         serde_json::from_slice(&bytes).unwrap()
+    }
+
+    /// What the event writes as text, without the time.
+    fn text(event: &Event) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_target(false)
+            .with_ansi(false)
+            .with_max_level(Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || write(event, LogFormat::Text));
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
     }
 
     fn users() -> EntryRef {
@@ -235,6 +255,21 @@ mod tests {
                 "lane": 1, "outcome": "done", "rows": 10, "bytes": 2000, "read": 500,
                 "seconds": 1.5,
             })
+        );
+    }
+
+    #[test]
+    fn a_line_of_text_says_nothing_twice() {
+        assert_eq!(
+            text(&finished(users(), Outcome::Done)),
+            " INFO TABLE DATA public.users done dump_id=12 lane=1 rows=10 bytes=2000 read=500 \
+             seconds=1.5\n"
+        );
+        let message = "role \"app\" does not exist".to_owned();
+        let cause = Cause::MissingRole { role: "app".into() };
+        assert_eq!(
+            text(&Event::Problem { cause, message, entries: 1, tolerated: false }),
+            "ERROR role \"app\" does not exist: needed by 1 entry entries=1 tolerated=false\n"
         );
     }
 

@@ -60,7 +60,7 @@ impl Reporter {
             tally.lock().unwrap_or_else(PoisonError::into_inner).observe(&event, now);
             match &board {
                 Some(board) => bars::note(board, &event, now),
-                None if logs(options.progress, &event) => log::write(&event),
+                None if logs(options.progress, &event) => log::write(&event, options.format),
                 None => {}
             }
         })

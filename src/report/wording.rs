@@ -143,6 +143,21 @@ fn acts(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The text cut in its middle to `width` characters, so that a kind and the end of a name stay.
+pub(super) fn shortened(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let Some(kept) = width.checked_sub(1) else { return String::new() };
+    let head = kept.div_ceil(2);
+    let tail = kept - head;
+    let mut short: String = text.chars().take(head).collect();
+    short.push('…');
+    short.extend(text.chars().skip(length - tail));
+    short
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +168,14 @@ mod tests {
         assert_eq!(one_line("first\r\n\n  second\tword"), "first   second word");
         assert_eq!(one_line("safe\u{202e}txt"), "safe\\u{202e}txt");
         assert_eq!(one_line("naïve 表"), "naïve 表");
+    }
+
+    #[test]
+    fn a_long_name_loses_its_middle() {
+        assert_eq!(shortened("INDEX public.answers_pkey", 25), "INDEX public.answers_pkey");
+        assert_eq!(shortened("INDEX public.answers_pkey", 11), "INDEX…_pkey");
+        assert_eq!(shortened("INDEX", 1), "…");
+        assert_eq!(shortened("INDEX", 0), "");
+        assert_eq!(shortened("表表表表表", 3), "表…表");
     }
 }

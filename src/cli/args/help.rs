@@ -50,7 +50,7 @@ EXAMPLES
   Restore into an existing database, as many sessions as are useful:
       nocturne restore -d app app.dump
   Into a managed server, where roles differ and extensions belong to the provider:
-      nocturne restore --no-owner --no-privileges --tolerate comment-on-extension app.dump
+      nocturne restore -d app --no-owner --no-privileges --tolerate comment-on-extension app.dump
   Again, over what is there:
       nocturne restore --clean --if-exists -d app app.dump
   All tables of one schema, without their indexes:

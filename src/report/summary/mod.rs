@@ -194,14 +194,32 @@ impl Summary {
         let mut timestamp = String::new();
         // Writing to a string does not fail, and a line without a time is better than none.
         let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
-        let line = serde_json::json!({
-            "timestamp": timestamp,
-            "level": if self.errors == 0 { "INFO" } else { "ERROR" },
-            "fields": { "message": "summary", "summary": self },
-            "target": module_path!(),
-        });
-        format!("{line}\n")
+        let line = LogLine {
+            timestamp,
+            level: if self.errors == 0 { "INFO" } else { "ERROR" },
+            fields: Fields { message: "summary", summary: self },
+            target: module_path!(),
+        };
+        // A summary is numbers, text and lists: all of it can be written.
+        let mut line = serde_json::to_string(&line).unwrap_or_default();
+        line.push('\n');
+        line
     }
+}
+
+/// A log line as tracing-subscriber's JSON has them.
+#[derive(Serialize)]
+struct LogLine<'a> {
+    timestamp: String,
+    level: &'static str,
+    fields: Fields<'a>,
+    target: &'static str,
+}
+
+#[derive(Serialize)]
+struct Fields<'a> {
+    message: &'static str,
+    summary: &'a Summary,
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,8 +1,8 @@
 //! What a restore did, for people and for machines: readers of [`Event`](crate::restore::event)s.
 //!
 //! [`Reporter`] is the one door: it gives the restore an [`Events`](crate::restore::event::Events)
-//! to send to, shows what happens meanwhile as bars ([`bars`], on a terminal) or as log lines
-//! ([`log`]), counts everything ([`summary`]), and at the end tells the result. [`telemetry`] sets
+//! to send to, shows what happens meanwhile as bars (`bars`, on a terminal) or as log lines
+//! (`log`), counts everything ([`summary`]), and at the end tells the result. [`telemetry`] sets
 //! up tracing, for the log lines of every layer. All of it goes to standard error through one
 //! [`Screen`], so that lines and bars do not write over each other. Nothing outside this module
 //! prints.

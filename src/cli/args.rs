@@ -1,0 +1,349 @@
+//! The commands and their options, exactly as typed: nothing here judges or fills in.
+//!
+//! `restore` takes every option of pg_restore with its letters and meanings (`usage` and the
+//! `getopt_long` call in `pg_restore.c`), so that a script works when the program's name is
+//! changed. The doc comments of the fields are the text of the help. The environment is read by
+//! the caller, never here: an unset option stays unset.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::connection::Connection;
+use super::selection::Selection;
+use super::values::{ArchiveFormat, Jobs, OutputFormat, Tolerate};
+use crate::report::{LogFormat, ProgressMode};
+
+mod help;
+#[cfg(test)]
+mod tests;
+
+/// The whole command line.
+#[derive(Parser, Clone, Debug, PartialEq, Eq)]
+#[command(
+    name = "nocturne",
+    version,
+    about = "Restores PostgreSQL archives, natively",
+    long_about = help::ABOUT,
+    after_long_help = help::EPILOGUE,
+    after_help = help::SEE_LONG_HELP,
+    propagate_version = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    args_override_self = true,
+    max_term_width = 100,
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Print help: -? in short, --help in full
+    #[arg(short = '?', long, action = ArgAction::Help, global = true, help_heading = "Other")]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, global = true, help_heading = "Other")]
+    version: Option<bool>,
+}
+
+/// What to do.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Restore an archive into a database, or write it as an SQL script
+    #[command(
+        long_about = help::RESTORE,
+        after_long_help = help::RESTORE_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Restore(Box<Restore>),
+
+    /// Print what is in an archive
+    #[command(
+        long_about = help::LIST,
+        after_long_help = help::LIST_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    List(Box<List>),
+
+    /// Read an archive from end to end and say whether all of it is sound; no server is needed
+    #[command(
+        long_about = help::VERIFY,
+        after_long_help = help::VERIFY_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Verify(Box<Verify>),
+
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell that is to run the script
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// `nocturne restore`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Restore {
+    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    ///
+    /// A file is of pg_dump's custom or tar format, a directory of its directory format. The format
+    /// is found by looking inside.
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: Option<PathBuf>,
+
+    /// Where to.
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// Which database, and who it belongs to.
+    #[command(flatten)]
+    pub place: Place,
+
+    /// Which entries.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Properties of objects that are left out.
+    #[command(flatten)]
+    pub properties: Properties,
+
+    /// How.
+    #[command(flatten)]
+    pub behaviour: Behaviour,
+
+    /// What is told meanwhile.
+    #[command(flatten)]
+    pub reporting: Reporting,
+
+    /// What is told afterwards.
+    #[command(flatten)]
+    pub results: Results,
+}
+
+/// Targets other than a running server's existing database, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Target")]
+pub struct Place {
+    /// Write the SQL to this file instead of connecting; "-" is standard output
+    #[arg(short = 'f', long, value_name = "FILENAME")]
+    pub file: Option<PathBuf>,
+
+    /// The key of \restrict in the script that --file writes; random when not given
+    #[arg(long, value_name = "RESTRICT_KEY")]
+    pub restrict_key: Option<String>,
+
+    /// Create the database that the archive names, and restore into that one
+    ///
+    /// --dbname then only says where to connect first. With --clean, the database is dropped
+    /// before.
+    #[arg(short = 'C', long)]
+    pub create: bool,
+
+    /// Restore into a throw-away server, started from the PostgreSQL programs of this machine
+    ///
+    /// The server listens on a private socket only, and stays until interrupted, unless --exit is
+    /// given.
+    #[arg(long, conflicts_with_all = ["dbname", "file", "host", "port", "username", "password"])]
+    pub embedded: bool,
+
+    /// With --embedded: put the server's data directory here, and leave it there at the end
+    #[arg(long, value_name = "DIR", requires = "embedded")]
+    pub keep: Option<PathBuf>,
+
+    /// With --embedded: stop the server when the restore is over
+    #[arg(long, requires = "embedded")]
+    pub exit: bool,
+}
+
+/// Properties of objects that are left out, as typed.
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "What to leave out")]
+pub struct Properties {
+    /// No owners: everything belongs to whoever restores
+    #[arg(short = 'O', long)]
+    pub no_owner: bool,
+
+    /// No table access methods: tables use the target's default
+    #[arg(long)]
+    pub no_table_access_method: bool,
+
+    /// No tablespaces: everything goes into the database's default
+    #[arg(long)]
+    pub no_tablespaces: bool,
+}
+
+/// How the restore works, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Behaviour")]
+pub struct Behaviour {
+    /// How many sessions work side by side: a number, or auto
+    ///
+    /// auto, the default, looks at the server, at this machine and at the archive.
+    #[arg(short = 'j', long, value_name = "NUM|auto")]
+    pub jobs: Option<Jobs>,
+
+    /// Drop the objects of the archive from the target before restoring them
+    #[arg(short = 'c', long)]
+    pub clean: bool,
+
+    /// With --clean: say IF EXISTS, so that an object that is not there is no error
+    #[arg(long)]
+    pub if_exists: bool,
+
+    /// Stop at the first error; the default is to go on and to count
+    #[arg(short = 'e', long)]
+    pub exit_on_error: bool,
+
+    /// All or nothing: restore in one transaction; implies --exit-on-error and one job
+    #[arg(short = '1', long)]
+    pub single_transaction: bool,
+
+    /// Commit after every N objects; implies --exit-on-error
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2_147_483_647))]
+    pub transaction_size: Option<u32>,
+
+    /// Refusals of the server that are not errors: SQLSTATEs or names, separated by commas
+    ///
+    /// Each is an SQLSTATE such as 42P07, or a name: already-exists (the object is there),
+    /// missing-role (an owner or grantee does not exist), comment-on-extension (only an
+    /// extension's owner may set its comment). They are counted apart and do not change the exit
+    /// code. May be given several times.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub tolerate: Vec<Tolerate>,
+
+    /// No rows for a table that could not be created
+    #[arg(long)]
+    pub no_data_for_failed_tables: bool,
+
+    /// Disable triggers on tables while their rows are loaded; with --data-only
+    #[arg(long)]
+    pub disable_triggers: bool,
+
+    /// Load rows with row security on; the default is off, so that no row is left out
+    #[arg(long)]
+    pub enable_row_security: bool,
+
+    /// Set owners with SET SESSION AUTHORIZATION instead of ALTER … OWNER TO
+    #[arg(long)]
+    pub use_set_session_authorization: bool,
+
+    /// The archive's format, c, d or t: an error if it is another
+    #[arg(short = 'F', long, value_name = "c|d|t")]
+    pub format: Option<ArchiveFormat>,
+
+    /// Compare the data with the digests in this file, written by verify --write-digests
+    #[arg(long, value_name = "FILE")]
+    pub digests: Option<PathBuf>,
+
+    /// Print what is in the archive instead of restoring; the same as the list command
+    #[arg(short = 'l', long)]
+    pub list: bool,
+
+    /// Accepted and ignored, as in pg_restore
+    #[arg(short = 'R', long, hide_short_help = true)]
+    pub no_reconnect: bool,
+}
+
+/// What is told while a command works, as typed.
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Output")]
+pub struct Reporting {
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// How log lines and the summary are written on standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// How progress is shown on standard error
+    #[arg(long, value_name = "HOW", value_enum, default_value = "auto")]
+    pub progress: ProgressMode,
+}
+
+/// What is told when a restore is over, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Output")]
+pub struct Results {
+    /// Write the summary to this file too, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+}
+
+/// `nocturne list`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: Option<PathBuf>,
+
+    /// Which entries.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// The entries that only restore --create would use, too
+    #[arg(short = 'C', long, help_heading = "Selection")]
+    pub create: bool,
+
+    /// Text, which --use-list reads back, or JSON
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub format: OutputFormat,
+
+    /// Write to this file instead of standard output
+    #[arg(short = 'f', long, value_name = "FILENAME", help_heading = "Output")]
+    pub file: Option<PathBuf>,
+
+    /// Show every entry, and on which others each depends
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+}
+
+/// `nocturne verify`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: Option<PathBuf>,
+
+    /// Which entries.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// How many threads read side by side: a number, or auto, which is the default
+    #[arg(short = 'j', long, value_name = "NUM|auto", help_heading = "Behaviour")]
+    pub jobs: Option<Jobs>,
+
+    /// Compare the data with the digests in this file
+    #[arg(long, value_name = "FILE", help_heading = "Behaviour")]
+    pub digests: Option<PathBuf>,
+
+    /// Write a digest of every entry's data to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub write_digests: Option<PathBuf>,
+
+    /// How the result is written on standard output
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub format: OutputFormat,
+
+    /// What is told meanwhile.
+    #[command(flatten)]
+    pub reporting: Reporting,
+}

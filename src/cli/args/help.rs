@@ -1,0 +1,130 @@
+//! The parts of the help that are not about one option.
+
+/// What the program is.
+pub(super) const ABOUT: &str = "\
+Restores PostgreSQL archives, natively.
+
+Reads what pg_dump wrote in its custom, directory and tar formats, archive versions 1.10 to 1.16, and \
+loads it into a database over several sessions at once. Neither pg_restore nor any other program \
+of PostgreSQL is needed. The options of pg_restore are those of \"nocturne restore\".";
+
+/// Below the short help.
+pub(super) const SEE_LONG_HELP: &str = "--help tells more about each option, and about exit codes.";
+
+/// Below the long help of the program.
+pub(super) const EPILOGUE: &str = "\
+EXIT CODES
+  0  all is well
+  1  some entries could not be restored, or an archive is not sound
+  2  the command line is wrong
+  3  the archive cannot be read
+  4  the server cannot be reached
+
+EXAMPLES
+  nocturne restore -d app app.dump
+  nocturne list app.dump
+  nocturne verify app.dump
+  nocturne completions bash > /etc/bash_completion.d/nocturne
+
+\"nocturne help COMMAND\" tells about a command.";
+
+/// What `restore` does.
+pub(super) const RESTORE: &str = "\
+Restore an archive into a database, or write it as an SQL script.
+
+Data streams from the archive into COPY, several tables at once; then indexes and constraints are \
+built side by side. An entry that the server refuses is reported with its reason, what depends on \
+it is listed below that reason, and the rest is restored. The summary at the end accounts for \
+every entry: done, skipped, tolerated or failed.";
+
+/// Below the long help of `restore`.
+pub(super) const RESTORE_EPILOGUE: &str = "\
+EXIT CODES
+  0  every entry that was wanted is restored, left out on purpose, or tolerated
+  1  some entries failed, or data differ from --digests; the summary lists them
+  2  the command line is wrong
+  3  the archive cannot be read, or is damaged before its first entry
+  4  the server cannot be reached, or refuses the session
+
+EXAMPLES
+  Restore into an existing database, as many sessions as are useful:
+      nocturne restore -d app app.dump
+  Into a managed server, where roles differ and extensions belong to the provider:
+      nocturne restore -d app --no-owner --no-privileges --tolerate comment-on-extension app.dump
+  Again, over what is there:
+      nocturne restore --clean --if-exists -d app app.dump
+  All tables of one schema, without their indexes:
+      nocturne restore -d app -n sales --section pre-data --section data app.dump
+  From another machine, nothing on disk:
+      ssh backup cat app.dump | nocturne restore -d app
+  Look into it without a server of one's own:
+      nocturne restore --embedded app.dump
+  As an SQL script:
+      nocturne restore -f app.sql app.dump
+
+ENVIRONMENT
+  DATABASE_URL    the target, when none of --dbname, --file and --embedded is given
+  PGHOST, PGPORT, PGUSER, PGPASSWORD, PGPASSFILE, PGSSLMODE, …
+                  as in PostgreSQL's own programs, for what the command line does not say
+  NOCTURNE_LOG    which log lines are written, for instance nocturne=debug,tokio_postgres=info;
+                  RUST_LOG is read when it is not set
+  NO_COLOR        when set, no colours
+
+MEMORY
+  About 2 MiB for each job, for data on their way, and the table of contents, however large the \
+tables are.
+
+SECURITY
+  An archive is a program: whoever wrote it decides what SQL runs. Restore only archives that you \
+trust, with a role that may no more than it must.";
+
+/// What `list` does.
+pub(super) const LIST: &str = "\
+Print what is in an archive.
+
+The text is that of pg_restore --list: a line for each entry, which can be deleted, commented out \
+with \";\" or moved, and given back with --use-list. With the options of selection, only what they \
+would choose is listed.";
+
+/// Below the long help of `list`.
+pub(super) const LIST_EPILOGUE: &str = "\
+EXIT CODES
+  0  all is well
+  2  the command line is wrong
+  3  the archive cannot be read
+
+EXAMPLES
+  All but one table's data:
+      nocturne list app.dump | grep -v 'TABLE DATA public logs ' > some.list
+      nocturne restore -L some.list -d app app.dump
+  The largest tables:
+      nocturne list --format json app.dump
+
+MEMORY
+  The table of contents; data are not read.";
+
+/// What `verify` does.
+pub(super) const VERIFY: &str = "\
+Read an archive from end to end and say whether all of it is sound; no server is needed.
+
+Every entry's data are decompressed, with the checksums of the compression, and counted: rows, \
+bytes, large objects. With --write-digests a digest of each is kept, which a later verify or \
+restore compares with.";
+
+/// Below the long help of `verify`.
+pub(super) const VERIFY_EPILOGUE: &str = "\
+EXIT CODES
+  0  the archive is sound
+  1  some entries are damaged, or differ from --digests
+  2  the command line is wrong
+  3  the archive cannot be read
+
+EXAMPLES
+  Tonight's backup, before it is needed:
+      nocturne verify app.dump
+  Two archives of the same database:
+      nocturne verify --write-digests app.digests app.dump
+      nocturne verify --digests app.digests copy-of-app.dump
+
+MEMORY
+  About 2 MiB for each job, and the table of contents.";

@@ -1,0 +1,49 @@
+//! The options that say where the target is, with pg_restore's letters.
+
+use clap::Args;
+
+use super::values::ConnectionString;
+
+/// Where the target is, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Target")]
+pub struct Connection {
+    /// The database to restore into: its name, a key=value connection string, or a URL
+    ///
+    /// For instance app, or "host=db dbname=app", or postgres://user@host:5432/app. When it is
+    /// absent and neither --file nor --embedded is given, the environment variable DATABASE_URL is
+    /// read in its place. A password is better kept out of the command line, where other users of
+    /// the machine may see it: see PGPASSWORD and PGPASSFILE.
+    #[arg(short = 'd', long, value_name = "NAME|URL")]
+    pub dbname: Option<ConnectionString>,
+
+    /// The server's host name, or the directory of its socket
+    #[arg(short = 'h', long, value_name = "HOSTNAME")]
+    pub host: Option<String>,
+
+    /// The server's port
+    #[arg(short = 'p', long, value_name = "PORT")]
+    pub port: Option<String>,
+
+    /// The role to connect as
+    #[arg(short = 'U', long, value_name = "NAME")]
+    pub username: Option<String>,
+
+    /// Never ask for a password; fail when one is needed and not at hand
+    #[arg(short = 'w', long, overrides_with = "password")]
+    pub no_password: bool,
+
+    /// Ask for a password before connecting
+    #[arg(short = 'W', long, overrides_with = "no_password")]
+    pub password: bool,
+
+    /// SET ROLE to this role after connecting, in every session
+    ///
+    /// For a user who may not create objects but is a member of a role that may.
+    #[arg(long, value_name = "ROLENAME")]
+    pub role: Option<String>,
+
+    /// The superuser to become for --disable-triggers
+    #[arg(short = 'S', long, value_name = "NAME")]
+    pub superuser: Option<String>,
+}

@@ -1,0 +1,310 @@
+//! The words that options take, as types: each parses itself and says what it would have accepted.
+//!
+//! Types of other layers that appear on the command line ([`LogFormat`], [`Section`], …) get their
+//! words here, so that those layers do not know the command line.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::archive::Section;
+use crate::report::{LogFormat, ProgressMode};
+
+/// Why a word was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// `--jobs`.
+    #[error("expected \"auto\" or a number from 1 to {}", Jobs::MAX)]
+    Jobs,
+    /// `--tolerate`.
+    #[error(
+        "expected a five-character SQLSTATE, \"already-exists\", \"missing-role\" or \
+         \"comment-on-extension\""
+    )]
+    Tolerate,
+    /// `--tolerate 00000`.
+    #[error("SQLSTATE 00000 means success: there is nothing to tolerate")]
+    TolerateSuccess,
+    /// `--format plain`.
+    #[error("a plain archive is a script: run it with psql")]
+    PlainFormat,
+    /// `--format`.
+    #[error("unrecognized archive format: expected \"c\", \"d\" or \"t\"")]
+    Format,
+}
+
+/// `--jobs`: how many sessions work side by side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Jobs {
+    /// As many as the machine, the server and the archive can use.
+    #[default]
+    Auto,
+    /// This many.
+    Count(NonZeroUsize),
+}
+
+impl Jobs {
+    /// More sessions than a server can have (`MAX_BACKENDS` in `procnumber.h`) make no sense.
+    pub const MAX: usize = 262_143;
+}
+
+impl FromStr for Jobs {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("auto") {
+            return Ok(Self::Auto);
+        }
+        match text.parse::<NonZeroUsize>() {
+            Ok(count) if count.get() <= Self::MAX => Ok(Self::Count(count)),
+            _ => Err(ValueError::Jobs),
+        }
+    }
+}
+
+impl fmt::Display for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.pad("auto"),
+            Self::Count(count) => count.fmt(f),
+        }
+    }
+}
+
+/// `--tolerate`: a refusal of the server that is not an error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Tolerate {
+    /// Every error with this SQLSTATE.
+    SqlState(SqlState),
+    /// An object is there already.
+    AlreadyExists,
+    /// A role that owns something, or was granted something, is not on the target.
+    MissingRole,
+    /// The comment of an extension, which only the extension's owner may set.
+    CommentOnExtension,
+}
+
+impl FromStr for Tolerate {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.trim() {
+            "already-exists" => Ok(Self::AlreadyExists),
+            "missing-role" => Ok(Self::MissingRole),
+            "comment-on-extension" => Ok(Self::CommentOnExtension),
+            "00000" => Err(ValueError::TolerateSuccess),
+            other => SqlState::from_text(other).map(Self::SqlState).ok_or(ValueError::Tolerate),
+        }
+    }
+}
+
+impl fmt::Display for Tolerate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SqlState(state) => f.pad(state.as_str()),
+            Self::AlreadyExists => f.pad("already-exists"),
+            Self::MissingRole => f.pad("missing-role"),
+            Self::CommentOnExtension => f.pad("comment-on-extension"),
+        }
+    }
+}
+
+/// An error code of the server: five digits or upper-case letters (PostgreSQL, appendix A).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SqlState(String);
+
+impl SqlState {
+    /// The code that `text` spells, in either case.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let right = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        right.then(|| Self(text.to_ascii_uppercase()))
+    }
+
+    /// The code, `42P07`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `--format` of an archive, as pg_restore's `-F` (`main` in `pg_restore.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveFormat {
+    /// Whatever it is: pg_restore takes an empty word as if the option were not there.
+    Any,
+    /// pg_dump's custom format.
+    Custom,
+    /// pg_dump's directory format.
+    Directory,
+    /// pg_dump's tar format.
+    Tar,
+}
+
+impl FromStr for ArchiveFormat {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.to_ascii_lowercase().as_str() {
+            "" => Ok(Self::Any),
+            "c" | "custom" => Ok(Self::Custom),
+            "d" | "directory" => Ok(Self::Directory),
+            "t" | "tar" => Ok(Self::Tar),
+            "p" | "plain" => Err(ValueError::PlainFormat),
+            _ => Err(ValueError::Format),
+        }
+    }
+}
+
+/// `--format` of what `list` and `verify` write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people; of `list`, also for --use-list and for pg_restore.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// A connection string, which may hold a password: `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectionString(String);
+
+impl ConnectionString {
+    /// The text as it was typed: a database's name, `key=value` pairs or a URL.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ConnectionString {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for ConnectionString {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for ConnectionString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectionString(\"…\")")
+    }
+}
+
+impl ValueEnum for LogFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Text, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Text => PossibleValue::new("text").help("For people"),
+            Self::Json => PossibleValue::new("json").help("One JSON object a line"),
+        })
+    }
+}
+
+impl ValueEnum for ProgressMode {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::Bars, Self::Log, Self::None]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Auto => {
+                PossibleValue::new("auto").help("Bars on a terminal, log lines elsewhere")
+            }
+            Self::Bars => PossibleValue::new("bars").help("Bars; they need a terminal"),
+            Self::Log => PossibleValue::new("log").help("A line for what starts and what ends"),
+            Self::None => PossibleValue::new("none").help("Only what goes wrong"),
+        })
+    }
+}
+
+impl ValueEnum for Section {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::PreData, Self::Data, Self::PostData]
+    }
+
+    /// `Section::None` has no word: nobody can ask for it (`set_dump_section` in `dumputils.c`).
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::None => None,
+            Self::PreData => Some(
+                PossibleValue::new("pre-data").help("What must exist before rows can be loaded"),
+            ),
+            Self::Data => {
+                Some(PossibleValue::new("data").help("Rows, large objects, sequence values"))
+            }
+            Self::PostData => Some(
+                PossibleValue::new("post-data").help("Indexes, constraints, triggers and rules"),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_auto_or_a_positive_number() {
+        assert_eq!("auto".parse(), Ok(Jobs::Auto));
+        assert_eq!(" 8 ".parse(), Ok(Jobs::Count(NonZeroUsize::new(8).unwrap())));
+        for wrong in ["0", "-1", "many", "", "262144", "99999999999999999999"] {
+            assert_eq!(wrong.parse::<Jobs>(), Err(ValueError::Jobs), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_tolerated_is_a_name_or_an_sqlstate() {
+        assert_eq!("already-exists".parse(), Ok(Tolerate::AlreadyExists));
+        assert_eq!("missing-role".parse(), Ok(Tolerate::MissingRole));
+        assert_eq!("comment-on-extension".parse(), Ok(Tolerate::CommentOnExtension));
+        assert_eq!("42p07".parse::<Tolerate>().unwrap().to_string(), "42P07");
+        for wrong in ["", "42P0", "42P071", "42-07", "everything", "42P0é"] {
+            assert_eq!(wrong.parse::<Tolerate>(), Err(ValueError::Tolerate), "{wrong}");
+        }
+        assert_eq!("00000".parse::<Tolerate>(), Err(ValueError::TolerateSuccess));
+    }
+
+    #[test]
+    fn what_is_tolerated_reads_back_from_its_text() {
+        for word in ["already-exists", "missing-role", "comment-on-extension", "23505"] {
+            assert_eq!(word.parse::<Tolerate>().unwrap().to_string(), word);
+        }
+    }
+
+    #[test]
+    fn an_archive_format_is_a_letter_or_a_word_in_either_case() {
+        for (word, format) in [
+            ("c", ArchiveFormat::Custom),
+            ("Custom", ArchiveFormat::Custom),
+            ("D", ArchiveFormat::Directory),
+            ("directory", ArchiveFormat::Directory),
+            ("t", ArchiveFormat::Tar),
+            ("TAR", ArchiveFormat::Tar),
+            ("", ArchiveFormat::Any),
+        ] {
+            assert_eq!(word.parse(), Ok(format), "{word}");
+        }
+        assert_eq!("plain".parse::<ArchiveFormat>(), Err(ValueError::PlainFormat));
+        assert_eq!("zip".parse::<ArchiveFormat>(), Err(ValueError::Format));
+    }
+
+    #[test]
+    fn debug_of_a_connection_string_hides_it() {
+        let secret = ConnectionString::from("postgres://u:hunter2@h/db");
+        assert!(!format!("{secret:?}").contains("hunter2"));
+        assert_eq!(secret.expose(), "postgres://u:hunter2@h/db");
+    }
+}

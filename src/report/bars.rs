@@ -1,0 +1,168 @@
+//! Draws the bars: an overall bar, a line of counts, a line for each lane.
+//!
+//! A thread of its own draws a few times a second what [`Board`] says, so that a slow terminal
+//! never holds up the restore: taking note of an event is all that its sender waits for.
+
+use std::fmt::Write;
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::restore::event::Event;
+
+use super::Screen;
+use super::board::{Board, Frame};
+use super::screen::FRAMES_PER_SECOND;
+
+/// The bars of one run. Dropping it takes them off the screen.
+#[derive(Debug)]
+pub(super) struct Bars {
+    board: Arc<Mutex<Board>>,
+    /// Dropped to stop the thread.
+    running: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Bars {
+    /// Starts drawing. `Ok(None)` when the screen shows no bars.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread left.
+    pub(super) fn start(screen: &Screen, start: Instant) -> io::Result<Option<Self>> {
+        let Some(multi) = screen.bars().cloned() else { return Ok(None) };
+        let board = Arc::new(Mutex::new(Board::default()));
+        let (running, stopped) = mpsc::channel::<()>();
+        let shared = Arc::clone(&board);
+        let screen = screen.clone();
+        let thread = thread::Builder::new().name("bars".into()).spawn(move || {
+            let mut drawing = Drawing::new(&multi);
+            let pause = Duration::from_secs(1) / u32::from(FRAMES_PER_SECOND);
+            loop {
+                let over = stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
+                let (remarks, frame) = {
+                    let mut board = lock(&shared);
+                    (board.take_remarks(), board.frame(start.elapsed(), columns()))
+                };
+                if !remarks.is_empty() {
+                    screen.write(format!("{}\n", remarks.join("\n")).as_bytes());
+                }
+                if over {
+                    return drawing.clear();
+                }
+                drawing.show(frame);
+            }
+        })?;
+        Ok(Some(Self { board, running: Some(running), thread: Some(thread) }))
+    }
+
+    /// Where events are noted.
+    pub(super) fn board(&self) -> Arc<Mutex<Board>> {
+        Arc::clone(&self.board)
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.running.take();
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself within one drawing; if it panicked there is nothing to clear.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Notes an event that happened at `now`.
+pub(super) fn note(board: &Mutex<Board>, event: &Event, now: Duration) {
+    lock(board).observe(event, now);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The bars on the screen: for indicatif one bar of many lines, so that a frame is drawn at once.
+struct Drawing {
+    bar: ProgressBar,
+    frame: Arc<Mutex<Frame>>,
+    has_length: bool,
+}
+
+impl Drawing {
+    fn new(multi: &MultiProgress) -> Self {
+        let frame = Arc::new(Mutex::new(Frame::default()));
+        let bar = multi.add(ProgressBar::no_length());
+        bar.set_style(style(WITHOUT_LENGTH, &frame));
+        Self { bar, frame, has_length: false }
+    }
+
+    fn show(&mut self, frame: Frame) {
+        let place = frame.bar;
+        *lock(&self.frame) = frame;
+        if let Some((read, all)) = place {
+            if !self.has_length {
+                self.has_length = true;
+                self.bar.set_style(style(WITH_LENGTH, &self.frame));
+                self.bar.set_length(all);
+            }
+            self.bar.set_position(read);
+        }
+        self.bar.tick();
+    }
+
+    fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+const WITH_LENGTH: &str = "{wide_bar:.cyan/dim} {data}\n{rest}";
+const WITHOUT_LENGTH: &str = "{spinner} {data}\n{rest}";
+
+/// A style that takes its texts from `frame` whenever it is drawn.
+fn style(template: &str, frame: &Arc<Mutex<Frame>>) -> ProgressStyle {
+    let (data, rest) = (Arc::clone(frame), Arc::clone(frame));
+    // A template that is wrong, which a test excludes, would show as a plain bar.
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━─")
+        .with_key("data", move |_: &ProgressState, text: &mut dyn Write| {
+            // Writing to indicatif's buffer does not fail.
+            let _ = text.write_str(&lock(&data).data);
+        })
+        .with_key("rest", move |_: &ProgressState, text: &mut dyn Write| {
+            let frame = lock(&rest);
+            let _ = text.write_str(&frame.entries);
+            for lane in &frame.lanes {
+                let _ = write!(text, "\n{lane}");
+            }
+        })
+}
+
+/// Columns of the terminal on standard error, asked anew for each frame.
+fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => 80,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_valid() {
+        for template in [WITH_LENGTH, WITHOUT_LENGTH] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_screen_without_bars_starts_none() {
+        assert!(Bars::start(&Screen::plain(), Instant::now()).unwrap().is_none());
+    }
+}

@@ -1,0 +1,326 @@
+//! Events as log lines, one each, with their facts as fields.
+//!
+//! Levels: what goes wrong is `error` or `warn`; entries whose work grows with the rows, and
+//! steps, are `info`; all other entries are `debug`, and so are those that failed because of
+//! something that is reported in its own right. How lines are written is [`super::telemetry`]'s.
+
+use tracing::Level;
+
+use crate::archive::Desc;
+use crate::restore::event::{EntryRef, Event, Failure, Outcome};
+
+use super::LogFormat;
+use super::wording::{self, Severity};
+
+/// One event at a level known only at run time; tracing wants it in the source.
+macro_rules! at {
+    ($level:expr, $($fields:tt)*) => {
+        match $level {
+            Level::ERROR => tracing::error!($($fields)*),
+            Level::WARN => tracing::warn!($($fields)*),
+            Level::INFO => tracing::info!($($fields)*),
+            _ => tracing::debug!($($fields)*),
+        }
+    };
+}
+
+/// Writes the line of an event. [`Event::Progress`] has none.
+///
+/// As text, the fields that the message already spells out are left away.
+pub(super) fn write(event: &Event, format: LogFormat) {
+    let level = level(event);
+    let json = format == LogFormat::Json;
+    match event {
+        Event::Planned { archive, entries, wanted, with_data, data_bytes, jobs } => {
+            let text = wording::planned(archive, *entries, *wanted, *with_data, *data_bytes, *jobs);
+            at!(level, entries, wanted, with_data, data_bytes, jobs, "{text}");
+        }
+        Event::Connected { target, server_version } => {
+            let target = wording::one_line(target);
+            at!(level, server_version, "connected to {target}");
+        }
+        Event::Started { entry, lane, data_bytes } => {
+            let EntryRef { dump_id, desc, schema, name } = entry;
+            at!(
+                level,
+                dump_id,
+                kind = json.then_some(desc.as_str()),
+                schema = schema.as_deref().filter(|_| json),
+                name = json.then_some(name.as_str()),
+                lane,
+                data_bytes,
+                "{} started",
+                wording::label(entry)
+            );
+        }
+        Event::Progress { .. } => {}
+        Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {
+            let EntryRef { dump_id, desc, schema, name } = entry;
+            let (word, reason, failure) = parts(outcome);
+            // Counts of an entry without data would only be zeros.
+            let some = |count: u64| (count > 0).then_some(count);
+            at!(
+                level,
+                dump_id,
+                kind = json.then_some(desc.as_str()),
+                schema = schema.as_deref().filter(|_| json),
+                name = json.then_some(name.as_str()),
+                lane,
+                outcome = json.then_some(word),
+                rows = some(*rows),
+                bytes = some(*bytes),
+                read = some(*read),
+                seconds = duration.as_secs_f64(),
+                reason = reason.filter(|_| json),
+                sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
+                detail = failure.and_then(|failure| failure.detail.as_deref()),
+                statement = failure.and_then(|failure| failure.statement.as_deref()),
+                "{}",
+                ending(entry, outcome)
+            );
+        }
+        Event::Step { what } => at!(level, "{}", wording::one_line(what)),
+        Event::Warning { message } => at!(level, "{}", wording::one_line(message)),
+        Event::Problem { cause, message, entries, tolerated } => {
+            let cause = json.then(|| wording::cause(cause, None));
+            at!(level, cause, entries, tolerated, "{}", wording::problem(message, *entries));
+        }
+        Event::Notice { dump_id, severity, message } => {
+            at!(level, dump_id, severity, "{}", wording::one_line(message));
+        }
+    }
+}
+
+/// The level of an event's line.
+pub(super) fn level(event: &Event) -> Level {
+    match event {
+        Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
+        Event::Progress { .. } => Level::TRACE,
+        Event::Started { entry, .. } => level_of_kind(&entry.kind()),
+        Event::Finished { entry, outcome, .. } => match outcome {
+            Outcome::Done => level_of_kind(&entry.kind()),
+            Outcome::Failed { failure } if failure.cause.is_none() => Level::ERROR,
+            Outcome::Failed { .. } | Outcome::Tolerated { .. } | Outcome::Skipped { .. } => {
+                Level::DEBUG
+            }
+        },
+        Event::Warning { .. } => Level::WARN,
+        Event::Problem { tolerated, .. } => {
+            if *tolerated {
+                Level::WARN
+            } else {
+                Level::ERROR
+            }
+        }
+        Event::Notice { severity, .. } => match Severity::of_server(severity) {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARN,
+            Severity::Notice => Level::INFO,
+        },
+    }
+}
+
+/// Kinds whose work grows with the rows are worth a line each; of the others there are too many.
+fn level_of_kind(kind: &Desc) -> Level {
+    match kind {
+        Desc::TableData
+        | Desc::Blobs
+        | Desc::BlobComments
+        | Desc::MaterializedViewData
+        | Desc::Index
+        | Desc::Constraint
+        | Desc::CheckConstraint
+        | Desc::FkConstraint => Level::INFO,
+        _ => Level::DEBUG,
+    }
+}
+
+fn parts(outcome: &Outcome) -> (&'static str, Option<&str>, Option<&Failure>) {
+    match outcome {
+        Outcome::Done => ("done", None, None),
+        Outcome::Skipped { reason } => ("skipped", Some(reason), None),
+        Outcome::Tolerated { failure } => ("tolerated", None, Some(failure)),
+        Outcome::Failed { failure } => ("failed", None, Some(failure)),
+    }
+}
+
+fn ending(entry: &EntryRef, outcome: &Outcome) -> String {
+    let label = wording::label(entry);
+    match outcome {
+        Outcome::Done => format!("{label} done"),
+        Outcome::Skipped { reason } => format!("{label} skipped: {}", wording::one_line(reason)),
+        Outcome::Tolerated { failure } => {
+            format!("{label} tolerated: {}", wording::message(failure))
+        }
+        Outcome::Failed { failure } => format!("{label} failed: {}", wording::message(failure)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::restore::event::Cause;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the event writes as JSON, without the time.
+    fn json(event: &Event) -> Value {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .without_time()
+            .with_max_level(Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || write(event, LogFormat::Json));
+        let bytes = lines.0.lock().unwrap().clone();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    /// What the event writes as text, without the time.
+    fn text(event: &Event) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_target(false)
+            .with_ansi(false)
+            .with_max_level(Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || write(event, LogFormat::Text));
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn users() -> EntryRef {
+        EntryRef {
+            dump_id: 12,
+            desc: "TABLE DATA".into(),
+            schema: Some("public".into()),
+            name: "users".into(),
+        }
+    }
+
+    fn finished(entry: EntryRef, outcome: Outcome) -> Event {
+        Event::Finished {
+            entry,
+            lane: 1,
+            outcome,
+            rows: 10,
+            bytes: 2000,
+            read: 500,
+            duration: Duration::from_millis(1500),
+        }
+    }
+
+    fn failure(cause: Option<Cause>) -> Failure {
+        Failure {
+            message: "duplicate key value".into(),
+            sqlstate: Some("23505".into()),
+            detail: Some("Key (id)=(1) already exists.".into()),
+            statement: None,
+            cause,
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_done_carries_its_numbers_as_fields() {
+        let line = json(&finished(users(), Outcome::Done));
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(
+            line["fields"],
+            serde_json::json!({
+                "message": "TABLE DATA public.users done",
+                "dump_id": 12, "kind": "TABLE DATA", "schema": "public", "name": "users",
+                "lane": 1, "outcome": "done", "rows": 10, "bytes": 2000, "read": 500,
+                "seconds": 1.5,
+            })
+        );
+    }
+
+    #[test]
+    fn a_line_of_text_says_nothing_twice() {
+        assert_eq!(
+            text(&finished(users(), Outcome::Done)),
+            " INFO TABLE DATA public.users done dump_id=12 lane=1 rows=10 bytes=2000 read=500 \
+             seconds=1.5\n"
+        );
+        let message = "role \"app\" does not exist".to_owned();
+        let cause = Cause::MissingRole { role: "app".into() };
+        assert_eq!(
+            text(&Event::Problem { cause, message, entries: 1, tolerated: false }),
+            "ERROR role \"app\" does not exist: needed by 1 entry entries=1 tolerated=false\n"
+        );
+    }
+
+    #[test]
+    fn an_entry_that_failed_by_itself_is_an_error_with_its_sqlstate() {
+        let line = json(&finished(users(), Outcome::Failed { failure: failure(None) }));
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(
+            line["fields"]["message"],
+            "TABLE DATA public.users failed: duplicate key value (23505)"
+        );
+        assert_eq!(line["fields"]["sqlstate"], "23505");
+        assert_eq!(line["fields"]["detail"], "Key (id)=(1) already exists.");
+        assert_eq!(line["fields"].get("statement"), None);
+    }
+
+    #[test]
+    fn an_entry_that_failed_because_of_another_does_not_speak_up() {
+        let failure = failure(Some(Cause::Entry { entry: 3 }));
+        assert_eq!(level(&finished(users(), Outcome::Failed { failure })), Level::DEBUG);
+    }
+
+    #[test]
+    fn a_small_entry_is_a_debug_line_and_a_large_one_an_info_line() {
+        let comment = EntryRef { desc: "COMMENT".into(), ..users() };
+        let started = |entry| Event::Started { entry, lane: 0, data_bytes: None };
+        assert_eq!(json(&started(comment))["level"], "DEBUG");
+        let line = json(&started(users()));
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["fields"]["message"], "TABLE DATA public.users started");
+    }
+
+    #[test]
+    fn a_problem_is_one_line_that_counts_its_entries() {
+        let cause = Cause::MissingRole { role: "app".into() };
+        let message = "role \"app\" does not exist".to_owned();
+        let line = json(&Event::Problem { cause, message, entries: 14, tolerated: false });
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["fields"]["message"], "role \"app\" does not exist: needed by 14 entries");
+        assert_eq!(line["fields"]["entries"], 14);
+    }
+
+    #[test]
+    fn a_notice_keeps_the_server_s_severity() {
+        let notice = |severity: &str| Event::Notice {
+            dump_id: None,
+            severity: severity.into(),
+            message: "hm".into(),
+        };
+        assert_eq!(level(&notice("WARNING")), Level::WARN);
+        assert_eq!(level(&notice("NOTICE")), Level::INFO);
+        assert_eq!(json(&notice("WARNING"))["fields"]["severity"], "WARNING");
+    }
+}

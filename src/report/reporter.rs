@@ -1,0 +1,128 @@
+//! The one door to this module: a sink for events, and the result at the end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tracing::Level;
+
+use crate::restore::event::{Event, Events};
+
+use super::bars::{self, Bars};
+use super::summary::Tally;
+use super::{LogFormat, ProgressMode, Screen, Summary, Verbosity, log};
+
+/// How a run is reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// How progress is shown.
+    pub progress: ProgressMode,
+    /// How log lines and the summary are written.
+    pub format: LogFormat,
+    /// How much is told.
+    pub verbosity: Verbosity,
+}
+
+/// Reports one run: shows what happens, counts it, tells the result.
+///
+/// Make a [`Screen`] first, give it to [`telemetry::init`](super::telemetry::init), then to the
+/// reporter. Dropping the reporter instead of finishing it takes the bars away and tells nothing.
+#[derive(Debug)]
+pub struct Reporter {
+    options: Options,
+    screen: Screen,
+    start: Instant,
+    tally: Arc<Mutex<Tally>>,
+    bars: Option<Bars>,
+}
+
+impl Reporter {
+    /// Starts the clock and, where the screen has them, the bars.
+    #[must_use]
+    pub fn new(options: Options, screen: &Screen) -> Self {
+        let start = Instant::now();
+        // Without a thread to draw, log lines tell as much.
+        let bars = Bars::start(screen, start).unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot draw bars");
+            None
+        });
+        Self { options, screen: screen.clone(), start, tally: Arc::default(), bars }
+    }
+
+    /// Where the restore sends its events, from any thread. Sending notes numbers and at most
+    /// writes a log line.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let Self { options, start, .. } = *self;
+        let tally = Arc::clone(&self.tally);
+        let board = self.bars.as_ref().map(Bars::board);
+        Events::to(move |event: Event| {
+            let now = start.elapsed();
+            tally.lock().unwrap_or_else(PoisonError::into_inner).observe(&event, now);
+            match &board {
+                Some(board) => bars::note(board, &event, now),
+                None if logs(options.progress, &event) => log::write(&event, options.format),
+                None => {}
+            }
+        })
+    }
+
+    /// Takes the bars away, writes the summary on standard error, and returns it.
+    ///
+    /// As text it is not written when the run was to be quiet and nothing went wrong; as JSON it
+    /// is always the last line.
+    #[must_use]
+    pub fn finish(mut self) -> Summary {
+        drop(self.bars.take());
+        let elapsed = self.start.elapsed();
+        let tally = std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+        let summary = tally.finish(elapsed);
+        match self.options.format {
+            LogFormat::Json => self.screen.write(summary.to_log_line().as_bytes()),
+            LogFormat::Text => {
+                if self.options.verbosity > Verbosity::Quiet || summary.errors() > 0 {
+                    self.screen.write(summary.to_string().as_bytes());
+                }
+            }
+        }
+        summary
+    }
+}
+
+/// Whether an event gets a log line. The filter of the lines decides further.
+fn logs(progress: ProgressMode, event: &Event) -> bool {
+    // tracing orders levels by how much they let through: ERROR is the least.
+    progress != ProgressMode::None || log::level(event) <= Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_many_threads_are_all_counted() {
+        let reporter = Reporter::new(
+            Options { verbosity: Verbosity::Quiet, ..Options::default() },
+            &Screen::plain(),
+        );
+        let events = reporter.events();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        events.send(Event::Warning { message: "careful".into() });
+                    }
+                });
+            }
+        });
+        assert_eq!(reporter.finish().warnings.len(), 400);
+    }
+
+    #[test]
+    fn no_progress_still_means_what_goes_wrong() {
+        let step = Event::Step { what: "committing".into() };
+        let warning = Event::Warning { message: "careful".into() };
+        assert!(!logs(ProgressMode::None, &step));
+        assert!(logs(ProgressMode::None, &warning));
+        assert!(logs(ProgressMode::Log, &step));
+    }
+}

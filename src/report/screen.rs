@@ -1,0 +1,131 @@
+//! Standard error, shared by bars and lines.
+//!
+//! While bars are shown, a line must be written above them: every writer here goes through
+//! [`Screen`], which knows. What is written is decided elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::{LogFormat, Options, ProgressMode, Verbosity};
+
+/// Standard error, with or without bars on it. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Screen {
+    bars: Option<MultiProgress>,
+    colours: bool,
+}
+
+impl Screen {
+    /// Looks at standard error and decides whether these options mean bars.
+    #[must_use]
+    pub fn new(options: &Options) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let bars = wants_bars(options).then(|| {
+            MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND))
+        });
+        Self {
+            // indicatif hides what no terminal, or a dumb one, could show.
+            bars: bars.filter(|bars| !bars.is_hidden()),
+            colours: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+
+    /// A screen without bars and colours.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { bars: None, colours: false }
+    }
+
+    /// Whether escape sequences for colours may be written.
+    #[must_use]
+    pub fn colours(&self) -> bool {
+        self.colours
+    }
+
+    /// Where bars are drawn, if they are.
+    pub(super) fn bars(&self) -> Option<&MultiProgress> {
+        self.bars.as_ref()
+    }
+
+    /// Writes a text above the bars.
+    pub(super) fn write(&self, text: &[u8]) {
+        let write = || {
+            let mut stderr = io::stderr().lock();
+            // Nobody is left to tell when standard error is gone.
+            let _ = stderr.write_all(text).and_then(|()| stderr.flush());
+        };
+        match &self.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// How often bars are drawn.
+pub(super) const FRAMES_PER_SECOND: u8 = 5;
+
+fn wants_bars(options: &Options) -> bool {
+    match options.progress {
+        ProgressMode::Bars => true,
+        ProgressMode::Auto => {
+            options.format == LogFormat::Text && options.verbosity >= Verbosity::Normal
+        }
+        ProgressMode::Log | ProgressMode::None => false,
+    }
+}
+
+/// Collects one log line, and writes it when dropped.
+pub struct Line {
+    screen: Screen,
+    text: Vec<u8>,
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.text.is_empty() {
+            self.screen.write(&self.text);
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Screen {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { screen: self.clone(), text: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(progress: ProgressMode, format: LogFormat, verbosity: Verbosity) -> Options {
+        Options { progress, format, verbosity }
+    }
+
+    #[test]
+    fn automatic_progress_means_bars_only_for_people_who_want_to_see_them() {
+        use {LogFormat as F, ProgressMode as P, Verbosity as V};
+        assert!(wants_bars(&options(P::Auto, F::Text, V::Normal)));
+        assert!(wants_bars(&options(P::Auto, F::Text, V::Verbose)));
+        assert!(!wants_bars(&options(P::Auto, F::Json, V::Normal)));
+        assert!(!wants_bars(&options(P::Auto, F::Text, V::Quiet)));
+        assert!(wants_bars(&options(P::Bars, F::Json, V::Quiet)));
+        assert!(!wants_bars(&options(P::Log, F::Text, V::Normal)));
+        assert!(!wants_bars(&options(P::None, F::Text, V::Normal)));
+    }
+}

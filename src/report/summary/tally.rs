@@ -1,0 +1,266 @@
+//! Reads the events of a run and adds them up.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::archive::Desc;
+use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
+
+use super::super::{units, wording};
+use super::{
+    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals,
+};
+
+/// The counts of a run that goes on. Times are counted from its start.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// What needs no further thought is counted right here.
+    summary: Summary,
+    kinds: HashMap<String, Totals>,
+    skipped: HashMap<String, u64>,
+    /// Start of the first and end of the last entry with data.
+    data: Option<(Duration, Duration)>,
+    /// Causes in the order in which they came up.
+    causes: Vec<Seen>,
+    /// Where in `causes` each is.
+    by_cause: HashMap<Cause, usize>,
+    /// Entries that failed for a cause: that cause.
+    followed: HashMap<i32, Cause>,
+}
+
+/// A cause, and what was said of it.
+#[derive(Debug)]
+struct Seen {
+    cause: Cause,
+    /// What an [`Event::Problem`] said, and whether the user accepts it.
+    reported: Option<(String, bool)>,
+    /// The entries that failed for it, and whether that was tolerated.
+    entries: Vec<(EntryRef, bool)>,
+}
+
+impl Tally {
+    /// Takes note of an event that happened `now` after the start.
+    pub fn observe(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Planned { archive, entries, wanted, jobs, .. } => {
+                self.summary.archive = Some(archive.clone());
+                self.summary.entries = *entries as u64;
+                self.summary.wanted = *wanted as u64;
+                self.summary.jobs = *jobs;
+            }
+            Event::Connected { target, server_version } => {
+                self.summary.target = Some(target.clone());
+                self.summary.server_version = Some(server_version.clone());
+            }
+            Event::Started { entry, .. } => {
+                if moves_data(entry) {
+                    self.data.get_or_insert((now, now));
+                }
+            }
+            Event::Finished { entry, outcome, rows, bytes, read, duration, .. } => {
+                let moved = Totals { rows: *rows, bytes: *bytes, read: *read, ..Totals::default() };
+                self.finished(entry, outcome, moved, *duration, now);
+            }
+            Event::Warning { message } => self.summary.warnings.push(message.clone()),
+            Event::Problem { cause, message, tolerated, .. } => {
+                self.seen(cause).reported = Some((message.clone(), *tolerated));
+            }
+            Event::Notice { .. } => self.summary.notices += 1,
+            Event::Progress { .. } | Event::Step { .. } => {}
+        }
+    }
+
+    fn finished(
+        &mut self,
+        entry: &EntryRef,
+        outcome: &Outcome,
+        moved: Totals,
+        duration: Duration,
+        now: Duration,
+    ) {
+        if moves_data(entry) && !matches!(outcome, Outcome::Skipped { .. }) {
+            let (start, _) = self.data.unwrap_or((now.saturating_sub(duration), now));
+            self.data = Some((start, now));
+        }
+        let mut one = Totals { count: 1, seconds: duration, ..moved };
+        match outcome {
+            Outcome::Done => one.done = 1,
+            Outcome::Skipped { reason } => {
+                one.skipped = 1;
+                *self.skipped.entry(reason.clone()).or_default() += 1;
+            }
+            Outcome::Tolerated { failure } => {
+                one.tolerated = 1;
+                self.failed(entry, failure, true);
+            }
+            Outcome::Failed { failure } => {
+                one.failed = 1;
+                self.failed(entry, failure, false);
+            }
+        }
+        self.summary.total.add(&one);
+        self.kinds.entry(entry.desc.clone()).or_default().add(&one);
+        if !matches!(outcome, Outcome::Skipped { .. }) {
+            self.timed(TimedEntry {
+                entry: entry.clone(),
+                seconds: duration,
+                rows: moved.rows,
+                bytes: moved.bytes,
+            });
+        }
+    }
+
+    fn failed(&mut self, entry: &EntryRef, failure: &Failure, tolerated: bool) {
+        if let Some(cause) = &failure.cause {
+            self.followed.insert(entry.dump_id, cause.clone());
+            self.seen(cause).entries.push((entry.clone(), tolerated));
+            return;
+        }
+        let failed = FailedEntry {
+            entry: entry.clone(),
+            message: failure.message.clone(),
+            sqlstate: failure.sqlstate.clone(),
+            detail: failure.detail.clone(),
+            statement: failure.statement.clone(),
+        };
+        if tolerated {
+            self.summary.tolerated.push(failed);
+        } else {
+            self.summary.failures.push(failed);
+        }
+    }
+
+    /// Keeps the entry if it is among the slowest; of equals, the one that ended first.
+    fn timed(&mut self, entry: TimedEntry) {
+        let slowest = &mut self.summary.slowest;
+        let place = slowest.partition_point(|other| other.seconds >= entry.seconds);
+        if place < SLOWEST {
+            slowest.insert(place, entry);
+            slowest.truncate(SLOWEST);
+        }
+    }
+
+    fn seen(&mut self, cause: &Cause) -> &mut Seen {
+        let index = *self.by_cause.entry(cause.clone()).or_insert_with(|| {
+            self.causes.push(Seen { cause: cause.clone(), reported: None, entries: Vec::new() });
+            self.causes.len() - 1
+        });
+        &mut self.causes[index]
+    }
+
+    /// Adds up, `elapsed` after the start.
+    #[must_use]
+    pub fn finish(mut self, elapsed: Duration) -> Summary {
+        let causes = self.common_causes();
+        let mut summary = self.summary;
+        summary.seconds = elapsed;
+        summary.causes = causes;
+        if let Some((start, end)) = self.data {
+            summary.data_seconds = end.saturating_sub(start);
+            let rate = |bytes| units::per_second(bytes, summary.data_seconds);
+            summary.bytes_per_second = rate(summary.total.bytes);
+            summary.read_per_second = rate(summary.total.read);
+        }
+        summary.kinds =
+            self.kinds.into_iter().map(|(kind, totals)| KindTotals { kind, totals }).collect();
+        summary.kinds.sort_by(|a, b| {
+            b.totals.seconds.cmp(&a.totals.seconds).then_with(|| a.kind.cmp(&b.kind))
+        });
+        summary.skipped =
+            self.skipped.into_iter().map(|(reason, count)| SkippedFor { reason, count }).collect();
+        summary.skipped.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reason.cmp(&b.reason)));
+        let Totals { done, skipped, tolerated, failed, .. } = summary.total;
+        let accounted = done + skipped + tolerated + failed;
+        summary.balanced = accounted == summary.wanted;
+        summary.errors = summary.failures.len() as u64
+            + summary.causes.iter().filter(|cause| cause.is_error).count() as u64
+            + accounted.abs_diff(summary.wanted);
+        summary
+    }
+
+    /// The causes with all that follows from them: what follows from an entry that itself only
+    /// follows from a cause is listed under that cause.
+    fn common_causes(&mut self) -> Vec<CommonCause> {
+        let own: HashMap<i32, EntryRef> = self
+            .summary
+            .failures
+            .iter()
+            .map(|failed| (failed.entry.dump_id, failed.entry.clone()))
+            .collect();
+        let mut gathered: Vec<Seen> = Vec::new();
+        let mut places: HashMap<Cause, usize> = HashMap::new();
+        for seen in std::mem::take(&mut self.causes) {
+            let root = self.root(&seen.cause);
+            let is_root = root == seen.cause;
+            let place = *places.entry(root.clone()).or_insert_with(|| {
+                gathered.push(Seen { cause: root, reported: None, entries: Vec::new() });
+                gathered.len() - 1
+            });
+            let into = &mut gathered[place];
+            into.entries.extend(seen.entries);
+            if is_root || into.reported.is_none() {
+                into.reported = seen.reported.or(into.reported.take());
+            }
+        }
+        gathered.into_iter().map(|seen| seen.judged(&own)).collect()
+    }
+
+    /// The cause behind a cause.
+    fn root(&self, cause: &Cause) -> Cause {
+        let mut cause = cause;
+        let mut visited = HashSet::new();
+        while let Cause::Entry { entry } = cause {
+            // Entries that blame each other in a ring would keep us here.
+            if !visited.insert(*entry) {
+                break;
+            }
+            match self.followed.get(entry) {
+                Some(earlier) => cause = earlier,
+                None => break,
+            }
+        }
+        cause.clone()
+    }
+}
+
+impl Seen {
+    fn judged(self, own: &HashMap<i32, EntryRef>) -> CommonCause {
+        let entry = match &self.cause {
+            Cause::Entry { entry } => own.get(entry),
+            _ => None,
+        };
+        let refused = self.entries.iter().any(|(_, tolerated)| !tolerated);
+        let accepted = self.reported.as_ref().map(|(_, tolerated)| *tolerated);
+        let tolerated = !refused && accepted != Some(false);
+        CommonCause {
+            message: match self.reported {
+                Some((message, _)) => message,
+                None => wording::cause(&self.cause, entry),
+            },
+            tolerated,
+            is_error: !tolerated && entry.is_none(),
+            cause: self.cause,
+            entries: self.entries.into_iter().map(|(entry, _)| entry).collect(),
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, other: &Self) {
+        let Self { count, done, skipped, tolerated, failed, rows, bytes, read, seconds } = other;
+        self.count += count;
+        self.done += done;
+        self.skipped += skipped;
+        self.tolerated += tolerated;
+        self.failed += failed;
+        self.rows = self.rows.saturating_add(*rows);
+        self.bytes = self.bytes.saturating_add(*bytes);
+        self.read = self.read.saturating_add(*read);
+        self.seconds = self.seconds.saturating_add(*seconds);
+    }
+}
+
+/// Whether an entry's data come from the archive in bulk.
+fn moves_data(entry: &EntryRef) -> bool {
+    matches!(entry.kind(), Desc::TableData | Desc::Blobs)
+}

@@ -1,0 +1,97 @@
+//! Sets up tracing: the log lines of every layer, as text or JSON, on standard error.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+use super::{LogFormat, Options, Screen, Verbosity};
+
+/// Why tracing could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The filter in an environment variable is not one.
+    #[error("environment variable {variable}: invalid filter of log lines")]
+    Filter {
+        /// The variable's name.
+        variable: &'static str,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// This process has a subscriber already.
+    #[error("log lines already go somewhere else")]
+    Occupied(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Sends the process's log lines to `screen` from now on.
+///
+/// The environment variables `NOCTURNE_LOG` and, when it is not set, `RUST_LOG` say which lines
+/// are written (`nocturne=debug,tokio_postgres=info`); otherwise the verbosity does. Lines of
+/// crates that use `log` are included.
+///
+/// # Errors
+///
+/// When the filter is invalid, or when the process has a subscriber already.
+pub fn init(options: &Options, screen: &Screen) -> Result<(), Error> {
+    let filter = filter(options.verbosity, |variable| std::env::var(variable).ok())?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(screen.colours())
+        .with_writer(screen.clone());
+    match options.format {
+        LogFormat::Text => builder.with_target(options.verbosity >= Verbosity::Debug).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    }
+    .map_err(Error::Occupied)
+}
+
+/// The filter that the environment or the verbosity asks for.
+fn filter(
+    verbosity: Verbosity,
+    variable: impl Fn(&'static str) -> Option<String>,
+) -> Result<EnvFilter, Error> {
+    for name in ["NOCTURNE_LOG", "RUST_LOG"] {
+        if let Some(text) = variable(name).filter(|text| !text.is_empty()) {
+            return EnvFilter::builder()
+                .parse(text)
+                .map_err(|source| Error::Filter { variable: name, source });
+        }
+    }
+    Ok(EnvFilter::new(match verbosity {
+        Verbosity::Quiet => "warn",
+        Verbosity::Normal => "warn,nocturne=info",
+        Verbosity::Verbose => "warn,nocturne=debug",
+        Verbosity::Debug => "info,nocturne=trace,tokio_postgres=debug",
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbosity_decides_when_the_environment_is_silent() {
+        let quiet = filter(Verbosity::Quiet, |_| None).unwrap();
+        assert_eq!(quiet.to_string(), "warn");
+        let verbose = filter(Verbosity::Verbose, |_| Some(String::new())).unwrap();
+        assert_eq!(verbose.to_string(), "nocturne=debug,warn");
+    }
+
+    #[test]
+    fn the_program_s_own_variable_wins() {
+        let both = |name| match name {
+            "NOCTURNE_LOG" => Some("nocturne=trace".to_owned()),
+            _ => Some("error".to_owned()),
+        };
+        assert_eq!(filter(Verbosity::Quiet, both).unwrap().to_string(), "nocturne=trace");
+        let general = |name| (name == "RUST_LOG").then(|| "error".to_owned());
+        assert_eq!(filter(Verbosity::Quiet, general).unwrap().to_string(), "error");
+    }
+
+    #[test]
+    fn an_invalid_filter_names_its_variable() {
+        let error = filter(Verbosity::Normal, |name| {
+            (name == "RUST_LOG").then(|| "nocturne=loudly".to_owned())
+        })
+        .unwrap_err();
+        assert_eq!(error.to_string(), "environment variable RUST_LOG: invalid filter of log lines");
+    }
+}

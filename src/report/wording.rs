@@ -1,0 +1,181 @@
+//! Words about what happened, for a terminal or a log.
+//!
+//! Names and messages come from archives and servers: whatever could move the cursor, start a
+//! line of its own or turn the reading direction is shown, not obeyed.
+
+use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
+
+use super::units;
+
+/// How bad a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Severity {
+    Error,
+    Warning,
+    Notice,
+}
+
+impl Severity {
+    /// The word in front of the line.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+        }
+    }
+
+    /// How bad a message of this severity of the server is.
+    pub(super) fn of_server(severity: &str) -> Self {
+        match severity {
+            "ERROR" | "FATAL" | "PANIC" => Self::Error,
+            "WARNING" => Self::Warning,
+            _ => Self::Notice,
+        }
+    }
+}
+
+/// The line that a person must see even while bars are shown, if the event deserves one.
+///
+/// An entry that failed because of something reported in its own right deserves none.
+pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
+    match event {
+        Event::Finished { entry, outcome: Outcome::Failed { failure }, .. }
+            if failure.cause.is_none() =>
+        {
+            Some((Severity::Error, failed(entry, failure)))
+        }
+        Event::Problem { message, entries, tolerated, .. } => {
+            let severity = if *tolerated { Severity::Warning } else { Severity::Error };
+            Some((severity, problem(message, *entries)))
+        }
+        Event::Warning { message } => Some((Severity::Warning, one_line(message))),
+        Event::Notice { severity, message, .. } => {
+            Some((Severity::of_server(severity), one_line(message)))
+        }
+        _ => None,
+    }
+}
+
+/// `TABLE DATA public.users: duplicate key value … (23505)`.
+pub(super) fn failed(entry: &EntryRef, failure: &Failure) -> String {
+    format!("{}: {}", label(entry), message(failure))
+}
+
+/// `duplicate key value … (23505)`.
+pub(super) fn message(failure: &Failure) -> String {
+    match &failure.sqlstate {
+        Some(state) => format!("{} ({})", one_line(&failure.message), one_line(state)),
+        None => one_line(&failure.message),
+    }
+}
+
+/// `role "app" does not exist: needed by 14 entries`.
+pub(super) fn problem(message: &str, entries: usize) -> String {
+    let entries = units::plural(entries as u64, "entry", "entries");
+    format!("{}: needed by {entries}", one_line(message))
+}
+
+/// A cause in words, when nobody reported it with better ones.
+pub(super) fn cause(cause: &Cause, entry: Option<&EntryRef>) -> String {
+    match (cause, entry) {
+        (Cause::Entry { .. }, Some(entry)) => format!("{} was not restored", label(entry)),
+        (Cause::Entry { entry }, None) => format!("entry {entry} was not restored"),
+        (Cause::MissingRole { role }, _) => {
+            format!("role \"{}\" does not exist", one_line(role))
+        }
+        (Cause::MissingExtension { extension }, _) => {
+            format!("extension \"{}\" is not available", one_line(extension))
+        }
+    }
+}
+
+/// `app.dump: 560 of 600 entries, 29.1 GB of data in 42 of them, 8 jobs`.
+pub(super) fn planned(
+    archive: &str,
+    entries: usize,
+    wanted: usize,
+    with_data: usize,
+    data_bytes: Option<u64>,
+    jobs: usize,
+) -> String {
+    let size = match data_bytes {
+        Some(size) => format!("{} of data", units::bytes(size)),
+        None => "data".to_owned(),
+    };
+    format!(
+        "{}: {} of {}, {size} in {} of them, {}",
+        one_line(archive),
+        units::count(wanted as u64),
+        units::plural(entries as u64, "entry", "entries"),
+        units::count(with_data as u64),
+        units::plural(jobs as u64, "job", "jobs"),
+    )
+}
+
+/// An entry's name, safe to show.
+pub(super) fn label(entry: &EntryRef) -> String {
+    one_line(&entry.label())
+}
+
+/// The text on one line, with nothing in it that a terminal would obey.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for part in text.lines().map(str::trim_end).filter(|part| !part.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for character in part.chars() {
+            if character == '\t' {
+                line.push(' ');
+            } else if acts(character) {
+                line.extend(character.escape_default());
+            } else {
+                line.push(character);
+            }
+        }
+    }
+    line
+}
+
+/// Whether a terminal would do something other than show this character.
+fn acts(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text cut in its middle to `width` characters, so that a kind and the end of a name stay.
+pub(super) fn shortened(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let Some(kept) = width.checked_sub(1) else { return String::new() };
+    let head = kept.div_ceil(2);
+    let tail = kept - head;
+    let mut short: String = text.chars().take(head).collect();
+    short.push('…');
+    short.extend(text.chars().skip(length - tail));
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        assert_eq!(one_line("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(one_line("first\r\n\n  second\tword"), "first   second word");
+        assert_eq!(one_line("safe\u{202e}txt"), "safe\\u{202e}txt");
+        assert_eq!(one_line("naïve 表"), "naïve 表");
+    }
+
+    #[test]
+    fn a_long_name_loses_its_middle() {
+        assert_eq!(shortened("INDEX public.answers_pkey", 25), "INDEX public.answers_pkey");
+        assert_eq!(shortened("INDEX public.answers_pkey", 11), "INDEX…_pkey");
+        assert_eq!(shortened("INDEX", 1), "…");
+        assert_eq!(shortened("INDEX", 0), "");
+        assert_eq!(shortened("表表表表表", 3), "表…表");
+    }
+}

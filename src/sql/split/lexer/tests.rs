@@ -110,14 +110,15 @@ fn the_final_blank_lines_of_pg_dump_tell_that_data_is_whole() {
     }
 }
 
-/// A piece of SQL that is whole in itself and holds no semicolon outside quotes.
+/// A piece of SQL that is whole in itself and holds no semicolon outside quotes. The commas keep
+/// a literal from going on in the next one.
 fn token() -> impl Strategy<Value = String> {
     let inside = "[a;$'\"\\\\ \n*/-]{0,6}";
     prop_oneof![
         "[a-z0-9_(),.=+]{1,5} ",
-        inside.prop_map(|s| format!(" '{}' ", s.replace('\'', "''"))),
-        inside.prop_map(|s| { format!(" E'{}' ", s.replace('\\', "\\\\").replace('\'', "\\'")) }),
-        inside.prop_map(|s| format!(" U&'{}' ", s.replace('\'', "''"))),
+        inside.prop_map(|s| format!(", '{}' ", s.replace('\'', "''"))),
+        inside.prop_map(|s| { format!(", E'{}' ", s.replace('\\', "\\\\").replace('\'', "\\'")) }),
+        inside.prop_map(|s| format!(", U&'{}' ", s.replace('\'', "''"))),
         inside.prop_map(|s| format!(" \"{}\" ", s.replace('"', "\"\""))),
         inside.prop_map(|s| format!(" $q{}$q$ ", format_args!("${}", s.replace('$', "")))),
         inside.prop_map(|s| format!(" $${}$$ ", s.replace('$', ""))),

@@ -31,7 +31,7 @@ fn table(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::tests::entry;
+    use super::super::tests::entry;
     use super::*;
     use crate::archive::Desc;
 

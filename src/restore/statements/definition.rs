@@ -68,7 +68,7 @@ pub fn partitioned_access_method(entry: &Entry, style: &Style) -> Option<String>
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::tests::entry;
+    use super::super::tests::entry;
     use super::*;
 
     fn texts(commands: &[Command<'_>]) -> Vec<String> {

@@ -55,7 +55,7 @@ const UNLINK_IF_EXISTS: &str =
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::tests::entry;
+    use super::super::tests::entry;
     use super::*;
 
     fn text(entry: &Entry, if_exists: bool) -> String {

@@ -19,6 +19,8 @@ mod drop;
 mod owner;
 mod session;
 mod style;
+#[cfg(test)]
+pub(in crate::restore) mod tests;
 
 pub use command::{Command, PerLargeObject, oids};
 pub use definition::{definition, partitioned_access_method};

@@ -94,7 +94,7 @@ fn object(entry: &Entry) -> Result<Option<String>, StatementError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::tests::entry;
+    use super::super::tests::entry;
     use super::*;
 
     fn owned(desc: Desc, tag: &str, drop_stmt: &str) -> Entry {

@@ -160,8 +160,8 @@ impl SessionState {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::tests::entry;
     use super::super::style::SourceSettings;
+    use super::super::tests::entry;
     use super::*;
     use crate::archive::Desc;
 

@@ -148,7 +148,7 @@ fn major(version: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::tests::entry;
+    use super::super::tests::entry;
     use super::*;
 
     fn style(server_version: &str) -> Style {

@@ -3,7 +3,8 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::lexer::{Ending, SplitError, Splitter};
+use super::ending::{Ending, SplitError};
+use super::lexer::Splitter;
 
 /// The size a batch does not pass unless one statement alone is larger: large enough that a round
 /// trip costs little, small enough that a refused batch is cheap to send again one by one.

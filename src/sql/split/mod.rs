@@ -11,7 +11,9 @@
 //! table data.
 
 mod batches;
+mod ending;
 mod lexer;
 
 pub use batches::{BATCH_BYTES, Batch, Batches, Ends, STATEMENT_BYTES};
-pub use lexer::{Ending, SplitError, Splitter};
+pub use ending::{Ending, SplitError};
+pub use lexer::Splitter;

@@ -1,1 +1,0 @@
-//! The SQL script that `-f` writes.

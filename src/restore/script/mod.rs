@@ -1,0 +1,350 @@
+//! The SQL script that `-f` writes: byte for byte what `pg_restore -f` of PostgreSQL 18 writes.
+//!
+//! The order is that of `RestoreArchive` in `src/bin/pg_dump/pg_backup_archiver.c`: the settings,
+//! the drops in reverse order, then the entries in three passes. The SQL itself comes from
+//! [`super::statements`]; this module adds the comments, the blank lines, and what only psql
+//! understands. One difference is wanted: `transaction_timeout` is set only when the script is for
+//! a server that knows it ([`ScriptOptions::for_server_major`]).
+
+mod entry;
+mod large_objects;
+mod meta;
+mod output;
+mod pass;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use crate::archive::{self, Data, Desc, DumpId, Entry};
+use crate::restore::event::{Event, Events};
+use crate::restore::statements::{
+    SessionState, StatementError, Style, drop_object, fixed_settings,
+};
+
+pub use meta::{is_valid_restrict_key, random_restrict_key};
+pub use output::Encode;
+pub use transaction::Transactions;
+
+use output::Output;
+use pass::Pass;
+use transaction::Counter;
+
+/// What to write and how.
+pub struct ScriptOptions<'a> {
+    /// How statements are made.
+    pub style: Style,
+    /// What is dropped first (`--clean`, `--if-exists`).
+    pub clean: Clean,
+    /// Create the database and connect to it (`--create`).
+    pub create: bool,
+    /// Where transactions begin and end.
+    pub transactions: Transactions,
+    /// Disable triggers while rows are loaded (`--disable-triggers`). Counts only when nothing
+    /// but data is wanted.
+    pub disable_triggers: bool,
+    /// Comments that tell more (`--verbose`).
+    pub verbose: Option<Verbose<'a>>,
+    /// The key that keeps psql from meta-commands inside the script (see
+    /// [`random_restrict_key`]). `None` writes a script for an old psql.
+    pub restrict_key: Option<String>,
+    /// The major version of the server that the script is for. `None` means one like the dumped.
+    pub for_server_major: Option<u32>,
+    /// What the archive's header says.
+    pub header: Header,
+    /// Turns text back into the archive's encoding. `None` writes UTF-8.
+    pub encode: Option<&'a Encode>,
+}
+
+/// Whether objects are dropped before they are created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clean {
+    /// They are not.
+    #[default]
+    No,
+    /// They are, and must be there.
+    Drop,
+    /// They are where they exist.
+    DropIfExists,
+}
+
+/// What the archive's header says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// Version of the dumped server, as the archive has it.
+    pub server_version: Option<String>,
+    /// Version of pg_dump, as the archive has it.
+    pub dump_version: Option<String>,
+    /// Set in archives before 1.12, in which a large object comes into being with its contents.
+    pub creates_large_objects_with_data: bool,
+}
+
+/// What the comments of a verbose script need.
+pub struct Verbose<'a> {
+    /// When the archive was made, `2024-05-01 02:00:00 CEST`.
+    pub created: String,
+    /// The present time in the same form; called at the end.
+    pub now: &'a dyn Fn() -> String,
+    /// Set for the custom format, in which entries have a place rather than a file.
+    pub custom_format: bool,
+}
+
+/// Which parts of an entry are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Its definition.
+    pub schema: bool,
+    /// Its data, or a definition that counts as data, such as a sequence's value.
+    pub data: bool,
+    /// Its statistics.
+    pub statistics: bool,
+}
+
+impl Parts {
+    /// Whether any part is wanted.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.schema || self.data || self.statistics
+    }
+}
+
+/// The table of contents and what is wanted of it.
+#[derive(Clone, Copy)]
+pub struct Selection<'a> {
+    /// All entries of the archive.
+    pub entries: &'a [Entry],
+    /// Indexes into `entries`, in the order of the restore.
+    pub order: &'a [usize],
+    /// What is wanted of each of `entries`.
+    pub parts: &'a [Parts],
+}
+
+impl<'a> Selection<'a> {
+    /// The wanted entries in order.
+    fn wanted(self) -> impl DoubleEndedIterator<Item = (&'a Entry, Parts)> {
+        self.order.iter().filter_map(move |&index| {
+            let parts = *self.parts.get(index)?;
+            let entry = self.entries.get(index)?;
+            parts.any().then_some((entry, parts))
+        })
+    }
+}
+
+/// Why a script could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScriptError {
+    /// The output cannot be written.
+    #[error("cannot write the script")]
+    Output(#[source] std::io::Error),
+    /// The archive is damaged or cannot be read.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// An entry cannot become SQL.
+    #[error("cannot write {label} as SQL")]
+    Statement {
+        /// The entry.
+        label: String,
+        /// Why.
+        source: StatementError,
+    },
+    /// The text of an entry is not in the archive's encoding.
+    #[error("the text of {label} cannot be decoded: {reason}")]
+    Undecodable {
+        /// The entry.
+        label: String,
+        /// Why.
+        reason: String,
+    },
+    /// Text that the archive's encoding cannot hold.
+    #[error("text cannot be written in the archive's encoding: {0}")]
+    Unencodable(String),
+    /// A database name that psql cannot connect to.
+    #[error("the database name contains a newline or carriage return: {0:?}")]
+    DatabaseName(String),
+}
+
+/// Opens the data of an entry.
+pub type OpenData<'a> = dyn FnMut(&Entry) -> archive::Result<Data> + 'a;
+
+/// Writes the script for the wanted entries.
+///
+/// The script has to be whole to be of use: at the first error, nothing more is written. What
+/// pg_restore would warn about goes to `events`.
+///
+/// # Errors
+/// When the output fails, the archive is damaged, or an entry cannot become SQL.
+pub fn write_script(
+    out: &mut dyn Write,
+    selection: Selection<'_>,
+    options: &ScriptOptions<'_>,
+    events: &Events,
+    open: &mut OpenData<'_>,
+) -> Result<(), ScriptError> {
+    Script {
+        out: Output::new(out, options.encode),
+        transactions: Counter::new(options.transactions),
+        session: SessionState::default(),
+        blob_metadata: selection
+            .entries
+            .iter()
+            .filter(|entry| entry.desc == Desc::BlobMetadata)
+            .map(|entry| (entry.dump_id, entry))
+            .collect(),
+        with_schema: selection.wanted().any(|(_, parts)| parts.schema),
+        selection,
+        options,
+        events,
+        open,
+    }
+    .write()
+}
+
+/// A script being written.
+struct Script<'a, 'o> {
+    out: Output<'o>,
+    selection: Selection<'a>,
+    options: &'a ScriptOptions<'a>,
+    events: &'a Events,
+    open: &'a mut OpenData<'o>,
+    session: SessionState,
+    transactions: Counter,
+    /// The lists of large objects, which their privileges count on.
+    blob_metadata: HashMap<DumpId, &'a Entry>,
+    /// Whether any definition is wanted.
+    with_schema: bool,
+}
+
+impl Script<'_, '_> {
+    fn write(mut self) -> Result<(), ScriptError> {
+        self.begin()?;
+        if self.options.clean != Clean::No {
+            self.drops()?;
+        }
+        for pass in [Pass::Main, Pass::Acl, Pass::PostAcl] {
+            for (entry, parts) in self.selection.wanted() {
+                if Pass::of(entry) == pass {
+                    self.entry(entry, parts)?;
+                }
+            }
+        }
+        self.end()
+    }
+
+    fn begin(&mut self) -> Result<(), ScriptError> {
+        let options = self.options;
+        self.out.text("--\n-- PostgreSQL database dump\n--\n\n")?;
+        if let Some(key) = &options.restrict_key {
+            self.out.text(&format!("\\restrict {key}\n\n"))?;
+        }
+        if let Some(version) = &options.header.server_version {
+            self.out.text(&format!("-- Dumped from database version {version}\n"))?;
+        }
+        if let Some(version) = &options.header.dump_version {
+            self.out.text(&format!("-- Dumped by pg_dump version {version}\n"))?;
+        }
+        self.out.text("\n")?;
+        if let Some(verbose) = &options.verbose {
+            self.out.text(&format!("-- Started on {}\n\n", verbose.created))?;
+        }
+        if options.transactions == Transactions::Single {
+            self.out.text("BEGIN;\n\n")?;
+        }
+        self.settings()
+    }
+
+    /// The settings of a session, and in transactions of some entries each, the first of these.
+    fn settings(&mut self) -> Result<(), ScriptError> {
+        for setting in fixed_settings(&self.options.style, self.options.for_server_major) {
+            self.out.text(&setting)?;
+            self.out.text("\n")?;
+        }
+        if self.transactions.begin() {
+            self.out.text("\nBEGIN;\n")?;
+        }
+        self.out.text("\n")
+    }
+
+    fn drops(&mut self) -> Result<(), ScriptError> {
+        for (entry, parts) in self.selection.wanted().rev() {
+            let is_database = matches!(entry.desc, Desc::Database | Desc::DatabaseProperties);
+            // The session is in another database as yet, where nothing else may be dropped.
+            if (self.options.create && !is_database)
+                || !(parts.schema || parts.data)
+                || (entry.drop_stmt.is_empty() && !has_empty_drop(entry))
+            {
+                continue;
+            }
+            let if_exists = self.options.clean == Clean::DropIfExists;
+            let dropping = drop_object(entry, if_exists).map_err(|e| statement(entry, e))?;
+            decoded(entry)?;
+            if dropping.without_if_exists {
+                self.warn(format!(
+                    "could not find where to insert IF EXISTS in statement \"{}\"",
+                    entry.drop_stmt.trim_end()
+                ));
+            }
+            // A database cannot be dropped in a transaction.
+            if is_database && self.transactions.in_batches() {
+                self.out.text("COMMIT;\n")?;
+            }
+            let settings = self.session.before_data(entry, &self.options.style);
+            self.set(settings)?;
+            if let Some(command) = dropping.command {
+                self.command(&command, "")?;
+            }
+            if is_database {
+                if self.transactions.begin() {
+                    self.out.text("BEGIN;\n")?;
+                }
+            } else if self.transactions.count(1) {
+                self.out.text("COMMIT;\nBEGIN;\n")?;
+            }
+        }
+        self.session.forget_schema();
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), ScriptError> {
+        if self.options.transactions != Transactions::None {
+            self.out.text("COMMIT;\n\n")?;
+        }
+        if let Some(verbose) = &self.options.verbose {
+            self.out.text(&format!("-- Completed on {}\n\n", (verbose.now)()))?;
+        }
+        self.out.text("--\n-- PostgreSQL database dump complete\n--\n\n")?;
+        if let Some(key) = &self.options.restrict_key {
+            self.out.text(&format!("\\unrestrict {key}\n\n"))?;
+        }
+        self.out.flush()
+    }
+
+    fn warn(&self, message: String) {
+        self.events.send(Event::Warning { message });
+    }
+}
+
+fn statement(entry: &Entry, source: StatementError) -> ScriptError {
+    ScriptError::Statement { label: entry.label(), source }
+}
+
+/// Whether the entry has a DROP statement without text, which is not the same as none: pg_restore
+/// prepares for it and counts it.
+///
+/// For these kinds pg_dump always writes a statement, which stays empty where something else drops
+/// the object: its partitioned parent, or the table whose identity it is.
+fn has_empty_drop(entry: &Entry) -> bool {
+    matches!(entry.desc, Desc::DatabaseProperties | Desc::Index | Desc::Sequence | Desc::Trigger)
+}
+
+/// Text that was not decoded would be written with replacement characters in it.
+fn decoded(entry: &Entry) -> Result<(), ScriptError> {
+    match &entry.undecodable {
+        None => Ok(()),
+        Some(reason) => {
+            Err(ScriptError::Undecodable { label: entry.label(), reason: reason.clone() })
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Where the script goes, in the archive's encoding.
+
+use std::io::{self, Read, Write};
+
+use crate::archive;
+
+use super::ScriptError;
+
+/// Turns text into bytes of the archive's encoding, or tells what it cannot write.
+pub type Encode = dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+pub(super) struct Output<'a> {
+    out: io::BufWriter<&'a mut dyn Write>,
+    encode: Option<&'a Encode>,
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(out: &'a mut dyn Write, encode: Option<&'a Encode>) -> Self {
+        Self { out: io::BufWriter::with_capacity(BUFFER_BYTES, out), encode }
+    }
+
+    /// Writes SQL or a comment.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), ScriptError> {
+        match self.encode {
+            // ASCII is the same in every encoding that a server can have.
+            Some(encode) if !text.is_ascii() => {
+                let encoded = encode(text).map_err(ScriptError::Unencodable)?;
+                self.out.write_all(&encoded)
+            }
+            _ => self.out.write_all(text.as_bytes()),
+        }
+        .map_err(ScriptError::Output)
+    }
+
+    /// Writes data as it is, to its end.
+    pub(super) fn data(&mut self, mut data: impl Read) -> Result<(), ScriptError> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match read(&mut data, &mut buffer)? {
+                0 => return Ok(()),
+                length => {
+                    self.out.write_all(&buffer[..length]).map_err(ScriptError::Output)?;
+                }
+            }
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), ScriptError> {
+        self.out.flush().map_err(ScriptError::Output)
+    }
+}
+
+/// Reads what there is. A failure is the archive's, unlike one of writing.
+pub(super) fn read(data: &mut impl Read, buffer: &mut [u8]) -> archive::Result<usize> {
+    loop {
+        match data.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(archive::Error::from_io),
+        }
+    }
+}

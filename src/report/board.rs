@@ -130,7 +130,10 @@ impl Board {
                 self.ended = self.ended.plus(amounts);
             }
             Event::Step { what } => self.step = Some(wording::one_line(what)),
-            Event::Warning { .. } | Event::Problem { .. } | Event::Notice { .. } => {}
+            Event::DropFailed { .. }
+            | Event::Warning { .. }
+            | Event::Problem { .. }
+            | Event::Notice { .. } => {}
         }
     }
 

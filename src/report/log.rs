@@ -80,6 +80,15 @@ pub(super) fn write(event: &Event, format: LogFormat) {
             );
         }
         Event::Step { what } => at!(level, "{}", wording::one_line(what)),
+        Event::DropFailed { entry, failure, tolerated } => at!(
+            level,
+            dump_id = entry.dump_id,
+            tolerated,
+            detail = failure.detail.as_deref(),
+            statement = failure.statement.as_deref(),
+            "{}",
+            wording::not_dropped(entry, failure)
+        ),
         Event::Warning { message } => at!(level, "{}", wording::one_line(message)),
         Event::Problem { cause, message, entries, tolerated } => {
             let cause = json.then(|| wording::cause(cause, None));
@@ -105,7 +114,7 @@ pub(super) fn level(event: &Event) -> Level {
             }
         },
         Event::Warning { .. } => Level::WARN,
-        Event::Problem { tolerated, .. } => {
+        Event::Problem { tolerated, .. } | Event::DropFailed { tolerated, .. } => {
             if *tolerated {
                 Level::WARN
             } else {

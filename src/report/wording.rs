@@ -49,6 +49,10 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
             let severity = if *tolerated { Severity::Warning } else { Severity::Error };
             Some((severity, problem(message, *entries)))
         }
+        Event::DropFailed { entry, failure, tolerated } => {
+            let severity = if *tolerated { Severity::Warning } else { Severity::Error };
+            Some((severity, not_dropped(entry, failure)))
+        }
         Event::Warning { message } => Some((Severity::Warning, one_line(message))),
         Event::Notice { severity, message, .. } => {
             Some((Severity::of_server(severity), one_line(message)))
@@ -60,6 +64,11 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
 /// `TABLE DATA public.users: duplicate key value … (23505)`.
 pub(super) fn failed(entry: &EntryRef, failure: &Failure) -> String {
     format!("{}: {}", label(entry), message(failure))
+}
+
+/// `cannot drop TABLE public.users: table "users" does not exist (42P01)`.
+pub(super) fn not_dropped(entry: &EntryRef, failure: &Failure) -> String {
+    format!("cannot drop {}", failed(entry, failure))
 }
 
 /// `duplicate key value … (23505)`.

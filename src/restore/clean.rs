@@ -54,7 +54,8 @@ async fn drop_one(
     let dropping = drop_object(entry, ctx.options.if_exists)
         .map_err(|error| WorkError::Other(super::failure::chain(&error)))?;
     if dropping.without_if_exists {
-        let message = format!("no place for IF EXISTS in the statement that drops {}", entry.label());
+        let message =
+            format!("no place for IF EXISTS in the statement that drops {}", entry.label());
         ctx.events.send(Event::Warning { message });
     }
     if let Some(command) = &dropping.command {

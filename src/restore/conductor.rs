@@ -9,14 +9,14 @@ use tokio::task::JoinSet;
 
 use super::context::{Context, Finished};
 use super::event::{EntryRef, Event, Outcome};
-use super::failure::{WorkError, chain};
+use super::failure::WorkError;
 use super::feed::Arrival;
 use super::lane::Lane;
 use super::load::{Loaded, Source, load};
 use super::work::restore_entry;
 use super::{Error, Result};
-use crate::archive::stream::{Item, ItemOf};
-use crate::archive::{self, Desc};
+use crate::archive;
+use crate::archive::stream::ItemOf;
 use crate::plan::{JobId, Plan, Schedule};
 
 /// Carries out the jobs of a plan.
@@ -120,8 +120,11 @@ impl Conductor {
                 return;
             };
             if let Some(waiting) = self.waiting.take() {
-                let startable =
-                    if waiting.object { self.depends_on_nothing(waiting.job) } else { self.schedule.next_is(waiting.job) };
+                let startable = if waiting.object {
+                    self.depends_on_nothing(waiting.job)
+                } else {
+                    self.schedule.next_is(waiting.job)
+                };
                 if startable {
                     self.start(lane, waiting);
                     continue;
@@ -129,7 +132,9 @@ impl Conductor {
                 self.waiting = Some(waiting);
             }
             match self.schedule.next() {
-                Some(job) => self.start(lane, Waiting { job, source: Source::Archive, object: false }),
+                Some(job) => {
+                    self.start(lane, Waiting { job, source: Source::Archive, object: false })
+                }
                 None => {
                     self.idle.push(lane);
                     return self.break_deadlock();
@@ -174,7 +179,8 @@ impl Conductor {
             return;
         };
         let place = self.schedule.job(waiting.job).entry;
-        let what = "an entry that it depends on comes later in the stream: give the archive as a file";
+        let what =
+            "an entry that it depends on comes later in the stream: give the archive as a file";
         let failure = WorkError::Other(what.to_owned()).failure();
         let outcome = Outcome::Failed { failure };
         self.ctx.finish(place, Finished { outcome, ..Finished::default() });

@@ -36,7 +36,9 @@ impl WorkError {
                 sqlstate: Some(error.sqlstate.clone()),
                 detail: details(error),
                 statement: error.statement.clone(),
-                cause: error.missing_role().map(|role| Cause::MissingRole { role: role.to_owned() }),
+                cause: error
+                    .missing_role()
+                    .map(|role| Cause::MissingRole { role: role.to_owned() }),
             },
             None => Failure {
                 message: chain(self),

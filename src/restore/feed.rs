@@ -21,11 +21,7 @@ const IN_FLIGHT: usize = 16;
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// The data of the entry at this place begins.
-    Item {
-        place: usize,
-        item: Item,
-        receiver: Receiver<Streamed>,
-    },
+    Item { place: usize, item: Item, receiver: Receiver<Streamed> },
     /// The stream is over, well or not.
     End(Result<(), Error>),
 }
@@ -57,8 +53,11 @@ impl Feed {
         let wanted = (0..ctx.wants.len()).filter(|place| ctx.wants_archived_data(*place));
         let entries: HashMap<DumpId, usize> =
             wanted.map(|place| (ctx.entry(place).dump_id, place)).collect();
-        let blobs: Vec<usize> =
-            entries.values().copied().filter(|place| ctx.entry(*place).desc == Desc::Blobs).collect();
+        let blobs: Vec<usize> = entries
+            .values()
+            .copied()
+            .filter(|place| ctx.entry(*place).desc == Desc::Blobs)
+            .collect();
         let mut objects = HashMap::new();
         for place in &blobs {
             let expected = ctx.expected_objects(ctx.entry(*place));

@@ -28,10 +28,7 @@ pub(super) enum Source {
     /// From the archive, which can be read at any place; or the entry has no data.
     Archive,
     /// From a stream.
-    Stream {
-        item: Box<Item>,
-        receiver: Receiver<Streamed>,
-    },
+    Stream { item: Box<Item>, receiver: Receiver<Streamed> },
 }
 
 /// What was loaded.
@@ -138,9 +135,9 @@ impl<'a> Pieces<'a> {
             Source::Archive => false,
         };
         let receiver = match (source, &ctx.random) {
-            (Source::Stream { item, receiver }, _) => decode(&ctx.pool, kind, move || {
-                Ok(item.data(StreamedItem::new(receiver, reading)))
-            }),
+            (Source::Stream { item, receiver }, _) => {
+                decode(&ctx.pool, kind, move || Ok(item.data(StreamedItem::new(receiver, reading))))
+            }
             (Source::Archive, Some(random)) => {
                 let (random, entry) = (random.clone(), entry.clone());
                 decode(&ctx.pool, kind, move || random.open(&entry, reading))
@@ -277,7 +274,9 @@ impl<'a> Pieces<'a> {
             object.close().await?;
         }
         match missing.iter().min().filter(|_| !self.partial) {
-            Some(oid) => Err(self.damaged(format!("the contents of large object {oid} are missing"))),
+            Some(oid) => {
+                Err(self.damaged(format!("the contents of large object {oid} are missing")))
+            }
             None => Ok(self.finished()),
         }
     }

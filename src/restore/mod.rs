@@ -162,9 +162,7 @@ fn prepare(
         |place| ctx.is_wanted(place),
         |place| pass(ctx.entry(place)),
         size,
-        plan::Options {
-            strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some(),
-        },
+        plan::Options { strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some() },
     );
     tell_plan(&ctx);
     Ok((ctx, plan, stream))
@@ -173,9 +171,10 @@ fn prepare(
 fn tell_plan(ctx: &Context) {
     let places = 0..ctx.wants.len();
     let data: Vec<usize> = places.clone().filter(|p| ctx.wants_archived_data(*p)).collect();
-    let data_bytes = ctx.random.as_ref().map(|random| {
-        data.iter().filter_map(|place| random.size(ctx.entry(*place))).sum()
-    });
+    let data_bytes = ctx
+        .random
+        .as_ref()
+        .map(|random| data.iter().filter_map(|place| random.size(ctx.entry(*place))).sum());
     ctx.events.send(Event::Planned {
         archive: ctx.archive.clone(),
         entries: ctx.wants.len(),
@@ -246,8 +245,13 @@ async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
 
 /// Cancels what the sessions run.
 async fn cancel_all(ctx: &Context) {
-    let handles: Vec<_> =
-        ctx.cancels.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, h)| h).collect();
+    let handles: Vec<_> = ctx
+        .cancels
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain()
+        .map(|(_, h)| h)
+        .collect();
     // A server that cannot be reached will notice the closed connections by itself.
     futures::future::join_all(handles.iter().map(target::CancelHandle::cancel)).await;
 }

@@ -23,7 +23,7 @@ pub(super) struct Lacking {
 pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, usize)> {
     let mut lacking = Lacking::default();
     let mut problems = 0;
-    let mut tell = |cause, message, entries, tolerated| {
+    let mut tell = |cause, message, entries, tolerated: bool| {
         problems += usize::from(!tolerated);
         ctx.events.send(Event::Problem { cause, message, entries, tolerated });
     };

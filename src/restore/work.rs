@@ -8,9 +8,7 @@ use super::failure::WorkError;
 use super::lane::Lane;
 use super::load::{Loaded, Source, load};
 use super::options::Transactions;
-use super::statements::{
-    Command, StatementError, definition, owner, partitioned_access_method,
-};
+use super::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 use crate::archive::{Desc, Entry};
 use crate::target::Class;
 
@@ -25,11 +23,14 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
     ctx.events.send(Event::Started {
         entry: EntryRef::from(entry),
         lane: lane.number,
-        data_bytes: ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place)).and_then(
-            |random| random.size(entry),
-        ),
+        data_bytes: ctx
+            .random
+            .as_ref()
+            .filter(|_| ctx.wants_archived_data(place))
+            .and_then(|random| random.size(entry)),
     });
-    let mut work = Work { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() };
+    let mut work =
+        Work { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() };
     let skipped = Box::pin(work.run(place, source)).await;
     let Work { problems, loaded, .. } = work;
     let outcome = match (problems.outcome(), skipped) {
@@ -209,9 +210,8 @@ impl Work<'_> {
                 return None;
             }
         }
-        let triggers = ctx.options.disable_triggers
-            && !ctx.with_schema
-            && entry.desc == Desc::TableData;
+        let triggers =
+            ctx.options.disable_triggers && !ctx.with_schema && entry.desc == Desc::TableData;
         if triggers && !self.switch_triggers(super::statements::data::disable_triggers(entry)).await
         {
             return None;
@@ -247,7 +247,8 @@ impl Work<'_> {
     /// Counts the entry in the transaction that holds several. Text with several statements counts
     /// as that many, which semicolons tell well enough; not those in function bodies.
     async fn count(&mut self) {
-        if !matches!(self.ctx.options.transactions, Transactions::Groups(_)) || self.problems.any() {
+        if !matches!(self.ctx.options.transactions, Transactions::Groups(_)) || self.problems.any()
+        {
             return;
         }
         let semicolons = match self.entry.desc {

@@ -61,6 +61,12 @@ impl Tally {
                 let moved = Totals { rows: *rows, bytes: *bytes, read: *read, ..Totals::default() };
                 self.finished(entry, outcome, moved, *duration, now);
             }
+            Event::DropFailed { entry, failure, tolerated } => {
+                // The entry has its own end; this is one more line among what went wrong.
+                let message = format!("cannot drop it first: {}", failure.message);
+                let failure = Failure { message, cause: None, ..failure.clone() };
+                self.failed(entry, &failure, *tolerated);
+            }
             Event::Warning { message } => self.summary.warnings.push(message.clone()),
             Event::Problem { cause, message, tolerated, .. } => {
                 self.seen(cause).reported = Some((message.clone(), *tolerated));

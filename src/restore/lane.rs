@@ -123,7 +123,7 @@ impl Lane {
 
     /// Begins the transaction that holds several entries, if the options ask for one.
     pub(super) async fn begin_group(&mut self, ctx: &Context) -> Result<()> {
-        if ctx.options.transactions != Transactions::Each {
+        if ctx.options.transactions != Transactions::None {
             self.session(ctx).await?.begin().await?;
             self.group = Some(0);
         }
@@ -153,13 +153,13 @@ impl Lane {
 
     /// Counts actions in the transaction for several entries; commits it when it is full.
     pub(super) async fn count(&mut self, ctx: &Context, actions: u32) -> Result<(), WorkError> {
-        let (Some(count), Transactions::Groups(limit)) = (self.group, ctx.options.transactions)
+        let (Some(count), Transactions::Batches(limit)) = (self.group, ctx.options.transactions)
         else {
             return Ok(());
         };
         let count = count.saturating_add(actions);
         self.group = Some(count);
-        if count >= limit {
+        if count >= limit.get() {
             self.commit_group(ctx).await?;
             self.begin_group(ctx).await?;
         }

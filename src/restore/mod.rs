@@ -139,7 +139,7 @@ fn prepare(
     "UTF8".clone_into(&mut style.source.encoding);
     let ctx = Context {
         archive: archive.name,
-        with_schema: wants.iter().any(|want| want.schema),
+        with_schema: selection.dump_schema(),
         toc,
         wants,
         random,

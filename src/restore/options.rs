@@ -1,5 +1,7 @@
 //! What a restore is told to do.
 
+use std::num::NonZeroU32;
+
 use crate::archive::Desc;
 use crate::target::{Class, ServerError};
 
@@ -35,13 +37,13 @@ pub struct RestoreOptions {
 /// How statements are grouped into transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transactions {
-    /// Each entry by itself.
+    /// Every statement for itself; the rows of each table in one.
     #[default]
-    Each,
-    /// All in one (`--single-transaction`): all or nothing.
+    None,
+    /// One for all (`--single-transaction`): all or nothing.
     Single,
-    /// So many entries in each (`--transaction-size`).
-    Groups(u32),
+    /// A new one after so many objects (`--transaction-size`).
+    Batches(NonZeroU32),
 }
 
 /// A kind of server error that the user accepts.

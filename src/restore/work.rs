@@ -247,7 +247,7 @@ impl Work<'_> {
     /// Counts the entry in the transaction that holds several. Text with several statements counts
     /// as that many, which semicolons tell well enough; not those in function bodies.
     async fn count(&mut self) {
-        if !matches!(self.ctx.options.transactions, Transactions::Groups(_)) || self.problems.any()
+        if !matches!(self.ctx.options.transactions, Transactions::Batches(_)) || self.problems.any()
         {
             return;
         }

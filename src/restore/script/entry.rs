@@ -7,11 +7,12 @@ use crate::restore::statements::{
     Command, Ownership, Setting, StatementError, data, definition, owner, partitioned_access_method,
 };
 
-use super::{Parts, Script, ScriptError, decoded, meta, statement};
+use super::{Script, ScriptError, decoded, meta, statement};
+use crate::select::Want;
 
 impl<'a> Script<'a, '_> {
     /// All wanted parts of an entry.
-    pub(super) fn entry(&mut self, entry: &'a Entry, parts: Parts) -> Result<(), ScriptError> {
+    pub(super) fn entry(&mut self, entry: &'a Entry, parts: Want) -> Result<(), ScriptError> {
         decoded(entry)?;
         self.warning_of_pg_dump(entry);
         if parts.schema {
@@ -28,7 +29,7 @@ impl<'a> Script<'a, '_> {
                 self.described(entry, "")?;
             }
         }
-        if parts.statistics {
+        if parts.stats {
             self.described(entry, "Statistics for ")?;
         }
         if self.transactions.count(1) {

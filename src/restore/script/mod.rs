@@ -10,7 +10,6 @@ mod entry;
 mod large_objects;
 mod meta;
 mod output;
-mod pass;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -23,13 +22,13 @@ use crate::restore::event::{Event, Events};
 use crate::restore::statements::{
     SessionState, StatementError, Style, drop_object, fixed_settings,
 };
+use crate::select::{self, Pass, Want};
 
 pub use meta::{is_valid_restrict_key, random_restrict_key};
 pub use output::Encode;
-pub use transaction::Transactions;
 
+use crate::restore::Transactions;
 use output::Output;
-use pass::Pass;
 use transaction::Counter;
 
 /// What to write and how.
@@ -91,25 +90,6 @@ pub struct Verbose<'a> {
     pub custom_format: bool,
 }
 
-/// Which parts of an entry are wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Parts {
-    /// Its definition.
-    pub schema: bool,
-    /// Its data, or a definition that counts as data, such as a sequence's value.
-    pub data: bool,
-    /// Its statistics.
-    pub statistics: bool,
-}
-
-impl Parts {
-    /// Whether any part is wanted.
-    #[must_use]
-    pub fn any(self) -> bool {
-        self.schema || self.data || self.statistics
-    }
-}
-
 /// The table of contents and what is wanted of it.
 #[derive(Clone, Copy)]
 pub struct Selection<'a> {
@@ -118,14 +98,14 @@ pub struct Selection<'a> {
     /// Indexes into `entries`, in the order of the restore.
     pub order: &'a [usize],
     /// What is wanted of each of `entries`.
-    pub parts: &'a [Parts],
+    pub wants: &'a [Want],
 }
 
 impl<'a> Selection<'a> {
     /// The wanted entries in order.
-    fn wanted(self) -> impl DoubleEndedIterator<Item = (&'a Entry, Parts)> {
+    fn wanted(self) -> impl DoubleEndedIterator<Item = (&'a Entry, Want)> {
         self.order.iter().filter_map(move |&index| {
-            let parts = *self.parts.get(index)?;
+            let parts = *self.wants.get(index)?;
             let entry = self.entries.get(index)?;
             parts.any().then_some((entry, parts))
         })
@@ -223,9 +203,9 @@ impl Script<'_, '_> {
         if self.options.clean != Clean::No {
             self.drops()?;
         }
-        for pass in [Pass::Main, Pass::Acl, Pass::PostAcl] {
+        for pass in Pass::ALL {
             for (entry, parts) in self.selection.wanted() {
-                if Pass::of(entry) == pass {
+                if select::pass(entry) == pass {
                     self.entry(entry, parts)?;
                 }
             }

@@ -2,17 +2,7 @@
 
 use std::num::NonZeroU32;
 
-/// How a script is divided into transactions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Transactions {
-    /// Every statement for itself.
-    #[default]
-    None,
-    /// One for all (`--single-transaction`).
-    Single,
-    /// A new one after so many objects (`--transaction-size`).
-    Batches(NonZeroU32),
-}
+use crate::restore::Transactions;
 
 /// Counts what a transaction holds so far (`txnCount`).
 pub(super) struct Counter {

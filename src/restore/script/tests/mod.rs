@@ -60,14 +60,14 @@ fn options(entries: &[Entry]) -> ScriptOptions<'static> {
 }
 
 /// What pg_restore wants of an entry by default, with `--create`, or with `--data-only`.
-fn parts(entry: &Entry, create: bool, data_only: bool) -> Parts {
+fn parts(entry: &Entry, create: bool, data_only: bool) -> Want {
     let data = entry.had_dumper
         || entry.desc == Desc::BlobMetadata
         || entry.tag.starts_with("LARGE OBJECTS");
     match entry.desc {
-        Desc::Encoding | Desc::StdStrings | Desc::SearchPath => Parts::default(),
-        Desc::Database | Desc::DatabaseProperties if !create => Parts::default(),
-        _ => Parts { schema: !data && !data_only, data, statistics: false },
+        Desc::Encoding | Desc::StdStrings | Desc::SearchPath => Want::default(),
+        Desc::Database | Desc::DatabaseProperties if !create => Want::default(),
+        _ => Want { schema: !data && !data_only, data, ..Want::default() },
     }
 }
 
@@ -79,7 +79,7 @@ fn script(
     open: &mut OpenData<'_>,
 ) -> Result<(String, Vec<String>), ScriptError> {
     let order: Vec<usize> = (0..entries.len()).collect();
-    let parts: Vec<Parts> = entries.iter().map(|e| parts(e, options.create, data_only)).collect();
+    let parts: Vec<Want> = entries.iter().map(|e| parts(e, options.create, data_only)).collect();
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let events = Events::to({
         let warnings = warnings.clone();
@@ -90,7 +90,7 @@ fn script(
         }
     });
     let mut out = Vec::new();
-    let selection = Selection { entries, order: &order, parts: &parts };
+    let selection = Selection { entries, order: &order, wants: &parts };
     write_script(&mut out, selection, options, &events, open)?;
     let warnings = warnings.lock().unwrap().clone();
     Ok((String::from_utf8(out).unwrap(), warnings))
@@ -222,7 +222,7 @@ fn an_entry_that_was_not_decoded_is_refused_only_when_it_is_wanted() {
     let error = script(&[rows.clone()], &options(&[]), false, &mut |e| open(e)).unwrap_err();
     assert!(matches!(error, ScriptError::Undecodable { .. }));
     rows.had_dumper = false;
-    let selection = Selection { entries: &[rows], order: &[0], parts: &[Parts::default()] };
+    let selection = Selection { entries: &[rows], order: &[0], wants: &[Want::default()] };
     let mut out = Vec::new();
     let written =
         write_script(&mut out, selection, &options(&[]), &Events::discard(), &mut |e| open(e));

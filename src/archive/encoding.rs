@@ -106,6 +106,27 @@ impl Encoding {
             Decoder::Unknown => None,
         }
     }
+
+    /// The bytes of `text` in this encoding; `None` when it cannot hold it.
+    #[must_use]
+    pub fn encode<'a>(&self, text: &'a str) -> Option<Cow<'a, [u8]>> {
+        if text.is_ascii() {
+            return Some(Cow::Borrowed(text.as_bytes()));
+        }
+        match self.decoder() {
+            Decoder::Utf8 => Some(Cow::Borrowed(text.as_bytes())),
+            Decoder::Latin1 => {
+                let bytes: Result<Vec<u8>, _> =
+                    text.chars().map(|c| u8::try_from(u32::from(c))).collect();
+                bytes.ok().map(Cow::Owned)
+            }
+            Decoder::Table(table) => match table.encode(text) {
+                (bytes, _, false) => Some(bytes),
+                _ => None,
+            },
+            Decoder::Unknown => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +137,18 @@ mod tests {
     fn latin1_is_the_real_one_and_latin9_has_the_euro() {
         assert_eq!(Encoding::named("LATIN1").decode(b"\xe9\x80").unwrap(), "é\u{80}");
         assert_eq!(Encoding::named("latin9").decode(b"\xa4").unwrap(), "€");
+    }
+
+    #[test]
+    fn text_is_encoded_as_it_was_decoded() {
+        for (name, bytes) in
+            [("LATIN1", &b"\xe9\x80"[..]), ("WIN1252", b"\x80"), ("EUC_JP", b"\xa4\xa2")]
+        {
+            let encoding = Encoding::named(name);
+            let text = encoding.decode(bytes).unwrap();
+            assert_eq!(encoding.encode(&text).unwrap(), bytes, "{name}");
+        }
+        assert!(Encoding::named("LATIN1").encode("€").is_none());
     }
 
     #[test]

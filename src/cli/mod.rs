@@ -1,11 +1,78 @@
-//! The command line as it is typed.
+//! The command line.
 //!
+//! First what was typed, without judgement:
 //! - [`args`]: the commands and their options, with the text of the help.
 //! - [`selection`]: the options that choose entries, shared by the commands.
 //! - [`connection`]: the options that say where the target is.
 //! - [`values`]: the words that options take.
+//!
+//! Then one file for each command, which makes settings of it, calls the core and tells the result.
+//! Nothing else in the program reads the command line or the environment.
 
 pub mod args;
+mod choose;
 pub mod connection;
+mod embedded;
+pub mod exit;
+mod list;
+mod restore;
+mod script;
 pub mod selection;
 pub mod values;
+mod verify;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use exit::{Failure, USAGE};
+
+use crate::source::Input;
+
+/// The whole program: reads the command line, runs the command, gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap knows where each goes.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    exit::code(match cli.command {
+        Command::Restore(typed) => restore::run(&typed),
+        Command::List(typed) => list::run(&typed),
+        Command::Verify(typed) => verify::run(&typed),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "nocturne", &mut script);
+            list::write(None, &script)
+        }
+    })
+}
+
+/// The archive that an argument names.
+fn input(argument: Option<&Path>) -> Result<Input, Failure> {
+    match argument {
+        Some(path) if path != Path::new("-") => Ok(Input::Path(path.to_owned())),
+        None if std::io::stdin().is_terminal() => {
+            Err(Failure::new(USAGE, "no archive given (\"-\" is standard input)"))
+        }
+        _ => Ok(Input::Stdin),
+    }
+}
+
+/// A line on standard error, for when nothing else is shown there.
+fn say(line: &str) {
+    // If standard error is gone there is no one to tell.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A variable of the environment that is set and not empty.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

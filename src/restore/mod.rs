@@ -110,6 +110,16 @@ pub async fn restore(
     result
 }
 
+/// The roles that a restore of the selected entries names, and how many entries name each.
+#[must_use]
+pub fn roles_needed(
+    toc: &archive::Toc,
+    selection: &Selection,
+    style: &statements::Style,
+) -> std::collections::BTreeMap<String, usize> {
+    preflight::roles_needed(toc, &selection.wants, style)
+}
+
 /// Everything that needs no server.
 fn prepare(
     archive: Archive,

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::context::Context;
 use super::event::{Cause, Event};
 use super::options::Tolerance;
-use super::statements::Ownership;
+use super::statements::{Ownership, Style};
 use crate::archive::{Desc, DumpId, Toc};
+use crate::select::Want;
 use crate::sql::acl::roles;
 use crate::target::{Result, Session};
 
@@ -27,7 +28,7 @@ pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, 
         problems += usize::from(!tolerated);
         ctx.events.send(Event::Problem { cause, message, entries, tolerated });
     };
-    let needed = needed_roles(ctx);
+    let needed = roles_needed(&ctx.toc, &ctx.wants, &ctx.style);
     if !needed.is_empty() {
         let known = names(session, "SELECT rolname FROM pg_catalog.pg_roles").await?;
         for (role, entries) in needed.into_iter().filter(|(role, _)| !known.contains(role)) {
@@ -66,16 +67,16 @@ async fn names(session: &Session, query: &str) -> Result<BTreeSet<String>> {
 }
 
 /// The roles that wanted entries name, and how many entries name each.
-fn needed_roles(ctx: &Context) -> BTreeMap<String, usize> {
+pub(super) fn roles_needed(toc: &Toc, wants: &[Want], style: &Style) -> BTreeMap<String, usize> {
     let mut needed: BTreeMap<String, usize> = BTreeMap::new();
-    for (entry, want) in ctx.toc.entries.iter().zip(&ctx.wants) {
-        let owned = !entry.drop_stmt.is_empty() && ctx.style.ownership != Ownership::Ignore;
-        let mut named: BTreeSet<String> = BTreeSet::new();
-        if want.schema || (want.data && !entry.had_dumper) {
-            named.extend(entry.owner.clone().filter(|_| owned));
-            if entry.is_acl() {
-                named.extend(roles(&entry.defn));
-            }
+    for (entry, want) in toc.entries.iter().zip(wants) {
+        if !want.schema && (!want.data || entry.had_dumper) {
+            continue;
+        }
+        let owned = !entry.drop_stmt.is_empty() && style.ownership != Ownership::Ignore;
+        let mut named: BTreeSet<String> = entry.owner.iter().filter(|_| owned).cloned().collect();
+        if entry.is_acl() {
+            named.extend(roles(&entry.defn));
         }
         for role in named.into_iter().filter(|role| !role.is_empty()) {
             *needed.entry(role).or_default() += 1;

@@ -11,6 +11,7 @@
 
 mod detect;
 mod reader;
+mod sequential;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use reader::StreamAccess;
+pub use sequential::Sequential;
 
 use crate::archive::custom::CustomFile;
 use crate::archive::files::Files;

@@ -1,0 +1,111 @@
+//! From options to the entries that are wanted.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::exit::{ARCHIVE, Failure, USAGE};
+use super::selection::Selection as Typed;
+use crate::archive::{Entry, Toc};
+use crate::restore::event::{Event, Events};
+use crate::select::{
+    FilterFile, ListFile, RestoreSection, SelectError, SelectOptions, Selection, select,
+};
+
+/// What was chosen.
+pub(super) struct Chosen {
+    pub(super) selection: Selection,
+    /// Whether a list file changed the order of the entries.
+    pub(super) reordered: bool,
+}
+
+/// Reads the filter files and makes the options of a selection.
+pub(super) fn options(typed: &Typed, create: bool) -> Result<SelectOptions, Failure> {
+    let out = &typed.leave_out;
+    let mut options = SelectOptions {
+        data_only: typed.data_only,
+        schema_only: typed.schema_only,
+        statistics_only: typed.statistics_only,
+        statistics: typed.statistics,
+        no_data: out.no_data,
+        no_schema: out.no_schema,
+        no_statistics: out.no_statistics,
+        sections: typed.section.iter().filter_map(|section| section_of(*section)).collect(),
+        schemas: typed.schema.clone(),
+        exclude_schemas: typed.exclude_schema.clone(),
+        tables: typed.table.clone(),
+        indexes: typed.index.clone(),
+        functions: typed.function.clone(),
+        triggers: typed.trigger.clone(),
+        create_db: create,
+        no_acl: out.no_privileges,
+        no_comments: out.no_comments,
+        no_policies: out.no_policies,
+        no_publications: out.no_publications,
+        no_security_labels: out.no_security_labels,
+        no_subscriptions: out.no_subscriptions,
+        strict_names: typed.strict_names,
+    };
+    options.check().map_err(|error| Failure::of(USAGE, &error))?;
+    for path in &typed.filter {
+        let text = read(path)?;
+        let filter = FilterFile::parse(&text)
+            .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))?;
+        filter.apply(&mut options);
+    }
+    Ok(options)
+}
+
+fn section_of(section: crate::archive::Section) -> Option<RestoreSection> {
+    use crate::archive::Section;
+    match section {
+        Section::PreData => Some(RestoreSection::PreData),
+        Section::Data => Some(RestoreSection::Data),
+        Section::PostData => Some(RestoreSection::PostData),
+        Section::None => None,
+    }
+}
+
+/// Chooses entries. Names that match nothing and ignored lines are told as warnings.
+pub(super) fn choose(
+    toc: &Toc,
+    options: &SelectOptions,
+    typed: &Typed,
+    events: &Events,
+) -> Result<Chosen, Failure> {
+    let list = typed.use_list.as_deref().map(|path| list_file(path, &toc.entries, events));
+    let list = list.transpose()?;
+    let selection = select(&toc.entries, options, list.as_ref()).map_err(|error| match error {
+        SelectError::Usage(error) => Failure::of(USAGE, &error),
+        error @ SelectError::NamesNotFound(_) => Failure::of(ARCHIVE, &error),
+    })?;
+    for missing in selection.missing() {
+        events.send(Event::Warning { message: missing.to_string() });
+    }
+    if selection.is_implied_no_schema() {
+        let message = "no definition is wanted: tables are taken as they are found".to_owned();
+        events.send(Event::Step { what: message });
+    }
+    let wanted: Vec<usize> = selection.wanted().collect();
+    Ok(Chosen { reordered: !wanted.is_sorted(), selection })
+}
+
+fn list_file(path: &Path, entries: &[Entry], events: &Events) -> Result<ListFile, Failure> {
+    let list = ListFile::parse(&read(path)?, entries)
+        .map_err(|error| Failure::new(ARCHIVE, format!("{}: {error}", path.display())))?;
+    for line in list.ignored() {
+        let message = format!("{}: {line}", path.display());
+        events.send(Event::Warning { message });
+    }
+    Ok(list)
+}
+
+/// Reads a small file, or standard input for `-`.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = if path == Path::new("-") {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text).map(|_| text)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))
+}

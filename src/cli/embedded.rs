@@ -1,0 +1,94 @@
+//! `nocturne restore --embedded`: the restore's own throw-away server.
+
+use super::args::Restore;
+use super::exit::{CONNECT, ERRORS, Failure, Outcome};
+use super::restore::interrupted;
+use super::say;
+use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::restore::event::{Event, Events};
+use crate::restore::{RestoreOptions, roles_needed};
+use crate::select::Selection;
+use crate::source::Archive;
+use crate::sql::ident::quoted;
+use crate::target::{ConnectOptions, Session, SessionSettings, Target};
+
+/// The server, with the database that is restored into.
+pub(super) struct Server {
+    embedded: Embedded,
+    database: String,
+    kept: bool,
+}
+
+impl Server {
+    /// Starts a server and makes what an archive takes for granted: its database, its roles.
+    pub(super) async fn start(
+        typed: &Restore,
+        archive: &Archive,
+        selection: &Selection,
+        options: &RestoreOptions,
+        events: &Events,
+    ) -> Result<(Self, Target), Failure> {
+        let data_dir = typed.place.keep.clone();
+        let kept = data_dir.is_some();
+        events.send(Event::Step { what: "starting a throw-away PostgreSQL".to_owned() });
+        let start = move || {
+            let settings = vec![
+                // Publications and subscriptions need it; nothing here needs less.
+                ("wal_level".to_owned(), "logical".to_owned()),
+                ("max_wal_size".to_owned(), "4GB".to_owned()),
+            ];
+            let options =
+                EmbeddedOptions { data_dir, durable: kept, settings, ..Default::default() };
+            Embedded::start(&options)
+        };
+        let embedded = tokio::task::spawn_blocking(start)
+            .await
+            .map_err(|error| Failure::of(ERRORS, &error))?
+            .map_err(|error| Failure::of(CONNECT, &error))?;
+        let dbname = archive.toc.header.dbname.as_str();
+        let database = if typed.place.create || dbname.is_empty() { "postgres" } else { dbname };
+        let admin = target(&embedded.url("postgres"))?;
+        let session = Session::connect(&admin, &SessionSettings::default())
+            .await
+            .map_err(|error| Failure::of(CONNECT, &error))?;
+        for role in roles_needed(&archive.toc, selection, &options.style).keys() {
+            // One that is there already is as good.
+            let _ = session.execute(&format!("CREATE ROLE {}", quoted(role))).await;
+        }
+        if database != "postgres" {
+            let sql = format!("CREATE DATABASE {} TEMPLATE template0", quoted(database));
+            session.execute(&sql).await.map_err(|error| Failure::of(ERRORS, &error))?;
+        }
+        let url = embedded.url(database);
+        events
+            .send(Event::Step { what: format!("PostgreSQL {} is up: {url}", embedded.version()) });
+        let target = target(&url)?;
+        Ok((Self { embedded, database: database.to_owned(), kept }, target))
+    }
+
+    /// Keeps the server until the user has seen enough, or stops it at once.
+    pub(super) async fn stay(self, exit: bool, outcome: Outcome) -> Outcome {
+        if !exit {
+            let url = self.embedded.url(&self.database);
+            say(&format!("\nThe server stays until you press Ctrl-C:\n\n    psql '{url}'\n"));
+            interrupted().await;
+        }
+        let kept = self.kept.then(|| self.embedded.data_dir().display().to_string());
+        let stopped = tokio::task::spawn_blocking(move || self.embedded.stop()).await;
+        match stopped {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return outcome.and(Err(Failure::of(ERRORS, &error))),
+            Err(error) => return outcome.and(Err(Failure::of(ERRORS, &error))),
+        }
+        if let Some(kept) = kept {
+            say(&format!("The data directory stays in {kept}."));
+        }
+        outcome
+    }
+}
+
+fn target(url: &str) -> Result<Target, Failure> {
+    let options = ConnectOptions { dbname: Some(url.to_owned()), ..ConnectOptions::default() };
+    // The server is ours: nothing of the user's environment is about it.
+    Target::resolve(&options, &|_| None).map_err(|error| Failure::of(CONNECT, &error))
+}

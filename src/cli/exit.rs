@@ -1,0 +1,83 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+use crate::restore;
+use crate::restore::chain;
+
+/// All well.
+pub const SUCCESS: u8 = 0;
+/// Entries failed, or the restore had to stop; what is in the database is told.
+pub const ERRORS: u8 = 1;
+/// The command line makes no sense.
+pub const USAGE: u8 = 2;
+/// The archive cannot be read.
+pub const ARCHIVE: u8 = 3;
+/// No connection to the target.
+pub const CONNECT: u8 = 4;
+/// Stopped by a signal (128 + SIGINT).
+pub const INTERRUPTED: u8 = 130;
+
+/// Why a command failed: what to say, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// One line for people; empty if all has been said.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with a message.
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// A failure that has been told already.
+    #[must_use]
+    pub fn told(code: u8) -> Self {
+        Self::new(code, "")
+    }
+
+    /// An error and its sources, as a failure.
+    pub fn of(code: u8, error: &dyn std::error::Error) -> Self {
+        Self::new(code, chain(error))
+    }
+}
+
+impl From<crate::archive::Error> for Failure {
+    fn from(error: crate::archive::Error) -> Self {
+        Self::of(ARCHIVE, &error)
+    }
+}
+
+impl From<restore::Error> for Failure {
+    fn from(error: restore::Error) -> Self {
+        let code = match &error {
+            restore::Error::Archive(_) => ARCHIVE,
+            restore::Error::Connect(_) => CONNECT,
+            restore::Error::Interrupted => INTERRUPTED,
+            _ => ERRORS,
+        };
+        Self::of(code, &error)
+    }
+}
+
+/// What a command returns.
+pub type Outcome = Result<(), Failure>;
+
+/// The exit code of an outcome. Says on standard error what went wrong.
+pub(super) fn code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::from(SUCCESS),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                super::say(&format!("nocturne: {}", failure.message));
+                if failure.code == USAGE {
+                    super::say("Try \"nocturne --help\" for more information.");
+                }
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

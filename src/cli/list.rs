@@ -1,0 +1,109 @@
+//! `nocturne list`: what is in an archive.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::List;
+use super::choose;
+use super::exit::{ERRORS, Failure, Outcome};
+use super::input;
+use super::values::OutputFormat;
+use crate::archive::{Format, Header};
+use crate::report::Screen;
+use crate::restore::event::{Event, Events};
+use crate::select::listing::{EntryObject, Listing};
+use crate::source::{self, Archive};
+
+/// Runs the command.
+pub(super) fn run(typed: &List) -> Outcome {
+    let options = choose::options(&typed.selection, typed.create)?;
+    let archive = source::open(&input(typed.archive.as_deref())?)?;
+    let events = warnings();
+    let chosen = choose::choose(&archive.toc, &options, &typed.selection, &events)?;
+    let verbose = typed.verbose > 0;
+    let listing = Listing { entries: &archive.toc.entries, selection: &chosen.selection, verbose };
+    let text = match typed.format {
+        OutputFormat::Text => as_text(&archive, &listing),
+        OutputFormat::Json => as_json(&archive, &listing)?,
+    };
+    write(typed.file.as_deref(), text.as_bytes())
+}
+
+/// Warnings go to standard error at once: there is nothing to be drawn over.
+fn warnings() -> Events {
+    let screen = Screen::plain();
+    Events::to(move |event| {
+        if let Event::Warning { message } = event {
+            screen.write(format!("warning: {message}\n").as_bytes());
+        }
+    })
+}
+
+/// The lines above and the lines of the entries, as `pg_restore -l` has them.
+fn as_text(archive: &Archive, listing: &Listing<'_>) -> String {
+    let Header { created, dbname, version, layout, .. } = &archive.toc.header;
+    let header = &archive.toc.header;
+    let dbname = dbname.replace(['\n', '\r'], " ");
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write!(
+        text,
+        ";\n; Archive created at {created}\n;     dbname: {dbname}\n;     TOC Entries: {}\n\
+         ;     Compression: {}\n;     Dump Version: {}.{}-{}\n;     Format: {}\n\
+         ;     Integer: {} bytes\n;     Offset: {} bytes\n\
+         ;     Dumped from database version: {}\n;     Dumped by pg_dump version: {}\n\
+         ;\n;\n; Selected TOC Entries:\n;\n{listing}",
+        archive.toc.entries.len(),
+        header.compression.name(),
+        version.major,
+        version.minor,
+        version.revision,
+        archive.format.name(),
+        layout.int_size,
+        layout.offset_size,
+        header.remote_version,
+        header.dump_version,
+    );
+    text
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    archive: &'a str,
+    format: Format,
+    header: &'a Header,
+    encoding: &'a str,
+    entries: Vec<EntryObject<'a>>,
+}
+
+fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, Failure> {
+    let object = Object {
+        archive: &archive.name,
+        format: archive.format,
+        header: &archive.toc.header,
+        encoding: archive.toc.encoding.name(),
+        entries: listing.objects().collect(),
+    };
+    let json = serde_json::to_string_pretty(&object);
+    json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
+}
+
+/// Writes to a file, or to standard output for none and for `-`.
+pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
+    let result = match path.filter(|path| *path != Path::new("-")) {
+        Some(path) => std::fs::write(path, bytes)
+            .map_err(|error| format!("cannot write {}: {error}", path.display())),
+        None => {
+            let mut out = io::stdout().lock();
+            match out.write_all(bytes).and_then(|()| out.flush()) {
+                // Whoever reads has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                result => result.map_err(|error| format!("cannot write: {error}")),
+            }
+        }
+    };
+    result.map_err(|message| Failure::new(ERRORS, message))
+}

@@ -1,0 +1,294 @@
+//! `nocturne restore`: an archive into a database.
+
+use std::num::NonZeroU32;
+use std::thread::available_parallelism;
+
+use super::args::Restore;
+use super::choose::{self, Chosen};
+use super::embedded::Server;
+use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::values::{ArchiveFormat, Jobs, Tolerate};
+use super::{environment, input, list, script};
+use crate::archive::Format;
+use crate::report::{Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
+use crate::restore::event::{Event, Events};
+use crate::restore::statements::{Ownership, SourceSettings, Style};
+use crate::restore::{Ended, RestoreOptions, Tolerance, Transactions, restore};
+use crate::source::{self, Archive};
+use crate::target::{ConnectOptions, PasswordPrompt, Target};
+
+/// Most sessions that are used without being asked for.
+const MOST_AUTOMATIC_JOBS: usize = 8;
+
+/// Runs the command.
+pub(super) fn run(typed: &Restore) -> Outcome {
+    if typed.behaviour.list {
+        return list::run(&as_list(typed));
+    }
+    check(typed)?;
+    let goal = goal(typed)?;
+    let select_options = choose::options(&typed.selection, typed.place.create)?;
+    let reporting = &typed.reporting;
+    let report = ReportOptions {
+        progress: reporting.progress,
+        format: reporting.log_format,
+        verbosity: Verbosity::from_flags(reporting.quiet, reporting.verbose),
+    };
+    let screen = Screen::new(&report);
+    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
+    let archive = source::open(&input(typed.archive.as_deref())?)?;
+    check_format(typed, &archive)?;
+
+    let reporter = Reporter::new(report, &screen);
+    let events = reporter.events();
+    let chosen = choose::choose(&archive.toc, &select_options, &typed.selection, &events)?;
+    let options = options(typed, &archive, &chosen)?;
+    if let Goal::Script = goal {
+        drop(reporter);
+        let events = script_warnings(&screen);
+        let Some(file) = typed.place.file.as_deref() else {
+            return Err(Failure::new(USAGE, "no file to write the script to"));
+        };
+        let script = script::Script {
+            file,
+            restrict_key: typed.place.restrict_key.as_deref(),
+            verbose: reporting.verbose > 0,
+        };
+        return script::write(&script, archive, &chosen.selection, &options, &events);
+    }
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(ERRORS, &error))?;
+    runtime.block_on(async {
+        let (target, server) = match goal {
+            Goal::Embedded => {
+                let (server, target) =
+                    Server::start(typed, &archive, &chosen.selection, &options, &events).await?;
+                (target, Some(server))
+            }
+            Goal::Target(target) => (*target, None),
+            Goal::Script => return Ok(()),
+        };
+        for warning in target.warnings() {
+            events.send(Event::Warning { message: warning.clone() });
+        }
+        let result =
+            restore(archive, &chosen.selection, options, target, events, interrupted()).await;
+        let outcome = conclude(typed, reporter, result);
+        match server {
+            Some(server) => server.stay(typed.place.exit, outcome).await,
+            None => outcome,
+        }
+    })
+}
+
+/// Where the restore goes.
+enum Goal {
+    Script,
+    Embedded,
+    Target(Box<Target>),
+}
+
+fn goal(typed: &Restore) -> Result<Goal, Failure> {
+    if typed.place.embedded {
+        return Ok(Goal::Embedded);
+    }
+    if typed.place.file.is_some() {
+        if typed.connection.dbname.is_some() {
+            return Err(cannot_be_together("-d/--dbname", "-f/--file"));
+        }
+        return Ok(Goal::Script);
+    }
+    let connection = &typed.connection;
+    let given = |option: &Option<String>| option.clone().filter(|value| !value.is_empty());
+    let options = ConnectOptions {
+        dbname: connection.dbname.as_ref().map(|dbname| dbname.expose().to_owned()),
+        default_url: environment("DATABASE_URL"),
+        host: given(&connection.host),
+        port: given(&connection.port),
+        username: given(&connection.username),
+        password: match (connection.no_password, connection.password) {
+            (true, _) => PasswordPrompt::Never,
+            (false, true) => PasswordPrompt::Force,
+            (false, false) => PasswordPrompt::Auto,
+        },
+    };
+    let somewhere = options.dbname.is_some()
+        || options.default_url.is_some()
+        || options.host.is_some()
+        || options.port.is_some()
+        || options.username.is_some()
+        || ["PGHOST", "PGHOSTADDR", "PGDATABASE"].iter().any(|name| environment(name).is_some());
+    if !somewhere {
+        let message = "no target given: say which database with -d, or write a script with -f, \
+                       or try --embedded, which restores into a throw-away server of this machine";
+        return Err(Failure::new(USAGE, message));
+    }
+    let target = Target::resolve(&options, &|name| std::env::var(name).ok())
+        .map_err(|error| Failure::of(USAGE, &error))?;
+    Ok(Goal::Target(Box::new(target)))
+}
+
+fn cannot_be_together(one: &str, other: &str) -> Failure {
+    Failure::new(USAGE, format!("options {one} and {other} cannot be used together"))
+}
+
+/// The conflicts that pg_restore's `main` looks for, beyond those between options that choose
+/// entries.
+fn check(typed: &Restore) -> Result<(), Failure> {
+    let behaviour = &typed.behaviour;
+    if typed.selection.data_only && behaviour.clean {
+        return Err(cannot_be_together("-c/--clean", "-a/--data-only"));
+    }
+    if behaviour.single_transaction && behaviour.transaction_size.is_some() {
+        return Err(cannot_be_together("-1/--single-transaction", "--transaction-size"));
+    }
+    if typed.place.create && behaviour.single_transaction {
+        return Err(cannot_be_together("-C/--create", "-1/--single-transaction"));
+    }
+    let several = matches!(behaviour.jobs, Some(Jobs::Count(count)) if count.get() > 1);
+    if behaviour.single_transaction && several {
+        let message = "cannot specify both --single-transaction and multiple jobs";
+        return Err(Failure::new(USAGE, message));
+    }
+    if behaviour.if_exists && !behaviour.clean {
+        return Err(Failure::new(USAGE, "option --if-exists requires option -c/--clean"));
+    }
+    if typed.place.restrict_key.is_some() && typed.place.file.is_none() {
+        return Err(Failure::new(USAGE, "option --restrict-key requires option -f/--file"));
+    }
+    Ok(())
+}
+
+fn check_format(typed: &Restore, archive: &Archive) -> Result<(), Failure> {
+    let wanted = match typed.behaviour.format {
+        None | Some(ArchiveFormat::Any) => return Ok(()),
+        Some(ArchiveFormat::Custom) => Format::Custom,
+        Some(ArchiveFormat::Directory) => Format::Directory,
+        Some(ArchiveFormat::Tar) => Format::Tar,
+    };
+    if wanted == archive.format {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is an archive in {} format, not in {} format",
+        archive.name,
+        archive.format.name().to_lowercase(),
+        wanted.name().to_lowercase()
+    );
+    Err(Failure::new(super::exit::ARCHIVE, message))
+}
+
+fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<RestoreOptions, Failure> {
+    let behaviour = &typed.behaviour;
+    let given = |option: &Option<String>| option.clone().filter(|value| !value.is_empty());
+    let header = &archive.toc.header;
+    let source = SourceSettings::from_archive(&archive.toc.entries, Some(&header.remote_version))
+        .map_err(|error| Failure::of(super::exit::ARCHIVE, &error))?;
+    let transactions = match behaviour.transaction_size.and_then(NonZeroU32::new) {
+        Some(size) => Transactions::Batches(size),
+        None if behaviour.single_transaction => Transactions::Single,
+        None => Transactions::None,
+    };
+    let jobs = match behaviour.jobs {
+        Some(Jobs::Count(count)) => count.get(),
+        // What asks for one order or one transaction gets one session.
+        _ if transactions != Transactions::None || chosen.reordered => 1,
+        _ => available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS)),
+    };
+    Ok(RestoreOptions {
+        jobs,
+        style: Style {
+            ownership: match (typed.properties.no_owner, behaviour.use_set_session_authorization) {
+                (true, _) => Ownership::Ignore,
+                (false, true) => Ownership::SetSessionAuthorization,
+                (false, false) => Ownership::AlterOwner,
+            },
+            no_tablespaces: typed.properties.no_tablespaces,
+            no_table_access_method: typed.properties.no_table_access_method,
+            superuser: given(&typed.connection.superuser),
+            role: given(&typed.connection.role),
+            enable_row_security: behaviour.enable_row_security,
+            source,
+        },
+        clean: behaviour.clean,
+        if_exists: behaviour.if_exists,
+        create: typed.place.create,
+        // As in pg_restore, a transaction that holds several entries cannot go on after an error.
+        exit_on_error: behaviour.exit_on_error || transactions != Transactions::None,
+        transactions,
+        disable_triggers: behaviour.disable_triggers,
+        no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
+        tolerate: behaviour.tolerate.iter().map(tolerance).collect(),
+        strictly_in_order: jobs == 1,
+    })
+}
+
+fn tolerance(typed: &Tolerate) -> Tolerance {
+    match typed {
+        Tolerate::SqlState(state) => Tolerance::SqlState(state.as_str().to_owned()),
+        Tolerate::AlreadyExists => Tolerance::AlreadyExists,
+        Tolerate::MissingRole => Tolerance::MissingRole,
+        Tolerate::CommentOnExtension => Tolerance::CommentOnExtension,
+    }
+}
+
+/// Tells the result: the summary, the file with it, the exit code.
+fn conclude(
+    typed: &Restore,
+    reporter: Reporter,
+    result: Result<Ended, crate::restore::Error>,
+) -> Outcome {
+    // Nothing was begun, so there is nothing to sum up.
+    if let Err(error @ (crate::restore::Error::Connect(_) | crate::restore::Error::Archive(_))) =
+        result
+    {
+        drop(reporter);
+        return Err(error.into());
+    }
+    let summary = reporter.finish();
+    if let Some(path) = &typed.results.summary {
+        let file = std::fs::File::create(path);
+        file.and_then(|file| summary.write_json(file)).map_err(|error| {
+            Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
+        })?;
+    }
+    let ended = result?;
+    if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }
+}
+
+/// Resolves when the user or the system asks to stop.
+pub(super) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signals: Vec<_> =
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+            .into_iter()
+            .filter_map(|kind| signal(kind).ok())
+            .collect();
+    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    futures::future::select_all(waits).await;
+}
+
+/// The script itself may go to standard output, warnings must not.
+fn script_warnings(screen: &Screen) -> Events {
+    let screen = screen.clone();
+    Events::to(move |event| {
+        if let Event::Warning { message } = event {
+            screen.write(format!("warning: {message}\n").as_bytes());
+        }
+    })
+}
+
+/// `restore -l` is `list`.
+fn as_list(typed: &Restore) -> super::args::List {
+    super::args::List {
+        archive: typed.archive.clone(),
+        selection: typed.selection.clone(),
+        create: typed.place.create,
+        format: super::values::OutputFormat::Text,
+        file: typed.place.file.clone(),
+        verbose: typed.reporting.verbose,
+    }
+}

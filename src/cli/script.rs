@@ -1,0 +1,119 @@
+//! `nocturne restore -f FILE`: the SQL script.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
+use crate::archive::encoding::Encoding;
+use crate::archive::{Format, ReadCounter};
+use crate::restore::RestoreOptions;
+use crate::restore::event::Events;
+use crate::restore::script::{
+    Clean, Header, ScriptError, ScriptOptions, Selection as Scripted, Verbose,
+    is_valid_restrict_key, random_restrict_key, write_script,
+};
+use crate::select::Selection;
+use crate::source::{Access, Archive, Sequential};
+
+/// How the script is written, beyond what the restore's options say.
+pub(super) struct Script<'a> {
+    pub(super) file: &'a Path,
+    pub(super) restrict_key: Option<&'a str>,
+    pub(super) verbose: bool,
+}
+
+/// Writes the script of the selected entries.
+pub(super) fn write(
+    script: &Script<'_>,
+    archive: Archive,
+    selection: &Selection,
+    options: &RestoreOptions,
+    events: &Events,
+) -> Outcome {
+    let key = match script.restrict_key {
+        Some(key) if !is_valid_restrict_key(key) => {
+            return Err(Failure::new(USAGE, "--restrict-key takes letters and digits only"));
+        }
+        Some(key) => key.to_owned(),
+        None => random_restrict_key().map_err(|error| Failure::of(ERRORS, &error))?,
+    };
+    let Archive { toc, access, format, .. } = archive;
+    let now = || chrono::Local::now().format("%Y-%m-%d %H:%M:%S %Z").to_string();
+    let encode = |text: &str| encode(&toc.encoding, text);
+    let script_options = ScriptOptions {
+        style: options.style.clone(),
+        clean: match (options.clean, options.if_exists) {
+            (false, _) => Clean::No,
+            (true, false) => Clean::Drop,
+            (true, true) => Clean::DropIfExists,
+        },
+        create: options.create,
+        transactions: options.transactions,
+        disable_triggers: options.disable_triggers,
+        verbose: script.verbose.then(|| Verbose {
+            created: toc.header.created.to_string(),
+            now: &now,
+            custom_format: format == Format::Custom,
+        }),
+        restrict_key: Some(key),
+        for_server_major: None,
+        header: Header {
+            server_version: Some(toc.header.remote_version.clone()),
+            dump_version: Some(toc.header.dump_version.clone()),
+            creates_large_objects_with_data: !toc.header.version.at_least(12),
+        },
+        encode: (!toc.encoding.is_utf8()).then_some(&encode),
+    };
+    let scripted =
+        Scripted { entries: &toc.entries, order: &selection.order, wants: &selection.wants };
+    let mut out = output(script.file)?;
+    let result = match access {
+        Access::Random(random) => {
+            write_script(&mut out, scripted, &script_options, events, &mut |entry| {
+                random.open(entry, ReadCounter::default())
+            })
+        }
+        Access::Stream(stream) => {
+            let wanted: HashSet<_> = selection
+                .wanted()
+                .filter(|place| selection.want(*place).data)
+                .map(|place| toc.entries[place].dump_id)
+                .collect();
+            let mut sequential = Sequential::new(stream, wanted);
+            write_script(&mut out, scripted, &script_options, events, &mut |entry| {
+                sequential.open(entry)
+            })
+            .and_then(|()| sequential.finish().map_err(ScriptError::from))
+        }
+    };
+    result.map_err(|error| match &error {
+        ScriptError::Archive(_) => Failure::of(ARCHIVE, &error),
+        ScriptError::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+            Failure::told(ERRORS)
+        }
+        _ => Failure::of(ERRORS, &error),
+    })
+}
+
+fn output(path: &Path) -> Result<Box<dyn Write>, Failure> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdout().lock()));
+    }
+    match File::create(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => {
+            let message = format!("cannot write {}: {error}", path.display());
+            Err(Failure::new(ERRORS, message))
+        }
+    }
+}
+
+/// The script is written in the archive's encoding, as it says itself.
+fn encode(encoding: &Encoding, text: &str) -> Result<Vec<u8>, String> {
+    match encoding.encode(text) {
+        Some(bytes) => Ok(bytes.into_owned()),
+        None => Err(text.chars().take(60).collect()),
+    }
+}

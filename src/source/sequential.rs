@@ -1,0 +1,142 @@
+//! A stream read in its own order by one reader: for what needs one entry after the other anyway,
+//! such as a script.
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use bytes::{Buf, Bytes};
+
+use super::StreamAccess;
+use crate::archive::stream::{Answer, Item, ItemOf, Sink};
+use crate::archive::{Data, DumpId, Entry, Error, Format, Result, Toc};
+
+/// Pieces of 128 KiB between the stream's thread and the reader.
+const IN_FLIGHT: usize = 8;
+
+/// The data of a stream's entries, in the order of the stream.
+pub struct Sequential {
+    messages: Receiver<Message>,
+}
+
+enum Message {
+    Item(Item, Receiver<Piece>),
+    Done(Result<()>),
+}
+
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+impl Sequential {
+    /// Starts to read the data of the `wanted` entries.
+    #[must_use]
+    pub fn new(stream: StreamAccess, wanted: HashSet<DumpId>) -> Self {
+        let (sender, messages) = sync_channel(1);
+        let done = sender.clone();
+        let sink = Forward { messages: sender, wanted, current: None };
+        stream.run(Box::new(sink), move |result| {
+            // When nobody listens there is nobody to tell.
+            let _ = done.send(Message::Done(result));
+        });
+        Self { messages }
+    }
+
+    /// The data of this entry, which must be the next of the wanted ones in the stream.
+    ///
+    /// # Errors
+    /// When the stream is damaged, or holds its data in another order.
+    pub fn open(&mut self, entry: &Entry) -> Result<Data> {
+        match self.messages.recv() {
+            Ok(Message::Item(item, pieces)) if item.of == ItemOf::Entry(entry.dump_id) => {
+                Ok(item.data(Pieces { pieces, current: Bytes::new(), ended: false }))
+            }
+            Ok(Message::Item(..)) => {
+                let what = "the stream holds its data in another order: give the archive as a file";
+                Err(Error::missing(what).in_entry(entry))
+            }
+            Ok(Message::Done(Err(error))) => Err(error),
+            Ok(Message::Done(Ok(()))) | Err(_) => {
+                Err(Error::missing("the archive holds no data for it").in_entry(entry))
+            }
+        }
+    }
+
+    /// Reads the rest of the stream, to know that it is sound.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn finish(self) -> Result<()> {
+        match self.messages.recv() {
+            Ok(Message::Done(result)) => result,
+            // Data that nobody asked for; its thread ends with this receiver.
+            Ok(Message::Item(..)) | Err(_) => Ok(()),
+        }
+    }
+}
+
+struct Forward {
+    messages: SyncSender<Message>,
+    wanted: HashSet<DumpId>,
+    current: Option<SyncSender<Piece>>,
+}
+
+impl Forward {
+    fn pass_on(&mut self, piece: Piece) -> Answer {
+        match &self.current {
+            Some(current) if current.send(piece).is_ok() => Answer::Take,
+            _ => Answer::Skip,
+        }
+    }
+}
+
+impl Sink for Forward {
+    fn toc(&mut self, _: &Toc, _: Format) -> Answer {
+        Answer::Take
+    }
+
+    fn begin(&mut self, item: &Item) -> Answer {
+        if matches!(item.of, ItemOf::Entry(id) if !self.wanted.contains(&id)) {
+            return Answer::Skip;
+        }
+        let (sender, receiver) = sync_channel(IN_FLIGHT);
+        if self.messages.send(Message::Item(item.clone(), receiver)).is_err() {
+            return Answer::Stop;
+        }
+        self.current = Some(sender);
+        Answer::Take
+    }
+
+    fn bytes(&mut self, bytes: Bytes) -> Answer {
+        self.pass_on(Piece::Bytes(bytes))
+    }
+
+    fn end(&mut self) -> Answer {
+        let answer = self.pass_on(Piece::End);
+        self.current = None;
+        answer
+    }
+}
+
+struct Pieces {
+    pieces: Receiver<Piece>,
+    current: Bytes,
+    ended: bool,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.ended {
+            match self.pieces.recv() {
+                Ok(Piece::Bytes(bytes)) => self.current = bytes,
+                Ok(Piece::End) => self.ended = true,
+                Err(_) => return Err(Error::truncated("the stream stops in this entry").into()),
+            }
+        }
+        let length = output.len().min(self.current.len());
+        output[..length].copy_from_slice(&self.current[..length]);
+        self.current.advance(length);
+        Ok(length)
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::UnixStream;
@@ -10,12 +9,13 @@ use tokio::sync::OnceCell;
 use tokio_postgres::config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::driver::Driver;
 use super::error::{Error, Result};
+use super::host::{Host, Place};
 use super::params::{
-    ChannelBinding, ConnectOptions, Demand, Environment, Host, Params, Password, PasswordPrompt,
-    Place,
+    ChannelBinding, ConnectOptions, Demand, Environment, Params, Password, PasswordPrompt,
 };
-use super::session::{Driver, SessionSettings};
+use super::session::SessionSettings;
 use super::tls::SslMode;
 use super::wire::{Connector, Watch};
 
@@ -206,19 +206,19 @@ impl Target {
         settings: &SessionSettings,
     ) -> Result<Driver> {
         let config = self.driver_config(host, address);
-        let driver = match socket_path(host) {
+        let driver = match host.socket() {
             Some(path) => {
                 let stream = UnixStream::connect(&path).await.map_err(|error| {
                     Error::Network(format!("socket \"{}\": {error}", path.display()).into())
                 })?;
                 let (client, connection) =
                     config.connect_raw(stream, connector.handshake("")).await.map_err(refused)?;
-                Driver::start(client, connection, connector, Some(path), settings)
+                Driver::start(client, connection, connector, Some(path), settings.notices.clone())
             }
             None => {
                 let (client, connection) =
                     config.connect(connector.clone()).await.map_err(refused)?;
-                Driver::start(client, connection, connector, None, settings)
+                Driver::start(client, connection, connector, None, settings.notices.clone())
             }
         };
         self.suits(driver).await
@@ -299,15 +299,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@", self.params.user)?;
         for (i, host) in self.params.hosts.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            match &host.place {
-                Place::Unix(directory) => write!(f, "{comma}{}", directory.display())?,
-                Place::Name(name) | Place::Address { name, .. } if name.contains(':') => {
-                    write!(f, "{comma}[{name}]")?;
-                }
-                Place::Name(name) | Place::Address { name, .. } => write!(f, "{comma}{name}")?,
+            if i > 0 {
+                f.write_str(",")?;
             }
-            write!(f, ":{}", host.port)?;
+            host.fmt(f)?;
         }
         write!(f, "/{}", self.params.dbname)
     }
@@ -340,14 +335,6 @@ fn refuses_without_judging(error: &Error) -> bool {
         Error::Server(error) => error.sqlstate == "28000",
         Error::Tls { .. } => true,
         _ => false,
-    }
-}
-
-/// The socket's file, if the host is a directory.
-fn socket_path(host: &Host) -> Option<PathBuf> {
-    match &host.place {
-        Place::Unix(directory) => Some(directory.join(format!(".s.PGSQL.{}", host.port))),
-        Place::Name(_) | Place::Address { .. } => None,
     }
 }
 

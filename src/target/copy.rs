@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures::SinkExt;
 use tokio_postgres::CopyInSink;
 
+use super::driver::Driver;
 use super::error::{Error, Result};
-use super::session::{Driver, Session};
+use super::session::Session;
 
 impl Session {
     /// Begins a `COPY … FROM STDIN`.
@@ -29,10 +30,15 @@ impl Session {
             Ok(statement) => statement,
             Err(error) => return Err(driver.error(error, Some(copy_sql)).await),
         };
-        let errors = driver.watch().errors();
         match driver.client.copy_in(&statement).await {
             Ok(sink) => {
-                Ok(CopyIn { driver, sink: Box::pin(sink), errors, statement: copy_sql.to_owned() })
+                Ok(CopyIn {
+                    driver,
+                    sink: Box::pin(sink),
+                    // From here to the COPY's end the server answers nothing else.
+                    errors: driver.watch().errors(),
+                    statement: copy_sql.to_owned(),
+                })
             }
             Err(error) => {
                 driver.spent.store(true, Ordering::Release);

@@ -13,8 +13,9 @@ use futures::stream::FuturesOrdered;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
+use super::driver::Driver;
 use super::error::{Error, Result};
-use super::session::{Driver, Session};
+use super::session::Session;
 
 /// `INV_WRITE` (`src/include/libpq/libpq-fs.h`).
 const INV_WRITE: i32 = 0x0002_0000;

@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! ConnectOptions + environment ──▶ params ──▶ Target ──▶ connect ──▶ Session
-//!   conninfo: URI, key=value         pgpass     hosts      wire, tls     ├─ execute, query_text
-//!   keyword:  what libpq knows                                           ├─ copy: CopyIn
+//!   conninfo: URI, key=value         host       in turn    wire, tls     ├─ execute, query_text
+//!   keyword:  what libpq knows       pgpass                driver        ├─ copy: CopyIn
 //!                                                                        └─ large_object
 //! ```
 //!
@@ -18,7 +18,9 @@
 mod connect;
 mod conninfo;
 mod copy;
+mod driver;
 mod error;
+mod host;
 mod keyword;
 mod large_object;
 mod notice;

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::conninfo;
 use super::error::{Error, Result};
+use super::host::{self, Host};
 use super::keyword::{self, KEYWORDS, Use};
 use super::pgpass::PasswordFile;
 use super::tls::{RootCertificates, SslMode, TlsOptions};
@@ -69,24 +69,6 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(…)")
     }
-}
-
-/// One server to try.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Host {
-    pub(super) place: Place,
-    pub(super) port: u16,
-}
-
-/// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The directory of a Unix-domain socket.
-    Unix(PathBuf),
-    /// A host's name, looked up when connecting.
-    Name(String),
-    /// An address that needs no look-up, with the name that a certificate must bear.
-    Address { name: String, address: IpAddr },
 }
 
 /// What `target_session_attrs` demands of a server.
@@ -182,7 +164,11 @@ impl Params {
             )));
         }
         Ok(Self {
-            hosts: settings.hosts()?,
+            hosts: host::hosts(
+                settings.get("host"),
+                settings.get("hostaddr"),
+                settings.get("port"),
+            )?,
             dbname: settings.get("dbname").unwrap_or(&user).to_owned(),
             user,
             password: settings.get("password").map(Password::new),
@@ -230,14 +216,9 @@ impl Params {
 
     /// The password for this host, from a parameter or the password file.
     pub(super) fn password_for(&self, host: &Host) -> Option<&Password> {
-        let name = match &host.place {
-            Place::Unix(directory) if is_default_socket_directory(directory) => "localhost",
-            Place::Unix(directory) => directory.to_str().unwrap_or_default(),
-            Place::Name(name) | Place::Address { name, .. } => name,
-        };
-        self.password
-            .as_ref()
-            .or_else(|| self.passfile.lookup(name, host.port, &self.dbname, &self.user))
+        self.password.as_ref().or_else(|| {
+            self.passfile.lookup(host.password_name(), host.port, &self.dbname, &self.user)
+        })
     }
 }
 
@@ -371,75 +352,12 @@ impl Settings {
             sni: self.one_of("sslsni", &[("0", false), ("1", true)])?.unwrap_or(true),
         })
     }
-
-    fn hosts(&self) -> Result<Vec<Host>> {
-        let list =
-            |name| -> Vec<&str> { self.get(name).map_or(vec![], |v| v.split(',').collect()) };
-        let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
-        let count = names.len().max(addresses.len()).max(1);
-        if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
-            return Err(params(format!(
-                "could not match {} host names to {} hostaddr values",
-                names.len(),
-                addresses.len()
-            )));
-        }
-        if ports.len() > 1 && ports.len() != count {
-            return Err(params(format!(
-                "could not match {} port numbers to {count} hosts",
-                ports.len()
-            )));
-        }
-        let nth =
-            |list: &[&str], i: usize| list.get(i).copied().unwrap_or_default().trim().to_owned();
-        (0..count)
-            .map(|i| {
-                let port = nth(&ports, if ports.len() == 1 { 0 } else { i });
-                let port = match port.as_str() {
-                    "" => 5432,
-                    text => text
-                        .parse()
-                        .ok()
-                        .filter(|port| *port > 0)
-                        .ok_or_else(|| wrong_value("port", text))?,
-                };
-                let (name, address) = (nth(&names, i), nth(&addresses, i));
-                let place = if !address.is_empty() {
-                    let parsed = address.parse().map_err(|_| wrong_value("hostaddr", &address))?;
-                    let name = if name.is_empty() { address } else { name };
-                    Place::Address { name, address: parsed }
-                } else if name.is_empty() {
-                    Place::Unix(default_socket_directory(port))
-                } else if name.starts_with('/') {
-                    Place::Unix(PathBuf::from(name))
-                } else {
-                    Place::Name(name)
-                };
-                Ok(Host { place, port })
-            })
-            .collect()
-    }
 }
 
-/// Where servers put their sockets: Debian's choice and PostgreSQL's own.
-const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
-
-fn is_default_socket_directory(directory: &Path) -> bool {
-    SOCKET_DIRECTORIES.iter().any(|default| directory == Path::new(default))
-}
-
-/// The first default directory in which a server of this port has its socket, or the first.
-fn default_socket_directory(port: u16) -> PathBuf {
-    let socket = format!(".s.PGSQL.{port}");
-    let mut directories = SOCKET_DIRECTORIES.iter().map(Path::new);
-    let found = directories.find(|directory| directory.join(&socket).exists());
-    found.unwrap_or(Path::new(SOCKET_DIRECTORIES[0])).to_path_buf()
-}
-
-fn params(message: impl Into<String>) -> Error {
+pub(super) fn params(message: impl Into<String>) -> Error {
     Error::Params(message.into())
 }
 
-fn wrong_value(name: &str, value: &str) -> Error {
+pub(super) fn wrong_value(name: &str, value: &str) -> Error {
     params(format!("invalid value \"{value}\" of connection parameter \"{name}\""))
 }

@@ -127,7 +127,10 @@ impl TlsOptions {
         Ok(Some(config))
     }
 
-    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    pub(super) fn verifier(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>> {
         let roots = match &self.roots {
             RootCertificates::File(path) if path.exists() => read_certificates(path)?,
             RootCertificates::System => system_roots()?,

@@ -4,6 +4,7 @@ mod connecting;
 mod params;
 mod sessions;
 mod streaming;
+mod trust;
 
 use std::fs;
 use std::net::TcpListener;

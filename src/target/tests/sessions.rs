@@ -90,6 +90,39 @@ async fn a_commit_of_an_aborted_transaction_is_an_error() {
     session.begin().await.unwrap();
     session.execute("SELECT 1").await.unwrap();
     session.commit().await.unwrap();
+    // The server tells the new status after the error; it must not be the one before.
+    session.execute("BEGIN; SELECT 1/0").await.unwrap_err();
+    assert_eq!(session.transaction_status(), TransactionStatus::Failed);
+    session.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_constraint_that_fails_at_the_commit_is_the_servers_error() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let table = "CREATE TEMP TABLE d (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)";
+    session.execute(table).await.unwrap();
+    session.begin().await.unwrap();
+    session.execute("INSERT INTO d VALUES (1), (1)").await.unwrap();
+    assert_eq!(session.commit().await.unwrap_err().sqlstate(), Some("23505"));
+    assert_eq!(session.transaction_status(), TransactionStatus::Idle);
+}
+
+/// Compiles only if sessions can be used from tasks of a multi-threaded runtime.
+#[test]
+fn what_a_session_does_can_move_between_threads() {
+    fn send<T: Send>(_: impl Fn(&'static Session) -> T) {}
+    send(|session| async {
+        let target = session.target().clone();
+        Session::connect(&target, &SessionSettings::default()).await?.execute("").await?;
+        let mut copy = session.copy_in("").await?;
+        copy.send(bytes::Bytes::new()).await?;
+        copy.finish().await?;
+        let mut object = session.open_large_object(1).await?;
+        object.write(bytes::Bytes::new()).await?;
+        object.close().await?;
+        session.cancel().await
+    });
 }
 
 #[tokio::test]

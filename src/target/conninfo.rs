@@ -36,33 +36,31 @@ fn invalid(what: impl std::fmt::Display) -> Error {
 /// What follows the scheme: `[user[:password]@][host[:port],…][/dbname][?key=value&…]`.
 fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
-    let (rest, query) = match rest.split_once('?') {
-        Some((rest, query)) => (rest, Some(query)),
-        None => (rest, None),
-    };
-    // An `@` after the first slash belongs to the database's name.
-    let authority_end = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(authority_end);
-    let hosts = match authority.split_once('@') {
-        Some((userinfo, hosts)) => {
-            let (user, password) = match userinfo.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (userinfo, None),
-            };
+    // Who connects stands before the first `@`, unless a slash comes first.
+    let rest = match rest.find(['@', '/']) {
+        Some(at) if rest[at..].starts_with('@') => {
+            let (user, password) = rest[..at].split_once(':').unwrap_or((&rest[..at], ""));
             push(&mut settings, "user", user)?;
-            push(&mut settings, "password", password.unwrap_or_default())?;
-            hosts
+            push(&mut settings, "password", password)?;
+            &rest[at + 1..]
         }
-        None => authority,
+        _ => rest,
     };
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (hosts, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // A password with a bare slash ends up here as a port, and must not be shown as one.
+    let port = hosts.rsplit_once(':').map_or("", |(_, port)| port);
+    if settings.is_empty() && path.contains('@') && !port.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(invalid("a \"/\" in a password must be written as %2F"));
+    }
     parse_hosts(hosts, &mut settings)?;
     push(&mut settings, "dbname", path.strip_prefix('/').unwrap_or(path))?;
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((key, value)) = pair.split_once('=') else {
-            return Err(invalid(format_args!("parameter \"{pair}\" has no value")));
+            return Err(invalid("a parameter after the \"?\" has no value"));
         };
         if value.contains('=') {
-            return Err(invalid(format_args!("extra \"=\" in the value of \"{key}\"")));
+            return Err(invalid("a value after the \"?\" has a \"=\" (write it as %3D)"));
         }
         let (key, value) = (decoded(key)?, decoded(value)?);
         // The JDBC driver's spelling, which libpq takes too.
@@ -201,6 +199,7 @@ mod tests {
             ("postgresql://[::1]:5433/db", "host=::1 port=5433 dbname=db"),
             ("postgresql://a:1,b,[::2]:3/", "host=a,b,::2 port=1,,3"),
             ("postgres://h/a@b", "host=h dbname=a@b"),
+            ("postgres://u:p?q@h/d?port=1", "user=u password=p?q host=h dbname=d port=1"),
             ("postgres://h/db?ssl=true", "host=h dbname=db sslmode=require"),
             ("postgres://h?application_name=a%20b", "host=h application_name=a b"),
         ] {
@@ -231,6 +230,9 @@ mod tests {
             "postgres://u:secret@[::1",
             "postgres://u:secret@[::1]x",
             "postgres://u:secret@h?nothing",
+            "postgres://u:secret/x@h/d",
+            "postgres://h/d?secret",
+            "postgres://h/d?x=secret=1",
             "password='secret",
             "password=not so secret",
         ] {

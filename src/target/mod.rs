@@ -1,1 +1,46 @@
-//! One PostgreSQL session.
+//! One PostgreSQL session: where to connect, how, and what a restore does with it.
+//!
+//! This is the only module that names `tokio_postgres`; everything above it speaks of a
+//! [`Target`], a [`Session`], a [`CopyIn`] and a [`LargeObject`].
+//!
+//! ```text
+//! ConnectOptions + environment ──▶ params ──▶ Target ──▶ connect ──▶ Session
+//!   conninfo: URI, key=value         host       in turn    wire, tls     ├─ execute, query_text
+//!   keyword:  what libpq knows       pgpass                driver        ├─ copy: CopyIn
+//!                                                                        └─ large_object
+//! ```
+//!
+//! Connection parameters mean what libpq says they mean (PostgreSQL documentation, chapter
+//! "Database Connection Control Functions"), so that a command line which works with
+//! `pg_restore` works here. Parameters that cannot be honoured are refused by name, never
+//! silently dropped, unless ignoring them is harmless.
+
+mod connect;
+mod conninfo;
+mod copy;
+mod driver;
+mod error;
+mod host;
+mod keyword;
+mod large_object;
+mod notice;
+mod params;
+mod pgpass;
+mod session;
+mod sqlstate;
+mod tls;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use connect::Target;
+pub use copy::CopyIn;
+pub use error::{Error, Result, ServerError};
+pub use large_object::LargeObject;
+pub use notice::{Notice, Notices};
+pub use params::{ConnectOptions, PasswordPrompt};
+pub use session::{CancelHandle, Session, SessionSettings};
+pub use sqlstate::Class;
+pub use tls::SslMode;
+pub use wire::TransactionStatus;

@@ -1,0 +1,370 @@
+//! From a [`Target`] to an open connection: hosts in turn, TLS or not, the password.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::net::UnixStream;
+use tokio::sync::OnceCell;
+use tokio_postgres::config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::driver::Driver;
+use super::error::{Error, Result};
+use super::host::{Host, Place};
+use super::params::{
+    ChannelBinding, ConnectOptions, Demand, Environment, Params, Password, PasswordPrompt,
+};
+use super::session::SessionSettings;
+use super::tls::SslMode;
+use super::wire::{Connector, Watch};
+
+/// Where to connect, worked out and checked: any number of sessions can be opened from it.
+///
+/// Cheap to clone; clones share a password that was asked for, so that it is asked for once.
+/// `Display` gives `user@host:port/dbname`; neither it nor `Debug` shows a password.
+#[derive(Clone)]
+pub struct Target {
+    params: Arc<Params>,
+    tls: Option<MakeRustlsConnect>,
+    prompt: PasswordPrompt,
+    prompted: Arc<OnceCell<Password>>,
+}
+
+impl Target {
+    /// Works out where to connect. `environment` looks a variable up; pass
+    /// `&|name| std::env::var(name).ok()` for the process's own.
+    ///
+    /// Of a parameter set in several places the first counts: the connection string in
+    /// `dbname`, the other options, `default_url`, the `PG*` variables, libpq's defaults.
+    ///
+    /// # Errors
+    /// [`Error::Params`] naming the parameter that is unknown, unsupported or wrong;
+    /// [`Error::Tls`] if a certificate or key cannot be read.
+    pub fn resolve(
+        options: &ConnectOptions,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let params = Params::resolve(options, environment, &|| os_user(environment))?;
+        // TLS is never spoken over a Unix-domain socket, so its files do not matter there.
+        let remote = params.hosts.iter().any(|host| !matches!(host.place, Place::Unix(_)));
+        let tls = if remote { params.tls.client_config()? } else { None };
+        Ok(Self {
+            params: Arc::new(params),
+            tls: tls.map(MakeRustlsConnect::new),
+            prompt: options.password,
+            prompted: Arc::default(),
+        })
+    }
+
+    /// The same server, role and password, another database.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut params = Params::clone(&self.params);
+        name.clone_into(&mut params.dbname);
+        Self { params: Arc::new(params), ..self.clone() }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn dbname(&self) -> &str {
+        &self.params.dbname
+    }
+
+    /// The role.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.params.user
+    }
+
+    /// How much TLS is asked for.
+    #[must_use]
+    pub fn ssl_mode(&self) -> SslMode {
+        self.params.tls.mode
+    }
+
+    /// What the operator should know though it stops nothing: a password file that is ignored.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.params.warnings
+    }
+
+    /// Opens a connection, asking for a password if that is needed and allowed.
+    pub(super) async fn open(&self, settings: &SessionSettings) -> Result<Driver> {
+        if self.prompt == PasswordPrompt::Force {
+            self.ask().await?;
+        }
+        match self.try_hosts(settings).await {
+            Err(Error::NoPassword) if self.prompt == PasswordPrompt::Auto => {
+                self.ask().await?;
+                self.try_hosts(settings).await
+            }
+            other => other,
+        }
+    }
+
+    /// Asks for the password at the terminal, the first time.
+    async fn ask(&self) -> Result<()> {
+        let read = || async {
+            let question = format!("Password for {self}: ");
+            let answer =
+                tokio::task::spawn_blocking(move || rpassword::prompt_password(question)).await;
+            match answer {
+                Ok(Ok(password)) => Ok(Password::new(password)),
+                // No terminal to ask at. What is wrong is that nobody gave a password.
+                Ok(Err(_)) if self.prompt == PasswordPrompt::Auto => Err(Error::NoPassword),
+                Ok(Err(error)) => Err(Error::Prompt(error)),
+                Err(panic) => Err(Error::Prompt(std::io::Error::other(panic))),
+            }
+        };
+        self.prompted.get_or_try_init(read).await.map(|_| ())
+    }
+
+    /// Each host in turn, until one answers. A server that refuses the role or the database ends
+    /// the search, as with libpq; one that is starting up or unsuitable does not.
+    async fn try_hosts(&self, settings: &SessionSettings) -> Result<Driver> {
+        let mut last = None;
+        for host in &self.params.hosts {
+            let addresses = match &host.place {
+                Place::Unix(_) => vec![None],
+                Place::Address { address, .. } => vec![Some(*address)],
+                Place::Name(name) => {
+                    match tokio::net::lookup_host((name.as_str(), host.port)).await {
+                        Ok(found) => found.map(|address| Some(address.ip())).collect(),
+                        Err(error) => {
+                            last = Some(Error::Network(error.into()));
+                            continue;
+                        }
+                    }
+                }
+            };
+            for address in addresses {
+                match self.try_address(host, address, settings).await {
+                    Ok(driver) => return Ok(driver),
+                    Err(error) if ends_the_search(&error) => return Err(error),
+                    Err(error) => last = Some(error),
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::Network("the host's name has no address".into())))
+    }
+
+    /// One address, under the time limit, with and without TLS as `sslmode` allows.
+    async fn try_address(
+        &self,
+        host: &Host,
+        address: Option<IpAddr>,
+        settings: &SessionSettings,
+    ) -> Result<Driver> {
+        let mode = if address.is_none() { SslMode::Disable } else { self.params.tls.mode };
+        let attempt = |tls, required| self.attempt(host, address, tls, required, settings);
+        match mode {
+            SslMode::Disable => attempt(false, false).await,
+            SslMode::Allow => match attempt(false, false).await {
+                Err(error) if refuses_without_judging(&error) => attempt(true, true).await,
+                other => other,
+            },
+            SslMode::Prefer => match attempt(true, false).await {
+                // The error of the better connection is the one worth reading.
+                Err(error) if refuses_without_judging(&error) => {
+                    attempt(false, false).await.map_err(|_| error)
+                }
+                other => other,
+            },
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => attempt(true, true).await,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        host: &Host,
+        address: Option<IpAddr>,
+        tls: bool,
+        required: bool,
+        settings: &SessionSettings,
+    ) -> Result<Driver> {
+        let connector = Connector {
+            tls: self.tls.clone().filter(|_| tls),
+            required,
+            direct: self.params.direct_tls,
+            watch: Arc::new(Watch::default()),
+        };
+        let opening = Box::pin(self.dial(host, address, connector, settings));
+        match self.params.connect_timeout {
+            None => opening.await,
+            Some(limit) => tokio::time::timeout(limit, opening)
+                .await
+                .unwrap_or(Err(Error::Timeout(limit.as_secs()))),
+        }
+    }
+
+    async fn dial(
+        &self,
+        host: &Host,
+        address: Option<IpAddr>,
+        connector: Connector,
+        settings: &SessionSettings,
+    ) -> Result<Driver> {
+        let config = self.driver_config(host, address);
+        let driver = match host.socket() {
+            Some(path) => {
+                let stream = UnixStream::connect(&path).await.map_err(|error| {
+                    Error::Network(format!("socket \"{}\": {error}", path.display()).into())
+                })?;
+                let (client, connection) =
+                    config.connect_raw(stream, connector.handshake("")).await.map_err(refused)?;
+                Driver::start(client, connection, connector, Some(path), settings.notices.clone())
+            }
+            None => {
+                let (client, connection) =
+                    config.connect(connector.clone()).await.map_err(refused)?;
+                Driver::start(client, connection, connector, None, settings.notices.clone())
+            }
+        };
+        self.suits(driver).await
+    }
+
+    /// The driver's own parameters. It believes in direct TLS: [`super::wire`] negotiates.
+    fn driver_config(&self, host: &Host, address: Option<IpAddr>) -> config::Config {
+        let params = &*self.params;
+        let mut config = config::Config::new();
+        config
+            .user(&params.user)
+            .dbname(&params.dbname)
+            .application_name(&params.application_name)
+            .port(host.port)
+            .ssl_mode(config::SslMode::Require)
+            .ssl_negotiation(config::SslNegotiation::Direct)
+            .keepalives(params.keepalive.on)
+            .channel_binding(match params.channel_binding {
+                ChannelBinding::Disable => config::ChannelBinding::Disable,
+                ChannelBinding::Prefer => config::ChannelBinding::Prefer,
+                ChannelBinding::Require => config::ChannelBinding::Require,
+            });
+        if let (Place::Name(name) | Place::Address { name, .. }, Some(address)) =
+            (&host.place, address)
+        {
+            config.host(name).hostaddr(address);
+        }
+        // A password that was asked for is the operator's last word.
+        let asked = self.prompted.get();
+        if let Some(password) = asked.or_else(|| params.password_for(host)) {
+            config.password(password.reveal());
+        }
+        if let Some(options) = &params.options {
+            config.options(options);
+        }
+        let keepalive = &params.keepalive;
+        if let Some(idle) = keepalive.idle {
+            config.keepalives_idle(idle);
+        }
+        if let Some(interval) = keepalive.interval {
+            config.keepalives_interval(interval);
+        }
+        if let Some(count) = keepalive.count {
+            config.keepalives_retries(count);
+        }
+        if let Some(limit) = keepalive.user_timeout {
+            config.tcp_user_timeout(limit);
+        }
+        config
+    }
+
+    /// Whether the server is of the kind that `target_session_attrs` asks for.
+    async fn suits(&self, driver: Driver) -> Result<Driver> {
+        let (query, wanted, complaint) = match self.params.demand {
+            Demand::Any => return Ok(driver),
+            Demand::ReadWrite => ("SHOW transaction_read_only", "off", "the session is read-only"),
+            Demand::ReadOnly => {
+                ("SHOW transaction_read_only", "on", "the session is not read-only")
+            }
+            Demand::Primary => {
+                ("SELECT pg_catalog.pg_is_in_recovery()", "f", "the server is in hot standby mode")
+            }
+            Demand::Standby => (
+                "SELECT pg_catalog.pg_is_in_recovery()",
+                "t",
+                "the server is not in hot standby mode",
+            ),
+        };
+        let rows = driver.query_text(query).await?;
+        match rows.first().and_then(|row| row.first()) {
+            Some(Some(value)) if value == wanted => Ok(driver),
+            _ => Err(Error::Unsuitable(complaint)),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@", self.params.user)?;
+        for (i, host) in self.params.hosts.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            host.fmt(f)?;
+        }
+        write!(f, "/{}", self.params.dbname)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("params", &self.params)
+            .field("prompt", &self.prompt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether another host would be no better. libpq goes on after failures of the network and
+/// after `cannot_connect_now` only.
+fn ends_the_search(error: &Error) -> bool {
+    match error {
+        Error::Server(error) => error.sqlstate != "57P03",
+        Error::Network(_) | Error::Timeout(_) | Error::Unsuitable(_) | Error::Lost(_) => false,
+        _ => true,
+    }
+}
+
+/// Whether the same server may answer differently with TLS instead of without, or the reverse:
+/// `pg_hba.conf` has no line for this kind of connection, or TLS itself failed. Unlike libpq a
+/// wrong password is not tried again the other way: it would not get better, only less secret.
+fn refuses_without_judging(error: &Error) -> bool {
+    match error {
+        Error::Server(error) => error.sqlstate == "28000",
+        Error::Tls { .. } => true,
+        _ => false,
+    }
+}
+
+/// Sorts what the driver says when no session came about.
+pub(super) fn refused(error: tokio_postgres::Error) -> Error {
+    if error.as_db_error().is_some() {
+        return Error::from_driver(error, None);
+    }
+    let what = error.to_string();
+    match error.into_source() {
+        None => Error::Network(what.into()),
+        Some(source) => match source.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(source) if source.to_string() == "password missing" => Error::NoPassword,
+            Err(source) if source.is::<std::io::Error>() => Error::Network(source),
+            Err(source) => Error::Protocol(what, Some(source)),
+        },
+    }
+}
+
+/// The operating system's name of the user this process runs as, from `/etc/passwd`; where users
+/// are kept elsewhere, what the login says.
+fn os_user(environment: Environment<'_>) -> Option<String> {
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let found = lines.find(|fields| fields.get(2) == Some(&uid.as_str()));
+    found
+        .and_then(|fields| fields.first().map(|name| (*name).to_owned()))
+        .or_else(|| environment("USER"))
+        .or_else(|| environment("LOGNAME"))
+        .filter(|name| !name.is_empty())
+}

@@ -1,0 +1,251 @@
+//! The two spellings of a connection string: `postgresql://…` and `key=value …`.
+//!
+//! Syntax only, as in the PostgreSQL documentation, section "Connection Strings"; which
+//! parameters exist and what they mean is `keyword` and `params`. Messages never show the string,
+//! for it may hold a password.
+
+use super::error::{Error, Result};
+
+/// One parameter as written, decoded.
+pub(super) type Setting = (String, String);
+
+/// Whether `-d`'s value is a connection string rather than a database's name.
+pub(super) fn is_connection_string(text: &str) -> bool {
+    uri_rest(text).is_some() || text.contains('=')
+}
+
+/// The parameters in a connection string of either spelling, in the order written.
+///
+/// # Errors
+/// [`Error::Params`] saying what is wrong with the syntax.
+pub(super) fn parse(text: &str) -> Result<Vec<Setting>> {
+    match uri_rest(text) {
+        Some(rest) => parse_uri(rest),
+        None => parse_pairs(text),
+    }
+}
+
+fn uri_rest(text: &str) -> Option<&str> {
+    text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"))
+}
+
+fn invalid(what: impl std::fmt::Display) -> Error {
+    Error::Params(format!("invalid connection string: {what}"))
+}
+
+/// What follows the scheme: `[user[:password]@][host[:port],…][/dbname][?key=value&…]`.
+fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
+    let mut settings = Vec::new();
+    // Who connects stands before the first `@`, unless a slash comes first.
+    let rest = match rest.find(['@', '/']) {
+        Some(at) if rest[at..].starts_with('@') => {
+            let (user, password) = rest[..at].split_once(':').unwrap_or((&rest[..at], ""));
+            push(&mut settings, "user", user)?;
+            push(&mut settings, "password", password)?;
+            &rest[at + 1..]
+        }
+        _ => rest,
+    };
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (hosts, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // A password with a bare slash ends up here as a port, and must not be shown as one.
+    let port = hosts.rsplit_once(':').map_or("", |(_, port)| port);
+    if settings.is_empty() && path.contains('@') && !port.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(invalid("a \"/\" in a password must be written as %2F"));
+    }
+    parse_hosts(hosts, &mut settings)?;
+    push(&mut settings, "dbname", path.strip_prefix('/').unwrap_or(path))?;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(invalid("a parameter after the \"?\" has no value"));
+        };
+        if value.contains('=') {
+            return Err(invalid("a value after the \"?\" has a \"=\" (write it as %3D)"));
+        }
+        let (key, value) = (decoded(key)?, decoded(value)?);
+        // The JDBC driver's spelling, which libpq takes too.
+        if key == "ssl" && value == "true" {
+            settings.push(("sslmode".into(), "require".into()));
+        } else {
+            settings.push((key, value));
+        }
+    }
+    Ok(settings)
+}
+
+/// `host[:port],[v6]:port,…`: the lists `host` and `port`, element by element.
+fn parse_hosts(text: &str, settings: &mut Vec<Setting>) -> Result<()> {
+    let (mut hosts, mut ports) = (Vec::new(), Vec::new());
+    let mut rest = text;
+    loop {
+        let (host, after) = if let Some(inside) = rest.strip_prefix('[') {
+            let Some((address, after)) = inside.split_once(']') else {
+                return Err(invalid("no \"]\" after an IPv6 address"));
+            };
+            if address.is_empty() {
+                return Err(invalid("empty IPv6 address"));
+            }
+            (address, after)
+        } else {
+            rest.split_at(rest.find([':', ',']).unwrap_or(rest.len()))
+        };
+        let (port, after) = match after.strip_prefix(':') {
+            Some(port) => port.split_at(port.find(',').unwrap_or(port.len())),
+            None => ("", after),
+        };
+        hosts.push(decoded(host)?);
+        ports.push(decoded(port)?);
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None if after.is_empty() => break,
+            None => return Err(invalid("text after the \"]\" of an IPv6 address")),
+        }
+    }
+    // A list of nothing is not there; an empty element in a list of several means the default.
+    for (name, list) in [("host", hosts), ("port", ports)] {
+        if list.iter().any(|element| !element.is_empty()) {
+            settings.push((name.into(), list.join(",")));
+        }
+    }
+    Ok(())
+}
+
+fn push(settings: &mut Vec<Setting>, name: &str, encoded: &str) -> Result<()> {
+    if !encoded.is_empty() {
+        settings.push((name.into(), decoded(encoded)?));
+    }
+    Ok(())
+}
+
+/// Undoes percent-encoding.
+fn decoded(text: &str) -> Result<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte != b'%' {
+            bytes.push(byte);
+            rest = after;
+            continue;
+        }
+        let hex =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let value = match after {
+            [high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        };
+        match value {
+            Some(0) => return Err(invalid("forbidden value %00")),
+            Some(value) => bytes.push(value),
+            None => return Err(invalid("\"%\" without two hexadecimal digits (write it as %25)")),
+        }
+        rest = after.get(2..).unwrap_or_default();
+    }
+    String::from_utf8(bytes).map_err(|_| invalid("a value is not UTF-8"))
+}
+
+/// `key = value key='quoted \' value' …`.
+fn parse_pairs(text: &str) -> Result<Vec<Setting>> {
+    let mut settings = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or(rest.len());
+        let (key, after) = rest.split_at(end);
+        let Some(after) = after.trim_start().strip_prefix('=') else {
+            // What stands here may be a piece of a password with a blank in it.
+            return Err(invalid("a word is not followed by \"=\" (quote values that have blanks)"));
+        };
+        let (value, after) = parse_value(after.trim_start())?;
+        settings.push((key.to_owned(), value));
+        rest = after.trim_start();
+    }
+    Ok(settings)
+}
+
+/// One value, quoted or bare, and what follows it.
+fn parse_value(text: &str) -> Result<(String, &str)> {
+    let mut value = String::new();
+    let quoted = text.starts_with('\'');
+    let mut chars = text.char_indices().skip(usize::from(quoted));
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => value.extend(chars.next().map(|(_, escaped)| escaped)),
+            '\'' if quoted => return Ok((value, &text[at + 1..])),
+            c if !quoted && c.is_ascii_whitespace() => return Ok((value, &text[at..])),
+            c => value.push(c),
+        }
+    }
+    if quoted { Err(invalid("a quoted value does not end")) } else { Ok((value, "")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parameters as one line, `host=a port=1`.
+    fn line(text: &str) -> String {
+        let settings = parse(text).unwrap();
+        settings.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn uris_are_taken_apart_as_libpq_does() {
+        for (uri, expected) in [
+            ("postgresql://", ""),
+            ("postgres://h", "host=h"),
+            ("postgresql://u@h:1/db", "user=u host=h port=1 dbname=db"),
+            ("postgresql://u:p%40:x@h/db", "user=u password=p@:x host=h dbname=db"),
+            ("postgresql:///db?host=/tmp&port=5", "dbname=db host=/tmp port=5"),
+            ("postgresql://%2Frun%2Fpg/db", "host=/run/pg dbname=db"),
+            ("postgresql://[::1]:5433/db", "host=::1 port=5433 dbname=db"),
+            ("postgresql://a:1,b,[::2]:3/", "host=a,b,::2 port=1,,3"),
+            ("postgres://h/a@b", "host=h dbname=a@b"),
+            ("postgres://u:p?q@h/d?port=1", "user=u password=p?q host=h dbname=d port=1"),
+            ("postgres://h/db?ssl=true", "host=h dbname=db sslmode=require"),
+            ("postgres://h?application_name=a%20b", "host=h application_name=a b"),
+        ] {
+            assert_eq!(line(uri), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn pairs_may_be_quoted_escaped_and_spaced() {
+        for (text, expected) in [
+            ("host=a port=1", "host=a port=1"),
+            ("  host = a\tport= 1 ", "host=a port=1"),
+            (r"password='it\'s \\ here' user=u", r"password=it's \ here user=u"),
+            (r"password=a\ b", "password=a b"),
+            ("host='' user=u", "host= user=u"),
+            ("password=a=b", "password=a=b"),
+        ] {
+            assert_eq!(line(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_string_is_refused_without_showing_it() {
+        for text in [
+            "postgres://u:secret%4@h",
+            "postgres://u:secret%zz@h",
+            "postgres://u:secret%00@h",
+            "postgres://u:secret@[::1",
+            "postgres://u:secret@[::1]x",
+            "postgres://u:secret@h?nothing",
+            "postgres://u:secret/x@h/d",
+            "postgres://h/d?secret",
+            "postgres://h/d?x=secret=1",
+            "password='secret",
+            "password=not so secret",
+        ] {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.starts_with("invalid connection string: "), "{text}: {message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_plain_name_is_no_connection_string() {
+        assert!(!is_connection_string("my-database"));
+        assert!(is_connection_string("dbname=x"));
+        assert!(is_connection_string("postgres://h/x"));
+    }
+}

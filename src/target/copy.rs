@@ -1,0 +1,105 @@
+//! `COPY … FROM STDIN`: bytes in, a row count out.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures::SinkExt;
+use tokio_postgres::CopyInSink;
+
+use super::driver::Driver;
+use super::error::{Error, Result};
+use super::session::Session;
+
+impl Session {
+    /// Begins a `COPY … FROM STDIN`.
+    ///
+    /// **A COPY that the server refuses before it reads data costs the session**: a missing
+    /// table, a BEFORE STATEMENT trigger that raises, FREEZE where it may not be. The driver then
+    /// sends one Sync too many and gives up on the answer (rust-postgres issue 789). So after such an
+    /// error [`Session::is_usable`] is false and the caller must open another session. A syntax
+    /// error, or an aborted transaction, is noticed while preparing and costs nothing; so is an
+    /// error in the data.
+    ///
+    /// # Errors
+    /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone.
+    pub async fn copy_in(&self, copy_sql: &str) -> Result<CopyIn<'_>> {
+        let driver = &self.driver;
+        driver.usable()?;
+        let statement = match driver.client.prepare(copy_sql).await {
+            Ok(statement) => statement,
+            Err(error) => return Err(driver.error(error, Some(copy_sql)).await),
+        };
+        match driver.client.copy_in(&statement).await {
+            Ok(sink) => {
+                Ok(CopyIn {
+                    driver,
+                    sink: Box::pin(sink),
+                    // From here to the COPY's end the server answers nothing else.
+                    errors: driver.watch().errors(),
+                    statement: copy_sql.to_owned(),
+                })
+            }
+            Err(error) => {
+                driver.spent.store(true, Ordering::Release);
+                Err(driver.error(error, Some(copy_sql)).await)
+            }
+        }
+    }
+}
+
+/// A COPY that takes data. Dropping it aborts the COPY; the session stays usable.
+///
+/// Chunks may end anywhere, also within a row. 256 KiB is the cheapest size.
+pub struct CopyIn<'a> {
+    driver: &'a Driver,
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    /// ErrorResponses of the session when the COPY began: one more is this COPY's.
+    errors: u64,
+    statement: String,
+}
+
+impl CopyIn<'_> {
+    /// Sends a chunk; waits while the server is slower.
+    ///
+    /// An error of the server is noticed at the next call, not only at the end: the server goes on
+    /// reading and throws the data away, and the driver would let it, but the stream below the
+    /// driver sees the ErrorResponse come in.
+    ///
+    /// # Errors
+    /// [`Error::Server`] with the bad row's line in `context`; the COPY is over then and no call
+    /// may follow. [`Error::Lost`] if the connection is gone.
+    pub async fn send(&mut self, chunk: Bytes) -> Result<()> {
+        if self.driver.watch().errors() != self.errors {
+            return Err(match self.close().await {
+                Err(error) => error,
+                Ok(_) => Error::Protocol("COPY succeeded in spite of an error".into(), None),
+            });
+        }
+        match self.sink.send(chunk).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.driver.error(error, Some(&self.statement)).await),
+        }
+    }
+
+    /// Ends the data and gives the rows that the server stored.
+    ///
+    /// # Errors
+    /// As [`CopyIn::send`]; nothing is stored then.
+    pub async fn finish(mut self) -> Result<u64> {
+        self.close().await
+    }
+
+    async fn close(&mut self) -> Result<u64> {
+        match self.sink.as_mut().finish().await {
+            Ok(rows) => Ok(rows),
+            Err(error) => Err(self.driver.error(error, Some(&self.statement)).await),
+        }
+    }
+}
+
+impl std::fmt::Debug for CopyIn<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CopyIn").field("statement", &self.statement).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,174 @@
+//! The driver's client and its connection: one task that moves the bytes, and statements of the
+//! simple protocol through it. What a session offers on top is [`super::session`].
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::sync::watch;
+use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage};
+
+use super::error::{Error, Result, ServerError};
+use super::notice::{Notice, Notices};
+use super::wire::{Connector, Stream, Watch, Watched};
+
+/// The driver's client with its connection running in a task of its own.
+pub(super) struct Driver {
+    pub(super) client: Client,
+    pub(super) connector: Connector,
+    /// Set when the connection is known to die although it still looks open.
+    pub(super) spent: AtomicBool,
+    /// The socket's file, for a cancelling connection to the same place.
+    pub(super) socket: Option<PathBuf>,
+    /// What the server reported at the start.
+    pub(super) parameters: HashMap<String, String>,
+    /// Holds why the connection ended, once it has.
+    ended: watch::Receiver<Option<End>>,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug)]
+enum End {
+    /// The server said so: terminated by an administrator, timed out, shutting down.
+    Server(Box<ServerError>),
+    /// Anything else, in words.
+    Other(Option<String>),
+}
+
+/// What a server reports at the start (`src/backend/utils/misc/guc_tables.c`, `GUC_REPORT`).
+const REPORTED: &[&str] = &[
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "default_transaction_read_only",
+    "in_hot_standby",
+    "integer_datetimes",
+    "IntervalStyle",
+    "is_superuser",
+    "scram_iterations",
+    "search_path",
+    "server_encoding",
+    "server_version",
+    "session_authorization",
+    "standard_conforming_strings",
+    "TimeZone",
+];
+
+impl Driver {
+    /// Sets the connection going.
+    pub(super) fn start<S: Stream>(
+        client: Client,
+        connection: Connection<S, Watched<S>>,
+        connector: Connector,
+        socket: Option<PathBuf>,
+        notices: Notices,
+    ) -> Self {
+        let reported = |name: &&str| {
+            connection.parameter(name).map(|value| ((*name).to_owned(), value.to_owned()))
+        };
+        let parameters = REPORTED.iter().filter_map(reported).collect();
+        let (end, ended) = watch::channel(None);
+        tokio::spawn(drive(connection, notices, end));
+        Self { client, connector, spent: AtomicBool::new(false), socket, parameters, ended }
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.connector.watch
+    }
+
+    pub(super) async fn execute(&self, sql: &str) -> Result<()> {
+        self.simple_query(sql, |_| {}).await
+    }
+
+    pub(super) async fn query_text(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let mut rows = Vec::new();
+        let each = |message| {
+            if let SimpleQueryMessage::Row(row) = message {
+                rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
+            }
+        };
+        self.simple_query(sql, each).await?;
+        Ok(rows)
+    }
+
+    /// Runs statements and hands each message on as it comes.
+    pub(super) async fn simple_query(
+        &self,
+        sql: &str,
+        mut each: impl FnMut(SimpleQueryMessage),
+    ) -> Result<()> {
+        self.usable()?;
+        let mut messages = match self.client.simple_query_raw(sql).await {
+            Ok(messages) => Box::pin(messages),
+            Err(error) => return Err(self.error(error, Some(sql)).await),
+        };
+        while let Some(message) = messages.next().await {
+            match message {
+                Ok(message) => each(message),
+                Err(error) => {
+                    // The server sends the error first and ReadyForQuery a moment later; only
+                    // with that is the transaction's status the one after this statement.
+                    while let Some(Ok(_)) = messages.next().await {}
+                    return Err(self.error(error, Some(sql)).await);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`Error::Lost`] if the connection is dying after a refused COPY.
+    pub(super) fn usable(&self) -> Result<()> {
+        if self.spent.load(Ordering::Acquire) {
+            return Err(Error::Lost(Some("the server refused a COPY before its data".into())));
+        }
+        Ok(())
+    }
+
+    /// Sorts an error of the driver. Of a closed connection it says why, if the server said so.
+    pub(super) async fn error(&self, error: tokio_postgres::Error, sql: Option<&str>) -> Error {
+        match Error::from_driver(error, sql) {
+            Error::Lost(None) => {
+                // The task that holds the reason ends together with the connection.
+                let mut ended = self.ended.clone();
+                let reason = ended.wait_for(Option::is_some);
+                match tokio::time::timeout(Duration::from_secs(1), reason).await {
+                    Ok(Ok(end)) => Error::Lost(match &*end {
+                        Some(End::Server(error)) => Some(ServerError::clone(error).into()),
+                        Some(End::Other(what)) => what.clone().map(Into::into),
+                        None => None,
+                    }),
+                    Ok(Err(_)) | Err(_) => Error::Lost(None),
+                }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Moves bytes until the connection ends, and notices to where they belong.
+async fn drive<S: Stream>(
+    mut connection: Connection<S, Watched<S>>,
+    notices: Notices,
+    end: watch::Sender<Option<End>>,
+) {
+    let reason = loop {
+        match poll_fn(|cx| connection.poll_message(cx)).await {
+            Some(Ok(AsyncMessage::Notice(notice))) => notices.send(Notice::new(&notice)),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                break match Error::from_driver(error, None) {
+                    Error::Server(error) => End::Server(error),
+                    Error::Lost(source) => End::Other(source.map(|source| source.to_string())),
+                    error => End::Other(Some(error.to_string())),
+                };
+            }
+            None => break End::Other(None),
+        }
+    };
+    // Before the connection is dropped, which is what wakes those who wait for answers.
+    let _ = end.send(Some(reason));
+}

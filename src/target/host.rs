@@ -1,0 +1,131 @@
+//! The servers to try: the lists `host`, `hostaddr` and `port` taken together, as libpq does
+//! (documentation, section "Specifying Multiple Hosts").
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::error::Result;
+use super::params::{params, wrong_value};
+
+/// One server to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Host {
+    pub(super) place: Place,
+    pub(super) port: u16,
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The directory of a Unix-domain socket.
+    Unix(PathBuf),
+    /// A host's name, looked up when connecting.
+    Name(String),
+    /// An address that needs no look-up, with the name that a certificate must bear.
+    Address { name: String, address: IpAddr },
+}
+
+impl Host {
+    /// The name that a password file knows the host by: `localhost` for the default socket
+    /// directory.
+    pub(super) fn password_name(&self) -> &str {
+        match &self.place {
+            Place::Unix(directory) if is_default_socket_directory(directory) => "localhost",
+            Place::Unix(directory) => directory.to_str().unwrap_or_default(),
+            Place::Name(name) | Place::Address { name, .. } => name,
+        }
+    }
+
+    /// The socket's file, if the host is a directory.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        match &self.place {
+            Place::Unix(directory) => Some(directory.join(format!(".s.PGSQL.{}", self.port))),
+            Place::Name(_) | Place::Address { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Unix(directory) => write!(f, "{}", directory.display())?,
+            Place::Name(name) | Place::Address { name, .. } if name.contains(':') => {
+                write!(f, "[{name}]")?;
+            }
+            Place::Name(name) | Place::Address { name, .. } => f.write_str(name)?,
+        }
+        write!(f, ":{}", self.port)
+    }
+}
+
+/// The servers that the lists name, element by element.
+///
+/// # Errors
+/// [`Error::Params`](super::Error::Params) if a value is wrong or the lists do not match.
+pub(super) fn hosts(
+    names: Option<&str>,
+    addresses: Option<&str>,
+    ports: Option<&str>,
+) -> Result<Vec<Host>> {
+    let list = |value: Option<&'_ str>| -> Vec<String> {
+        value.map_or(vec![], |value| value.split(',').map(|v| v.trim().to_owned()).collect())
+    };
+    let (names, addresses, ports) = (list(names), list(addresses), list(ports));
+    let count = names.len().max(addresses.len()).max(1);
+    if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
+        return Err(params(format!(
+            "could not match {} host names to {} hostaddr values",
+            names.len(),
+            addresses.len()
+        )));
+    }
+    if ports.len() > 1 && ports.len() != count {
+        return Err(params(format!(
+            "could not match {} port numbers to {count} hosts",
+            ports.len()
+        )));
+    }
+    let nth = |list: &[String], i: usize| list.get(i).cloned().unwrap_or_default();
+    (0..count)
+        .map(|i| {
+            let port = nth(&ports, if ports.len() == 1 { 0 } else { i });
+            let port = match port.as_str() {
+                "" => 5432,
+                text => text
+                    .parse()
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or_else(|| wrong_value("port", text))?,
+            };
+            let (name, address) = (nth(&names, i), nth(&addresses, i));
+            let place = if !address.is_empty() {
+                let parsed = address.parse().map_err(|_| wrong_value("hostaddr", &address))?;
+                let name = if name.is_empty() { address } else { name };
+                Place::Address { name, address: parsed }
+            } else if name.is_empty() {
+                Place::Unix(default_socket_directory(port))
+            } else if name.starts_with('/') {
+                Place::Unix(PathBuf::from(name))
+            } else {
+                Place::Name(name)
+            };
+            Ok(Host { place, port })
+        })
+        .collect()
+}
+
+/// Where servers put their sockets: Debian's choice and PostgreSQL's own.
+const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+fn is_default_socket_directory(directory: &Path) -> bool {
+    SOCKET_DIRECTORIES.iter().any(|default| directory == Path::new(default))
+}
+
+/// The first default directory in which a server of this port has its socket, or the first.
+fn default_socket_directory(port: u16) -> PathBuf {
+    let socket = format!(".s.PGSQL.{port}");
+    let mut directories = SOCKET_DIRECTORIES.iter().map(Path::new);
+    let found = directories.find(|directory| directory.join(&socket).exists());
+    found.unwrap_or(Path::new(SOCKET_DIRECTORIES[0])).to_path_buf()
+}

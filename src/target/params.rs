@@ -1,0 +1,363 @@
+//! Connection parameters: gathers them from the command line, the connection string and the
+//! environment, and gives each its type.
+//!
+//! Nothing here connects; [`super::connect`] does.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::conninfo;
+use super::error::{Error, Result};
+use super::host::{self, Host};
+use super::keyword::{self, KEYWORDS, Use};
+use super::pgpass::PasswordFile;
+use super::tls::{RootCertificates, SslMode, TlsOptions};
+
+/// An environment, so that tests need not change the process's own.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Where to connect, as the command line says it: the options that `pg_restore` has, too.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    /// `-d`: a database's name, a URI or a `key=value` string. What a connection string says
+    /// overrides the options below, as `pg_restore`'s manual has it.
+    pub dbname: Option<String>,
+    /// A URI or `key=value` string for what neither `dbname` nor the options below say, before
+    /// the `PG*` variables: the place for `DATABASE_URL`.
+    pub default_url: Option<String>,
+    /// `-h`: a host's name or a socket directory, or several with commas between.
+    pub host: Option<String>,
+    /// `-p`: a port, or one for each host with commas between.
+    pub port: Option<String>,
+    /// `-U`: the role to connect as.
+    pub username: Option<String>,
+    /// `-w`, `-W` or neither.
+    pub password: PasswordPrompt,
+}
+
+/// Whether to ask for a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordPrompt {
+    /// Ask when the server wants one, none is known, and there is a terminal.
+    #[default]
+    Auto,
+    /// Never ask (`-w`).
+    Never,
+    /// Ask before connecting (`-W`).
+    Force,
+}
+
+/// A password. Neither `Debug` nor `Display` shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Password(String);
+
+impl Password {
+    pub(super) fn new(password: impl Into<String>) -> Self {
+        Self(password.into())
+    }
+
+    /// The password itself, for the server only.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// What `target_session_attrs` demands of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+}
+
+/// The parameters, each with its type.
+#[derive(Clone, Debug)]
+pub(super) struct Params {
+    pub(super) hosts: Vec<Host>,
+    pub(super) user: String,
+    pub(super) dbname: String,
+    pub(super) password: Option<Password>,
+    pub(super) passfile: PasswordFile,
+    pub(super) application_name: String,
+    pub(super) options: Option<String>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) keepalive: Keepalive,
+    pub(super) channel_binding: ChannelBinding,
+    pub(super) demand: Demand,
+    pub(super) direct_tls: bool,
+    pub(super) tls: TlsOptions,
+    /// What the operator should know, though it stops nothing.
+    pub(super) warnings: Vec<String>,
+}
+
+/// TCP keepalive, where `None` leaves the driver's default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Keepalive {
+    pub(super) on: bool,
+    pub(super) idle: Option<Duration>,
+    pub(super) interval: Option<Duration>,
+    pub(super) count: Option<u32>,
+    pub(super) user_timeout: Option<Duration>,
+}
+
+/// `channel_binding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChannelBinding {
+    Disable,
+    Prefer,
+    Require,
+}
+
+/// The role connected as when nobody says: the operating system's user.
+pub(super) type OsUser<'a> = &'a dyn Fn() -> Option<String>;
+
+impl Params {
+    /// Gathers the parameters and gives them their types.
+    ///
+    /// # Errors
+    /// [`Error::Params`] naming the parameter that is unknown, refused, or has a wrong value.
+    pub(super) fn resolve(
+        options: &ConnectOptions,
+        environment: Environment<'_>,
+        os_user: OsUser<'_>,
+    ) -> Result<Self> {
+        let settings = Settings::gather(options, environment)?;
+        let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let user = match settings.get("user") {
+            Some(user) => user.to_owned(),
+            None => os_user().ok_or_else(|| {
+                params(
+                    "no role to connect as: give -U or PGUSER (the operating system does not \
+                        know this user's name)",
+                )
+            })?,
+        };
+        let mut warnings = Vec::new();
+        let passfile = settings
+            .get("passfile")
+            .map(PathBuf::from)
+            .or_else(|| home.as_deref().map(|home| home.join(".pgpass")));
+        let passfile = match (passfile, settings.get("password")) {
+            (Some(path), None) => PasswordFile::read(&path, &mut warnings),
+            _ => PasswordFile::default(),
+        };
+        let tls = settings.tls(home.as_deref())?;
+        let direct_tls =
+            settings.one_of("sslnegotiation", &[("postgres", false), ("direct", true)])?;
+        let direct_tls = direct_tls.unwrap_or(false);
+        if direct_tls && tls.mode < SslMode::Require {
+            return Err(params(format!(
+                "sslmode \"{}\" may not be used with sslnegotiation=direct (use \"require\", \
+                 \"verify-ca\" or \"verify-full\")",
+                tls.mode
+            )));
+        }
+        Ok(Self {
+            hosts: host::hosts(
+                settings.get("host"),
+                settings.get("hostaddr"),
+                settings.get("port"),
+            )?,
+            dbname: settings.get("dbname").unwrap_or(&user).to_owned(),
+            user,
+            password: settings.get("password").map(Password::new),
+            passfile,
+            application_name: settings
+                .get("application_name")
+                .or_else(|| settings.get("fallback_application_name"))
+                .unwrap_or(env!("CARGO_PKG_NAME"))
+                .to_owned(),
+            options: settings.get("options").map(str::to_owned),
+            // As libpq: 0 and less mean no limit.
+            connect_timeout: settings
+                .number::<i64>("connect_timeout")?
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
+            keepalive: settings.keepalive()?,
+            channel_binding: settings
+                .one_of(
+                    "channel_binding",
+                    &[
+                        ("disable", ChannelBinding::Disable),
+                        ("prefer", ChannelBinding::Prefer),
+                        ("require", ChannelBinding::Require),
+                    ],
+                )?
+                .unwrap_or(ChannelBinding::Prefer),
+            demand: settings
+                .one_of(
+                    "target_session_attrs",
+                    &[
+                        ("any", Demand::Any),
+                        ("read-write", Demand::ReadWrite),
+                        ("read-only", Demand::ReadOnly),
+                        ("primary", Demand::Primary),
+                        ("standby", Demand::Standby),
+                    ],
+                )?
+                .unwrap_or(Demand::Any),
+            direct_tls,
+            tls,
+            warnings,
+        })
+    }
+
+    /// The password for this host, from a parameter or the password file.
+    pub(super) fn password_for(&self, host: &Host) -> Option<&Password> {
+        self.password.as_ref().or_else(|| {
+            self.passfile.lookup(host.password_name(), host.port, &self.dbname, &self.user)
+        })
+    }
+}
+
+/// Values by parameter, untyped; an empty value is no value.
+struct Settings(BTreeMap<&'static str, String>);
+
+impl Settings {
+    fn gather(options: &ConnectOptions, environment: Environment<'_>) -> Result<Self> {
+        let mut settings = Self(BTreeMap::new());
+        // From the strongest source to the weakest: what is set stays.
+        let mut plain_name = None;
+        match options.dbname.as_deref() {
+            Some(text) if conninfo::is_connection_string(text) => settings.string(text)?,
+            name => plain_name = name,
+        }
+        for (name, value) in [
+            ("dbname", plain_name),
+            ("host", options.host.as_deref()),
+            ("port", options.port.as_deref()),
+            ("user", options.username.as_deref()),
+        ] {
+            settings.offer(name, value.unwrap_or_default())?;
+        }
+        if let Some(text) = &options.default_url {
+            settings.string(text)?;
+        }
+        for keyword in KEYWORDS {
+            if let Some(value) = keyword.variable.and_then(environment) {
+                settings.offer(keyword.name, &value)?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Takes a connection string. Of a parameter written twice the last counts, as in libpq.
+    fn string(&mut self, text: &str) -> Result<()> {
+        for (name, value) in conninfo::parse(text)?.into_iter().rev() {
+            self.offer(&name, &value)?;
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, name: &str, value: &str) -> Result<()> {
+        let Some(keyword) = keyword::find(name) else {
+            return Err(params(format!("unknown connection parameter \"{name}\"")));
+        };
+        if value.is_empty() {
+            return Ok(());
+        }
+        match keyword.usage {
+            Use::Honoured => {
+                self.0.entry(keyword.name).or_insert_with(|| value.to_owned());
+            }
+            Use::Ignored => {}
+            Use::Only(values) if values.contains(&value) => {}
+            Use::Only(_) => {
+                return Err(params(format!(
+                    "connection parameter {name}={value} is not supported"
+                )));
+            }
+            Use::Refused => {
+                return Err(params(format!("connection parameter \"{name}\" is not supported")));
+            }
+        }
+        Ok(())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        debug_assert!(keyword::find(name).is_some_and(|k| k.usage == Use::Honoured), "{name}");
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
+        let parse = |value: &str| value.trim().parse().map_err(|_| wrong_value(name, value));
+        self.get(name).map(parse).transpose()
+    }
+
+    fn one_of<T: Copy>(&self, name: &str, values: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match values.iter().find(|(text, _)| *text == value) {
+            Some((_, meaning)) => Ok(Some(*meaning)),
+            None => Err(wrong_value(name, value)),
+        }
+    }
+
+    fn keepalive(&self) -> Result<Keepalive> {
+        let seconds = |name| -> Result<Option<Duration>> {
+            // 0 asks for the system's default.
+            let seconds = self.number::<u64>(name)?.filter(|seconds| *seconds > 0);
+            Ok(seconds.map(Duration::from_secs))
+        };
+        Ok(Keepalive {
+            on: self.number::<i64>("keepalives")? != Some(0),
+            idle: seconds("keepalives_idle")?,
+            interval: seconds("keepalives_interval")?,
+            count: self.number::<u32>("keepalives_count")?.filter(|count| *count > 0),
+            user_timeout: self
+                .number::<u64>("tcp_user_timeout")?
+                .filter(|milliseconds| *milliseconds > 0)
+                .map(Duration::from_millis),
+        })
+    }
+
+    fn tls(&self, home: Option<&Path>) -> Result<TlsOptions> {
+        let system = self.get("sslrootcert") == Some("system");
+        let mode = match self.get("sslmode") {
+            Some(text) => SslMode::from_text(text).ok_or_else(|| wrong_value("sslmode", text))?,
+            None if system => SslMode::VerifyFull,
+            None => SslMode::Prefer,
+        };
+        if system && mode != SslMode::VerifyFull {
+            return Err(params(format!(
+                "sslmode \"{mode}\" may not be used with sslrootcert=system (use \"verify-full\")"
+            )));
+        }
+        let default = |file: &str| home.map(|home| home.join(".postgresql").join(file));
+        let given = |name: &str| self.get(name).map(PathBuf::from);
+        Ok(TlsOptions {
+            mode,
+            roots: if system {
+                RootCertificates::System
+            } else {
+                given("sslrootcert")
+                    .or_else(|| default("root.crt"))
+                    .map_or(RootCertificates::None, RootCertificates::File)
+            },
+            // A default certificate that is not there is no certificate; a given one must be.
+            certificate: given("sslcert")
+                .or_else(|| default("postgresql.crt").filter(|path| path.exists())),
+            key: given("sslkey").or_else(|| default("postgresql.key")),
+            sni: self.one_of("sslsni", &[("0", false), ("1", true)])?.unwrap_or(true),
+        })
+    }
+}
+
+pub(super) fn params(message: impl Into<String>) -> Error {
+    Error::Params(message.into())
+}
+
+pub(super) fn wrong_value(name: &str, value: &str) -> Error {
+    params(format!("invalid value \"{value}\" of connection parameter \"{name}\""))
+}

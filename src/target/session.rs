@@ -1,0 +1,276 @@
+//! A session: statements of the simple protocol, transactions, notices, cancelling.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::net::UnixStream;
+use tokio::sync::OnceCell;
+use tokio_postgres::{CancelToken, SimpleQueryMessage};
+
+use super::connect::Target;
+use super::driver::Driver;
+use super::error::{Error, Result};
+use super::large_object::Statements;
+use super::notice::Notices;
+use super::wire::{Connector, TransactionStatus};
+
+/// How a session is set up, beyond where it goes.
+#[derive(Clone, Debug, Default)]
+pub struct SessionSettings {
+    /// Where notices of the server go.
+    pub notices: Notices,
+}
+
+/// A session with a server. Dropping it ends it.
+///
+/// Methods take `&self` and may overlap: the server answers in the order of the calls.
+pub struct Session {
+    pub(super) driver: Driver,
+    target: Target,
+    server_version: String,
+    server_version_num: u32,
+    pub(super) large_objects: OnceCell<Statements>,
+}
+
+impl Session {
+    /// Opens a session in UTF8 with an empty `search_path`, as `pg_restore` does
+    /// (`ALWAYS_SECURE_SEARCH_PATH_SQL`, `src/include/common/connect.h`). Nothing else is set.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] with the reason as its source.
+    pub async fn connect(target: &Target, settings: &SessionSettings) -> Result<Self> {
+        let set_up = async {
+            let driver = target.open(settings).await?;
+            driver
+                .execute("SELECT pg_catalog.set_config('search_path', '', false)")
+                .await
+                .map(|()| driver)
+        };
+        let driver = Box::pin(set_up).await.map_err(|source| Error::Connect {
+            target: target.to_string(),
+            source: Box::new(source),
+        })?;
+        let server_version = driver.parameters.get("server_version").cloned().unwrap_or_default();
+        Ok(Self {
+            server_version_num: version_number(&server_version),
+            server_version,
+            driver,
+            target: target.clone(),
+            large_objects: OnceCell::new(),
+        })
+    }
+
+    /// Where the session was opened to.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The server's version as a number, 150018 for 15.18; 0 if it cannot be read.
+    #[must_use]
+    pub fn server_version_num(&self) -> u32 {
+        self.server_version_num
+    }
+
+    /// The server's version as it says it, `15.18 (Debian 15.18-0+deb12u1)`.
+    #[must_use]
+    pub fn server_version(&self) -> &str {
+        &self.server_version
+    }
+
+    /// A parameter that the server reported when the session began (`server_encoding`,
+    /// `is_superuser`, `in_hot_standby` …; documentation, section "Asynchronous Operations").
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.driver.parameters.get(name).map(String::as_str)
+    }
+
+    /// Whether the session is in a transaction, as of the last answer.
+    #[must_use]
+    pub fn transaction_status(&self) -> TransactionStatus {
+        self.driver.connector.watch.transaction_status()
+    }
+
+    /// Whether the connection is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.driver.client.is_closed()
+    }
+
+    /// Whether another statement can be sent. False once the connection is closed, and after a
+    /// COPY that the server refused before it read data: see [`Session::copy_in`].
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        !self.driver.spent.load(Ordering::Acquire) && !self.is_closed()
+    }
+
+    /// Runs one or more statements. Several without transaction control are one transaction.
+    ///
+    /// # Errors
+    /// [`Error::Server`] if a statement is refused (those after it are not run),
+    /// [`Error::Lost`] if the connection is gone.
+    pub async fn execute(&self, sql: &str) -> Result<()> {
+        self.driver.execute(sql).await
+    }
+
+    /// As [`Session::execute`], and gives the sum of the row counts in the command tags: rows
+    /// inserted, updated, deleted, and those that a SELECT returned.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn execute_counting(&self, sql: &str) -> Result<u64> {
+        let mut rows = 0;
+        let each = |message| {
+            if let SimpleQueryMessage::CommandComplete(count) = message {
+                rows += count;
+            }
+        };
+        self.driver.simple_query(sql, each).await?;
+        Ok(rows)
+    }
+
+    /// The rows of a query, each value in its text form, NULL as `None`.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn query_text(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        self.driver.query_text(sql).await
+    }
+
+    /// The first value of the first row; `None` if there is no row or the value is NULL.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn query_value(&self, sql: &str) -> Result<Option<String>> {
+        let rows = self.query_text(sql).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    /// BEGIN.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn begin(&self) -> Result<()> {
+        self.execute("BEGIN").await
+    }
+
+    /// COMMIT, for certain: the server answers a COMMIT of an aborted transaction by rolling
+    /// back without an error, and this does not hide it.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`] if the transaction was aborted (it is rolled back then); otherwise as
+    /// [`Session::execute`]. After [`Error::Lost`] it is unknown whether the server committed.
+    pub async fn commit(&self) -> Result<()> {
+        if self.transaction_status() == TransactionStatus::Failed {
+            self.rollback().await?;
+            return Err(Error::Aborted);
+        }
+        self.execute("COMMIT").await
+    }
+
+    /// ROLLBACK.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn rollback(&self) -> Result<()> {
+        self.execute("ROLLBACK").await
+    }
+
+    /// A handle that cancels what this session runs, from any task.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle {
+            token: self.driver.client.cancel_token(),
+            connector: Connector {
+                // The cancelling connection's messages are not this session's.
+                watch: Arc::default(),
+                ..self.driver.connector.clone()
+            },
+            socket: self.driver.socket.clone(),
+        }
+    }
+
+    /// Cancels what this session runs: [`CancelHandle::cancel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn cancel(&self) -> Result<()> {
+        self.cancel_handle().cancel().await
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("target", &format_args!("{}", self.target))
+            .field("server_version", &self.server_version)
+            .field("usable", &self.is_usable())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cancels what a session runs. Outlives the session, without effect then.
+#[derive(Clone)]
+pub struct CancelHandle {
+    token: CancelToken,
+    connector: Connector,
+    socket: Option<PathBuf>,
+}
+
+impl CancelHandle {
+    /// Asks the server, over a connection of its own, to cancel what the session runs. Whether
+    /// there was something to cancel is not told; if so, that statement fails with SQLSTATE
+    /// 57014.
+    ///
+    /// # Errors
+    /// [`Error::Network`] or [`Error::Tls`] if the request could not be brought to the server.
+    pub async fn cancel(&self) -> Result<()> {
+        let sent = match &self.socket {
+            Some(path) => {
+                let stream = UnixStream::connect(path)
+                    .await
+                    .map_err(|error| Error::Network(error.into()))?;
+                self.token.cancel_query_raw(stream, self.connector.handshake("")).await
+            }
+            None => self.token.cancel_query(self.connector.clone()).await,
+        };
+        sent.map_err(super::connect::refused)
+    }
+}
+
+impl std::fmt::Debug for CancelHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CancelHandle")
+    }
+}
+
+/// `15.18 (Debian …)` as 150018, `9.6.24` as 90624, `19devel` as 190000, as libpq reads it
+/// (`pqSaveParameterStatus` in `src/interfaces/libpq/fe-exec.c`).
+fn version_number(text: &str) -> u32 {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let mut parts = text[..end].split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0).min(9999);
+    match (next(), next(), next()) {
+        (major, minor, _) if major >= 10 => major * 10_000 + minor,
+        (major, minor, patch) => major * 10_000 + minor * 100 + patch,
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::version_number;
+
+    #[test]
+    fn versions_become_numbers_as_in_libpq() {
+        for (text, number) in [
+            ("15.18 (Debian 15.18-0+deb12u1)", 150_018),
+            ("9.6.24", 90_624),
+            ("19devel", 190_000),
+            ("18beta1", 180_000),
+            ("", 0),
+        ] {
+            assert_eq!(version_number(text), number, "{text}");
+        }
+    }
+}

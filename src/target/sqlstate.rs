@@ -1,0 +1,64 @@
+//! What a restore should make of an SQLSTATE (PostgreSQL documentation, appendix "PostgreSQL
+//! Error Codes").
+
+/// What to do about an error of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The same work may succeed later: lost connection, deadlock, too many connections, a server
+    /// that starts up or shuts down, an object in use.
+    Retry,
+    /// The object is there already.
+    AlreadyExists,
+    /// A role that a statement names does not exist.
+    MissingRole,
+    /// No other statement will fare better: authentication, disk full, a read-only server.
+    Fatal,
+    /// An error of this one statement.
+    Other,
+}
+
+impl Class {
+    /// The class of a code. [`Class::MissingRole`] is not told by the code alone, as 42704 says
+    /// so of any object: see [`super::ServerError::class`].
+    #[must_use]
+    pub fn of(sqlstate: &str) -> Self {
+        match sqlstate {
+            // serialization_failure, deadlock_detected, statement_completion_unknown
+            "40001" | "40P01" | "40003"
+            // lock_not_available, object_in_use, too_many_connections
+            | "55P03" | "55006" | "53300"
+            // admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout
+            | "57P01" | "57P02" | "57P03" | "57P05" => Self::Retry,
+            code if code.starts_with("08") => Self::Retry,
+            // database, schema, table, object, function, column
+            "42P04" | "42P06" | "42P07" | "42710" | "42723" | "42701" => Self::AlreadyExists,
+            // invalid_authorization_specification, invalid_password, no such database
+            "28000" | "28P01" | "3D000"
+            // disk_full, io_error, read_only_sql_transaction, database_dropped
+            | "53100" | "58030" | "25006" | "57P04" => Self::Fatal,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_class_that_decides_about_a_retry() {
+        for (code, class) in [
+            ("40P01", Class::Retry),
+            ("08006", Class::Retry),
+            ("53300", Class::Retry),
+            ("42P07", Class::AlreadyExists),
+            ("28P01", Class::Fatal),
+            ("53100", Class::Fatal),
+            ("42P01", Class::Other),
+            ("42704", Class::Other),
+            ("23505", Class::Other),
+        ] {
+            assert_eq!(Class::of(code), class, "{code}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! TLS, authentication, and which host is taken.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::{Server, chain};
+use crate::target::{
+    Class, ConnectOptions, Error, PasswordPrompt, Session, SessionSettings, Target,
+};
+
+const TLS_IN_USE: &str =
+    "SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()";
+
+/// Whether the session is encrypted, or why there is none.
+async fn encrypted(server: &Server, conninfo: &str) -> Result<bool, String> {
+    let session = server.connect(conninfo).await.map_err(|error| chain(&error))?;
+    let answer = session.query_value(TLS_IN_USE).await.map_err(|error| chain(&error))?;
+    Ok(answer.as_deref() == Some("t"))
+}
+
+#[tokio::test]
+async fn each_sslmode_encrypts_as_libpq_would() {
+    let server = Server::with_roles().await;
+    for (role, mode, expected) in [
+        ("postgres", "disable", Some(false)),
+        ("postgres", "allow", Some(false)),
+        ("postgres", "prefer", Some(true)),
+        ("postgres", "require", Some(true)),
+        ("tls_only", "disable", None),
+        ("tls_only", "allow", Some(true)),
+        ("plain_only", "prefer", Some(false)),
+        ("plain_only", "require", None),
+    ] {
+        let conninfo = format!("host=127.0.0.1 user={role} sslmode={mode}");
+        let found = encrypted(&server, &conninfo).await;
+        assert_eq!(found.clone().ok(), expected, "{role} {mode}: {found:?}");
+        if let Err(message) = found {
+            assert!(message.contains("no pg_hba.conf entry"), "{message}");
+        }
+    }
+    // A Unix-domain socket is never encrypted, and needs no root certificates.
+    let conninfo = format!("host={} user=postgres sslmode=verify-full", server.file(""));
+    assert_eq!(encrypted(&server, &conninfo).await, Ok(false));
+}
+
+#[tokio::test]
+async fn the_servers_certificate_is_checked_as_much_as_asked_for() {
+    let server = Server::with_roles().await;
+    let (ca, other) = (server.file("ca.crt"), server.file("other.crt"));
+    for (host, mode, roots, failure) in [
+        ("localhost", "verify-full", &ca, None),
+        ("127.0.0.1", "verify-full", &ca, Some("not valid for name")),
+        ("127.0.0.1", "verify-ca", &ca, None),
+        ("localhost", "verify-ca", &other, Some("UnknownIssuer")),
+        // A root file is used whenever it is there.
+        ("localhost", "require", &other, Some("UnknownIssuer")),
+        ("localhost", "require", &ca, None),
+        ("localhost", "require", &server.file("absent"), None),
+        ("localhost", "verify-ca", &server.file("absent"), Some("does not exist")),
+        ("localhost", "verify-full", &server.file("server.key"), Some("no certificate in")),
+        // The server's own certificate as the trusted one.
+        ("localhost", "verify-full", &server.file("server.crt"), None),
+    ] {
+        let conninfo = format!("host={host} user=tls_only sslmode={mode} sslrootcert={roots}");
+        let found = encrypted(&server, &conninfo).await;
+        match (failure, &found) {
+            (None, found) => assert_eq!(*found, Ok(true), "{conninfo}"),
+            (Some(part), Err(message)) => assert!(message.contains(part), "{conninfo}: {message}"),
+            (Some(_), Ok(_)) => panic!("{conninfo} connected"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_opens_the_door() {
+    let server = Server::with_roles().await;
+    let (certificate, key) = (server.file("client.crt"), server.file("client.key"));
+    let conninfo = format!("host=localhost user=with_cert sslcert={certificate} sslkey={key}");
+    assert_eq!(encrypted(&server, &conninfo).await, Ok(true));
+    assert!(encrypted(&server, "host=localhost user=with_cert sslmode=require").await.is_err());
+
+    let open_key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::copy(&key, open_key.path()).unwrap();
+    std::fs::set_permissions(open_key.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let conninfo = format!(
+        "host=localhost user=with_cert sslcert={certificate} sslkey={}",
+        open_key.path().display()
+    );
+    let message = encrypted(&server, &conninfo).await.unwrap_err();
+    assert!(message.contains("group or world access"), "{message}");
+}
+
+#[tokio::test]
+async fn a_password_is_taken_from_wherever_it_is() {
+    let server = Server::with_roles().await;
+    let host = "host=localhost user=with_word";
+    for extra in ["sslmode=disable", "sslmode=require", "channel_binding=require"] {
+        let conninfo = format!("{host} password='the word' {extra}");
+        let expected = Ok(extra != "sslmode=disable");
+        assert_eq!(encrypted(&server, &conninfo).await, expected, "{extra}");
+    }
+
+    let error = server.connect(&format!("{host} password=wrong")).await.unwrap_err();
+    assert_eq!((error.sqlstate(), error.class()), (Some("28P01"), Class::Fatal));
+    let message = chain(&error);
+    assert!(message.starts_with("cannot connect to with_word@localhost:"), "{message}");
+    assert!(message.contains("FATAL: password authentication failed"), "{message}");
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "localhost:*:*:with_word:the word\n").unwrap();
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let conninfo = format!("{host} passfile={}", file.path().display());
+    assert_eq!(encrypted(&server, &conninfo).await, Ok(true));
+}
+
+#[tokio::test]
+async fn without_a_password_and_without_asking_the_message_says_so() {
+    let server = Server::with_roles().await;
+    let options = ConnectOptions {
+        dbname: Some("postgres".to_owned()),
+        host: Some("127.0.0.1".to_owned()),
+        port: Some(server.port.to_string()),
+        username: Some("with_word".to_owned()),
+        password: PasswordPrompt::Never,
+        ..ConnectOptions::default()
+    };
+    let target = Target::resolve(&options, &|_| None).unwrap();
+    let error = Session::connect(&target, &SessionSettings::default()).await.unwrap_err();
+    let Error::Connect { source, .. } = error else { panic!("{error}") };
+    assert!(matches!(*source, Error::NoPassword), "{source}");
+}
+
+#[tokio::test]
+async fn hosts_are_tried_in_turn_until_one_judges() {
+    let server = Server::with_roles().await;
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = dead.local_addr().unwrap().port();
+    drop(dead);
+    let port = server.port;
+    let conninfo = format!("host=127.0.0.1,localhost port={closed},{port} user=postgres");
+    assert!(encrypted(&server, &conninfo).await.is_ok());
+
+    let conninfo = format!("host=127.0.0.1,127.0.0.1 port={port},{closed} user=postgres dbname=no");
+    let error = server.connect(&conninfo).await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("3D000"));
+
+    let conninfo = "host=127.0.0.1 user=postgres target_session_attrs=";
+    assert!(server.connect(&format!("{conninfo}read-write")).await.is_ok());
+    let message = chain(&server.connect(&format!("{conninfo}standby")).await.unwrap_err());
+    assert!(message.ends_with("the server is not in hot standby mode"), "{message}");
+}
+
+#[tokio::test]
+async fn a_dead_port_is_a_reason_to_try_again_later() {
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = dead.local_addr().unwrap().port();
+    drop(dead);
+    let options = ConnectOptions {
+        dbname: Some(format!("host=127.0.0.1 port={closed} user=u")),
+        ..ConnectOptions::default()
+    };
+    let target = Target::resolve(&options, &|_| None).unwrap();
+    let error = Session::connect(&target, &SessionSettings::default()).await.unwrap_err();
+    assert_eq!(error.class(), Class::Retry);
+    assert!(chain(&error).contains("refused"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_runs_into_the_time_limit() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let options = ConnectOptions {
+        dbname: Some(format!("host=127.0.0.1 port={port} user=u connect_timeout=1")),
+        ..ConnectOptions::default()
+    };
+    let target = Target::resolve(&options, &|_| None).unwrap();
+    let error = Session::connect(&target, &SessionSettings::default()).await.unwrap_err();
+    assert!(chain(&error).ends_with("no answer within 1 seconds"), "{}", chain(&error));
+}

@@ -1,0 +1,151 @@
+//! From the command line, a connection string and the environment to a target.
+
+use std::time::Duration;
+
+use crate::target::params::{Demand, Params, Password};
+use crate::target::tls::{RootCertificates, SslMode};
+use crate::target::{ConnectOptions, Error, Target};
+
+type Variables = &'static [(&'static str, &'static str)];
+
+fn lookup(variables: Variables) -> impl Fn(&str) -> Option<String> {
+    move |name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+}
+
+fn options(dbname: &str) -> ConnectOptions {
+    ConnectOptions { dbname: Some(dbname.to_owned()), ..ConnectOptions::default() }
+}
+
+fn resolve(options: &ConnectOptions, variables: Variables) -> Result<Params, Error> {
+    Params::resolve(options, &lookup(variables), &|| Some("me".to_owned()))
+}
+
+#[test]
+fn the_stronger_source_wins() {
+    let environment: Variables = &[
+        ("PGHOST", "env"),
+        ("PGPORT", "1"),
+        ("PGUSER", "env"),
+        ("PGDATABASE", "env"),
+        ("PGPASSWORD", "env"),
+    ];
+    let shown = |options: &ConnectOptions| {
+        Target::resolve(options, &lookup(environment)).unwrap().to_string()
+    };
+    let mut given = ConnectOptions::default();
+    assert_eq!(shown(&given), "env@env:1/env");
+    given.default_url = Some("postgres://url@url:2/url".to_owned());
+    assert_eq!(shown(&given), "url@url:2/url");
+    given.host = Some("opt".to_owned());
+    given.username = Some("opt".to_owned());
+    assert_eq!(shown(&given), "opt@opt:2/url");
+    given.dbname = Some("name".to_owned());
+    assert_eq!(shown(&given), "opt@opt:2/name");
+    // As in pg_restore's manual, a connection string overrides the options.
+    given.dbname = Some("postgres://str@str:3/str".to_owned());
+    assert_eq!(shown(&given), "str@str:3/str");
+}
+
+#[test]
+fn what_nobody_says_is_as_libpq_has_it() {
+    let params = resolve(&ConnectOptions::default(), &[("HOME", "/home/me")]).unwrap();
+    assert_eq!((params.user.as_str(), params.dbname.as_str()), ("me", "me"));
+    assert_eq!(params.hosts.len(), 1);
+    assert_eq!(params.hosts[0].port, 5432);
+    assert_eq!(params.tls.mode, SslMode::Prefer);
+    let roots = RootCertificates::File("/home/me/.postgresql/root.crt".into());
+    assert_eq!(params.tls.roots, roots);
+    assert_eq!(params.application_name, "nocturne");
+    assert_eq!((params.connect_timeout, params.demand), (None, Demand::Any));
+}
+
+#[test]
+fn hosts_and_ports_come_in_lists() {
+    for (text, shown) in [
+        ("postgres://a,b:2,[::1]:3/x?user=u", "u@a:5432,b:2,[::1]:3/x"),
+        ("host=a,b port=7 user=u dbname=x", "u@a:7,b:7/x"),
+        ("host=/run/pg user=u dbname=x", "u@/run/pg:5432/x"),
+        ("host=name hostaddr=10.0.0.1 user=u dbname=x", "u@name:5432/x"),
+        ("hostaddr=10.0.0.1 user=u dbname=x", "u@10.0.0.1:5432/x"),
+    ] {
+        let target = Target::resolve(&options(text), &|_| None).unwrap();
+        assert_eq!(target.to_string(), shown, "{text}");
+    }
+}
+
+#[test]
+fn values_have_their_types() {
+    let text = "postgres://u@h/d?connect_timeout=3&sslmode=verify-full&sslrootcert=system\
+                &keepalives_idle=60&target_session_attrs=read-write&gssencmode=disable\
+                &application_name=night&client_encoding=UTF8";
+    let params = resolve(&options(text), &[]).unwrap();
+    assert_eq!(params.connect_timeout, Some(Duration::from_secs(3)));
+    assert_eq!(params.tls.roots, RootCertificates::System);
+    assert_eq!(params.keepalive.idle, Some(Duration::from_secs(60)));
+    assert_eq!(params.demand, Demand::ReadWrite);
+    assert_eq!(params.application_name, "night");
+    // The system's roots are for whole verification only, and ask for it by themselves.
+    let params = resolve(&options("sslrootcert=system"), &[]).unwrap();
+    assert_eq!(params.tls.mode, SslMode::VerifyFull);
+}
+
+#[test]
+fn what_cannot_be_honoured_is_refused_by_name() {
+    for (text, message) in [
+        ("postgres://h/d?pgbouncer=true", "unknown connection parameter \"pgbouncer\""),
+        ("sslcrl=/x", "connection parameter \"sslcrl\" is not supported"),
+        ("require_auth=scram-sha-256", "connection parameter \"require_auth\" is not supported"),
+        ("gssencmode=require", "connection parameter gssencmode=require is not supported"),
+        ("sslmode=full", "invalid value \"full\" of connection parameter \"sslmode\""),
+        ("port=x", "invalid value \"x\" of connection parameter \"port\""),
+        ("port=70000", "invalid value \"70000\" of connection parameter \"port\""),
+        ("host=a,b port=1,2,3", "could not match 3 port numbers to 2 hosts"),
+        ("host=a,b hostaddr=::1", "could not match 2 host names to 1 hostaddr values"),
+        (
+            "sslrootcert=system sslmode=require",
+            "sslmode \"require\" may not be used with sslrootcert=system (use \"verify-full\")",
+        ),
+        (
+            "sslnegotiation=direct",
+            "sslmode \"prefer\" may not be used with sslnegotiation=direct (use \"require\", \
+             \"verify-ca\" or \"verify-full\")",
+        ),
+    ] {
+        let error = resolve(&options(text), &[]).unwrap_err();
+        assert_eq!(error.to_string(), message, "{text}");
+    }
+    let error = resolve(&ConnectOptions::default(), &[("PGSERVICE", "prod")]).unwrap_err();
+    assert_eq!(error.to_string(), "connection parameter \"service\" is not supported");
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let target =
+        Target::resolve(&options("postgres://u:hidden@h/d"), &lookup(&[("PGPASSWORD", "hidden")]))
+            .unwrap();
+    assert_eq!(target.to_string(), "u@h:5432/d");
+    let debug = format!("{target:?}");
+    assert!(debug.contains("dbname") && !debug.contains("hidden"), "{debug}");
+}
+
+#[test]
+fn the_password_file_serves_hosts_sockets_and_other_databases() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "h:*:one:u:first\nlocalhost:*:*:u:socket\nh:*:two:u:second\n")
+        .unwrap();
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let path = file.path().display();
+    for (text, password) in [
+        ("user=u dbname=one host=h", Some("first")),
+        ("user=u dbname=two host=h", Some("second")),
+        ("user=u dbname=three host=h", None),
+        ("user=u dbname=x host=/tmp", Some("socket")),
+        ("user=u dbname=x host=/elsewhere", None),
+        ("user=u dbname=one host=h password=given", Some("given")),
+    ] {
+        let params = resolve(&options(&format!("{text} passfile={path}")), &[]).unwrap();
+        let found = params.password_for(&params.hosts[0]).map(Password::reveal);
+        assert_eq!(found, password, "{text}");
+    }
+}

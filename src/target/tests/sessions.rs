@@ -1,0 +1,188 @@
+//! Statements, transactions, notices, cancelling, lost connections.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{Server, chain};
+use crate::target::{Class, Error, Notices, Session, SessionSettings, TransactionStatus};
+
+#[tokio::test]
+async fn a_session_starts_as_pg_restores_does() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    assert_eq!(session.server_version_num() / 10_000, 15);
+    assert!(session.server_version().starts_with("15."));
+    assert_eq!(session.parameter("client_encoding"), Some("UTF8"));
+    assert_eq!(session.parameter("is_superuser"), Some("on"));
+    for (setting, value) in [("search_path", ""), ("application_name", "nocturne")] {
+        let shown = session.query_value(&format!("SHOW {setting}")).await.unwrap();
+        assert_eq!(shown.as_deref(), Some(value), "{setting}");
+    }
+    let target = session.target().with_database("template1");
+    let other = Session::connect(&target, &SessionSettings::default()).await.unwrap();
+    let name = other.query_value("SELECT pg_catalog.current_database()").await.unwrap();
+    assert_eq!(name.as_deref(), Some("template1"));
+}
+
+#[tokio::test]
+async fn rows_are_counted_over_all_statements() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let sql = "CREATE TEMP TABLE t (a int);
+               INSERT INTO t VALUES (1), (2);
+               INSERT INTO t SELECT 3;
+               -- nothing
+               UPDATE t SET a = NULL WHERE a > 1;";
+    assert_eq!(session.execute_counting(sql).await.unwrap(), 5);
+    let rows = session.query_text("SELECT a, 'x' FROM t ORDER BY a").await.unwrap();
+    let text = |value: &str| Some(value.to_owned());
+    assert_eq!(rows, [[text("1"), text("x")], [None, text("x")], [None, text("x")]]);
+}
+
+#[tokio::test]
+async fn a_refused_statement_tells_all_that_the_server_tells() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    session.execute("CREATE TEMP TABLE u (a int CONSTRAINT positive CHECK (a > 0))").await.unwrap();
+    let error = session.execute("INSERT INTO u VALUES (-1)").await.unwrap_err();
+    assert!(!error.is_connection_lost());
+    let report = error.server().unwrap();
+    assert_eq!((report.severity.as_str(), report.sqlstate.as_str()), ("ERROR", "23514"));
+    assert_eq!(report.table.as_deref(), Some("u"));
+    assert_eq!(report.constraint.as_deref(), Some("positive"));
+    assert_eq!(report.detail.as_deref(), Some("Failing row contains (-1)."));
+    assert_eq!(report.statement.as_deref(), Some("INSERT INTO u VALUES (-1)"));
+    assert_eq!(
+        chain(&error),
+        "ERROR: new row for relation \"u\" violates check constraint \"positive\""
+    );
+
+    let error = session.execute("SELECT 1; SELEC 2").await.unwrap_err();
+    assert_eq!(error.server().unwrap().position, Some(11));
+
+    for (sql, class) in [
+        ("ALTER TABLE u OWNER TO nobody_here", Class::MissingRole),
+        ("GRANT SELECT ON u TO nobody_here", Class::MissingRole),
+        ("SET SESSION AUTHORIZATION nobody_here", Class::MissingRole),
+        ("SELECT NULL::no_such_type", Class::Other),
+        ("CREATE TEMP TABLE u (a int)", Class::AlreadyExists),
+        ("CREATE SCHEMA pg_catalog", Class::Other),
+    ] {
+        let error = session.execute(sql).await.unwrap_err();
+        assert_eq!(error.class(), class, "{sql}: {error}");
+        if class == Class::MissingRole {
+            assert_eq!(error.server().unwrap().missing_role(), Some("nobody_here"), "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_of_an_aborted_transaction_is_an_error() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    assert_eq!(session.transaction_status(), TransactionStatus::Idle);
+    session.begin().await.unwrap();
+    assert_eq!(session.transaction_status(), TransactionStatus::InTransaction);
+    session.execute("SELECT 1/0").await.unwrap_err();
+    assert_eq!(session.transaction_status(), TransactionStatus::Failed);
+    assert!(matches!(session.commit().await, Err(Error::Aborted)));
+    assert_eq!(session.transaction_status(), TransactionStatus::Idle);
+    session.begin().await.unwrap();
+    session.execute("SELECT 1").await.unwrap();
+    session.commit().await.unwrap();
+    // The server tells the new status after the error; it must not be the one before.
+    session.execute("BEGIN; SELECT 1/0").await.unwrap_err();
+    assert_eq!(session.transaction_status(), TransactionStatus::Failed);
+    session.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_constraint_that_fails_at_the_commit_is_the_servers_error() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let table = "CREATE TEMP TABLE d (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)";
+    session.execute(table).await.unwrap();
+    session.begin().await.unwrap();
+    session.execute("INSERT INTO d VALUES (1), (1)").await.unwrap();
+    assert_eq!(session.commit().await.unwrap_err().sqlstate(), Some("23505"));
+    assert_eq!(session.transaction_status(), TransactionStatus::Idle);
+}
+
+/// Compiles only if sessions can be used from tasks of a multi-threaded runtime.
+#[test]
+fn what_a_session_does_can_move_between_threads() {
+    fn send<T: Send>(_: impl Fn(&'static Session) -> T) {}
+    send(|session| async {
+        let target = session.target().clone();
+        Session::connect(&target, &SessionSettings::default()).await?.execute("").await?;
+        let mut copy = session.copy_in("").await?;
+        copy.send(bytes::Bytes::new()).await?;
+        copy.finish().await?;
+        let mut object = session.open_large_object(1).await?;
+        object.write(bytes::Bytes::new()).await?;
+        object.close().await?;
+        session.cancel().await
+    });
+}
+
+#[tokio::test]
+async fn notices_come_before_the_answer() {
+    let server = Server::shared();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&heard);
+    let notices = Notices::to(move |notice| sink.lock().unwrap().push(notice));
+    let settings = SessionSettings { notices };
+    let session = Session::connect(&server.local(), &settings).await.unwrap();
+    session
+        .execute("DO $$ BEGIN RAISE WARNING 'careful' USING HINT = 'look'; END $$")
+        .await
+        .unwrap();
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), 1);
+    assert_eq!((heard[0].severity.as_str(), heard[0].message.as_str()), ("WARNING", "careful"));
+    assert_eq!((heard[0].sqlstate.as_str(), heard[0].hint.as_deref()), ("01000", Some("look")));
+}
+
+#[tokio::test]
+async fn a_running_statement_can_be_cancelled_over_any_kind_of_connection() {
+    let server = Server::with_roles().await;
+    let socket = format!("host={} user=postgres", server.file(""));
+    for conninfo in [
+        socket.as_str(),
+        "host=localhost user=postgres sslmode=disable",
+        "host=localhost user=postgres sslmode=require",
+    ] {
+        let session = server.connect(conninfo).await.unwrap();
+        let handle = session.cancel_handle();
+        let sleep = session.execute("SELECT pg_catalog.pg_sleep(60)");
+        let cancel = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            handle.cancel().await.unwrap();
+        };
+        let (slept, ()) = tokio::join!(sleep, cancel);
+        assert_eq!(slept.unwrap_err().sqlstate(), Some("57014"), "{conninfo}");
+        assert!(session.is_usable());
+    }
+}
+
+#[tokio::test]
+async fn a_terminated_session_says_by_whom() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
+    let killer = server.superuser().await;
+    killer.execute(&format!("SELECT pg_catalog.pg_terminate_backend({pid}, 5000)")).await.unwrap();
+    // Wait until the end of the connection has been read.
+    while !session.is_closed() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!session.is_usable());
+    let error = session.execute("SELECT 1").await.unwrap_err();
+    assert!(error.is_connection_lost());
+    assert_eq!((error.sqlstate(), error.class()), (Some("57P01"), Class::Retry));
+    assert_eq!(
+        chain(&error),
+        "the connection to the server is lost: \
+         FATAL: terminating connection due to administrator command"
+    );
+}

@@ -1,0 +1,177 @@
+//! COPY and large objects.
+
+use bytes::Bytes;
+
+use super::Server;
+use crate::target::{Class, Error, TransactionStatus};
+
+/// Rows `0`, `1`, … in chunks of at least this many bytes.
+fn chunks(rows: u32, size: usize) -> Vec<Bytes> {
+    let mut chunks = vec![Vec::new()];
+    for row in 0..rows {
+        if chunks.last().unwrap().len() >= size {
+            chunks.push(Vec::new());
+        }
+        chunks.last_mut().unwrap().extend_from_slice(format!("{row}\n").as_bytes());
+    }
+    chunks.into_iter().map(Bytes::from).collect()
+}
+
+#[tokio::test]
+async fn a_copy_gives_the_rows_that_the_server_stored() {
+    let server = Server::with_roles().await;
+    for conninfo in
+        ["host=localhost user=tls_only sslmode=require", "host=localhost user=plain_only"]
+    {
+        let session = server.connect(conninfo).await.unwrap();
+        session.execute("CREATE TEMP TABLE c (a int)").await.unwrap();
+        let mut copy = session.copy_in("COPY c FROM STDIN").await.unwrap();
+        for chunk in chunks(100_000, 50_000) {
+            copy.send(chunk).await.unwrap();
+        }
+        assert_eq!(copy.finish().await.unwrap(), 100_000);
+        let copy = session.copy_in("COPY c FROM STDIN").await.unwrap();
+        assert_eq!(copy.finish().await.unwrap(), 0);
+        let sum = session.query_value("SELECT pg_catalog.sum(a) FROM c").await.unwrap();
+        assert_eq!(sum.as_deref(), Some("4999950000"));
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_copy_stores_nothing_and_leaves_the_session_usable() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    session.execute("CREATE TEMP TABLE d (a int)").await.unwrap();
+    let mut copy = session.copy_in("COPY d FROM STDIN").await.unwrap();
+    copy.send(Bytes::from_static(b"1\n2\n")).await.unwrap();
+    drop(copy);
+    let count = session.query_value("SELECT pg_catalog.count(*) FROM d").await.unwrap();
+    assert_eq!(count.as_deref(), Some("0"));
+    let mut copy = session.copy_in("COPY d FROM STDIN").await.unwrap();
+    copy.send(Bytes::from_static(b"1\n2\n")).await.unwrap();
+    assert_eq!(copy.finish().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_bad_row_stops_the_copy_long_before_the_end() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    session.execute("CREATE TEMP TABLE b (a int)").await.unwrap();
+    let mut copy = session.copy_in("COPY b FROM STDIN").await.unwrap();
+    copy.send(Bytes::from_static(b"1\nbad\n")).await.unwrap();
+    // A gigabyte in 4096 chunks, if nothing stops it.
+    let chunk = Bytes::from(b"2\n".repeat(128 * 1024));
+    let mut sent = 0;
+    let error = loop {
+        match copy.send(chunk.clone()).await {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+        assert!(sent < 400, "the error was not noticed");
+    };
+    let report = error.server().unwrap();
+    assert_eq!(report.sqlstate, "22P02");
+    assert_eq!(report.context.as_deref(), Some("COPY b, line 2, column a: \"bad\""));
+    assert_eq!(report.statement.as_deref(), Some("COPY b FROM STDIN"));
+    drop(copy);
+    // An error in the data costs the session nothing.
+    assert!(session.is_usable());
+    let count = session.query_value("SELECT pg_catalog.count(*) FROM b").await.unwrap();
+    assert_eq!(count.as_deref(), Some("0"));
+}
+
+/// Pins rust-postgres issue 789. When this fails because the session survives, the driver has been
+/// repaired and the mark in `Session::copy_in` can go.
+#[tokio::test]
+async fn a_copy_refused_before_its_data_costs_the_session() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let error = session.copy_in("COPY no_such_table FROM STDIN").await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("42P01"));
+    assert!(!error.is_connection_lost());
+    assert!(!session.is_usable());
+    assert!(matches!(session.execute("SELECT 1").await, Err(Error::Lost(_))));
+    assert!(matches!(session.copy_in("COPY x FROM STDIN").await, Err(Error::Lost(_))));
+    // The driver itself comes to its end.
+    tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        while !session.is_closed() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_that_cannot_even_be_parsed_costs_nothing() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let error = session.copy_in("COPY no such syntax").await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("42601"));
+    assert!(session.is_usable());
+    session.begin().await.unwrap();
+    session.execute("SELECT 1/0").await.unwrap_err();
+    let error = session.copy_in("COPY pg_class FROM STDIN").await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("25P02"));
+    session.rollback().await.unwrap();
+    assert!(session.is_usable());
+}
+
+#[tokio::test]
+async fn a_session_killed_in_mid_copy_is_lost() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    session.execute("CREATE TEMP TABLE k (a int)").await.unwrap();
+    let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
+    let mut copy = session.copy_in("COPY k FROM STDIN").await.unwrap();
+    copy.send(Bytes::from_static(b"1\n")).await.unwrap();
+    let killer = server.superuser().await;
+    killer.execute(&format!("SELECT pg_catalog.pg_terminate_backend({pid}, 5000)")).await.unwrap();
+    let error = loop {
+        if let Err(error) = copy.send(Bytes::from(b"2\n".repeat(100_000))).await {
+            break error;
+        }
+    };
+    assert!(error.is_connection_lost(), "{error}");
+    assert_eq!(error.class(), Class::Retry);
+}
+
+#[tokio::test]
+async fn a_large_object_is_written_in_order_and_whole() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let data: Vec<u8> =
+        (0..3_000_000_u32).map(|i| i.to_le_bytes()[usize::from(i % 3 == 0)]).collect();
+    session.execute("DROP TABLE IF EXISTS pg_temp.lo").await.unwrap();
+    session.begin().await.unwrap();
+    session.unlink_large_object(4711).await.unwrap();
+    session.create_large_object(4711).await.unwrap();
+    let mut object = session.open_large_object(4711).await.unwrap();
+    let bytes = Bytes::from(data.clone());
+    for at in (0..bytes.len()).step_by(700_000) {
+        object.write(bytes.slice(at..bytes.len().min(at + 700_000))).await.unwrap();
+    }
+    assert_eq!(object.close().await.unwrap(), data.len() as u64);
+    session.commit().await.unwrap();
+    let stored = session
+        .query_value("SELECT pg_catalog.encode(pg_catalog.lo_get(4711), 'hex')")
+        .await
+        .unwrap()
+        .unwrap();
+    let expected: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(stored == expected);
+    session.unlink_large_object(4711).await.unwrap();
+    session.unlink_large_object(4711).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_large_object_that_is_not_there_is_an_error_of_the_server() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    session.begin().await.unwrap();
+    let error = session.open_large_object(999_999).await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("42704"));
+    assert_eq!(session.transaction_status(), TransactionStatus::Failed);
+    session.rollback().await.unwrap();
+    assert!(session.is_usable());
+}

@@ -1,0 +1,297 @@
+//! The stream below the driver: negotiates TLS and watches the server's messages go by.
+//!
+//! The driver is told to speak "direct TLS", so that the whole negotiation happens here
+//! ([`Handshake`]) and every `sslmode` of libpq can be had; what it gets back may well be plain.
+//! The stream notes two things that the driver's interface does not tell: the transaction's
+//! status in each ReadyForQuery, and that an ErrorResponse came while a COPY is still sending
+//! (PostgreSQL documentation, section "Message Formats").
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::{Error, Source};
+
+/// Where a session is between BEGIN and COMMIT, as the last ReadyForQuery said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// No transaction block.
+    Idle,
+    /// In a transaction block.
+    InTransaction,
+    /// In a transaction block that an error has aborted.
+    Failed,
+}
+
+/// What the stream has seen; shared with the session.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// The last ReadyForQuery's byte, 0 before the first.
+    status: AtomicU8,
+    errors: AtomicU64,
+}
+
+impl Watch {
+    pub(super) fn transaction_status(&self) -> TransactionStatus {
+        match self.status.load(Ordering::Acquire) {
+            b'T' => TransactionStatus::InTransaction,
+            b'E' => TransactionStatus::Failed,
+            _ => TransactionStatus::Idle,
+        }
+    }
+
+    /// An ErrorResponse: it aborts the transaction block, which ReadyForQuery will say too.
+    fn failed(&self) {
+        self.errors.fetch_add(1, Ordering::AcqRel);
+        if self.transaction_status() == TransactionStatus::InTransaction {
+            self.status.store(b'E', Ordering::Release);
+        }
+    }
+
+    /// How many ErrorResponses have come since the session began.
+    pub(super) fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Acquire)
+    }
+}
+
+/// Follows message boundaries through chunks of any size.
+#[derive(Debug, Default)]
+struct Scanner {
+    /// Type and length of the message whose header is being read.
+    header: [u8; 5],
+    filled: usize,
+    /// Bytes of the body still to come, once the header is whole.
+    body: usize,
+}
+
+impl Scanner {
+    fn feed(&mut self, mut bytes: &[u8], watch: &Watch) {
+        while !bytes.is_empty() {
+            if self.body > 0 {
+                // ReadyForQuery's body is its one byte of status.
+                if self.header[0] == b'Z' {
+                    watch.status.store(bytes[0], Ordering::Release);
+                }
+                let skipped = self.body.min(bytes.len());
+                self.body -= skipped;
+                bytes = &bytes[skipped..];
+                continue;
+            }
+            let taken = (self.header.len() - self.filled).min(bytes.len());
+            self.header[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+            self.filled += taken;
+            bytes = &bytes[taken..];
+            if self.filled == self.header.len() {
+                self.filled = 0;
+                let [kind, length @ ..] = self.header;
+                // The length counts itself. The driver complains about one below four.
+                self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
+                if kind == b'E' {
+                    watch.failed();
+                }
+            }
+        }
+    }
+}
+
+/// How to negotiate, and where to note what is seen.
+#[derive(Clone)]
+pub(super) struct Connector {
+    /// TLS, if it is to be tried.
+    pub(super) tls: Option<MakeRustlsConnect>,
+    /// Whether a server without TLS will not do.
+    pub(super) required: bool,
+    /// TLS without asking first (`sslnegotiation=direct`).
+    pub(super) direct: bool,
+    pub(super) watch: Arc<Watch>,
+}
+
+/// One negotiation with the host of this name.
+pub(super) struct Handshake {
+    connector: Connector,
+    name: String,
+}
+
+impl Connector {
+    pub(super) fn handshake(&self, name: &str) -> Handshake {
+        Handshake { connector: self.clone(), name: name.to_owned() }
+    }
+}
+
+impl<S: Stream> MakeTlsConnect<S> for Connector {
+    type Stream = Watched<S>;
+    type TlsConnect = Handshake;
+    type Error = Infallible;
+
+    fn make_tls_connect(&mut self, name: &str) -> Result<Handshake, Infallible> {
+        Ok(self.handshake(name))
+    }
+}
+
+impl<S: Stream> TlsConnect<S> for Handshake {
+    type Stream = Watched<S>;
+    type Error = Source;
+    type Future = Pin<Box<dyn Future<Output = Result<Watched<S>, Source>> + Send>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        Box::pin(async move {
+            let watch = Arc::clone(&self.connector.watch);
+            let wire = self.negotiate(stream).await?;
+            Ok(Watched { wire, scanner: Scanner::default(), watch })
+        })
+    }
+}
+
+/// SSLRequest: length 8 and the code 80877103.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+impl Handshake {
+    async fn negotiate<S: Stream>(mut self, mut stream: S) -> Result<Wire<S>, Error> {
+        let Some(tls) = &mut self.connector.tls else { return Ok(Wire::Plain(stream)) };
+        if !self.connector.direct {
+            let network = |error: io::Error| Error::Network(error.into());
+            stream.write_all(&SSL_REQUEST).await.map_err(network)?;
+            stream.flush().await.map_err(network)?;
+            // One byte and no more: what follows must come through TLS.
+            match stream.read_u8().await.map_err(network)? {
+                b'S' => {}
+                b'N' if !self.connector.required => return Ok(Wire::Plain(stream)),
+                b'N' => {
+                    let what = "the server does not support TLS, but it is required".to_owned();
+                    return Err(Error::Tls { what, source: None });
+                }
+                byte => {
+                    let what = format!("unexpected answer to the request for TLS: byte {byte}");
+                    return Err(Error::Protocol(what, None));
+                }
+            }
+        }
+        let connect = match MakeTlsConnect::<S>::make_tls_connect(tls, &self.name) {
+            Ok(connect) => connect,
+            Err(never) => match never {},
+        };
+        let stream = connect.connect(stream).await.map_err(|error| Error::Tls {
+            what: "TLS handshake failed".to_owned(),
+            source: Some(unwrapped(error)),
+        })?;
+        Ok(Wire::Tls(Box::new(stream)))
+    }
+}
+
+/// The TLS error inside an I/O error, which says no more than the same.
+fn unwrapped(error: io::Error) -> Source {
+    match error.downcast::<rustls::Error>() {
+        Ok(error) => error.into(),
+        Err(error) => error.into(),
+    }
+}
+
+/// What a connection can run over.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
+type Tls<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::Stream;
+
+/// A stream after the negotiation.
+enum Wire<S: Stream> {
+    Plain(S),
+    Tls(Box<Tls<S>>),
+}
+
+/// A negotiated stream whose incoming messages are watched.
+pub(super) struct Watched<S: Stream> {
+    wire: Wire<S>,
+    scanner: Scanner,
+    watch: Arc<Watch>,
+}
+
+impl<S: Stream> TlsStream for Watched<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        match &self.wire {
+            Wire::Plain(_) => ChannelBinding::none(),
+            Wire::Tls(stream) => stream.channel_binding(),
+        }
+    }
+}
+
+impl<S: Stream> AsyncRead for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let polled = match &mut this.wire {
+            Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+        };
+        this.scanner.feed(&buf.filled()[before..], &this.watch);
+        polled
+    }
+}
+
+impl<S: Stream> AsyncWrite for Watched<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().wire {
+            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().wire {
+            Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().wire {
+            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A NoticeResponse, an ErrorResponse and a ReadyForQuery after it.
+    const MESSAGES: &[u8] =
+        b"N\0\0\0\x08EZZEE\0\0\0\x07ZZNZ\0\0\0\x05EC\0\0\0\x04N\0\0\0\x04Z\0\0\0\x05T";
+
+    #[test]
+    fn messages_are_told_apart_wherever_the_chunks_end() {
+        for size in 1..=MESSAGES.len() {
+            let (mut scanner, watch) = (Scanner::default(), Watch::default());
+            let mut seen = Vec::new();
+            for chunk in MESSAGES.chunks(size) {
+                scanner.feed(chunk, &watch);
+                let status = watch.transaction_status();
+                if seen.last() != Some(&status) {
+                    seen.push(status);
+                }
+            }
+            assert_eq!(watch.errors(), 1, "{size}");
+            assert_eq!(seen.last(), Some(&TransactionStatus::InTransaction), "{size}");
+            if size == 1 {
+                assert!(seen.contains(&TransactionStatus::Failed));
+            }
+        }
+    }
+}

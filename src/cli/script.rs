@@ -41,7 +41,8 @@ pub(super) fn write(
     };
     let Archive { toc, access, format, .. } = archive;
     let now = || chrono::Local::now().format("%Y-%m-%d %H:%M:%S %Z").to_string();
-    let encode = |text: &str| encode(&toc.encoding, text);
+    let encoding = toc.encoding.clone();
+    let encode = move |text: &str| encode(&encoding, text);
     let script_options = ScriptOptions {
         style: options.style.clone(),
         clean: match (options.clean, options.if_exists) {

@@ -50,7 +50,7 @@ impl Screen {
     }
 
     /// Writes a text above the bars.
-    pub(super) fn write(&self, text: &[u8]) {
+    pub(crate) fn write(&self, text: &[u8]) {
         let write = || {
             let mut stderr = io::stderr().lock();
             // Nobody is left to tell when standard error is gone.

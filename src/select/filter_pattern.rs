@@ -82,7 +82,8 @@ fn ends_word(byte: u8) -> bool {
 }
 
 /// Reads a quoted part, quotes included. `\n` is a line feed and `\\` a backslash; any other pair
-/// that begins with a backslash vanishes.
+/// that begins with a backslash vanishes. (pg_restore counts an empty line twice. Nothing that it
+/// could be used for is lost by counting it once.)
 fn read_quoted(cursor: &mut Cursor<'_, '_>, pattern: &mut Vec<u8>) -> Result<(), Unterminated> {
     pattern.push(b'"');
     cursor.bump();

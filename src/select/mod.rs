@@ -28,6 +28,8 @@ mod want;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod testing;
 
 pub use filter_file::{FilterError, FilterErrorKind, FilterFile, FilterItem, FilterTarget};

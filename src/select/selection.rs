@@ -58,8 +58,7 @@ pub fn select(
 
     let mut chooser = Chooser::new(options, entries, &by_id, listed.as_ref());
     let mut reasons = vec![None; entries.len()];
-    // An entry of no section belongs to the section of the entries before it. Archives older than
-    // version 1.11 have no other kind of comments and privileges than such.
+    // An entry of no section (a comment, privileges) is in the section of the entries before it.
     let mut section = Section::PreData;
     for &index in &order {
         if entries[index].section != Section::None {

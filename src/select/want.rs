@@ -282,3 +282,7 @@ fn has_parts(entry: &Entry) -> Want {
         ..Want::default()
     }
 }
+
+#[cfg(test)]
+#[path = "want_tests.rs"]
+mod tests;

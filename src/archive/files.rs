@@ -137,7 +137,7 @@ impl Files {
 ///
 /// Before 1.16 all large objects are listed in `blobs.toc`, whatever the TOC says
 /// (`_LoadLOs` in `pg_backup_directory.c`).
-fn data_name(entry: &Entry, version: Version) -> Option<&str> {
+pub(super) fn data_name(entry: &Entry, version: Version) -> Option<&str> {
     match &entry.data {
         _ if entry.desc == Desc::Blobs && !version.at_least(16) => Some("blobs.toc"),
         DataLocation::File(name) => Some(name),

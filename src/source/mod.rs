@@ -93,13 +93,25 @@ impl RandomAccess {
         Self { name: name.into(), toc: Arc::new(toc), place: Arc::new(place) }
     }
 
-    /// Bytes of an entry's data in the archive, as far as it can be known without reading it.
+    /// Bytes of an entry's data in the archive, as far as it can be known without reading it. When
+    /// all of an entry is read, its [`ReadCounter`] says the same, or bytes are left that belong
+    /// to no entry.
     #[must_use]
     pub fn size(&self, entry: &Entry) -> Option<u64> {
         match &*self.place {
             Place::Custom(custom) => custom.size(entry),
             Place::Files(_) if entry.desc == Desc::Blobs => None,
             Place::Files(files) => files.size(entry, self.toc.header.version),
+        }
+    }
+
+    /// What is wrong with the archive as a whole, outside of the data of its entries. The entries
+    /// that can be opened are not touched by it.
+    #[must_use]
+    pub fn fault(&self) -> Option<Error> {
+        match &*self.place {
+            Place::Custom(custom) => custom.fault().map(|error| error.in_file(&*self.name)),
+            Place::Files(_) => None,
         }
     }
 
@@ -155,7 +167,7 @@ fn open_file(name: &str, mut file: File, path: Option<PathBuf>) -> Result<Archiv
     match detect::locate(&slice)? {
         detect::Located::Custom(slice) => {
             let (toc, data_start) = Toc::read_custom(slice.clone())?;
-            let custom = CustomFile::new(slice, &toc, data_start)?;
+            let custom = CustomFile::new(slice, &toc, data_start);
             Ok(random(name, toc, Format::Custom, Place::Custom(custom)))
         }
         detect::Located::Files(files) => {

@@ -201,6 +201,15 @@ fn stream(name: &str, reader: Box<dyn Read + Send>, again: Option<FileSlice>) ->
     Ok(Archive { name: name.to_owned(), toc, format, access: Access::Stream(access) })
 }
 
+/// Reads all that `reader` gives into `sink`, on this thread.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn walk(
+    reader: Box<dyn Read + Send>,
+    sink: &mut dyn crate::archive::stream::Sink,
+) -> Result<()> {
+    reader::read(reader, None, sink)
+}
+
 impl Archive {
     /// Checks what can be checked of an entry's data without reading it: that it is there.
     /// Catches most truncated archives before anything is changed in a database.

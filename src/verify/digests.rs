@@ -101,7 +101,7 @@ impl<R: Read> HashingReader<R> {
 
     /// Bytes read so far.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub fn bytes_read(&self) -> u64 {
         self.bytes
     }
 
@@ -382,7 +382,7 @@ mod tests {
         let mut reader = HashingReader::new(&b"abc"[..]);
         let mut all = Vec::new();
         reader.read_to_end(&mut all).unwrap();
-        assert_eq!((all.as_slice(), reader.bytes()), (&b"abc"[..], 3));
+        assert_eq!((all.as_slice(), reader.bytes_read()), (&b"abc"[..], 3));
         assert_eq!(
             reader.finish().to_string(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

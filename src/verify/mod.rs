@@ -104,6 +104,8 @@ pub fn verify(
             random::read(&random, &reading, &pool, &mut collector);
         }
         Access::Stream(access) => {
+            // Until the stream says otherwise, at its end.
+            collector.halted = Some("the reader of the stream is gone".to_owned());
             stream::read(access, &toc, options, &expected, &reading, &pool, &mut collector);
         }
     }

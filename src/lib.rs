@@ -11,3 +11,4 @@ pub mod select;
 pub mod source;
 pub mod sql;
 pub mod target;
+pub mod verify;

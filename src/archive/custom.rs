@@ -161,6 +161,10 @@ pub(crate) struct CustomFile {
     slice: FileSlice,
     header: Header,
     blocks: HashMap<DumpId, Block>,
+    /// Bytes between the table of contents and the first block, which nothing speaks of.
+    gap: u64,
+    /// Why the walk over the blocks could not go on: nothing is known of the blocks behind.
+    stopped: Option<Error>,
 }
 
 /// Where a block is, counted from the start of the archive.
@@ -173,15 +177,38 @@ struct Block {
 impl CustomFile {
     /// Finds the blocks: from the offsets in the TOC where they are set, else by walking over all
     /// blocks once. `data_start` is the offset of the first block.
-    pub(crate) fn new(slice: FileSlice, toc: &Toc, data_start: u64) -> Result<Self> {
+    pub(crate) fn new(slice: FileSlice, toc: &Toc, data_start: u64) -> Self {
         let layout = toc.header.layout;
         let complete = toc.entries.iter().all(|entry| entry.data != DataLocation::OffsetNotSet);
-        let blocks =
-            if complete { set_offsets(&slice, toc) } else { scan(&slice, layout, data_start)? };
-        Ok(Self { slice, header: toc.header.clone(), blocks })
+        let mut blocks = HashMap::new();
+        let stopped = if complete {
+            blocks = set_offsets(&slice, toc);
+            None
+        } else {
+            scan(&slice, layout, data_start, &mut blocks).err()
+        };
+        let first = blocks.values().map(|block| block.offset).min();
+        let gap = match &stopped {
+            None => first.unwrap_or(slice.len()).saturating_sub(data_start),
+            Some(_) => 0,
+        };
+        Self { slice, header: toc.header.clone(), blocks, gap, stopped }
     }
 
-    /// Bytes of the entry's data in the archive.
+    /// What is wrong with the archive outside of its blocks, if something is: what could be read
+    /// of its framing is no reason not to read the blocks that were found.
+    pub(crate) fn fault(&self) -> Option<Error> {
+        match (&self.stopped, self.gap) {
+            (Some(error), _) => Some(error.again()),
+            (None, 0) => None,
+            (None, gap) => {
+                let what = format!("{gap} bytes after the table of contents belong to no entry");
+                Some(Error::malformed(what))
+            }
+        }
+    }
+
+    /// Bytes of the entry's block in the archive, to the beginning of the next.
     pub(crate) fn size(&self, entry: &Entry) -> Option<u64> {
         self.blocks.get(&entry.dump_id).map(|block| block.len)
     }
@@ -189,12 +216,14 @@ impl CustomFile {
     /// Opens the block of an entry.
     pub(crate) fn open(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
         let Some(block) = self.blocks.get(&entry.dump_id) else {
-            return Err(Error::missing("the archive holds no block of data for it"));
+            return Err(match &self.stopped {
+                Some(error) => error.again(),
+                None => Error::missing("the archive holds no block of data for it"),
+            });
         };
-        let mut reader = BufReader::with_capacity(
-            BUFFER,
-            Counted { reader: self.slice.from(block.offset), counter },
-        );
+        // Counted above the buffer: all of a block read is the size of the block.
+        let reader = BufReader::with_capacity(BUFFER, self.slice.from(block.offset));
+        let mut reader = Counted { reader, counter };
         let header = block_header(&mut reader, self.header.layout).and_then(|header| {
             header.ok_or_else(|| Error::truncated("the archive ends before its block of data"))
         });
@@ -228,10 +257,14 @@ fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
         .collect()
 }
 
-/// Walks over all blocks, reading only their framing.
-fn scan(slice: &FileSlice, layout: Layout, data_start: u64) -> Result<HashMap<DumpId, Block>> {
+/// Walks over all blocks, reading only their framing. What was found before an error stays.
+fn scan(
+    slice: &FileSlice,
+    layout: Layout,
+    data_start: u64,
+    blocks: &mut HashMap<DumpId, Block>,
+) -> Result<()> {
     let mut reader = BufReader::with_capacity(BUFFER, slice.from(data_start));
-    let mut blocks = HashMap::new();
     let mut offset = data_start;
     let place = |error: Error, offset| error.at(offset);
     while let Some(header) =
@@ -252,7 +285,7 @@ fn scan(slice: &FileSlice, layout: Layout, data_start: u64) -> Result<HashMap<Du
         }
         offset = end;
     }
-    Ok(blocks)
+    Ok(())
 }
 
 fn skip_chunks(reader: &mut BufReader<FileSlice>, layout: Layout) -> io::Result<()> {

@@ -121,6 +121,29 @@ impl Error {
         self
     }
 
+    /// The same error once more, for an operation that fails for the same reason.
+    #[must_use]
+    pub(crate) fn again(&self) -> Self {
+        let Inner { kind, file, entry, offset } = &*self.0;
+        let kind = match kind {
+            ErrorKind::Io(source) => ErrorKind::Io(match source.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(source.kind(), source.to_string()),
+            }),
+            ErrorKind::NotAnArchive(what) => ErrorKind::NotAnArchive(what.clone()),
+            ErrorKind::UnsupportedVersion { major, minor } => {
+                ErrorKind::UnsupportedVersion { major: *major, minor: *minor }
+            }
+            ErrorKind::Truncated(what) => ErrorKind::Truncated(what.clone()),
+            ErrorKind::Malformed(what) => ErrorKind::Malformed(what.clone()),
+            ErrorKind::Damaged(what) => ErrorKind::Damaged(what.clone()),
+            ErrorKind::Missing(what) => ErrorKind::Missing(what.clone()),
+            ErrorKind::Limit(what) => ErrorKind::Limit(what.clone()),
+        };
+        let (file, entry, offset) = (file.clone(), entry.clone(), *offset);
+        Self(Box::new(Inner { kind, file, entry, offset }))
+    }
+
     /// What is wrong.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {

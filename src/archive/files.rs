@@ -51,7 +51,7 @@ pub(crate) enum Files {
 }
 
 /// One file of an archive, found but not read.
-struct Found {
+pub(super) struct Found {
     name: String,
     compression: Compression,
     slice: FileSlice,
@@ -59,7 +59,7 @@ struct Found {
 
 impl Files {
     /// The file of this name, or of this name and a suffix.
-    fn find(&self, name: &str) -> Result<Found> {
+    pub(super) fn find(&self, name: &str) -> Result<Found> {
         if name.is_empty() || name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
             let what = format!("the archive names a file outside itself ({name:?})");
             return Err(Error::new(ErrorKind::Malformed(what)));
@@ -137,7 +137,7 @@ impl Files {
 ///
 /// Before 1.16 all large objects are listed in `blobs.toc`, whatever the TOC says
 /// (`_LoadLOs` in `pg_backup_directory.c`).
-fn data_name(entry: &Entry, version: Version) -> Option<&str> {
+pub(super) fn data_name(entry: &Entry, version: Version) -> Option<&str> {
     match &entry.data {
         _ if entry.desc == Desc::Blobs && !version.at_least(16) => Some("blobs.toc"),
         DataLocation::File(name) => Some(name),

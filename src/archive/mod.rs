@@ -9,10 +9,16 @@ pub mod error;
 pub(crate) mod files;
 pub mod header;
 mod incremental;
+#[cfg(test)]
+mod models;
 mod primitives;
+#[cfg(test)]
+mod round_trip;
 pub(crate) mod slice;
 pub mod stream;
 pub mod toc;
+#[cfg(test)]
+pub(crate) mod writer;
 
 pub use data::{Data, LargeObject, LargeObjects};
 pub use entry::{DataLocation, Desc, DumpId, Entry, Section};

@@ -6,7 +6,7 @@
 //! bytes of one block back into [`Data`], the same as from a file.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use bytes::{Bytes, BytesMut};
 
@@ -15,7 +15,7 @@ use super::custom::{BlockKind, block_data, block_header, chunk_length, read_int}
 use super::data::{Data, LargeObject, LargeObjects};
 use super::entry::{DataLocation, Desc, DumpId};
 use super::error::{Error, Result};
-use super::files::{next_line, split_suffix};
+use super::files::{data_name, next_line, split_suffix};
 use super::header::{Compression, Header};
 use super::primitives::Layout;
 use super::toc::{Container, Toc};
@@ -185,6 +185,8 @@ pub(crate) struct FilesWalk {
 struct Known {
     /// Which entry a file belongs to, by the name that the TOC gives.
     files: HashMap<String, DumpId>,
+    /// The lists of large objects.
+    lists: Vec<String>,
 }
 
 impl FilesWalk {
@@ -249,21 +251,24 @@ impl FilesWalk {
     }
 
     /// Reads a list of large objects, to know later whether all came by.
-    fn list(&mut self, compression: Compression, mut reader: impl Read) -> Result<(), Halt> {
-        let mut raw = Vec::new();
-        reader.read_to_end(&mut raw).map_err(Error::from_io)?;
-        let mut list =
-            BufReader::new(Decoder::new(compression, GzipFraming::Gzip, Cursor::new(raw)));
+    fn list(&mut self, compression: Compression, reader: impl Read) -> Result<(), Halt> {
+        let mut list = BufReader::new(Decoder::new(compression, GzipFraming::Gzip, reader));
         while let Some((oid, _)) = next_line(&mut list)? {
             self.listed.insert(oid);
         }
         Ok(())
     }
 
-    /// Ends the walk: whether the TOC was there, and each large object that was listed.
+    /// Ends the walk: whether the TOC was there, the lists of large objects, and each object that
+    /// they name.
     pub(crate) fn finish(self) -> Result<(), Halt> {
-        if self.known.is_none() {
+        let Some(known) = &self.known else {
             return Err(Error::missing("the file toc.dat is missing from the archive").into());
+        };
+        if let Some(list) = known.lists.iter().find(|list| !self.seen.contains(*list)) {
+            return Err(
+                Error::missing(format!("the file {list} is missing from the archive")).into()
+            );
         }
         let missing =
             self.listed.iter().find(|oid| !self.seen.contains(&format!("blob_{oid}.dat")));
@@ -287,7 +292,14 @@ impl Known {
                 _ => None,
             })
             .collect();
-        Self { files }
+        let version = toc.header.version;
+        let lists = toc
+            .entries
+            .iter()
+            .filter(|entry| entry.desc == Desc::Blobs)
+            .filter_map(|entry| data_name(entry, version).map(str::to_owned))
+            .collect();
+        Self { files, lists }
     }
 }
 

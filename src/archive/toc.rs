@@ -309,7 +309,8 @@ impl RawEntry {
         };
         // A NUL cannot be part of SQL and would cut a statement short without a word.
         let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
-        if texts.iter().any(|text| text.contains('\0')) {
+        let names = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
+        if texts.into_iter().chain(names.into_iter().flatten()).any(|text| text.contains('\0')) {
             return Err(Error::malformed(format!("entry {} holds a NUL byte", entry.dump_id)));
         }
         Ok(Entry { undecodable, ..entry })

@@ -25,10 +25,11 @@ pub(super) enum Magic {
     Unknown,
 }
 
-/// Looks at the first bytes, and gives back a reader of all bytes.
-pub(super) fn peek<R: Read>(
-    mut reader: R,
-) -> Result<(Magic, Vec<u8>, std::io::Chain<Cursor<Vec<u8>>, R>)> {
+/// What an input begins with, those bytes, and a reader of all bytes.
+type Peeked<R> = (Magic, Vec<u8>, std::io::Chain<Cursor<Vec<u8>>, R>);
+
+/// Looks at the first bytes.
+pub(super) fn peek<R: Read>(mut reader: R) -> Result<Peeked<R>> {
     let mut head = Vec::with_capacity(PEEK);
     (&mut reader).take(PEEK as u64).read_to_end(&mut head).map_err(Error::from_io)?;
     let magic = magic(&head);

@@ -95,13 +95,25 @@ impl RandomAccess {
         Self { name: name.into(), toc: Arc::new(toc), place: Arc::new(place) }
     }
 
-    /// Bytes of an entry's data in the archive, as far as it can be known without reading it.
+    /// Bytes of an entry's data in the archive, as far as it can be known without reading it. When
+    /// all of an entry is read, its [`ReadCounter`] says the same, or bytes are left that belong
+    /// to no entry.
     #[must_use]
     pub fn size(&self, entry: &Entry) -> Option<u64> {
         match &*self.place {
             Place::Custom(custom) => custom.size(entry),
             Place::Files(_) if entry.desc == Desc::Blobs => None,
             Place::Files(files) => files.size(entry, self.toc.header.version),
+        }
+    }
+
+    /// What is wrong with the archive as a whole, outside of the data of its entries. The entries
+    /// that can be opened are not touched by it.
+    #[must_use]
+    pub fn fault(&self) -> Option<Error> {
+        match &*self.place {
+            Place::Custom(custom) => custom.fault().map(|error| error.in_file(&*self.name)),
+            Place::Files(_) => None,
         }
     }
 
@@ -157,7 +169,7 @@ fn open_file(name: &str, mut file: File, path: Option<PathBuf>) -> Result<Archiv
     match detect::locate(&slice)? {
         detect::Located::Custom(slice) => {
             let (toc, data_start) = Toc::read_custom(slice.clone())?;
-            let custom = CustomFile::new(slice, &toc, data_start)?;
+            let custom = CustomFile::new(slice, &toc, data_start);
             Ok(random(name, toc, Format::Custom, Place::Custom(custom)))
         }
         detect::Located::Files(files) => {
@@ -189,6 +201,15 @@ fn random(name: &str, toc: Toc, format: Format, place: Place) -> Archive {
 fn stream(name: &str, reader: Box<dyn Read + Send>, again: Option<FileSlice>) -> Result<Archive> {
     let (toc, format, access) = StreamAccess::start(name, reader, again)?;
     Ok(Archive { name: name.to_owned(), toc, format, access: Access::Stream(access) })
+}
+
+/// Reads all that `reader` gives into `sink`, on this thread.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn walk(
+    reader: Box<dyn Read + Send>,
+    sink: &mut dyn crate::archive::stream::Sink,
+) -> Result<()> {
+    reader::read(reader, None, sink)
 }
 
 impl Archive {

@@ -68,9 +68,12 @@ impl StreamAccess {
     }
 }
 
+/// What is told when the table of contents is read, or cannot be.
+type Start = Result<(Arc<Toc>, Format)>;
+
 /// Passes on to the real sink once there is one.
 struct Relay {
-    toc: Option<SyncSender<Result<(Arc<Toc>, Format)>>>,
+    toc: Option<SyncSender<Start>>,
     wait: Receiver<(Box<dyn Sink + Send>, Done)>,
     sink: Option<Box<dyn Sink + Send>>,
     done: Option<Done>,
@@ -123,7 +126,13 @@ impl Sink for Relay {
     }
 }
 
-fn read(reader: Box<dyn Read + Send>, again: Option<FileSlice>, sink: &mut dyn Sink) -> Result<()> {
+/// Reads all of `reader` into `sink`. `again` is the same input from its start, if it can be read
+/// twice.
+pub(super) fn read(
+    reader: Box<dyn Read + Send>,
+    again: Option<FileSlice>,
+    sink: &mut dyn Sink,
+) -> Result<()> {
     let toc_is_late = match walk(reader, None, 0, sink) {
         Ok(()) | Err(Halt::Stopped) => return Ok(()),
         Err(Halt::Error(error)) => return Err(error),

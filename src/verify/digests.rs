@@ -1,0 +1,399 @@
+//! Digests of an archive's data, kept beside it: what `--write-digests` writes and `--digests`
+//! compares with.
+//!
+//! Only gzip data carries a checksum that pg_dump always writes. A bit that flips in data that is
+//! not compressed, or compressed with lz4 or zstd, gives other rows that look like rows. A digest
+//! of each entry, taken when the archive was known to be good, tells.
+//!
+//! The file is text, one entry a line, fields apart by two spaces:
+//!
+//! ```text
+//! nocturne digests 1
+//! <sha256>  <rows>  <bytes>  <dump ID>  <label>
+//! ```
+//!
+//! `rows` counts what the entry consists of (rows, statements or large objects) and is `-` where
+//! nothing can be counted. Lines that are empty or start with `#` say nothing. The table of
+//! contents itself, whose text has no checksum either, stands there as entry 0.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::io::{self, Read};
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+use crate::archive::DumpId;
+
+/// The first line of a file of digests. A program that changes what is hashed changes the number.
+pub const HEADER: &str = "nocturne digests 1";
+
+/// The number under which the table of contents stands among the entries, which start at 1.
+pub const TOC_ID: DumpId = DumpId(0);
+
+/// A SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest that `text` spells: 64 hexadecimal digits, either case.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let text = text.as_bytes();
+        let mut digest = [0; 32];
+        if text.len() != 2 * digest.len() {
+            return None;
+        }
+        for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
+            let digit = |at: usize| char::from(pair[at]).to_digit(16);
+            *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
+        }
+        Some(Self(digest))
+    }
+}
+
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Computes the digest of what is read through it.
+///
+/// For an entry of rows this is the digest in the file: of the decompressed data to its very end,
+/// end marker included. Put it below [`crate::rows::CopyText`], which reads to that end.
+#[derive(Debug)]
+pub struct HashingReader<R> {
+    reader: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> HashingReader<R> {
+    /// Hashes what `reader` gives.
+    pub fn new(reader: R) -> Self {
+        Self { reader, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// Bytes read so far.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The digest of all bytes read so far.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(self.hash.finalize().into())
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(output)?;
+        self.hash.update(&output[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// The digest of an entry of large objects: of each object's OID and digest, by OID, so that the
+/// order in which an archive holds them does not matter.
+#[must_use]
+pub fn of_large_objects(objects: impl IntoIterator<Item = (u32, Digest)>) -> Digest {
+    let sorted: BTreeMap<u32, Digest> = objects.into_iter().collect();
+    let mut hash = Sha256::new();
+    for (oid, digest) in sorted {
+        hash.update(oid.to_be_bytes());
+        hash.update(digest.0);
+    }
+    Digest(hash.finalize().into())
+}
+
+/// What a file of digests says of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The digest of the entry's data.
+    pub digest: Digest,
+    /// How many rows, statements or large objects there are, if they can be counted.
+    pub rows: Option<u64>,
+    /// Bytes of the data, decompressed.
+    pub bytes: u64,
+    /// What the entry is, `TABLE DATA public.users`, as [`one_line`] writes it.
+    pub label: String,
+}
+
+/// A file of digests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Digests(BTreeMap<DumpId, Line>);
+
+/// Why a file of digests cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DigestsError {
+    /// Its first line is not [`HEADER`].
+    #[error("line 1: not a file of digests of this version (expected {HEADER:?})")]
+    Header,
+    /// A line is not made of the five fields, or one of them is not what it should be.
+    #[error("line {line}: {what}")]
+    Line {
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+/// A difference between an archive and a file of digests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Difference {
+    /// The entry stands in the file and has no data in the archive.
+    Missing(String),
+    /// The entry's data, or what the entry is, is not what it was.
+    Changed(String),
+    /// The entry has data in the archive and is not in the file.
+    Additional(String),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(what) => write!(f, "{what}: in the digests, not in the archive"),
+            Self::Changed(what) => write!(f, "{what}"),
+            Self::Additional(what) => write!(f, "{what}: in the archive, not in the digests"),
+        }
+    }
+}
+
+impl Digests {
+    /// Reads the text of a file of digests.
+    ///
+    /// # Errors
+    /// When it is not one, with the number of the line.
+    pub fn parse(text: &str) -> Result<Self, DigestsError> {
+        let mut lines = (1..).zip(text.lines());
+        if lines.next().is_none_or(|(_, first)| first.trim_end() != HEADER) {
+            return Err(DigestsError::Header);
+        }
+        let mut digests = Self::default();
+        for (line, text) in lines {
+            if text.trim().is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let (id, entry) = parse_line(text).map_err(|what| DigestsError::Line { line, what })?;
+            if digests.insert(id, entry).is_some() {
+                return Err(DigestsError::Line { line, what: "an entry stands here twice" });
+            }
+        }
+        Ok(digests)
+    }
+
+    /// Notes an entry. Returns what was noted of it before.
+    pub fn insert(&mut self, id: DumpId, line: Line) -> Option<Line> {
+        self.0.insert(id, line)
+    }
+
+    /// What the file says of an entry.
+    #[must_use]
+    pub fn get(&self, id: DumpId) -> Option<&Line> {
+        self.0.get(&id)
+    }
+
+    /// All entries, by their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (DumpId, &Line)> {
+        self.0.iter().map(|(id, line)| (*id, line))
+    }
+
+    /// How `found` differs from this. An archive of which only a part was read (`partial`) lacks
+    /// nothing.
+    #[must_use]
+    pub fn compare(&self, found: &Self, partial: bool) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        for (id, expected) in &self.0 {
+            let label = format!("entry {id} {}", expected.label);
+            match found.get(*id) {
+                None if partial => {}
+                None => differences.push(Difference::Missing(label)),
+                Some(found) => differences.extend(
+                    expected
+                        .change(found)
+                        .map(|what| format!("{label}: {what}"))
+                        .map(Difference::Changed),
+                ),
+            }
+        }
+        let additional = found.iter().filter(|(id, _)| self.get(*id).is_none());
+        differences.extend(
+            additional
+                .map(|(id, line)| Difference::Additional(format!("entry {id} {}", line.label))),
+        );
+        differences
+    }
+}
+
+impl Line {
+    /// How `found` differs from this, the weightiest difference first.
+    #[must_use]
+    pub fn change(&self, found: &Self) -> Option<String> {
+        let number = |rows: Option<u64>| rows.map_or("-".to_owned(), |rows| rows.to_string());
+        if self.label != found.label {
+            Some(format!("is now {}", found.label))
+        } else if self.rows != found.rows {
+            Some(format!("{} rows, had {}", number(found.rows), number(self.rows)))
+        } else if self.bytes != found.bytes {
+            Some(format!("{} bytes, had {}", found.bytes, self.bytes))
+        } else if self.digest != found.digest {
+            Some("its contents have changed".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for Digests {
+    /// The text of the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        for (id, Line { digest, rows, bytes, label }) in &self.0 {
+            write!(f, "{digest}  ")?;
+            match rows {
+                Some(rows) => write!(f, "{rows}")?,
+                None => f.write_char('-')?,
+            }
+            writeln!(f, "  {bytes}  {id}  {label}")?;
+        }
+        Ok(())
+    }
+}
+
+fn parse_line(text: &str) -> Result<(DumpId, Line), &'static str> {
+    let mut fields = text.splitn(5, "  ");
+    let mut field = || fields.next().ok_or("expected five fields, two spaces apart");
+    let digest = Digest::from_hex(field()?).ok_or("the digest is not 64 hexadecimal digits")?;
+    let rows = match field()? {
+        "-" => None,
+        rows => Some(rows.parse().map_err(|_| "the number of rows is not a number")?),
+    };
+    let bytes = field()?.parse().map_err(|_| "the number of bytes is not a number")?;
+    let id = field()?.parse().ok().filter(|id| *id >= 0).ok_or("the dump ID is not a number")?;
+    let label = field()?.to_owned();
+    Ok((DumpId(id), Line { digest, rows, bytes, label }))
+}
+
+/// Text that may stand in a line and on a terminal: control characters, which names in an archive
+/// may hold, are written as escapes, and so is the backslash.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, character| {
+        if character.is_control() || character == '\\' {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+        line
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Digests {
+        let mut digests = Digests::default();
+        let line = |text: &str, rows, label: &str| Line {
+            digest: Digest::of(text.as_bytes()),
+            rows,
+            bytes: text.len() as u64,
+            label: one_line(label),
+        };
+        digests.insert(DumpId(7), line("1\n\\.\n\n\n", Some(1), "TABLE DATA public.a  b\nc"));
+        digests.insert(DumpId(12), line("", None, "BLOB COMMENTS"));
+        digests
+    }
+
+    #[test]
+    fn a_file_reads_back_as_it_was_written() {
+        let text = sample().to_string();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert_eq!(Digests::parse(&text).unwrap(), sample());
+        assert_eq!(Digests::parse(&format!("{text}\n# a note\n")).unwrap(), sample());
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let digest = Digest::of(b"");
+        let parse =
+            |line: &str| Digests::parse(&format!("{HEADER}\n\n{line}\n")).unwrap_err().to_string();
+        assert!(parse("abc  1  2  3  x").starts_with("line 3: the digest"));
+        assert!(parse(&format!("{digest}  x  2  3  y")).contains("number of rows"));
+        assert!(parse(&format!("{digest}  1  -2  3  y")).contains("number of bytes"));
+        assert!(parse(&format!("{digest}  1  2  -3  y")).contains("dump ID"));
+        assert!(parse(&format!("{digest}  1  2  3")).contains("five fields"));
+        let twice = format!("{digest}  1  2  3  y\n{digest}  1  2  3  y");
+        assert!(parse(&twice).starts_with("line 4: an entry stands here twice"));
+        assert_eq!(Digests::parse(""), Err(DigestsError::Header));
+        assert_eq!(Digests::parse("nocturne digests 2\n"), Err(DigestsError::Header));
+    }
+
+    #[test]
+    fn missing_changed_and_additional_entries_are_told_apart() {
+        let expected = sample();
+        assert_eq!(expected.compare(&expected, false), []);
+        let mut found = Digests::default();
+        let changed =
+            Line { digest: Digest::of(b"2\n"), ..sample().get(DumpId(7)).unwrap().clone() };
+        found.insert(DumpId(7), changed);
+        found.insert(DumpId(9), sample().get(DumpId(7)).unwrap().clone());
+        let told: Vec<_> =
+            expected.compare(&found, false).iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].contains("entry 7") && told[0].ends_with("its contents have changed"));
+        assert!(told[1].contains("entry 12") && told[1].ends_with("not in the archive"));
+        assert!(told[2].contains("entry 9") && told[2].ends_with("not in the digests"));
+        assert_eq!(expected.compare(&found, true).len(), 2);
+    }
+
+    #[test]
+    fn the_hashing_reader_gives_the_sha256_of_what_it_passes_on() {
+        let mut reader = HashingReader::new(&b"abc"[..]);
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).unwrap();
+        assert_eq!((all.as_slice(), reader.bytes_read()), (&b"abc"[..], 3));
+        assert_eq!(
+            reader.finish().to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn the_order_of_large_objects_does_not_matter_but_their_oids_do() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let digest = of_large_objects([(1, one), (2, two)]);
+        assert_eq!(digest, of_large_objects([(2, two), (1, one)]));
+        assert_ne!(digest, of_large_objects([(1, two), (2, one)]));
+    }
+}

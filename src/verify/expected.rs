@@ -1,0 +1,76 @@
+//! Which large objects the table of contents says that there are.
+//!
+//! From archive version 1.16 an entry `BLOBS` depends on its entry `BLOB METADATA`, whose
+//! definition lists OIDs. From 1.12 each object has an entry `BLOB` and all their contents are in
+//! one `BLOBS`. Before that, or when only data was dumped, nothing says which objects there are.
+//! (`getLOs` and `dumpLO` in `src/bin/pg_dump/pg_dump.c`.)
+
+use std::collections::HashMap;
+
+use super::examine::Findings;
+use crate::archive::{Desc, DumpId, Entry, Toc};
+
+/// The large objects of each entry that holds some.
+pub(super) struct Expected {
+    /// Sorted OIDs by the entry with the contents.
+    objects: HashMap<DumpId, Vec<u32>>,
+    /// The entry by the OID.
+    owners: HashMap<u32, DumpId>,
+    /// The first entry with contents, for objects that nothing lists.
+    fallback: Option<DumpId>,
+}
+
+impl Expected {
+    /// Looks up the lists of all `entries` that hold large objects.
+    pub(super) fn new<'a>(toc: &Toc, entries: impl Iterator<Item = &'a Entry>) -> Self {
+        let blobs: Vec<&Entry> = entries.filter(|entry| entry.desc == Desc::Blobs).collect();
+        let objects: HashMap<DumpId, Vec<u32>> =
+            blobs.iter().filter_map(|entry| Some((entry.dump_id, listed(toc, entry)?))).collect();
+        let owners =
+            objects.iter().flat_map(|(id, oids)| oids.iter().map(move |oid| (*oid, *id))).collect();
+        Self { objects, owners, fallback: blobs.first().map(|entry| entry.dump_id) }
+    }
+
+    /// The entry that a large object belongs to. `None` if no entry with large objects is read.
+    pub(super) fn owner(&self, oid: u32) -> Option<DumpId> {
+        self.owners.get(&oid).copied().or(self.fallback)
+    }
+
+    /// Notes whether the objects that were found are the ones that should be there.
+    pub(super) fn check(&self, entry: &Entry, findings: &mut Findings) {
+        if entry.desc != Desc::Blobs || findings.error.is_some() {
+            return;
+        }
+        let mut found: Vec<u32> = findings.objects.iter().map(|(oid, _)| *oid).collect();
+        found.sort_unstable();
+        if let Some(twice) = found.windows(2).find(|pair| pair[0] == pair[1]) {
+            findings.fail(format!("large object {} occurs twice", twice[0]));
+        }
+        let Some(listed) = self.objects.get(&entry.dump_id) else {
+            return;
+        };
+        if let Some(oid) = listed.iter().find(|oid| found.binary_search(oid).is_err()) {
+            findings.fail(format!("large object {oid} is listed but missing"));
+        }
+        if let Some(oid) = found.iter().find(|oid| listed.binary_search(oid).is_err()) {
+            findings.fail(format!("large object {oid} is not in the table of contents"));
+        }
+    }
+}
+
+/// The sorted OIDs that belong to an entry `BLOBS`, if anything says so.
+fn listed(toc: &Toc, blobs: &Entry) -> Option<Vec<u32>> {
+    let metadata = |entry: &&Entry| {
+        entry.desc == Desc::BlobMetadata && blobs.dependencies.contains(&entry.dump_id)
+    };
+    let mut oids: Vec<u32> = if toc.header.version.at_least(16) {
+        let metadata = toc.entries.iter().find(metadata)?;
+        // What is not a number stays out, and is missing when the objects are compared.
+        metadata.defn.lines().filter_map(|line| line.trim().parse().ok()).collect()
+    } else {
+        let each = toc.entries.iter().filter(|entry| entry.desc == Desc::Blob);
+        each.map(|entry| entry.oid).collect()
+    };
+    oids.sort_unstable();
+    (!oids.is_empty()).then_some(oids)
+}

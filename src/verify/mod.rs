@@ -1,0 +1,265 @@
+//! `nocturne verify`: reads all of an archive and says whether it is whole, without a server.
+//!
+//! Every entry's data is decompressed to its end and looked at: rows must end with their end
+//! marker, statements must be whole, large objects must be those that the table of contents
+//! lists, and no byte may be left over. What has no checksum in the archive can be compared with
+//! [`digests`] taken earlier. A damaged entry does not keep the others from being read.
+//!
+//! An archive that can be read at any place is read by several threads, the largest entries
+//! first; a stream is read once, its items decoded on the same threads. The two give the same
+//! report but for [`EntryReport::read`] of large objects in files.
+
+pub mod digests;
+mod examine;
+mod expected;
+mod random;
+mod report;
+mod stream;
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+pub use digests::{Difference, Digest, Digests, DigestsError, HashingReader};
+pub use report::{Count, EntryReport, VerifyReport};
+
+use crate::archive::{DataLocation, DumpId, Entry, Error, Section, Toc};
+use crate::source::{Access, Archive};
+use examine::{Findings, Reading};
+use expected::Expected;
+
+/// How often the progress is told.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What to verify, and how.
+#[derive(Clone, Debug)]
+pub struct VerifyOptions {
+    /// Threads that decompress.
+    pub jobs: NonZeroUsize,
+    /// The entries whose data is wanted; all if `None`.
+    pub wanted: Option<HashSet<DumpId>>,
+    /// Whether to compute digests.
+    pub digests: bool,
+}
+
+impl VerifyOptions {
+    fn wants(&self, id: DumpId) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.contains(&id))
+    }
+}
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries that are done, whole or not.
+    pub entries_done: usize,
+    /// Entries to read.
+    pub entries: usize,
+    /// Bytes of data read from the archive.
+    pub read: u64,
+    /// Bytes of data to read from the archive; `None` for a stream, which does not tell.
+    pub size: Option<u64>,
+}
+
+/// What the threads tell the one that waits for them.
+enum Message {
+    /// An entry, or one large object of an entry, was read.
+    Found(DumpId, Findings),
+    /// A stream holds data that belongs to no entry.
+    Stray(String),
+    /// A stream ended, with an error or not.
+    Over(Result<(), Error>),
+}
+
+/// Reads all data of an archive. `progress` is called on the calling thread, some times a second.
+pub fn verify(
+    archive: Archive,
+    options: &VerifyOptions,
+    progress: &dyn Fn(Progress),
+) -> VerifyReport {
+    let toc = archive.toc.clone();
+    let mut report = VerifyReport::new(&archive, options);
+    let with_data = || toc.entries.iter().filter(|entry| has_data(entry));
+    let expected = Arc::new(Expected::new(&toc, with_data()));
+    let entries = with_data().filter(|entry| options.wants(entry.dump_id)).cloned().collect();
+    let pool = match rayon::ThreadPoolBuilder::new()
+        .num_threads(options.jobs.get())
+        .thread_name(|number| format!("verify-{number}"))
+        .build()
+    {
+        Ok(pool) => pool,
+        Err(error) => {
+            report.errors.push(format!("cannot start threads: {error}"));
+            return report;
+        }
+    };
+    let reading = Reading::new(&toc, options.digests);
+    let mut collector = Collector::new(entries, reading.clone(), progress);
+    match archive.access {
+        Access::Random(random) => {
+            report.errors.extend(random.fault().as_ref().map(error_chain));
+            collector.progress.size = Some(random::total(&random, &collector.entries));
+            random::read(&random, &reading, &pool, &mut collector);
+        }
+        Access::Stream(access) => {
+            // Until the stream says otherwise, at its end.
+            collector.halted = Some("the reader of the stream is gone".to_owned());
+            stream::read(access, &toc, options, &expected, &reading, &pool, &mut collector);
+        }
+    }
+    collector.conclude(&expected, &mut report);
+    report
+}
+
+/// Whether an entry says that it has data, in either of the two ways.
+fn has_data(entry: &Entry) -> bool {
+    entry.had_dumper || entry.data != DataLocation::None
+}
+
+/// What the table of contents says of an entry's data that cannot be.
+fn contradiction(entry: &Entry) -> Option<&'static str> {
+    match (entry.had_dumper, entry.data != DataLocation::None) {
+        (true, false) => Some("it should have data, and the archive says that there is none"),
+        (false, true) => Some("it should have no data, and the archive says where it is"),
+        _ => None,
+    }
+}
+
+/// Gathers what the threads find.
+struct Collector<'a> {
+    entries: Vec<Entry>,
+    found: Vec<Option<Findings>>,
+    errors: Vec<String>,
+    /// Why a stream was not read to its end.
+    halted: Option<String>,
+    reading: Reading,
+    progress: Progress,
+    tell: &'a dyn Fn(Progress),
+}
+
+impl<'a> Collector<'a> {
+    fn new(entries: Vec<Entry>, reading: Reading, tell: &'a dyn Fn(Progress)) -> Self {
+        Self {
+            found: entries.iter().map(|_| None).collect(),
+            progress: Progress { entries: entries.len(), ..Progress::default() },
+            entries,
+            errors: Vec::new(),
+            halted: None,
+            reading,
+            tell,
+        }
+    }
+
+    /// Takes messages until nobody is left to send any.
+    fn gather(&mut self, messages: &Receiver<Message>) {
+        let positions: HashMap<DumpId, usize> =
+            self.entries.iter().enumerate().map(|(at, entry)| (entry.dump_id, at)).collect();
+        let mut told = Instant::now();
+        loop {
+            match messages.recv_timeout(TICK) {
+                Ok(Message::Found(id, findings)) => {
+                    let slot = positions.get(&id).and_then(|at| self.found.get_mut(*at));
+                    match slot {
+                        Some(Some(before)) => before.merge(findings),
+                        Some(empty) => {
+                            *empty = Some(findings);
+                            self.progress.entries_done += 1;
+                        }
+                        None => {}
+                    }
+                }
+                Ok(Message::Stray(what)) => self.errors.push(what),
+                Ok(Message::Over(result)) => {
+                    self.halted = result.err().as_ref().map(error_chain);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if told.elapsed() >= TICK {
+                told = Instant::now();
+                self.tell();
+            }
+        }
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        self.progress.read = self.reading.read();
+        (self.tell)(self.progress);
+    }
+
+    /// Turns what was found into the report.
+    fn conclude(self, expected: &Expected, report: &mut VerifyReport) {
+        report.errors.extend(self.halted.iter().cloned());
+        report.errors.extend(self.errors);
+        for (entry, found) in self.entries.iter().zip(self.found) {
+            let mut findings = found.unwrap_or_else(|| {
+                Findings::failed(match &self.halted {
+                    Some(_) => "its data was not reached".to_owned(),
+                    None => "the archive holds no data for it".to_owned(),
+                })
+            });
+            expected.check(entry, &mut findings);
+            if let Some(what) = contradiction(entry) {
+                findings.fail(what);
+            }
+            report.entries.push(EntryReport::new(entry, findings));
+        }
+    }
+}
+
+/// The digest of everything that the table of contents says, but for where the data lies: the same
+/// archive gives the same digest, however it is wrapped.
+fn toc_digest(toc: &Toc) -> Digest {
+    // Every text stands behind its length, so that no two tables of contents give the same bytes.
+    let mut bytes = Vec::new();
+    let header = &toc.header;
+    let texts = [&header.dbname, &header.remote_version, &header.dump_version];
+    for text in texts.into_iter().chain([&header.created.to_string()]) {
+        put(&mut bytes, Some(text));
+    }
+    for entry in &toc.entries {
+        bytes.extend(entry.dump_id.0.to_le_bytes());
+        bytes.extend([u8::from(has_data(entry)), entry.relkind, u8::from(entry.with_oids)]);
+        bytes.extend(entry.table_oid.to_le_bytes());
+        bytes.extend(entry.oid.to_le_bytes());
+        bytes.push(match entry.section {
+            Section::None => 1,
+            Section::PreData => 2,
+            Section::Data => 3,
+            Section::PostData => 4,
+        });
+        let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
+        texts.into_iter().for_each(|text| put(&mut bytes, Some(text)));
+        put(&mut bytes, Some(entry.desc.as_str()));
+        let texts = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
+        texts.into_iter().for_each(|text| put(&mut bytes, text.as_deref()));
+        bytes.extend((entry.dependencies.len() as u64).to_le_bytes());
+        entry.dependencies.iter().for_each(|id| bytes.extend(id.0.to_le_bytes()));
+    }
+    Digest::of(&bytes)
+}
+
+fn put(bytes: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        None => bytes.extend(u64::MAX.to_le_bytes()),
+    }
+}
+
+/// An error and its causes, in one line.
+fn error_chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

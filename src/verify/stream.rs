@@ -1,0 +1,186 @@
+//! Verifies an archive that streams by: the thread that reads it hands each item to one of the
+//! pool's threads and goes on to the next item while that one decodes.
+//!
+//! A pool thread takes the next item only when it is done with the one before, so there are never
+//! more items in flight than threads to decode them, and the pieces that wait are bounded: the
+//! reading thread blocks, not the pool.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Buf, Bytes};
+use rayon::ThreadPool;
+
+use super::examine::Reading;
+use super::expected::Expected;
+use super::{Collector, Message, VerifyOptions, has_data};
+use crate::archive::stream::{Answer, Item, ItemOf, Sink};
+use crate::archive::{DumpId, Entry, Error, Format, ReadCounter, Toc};
+use crate::source::StreamAccess;
+
+/// Pieces of an item that may wait for its decoder.
+const WAITING: usize = 16;
+
+/// An item on its way to a decoder.
+struct Job {
+    entry: DumpId,
+    item: Item,
+    pieces: Receiver<Piece>,
+}
+
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// Reads all of the stream.
+pub(super) fn read(
+    access: StreamAccess,
+    toc: &Arc<Toc>,
+    options: &VerifyOptions,
+    expected: &Arc<Expected>,
+    reading: &Reading,
+    pool: &ThreadPool,
+    collector: &mut Collector<'_>,
+) {
+    let (messages, inbox) = channel();
+    // A job is handed over only when a thread asks for it.
+    let (jobs, queue) = sync_channel(0);
+    let queue = Arc::new(Mutex::new(queue));
+    let dispatch = Dispatch {
+        toc: toc.clone(),
+        options: options.clone(),
+        expected: expected.clone(),
+        jobs,
+        current: None,
+        messages: messages.clone(),
+    };
+    pool.in_place_scope(|scope| {
+        for _ in 0..pool.current_num_threads() {
+            let (queue, messages) = (queue.clone(), messages.clone());
+            scope.spawn(move |_| decode(&queue, &messages, toc, reading));
+        }
+        // The stream's thread then notices when no thread of the pool is left.
+        drop(queue);
+        access.run(Box::new(dispatch), move |result| {
+            // Whoever asked may be gone.
+            let _ = messages.send(Message::Over(result));
+        });
+        collector.gather(&inbox);
+    });
+}
+
+/// A thread of the pool: decodes one item after the other.
+fn decode(queue: &Mutex<Receiver<Job>>, messages: &Sender<Message>, toc: &Toc, reading: &Reading) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { entry: id, item, pieces }) = job else {
+            return;
+        };
+        let Some(entry) = toc.get(id) else {
+            continue;
+        };
+        let counter = ReadCounter::default();
+        let reader = Pieces { pieces, piece: Bytes::new(), ended: false, counter: counter.clone() };
+        let findings = reading.examine(entry, Ok(item.data(reader)), &counter);
+        if messages.send(Message::Found(id, findings)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Hands the items of a stream to the decoders.
+struct Dispatch {
+    toc: Arc<Toc>,
+    options: VerifyOptions,
+    expected: Arc<Expected>,
+    jobs: SyncSender<Job>,
+    /// Takes the pieces of the current item.
+    current: Option<SyncSender<Piece>>,
+    messages: Sender<Message>,
+}
+
+impl Dispatch {
+    /// The entry that an item belongs to; what is wrong if there is none.
+    fn owner(&self, of: ItemOf) -> Result<&Entry, String> {
+        let id = match of {
+            ItemOf::Entry(id) => id,
+            ItemOf::LargeObject(oid) => self
+                .expected
+                .owner(oid)
+                .ok_or_else(|| format!("large object {oid} belongs to no entry"))?,
+        };
+        match self.toc.get(id) {
+            Some(entry) if has_data(entry) => Ok(entry),
+            Some(entry) => Err(format!(
+                "the archive holds data of entry {id} {}, which has none",
+                entry.label()
+            )),
+            None => Err(format!("the archive holds data of entry {id}, which it does not list")),
+        }
+    }
+}
+
+impl Sink for Dispatch {
+    fn toc(&mut self, _: &Toc, _: Format) -> Answer {
+        Answer::Take
+    }
+
+    fn begin(&mut self, item: &Item) -> Answer {
+        let entry = match self.owner(item.of) {
+            Ok(entry) if self.options.wants(entry.dump_id) => entry.dump_id,
+            Ok(_) => return Answer::Skip,
+            Err(what) => {
+                // Whoever asked may be gone: the next job tells.
+                let _ = self.messages.send(Message::Stray(what));
+                return Answer::Skip;
+            }
+        };
+        let (current, pieces) = sync_channel(WAITING);
+        self.current = Some(current);
+        match self.jobs.send(Job { entry, item: item.clone(), pieces }) {
+            Ok(()) => Answer::Take,
+            Err(_) => Answer::Stop,
+        }
+    }
+
+    fn bytes(&mut self, bytes: Bytes) -> Answer {
+        let sent = self.current.as_ref().map(|current| current.send(Piece::Bytes(bytes)));
+        // A decoder that found damage does not want the rest.
+        if matches!(sent, Some(Ok(()))) { Answer::Take } else { Answer::Skip }
+    }
+
+    fn end(&mut self) -> Answer {
+        if let Some(current) = self.current.take() {
+            // A decoder that found damage is gone by now.
+            let _ = current.send(Piece::End);
+        }
+        Answer::Take
+    }
+}
+
+/// The pieces of an item as a reader. An item that does not come to its end is an error here, not
+/// the end of its data.
+struct Pieces {
+    pieces: Receiver<Piece>,
+    piece: Bytes,
+    ended: bool,
+    counter: ReadCounter,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() && !self.ended {
+            match self.pieces.recv() {
+                Ok(Piece::Bytes(piece)) => self.piece = piece,
+                Ok(Piece::End) => self.ended = true,
+                Err(_) => return Err(Error::truncated("the archive stops inside its data").into()),
+            }
+        }
+        let read = output.len().min(self.piece.len());
+        self.piece.copy_to_slice(&mut output[..read]);
+        self.counter.add(read as u64);
+        Ok(read)
+    }
+}

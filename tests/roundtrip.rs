@@ -62,7 +62,11 @@ fn prepare(cluster: &'static Cluster, fixture: &Fixture) {
 }
 
 fn restore(database: &Database<'_>, archive: &Path, jobs: usize) -> Finished {
-    nocturne().arg("restore").arg(archive).args(["-d", &database.url(), "-j", &jobs.to_string()]).run()
+    nocturne()
+        .arg("restore")
+        .arg(archive)
+        .args(["-d", &database.url(), "-j", &jobs.to_string()])
+        .run()
 }
 
 /// Each fixture with the number of jobs given; the next one with another.

@@ -33,7 +33,7 @@ pub(super) fn run(typed: &List) -> Outcome {
 }
 
 /// Warnings go to standard error at once: there is nothing to be drawn over.
-fn warnings() -> Events {
+pub(super) fn warnings() -> Events {
     let screen = Screen::plain();
     Events::to(move |event| {
         if let Event::Warning { message } = event {

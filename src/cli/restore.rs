@@ -1,6 +1,7 @@
 //! `nocturne restore`: an archive into a database.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::args::Restore;
@@ -222,6 +223,10 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
         tolerate: behaviour.tolerate.iter().map(tolerance).collect(),
+        digests: match &behaviour.digests {
+            Some(path) => Some(Arc::new(super::verify::read_digests(path)?)),
+            None => None,
+        },
         strictly_in_order: jobs == 1,
     })
 }

@@ -69,7 +69,7 @@ impl Schedule {
     }
 
     /// The next job to start, if one can be started now. It counts as running from here on.
-    pub fn next(&mut self) -> Option<JobId> {
+    pub fn take(&mut self) -> Option<JobId> {
         loop {
             let next =
                 self.ready.iter().find(|(_, id)| self.locks.allow(&self.jobs[id.0])).copied();
@@ -91,7 +91,7 @@ impl Schedule {
     }
 
     /// Starts exactly this job, whose data has come. Returns whether it can be started now.
-    pub fn next_is(&mut self, id: JobId) -> bool {
+    pub fn take_this(&mut self, id: JobId) -> bool {
         let job = &self.jobs[id.0];
         let free = self.state[id.0] == State::Waiting
             && self.waits_for[id.0] == 0
@@ -288,7 +288,7 @@ mod tests {
         let (mut started, mut running) = (Vec::new(), std::collections::VecDeque::new());
         loop {
             while running.len() < lanes
-                && let Some(id) = schedule.next()
+                && let Some(id) = schedule.take()
             {
                 started.push(id.0);
                 running.push_back(id);
@@ -310,10 +310,10 @@ mod tests {
         let plan = Plan { prelude: vec![], jobs };
         assert_eq!(run(&plan, 1), [3, 2, 1, 0]);
         let mut schedule = Schedule::new(&plan, |_| false);
-        assert_eq!(schedule.next(), Some(JobId(3)));
+        assert_eq!(schedule.take(), Some(JobId(3)));
         schedule.finish(JobId(3));
-        assert_eq!(schedule.next(), Some(JobId(2)));
-        assert_eq!(schedule.next(), None, "the ACL waits for the main pass to end");
+        assert_eq!(schedule.take(), Some(JobId(2)));
+        assert_eq!(schedule.take(), None, "the ACL waits for the main pass to end");
     }
 
     #[test]
@@ -323,13 +323,13 @@ mod tests {
         jobs[1].exclusive = vec![DumpId(7)];
         jobs[2].shared = vec![DumpId(7)];
         let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
-        assert_eq!(schedule.next(), Some(JobId(0)));
-        assert_eq!(schedule.next(), Some(JobId(2)), "two that share may run together");
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.take(), Some(JobId(0)));
+        assert_eq!(schedule.take(), Some(JobId(2)), "two that share may run together");
+        assert_eq!(schedule.take(), None);
         schedule.finish(JobId(0));
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.take(), None);
         schedule.finish(JobId(2));
-        assert_eq!(schedule.next(), Some(JobId(1)));
+        assert_eq!(schedule.take(), Some(JobId(1)));
     }
 
     #[test]
@@ -347,16 +347,16 @@ mod tests {
         jobs[1].after = vec![JobId(0)];
         let plan = Plan { prelude: vec![], jobs };
         let mut schedule = Schedule::new(&plan, |job| job.entry == 0);
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.take(), None);
         assert_eq!(schedule.closed(), [JobId(0)]);
-        assert!(!schedule.next_is(JobId(1)), "it waits for the closed one");
-        assert!(schedule.next_is(JobId(0)));
+        assert!(!schedule.take_this(JobId(1)), "it waits for the closed one");
+        assert!(schedule.take_this(JobId(0)));
         schedule.finish(JobId(0));
-        assert_eq!(schedule.next(), Some(JobId(1)));
+        assert_eq!(schedule.take(), Some(JobId(1)));
 
         let mut schedule = Schedule::new(&plan, |job| job.entry == 0);
         schedule.open(JobId(0));
-        assert_eq!(schedule.next(), Some(JobId(0)));
+        assert_eq!(schedule.take(), Some(JobId(0)));
     }
 
     proptest! {
@@ -387,7 +387,7 @@ mod tests {
             let mut running: Vec<JobId> = vec![];
             let mut started = vec![];
             loop {
-                while running.len() < lanes && let Some(id) = schedule.next() {
+                while running.len() < lanes && let Some(id) = schedule.take() {
                     let job = schedule.job(id).clone();
                     prop_assert!(job.wanted);
                     for other in &running {
@@ -431,7 +431,7 @@ mod tests {
             let mut done = HashSet::new();
             let mut running: Vec<JobId> = vec![];
             loop {
-                while running.len() < lanes && let Some(id) = schedule.next() {
+                while running.len() < lanes && let Some(id) = schedule.take() {
                     for earlier in &plan.jobs[id.0].after {
                         prop_assert!(!plan.jobs[earlier.0].wanted || done.contains(earlier));
                     }

@@ -123,7 +123,7 @@ impl Conductor {
                 let startable = if waiting.object {
                     self.depends_on_nothing(waiting.job)
                 } else {
-                    self.schedule.next_is(waiting.job)
+                    self.schedule.take_this(waiting.job)
                 };
                 if startable {
                     self.start(lane, waiting);
@@ -131,9 +131,9 @@ impl Conductor {
                 }
                 self.waiting = Some(waiting);
             }
-            match self.schedule.next() {
+            match self.schedule.take() {
                 Some(job) => {
-                    self.start(lane, Waiting { job, source: Source::Archive, object: false })
+                    self.start(lane, Waiting { job, source: Source::Archive, object: false });
                 }
                 None => {
                     self.idle.push(lane);

@@ -12,9 +12,11 @@ use rayon::ThreadPool;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::archive::encoding::Encoding;
-use crate::archive::{Data, Entry, Error, LargeObjects, Result};
+use crate::archive::{Data, Entry, Error, ErrorKind, LargeObjects, Result};
 use crate::rows::CopyText;
 use crate::sql::split::{Batches, Ends};
+use crate::verify::digests::of_large_objects;
+use crate::verify::{Digest, HashingReader};
 
 /// Pieces between a decoder and its session.
 const IN_FLIGHT: usize = 4;
@@ -27,8 +29,8 @@ const OBJECT_PIECE: usize = 256 * 1024;
 pub(super) enum Piece {
     /// COPY text, with the number of rows that end in it.
     Rows(Bytes, u64),
-    /// Whole SQL statements, and how many.
-    Statements(String, u64),
+    /// Whole SQL statements.
+    Statements(String),
     /// The next large object begins.
     Object(u32),
     /// Bytes of the large object.
@@ -44,19 +46,25 @@ pub(super) enum Kind {
     Sql { encoding: Encoding, standard_conforming_strings: bool, ends: Ends },
 }
 
-/// Starts to decode on the pool. `open` finds the data; it may block.
+/// Starts to decode on the pool. `open` finds the data; it may block. The data must have the
+/// digest that is `expected`, if one is.
 pub(super) fn decode(
     pool: &ThreadPool,
     kind: Kind,
+    expected: Option<Digest>,
     open: impl FnOnce() -> Result<Data> + Send + 'static,
 ) -> Receiver<Result<Piece>> {
     let (sender, receiver) = channel(IN_FLIGHT);
     pool.spawn(move || {
-        let result = open().and_then(|data| match (data, kind) {
-            (Data::LargeObjects(objects), _) => send_objects(objects, &sender),
-            (Data::Rows(reader), Kind::Copy) => send_rows(reader, &sender),
-            (Data::Rows(reader), Kind::Sql { encoding, standard_conforming_strings, ends }) => {
-                send_statements(reader, &encoding, standard_conforming_strings, ends, &sender)
+        let result = open().and_then(|data| match (data, expected) {
+            (Data::LargeObjects(objects), expected) => send_objects(objects, expected, &sender),
+            (Data::Rows(reader), None) => send_text(reader, &kind, &sender),
+            (Data::Rows(reader), Some(expected)) => {
+                let mut hashing = HashingReader::new(reader);
+                send_text(&mut hashing, &kind, &sender)?;
+                // To the very end, past what the splitter of statements needs to see.
+                io::copy(&mut hashing, &mut io::sink()).map_err(Error::from_io)?;
+                compare(hashing.finish(), expected)
             }
         });
         if let Err(error) = result {
@@ -72,7 +80,23 @@ fn send(sender: &Sender<Result<Piece>>, piece: Piece) -> bool {
     sender.blocking_send(Ok(piece)).is_ok()
 }
 
-fn send_rows(reader: Box<dyn Read + Send>, sender: &Sender<Result<Piece>>) -> Result<()> {
+fn compare(found: Digest, expected: Digest) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Damaged("its contents are not those of the digests".to_owned())))
+}
+
+fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> Result<()> {
+    match kind {
+        Kind::Copy => send_rows(reader, sender),
+        Kind::Sql { encoding, standard_conforming_strings, ends } => {
+            send_statements(reader, encoding, *standard_conforming_strings, *ends, sender)
+        }
+    }
+}
+
+fn send_rows(reader: impl Read, sender: &Sender<Result<Piece>>) -> Result<()> {
     let mut copy = CopyText::new(reader);
     let mut rows = 0;
     while let Some(piece) = copy.next_piece()? {
@@ -86,7 +110,7 @@ fn send_rows(reader: Box<dyn Read + Send>, sender: &Sender<Result<Piece>>) -> Re
 }
 
 fn send_statements(
-    reader: Box<dyn Read + Send>,
+    reader: impl Read,
     encoding: &Encoding,
     standard_conforming_strings: bool,
     ends: Ends,
@@ -97,12 +121,11 @@ fn send_statements(
             io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
             _ => Error::from_io(error),
         })?;
-        let count = batch.len() as u64;
         let Some(sql) = encoding.decode(batch.sql()) else {
             let what = format!("a statement is not valid in the encoding {}", encoding.name());
             return Err(Error::malformed(what));
         };
-        if !send(sender, Piece::Statements(sql.into_owned(), count)) {
+        if !send(sender, Piece::Statements(sql.into_owned())) {
             break;
         }
     }
@@ -111,22 +134,38 @@ fn send_statements(
 
 fn send_objects(
     mut objects: Box<dyn LargeObjects + Send>,
+    expected: Option<Digest>,
     sender: &Sender<Result<Piece>>,
 ) -> Result<()> {
+    let mut digests = Vec::new();
     while let Some(mut object) = objects.next_object()? {
         if !send(sender, Piece::Object(object.oid)) {
             break;
         }
-        loop {
-            let mut piece = BytesMut::zeroed(OBJECT_PIECE);
-            let read = fill(&mut object.content, &mut piece).map_err(Error::from_io)?;
-            piece.truncate(read);
-            if read == 0 || !send(sender, Piece::ObjectBytes(piece.freeze())) {
-                break;
+        match expected {
+            None => send_object(&mut object.content, sender)?,
+            Some(_) => {
+                let mut hashing = HashingReader::new(&mut object.content);
+                send_object(&mut hashing, sender)?;
+                digests.push((object.oid, hashing.finish()));
             }
         }
     }
-    Ok(())
+    match expected {
+        Some(expected) => compare(of_large_objects(digests), expected),
+        None => Ok(()),
+    }
+}
+
+fn send_object(content: &mut impl Read, sender: &Sender<Result<Piece>>) -> Result<()> {
+    loop {
+        let mut piece = BytesMut::zeroed(OBJECT_PIECE);
+        let read = fill(content, &mut piece).map_err(Error::from_io)?;
+        piece.truncate(read);
+        if read == 0 || !send(sender, Piece::ObjectBytes(piece.freeze())) {
+            return Ok(());
+        }
+    }
 }
 
 /// Reads until the buffer is full or the input ends.

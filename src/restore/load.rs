@@ -59,7 +59,7 @@ pub(super) async fn load(
     }
     let own_transaction = !lane.in_group();
     let counter = ReadCounter::default();
-    let mut pieces = Pieces::open(ctx, entry, source, counter);
+    let mut pieces = Pieces::open(ctx, entry, source, counter)?;
     // What is damaged from its first byte on is not worth a transaction.
     let first = pieces.next().await?;
     if own_transaction {
@@ -116,7 +116,12 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn open(ctx: &'a Context, entry: &'a Entry, source: Source, counter: ReadCounter) -> Self {
+    fn open(
+        ctx: &'a Context,
+        entry: &'a Entry,
+        source: Source,
+        counter: ReadCounter,
+    ) -> Result<Self, WorkError> {
         let kind = if entry.copy_stmt.is_empty() {
             Kind::Sql {
                 encoding: ctx.toc.encoding.clone(),
@@ -134,20 +139,34 @@ impl<'a> Pieces<'a> {
             Source::Stream { item, .. } => matches!(item.of, ItemOf::LargeObject(_)),
             Source::Archive => false,
         };
+        let expected = match &ctx.options.digests {
+            // Objects that come one by one have no digest each.
+            Some(_) if partial => None,
+            Some(digests) => match digests.get(entry.dump_id) {
+                Some(line) => Some(line.digest),
+                None => {
+                    let what = "there is no digest of its data".to_owned();
+                    return Err(WorkError::Other(what));
+                }
+            },
+            None => None,
+        };
         let receiver = match (source, &ctx.random) {
             (Source::Stream { item, receiver }, _) => {
-                decode(&ctx.pool, kind, move || Ok(item.data(StreamedItem::new(receiver, reading))))
+                decode(&ctx.pool, kind, expected, move || {
+                    Ok(item.data(StreamedItem::new(receiver, reading)))
+                })
             }
             (Source::Archive, Some(random)) => {
                 let (random, entry) = (random.clone(), entry.clone());
-                decode(&ctx.pool, kind, move || random.open(&entry, reading))
+                decode(&ctx.pool, kind, expected, move || random.open(&entry, reading))
             }
-            (Source::Archive, None) => decode(&ctx.pool, kind, || {
+            (Source::Archive, None) => decode(&ctx.pool, kind, expected, || {
                 Err(ArchiveError::missing("the archive holds no block of data for it"))
             }),
         };
         let loaded = Loaded::default();
-        Self { ctx, entry, receiver, counter, loaded, told: Instant::now(), partial }
+        Ok(Self { ctx, entry, receiver, counter, loaded, told: Instant::now(), partial })
     }
 
     async fn next(&mut self) -> Result<Option<Piece>, WorkError> {
@@ -220,7 +239,7 @@ impl<'a> Pieces<'a> {
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
-            if let Piece::Statements(sql, _) = piece {
+            if let Piece::Statements(sql) = piece {
                 let rows = session.execute_counting(&sql).await?;
                 self.sent(rows, sql.len());
             }

@@ -38,11 +38,12 @@ use lane::Lane;
 use load::Source;
 use work::restore_entry;
 
-use crate::archive::{self, Entry};
+use crate::archive::{self, Desc, Entry, Format};
 use crate::plan::{self, Plan};
 use crate::select::{Selection, pass};
 use crate::source::{Access, Archive};
 use crate::target::{self, Target};
+use crate::verify::{TOC_ID, toc_digest};
 
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -129,6 +130,14 @@ fn prepare(
 ) -> Result<(Context, Plan, Option<crate::source::StreamAccess>)> {
     let toc = archive.toc.clone();
     let wants = selection.wants.clone();
+    if let Some(digests) = &options.digests {
+        let expected = digests.get(TOC_ID).map(|line| line.digest);
+        if expected != Some(toc_digest(&toc)) {
+            let what = "its table of contents is not that of the digests".to_owned();
+            let error = archive::Error::new(archive::ErrorKind::Damaged(what));
+            return Err(Error::Archive(error.in_file(archive.name)));
+        }
+    }
     for (entry, want) in toc.entries.iter().zip(&wants) {
         if want.data && entry.had_dumper {
             // A truncated archive is better noticed before anything is dropped.
@@ -175,6 +184,13 @@ fn prepare(
         plan::Options { strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some() },
     );
     tell_plan(&ctx);
+    let one_by_one = archive.format == Format::Tar && ctx.random.is_none();
+    let objects =
+        |place: &usize| ctx.wants_archived_data(*place) && ctx.entry(*place).desc == Desc::Blobs;
+    if ctx.options.digests.is_some() && one_by_one && (0..ctx.wants.len()).any(|p| objects(&p)) {
+        let message = "large objects of a tar that comes as a stream are not compared with digests";
+        ctx.events.send(Event::Warning { message: message.to_owned() });
+    }
     Ok((ctx, plan, stream))
 }
 

@@ -1,11 +1,13 @@
 //! What a restore is told to do.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use crate::archive::Desc;
 use crate::target::{Class, ServerError};
 
 use super::statements::Style;
+use crate::verify::Digests;
 
 /// What to restore is decided elsewhere ([`crate::select`]); this is how.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct RestoreOptions {
     pub no_data_for_failed_tables: bool,
     /// Server errors that do not count (`--tolerate`).
     pub tolerate: Vec<Tolerance>,
+    /// What the archive must hold (`--digests`).
+    pub digests: Option<Arc<Digests>>,
     /// Restore in exactly the order of the selection, which a list file may have changed.
     pub strictly_in_order: bool,
 }

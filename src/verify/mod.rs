@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-pub use digests::{Difference, Digest, Digests, DigestsError, HashingReader};
+pub use digests::{Difference, Digest, Digests, DigestsError, HashingReader, TOC_ID};
 pub use report::{Count, EntryReport, VerifyReport};
 
 use crate::archive::{DataLocation, DumpId, Entry, Error, Section, Toc};
@@ -212,7 +212,8 @@ impl<'a> Collector<'a> {
 
 /// The digest of everything that the table of contents says, but for where the data lies: the same
 /// archive gives the same digest, however it is wrapped.
-fn toc_digest(toc: &Toc) -> Digest {
+#[must_use]
+pub fn toc_digest(toc: &Toc) -> Digest {
     // Every text stands behind its length, so that no two tables of contents give the same bytes.
     let mut bytes = Vec::new();
     let header = &toc.header;

@@ -154,6 +154,12 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         let message = "cannot specify both --single-transaction and multiple jobs";
         return Err(Failure::new(USAGE, message));
     }
+    let grouped = behaviour.single_transaction || behaviour.transaction_size.is_some();
+    if grouped && !behaviour.tolerate.is_empty() {
+        // After any error the server refuses the rest of a transaction.
+        let one = "-1/--single-transaction and --transaction-size";
+        return Err(cannot_be_together(one, "--tolerate"));
+    }
     if behaviour.if_exists && !behaviour.clean {
         return Err(Failure::new(USAGE, "option --if-exists requires option -c/--clean"));
     }

@@ -18,6 +18,7 @@ use super::{Error, Result};
 use crate::archive;
 use crate::archive::stream::ItemOf;
 use crate::plan::{JobId, Plan, Schedule};
+use crate::target;
 
 /// Carries out the jobs of a plan.
 ///
@@ -96,7 +97,12 @@ impl Conductor {
                 while let Some(done) = self.running.join_next().await {
                     self.take_back(done)?;
                 }
-                return Err(Error::Stopped);
+                let lost = self.ctx.ledger().server_lost;
+                return Err(if lost {
+                    Error::Target(target::Error::Lost(None))
+                } else {
+                    Error::Stopped
+                });
             }
             if self.running.is_empty() && self.waiting.is_none() && self.stream.is_none() {
                 return Ok(self.idle);
@@ -110,7 +116,8 @@ impl Conductor {
     }
 
     fn must_stop(&self) -> bool {
-        self.ctx.options.exit_on_error && self.ctx.ledger().errors > 0
+        let ledger = self.ctx.ledger();
+        ledger.server_lost || (self.ctx.options.exit_on_error && ledger.errors > 0)
     }
 
     /// Starts as many jobs as there are idle sessions.

@@ -53,6 +53,8 @@ pub(super) struct Ledger {
     pub(super) finished: HashSet<usize>,
     /// Failures that count.
     pub(super) errors: usize,
+    /// Whether no session can be had any more.
+    pub(super) server_lost: bool,
 }
 
 impl Context {
@@ -125,6 +127,11 @@ impl Context {
         }
         let ledger = self.ledger();
         entry.dependencies.iter().find_map(|id| ledger.absent.get(id).cloned())
+    }
+
+    /// Whether the entry's object is known not to be there, because its definition failed.
+    pub(super) fn is_absent(&self, entry: &Entry) -> bool {
+        self.ledger().absent.contains_key(&entry.dump_id)
     }
 
     /// Whether the user accepts this error.

@@ -11,7 +11,8 @@ use super::options::Transactions;
 use super::statements::{SessionState, Setting, fixed_settings};
 use crate::target::{Class, Notices, Result, Session, SessionSettings, Target};
 
-/// Tries of a statement that the server gave up for the sake of another session.
+/// Tries of what the server refused for a reason that passes: a statement given up for the sake of
+/// another session, a connection while it starts up.
 const TRIES: u32 = 6;
 
 /// A session and what it is set to. The session is opened when it is needed, and again when it
@@ -48,7 +49,7 @@ impl Lane {
         }
         if self.session.is_none() {
             self.state.forget();
-            let session = self.connect(ctx).await?;
+            let session = if lost { self.reconnect(ctx).await } else { self.connect(ctx).await }?;
             ctx.cancels
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -56,6 +57,24 @@ impl Lane {
             self.session = Some(session);
         }
         self.session.as_ref().ok_or(crate::target::Error::Lost(None))
+    }
+
+    /// Opens a session in place of a lost one. The server may be starting up again.
+    async fn reconnect(&self, ctx: &Context) -> Result<Session> {
+        let mut pause = Duration::from_millis(100);
+        for _ in 1..TRIES {
+            match self.connect(ctx).await {
+                Err(error) if error.class() == Class::Retry => tokio::time::sleep(pause).await,
+                result => return result,
+            }
+            pause *= 2;
+        }
+        let result = self.connect(ctx).await;
+        if result.is_err() {
+            // No entry can do better: the restore ends here.
+            ctx.ledger().server_lost = true;
+        }
+        result
     }
 
     async fn connect(&self, ctx: &Context) -> Result<Session> {

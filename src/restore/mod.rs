@@ -61,6 +61,9 @@ pub enum Error {
     /// A session failed outside of any entry.
     #[error(transparent)]
     Target(target::Error),
+    /// The database could not be created (`--create`): what was meant for it goes nowhere else.
+    #[error("the database could not be created, nothing is restored")]
+    NoDatabase,
     /// An entry failed, and that was to be the end (`--exit-on-error`).
     #[error("stopped at the first error")]
     Stopped,
@@ -240,15 +243,16 @@ async fn run(
             lane.abandon_group();
             return Err(Error::Stopped);
         }
+        if ctx.entry(place).desc == Desc::Database && ctx.is_absent(ctx.entry(place)) {
+            return Err(Error::NoDatabase);
+        }
         lane.session(&ctx).await.map_err(Error::Target)?;
     }
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
         lane.commit_group(&ctx).await.map_err(Error::Target)?;
     }
-    let target = lane.target().clone();
-    let mut lanes = vec![lane];
-    lanes.extend((1..ctx.options.jobs.max(1)).map(|number| Lane::new(number, target.clone())));
+    let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
     let arrivals = stream.map(|stream| feed::start(stream, &ctx));
     let mut lanes = Conductor::new(ctx.clone(), &plan, lanes, arrivals).run().await?;
@@ -259,6 +263,26 @@ async fn run(
     make_durable(&ctx, lane).await.map_err(Error::Target)?;
     let errors = ctx.ledger().errors;
     Ok(Ended { errors })
+}
+
+/// The first lane and as many others as are wanted and can be had.
+async fn open_lanes(ctx: &Context, first: Lane) -> Vec<Lane> {
+    let others = (1..ctx.options.jobs.max(1)).map(|number| {
+        let mut lane = Lane::new(number, first.target().clone());
+        async move { lane.session(ctx).await.map(drop).map(|()| lane) }
+    });
+    let others = futures::future::join_all(others).await;
+    let mut lanes = vec![first];
+    for lane in others {
+        match lane {
+            Ok(lane) => lanes.push(lane),
+            Err(error) => {
+                let message = format!("one session less: {}", chain(&error));
+                ctx.events.send(Event::Warning { message });
+            }
+        }
+    }
+    lanes
 }
 
 /// A commit that the server does not confirm before it, and all commits before it, are on disk.

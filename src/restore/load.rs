@@ -18,6 +18,7 @@ use super::statements::data::truncate_only;
 use crate::archive::stream::{Item, ItemOf};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::sql::split::Ends;
+use crate::target::{self, Session};
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -49,6 +50,9 @@ pub(super) async fn load(
     entry: &Entry,
     source: Source,
 ) -> Result<Loaded, WorkError> {
+    let mut pieces = Pieces::open(ctx, entry, source, ReadCounter::default())?;
+    // What is damaged from its first byte on is not worth a transaction.
+    let first = pieces.next().await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
         lane.state.before_large_objects(&ctx.style).into_iter().collect()
     } else {
@@ -58,42 +62,42 @@ pub(super) async fn load(
         lane.set(ctx, setting).await?;
     }
     let own_transaction = !lane.in_group();
-    let counter = ReadCounter::default();
-    let mut pieces = Pieces::open(ctx, entry, source, counter)?;
-    // What is damaged from its first byte on is not worth a transaction.
-    let first = pieces.next().await?;
-    if own_transaction {
-        lane.session(ctx).await?.begin().await?;
+    // One session to the end: in another there would be no transaction.
+    let session = lane.session(ctx).await?;
+    if !own_transaction {
+        return transfer(session, entry, first, &mut pieces).await;
     }
-    let result = transfer(ctx, lane, entry, first, &mut pieces).await;
-    if own_transaction {
-        let session = lane.session(ctx).await?;
-        match &result {
-            Ok(_) => session.commit().await?,
-            // The first error is the one to tell.
-            Err(_) if session.is_usable() => drop(session.rollback().await),
-            Err(_) => {}
-        }
+    session.begin().await?;
+    let loaded = match truncate(ctx, session, entry).await {
+        Ok(()) => transfer(session, entry, first, &mut pieces).await,
+        Err(error) => Err(error.into()),
+    };
+    match &loaded {
+        Ok(_) => session.commit().await?,
+        // The first error is the one to tell.
+        Err(_) if session.is_usable() => drop(session.rollback().await),
+        Err(_) => {}
     }
-    result
+    loaded
+}
+
+/// Truncates a table that this restore created, in the transaction that fills it: with
+/// `wal_level=minimal` its rows are then not written to the WAL.
+async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Result<()> {
+    let created = entry.desc == Desc::TableData
+        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
+    if created && !entry.is_load_via_partition_root() {
+        session.execute(&truncate_only(entry)).await?;
+    }
+    Ok(())
 }
 
 async fn transfer(
-    ctx: &Context,
-    lane: &mut Lane,
+    session: &Session,
     entry: &Entry,
     first: Option<Piece>,
     pieces: &mut Pieces<'_>,
 ) -> Result<Loaded, WorkError> {
-    let own_transaction = !lane.in_group();
-    let created = entry.desc == Desc::TableData
-        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
-    let session = lane.session(ctx).await?;
-    if own_transaction && created && !entry.is_load_via_partition_root() {
-        // With wal_level=minimal the rows of a table that was truncated in the same transaction
-        // are not written to the WAL.
-        session.execute(&truncate_only(entry)).await?;
-    }
     if entry.desc == Desc::Blobs {
         pieces.large_objects(session, first).await
     } else if entry.copy_stmt.is_empty() {
@@ -199,7 +203,7 @@ impl<'a> Pieces<'a> {
 
     async fn copy(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         let mut copy = session.copy_in(&self.copy_statement()).await?;
@@ -235,7 +239,7 @@ impl<'a> Pieces<'a> {
 
     async fn statements(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
@@ -250,14 +254,18 @@ impl<'a> Pieces<'a> {
 
     async fn large_objects(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         let version = self.ctx.toc.header.version;
-        let mut missing = self.ctx.expected_objects(self.entry);
+        // Of objects that come one by one, whoever gives them out knows which are missing.
+        let mut missing = match self.partial {
+            true => HashSet::new(),
+            false => self.ctx.expected_objects(self.entry),
+        };
         let checked = !missing.is_empty();
         let mut seen = HashSet::new();
-        let mut open: Option<crate::target::LargeObject<'_>> = None;
+        let mut open: Option<target::LargeObject<'_>> = None;
         while let Some(piece) = next {
             match piece {
                 Piece::Object(oid) => {
@@ -292,10 +300,8 @@ impl<'a> Pieces<'a> {
         if let Some(object) = open {
             object.close().await?;
         }
-        match missing.iter().min().filter(|_| !self.partial) {
-            Some(oid) => {
-                Err(self.damaged(format!("the contents of large object {oid} are missing")))
-            }
+        match missing.iter().min() {
+            Some(oid) => Err(missing_object(self.ctx, self.entry, *oid)),
             None => Ok(self.finished()),
         }
     }
@@ -303,4 +309,10 @@ impl<'a> Pieces<'a> {
     fn damaged(&self, what: String) -> WorkError {
         in_entry(ArchiveError::missing(what), self.entry, &self.ctx.archive).into()
     }
+}
+
+/// The error for a large object whose contents the archive should hold.
+pub(super) fn missing_object(ctx: &Context, entry: &Entry, oid: u32) -> WorkError {
+    let what = format!("the contents of large object {oid} are missing");
+    in_entry(ArchiveError::missing(what), entry, &ctx.archive).into()
 }

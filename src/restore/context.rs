@@ -174,6 +174,13 @@ impl Context {
         });
     }
 
+    /// A wanted entry that is not finished, if there is one.
+    pub(super) fn unfinished(&self) -> Option<usize> {
+        let ledger = self.ledger();
+        (0..self.wants.len())
+            .find(|place| self.is_wanted(*place) && !ledger.finished.contains(place))
+    }
+
     /// Finishes every wanted entry that is not, as not reached.
     pub(super) fn finish_rest(&self, reason: &str) {
         for place in 0..self.wants.len() {

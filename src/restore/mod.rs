@@ -13,6 +13,7 @@
 mod clean;
 mod conductor;
 mod context;
+mod copy_format;
 mod decode;
 pub mod event;
 mod failure;
@@ -29,7 +30,7 @@ mod work;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use options::{RestoreOptions, Tolerance, Transactions};
+pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
 
 use conductor::Conductor;
 use context::{Context, Ledger};

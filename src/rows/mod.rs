@@ -7,12 +7,14 @@
 //! `COPY … FROM STDIN (FORMAT binary)` takes ([`Transcoder`]). Which server, which session and
 //! what to do when a chunk has no binary form is the business of others.
 
+mod binary_text;
 mod codec;
 mod columns;
 mod copy_text;
 mod split;
 mod transcode;
 
+pub use binary_text::{BinaryText, Rows};
 pub use columns::{COLUMNS_QUERY, CatalogType, ColumnType, TypeKind};
 pub use copy_text::CopyText;
 pub use split::RowSplitter;

@@ -7,6 +7,8 @@
 //! Only the exact form of pg_dump is taken apart (`dumpConstraint` in `pg_dump.c`). Whatever else
 //! is in the way gives `None`, and the statement is run as it is.
 
+use super::scan::{identifier, names_in_parentheses, qualified};
+
 /// A primary key or unique constraint in two steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UniqueConstraint {
@@ -88,44 +90,10 @@ struct Head<'a> {
 impl<'a> Head<'a> {
     fn of(definition: &'a str) -> Option<Self> {
         let after = definition.strip_prefix("ALTER TABLE ONLY ")?;
-        let mut length = identifier(after)?;
-        if let Some(rest) = after[length..].strip_prefix('.') {
-            length += 1 + identifier(rest)?;
-        }
-        let (table, rest) = after.split_at(length);
+        let (table, rest) = after.split_at(qualified(after)?);
         let rest = rest.strip_prefix("\n    ADD CONSTRAINT ")?;
         let (name, rest) = rest.split_at(identifier(rest)?);
         Some(Self { table, name, rest: rest.strip_prefix(' ')? })
-    }
-}
-
-/// The length of the identifier that `text` begins with, quotes included.
-fn identifier(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    if bytes.first() != Some(&b'"') {
-        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
-        return Some(end.unwrap_or(text.len())).filter(|length| *length > 0);
-    }
-    let mut at = 1;
-    loop {
-        match bytes.get(at)? {
-            b'"' if bytes.get(at + 1) == Some(&b'"') => at += 2,
-            b'"' => return Some(at + 1),
-            _ => at += 1,
-        }
-    }
-}
-
-/// `(a, "b")`, and nothing else between the parentheses.
-fn names_in_parentheses(text: &str) -> Option<(&str, &str)> {
-    let mut at = text.strip_prefix('(').map(|_| 1)?;
-    loop {
-        at += identifier(&text[at..])?;
-        match text.as_bytes().get(at)? {
-            b')' => return Some(text.split_at(at + 1)),
-            b',' => at += text[at..].strip_prefix(", ").map(|_| 2)?,
-            _ => return None,
-        }
     }
 }
 

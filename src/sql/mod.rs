@@ -4,4 +4,5 @@ pub mod acl;
 pub mod constraint;
 pub mod drop;
 pub mod ident;
+pub(crate) mod scan;
 pub mod split;

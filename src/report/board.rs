@@ -129,6 +129,11 @@ impl Board {
                 let amounts = Amounts { rows: *rows, bytes: *bytes, read: *read };
                 self.ended = self.ended.plus(amounts);
             }
+            Event::Paused { dump_id, lane } => {
+                if self.lanes.get(lane).is_some_and(|own| own.entry.dump_id == *dump_id) {
+                    self.lanes.remove(lane);
+                }
+            }
             Event::Step { what } => self.step = Some(wording::one_line(what)),
             Event::DropFailed { .. }
             | Event::Warning { .. }

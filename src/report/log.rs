@@ -53,7 +53,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 wording::label(entry)
             );
         }
-        Event::Progress { .. } => {}
+        Event::Progress { .. } | Event::Paused { .. } => {}
         Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
             let (word, reason, failure) = parts(outcome);
@@ -109,7 +109,7 @@ fn thousandths(duration: std::time::Duration) -> f64 {
 pub(super) fn level(event: &Event) -> Level {
     match event {
         Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
-        Event::Progress { .. } => Level::TRACE,
+        Event::Progress { .. } | Event::Paused { .. } => Level::TRACE,
         Event::Started { entry, .. } => level_of_kind(&entry.kind()),
         Event::Finished { entry, outcome, .. } => match outcome {
             Outcome::Done => level_of_kind(&entry.kind()),

@@ -9,6 +9,7 @@ use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::options::RestoreOptions;
 use super::statements::{Style, oids};
+use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::select::Want;
 use crate::source::RandomAccess;
@@ -51,6 +52,8 @@ pub(super) struct Ledger {
     pub(super) refused: HashSet<DumpId>,
     /// Entries that are finished, by place.
     pub(super) finished: HashSet<usize>,
+    /// What became of the first step of entries that are made in two, by place.
+    pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Failures that count.
     pub(super) errors: usize,
     /// Whether no session can be had any more.

@@ -23,6 +23,7 @@ mod options;
 mod preflight;
 pub mod script;
 pub mod statements;
+mod steps;
 mod work;
 
 use std::future::Future;
@@ -44,6 +45,10 @@ use crate::select::{Selection, pass};
 use crate::source::{Access, Archive};
 use crate::target::{self, Target};
 use crate::verify::{TOC_ID, toc_digest};
+
+/// Bytes of a table's archived data from which its constraints are made in steps: below, a second
+/// round trip costs more than it gains.
+const STEPS_FROM: u64 = 256 * 1024;
 
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -178,13 +183,19 @@ fn prepare(
         let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
         random.size(ctx.entry(place))
     };
+    // A stream does not tell sizes.
+    let steps_from = if ctx.random.is_some() { STEPS_FROM } else { 0 };
     let plan = Plan::new(
         &ctx.toc.entries,
         &selection.order,
         |place| ctx.is_wanted(place),
         |place| pass(ctx.entry(place)),
         size,
-        plan::Options { strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some() },
+        plan::Options {
+            strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some(),
+            // One session has nobody to make room for.
+            steps_from: (ctx.options.jobs > 1).then_some(steps_from),
+        },
     );
     tell_plan(&ctx);
     let one_by_one = archive.format == Format::Tar && ctx.random.is_none();

@@ -75,7 +75,7 @@ impl Tally {
                 self.seen(cause).reported = Some((message.clone(), *tolerated));
             }
             Event::Notice { .. } => self.summary.notices += 1,
-            Event::Progress { .. } | Event::Step { .. } => {}
+            Event::Progress { .. } | Event::Paused { .. } | Event::Step { .. } => {}
         }
     }
 

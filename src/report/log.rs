@@ -70,7 +70,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 rows = some(*rows),
                 bytes = some(*bytes),
                 read = some(*read),
-                seconds = duration.as_secs_f64(),
+                seconds = thousandths(*duration),
                 reason = reason.filter(|_| json),
                 sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
                 detail = failure.and_then(|failure| failure.detail.as_deref()),
@@ -98,6 +98,11 @@ pub(super) fn write(event: &Event, format: LogFormat) {
             at!(level, dump_id, severity, "{}", wording::one_line(message));
         }
     }
+}
+
+/// Seconds, to the millisecond: more digits would only be noise.
+fn thousandths(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// The level of an event's line.

@@ -36,6 +36,8 @@ pub(super) struct Context {
     pub(super) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
+    /// Of the server as it was at the first session: see [`super::lane::server_life`].
+    pub(super) server_life: OnceLock<Option<String>>,
     /// Each session's way to cancel what it runs.
     pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
     pub(super) ledger: Mutex<Ledger>,

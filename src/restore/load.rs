@@ -22,6 +22,7 @@ use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::{ColumnType, HEADER, Rows, TRAILER};
 use crate::sql::ident::literal;
 use crate::sql::split::Ends;
+use crate::target::Session;
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -53,6 +54,7 @@ pub(super) async fn load(
     entry: &Entry,
     source: Source,
 ) -> Result<Loaded, WorkError> {
+    lane.renew(ctx).await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
         lane.state.before_large_objects(&ctx.style).into_iter().collect()
     } else {
@@ -66,33 +68,30 @@ pub(super) async fn load(
     let mut pieces = Pieces::open(ctx, entry, source, columns)?;
     // What is damaged from its first byte on is not worth a transaction.
     let first = pieces.next().await?;
-    if own_transaction {
-        lane.session(ctx).await?.begin().await?;
+    let session = lane.session(ctx).await?;
+    if !own_transaction {
+        return transfer(session, false, first, &mut pieces).await;
     }
-    let result = transfer(ctx, lane, entry, first, &mut pieces).await;
-    if own_transaction {
-        let session = lane.session(ctx).await?;
-        match &result {
-            Ok(_) => session.commit().await?,
-            // The first error is the one to tell.
-            Err(_) if session.is_usable() => drop(session.rollback().await),
-            Err(_) => {}
-        }
+    session.begin().await?;
+    let result = transfer(session, true, first, &mut pieces).await;
+    match &result {
+        Ok(_) => session.commit().await?,
+        // The first error is the one to tell.
+        Err(_) if session.is_usable() => drop(session.rollback().await),
+        Err(_) => {}
     }
     result
 }
 
 async fn transfer(
-    ctx: &Context,
-    lane: &mut Lane,
-    entry: &Entry,
+    session: &Session,
+    own_transaction: bool,
     first: Option<Piece>,
     pieces: &mut Pieces<'_>,
 ) -> Result<Loaded, WorkError> {
-    let own_transaction = !lane.in_group();
+    let (ctx, entry) = (pieces.ctx, pieces.entry);
     let created = entry.desc == Desc::TableData
         && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
-    let session = lane.session(ctx).await?;
     if own_transaction && created && !entry.is_load_via_partition_root() {
         // With wal_level=minimal the rows of a table that was truncated in the same transaction
         // are not written to the WAL.
@@ -204,7 +203,7 @@ impl<'a> Pieces<'a> {
 
     async fn copy(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         // Binary rows may be followed by text, never the other way round.
@@ -267,7 +266,7 @@ impl<'a> Pieces<'a> {
 
     async fn statements(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
@@ -282,7 +281,7 @@ impl<'a> Pieces<'a> {
 
     async fn large_objects(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         let version = self.ctx.toc.header.version;

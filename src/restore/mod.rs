@@ -177,6 +177,7 @@ fn prepare(
         pool,
         missing_roles: std::sync::OnceLock::new(),
         missing_extensions: std::sync::OnceLock::new(),
+        server_life: std::sync::OnceLock::new(),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
     };
@@ -239,6 +240,7 @@ async fn run(
         target: target.to_string(),
         server_version: session.server_version().to_owned(),
     });
+    let _ = ctx.server_life.set(lane::server_life(session).await.map_err(Error::Target)?);
     let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
     let _ = ctx.missing_roles.set(lacking.roles);
     let _ = ctx.missing_extensions.set(lacking.extensions);
@@ -258,7 +260,7 @@ async fn run(
         if ctx.entry(place).desc == Desc::Database && ctx.is_absent(ctx.entry(place)) {
             return Err(Error::NoDatabase);
         }
-        lane.session(&ctx).await.map_err(Error::Target)?;
+        lane.renew(&ctx).await.map_err(Error::Target)?;
     }
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
@@ -299,6 +301,7 @@ async fn open_lanes(ctx: &Context, first: Lane) -> Vec<Lane> {
 
 /// A commit that the server does not confirm before it, and all commits before it, are on disk.
 async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+    lane.renew(ctx).await?;
     let sql = "SET synchronous_commit = on;";
     lane.execute(ctx, sql).await?;
     // A transaction that has an ID has a commit record, which is what is waited for.

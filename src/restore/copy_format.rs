@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_table_and_the_columns_are_those_of_the_statement() {
-        let copied = Copied::of("COPY public.\"knowledge-elements\" (id, \"userId\") FROM stdin;\n");
+        let copied =
+            Copied::of("COPY public.\"knowledge-elements\" (id, \"userId\") FROM stdin;\n");
         let columns = vec!["id".to_owned(), "userId".to_owned()];
         assert_eq!(copied, Some(Copied { table: "public.\"knowledge-elements\"", columns }));
     }

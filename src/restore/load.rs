@@ -22,7 +22,7 @@ use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::{ColumnType, HEADER, Rows, TRAILER};
 use crate::sql::ident::literal;
 use crate::sql::split::Ends;
-use crate::target::Session;
+use crate::target::{self, Session};
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -70,36 +70,41 @@ pub(super) async fn load(
     let first = pieces.next().await?;
     let session = lane.session(ctx).await?;
     if !own_transaction {
-        return transfer(session, false, first, &mut pieces).await;
+        return transfer(session, first, &mut pieces).await;
     }
     session.begin().await?;
-    let result = transfer(session, true, first, &mut pieces).await;
-    match &result {
+    let loaded = match truncate(ctx, session, entry).await {
+        Ok(()) => transfer(session, first, &mut pieces).await,
+        Err(error) => Err(error.into()),
+    };
+    match &loaded {
         Ok(_) => session.commit().await?,
         // The first error is the one to tell.
         Err(_) if session.is_usable() => drop(session.rollback().await),
         Err(_) => {}
     }
-    result
+    loaded
+}
+
+/// Truncates a table that this restore created, in the transaction that fills it: with
+/// `wal_level=minimal` its rows are then not written to the WAL.
+async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Result<()> {
+    let created = entry.desc == Desc::TableData
+        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
+    if created && !entry.is_load_via_partition_root() {
+        session.execute(&truncate_only(entry)).await?;
+    }
+    Ok(())
 }
 
 async fn transfer(
     session: &Session,
-    own_transaction: bool,
     first: Option<Piece>,
     pieces: &mut Pieces<'_>,
 ) -> Result<Loaded, WorkError> {
-    let (ctx, entry) = (pieces.ctx, pieces.entry);
-    let created = entry.desc == Desc::TableData
-        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
-    if own_transaction && created && !entry.is_load_via_partition_root() {
-        // With wal_level=minimal the rows of a table that was truncated in the same transaction
-        // are not written to the WAL.
-        session.execute(&truncate_only(entry)).await?;
-    }
-    if entry.desc == Desc::Blobs {
+    if pieces.entry.desc == Desc::Blobs {
         pieces.large_objects(session, first).await
-    } else if entry.copy_stmt.is_empty() {
+    } else if pieces.entry.copy_stmt.is_empty() {
         pieces.statements(session, first).await
     } else {
         pieces.copy(session, first).await
@@ -240,7 +245,7 @@ impl<'a> Pieces<'a> {
 
     async fn send(
         &mut self,
-        copy: &mut crate::target::CopyIn<'_>,
+        copy: &mut target::CopyIn<'_>,
         bytes: Bytes,
         rows: u64,
     ) -> Result<(), WorkError> {
@@ -285,10 +290,14 @@ impl<'a> Pieces<'a> {
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         let version = self.ctx.toc.header.version;
-        let mut missing = self.ctx.expected_objects(self.entry);
+        // Of objects that come one by one, whoever gives them out knows which are missing.
+        let mut missing = match self.partial {
+            true => HashSet::new(),
+            false => self.ctx.expected_objects(self.entry),
+        };
         let checked = !missing.is_empty();
         let mut seen = HashSet::new();
-        let mut open: Option<crate::target::LargeObject<'_>> = None;
+        let mut open: Option<target::LargeObject<'_>> = None;
         while let Some(piece) = next {
             match piece {
                 Piece::Object(oid) => {
@@ -323,10 +332,8 @@ impl<'a> Pieces<'a> {
         if let Some(object) = open {
             object.close().await?;
         }
-        match missing.iter().min().filter(|_| !self.partial) {
-            Some(oid) => {
-                Err(self.damaged(format!("the contents of large object {oid} are missing")))
-            }
+        match missing.iter().min() {
+            Some(oid) => Err(missing_object(self.ctx, self.entry, *oid)),
             None => Ok(self.finished()),
         }
     }
@@ -334,4 +341,10 @@ impl<'a> Pieces<'a> {
     fn damaged(&self, what: String) -> WorkError {
         in_entry(ArchiveError::missing(what), self.entry, &self.ctx.archive).into()
     }
+}
+
+/// The error for a large object whose contents the archive should hold.
+pub(super) fn missing_object(ctx: &Context, entry: &Entry, oid: u32) -> WorkError {
+    let what = format!("the contents of large object {oid} are missing");
+    in_entry(ArchiveError::missing(what), entry, &ctx.archive).into()
 }

@@ -61,6 +61,10 @@ pub enum Error {
     /// The archive is damaged or lacks what is wanted.
     #[error(transparent)]
     Archive(archive::Error),
+    /// The stream that brings the archive turned out damaged, or stopped. What came before is in
+    /// the database.
+    #[error(transparent)]
+    Stream(archive::Error),
     /// No session could be opened to begin with.
     #[error(transparent)]
     Connect(target::Error),

@@ -96,7 +96,9 @@ mod tests {
         let many: String = (0..100_000).map(|n| format!("{n}\n")).collect();
         let pieces = read(&format!("{many}x\n7\n"), &[ColumnType::Int4]);
         let text_from = pieces.iter().position(|(rows, _)| matches!(rows, Rows::Text(_))).unwrap();
-        assert!(text_from > 0 && pieces[text_from..].iter().all(|(r, _)| matches!(r, Rows::Text(_))));
+        assert!(
+            text_from > 0 && pieces[text_from..].iter().all(|(r, _)| matches!(r, Rows::Text(_)))
+        );
         let text: Vec<u8> = pieces[text_from..]
             .iter()
             .flat_map(|(rows, _)| match rows {

@@ -13,11 +13,12 @@ use super::failure::WorkError;
 use super::feed::Arrival;
 use super::lane::Lane;
 use super::load::{Loaded, Source, load, missing_object};
+use super::steps::restore_step;
 use super::work::restore_entry;
 use super::{Error, Result};
 use crate::archive;
 use crate::archive::stream::ItemOf;
-use crate::plan::{JobId, Plan, Schedule};
+use crate::plan::{JobId, Plan, Schedule, Step};
 use crate::target;
 
 /// Carries out the jobs of a plan.
@@ -179,8 +180,12 @@ impl Conductor {
                 (lane, Task::Object(job), Some(result))
             });
         } else {
+            let step = self.schedule.job(job).step;
             self.running.spawn(async move {
-                restore_entry(&ctx, &mut lane, place, source).await;
+                match step {
+                    Step::Entire => restore_entry(&ctx, &mut lane, place, source).await,
+                    step => restore_step(&ctx, &mut lane, place, step).await,
+                }
                 (lane, Task::Job(job), None)
             });
         }

@@ -9,6 +9,7 @@ use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::options::RestoreOptions;
 use super::statements::{Style, oids};
+use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::select::Want;
 use crate::source::RandomAccess;
@@ -35,6 +36,8 @@ pub(super) struct Context {
     pub(super) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
+    /// Of the server as it was at the first session: see [`super::lane::server_life`].
+    pub(super) server_life: OnceLock<Option<String>>,
     /// Each session's way to cancel what it runs.
     pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
     pub(super) ledger: Mutex<Ledger>,
@@ -51,6 +54,8 @@ pub(super) struct Ledger {
     pub(super) refused: HashSet<DumpId>,
     /// Entries that are finished, by place.
     pub(super) finished: HashSet<usize>,
+    /// What became of the first step of entries that are made in two, by place.
+    pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Failures that count.
     pub(super) errors: usize,
     /// Whether no session can be had any more.
@@ -116,6 +121,10 @@ impl Context {
         let mut failure = error.failure();
         if failure.cause.is_none() {
             failure.cause = self.cause(entry);
+        }
+        if matches!(entry.desc, Desc::Server | Desc::Subscription | Desc::UserMapping) {
+            // Passwords of other servers stand in it.
+            failure.statement = None;
         }
         failure
     }

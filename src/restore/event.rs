@@ -140,6 +140,14 @@ pub enum Event {
         /// Bytes of the entry's data in the archive (compressed), if known.
         data_bytes: Option<u64>,
     },
+    /// The first step of an entry that is made in two is done: the session is free, the entry is
+    /// not finished.
+    Paused {
+        /// The entry.
+        dump_id: i32,
+        /// The session that did the step.
+        lane: usize,
+    },
     /// A data entry moves on. Sent a few times a second.
     Progress {
         /// The entry.

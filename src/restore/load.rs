@@ -7,9 +7,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 
 use super::context::Context;
+use super::copy_format::binary_columns;
 use super::decode::{Kind, Piece, Streamed, StreamedItem, decode, in_entry};
 use super::event::Event;
 use super::failure::WorkError;
@@ -17,6 +19,8 @@ use super::lane::Lane;
 use super::statements::data::truncate_only;
 use crate::archive::stream::{Item, ItemOf};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
+use crate::rows::{ColumnType, HEADER, Rows, TRAILER};
+use crate::sql::ident::literal;
 use crate::sql::split::Ends;
 use crate::target::{self, Session};
 
@@ -50,9 +54,7 @@ pub(super) async fn load(
     entry: &Entry,
     source: Source,
 ) -> Result<Loaded, WorkError> {
-    let mut pieces = Pieces::open(ctx, entry, source, ReadCounter::default())?;
-    // What is damaged from its first byte on is not worth a transaction.
-    let first = pieces.next().await?;
+    lane.renew(ctx).await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
         lane.state.before_large_objects(&ctx.style).into_iter().collect()
     } else {
@@ -62,14 +64,17 @@ pub(super) async fn load(
         lane.set(ctx, setting).await?;
     }
     let own_transaction = !lane.in_group();
-    // One session to the end: in another there would be no transaction.
+    let columns = binary_columns(ctx, lane.session(ctx).await?, entry).await;
+    let mut pieces = Pieces::open(ctx, entry, source, columns)?;
+    // What is damaged from its first byte on is not worth a transaction.
+    let first = pieces.next().await?;
     let session = lane.session(ctx).await?;
     if !own_transaction {
-        return transfer(session, entry, first, &mut pieces).await;
+        return transfer(session, first, &mut pieces).await;
     }
     session.begin().await?;
     let loaded = match truncate(ctx, session, entry).await {
-        Ok(()) => transfer(session, entry, first, &mut pieces).await,
+        Ok(()) => transfer(session, first, &mut pieces).await,
         Err(error) => Err(error.into()),
     };
     match &loaded {
@@ -94,13 +99,12 @@ async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Re
 
 async fn transfer(
     session: &Session,
-    entry: &Entry,
     first: Option<Piece>,
     pieces: &mut Pieces<'_>,
 ) -> Result<Loaded, WorkError> {
-    if entry.desc == Desc::Blobs {
+    if pieces.entry.desc == Desc::Blobs {
         pieces.large_objects(session, first).await
-    } else if entry.copy_stmt.is_empty() {
+    } else if pieces.entry.copy_stmt.is_empty() {
         pieces.statements(session, first).await
     } else {
         pieces.copy(session, first).await
@@ -124,8 +128,9 @@ impl<'a> Pieces<'a> {
         ctx: &'a Context,
         entry: &'a Entry,
         source: Source,
-        counter: ReadCounter,
+        columns: Option<Vec<ColumnType>>,
     ) -> Result<Self, WorkError> {
+        let counter = ReadCounter::default();
         let kind = if entry.copy_stmt.is_empty() {
             Kind::Sql {
                 encoding: ctx.toc.encoding.clone(),
@@ -136,7 +141,7 @@ impl<'a> Pieces<'a> {
                 },
             }
         } else {
-            Kind::Copy
+            Kind::Copy { binary: columns }
         };
         let reading = counter.clone();
         let partial = match &source {
@@ -206,16 +211,28 @@ impl<'a> Pieces<'a> {
         session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
-        let mut copy = session.copy_in(&self.copy_statement()).await?;
-        while let Some(piece) = next {
-            if let Piece::Rows(bytes, rows) = piece {
-                let length = bytes.len();
-                copy.send(bytes).await?;
-                self.sent(rows, length);
+        // Binary rows may be followed by text, never the other way round.
+        let mut stored = 0;
+        if let Some(Piece::Rows(Rows::Binary(_), _)) = next {
+            let mut copy = session.copy_in(&self.copy_statement(&["FORMAT binary"])).await?;
+            copy.send(Bytes::from_static(&HEADER)).await?;
+            while let Some(Piece::Rows(Rows::Binary(bytes), rows)) = next {
+                self.send(&mut copy, bytes, rows).await?;
+                next = self.next().await?;
             }
-            next = self.next().await?;
+            copy.send(Bytes::from_static(&TRAILER)).await?;
+            stored += copy.finish().await?;
         }
-        let stored = copy.finish().await?;
+        if next.is_some() || stored == 0 {
+            let mut copy = session.copy_in(&self.copy_statement(&[])).await?;
+            while let Some(piece) = next {
+                if let Piece::Rows(Rows::Text(bytes), rows) = piece {
+                    self.send(&mut copy, bytes, rows).await?;
+                }
+                next = self.next().await?;
+            }
+            stored += copy.finish().await?;
+        }
         let loaded = self.finished();
         if stored != loaded.rows {
             return Err(WorkError::Other(format!(
@@ -226,15 +243,30 @@ impl<'a> Pieces<'a> {
         Ok(loaded)
     }
 
-    /// The archive's COPY statement. Its data is in the archive's encoding while the session
-    /// speaks UTF-8.
-    fn copy_statement(&self) -> String {
+    async fn send(
+        &mut self,
+        copy: &mut target::CopyIn<'_>,
+        bytes: Bytes,
+        rows: u64,
+    ) -> Result<(), WorkError> {
+        let length = bytes.len();
+        copy.send(bytes).await?;
+        self.sent(rows, length);
+        Ok(())
+    }
+
+    /// The archive's COPY statement with options. Its data is in the archive's encoding while the
+    /// session speaks UTF-8.
+    fn copy_statement(&self, options: &[&str]) -> String {
         let statement = self.entry.copy_stmt.trim_end().trim_end_matches(';');
-        if self.ctx.toc.encoding.is_utf8() {
-            return statement.to_owned();
+        let mut options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        if !self.ctx.toc.encoding.is_utf8() {
+            options.push(format!("ENCODING {}", literal(self.ctx.toc.encoding.name())));
         }
-        let encoding = crate::sql::ident::literal(self.ctx.toc.encoding.name());
-        format!("{statement} WITH (ENCODING {encoding})")
+        match options[..] {
+            [] => statement.to_owned(),
+            _ => format!("{statement} WITH ({})", options.join(", ")),
+        }
     }
 
     async fn statements(

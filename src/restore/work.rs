@@ -134,6 +134,12 @@ impl Work<'_> {
 
     /// Makes the session what the entry needs. False if it must not be restored like this.
     async fn prepare(&mut self) -> bool {
+        if let Err(error) = self.lane.renew(self.ctx).await {
+            let error = WorkError::from(error);
+            let failure = self.fail(&error);
+            self.ctx.note_refused(self.entry, &error, &failure);
+            return false;
+        }
         for setting in self.lane.state.before(self.entry, &self.ctx.style) {
             let is_user = setting.is_user();
             if let Err(error) = self.lane.set(self.ctx, setting).await {
@@ -228,6 +234,11 @@ impl Work<'_> {
     }
 
     async fn switch_triggers(&mut self, sql: String) -> bool {
+        // Triggers must be enabled again even if the rows cost the session.
+        if let Err(error) = self.lane.renew(self.ctx).await {
+            self.fail(&error.into());
+            return false;
+        }
         if let Some(setting) = self.lane.state.before_triggers(&self.ctx.style)
             && self.ctx.style.superuser.is_some()
             && let Err(error) = self.lane.set(self.ctx, setting).await

@@ -20,6 +20,8 @@ pub struct Tally {
     skipped: HashMap<String, u64>,
     /// Start of the first and end of the last entry with data.
     data: Option<(Duration, Duration)>,
+    /// When the entries were chosen: the restore's own clock begins there.
+    planned: Duration,
     /// Causes in the order in which they came up.
     causes: Vec<Seen>,
     /// Where in `causes` each is.
@@ -47,6 +49,7 @@ impl Tally {
                 self.summary.entries = *entries as u64;
                 self.summary.wanted = *wanted as u64;
                 self.summary.jobs = *jobs;
+                self.planned = now;
             }
             Event::Connected { target, server_version } => {
                 self.summary.target = Some(target.clone());
@@ -72,7 +75,7 @@ impl Tally {
                 self.seen(cause).reported = Some((message.clone(), *tolerated));
             }
             Event::Notice { .. } => self.summary.notices += 1,
-            Event::Progress { .. } | Event::Step { .. } => {}
+            Event::Progress { .. } | Event::Paused { .. } | Event::Step { .. } => {}
         }
     }
 
@@ -159,7 +162,7 @@ impl Tally {
     pub fn finish(mut self, elapsed: Duration) -> Summary {
         let causes = self.common_causes();
         let mut summary = self.summary;
-        summary.seconds = elapsed;
+        summary.seconds = elapsed.saturating_sub(self.planned);
         summary.causes = causes;
         if let Some((start, end)) = self.data {
             summary.data_seconds = end.saturating_sub(start);

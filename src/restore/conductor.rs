@@ -18,7 +18,6 @@ use super::{Error, Result};
 use crate::archive;
 use crate::archive::stream::ItemOf;
 use crate::plan::{JobId, Plan, Schedule};
-use crate::target;
 
 /// Carries out the jobs of a plan.
 ///
@@ -97,12 +96,8 @@ impl Conductor {
                 while let Some(done) = self.running.join_next().await {
                     self.take_back(done)?;
                 }
-                let lost = self.ctx.ledger().server_lost;
-                return Err(if lost {
-                    Error::Target(target::Error::Lost(None))
-                } else {
-                    Error::Stopped
-                });
+                let lost = self.ctx.ledger().server_lost.take();
+                return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.waiting.is_none() && self.stream.is_none() {
                 return Ok(self.idle);
@@ -117,7 +112,7 @@ impl Conductor {
 
     fn must_stop(&self) -> bool {
         let ledger = self.ctx.ledger();
-        ledger.server_lost || (self.ctx.options.exit_on_error && ledger.errors > 0)
+        ledger.server_lost.is_some() || (self.ctx.options.exit_on_error && ledger.errors > 0)
     }
 
     /// Starts as many jobs as there are idle sessions.

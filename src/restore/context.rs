@@ -55,8 +55,8 @@ pub(super) struct Ledger {
     pub(super) finished: HashSet<usize>,
     /// Failures that count.
     pub(super) errors: usize,
-    /// Whether no session can be had any more.
-    pub(super) server_lost: bool,
+    /// Why no session can be had any more, if that is so.
+    pub(super) server_lost: Option<String>,
 }
 
 impl Context {

@@ -61,6 +61,9 @@ pub enum Error {
     /// A session failed outside of any entry.
     #[error(transparent)]
     Target(target::Error),
+    /// A session was lost and no other can be had, or none that may go on.
+    #[error("{0}")]
+    ServerLost(String),
     /// The database could not be created (`--create`): what was meant for it goes nowhere else.
     #[error("the database could not be created, nothing is restored")]
     NoDatabase,
@@ -247,6 +250,10 @@ async fn run(
         }
         if ctx.entry(place).desc == Desc::Database && ctx.is_absent(ctx.entry(place)) {
             return Err(Error::NoDatabase);
+        }
+        let lost = ctx.ledger().server_lost.take();
+        if let Some(why) = lost {
+            return Err(Error::ServerLost(why));
         }
         lane.renew(&ctx).await.map_err(Error::Target)?;
     }

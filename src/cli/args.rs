@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::selection::Selection;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, Tolerate};
 use crate::report::{LogFormat, ProgressMode};
+use crate::restore::CopyFormat;
 
 mod help;
 #[cfg(test)]
@@ -183,6 +184,13 @@ pub struct Behaviour {
     /// auto, the default, looks at the server, at this machine and at the archive.
     #[arg(short = 'j', long, value_name = "NUM|auto")]
     pub jobs: Option<Jobs>,
+
+    /// In which format rows are sent to the server
+    ///
+    /// binary spares the server the reading of text; what has no exact binary form is sent as text
+    /// all the same. auto, the default, leaves small tables as text.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
+    pub copy_format: CopyFormat,
 
     /// Drop the objects of the archive from the target before restoring them
     #[arg(short = 'c', long)]

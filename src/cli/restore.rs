@@ -226,6 +226,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         // As in pg_restore, a transaction that holds several entries cannot go on after an error.
         exit_on_error: behaviour.exit_on_error || transactions != Transactions::None,
         transactions,
+        copy_format: behaviour.copy_format,
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
         tolerate: behaviour.tolerate.iter().map(tolerance).collect(),

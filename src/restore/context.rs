@@ -9,6 +9,7 @@ use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::options::RestoreOptions;
 use super::statements::{Style, oids};
+use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::select::Want;
 use crate::source::RandomAccess;
@@ -53,6 +54,10 @@ pub(super) struct Ledger {
     pub(super) refused: HashSet<DumpId>,
     /// Entries that are finished, by place.
     pub(super) finished: HashSet<usize>,
+    /// What became of the first step of entries that are made in two, by place.
+    pub(super) first_steps: HashMap<usize, FirstStep>,
+    /// Entries that are done, with their rows, in a transaction that is still open.
+    pub(super) uncommitted: Vec<(usize, u64)>,
     /// Failures that count.
     pub(super) errors: usize,
     /// Why no session can be had any more, if that is so.
@@ -164,6 +169,9 @@ impl Context {
                 return;
             }
             ledger.errors += usize::from(matches!(done.outcome, Outcome::Failed { .. }));
+            if done.uncommitted && done.outcome == Outcome::Done {
+                ledger.uncommitted.push((place, done.rows));
+            }
         }
         self.events.send(Event::Finished {
             entry: EntryRef::from(self.entry(place)),
@@ -174,6 +182,14 @@ impl Context {
             read: done.read,
             duration: done.duration,
         });
+    }
+
+    /// Takes back what was told of entries whose transaction will never be committed.
+    pub(super) fn tell_rolled_back(&self) {
+        let gone = std::mem::take(&mut self.ledger().uncommitted);
+        for (place, rows) in gone {
+            self.events.send(Event::RolledBack { entry: EntryRef::from(self.entry(place)), rows });
+        }
     }
 
     /// Finishes every wanted entry that is not, as not reached.
@@ -196,6 +212,8 @@ pub(super) struct Finished {
     pub(super) bytes: u64,
     pub(super) read: u64,
     pub(super) duration: std::time::Duration,
+    /// Whether a transaction that is still open holds it.
+    pub(super) uncommitted: bool,
 }
 
 impl Default for Finished {
@@ -207,6 +225,7 @@ impl Default for Finished {
             bytes: 0,
             read: 0,
             duration: std::time::Duration::ZERO,
+            uncommitted: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::archive::encoding::Encoding;
 use crate::archive::{Data, Entry, Error, ErrorKind, LargeObjects, Result};
-use crate::rows::CopyText;
+use crate::rows::{BinaryText, ColumnType, CopyText, Rows};
 use crate::sql::split::{Batches, Ends};
 use crate::verify::digests::of_large_objects;
 use crate::verify::{Digest, HashingReader};
@@ -27,8 +27,8 @@ const OBJECT_PIECE: usize = 256 * 1024;
 /// A piece of an entry's data, on its way to the server.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// COPY text, with the number of rows that end in it.
-    Rows(Bytes, u64),
+    /// Rows, with the number of them that end in this piece.
+    Rows(Rows, u64),
     /// Whole SQL statements.
     Statements(String),
     /// The next large object begins.
@@ -40,8 +40,8 @@ pub(super) enum Piece {
 /// How an entry's data is to be taken apart.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    /// COPY text.
-    Copy,
+    /// COPY text, to be sent in binary format if the columns are given.
+    Copy { binary: Option<Vec<ColumnType>> },
     /// SQL: INSERT statements, or old comments on large objects.
     Sql { encoding: Encoding, standard_conforming_strings: bool, ends: Ends },
 }
@@ -89,7 +89,8 @@ fn compare(found: Digest, expected: Digest) -> Result<()> {
 
 fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> Result<()> {
     match kind {
-        Kind::Copy => send_rows(reader, sender),
+        Kind::Copy { binary: None } => send_rows(reader, sender),
+        Kind::Copy { binary: Some(columns) } => send_binary_rows(reader, columns, sender),
         Kind::Sql { encoding, standard_conforming_strings, ends } => {
             send_statements(reader, encoding, *standard_conforming_strings, *ends, sender)
         }
@@ -102,7 +103,21 @@ fn send_rows(reader: impl Read, sender: &Sender<Result<Piece>>) -> Result<()> {
     while let Some(piece) = copy.next_piece()? {
         let new = copy.rows() - rows;
         rows += new;
-        if !send(sender, Piece::Rows(piece, new)) {
+        if !send(sender, Piece::Rows(Rows::Text(piece), new)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn send_binary_rows(
+    reader: impl Read,
+    columns: &[ColumnType],
+    sender: &Sender<Result<Piece>>,
+) -> Result<()> {
+    let mut copy = BinaryText::new(reader, columns.to_vec());
+    while let Some((rows, count)) = copy.next_piece()? {
+        if !send(sender, Piece::Rows(rows, count)) {
             break;
         }
     }

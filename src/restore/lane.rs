@@ -186,6 +186,7 @@ impl Lane {
         if self.group.is_some() {
             self.session(ctx).await?.commit().await?;
             self.group = None;
+            ctx.ledger().uncommitted.clear();
         }
         Ok(())
     }
@@ -200,6 +201,15 @@ impl Lane {
     fn end_session(&mut self) {
         self.session = None;
         self.state.forget();
+    }
+
+    /// Whether what was restored last is in a transaction that is still open.
+    pub(super) fn is_uncommitted(&self, ctx: &Context) -> bool {
+        match ctx.options.transactions {
+            Transactions::None => false,
+            Transactions::Single => self.group.is_some(),
+            Transactions::Batches(_) => self.group.is_some_and(|count| count > 0),
+        }
     }
 
     /// Whether entries are restored inside a transaction that holds several.

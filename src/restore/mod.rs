@@ -13,6 +13,7 @@
 mod clean;
 mod conductor;
 mod context;
+mod copy_format;
 mod decode;
 pub mod event;
 mod failure;
@@ -23,12 +24,13 @@ mod options;
 mod preflight;
 pub mod script;
 pub mod statements;
+mod steps;
 mod work;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use options::{RestoreOptions, Tolerance, Transactions};
+pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
@@ -45,6 +47,10 @@ use crate::source::{Access, Archive};
 use crate::target::{self, Target};
 use crate::verify::{TOC_ID, toc_digest};
 
+/// Bytes of a table's archived data from which its constraints are made in steps: below, a second
+/// round trip costs more than it gains.
+const STEPS_FROM: u64 = 256 * 1024;
+
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -55,6 +61,10 @@ pub enum Error {
     /// The archive is damaged or lacks what is wanted.
     #[error(transparent)]
     Archive(archive::Error),
+    /// The stream that brings the archive turned out damaged, or stopped. What came before is in
+    /// the database.
+    #[error(transparent)]
+    Stream(archive::Error),
     /// No session could be opened to begin with.
     #[error(transparent)]
     Connect(target::Error),
@@ -112,6 +122,7 @@ pub async fn restore(
         }
     };
     if let Err(error) = &result {
+        ctx.tell_rolled_back();
         ctx.finish_rest(&format!("not reached: {}", chain(error)));
     }
     result
@@ -182,13 +193,19 @@ fn prepare(
         let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
         random.size(ctx.entry(place))
     };
+    // A stream does not tell sizes.
+    let steps_from = if ctx.random.is_some() { STEPS_FROM } else { 0 };
     let plan = Plan::new(
         &ctx.toc.entries,
         &selection.order,
         |place| ctx.is_wanted(place),
         |place| pass(ctx.entry(place)),
         size,
-        plan::Options { strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some() },
+        plan::Options {
+            strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some(),
+            // One session has nobody to make room for.
+            steps_from: (ctx.options.jobs > 1).then_some(steps_from),
+        },
     );
     tell_plan(&ctx);
     let one_by_one = archive.format == Format::Tar && ctx.random.is_none();

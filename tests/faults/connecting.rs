@@ -48,6 +48,5 @@ fn a_server_that_is_not_there_is_exit_code_4() {
         let restored = restore_to(&archive.path(), url, &[]);
         assert_eq!(restored.finished.code(), 4, "{}", restored.finished);
         assert!(restored.stderr().contains("cannot connect to postgres@"), "{}", restored.finished);
-        eprintln!("{}", restored.stderr());
     }
 }

@@ -49,12 +49,16 @@ fn a_constraint_that_fails_takes_those_that_need_it_under_its_name() {
     target.execute("CREATE TABLE parent (id int); INSERT INTO parent VALUES (1);");
     let restored = restore(&archive.path(), &target, &["-j", "2", "--tolerate", "already-exists"]);
     let restored = restored.expect(1);
-    assert_eq!(restored.failed(), ["CONSTRAINT parent parent_pkey: 23505"], "{}", restored.finished);
+    assert_eq!(
+        restored.failed(),
+        ["CONSTRAINT parent parent_pkey: 23505"],
+        "{}",
+        restored.finished
+    );
     let causes = restored.causes();
     assert_eq!(causes.len(), 1, "{}", restored.finished);
     assert_eq!(causes[0].1, ["FK CONSTRAINT child child_fkey"]);
     assert_eq!(restored.summary["errors"], 1, "{}", restored.finished);
-    eprintln!("{}", restored.stderr());
 }
 
 #[test]
@@ -97,7 +101,6 @@ fn what_needs_a_table_that_could_not_be_created_is_listed_under_it() {
     causes[0].1.sort();
     assert_eq!(causes[0].1, ["CONSTRAINT t t_pkey", "INDEX t_idx", "TABLE DATA t"]);
     assert_eq!(rows(&target, "u"), 1);
-    eprintln!("{}", restored.stderr());
 }
 
 /// A psql whose statements come one by one.
@@ -119,9 +122,7 @@ fn the_victim_of_a_deadlock_is_tried_again() {
     let (expected, target) = (cluster.fresh_db("expected"), cluster.fresh_db("deadlock"));
     expected.execute(sql);
     // The restore waits for a lock of the other session and is the first to look for deadlocks.
-    target.execute(&format!(
-        "ALTER DATABASE \"{}\" SET deadlock_timeout = '300ms'", target.name
-    ));
+    target.execute(&format!("ALTER DATABASE \"{}\" SET deadlock_timeout = '300ms'", target.name));
     restore(&archive.path(), &target, &["--section", "pre-data", "--section", "data"]).expect(0);
     restore(&archive.path(), &target, &["-t", "parent", "--section", "post-data"]).expect(0);
     target.execute("ALTER TABLE parent ADD PRIMARY KEY (id)");
@@ -129,8 +130,10 @@ fn the_victim_of_a_deadlock_is_tried_again() {
         &target,
         "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE parent IN ACCESS EXCLUSIVE MODE;\n",
     );
-    target.wait_until("EXISTS (SELECT FROM pg_locks WHERE relation = 'parent'::regclass AND granted \
-                       AND mode = 'AccessExclusiveLock')");
+    target.wait_until(
+        "EXISTS (SELECT FROM pg_locks WHERE relation = 'parent'::regclass AND granted \
+                       AND mode = 'AccessExclusiveLock')",
+    );
     // ALTER TABLE child … REFERENCES parent locks the child, then waits for the parent.
     let listing = crate::common::nocturne().arg("list").arg(archive.path()).succeed().stdout();
     let list = archive.folder().join("list");
@@ -138,7 +141,9 @@ fn the_victim_of_a_deadlock_is_tried_again() {
     std::fs::write(&list, keys.join("\n")).unwrap();
     let list = list.to_string_lossy().into_owned();
     let running = Running::start(&archive.path(), &target.url(), &["-L", &list, "-v"]);
-    target.wait_until("EXISTS (SELECT FROM pg_locks WHERE relation = 'parent'::regclass AND NOT granted)");
+    target.wait_until(
+        "EXISTS (SELECT FROM pg_locks WHERE relation = 'parent'::regclass AND NOT granted)",
+    );
     other.stdin.as_mut().unwrap().write_all(b"SELECT FROM child; COMMIT;\n").unwrap();
     running.wait().expect(0);
     drop(other.stdin.take());

@@ -17,8 +17,10 @@ fn broken_in_the_middle(jobs: &str, cut: impl Fn(&crate::common::Database<'_>)) 
     assert_eq!(rows(&target, "big"), 0);
     assert_eq!(rows(&target, "z_after"), 500);
     // The keys came after, in a new session.
-    let keys = target.query("SELECT count(*) FROM pg_constraint \
-         WHERE contype = 'p' AND connamespace = 'public'::regnamespace");
+    let keys = target.query(
+        "SELECT count(*) FROM pg_constraint \
+         WHERE contype = 'p' AND connamespace = 'public'::regnamespace",
+    );
     assert_eq!(keys, "3");
     restored
 }
@@ -34,14 +36,15 @@ fn a_backend_killed_while_it_loads_costs_its_table_alone() {
         let expected = ["TABLE DATA big: 57P01", "FK CONSTRAINT z_after z_after_big_fkey: 23503"];
         assert_eq!(failed, expected, "{}", restored.finished);
         assert!(restored.stderr().contains("TABLE DATA public.big"), "{}", restored.finished);
-        eprintln!("{}", restored.finished);
     }
 }
 
 #[test]
 fn a_cancelled_statement_is_an_error_of_its_entry() {
     let restored = broken_in_the_middle("1", |target| {
-        target.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+        target.query(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+        );
     });
     assert_eq!(restored.failed()[0], "TABLE DATA big: 57014", "{}", restored.finished);
 }
@@ -59,7 +62,6 @@ fn a_server_stopped_at_once_leaves_every_entry_accounted_for() {
     assert!(restored.failed()[0].starts_with("TABLE DATA big: "), "{}", restored.finished);
     assert!(restored.total("skipped") > 0, "{}", restored.finished);
     assert!(restored.total("done") > 0, "{}", restored.finished);
-    eprintln!("{}", restored.finished);
 }
 
 #[test]
@@ -75,7 +77,6 @@ fn a_crash_of_the_server_ends_the_restore_because_commits_may_be_lost() {
     let said = "the server crashed or was replaced during the restore";
     assert!(restored.stderr().contains(said), "{}", restored.finished);
     assert!(restored.total("skipped") > 0, "{}", restored.finished);
-    eprintln!("{}", restored.finished);
 }
 
 #[test]
@@ -90,7 +91,6 @@ fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
         let restored = restore_to(&archive.path(), &proxy.url(&target), &["-j", jobs]);
         assert_eq!(proxy.cut(), 1, "{bytes}: {}", restored.finished);
         let restored = restored.expect(1);
-        eprintln!("{bytes}: {:?}", restored.failures());
         for (table, whole) in [("a_before", 500), ("big", 20_000), ("z_after", 500)] {
             if target.query(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t" {
                 let rows = rows(&target, table);
@@ -115,7 +115,6 @@ fn a_signal_ends_the_restore_and_what_it_runs() {
         assert_eq!(target.query(sessions), "0", "{}", restored.finished);
         assert_eq!(rows(&target, "big"), 0);
         assert_eq!(rows(&target, "a_before"), 500);
-        eprintln!("{}", restored.finished);
     }
 }
 

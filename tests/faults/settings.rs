@@ -16,7 +16,8 @@ fn time_limits_of_the_role_do_not_hold() {
     let target = cluster.fresh_db("limits");
     let user = format!("hasty_{}", std::process::id());
     target.execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER;"));
-    let mut limits = vec!["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    let mut limits =
+        vec!["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
     if cluster.major >= 17 {
         limits.push("transaction_timeout");
     }

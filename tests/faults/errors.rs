@@ -144,7 +144,7 @@ fn the_victim_of_a_deadlock_is_tried_again() {
     target.wait_until(
         "EXISTS (SELECT FROM pg_locks WHERE relation = 'parent'::regclass AND NOT granted)",
     );
-    other.stdin.as_mut().unwrap().write_all(b"SELECT FROM child; COMMIT;\n").unwrap();
+    other.stdin.as_mut().unwrap().write_all(b"LOCK TABLE child; COMMIT;\n").unwrap();
     running.wait().expect(0);
     drop(other.stdin.take());
     other.wait().unwrap();

@@ -59,7 +59,8 @@ fn a_server_stopped_at_once_leaves_every_entry_accounted_for() {
     let pid = server.server().postmaster_pid().unwrap();
     Tool::new("sh").args(["-c", &format!("kill -s QUIT {pid}")]).succeed();
     let restored = running.wait().expect(1);
-    assert!(restored.failed()[0].starts_with("TABLE DATA big: "), "{}", restored.finished);
+    let failed = restored.failed();
+    assert!(failed.contains(&"TABLE DATA big: 57P01".to_owned()), "{}", restored.finished);
     assert!(restored.total("skipped") > 0, "{}", restored.finished);
     assert!(restored.total("done") > 0, "{}", restored.finished);
 }
@@ -110,11 +111,16 @@ fn a_signal_ends_the_restore_and_what_it_runs() {
         target.wait_until(IN_PAUSE);
         running.signal(signal);
         let restored = running.wait().expect(130);
-        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                        AND pid <> pg_backend_pid() AND state <> 'idle'";
-        assert_eq!(target.query(sessions), "0", "{}", restored.finished);
+        assert!(restored.stderr().contains("interrupted"), "{}", restored.finished);
+        // The server has been told before the end, and rolls back at its own pace: not in the
+        // minute that the statement would take.
+        target.wait_until(&format!("NOT {IN_PAUSE}"));
+        target.wait_until(
+            "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+             AND pid <> pg_backend_pid())",
+        );
         assert_eq!(rows(&target, "big"), 0);
-        assert_eq!(rows(&target, "a_before"), 500);
+        assert!([0, 500].contains(&rows(&target, "a_before")));
     }
 }
 

@@ -75,6 +75,9 @@ pub enum Error {
     /// A session failed outside of any entry.
     #[error(transparent)]
     Target(target::Error),
+    /// A session was lost and no other can be had, or none that may go on.
+    #[error("{0}")]
+    ServerLost(String),
     /// The database could not be created (`--create`): what was meant for it goes nowhere else.
     #[error("the database could not be created, nothing is restored")]
     NoDatabase,
@@ -122,6 +125,7 @@ pub async fn restore(
     if let Err(error) = &result {
         // Nobody waits any more for what the sessions may still run.
         let _ = tokio::time::timeout(CANCEL_WITHIN, cancel_all(&ctx)).await;
+        ctx.tell_rolled_back();
         ctx.finish_rest(&format!("not reached: {}", chain(error)));
     }
     result
@@ -266,6 +270,10 @@ async fn run(
         }
         if ctx.entry(place).desc == Desc::Database && ctx.is_absent(ctx.entry(place)) {
             return Err(Error::NoDatabase);
+        }
+        let lost = ctx.ledger().server_lost.take();
+        if let Some(why) = lost {
+            return Err(Error::ServerLost(why));
         }
         lane.renew(&ctx).await.map_err(Error::Target)?;
     }

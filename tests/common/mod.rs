@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod compare;
 pub mod program;
 pub mod proxy;
+pub mod restore;
 pub mod tool;
 pub mod versions;
 
@@ -20,5 +21,6 @@ pub use cluster::{Cluster, Database, cluster};
 pub use compare::{assert_same_database, dump};
 pub use program::{bare_nocturne, nocturne};
 pub use proxy::Proxy;
+pub use restore::{Restored, Running, restore, restore_to};
 pub use tool::{Finished, Tool};
 pub use versions::{for_each_version, versions};

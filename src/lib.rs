@@ -3,6 +3,8 @@
 pub mod archive;
 pub mod cli;
 pub mod embedded;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod plan;
 pub mod report;
 pub mod restore;

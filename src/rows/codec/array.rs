@@ -87,7 +87,7 @@ fn put_element(kind: &ColumnType, text: &[u8], out: &mut BytesMut) -> Option<()>
 /// What `array_out` leaves without quotes: neither white space as `array_isspace` and
 /// `scanner_isspace` have it, nor what means something.
 fn is_plain(byte: u8) -> bool {
-    !matches!(byte, b' ' | b'	'..=b'' | b'"' | b'\' | b'{' | b'}')
+    !matches!(byte, b' ' | b'\t'..=b'\r' | b'"' | b'\\' | b'{' | b'}')
 }
 
 /// Appends a quoted element, from behind its first quote; returns what follows its last.

@@ -77,8 +77,7 @@ fn finite(sign: u16, digits: &[u8], out: &mut BytesMut) -> Option<()> {
     let used = groups.used;
     out.truncate(start + 12 + 2 * usize::from(used));
     // Zero has no sign (make_result in numeric.c).
-    let (weight, sign) =
-        if used == 0 { (0, 0) } else { (i16::try_from(weight).ok()?, sign) };
+    let (weight, sign) = if used == 0 { (0, 0) } else { (i16::try_from(weight).ok()?, sign) };
     let mut header = [0; 12];
     header[..4].copy_from_slice(&(8 + 2 * u32::from(used)).to_be_bytes());
     header[4..6].copy_from_slice(&used.to_be_bytes());

@@ -54,7 +54,7 @@ impl Sequential {
                 Ok(item.data(Pieces { pieces, current: Bytes::new(), ended: false }))
             }
             Ok(Message::Item(..)) => {
-                let what = "the stream holds its data in another order: give the archive as a file";
+                let what = "the stream holds its data in another order than the script: unpack it into a file first";
                 Err(Error::missing(what).in_entry(entry))
             }
             Ok(Message::Done(Err(error))) => Err(error),

@@ -216,3 +216,24 @@ pub(super) fn next_line(list: &mut impl BufRead) -> Result<Option<(u32, String)>
         _ => Err(Error::malformed(format!("invalid line in the list of large objects: {line:?}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leads_out_of_the_archive_is_refused_before_it_is_opened() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret.dat"), "secret").unwrap();
+        let inside = outside.path().join("archive");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(inside.join("1.dat"), "rows").unwrap();
+        let files = Files::Directory(inside.clone());
+        assert!(files.find("1.dat").is_ok());
+        let absolute = outside.path().join("secret.dat");
+        for name in ["../secret.dat", absolute.to_str().unwrap(), "..", ".", "", "a\\b", "a\0b"] {
+            let error = files.find(name).err().expect(name).to_string();
+            assert!(error.contains("outside itself"), "{name:?}: {error}");
+        }
+    }
+}

@@ -156,6 +156,13 @@ pub struct Place {
     /// With --embedded: stop the server when the restore is over
     #[arg(long, requires = "embedded")]
     pub exit: bool,
+
+    /// With --embedded: run this when the restore is over, and print the rows
+    ///
+    /// The rows go to standard output, columns apart by tabs. A query that fails makes the exit
+    /// code 1. With --exit, this is a backup tried out in one command.
+    #[arg(long, value_name = "SQL", requires = "embedded", allow_hyphen_values = true)]
+    pub query: Option<String>,
 }
 
 /// Properties of objects that are left out, as typed.

@@ -79,7 +79,7 @@ pub(super) fn run(typed: &Restore) -> Outcome {
             restore(archive, &chosen.selection, options, target, events, interrupted()).await;
         let outcome = conclude(typed, reporter, result);
         match server {
-            Some(server) => server.stay(typed.place.exit, outcome).await,
+            Some(server) => server.stay(&typed.place, outcome).await,
             None => outcome,
         }
     })

@@ -47,6 +47,9 @@ pub struct Layout {
 }
 
 /// An Int: a sign byte, then the magnitude, least significant byte first.
+///
+/// pg_restore takes any sign byte but 0 for a minus. Only 0 and 1 are ever written, so another one
+/// is damage.
 pub(super) fn int(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
     move |input| {
         let (rest, sign) = byte(input)?;
@@ -56,7 +59,11 @@ pub(super) fn int(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
         };
         // pg_dump writes OIDs of 2^31 and above as negative Ints, and -2^31 as itself.
         let magnitude = magnitude as i64;
-        let value = if sign == 0 { magnitude } else { -magnitude };
+        let value = match (sign, magnitude) {
+            (0, _) => magnitude,
+            (1, 1..) => -magnitude,
+            _ => return fault(input, "an integer has no valid sign"),
+        };
         match i32::try_from(value) {
             Ok(value) => Ok((rest, value)),
             Err(_) => fault(input, "an integer is too large"),
@@ -64,13 +71,16 @@ pub(super) fn int(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
     }
 }
 
-/// A Str: its length as an Int, then its bytes. `None` for a length below zero, which is NULL.
+/// A Str: its length as an Int, then its bytes. `None` for the length -1, which is NULL.
+///
+/// pg_restore takes any length below zero for NULL; only -1 is ever written.
 pub(super) fn string(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, Option<&[u8]>> {
     move |input| {
         let (rest, length) = int(layout)(input)?;
         match usize::try_from(length) {
             Ok(length) => take(length).map(Some).parse(rest),
-            Err(_) => Ok((rest, None)),
+            Err(_) if length == -1 => Ok((rest, None)),
+            Err(_) => fault(input, format!("a text of {length} bytes")),
         }
     }
 }
@@ -119,6 +129,13 @@ mod tests {
         let layout = Layout { int_size: 8, offset_size: 8 };
         assert_eq!(int(layout)(&[0, 7, 0, 0, 0, 0, 0, 0, 0]).unwrap().1, 7);
         assert!(int(layout)(&[0, 7, 0, 0, 0, 0, 0, 0, 1]).is_err());
+    }
+
+    #[test]
+    fn an_int_that_pg_dump_does_not_write_is_damage() {
+        assert!(int(LAYOUT)(&[2, 1, 0, 0, 0]).is_err());
+        assert!(int(LAYOUT)(&[1, 0, 0, 0, 0]).is_err());
+        assert!(string(LAYOUT)(&[1, 3, 0, 0, 0]).is_err());
     }
 
     #[test]

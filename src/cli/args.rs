@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::selection::Selection;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, Tolerate};
 use crate::report::{LogFormat, ProgressMode};
+use crate::restore::CopyFormat;
 
 mod help;
 #[cfg(test)]
@@ -155,6 +156,13 @@ pub struct Place {
     /// With --embedded: stop the server when the restore is over
     #[arg(long, requires = "embedded")]
     pub exit: bool,
+
+    /// With --embedded: run this when the restore is over, and print the rows
+    ///
+    /// The rows go to standard output, columns apart by tabs. A query that fails makes the exit
+    /// code 1. With --exit, this is a backup tried out in one command.
+    #[arg(long, value_name = "SQL", requires = "embedded", allow_hyphen_values = true)]
+    pub query: Option<String>,
 }
 
 /// Properties of objects that are left out, as typed.
@@ -183,6 +191,13 @@ pub struct Behaviour {
     /// auto, the default, looks at the server, at this machine and at the archive.
     #[arg(short = 'j', long, value_name = "NUM|auto")]
     pub jobs: Option<Jobs>,
+
+    /// In which format rows are sent to the server
+    ///
+    /// binary spares the server the reading of text; what has no exact binary form is sent as text
+    /// all the same. auto, the default, leaves small tables as text.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
+    pub copy_format: CopyFormat,
 
     /// Drop the objects of the archive from the target before restoring them
     #[arg(short = 'c', long)]

@@ -54,7 +54,7 @@ impl From<crate::archive::Error> for Failure {
 impl From<restore::Error> for Failure {
     fn from(error: restore::Error) -> Self {
         let code = match &error {
-            restore::Error::Archive(_) => ARCHIVE,
+            restore::Error::Archive(_) | restore::Error::Stream(_) => ARCHIVE,
             restore::Error::Connect(_) => CONNECT,
             restore::Error::Interrupted => INTERRUPTED,
             _ => ERRORS,

@@ -79,7 +79,7 @@ pub(super) fn run(typed: &Restore) -> Outcome {
             restore(archive, &chosen.selection, options, target, events, interrupted()).await;
         let outcome = conclude(typed, reporter, result);
         match server {
-            Some(server) => server.stay(typed.place.exit, outcome).await,
+            Some(server) => server.stay(&typed.place, outcome).await,
             None => outcome,
         }
     })
@@ -229,6 +229,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         // As in pg_restore, a transaction that holds several entries cannot go on after an error.
         exit_on_error: behaviour.exit_on_error || transactions != Transactions::None,
         transactions,
+        copy_format: behaviour.copy_format,
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
         tolerate: behaviour.tolerate.iter().map(tolerance).collect(),

@@ -12,6 +12,7 @@ use clap::builder::PossibleValue;
 
 use crate::archive::Section;
 use crate::report::{LogFormat, ProgressMode};
+use crate::restore::CopyFormat;
 
 /// Why a word was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -209,6 +210,20 @@ impl ValueEnum for LogFormat {
         Some(match self {
             Self::Text => PossibleValue::new("text").help("For people"),
             Self::Json => PossibleValue::new("json").help("One JSON object a line"),
+        })
+    }
+}
+
+impl ValueEnum for CopyFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::Text, Self::Binary]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Auto => PossibleValue::new("auto").help("Binary for all but small tables"),
+            Self::Text => PossibleValue::new("text").help("As the archive has them"),
+            Self::Binary => PossibleValue::new("binary").help("Binary wherever it is exact"),
         })
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Job, JobId};
+use super::cost::{rank, weight};
+use super::{Job, JobId, LockMode, Step};
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::select::Pass;
+use crate::sql::constraint;
 
 /// What is restored, in which order.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,9 @@ pub struct Options {
     /// Do everything one after the other in the given order, dependencies or not. That is what
     /// pg_restore does with one session, and what a list file that reorders entries asks for.
     pub strictly_in_order: bool,
+    /// Make constraints on tables of at least so many bytes of archived data in steps that other
+    /// sessions can work beside.
+    pub steps_from: Option<u64>,
 }
 
 impl Plan {
@@ -42,7 +47,8 @@ impl Plan {
         for &place in order {
             // Once an entry had to wait, comments and the like may be about one that waits.
             let now = match entries[place].section {
-                Section::PreData => true,
+                // Another order than the archive's is that of a list file.
+                Section::PreData => !(deferred && options.strictly_in_order),
                 Section::None => !deferred,
                 Section::Data | Section::PostData => {
                     deferred = true;
@@ -56,19 +62,21 @@ impl Plan {
             } else {
                 plan.jobs.push(Job {
                     entry: place,
+                    step: Step::Entire,
                     wanted: wanted(place),
                     pass: pass(place),
                     after: Vec::new(),
-                    exclusive: Vec::new(),
-                    shared: Vec::new(),
+                    locks: Vec::new(),
                     size: size(place).unwrap_or(0),
+                    rank: 0,
                 });
             }
         }
         if options.strictly_in_order {
             plan.chain();
         } else {
-            plan.link(entries);
+            plan.link(entries, options.steps_from);
+            rank(&mut plan.jobs, |job| weight(&entries[job.entry].desc, job.step));
         }
         plan
     }
@@ -82,24 +90,86 @@ impl Plan {
     }
 
     /// Dependencies and locks from the archive, mended as pg_restore mends them.
-    fn link(&mut self, entries: &[Entry]) {
-        let links = Links::new(entries, &self.jobs);
-        let linked: Vec<_> = self
-            .jobs
-            .iter()
-            .map(|job| links.of(&entries[job.entry], entries, &self.jobs))
+    fn link(&mut self, entries: &[Entry], steps_from: Option<u64>) {
+        let links = Links::new(entries);
+        let sizes: HashMap<DumpId, u64> =
+            self.jobs.iter().map(|job| (entries[job.entry].dump_id, job.size)).collect();
+        for job in &mut self.jobs {
+            let needs = links.needs(&entries[job.entry]);
+            let largest = needs.iter().filter_map(|id| sizes.get(id)).max();
+            job.size = job.size.max(*largest.unwrap_or(&0));
+        }
+        if let Some(least) = steps_from {
+            self.take_apart(entries, &links, least);
+        }
+        // Who waits for an entry waits for its last step.
+        let last: HashMap<DumpId, JobId> = (0..self.jobs.len())
+            .map(|number| (entries[self.jobs[number].entry].dump_id, JobId(number)))
             .collect();
-        for (job, links) in self.jobs.iter_mut().zip(linked) {
-            (job.after, job.exclusive, job.shared) = (links.after, links.exclusive, links.shared);
-            job.size = job.size.max(links.size);
+        for number in 0..self.jobs.len() {
+            let job = &self.jobs[number];
+            let entry = &entries[job.entry];
+            let after = match job.step {
+                Step::UseIndex | Step::Validate => vec![JobId(number - 1)],
+                _ => links.needs(entry).iter().filter_map(|id| last.get(id).copied()).collect(),
+            };
+            let locks = links.locks(entry, job.step, entries);
+            (self.jobs[number].after, self.jobs[number].locks) = (after, locks);
+        }
+    }
+
+    /// Makes two jobs of the constraints for which that pays: the second one right behind the
+    /// first.
+    fn take_apart(&mut self, entries: &[Entry], links: &Links, least: u64) {
+        let mut indexes: HashMap<DumpId, usize> = HashMap::new();
+        let builds = |job: &Job| {
+            job.wanted && matches!(entries[job.entry].desc, Desc::Index | Desc::Constraint)
+        };
+        for job in self.jobs.iter().filter(|job| builds(job)) {
+            for table in links.tables(&entries[job.entry], entries) {
+                *indexes.entry(table).or_default() += 1;
+            }
+        }
+        let steps = |job: &Job| -> [Step; 2] {
+            let entry = &entries[job.entry];
+            let tables = links.tables(entry, entries);
+            let partitioned =
+                tables.iter().any(|id| links.entry(*id, entries).is_none_or(is_partitioned));
+            // Alone on its table, a constraint has nobody to make room for.
+            let alone = tables.iter().all(|table| indexes.get(table).is_none_or(|n| *n < 2));
+            let whole = [Step::Entire; 2];
+            if !job.wanted || job.pass != Pass::Main || job.size < least || partitioned {
+                return whole;
+            }
+            match entry.desc {
+                Desc::Constraint if !alone && constraint::unique(&entry.defn).is_some() => {
+                    [Step::BuildIndex, Step::UseIndex]
+                }
+                Desc::FkConstraint if constraint::foreign_key(&entry.defn).is_some() => {
+                    [Step::AddForeignKey, Step::Validate]
+                }
+                _ => whole,
+            }
+        };
+        let jobs = std::mem::take(&mut self.jobs);
+        for job in jobs {
+            let [first, second] = steps(&job);
+            if first != second {
+                self.jobs.push(Job { step: first, ..job.clone() });
+            }
+            self.jobs.push(Job { step: second, ..job });
         }
     }
 }
 
+/// Whether a TABLE entry is a partitioned table. Taking an ordinary table for one costs nothing
+/// but speed.
+fn is_partitioned(table: &Entry) -> bool {
+    table.relkind == b'p' || table.defn.contains("\nPARTITION BY ")
+}
+
 /// What the entries' numbers lead to.
 struct Links {
-    /// Jobs by their entry's number.
-    jobs: HashMap<DumpId, JobId>,
     /// Places in the TOC by number.
     places: HashMap<DumpId, usize>,
     /// The TABLE DATA entry of a TABLE entry.
@@ -110,21 +180,9 @@ struct Links {
     blobs: Option<DumpId>,
 }
 
-struct LinksOfJob {
-    after: Vec<JobId>,
-    exclusive: Vec<DumpId>,
-    shared: Vec<DumpId>,
-    size: u64,
-}
-
 impl Links {
-    fn new(entries: &[Entry], jobs: &[Job]) -> Self {
+    fn new(entries: &[Entry]) -> Self {
         let places = entries.iter().enumerate().map(|(place, e)| (e.dump_id, place)).collect();
-        let jobs = jobs
-            .iter()
-            .enumerate()
-            .map(|(number, job)| (entries[job.entry].dump_id, JobId(number)))
-            .collect();
         let mut data_of = HashMap::new();
         let mut table_of = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.desc == Desc::TableData) {
@@ -135,48 +193,106 @@ impl Links {
             }
         }
         let blobs = entries.iter().find(|entry| entry.desc == Desc::Blobs);
-        Self { jobs, places, data_of, table_of, blobs: blobs.map(|entry| entry.dump_id) }
+        Self { places, data_of, table_of, blobs: blobs.map(|entry| entry.dump_id) }
     }
 
-    fn of(&self, entry: &Entry, entries: &[Entry], jobs: &[Job]) -> LinksOfJob {
-        let mut dependencies = entry.dependencies.clone();
+    fn entry<'a>(&self, id: DumpId, entries: &'a [Entry]) -> Option<&'a Entry> {
+        Some(&entries[*self.places.get(&id)?])
+    }
+
+    /// The entries that must be restored before this one.
+    fn needs(&self, entry: &Entry) -> Vec<DumpId> {
+        let mut needs = entry.dependencies.clone();
         if entry.section == Section::PostData {
             // Post-data work on a table waits for its rows, not only for its definition.
-            for dependency in &mut dependencies {
-                *dependency = *self.data_of.get(dependency).unwrap_or(dependency);
+            for need in &mut needs {
+                *need = *self.data_of.get(need).unwrap_or(need);
             }
         }
-        if entry.desc == Desc::BlobComments && dependencies.is_empty() {
+        if entry.desc == Desc::BlobComments && needs.is_empty() {
             // Before 8.4 pg_dump did not note that these come after the large objects.
-            dependencies.extend(self.blobs);
+            needs.extend(self.blobs);
         }
-        let after: Vec<JobId> =
-            dependencies.iter().filter_map(|id| self.jobs.get(id).copied()).collect();
-        let tables: Vec<DumpId> = match entry.section {
-            Section::PostData => {
-                dependencies.iter().filter_map(|id| self.table(*id, entries)).collect()
-            }
-            _ => Vec::new(),
-        };
-        let size = match entry.section {
-            Section::PostData => after.iter().map(|JobId(job)| jobs[*job].size).max().unwrap_or(0),
-            _ => 0,
-        };
-        // CREATE INDEX shares its table with other CREATE INDEX; everything else is an ALTER TABLE
-        // or as good as one.
-        let (exclusive, shared) = match entry.desc {
-            Desc::Index => (Vec::new(), tables),
-            _ => (tables, Vec::new()),
-        };
-        LinksOfJob { after, exclusive, shared, size }
+        needs
     }
 
-    /// The TABLE entry's number, if `id` is a table or a table's data.
-    fn table(&self, id: DumpId, entries: &[Entry]) -> Option<DumpId> {
-        if let Some(table) = self.table_of.get(&id) {
-            return Some(*table);
+    /// The TABLE entries among an entry's dependencies.
+    fn tables(&self, entry: &Entry, entries: &[Entry]) -> Vec<DumpId> {
+        let table = |id: &DumpId| match self.table_of.get(id) {
+            Some(table) => Some(*table),
+            None => {
+                let entry = self.entry(*id, entries)?;
+                matches!(entry.desc, Desc::Table | Desc::TableData).then_some(*id)
+            }
+        };
+        entry.dependencies.iter().filter_map(table).collect()
+    }
+
+    /// The locks that a step takes. Only post-data entries work on a table side by side.
+    fn locks(&self, entry: &Entry, step: Step, entries: &[Entry]) -> Vec<(DumpId, LockMode)> {
+        if entry.section != Section::PostData {
+            return Vec::new();
         }
-        let entry = &entries[*self.places.get(&id)?];
-        matches!(entry.desc, Desc::Table | Desc::TableData).then_some(id)
+        let is_child = |table: DumpId| {
+            self.entry(table, entries).is_some_and(|table| {
+                table.namespace == entry.namespace
+                    && entry.tag.strip_prefix(&table.tag).is_some_and(|rest| rest.starts_with(' '))
+            })
+        };
+        let mode = |table| match (step, &entry.desc) {
+            (Step::Validate, _) if is_child(table) => LockMode::ShareUpdateExclusive,
+            (Step::Validate, _) => LockMode::RowShare,
+            (Step::BuildIndex, _) | (_, Desc::Index) => LockMode::Share,
+            (_, Desc::FkConstraint) => LockMode::ShareRowExclusive,
+            _ => LockMode::AccessExclusive,
+        };
+        self.tables(entry, entries).into_iter().map(|table| (table, mode(table))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::DataLocation;
+
+    fn entry(id: i32, desc: Desc, section: Section) -> Entry {
+        Entry {
+            dump_id: DumpId(id),
+            had_dumper: desc == Desc::TableData,
+            table_oid: 0,
+            oid: 0,
+            tag: String::new(),
+            desc,
+            section,
+            defn: String::new(),
+            drop_stmt: String::new(),
+            copy_stmt: String::new(),
+            namespace: None,
+            tablespace: None,
+            table_am: None,
+            relkind: 0,
+            owner: None,
+            with_oids: false,
+            dependencies: Vec::new(),
+            data: DataLocation::None,
+            undecodable: None,
+        }
+    }
+
+    #[test]
+    fn a_definition_that_a_list_puts_behind_rows_waits_for_them() {
+        let entries = [
+            entry(1, Desc::Table, Section::PreData),
+            entry(2, Desc::View, Section::PreData),
+            entry(3, Desc::TableData, Section::Data),
+        ];
+        for (strictly_in_order, prelude, rest) in
+            [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
+        {
+            let options = Options { strictly_in_order, ..Options::default() };
+            let plan = Plan::new(&entries, &[0, 2, 1], |_| true, |_| Pass::Main, |_| None, options);
+            assert_eq!(plan.prelude, prelude);
+            assert_eq!(plan.jobs.iter().map(|job| job.entry).collect::<Vec<_>>(), rest);
+        }
     }
 }

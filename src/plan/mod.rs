@@ -9,9 +9,12 @@
 //! order among ready jobs is ours.
 
 mod build;
+mod cost;
+mod lock;
 mod schedule;
 
 pub use build::{Options, Plan};
+pub use lock::LockMode;
 pub use schedule::Schedule;
 
 use crate::archive::DumpId;
@@ -21,11 +24,29 @@ use crate::select::Pass;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub usize);
 
-/// One entry's work, to be done by one session.
+/// What a job does for its entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// All of it, as the archive has it.
+    #[default]
+    Entire,
+    /// Builds the index of a primary key or unique constraint.
+    BuildIndex,
+    /// Makes that index a constraint.
+    UseIndex,
+    /// Adds a foreign key without checking the rows.
+    AddForeignKey,
+    /// Checks the rows.
+    Validate,
+}
+
+/// One entry's work, or a step of it, to be done by one session.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The entry's place in the TOC.
     pub entry: usize,
+    /// What of it is done.
+    pub step: Step,
     /// Whether there is anything to do. Unwanted entries stay in the plan because a wanted one may
     /// depend on another through them.
     pub wanted: bool,
@@ -33,10 +54,11 @@ pub struct Job {
     pub pass: Pass,
     /// Jobs that must be done before.
     pub after: Vec<JobId>,
-    /// Tables that nobody else may work on meanwhile, by the number of their TABLE entry.
-    pub exclusive: Vec<DumpId>,
-    /// Tables that it works on beside others: they must not be locked exclusively.
-    pub shared: Vec<DumpId>,
-    /// Bytes of archived data that the work grows with; the larger job goes first.
+    /// The locks that the server will take, by the number of the table's TABLE entry.
+    pub locks: Vec<(DumpId, LockMode)>,
+    /// Bytes of archived data that the work grows with.
     pub size: u64,
+    /// What is left to do from the start of this job to the end of the longest chain of jobs that
+    /// wait for it, in the same unit. The job with the most goes first.
+    pub rank: u64,
 }

@@ -1,15 +1,15 @@
 //! Which job next: the part of a plan that changes while it is carried out.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
+use super::lock::Locks;
 use super::{Job, JobId, Plan};
-use crate::archive::DumpId;
 use crate::select::Pass;
 
 /// The state of a plan's jobs.
 ///
-/// Larger jobs go first, equal ones in the order of the plan. Passes do not overlap. Jobs in a
+/// The job with the longest chain behind it goes first, equal ones in the order of the plan. Passes do not overlap. Jobs in a
 /// circle of dependencies are let go one by one, in order, when nothing else is left: the archive
 /// may be restorable all the same, as pg_restore has it.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Schedule {
     pub fn take(&mut self) -> Option<JobId> {
         loop {
             let next =
-                self.ready.iter().find(|(_, id)| self.locks.allow(&self.jobs[id.0])).copied();
+                self.ready.iter().find(|(_, id)| self.locks.allow(&self.jobs[id.0].locks)).copied();
             if let Some(key) = next {
                 self.ready.remove(&key);
                 self.start(key.1);
@@ -95,10 +95,10 @@ impl Schedule {
         let job = &self.jobs[id.0];
         let free = self.state[id.0] == State::Waiting
             && self.waits_for[id.0] == 0
-            && self.locks.allow(job);
+            && self.locks.allow(&job.locks);
         if free {
             self.closed.remove(&id);
-            self.ready.remove(&(Reverse(job.size), id));
+            self.ready.remove(&(Reverse(job.rank), id));
             self.start(id);
         }
         free
@@ -114,7 +114,7 @@ impl Schedule {
     pub fn abandon(&mut self, id: JobId) {
         if self.state[id.0] == State::Waiting {
             self.closed.remove(&id);
-            self.ready.remove(&(Reverse(self.jobs[id.0].size), id));
+            self.ready.remove(&(Reverse(self.jobs[id.0].rank), id));
             self.complete(id);
         }
     }
@@ -138,7 +138,7 @@ impl Schedule {
     pub fn finish(&mut self, id: JobId) {
         debug_assert_eq!(self.state[id.0], State::Running);
         self.running -= 1;
-        self.locks.release(&self.jobs[id.0]);
+        self.locks.release(&self.jobs[id.0].locks);
         self.complete(id);
     }
 
@@ -166,7 +166,7 @@ impl Schedule {
     fn start(&mut self, id: JobId) {
         self.state[id.0] = State::Running;
         self.running += 1;
-        self.locks.take(&self.jobs[id.0]);
+        self.locks.take(&self.jobs[id.0].locks);
     }
 
     fn complete(&mut self, id: JobId) {
@@ -206,7 +206,7 @@ impl Schedule {
             && job.pass <= self.pass
             && !self.closed.contains(&id);
         if startable {
-            self.ready.insert((Reverse(job.size), id));
+            self.ready.insert((Reverse(job.rank), id));
         }
     }
 
@@ -234,51 +234,17 @@ impl Schedule {
     }
 }
 
-/// Who works on which table.
-#[derive(Debug, Default)]
-struct Locks {
-    exclusive: HashSet<DumpId>,
-    shared: HashMap<DumpId, usize>,
-}
-
-impl Locks {
-    fn allow(&self, job: &Job) -> bool {
-        let taken = |table: &DumpId| self.exclusive.contains(table);
-        let used = |table: &DumpId| self.shared.contains_key(table);
-        !job.exclusive.iter().any(|table| taken(table) || used(table))
-            && !job.shared.iter().any(taken)
-    }
-
-    fn take(&mut self, job: &Job) {
-        self.exclusive.extend(&job.exclusive);
-        for table in &job.shared {
-            *self.shared.entry(*table).or_default() += 1;
-        }
-    }
-
-    fn release(&mut self, job: &Job) {
-        for table in &job.exclusive {
-            self.exclusive.remove(table);
-        }
-        for table in &job.shared {
-            if let Some(count) = self.shared.get_mut(table) {
-                *count -= 1;
-                if *count == 0 {
-                    self.shared.remove(table);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::archive::DumpId;
+    use crate::plan::{LockMode, Step};
 
     fn job(entry: usize, pass: Pass) -> Job {
-        Job { entry, wanted: true, pass, after: vec![], exclusive: vec![], shared: vec![], size: 0 }
+        let (after, locks) = (vec![], vec![]);
+        Job { entry, step: Step::Entire, wanted: true, pass, after, locks, size: 0, rank: 0 }
     }
 
     /// Runs a schedule with `lanes` sessions that finish in the order they started, and returns
@@ -303,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn larger_jobs_go_first_and_passes_do_not_overlap() {
+    fn jobs_with_longer_chains_go_first_and_passes_do_not_overlap() {
         let mut jobs =
             vec![job(0, Pass::PostAcl), job(1, Pass::Acl), job(2, Pass::Main), job(3, Pass::Main)];
-        jobs[3].size = 10;
+        jobs[3].rank = 10;
         let plan = Plan { prelude: vec![], jobs };
         assert_eq!(run(&plan, 1), [3, 2, 1, 0]);
         let mut schedule = Schedule::new(&plan, |_| false);
@@ -319,9 +285,9 @@ mod tests {
     #[test]
     fn an_exclusive_job_waits_for_those_that_share_its_table() {
         let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
-        jobs[0].shared = vec![DumpId(7)];
-        jobs[1].exclusive = vec![DumpId(7)];
-        jobs[2].shared = vec![DumpId(7)];
+        jobs[0].locks = vec![(DumpId(7), LockMode::Share)];
+        jobs[1].locks = vec![(DumpId(7), LockMode::AccessExclusive)];
+        jobs[2].locks = vec![(DumpId(7), LockMode::Share)];
         let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
         assert_eq!(schedule.take(), Some(JobId(0)));
         assert_eq!(schedule.take(), Some(JobId(2)), "two that share may run together");
@@ -377,9 +343,9 @@ mod tests {
                 .map(|(entry, (wanted, pass, after, table, exclusive, size))| {
                     let pass = [Pass::Main, Pass::Acl, Pass::PostAcl][usize::from(pass)];
                     let after = after.into_iter().filter(|n| *n < count && *n != entry).map(JobId).collect();
-                    let tables = vec![DumpId(table)];
-                    let (exclusive, shared) = if exclusive { (tables, vec![]) } else { (vec![], tables) };
-                    Job { entry, wanted, pass, after, exclusive, shared, size }
+                    let mode = if exclusive { LockMode::AccessExclusive } else { LockMode::Share };
+                    let locks = vec![(DumpId(table), mode)];
+                    Job { entry, step: Step::Entire, wanted, pass, after, locks, size: 0, rank: size }
                 })
                 .collect();
             let plan = Plan { prelude: vec![], jobs };
@@ -392,8 +358,10 @@ mod tests {
                     prop_assert!(job.wanted);
                     for other in &running {
                         let other = schedule.job(*other);
-                        prop_assert!(!job.exclusive.iter().any(|t| other.exclusive.contains(t) || other.shared.contains(t)));
-                        prop_assert!(!job.shared.iter().any(|t| other.exclusive.contains(t)));
+                        let conflict = job.locks.iter().any(|(table, mode)| {
+                            other.locks.iter().any(|(t, m)| t == table && mode.conflicts_with(*m))
+                        });
+                        prop_assert!(!conflict);
                     }
                     started.push(id);
                     running.push(id);
@@ -423,7 +391,7 @@ mod tests {
                     let after = if entry == 0 { vec![] } else {
                         after.iter().map(|index| JobId(index.index(entry))).collect()
                     };
-                    Job { wanted: *wanted, after, size: *size, ..job(entry, Pass::Main) }
+                    Job { wanted: *wanted, after, rank: *size, ..job(entry, Pass::Main) }
                 })
                 .collect();
             let plan = Plan { prelude: vec![], jobs };

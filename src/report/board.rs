@@ -129,8 +129,14 @@ impl Board {
                 let amounts = Amounts { rows: *rows, bytes: *bytes, read: *read };
                 self.ended = self.ended.plus(amounts);
             }
+            Event::Paused { dump_id, lane } => {
+                if self.lanes.get(lane).is_some_and(|own| own.entry.dump_id == *dump_id) {
+                    self.lanes.remove(lane);
+                }
+            }
             Event::Step { what } => self.step = Some(wording::one_line(what)),
-            Event::DropFailed { .. }
+            Event::RolledBack { .. }
+            | Event::DropFailed { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::Notice { .. } => {}
@@ -146,6 +152,11 @@ impl Board {
     pub(super) fn frame(&mut self, now: Duration, columns: usize) -> Frame {
         let total = self.lanes.values().fold(self.ended, |sum, lane| sum.plus(lane.amounts));
         let (recent, window) = self.sample(now, total);
+        if let (Some(step), 0, 0) = (&self.step, self.wanted, self.finished) {
+            // Nothing is planned yet: zeros would say nothing.
+            let data = format!("{step}, {}", units::running(now));
+            return Frame { data, ..Frame::default() };
+        }
         Frame {
             bar: self.data_bytes.map(|all| (total.read.min(all), all)),
             data: self.data_text(total, recent, window),
@@ -324,6 +335,14 @@ mod tests {
         assert_eq!(frame.bar, None);
         assert_eq!(frame.data, "0 B read");
         assert_eq!(frame.entries, "0 of 560 entries, 3s");
+    }
+
+    #[test]
+    fn before_the_plan_only_the_step_is_shown() {
+        let mut board = Board::default();
+        board.observe(&Event::Step { what: "starting a server".into() }, at(0.0));
+        let frame = board.frame(at(2.0), 60);
+        assert_eq!(frame, Frame { data: "starting a server, 2s".into(), ..Frame::default() });
     }
 
     #[test]

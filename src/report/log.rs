@@ -53,7 +53,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 wording::label(entry)
             );
         }
-        Event::Progress { .. } => {}
+        Event::Progress { .. } | Event::Paused { .. } => {}
         Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
             let (word, reason, failure) = parts(outcome);
@@ -70,7 +70,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 rows = some(*rows),
                 bytes = some(*bytes),
                 read = some(*read),
-                seconds = duration.as_secs_f64(),
+                seconds = thousandths(*duration),
                 reason = reason.filter(|_| json),
                 sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
                 detail = failure.and_then(|failure| failure.detail.as_deref()),
@@ -78,6 +78,9 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 "{}",
                 ending(entry, outcome)
             );
+        }
+        Event::RolledBack { entry, rows } => {
+            at!(level, entry.dump_id, rows, "{} rolled back", wording::label(entry));
         }
         Event::Step { what } => at!(level, "{}", wording::one_line(what)),
         Event::DropFailed { entry, failure, tolerated } => at!(
@@ -100,12 +103,19 @@ pub(super) fn write(event: &Event, format: LogFormat) {
     }
 }
 
+/// Seconds, to the millisecond: more digits would only be noise.
+fn thousandths(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// The level of an event's line.
 pub(super) fn level(event: &Event) -> Level {
     match event {
         Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
-        Event::Progress { .. } => Level::TRACE,
-        Event::Started { entry, .. } => level_of_kind(&entry.kind()),
+        Event::Progress { .. } | Event::Paused { .. } => Level::TRACE,
+        Event::Started { entry, .. } | Event::RolledBack { entry, .. } => {
+            level_of_kind(&entry.kind())
+        }
         Event::Finished { entry, outcome, .. } => match outcome {
             Outcome::Done => level_of_kind(&entry.kind()),
             Outcome::Failed { failure } if failure.cause.is_none() => Level::ERROR,

@@ -45,6 +45,7 @@ async fn drop_one(
     entry: &Entry,
     of_database: bool,
 ) -> Result<(), WorkError> {
+    lane.renew(ctx).await?;
     if of_database {
         lane.commit_group(ctx).await?;
     }

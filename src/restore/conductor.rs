@@ -1,6 +1,6 @@
 //! Gives the jobs of a plan to the sessions, and the data of a stream to the jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,14 @@ use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
 use super::feed::Arrival;
 use super::lane::Lane;
-use super::load::{Loaded, Source, load};
+use super::load::{Loaded, Source, load, missing_object};
+use super::options::Transactions;
+use super::steps::restore_step;
 use super::work::restore_entry;
 use super::{Error, Result};
 use crate::archive;
 use crate::archive::stream::ItemOf;
-use crate::plan::{JobId, Plan, Schedule};
-use crate::target;
+use crate::plan::{JobId, Plan, Schedule, Step};
 
 /// Carries out the jobs of a plan.
 ///
@@ -36,6 +37,8 @@ pub(super) struct Conductor {
     jobs: HashMap<usize, JobId>,
     /// Large objects that come one by one.
     objects: HashMap<JobId, Objects>,
+    /// Why the stream ended, if it did not end well.
+    broken: Option<archive::Error>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +51,8 @@ enum Task {
 struct Waiting {
     job: JobId,
     source: Source,
-    object: bool,
+    /// The large object that it is, if it is only one of the job's entry.
+    object: Option<u32>,
 }
 
 type ObjectResult = std::result::Result<Loaded, WorkError>;
@@ -56,6 +60,9 @@ type ObjectResult = std::result::Result<Loaded, WorkError>;
 /// What has come of an entry's large objects so far.
 #[derive(Default)]
 struct Objects {
+    seen: HashSet<u32>,
+    /// Those that are being loaded.
+    running: usize,
     loaded: Loaded,
     failure: Option<WorkError>,
     time: Duration,
@@ -84,6 +91,7 @@ impl Conductor {
             waiting: None,
             jobs,
             objects: HashMap::new(),
+            broken: None,
         }
     }
 
@@ -97,12 +105,12 @@ impl Conductor {
                 while let Some(done) = self.running.join_next().await {
                     self.take_back(done)?;
                 }
-                let lost = self.ctx.ledger().server_lost;
-                return Err(if lost {
-                    Error::Target(target::Error::Lost(None))
-                } else {
-                    Error::Stopped
-                });
+                self.finish_objects(false);
+                if let Some(error) = self.broken {
+                    return Err(Error::Stream(error));
+                }
+                let lost = self.ctx.ledger().server_lost.take();
+                return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.waiting.is_none() && self.stream.is_none() {
                 return Ok(self.idle);
@@ -110,14 +118,16 @@ impl Conductor {
             let wants_data = self.waiting.is_none() && self.stream.is_some();
             tokio::select! {
                 Some(done) = self.running.join_next() => self.take_back(done)?,
-                arrival = next_arrival(&mut self.stream), if wants_data => self.arrived(arrival)?,
+                arrival = next_arrival(&mut self.stream), if wants_data => self.arrived(arrival),
             }
         }
     }
 
     fn must_stop(&self) -> bool {
         let ledger = self.ctx.ledger();
-        ledger.server_lost || (self.ctx.options.exit_on_error && ledger.errors > 0)
+        let failed = || ledger.errors > 0 || self.objects.values().any(|o| o.failure.is_some());
+        let broken = ledger.server_lost.is_some() || self.broken.is_some();
+        broken || (self.ctx.options.exit_on_error && failed())
     }
 
     /// Starts as many jobs as there are idle sessions.
@@ -127,8 +137,8 @@ impl Conductor {
                 return;
             };
             if let Some(waiting) = self.waiting.take() {
-                let startable = if waiting.object {
-                    self.depends_on_nothing(waiting.job)
+                let startable = if waiting.object.is_some() {
+                    self.schedule.is_free(waiting.job)
                 } else {
                     self.schedule.take_this(waiting.job)
                 };
@@ -140,7 +150,7 @@ impl Conductor {
             }
             match self.schedule.take() {
                 Some(job) => {
-                    self.start(lane, Waiting { job, source: Source::Archive, object: false });
+                    self.start(lane, Waiting { job, source: Source::Archive, object: None });
                 }
                 None => {
                     self.idle.push(lane);
@@ -150,15 +160,13 @@ impl Conductor {
         }
     }
 
-    fn depends_on_nothing(&self, job: JobId) -> bool {
-        self.schedule.is_free(job)
-    }
-
     fn start(&mut self, mut lane: Lane, waiting: Waiting) {
         let Waiting { job, source, object } = waiting;
         let (ctx, place) = (self.ctx.clone(), self.schedule.job(job).entry);
-        if object {
+        if let Some(oid) = object {
             let objects = self.objects.entry(job).or_default();
+            objects.seen.insert(oid);
+            objects.running += 1;
             if objects.since.is_none() {
                 objects.since = Some(Instant::now());
                 let entry = EntryRef::from(ctx.entry(place));
@@ -169,8 +177,12 @@ impl Conductor {
                 (lane, Task::Object(job), Some(result))
             });
         } else {
+            let step = self.schedule.job(job).step;
             self.running.spawn(async move {
-                restore_entry(&ctx, &mut lane, place, source).await;
+                match step {
+                    Step::Entire => restore_entry(&ctx, &mut lane, place, source).await,
+                    step => restore_step(&ctx, &mut lane, place, step).await,
+                }
                 (lane, Task::Job(job), None)
             });
         }
@@ -205,6 +217,7 @@ impl Conductor {
             (Task::Job(job), _) => self.schedule.finish(job),
             (Task::Object(job), Some(result)) => {
                 let objects = self.objects.entry(job).or_default();
+                objects.running -= 1;
                 match result {
                     Ok(loaded) => {
                         objects.loaded.rows += loaded.rows;
@@ -214,48 +227,71 @@ impl Conductor {
                     Err(error) => drop(objects.failure.get_or_insert(error)),
                 }
                 objects.time = objects.since.map(|since| since.elapsed()).unwrap_or_default();
+                if self.stream.is_none() && self.broken.is_none() {
+                    self.finish_objects(true);
+                }
             }
             (Task::Object(_), None) => {}
         }
         Ok(())
     }
 
-    fn arrived(&mut self, arrival: Arrival) -> Result<()> {
+    fn arrived(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Item { place, item, receiver } => {
                 let Some(job) = self.jobs.get(&place) else {
-                    return Ok(());
+                    return;
                 };
-                let object = matches!(item.of, ItemOf::LargeObject(_));
+                let object = match item.of {
+                    ItemOf::LargeObject(oid) => Some(oid),
+                    ItemOf::Entry(_) => None,
+                };
                 let source = Source::Stream { item: Box::new(item), receiver };
                 self.waiting = Some(Waiting { job: *job, source, object });
-                Ok(())
             }
-            Arrival::End(result) => {
+            Arrival::End(Ok(())) => {
                 self.stream = None;
-                result.map_err(Error::Archive)?;
-                self.finish_objects();
                 // What has not come by now is not in the archive; the jobs say so themselves.
                 for job in self.schedule.closed() {
-                    self.schedule.open(job);
+                    if !self.objects.contains_key(&job) {
+                        self.schedule.open(job);
+                    }
                 }
-                Ok(())
+                self.finish_objects(true);
+            }
+            Arrival::End(Err(error)) => {
+                self.stream = None;
+                self.broken = Some(error);
             }
         }
     }
 
-    /// Finishes the entries of large objects that came one by one.
-    fn finish_objects(&mut self) {
-        for (job, objects) in std::mem::take(&mut self.objects) {
+    /// Finishes the entries of large objects that came one by one, once the last of an entry's is
+    /// loaded. Unless the stream is `complete`, only those that failed: of the others nobody knows
+    /// what is still to come.
+    fn finish_objects(&mut self, complete: bool) {
+        let finished =
+            |objects: &Objects| objects.running == 0 && (complete || objects.failure.is_some());
+        let done = self.objects.extract_if(|_, objects| finished(objects)).collect::<Vec<_>>();
+        for (job, objects) in done {
             let place = self.schedule.job(job).entry;
             let entry = self.ctx.entry(place);
-            let outcome = match objects.failure {
-                Some(error) => Outcome::Failed { failure: self.ctx.failure(entry, &error) },
-                None => Outcome::Done,
+            let missing = self.ctx.expected_objects(entry).difference(&objects.seen).min().copied();
+            let outcome = match (objects.failure, missing) {
+                (Some(error), _) => Outcome::Failed { failure: self.ctx.failure(entry, &error) },
+                (None, Some(oid)) => {
+                    let error = missing_object(&self.ctx, entry, oid);
+                    Outcome::Failed { failure: self.ctx.failure(entry, &error) }
+                }
+                (None, None) => Outcome::Done,
             };
             let Loaded { rows, bytes, read } = objects.loaded;
             let duration = objects.time;
-            self.ctx.finish(place, Finished { lane: 0, outcome, rows, bytes, read, duration });
+            let uncommitted = self.ctx.options.transactions != Transactions::None;
+            self.ctx.finish(
+                place,
+                Finished { lane: 0, outcome, rows, bytes, read, duration, uncommitted },
+            );
             self.schedule.abandon(job);
         }
     }

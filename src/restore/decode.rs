@@ -6,6 +6,7 @@
 //! never has more than one decoder, so a decoder that waits never keeps another from running.
 
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rayon::ThreadPool;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::archive::encoding::Encoding;
 use crate::archive::{Data, Entry, Error, ErrorKind, LargeObjects, Result};
-use crate::rows::CopyText;
+use crate::rows::{BinaryText, ColumnType, CopyText, Rows};
 use crate::sql::split::{Batches, Ends};
 use crate::verify::digests::of_large_objects;
 use crate::verify::{Digest, HashingReader};
@@ -27,8 +28,8 @@ const OBJECT_PIECE: usize = 256 * 1024;
 /// A piece of an entry's data, on its way to the server.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// COPY text, with the number of rows that end in it.
-    Rows(Bytes, u64),
+    /// Rows, with the number of them that end in this piece.
+    Rows(Rows, u64),
     /// Whole SQL statements.
     Statements(String),
     /// The next large object begins.
@@ -40,8 +41,8 @@ pub(super) enum Piece {
 /// How an entry's data is to be taken apart.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    /// COPY text.
-    Copy,
+    /// COPY text, to be sent in binary format if the columns are given.
+    Copy { binary: Option<Vec<ColumnType>> },
     /// SQL: INSERT statements, or old comments on large objects.
     Sql { encoding: Encoding, standard_conforming_strings: bool, ends: Ends },
 }
@@ -56,23 +57,34 @@ pub(super) fn decode(
 ) -> Receiver<Result<Piece>> {
     let (sender, receiver) = channel(IN_FLIGHT);
     pool.spawn(move || {
-        let result = open().and_then(|data| match (data, expected) {
-            (Data::LargeObjects(objects), expected) => send_objects(objects, expected, &sender),
-            (Data::Rows(reader), None) => send_text(reader, &kind, &sender),
-            (Data::Rows(reader), Some(expected)) => {
-                let mut hashing = HashingReader::new(reader);
-                send_text(&mut hashing, &kind, &sender)?;
-                // To the very end, past what the splitter of statements needs to see.
-                io::copy(&mut hashing, &mut io::sink()).map_err(Error::from_io)?;
-                compare(hashing.finish(), expected)
-            }
-        });
+        // A panic must not look like the end of the data, which is what a closed channel means.
+        let result = catch_unwind(AssertUnwindSafe(|| decode_into(&sender, &kind, expected, open)));
+        let result = result.unwrap_or_else(|_| Err(Error::malformed("its decoder panicked")));
         if let Err(error) = result {
             // Nobody listens any more: the session has failed and told so.
             let _ = sender.blocking_send(Err(error));
         }
     });
     receiver
+}
+
+fn decode_into(
+    sender: &Sender<Result<Piece>>,
+    kind: &Kind,
+    expected: Option<Digest>,
+    open: impl FnOnce() -> Result<Data>,
+) -> Result<()> {
+    match (open()?, expected) {
+        (Data::LargeObjects(objects), expected) => send_objects(objects, expected, sender),
+        (Data::Rows(reader), None) => send_text(reader, kind, sender),
+        (Data::Rows(reader), Some(expected)) => {
+            let mut hashing = HashingReader::new(reader);
+            send_text(&mut hashing, kind, sender)?;
+            // To the very end, past what the splitter of statements needs to see.
+            io::copy(&mut hashing, &mut io::sink()).map_err(Error::from_io)?;
+            compare(hashing.finish(), expected)
+        }
+    }
 }
 
 /// Sends a piece. Returns false when nobody wants any more.
@@ -89,7 +101,8 @@ fn compare(found: Digest, expected: Digest) -> Result<()> {
 
 fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> Result<()> {
     match kind {
-        Kind::Copy => send_rows(reader, sender),
+        Kind::Copy { binary: None } => send_rows(reader, sender),
+        Kind::Copy { binary: Some(columns) } => send_binary_rows(reader, columns, sender),
         Kind::Sql { encoding, standard_conforming_strings, ends } => {
             send_statements(reader, encoding, *standard_conforming_strings, *ends, sender)
         }
@@ -102,7 +115,21 @@ fn send_rows(reader: impl Read, sender: &Sender<Result<Piece>>) -> Result<()> {
     while let Some(piece) = copy.next_piece()? {
         let new = copy.rows() - rows;
         rows += new;
-        if !send(sender, Piece::Rows(piece, new)) {
+        if !send(sender, Piece::Rows(Rows::Text(piece), new)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn send_binary_rows(
+    reader: impl Read,
+    columns: &[ColumnType],
+    sender: &Sender<Result<Piece>>,
+) -> Result<()> {
+    let mut copy = BinaryText::new(reader, columns.to_vec());
+    while let Some((rows, count)) = copy.next_piece()? {
+        if !send(sender, Piece::Rows(rows, count)) {
             break;
         }
     }
@@ -225,4 +252,24 @@ impl Read for StreamedItem {
 /// Names the entry in an error about its data.
 pub(super) fn in_entry(error: Error, entry: &Entry, archive: &str) -> Error {
     error.in_entry(entry).in_file(archive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_that_panics_is_not_taken_for_one_that_is_done() {
+        struct Panics;
+        impl Read for Panics {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                panic!("a mistake")
+            }
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let open = || Ok(Data::Rows(Box::new(Panics) as Box<dyn Read + Send>));
+        let mut receiver = decode(&pool, Kind::Copy { binary: None }, None, open);
+        assert!(receiver.blocking_recv().unwrap().is_err());
+        assert!(receiver.blocking_recv().is_none());
+    }
 }

@@ -140,6 +140,14 @@ pub enum Event {
         /// Bytes of the entry's data in the archive (compressed), if known.
         data_bytes: Option<u64>,
     },
+    /// The first step of an entry that is made in two is done: the session is free, the entry is
+    /// not finished.
+    Paused {
+        /// The entry.
+        dump_id: i32,
+        /// The session that did the step.
+        lane: usize,
+    },
     /// A data entry moves on. Sent a few times a second.
     Progress {
         /// The entry.
@@ -168,6 +176,14 @@ pub enum Event {
         /// Wall time.
         #[serde(serialize_with = "seconds")]
         duration: Duration,
+    },
+    /// An entry that was told as done is gone again: the transaction that held it and others was
+    /// rolled back.
+    RolledBack {
+        /// The entry.
+        entry: EntryRef,
+        /// Rows (or large objects) that were told of it.
+        rows: u64,
     },
     /// A step that is not an entry: reading the TOC, looking for data blocks, dropping, committing.
     Step {

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::event::Event;
-use super::failure::WorkError;
+use super::failure::{WorkError, chain};
 use super::options::Transactions;
 use super::statements::{SessionState, Setting, fixed_settings};
 use crate::target::{Class, Notices, Result, Session, SessionSettings, Target};
 
-/// Tries of what the server refused for a reason that passes: a statement given up for the sake of
-/// another session, a connection while it starts up.
+/// Tries of a statement that the server gave up for the sake of another session.
 const TRIES: u32 = 6;
+
+/// How long a server is waited for that was lost: as long as a restart takes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session and what it is set to. The session is opened when it is needed, and again when it
 /// was lost.
@@ -40,41 +42,71 @@ impl Lane {
         }
     }
 
-    /// The session, opened if there is none.
+    /// The session, opened if there is none. It may be lost, which the next statement tells: see
+    /// [`Lane::renew`].
     pub(super) async fn session(&mut self, ctx: &Context) -> Result<&Session> {
-        // A transaction for several entries cannot go on in another session.
-        let lost = self.session.as_ref().is_some_and(|session| !session.is_usable());
-        if lost && self.group.is_none() {
-            self.session = None;
-        }
         if self.session.is_none() {
-            self.state.forget();
-            let session = if lost { self.reconnect(ctx).await } else { self.connect(ctx).await }?;
-            ctx.cancels
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .insert(self.number, session.cancel_handle());
-            self.session = Some(session);
+            let session = self.connect(ctx).await?;
+            self.keep(ctx, session);
         }
         self.session.as_ref().ok_or(crate::target::Error::Lost(None))
+    }
+
+    /// Opens another session if this one is lost.
+    ///
+    /// Only for where the work on something begins, before it is asked what must be set: a new
+    /// session in the midst of it would be in no transaction, and set to nothing.
+    pub(super) async fn renew(&mut self, ctx: &Context) -> Result<()> {
+        let lost = self.session.as_ref().is_some_and(|session| !session.is_usable());
+        // A transaction for several entries cannot go on in another session.
+        if lost && self.group.is_none() {
+            let session = self.reconnect(ctx).await?;
+            self.keep(ctx, session);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, ctx: &Context, session: Session) {
+        self.state.forget();
+        ctx.cancels
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(self.number, session.cancel_handle());
+        self.session = Some(session);
     }
 
     /// Opens a session in place of a lost one. The server may be starting up again.
     async fn reconnect(&self, ctx: &Context) -> Result<Session> {
         let mut pause = Duration::from_millis(100);
-        for _ in 1..TRIES {
-            match self.connect(ctx).await {
-                Err(error) if error.class() == Class::Retry => tokio::time::sleep(pause).await,
-                result => return result,
+        let started = Instant::now();
+        loop {
+            let session = match self.connect(ctx).await {
+                Err(error) if error.class() == Class::Retry && started.elapsed() < PATIENCE => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    continue;
+                }
+                Ok(session) => self.same_server(ctx, &session).await.map(|()| session),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &session {
+                // No entry can do better: the restore ends here.
+                ctx.ledger().server_lost = Some(chain(error));
             }
-            pause *= 2;
+            return session;
         }
-        let result = self.connect(ctx).await;
-        if result.is_err() {
-            // No entry can do better: the restore ends here.
-            ctx.ledger().server_lost = true;
+    }
+
+    /// Whether nothing that was committed can have been lost since the first session. Commits
+    /// are not waited for one by one, so a crash takes the last ones with it, and a failover too.
+    async fn same_server(&self, ctx: &Context, session: &Session) -> Result<()> {
+        let life = server_life(session).await?;
+        if ctx.server_life.get().is_none_or(|first| *first == life) {
+            return Ok(());
         }
-        result
+        let what = "the server crashed or was replaced during the restore: what was restored last \
+                    may be lost, restore again";
+        Err(crate::target::Error::Lost(Some(what.into())))
     }
 
     async fn connect(&self, ctx: &Context) -> Result<Session> {
@@ -99,7 +131,7 @@ impl Lane {
     /// Ends the session; the next one goes to this database.
     pub(super) fn change_database(&mut self, name: &str) {
         self.target = self.target.with_database(name);
-        self.session = None;
+        self.end_session();
     }
 
     /// Where this lane's sessions go.
@@ -154,6 +186,7 @@ impl Lane {
         if self.group.is_some() {
             self.session(ctx).await?.commit().await?;
             self.group = None;
+            ctx.ledger().uncommitted.clear();
         }
         Ok(())
     }
@@ -161,7 +194,21 @@ impl Lane {
     /// Rolls back the transaction that holds several entries, by ending the session.
     pub(super) fn abandon_group(&mut self) {
         if self.group.take().is_some() {
-            self.session = None;
+            self.end_session();
+        }
+    }
+
+    fn end_session(&mut self) {
+        self.session = None;
+        self.state.forget();
+    }
+
+    /// Whether what was restored last is in a transaction that is still open.
+    pub(super) fn is_uncommitted(&self, ctx: &Context) -> bool {
+        match ctx.options.transactions {
+            Transactions::None => false,
+            Transactions::Single => self.group.is_some(),
+            Transactions::Batches(_) => self.group.is_some_and(|count| count > 0),
         }
     }
 
@@ -184,4 +231,12 @@ impl Lane {
         }
         Ok(())
     }
+}
+
+/// What stays the same as long as a server does not crash: recovery resets the statistics
+/// (`pgstat_reset_after_failure` in `src/backend/utils/activity/pgstat.c`), a clean restart does
+/// not.
+pub(super) async fn server_life(session: &Session) -> Result<Option<String>> {
+    let query = "SELECT stats_reset FROM pg_catalog.pg_stat_bgwriter";
+    session.query_value(query).await
 }

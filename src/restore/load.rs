@@ -7,9 +7,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 
 use super::context::Context;
+use super::copy_format::binary_columns;
 use super::decode::{Kind, Piece, Streamed, StreamedItem, decode, in_entry};
 use super::event::Event;
 use super::failure::WorkError;
@@ -17,7 +19,10 @@ use super::lane::Lane;
 use super::statements::data::truncate_only;
 use crate::archive::stream::{Item, ItemOf};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
+use crate::rows::{ColumnType, HEADER, Rows, TRAILER};
+use crate::sql::ident::literal;
 use crate::sql::split::Ends;
+use crate::target::{self, Session};
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -49,6 +54,7 @@ pub(super) async fn load(
     entry: &Entry,
     source: Source,
 ) -> Result<Loaded, WorkError> {
+    lane.renew(ctx).await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
         lane.state.before_large_objects(&ctx.style).into_iter().collect()
     } else {
@@ -58,45 +64,47 @@ pub(super) async fn load(
         lane.set(ctx, setting).await?;
     }
     let own_transaction = !lane.in_group();
-    let counter = ReadCounter::default();
-    let mut pieces = Pieces::open(ctx, entry, source, counter)?;
+    let columns = binary_columns(ctx, lane.session(ctx).await?, entry).await;
+    let mut pieces = Pieces::open(ctx, entry, source, columns)?;
     // What is damaged from its first byte on is not worth a transaction.
     let first = pieces.next().await?;
-    if own_transaction {
-        lane.session(ctx).await?.begin().await?;
+    let session = lane.session(ctx).await?;
+    if !own_transaction {
+        return transfer(session, first, &mut pieces).await;
     }
-    let result = transfer(ctx, lane, entry, first, &mut pieces).await;
-    if own_transaction {
-        let session = lane.session(ctx).await?;
-        match &result {
-            Ok(_) => session.commit().await?,
-            // The first error is the one to tell.
-            Err(_) if session.is_usable() => drop(session.rollback().await),
-            Err(_) => {}
-        }
+    session.begin().await?;
+    let loaded = match truncate(ctx, session, entry).await {
+        Ok(()) => transfer(session, first, &mut pieces).await,
+        Err(error) => Err(error.into()),
+    };
+    match &loaded {
+        Ok(_) => session.commit().await?,
+        // The first error is the one to tell.
+        Err(_) if session.is_usable() => drop(session.rollback().await),
+        Err(_) => {}
     }
-    result
+    loaded
+}
+
+/// Truncates a table that this restore created, in the transaction that fills it: with
+/// `wal_level=minimal` its rows are then not written to the WAL.
+async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Result<()> {
+    let created = entry.desc == Desc::TableData
+        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
+    if created && !entry.is_load_via_partition_root() {
+        session.execute(&truncate_only(entry)).await?;
+    }
+    Ok(())
 }
 
 async fn transfer(
-    ctx: &Context,
-    lane: &mut Lane,
-    entry: &Entry,
+    session: &Session,
     first: Option<Piece>,
     pieces: &mut Pieces<'_>,
 ) -> Result<Loaded, WorkError> {
-    let own_transaction = !lane.in_group();
-    let created = entry.desc == Desc::TableData
-        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
-    let session = lane.session(ctx).await?;
-    if own_transaction && created && !entry.is_load_via_partition_root() {
-        // With wal_level=minimal the rows of a table that was truncated in the same transaction
-        // are not written to the WAL.
-        session.execute(&truncate_only(entry)).await?;
-    }
-    if entry.desc == Desc::Blobs {
+    if pieces.entry.desc == Desc::Blobs {
         pieces.large_objects(session, first).await
-    } else if entry.copy_stmt.is_empty() {
+    } else if pieces.entry.copy_stmt.is_empty() {
         pieces.statements(session, first).await
     } else {
         pieces.copy(session, first).await
@@ -120,8 +128,9 @@ impl<'a> Pieces<'a> {
         ctx: &'a Context,
         entry: &'a Entry,
         source: Source,
-        counter: ReadCounter,
+        columns: Option<Vec<ColumnType>>,
     ) -> Result<Self, WorkError> {
+        let counter = ReadCounter::default();
         let kind = if entry.copy_stmt.is_empty() {
             Kind::Sql {
                 encoding: ctx.toc.encoding.clone(),
@@ -132,7 +141,7 @@ impl<'a> Pieces<'a> {
                 },
             }
         } else {
-            Kind::Copy
+            Kind::Copy { binary: columns }
         };
         let reading = counter.clone();
         let partial = match &source {
@@ -199,19 +208,31 @@ impl<'a> Pieces<'a> {
 
     async fn copy(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
-        let mut copy = session.copy_in(&self.copy_statement()).await?;
-        while let Some(piece) = next {
-            if let Piece::Rows(bytes, rows) = piece {
-                let length = bytes.len();
-                copy.send(bytes).await?;
-                self.sent(rows, length);
+        // Binary rows may be followed by text, never the other way round.
+        let mut stored = 0;
+        if let Some(Piece::Rows(Rows::Binary(_), _)) = next {
+            let mut copy = session.copy_in(&self.copy_statement(&["FORMAT binary"])).await?;
+            copy.send(Bytes::from_static(&HEADER)).await?;
+            while let Some(Piece::Rows(Rows::Binary(bytes), rows)) = next {
+                self.send(&mut copy, bytes, rows).await?;
+                next = self.next().await?;
             }
-            next = self.next().await?;
+            copy.send(Bytes::from_static(&TRAILER)).await?;
+            stored += copy.finish().await?;
         }
-        let stored = copy.finish().await?;
+        if next.is_some() || stored == 0 {
+            let mut copy = session.copy_in(&self.copy_statement(&[])).await?;
+            while let Some(piece) = next {
+                if let Piece::Rows(Rows::Text(bytes), rows) = piece {
+                    self.send(&mut copy, bytes, rows).await?;
+                }
+                next = self.next().await?;
+            }
+            stored += copy.finish().await?;
+        }
         let loaded = self.finished();
         if stored != loaded.rows {
             return Err(WorkError::Other(format!(
@@ -222,20 +243,35 @@ impl<'a> Pieces<'a> {
         Ok(loaded)
     }
 
-    /// The archive's COPY statement. Its data is in the archive's encoding while the session
-    /// speaks UTF-8.
-    fn copy_statement(&self) -> String {
+    async fn send(
+        &mut self,
+        copy: &mut target::CopyIn<'_>,
+        bytes: Bytes,
+        rows: u64,
+    ) -> Result<(), WorkError> {
+        let length = bytes.len();
+        copy.send(bytes).await?;
+        self.sent(rows, length);
+        Ok(())
+    }
+
+    /// The archive's COPY statement with options. Its data is in the archive's encoding while the
+    /// session speaks UTF-8.
+    fn copy_statement(&self, options: &[&str]) -> String {
         let statement = self.entry.copy_stmt.trim_end().trim_end_matches(';');
-        if self.ctx.toc.encoding.is_utf8() {
-            return statement.to_owned();
+        let mut options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        if !self.ctx.toc.encoding.is_utf8() {
+            options.push(format!("ENCODING {}", literal(self.ctx.toc.encoding.name())));
         }
-        let encoding = crate::sql::ident::literal(self.ctx.toc.encoding.name());
-        format!("{statement} WITH (ENCODING {encoding})")
+        match options[..] {
+            [] => statement.to_owned(),
+            _ => format!("{statement} WITH ({})", options.join(", ")),
+        }
     }
 
     async fn statements(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
@@ -250,14 +286,18 @@ impl<'a> Pieces<'a> {
 
     async fn large_objects(
         &mut self,
-        session: &crate::target::Session,
+        session: &Session,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         let version = self.ctx.toc.header.version;
-        let mut missing = self.ctx.expected_objects(self.entry);
+        // Of objects that come one by one, whoever gives them out knows which are missing.
+        let mut missing = match self.partial {
+            true => HashSet::new(),
+            false => self.ctx.expected_objects(self.entry),
+        };
         let checked = !missing.is_empty();
         let mut seen = HashSet::new();
-        let mut open: Option<crate::target::LargeObject<'_>> = None;
+        let mut open: Option<target::LargeObject<'_>> = None;
         while let Some(piece) = next {
             match piece {
                 Piece::Object(oid) => {
@@ -292,10 +332,8 @@ impl<'a> Pieces<'a> {
         if let Some(object) = open {
             object.close().await?;
         }
-        match missing.iter().min().filter(|_| !self.partial) {
-            Some(oid) => {
-                Err(self.damaged(format!("the contents of large object {oid} are missing")))
-            }
+        match missing.iter().min() {
+            Some(oid) => Err(missing_object(self.ctx, self.entry, *oid)),
             None => Ok(self.finished()),
         }
     }
@@ -303,4 +341,10 @@ impl<'a> Pieces<'a> {
     fn damaged(&self, what: String) -> WorkError {
         in_entry(ArchiveError::missing(what), self.entry, &self.ctx.archive).into()
     }
+}
+
+/// The error for a large object whose contents the archive should hold.
+pub(super) fn missing_object(ctx: &Context, entry: &Entry, oid: u32) -> WorkError {
+    let what = format!("the contents of large object {oid} are missing");
+    in_entry(ArchiveError::missing(what), entry, &ctx.archive).into()
 }

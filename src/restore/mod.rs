@@ -13,6 +13,7 @@
 mod clean;
 mod conductor;
 mod context;
+mod copy_format;
 mod decode;
 pub mod event;
 mod failure;
@@ -23,12 +24,14 @@ mod options;
 mod preflight;
 pub mod script;
 pub mod statements;
+mod steps;
 mod work;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-pub use options::{RestoreOptions, Tolerance, Transactions};
+pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
@@ -45,6 +48,13 @@ use crate::source::{Access, Archive};
 use crate::target::{self, Target};
 use crate::verify::{TOC_ID, toc_digest};
 
+/// How long to try to cancel what runs, when the restore ends early.
+const CANCEL_WITHIN: Duration = Duration::from_secs(5);
+
+/// Bytes of a table's archived data from which its constraints are made in steps: below, a second
+/// round trip costs more than it gains.
+const STEPS_FROM: u64 = 256 * 1024;
+
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -55,12 +65,19 @@ pub enum Error {
     /// The archive is damaged or lacks what is wanted.
     #[error(transparent)]
     Archive(archive::Error),
+    /// The stream that brings the archive turned out damaged, or stopped. What came before is in
+    /// the database.
+    #[error(transparent)]
+    Stream(archive::Error),
     /// No session could be opened to begin with.
     #[error(transparent)]
     Connect(target::Error),
     /// A session failed outside of any entry.
     #[error(transparent)]
     Target(target::Error),
+    /// A session was lost and no other can be had, or none that may go on.
+    #[error("{0}")]
+    ServerLost(String),
     /// The database could not be created (`--create`): what was meant for it goes nowhere else.
     #[error("the database could not be created, nothing is restored")]
     NoDatabase,
@@ -103,12 +120,12 @@ pub async fn restore(
     // The lack of roles and extensions is known only after the first connection.
     let result = tokio::select! {
         result = Box::pin(run(ctx.clone(), plan, selection, target, stream)) => result,
-        () = shutdown => {
-            cancel_all(&ctx).await;
-            Err(Error::Interrupted)
-        }
+        () = shutdown => Err(Error::Interrupted),
     };
     if let Err(error) = &result {
+        // Nobody waits any more for what the sessions may still run.
+        let _ = tokio::time::timeout(CANCEL_WITHIN, cancel_all(&ctx)).await;
+        ctx.tell_rolled_back();
         ctx.finish_rest(&format!("not reached: {}", chain(error)));
     }
     result
@@ -171,6 +188,7 @@ fn prepare(
         pool,
         missing_roles: std::sync::OnceLock::new(),
         missing_extensions: std::sync::OnceLock::new(),
+        server_life: std::sync::OnceLock::new(),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
     };
@@ -178,13 +196,19 @@ fn prepare(
         let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
         random.size(ctx.entry(place))
     };
+    // A stream does not tell sizes.
+    let steps_from = if ctx.random.is_some() { STEPS_FROM } else { 0 };
     let plan = Plan::new(
         &ctx.toc.entries,
         &selection.order,
         |place| ctx.is_wanted(place),
         |place| pass(ctx.entry(place)),
         size,
-        plan::Options { strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some() },
+        plan::Options {
+            strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some(),
+            // One session has nobody to make room for.
+            steps_from: (ctx.options.jobs > 1).then_some(steps_from),
+        },
     );
     tell_plan(&ctx);
     let one_by_one = archive.format == Format::Tar && ctx.random.is_none();
@@ -227,6 +251,7 @@ async fn run(
         target: target.to_string(),
         server_version: session.server_version().to_owned(),
     });
+    let _ = ctx.server_life.set(lane::server_life(session).await.map_err(Error::Target)?);
     let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
     let _ = ctx.missing_roles.set(lacking.roles);
     let _ = ctx.missing_extensions.set(lacking.extensions);
@@ -246,7 +271,11 @@ async fn run(
         if ctx.entry(place).desc == Desc::Database && ctx.is_absent(ctx.entry(place)) {
             return Err(Error::NoDatabase);
         }
-        lane.session(&ctx).await.map_err(Error::Target)?;
+        let lost = ctx.ledger().server_lost.take();
+        if let Some(why) = lost {
+            return Err(Error::ServerLost(why));
+        }
+        lane.renew(&ctx).await.map_err(Error::Target)?;
     }
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
@@ -261,6 +290,10 @@ async fn run(
     };
     lane.commit_group(&ctx).await.map_err(Error::Target)?;
     make_durable(&ctx, lane).await.map_err(Error::Target)?;
+    if let Some(place) = ctx.unfinished() {
+        let what = format!("{} was forgotten", ctx.entry(place).label());
+        return Err(Error::Internal(what));
+    }
     let errors = ctx.ledger().errors;
     Ok(Ended { errors })
 }
@@ -287,6 +320,7 @@ async fn open_lanes(ctx: &Context, first: Lane) -> Vec<Lane> {
 
 /// A commit that the server does not confirm before it, and all commits before it, are on disk.
 async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+    lane.renew(ctx).await?;
     let sql = "SET synchronous_commit = on;";
     lane.execute(ctx, sql).await?;
     // A transaction that has an ID has a commit record, which is what is waited for.

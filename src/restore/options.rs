@@ -26,6 +26,8 @@ pub struct RestoreOptions {
     pub exit_on_error: bool,
     /// How statements are grouped into transactions.
     pub transactions: Transactions,
+    /// In which format rows are sent.
+    pub copy_format: CopyFormat,
     /// Disable triggers while rows are loaded in a data-only restore (`--disable-triggers`).
     pub disable_triggers: bool,
     /// Leave out the rows of tables that could not be created (`--no-data-for-failed-tables`).
@@ -36,6 +38,18 @@ pub struct RestoreOptions {
     pub digests: Option<Arc<Digests>>,
     /// Restore in exactly the order of the selection, which a list file may have changed.
     pub strictly_in_order: bool,
+}
+
+/// In which format rows are sent to the server (`--copy-format`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CopyFormat {
+    /// Binary where that pays.
+    #[default]
+    Auto,
+    /// As the archive has them.
+    Text,
+    /// Binary wherever every column has a codec.
+    Binary,
 }
 
 /// How statements are grouped into transactions.

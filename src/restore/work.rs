@@ -45,6 +45,7 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
         bytes: loaded.bytes,
         read: loaded.read,
         duration: started.elapsed(),
+        uncommitted: lane.is_uncommitted(ctx),
     };
     ctx.finish(place, finished);
 }
@@ -110,7 +111,8 @@ impl Work<'_> {
                 let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
                 let failure = self.fail(&error);
                 ctx.note_refused(entry, &error, &failure);
-                if exists {
+                // In a transaction that holds several entries nothing more can be done.
+                if exists && !self.lane.in_group() {
                     break;
                 }
                 return;
@@ -134,6 +136,12 @@ impl Work<'_> {
 
     /// Makes the session what the entry needs. False if it must not be restored like this.
     async fn prepare(&mut self) -> bool {
+        if let Err(error) = self.lane.renew(self.ctx).await {
+            let error = WorkError::from(error);
+            let failure = self.fail(&error);
+            self.ctx.note_refused(self.entry, &error, &failure);
+            return false;
+        }
         for setting in self.lane.state.before(self.entry, &self.ctx.style) {
             let is_user = setting.is_user();
             if let Err(error) = self.lane.set(self.ctx, setting).await {
@@ -228,6 +236,11 @@ impl Work<'_> {
     }
 
     async fn switch_triggers(&mut self, sql: String) -> bool {
+        // Triggers must be enabled again even if the rows cost the session.
+        if let Err(error) = self.lane.renew(self.ctx).await {
+            self.fail(&error.into());
+            return false;
+        }
         if let Some(setting) = self.lane.state.before_triggers(&self.ctx.style)
             && self.ctx.style.superuser.is_some()
             && let Err(error) = self.lane.set(self.ctx, setting).await
@@ -289,7 +302,9 @@ impl Work<'_> {
 
     fn fail(&mut self, error: &WorkError) -> Failure {
         let failure = self.ctx.failure(self.entry, error);
-        self.problems.add(failure.clone(), self.ctx.tolerates(self.entry, error));
+        // An error has aborted the transaction, tolerated or not: the next entry cannot succeed.
+        let tolerated = !self.lane.in_group() && self.ctx.tolerates(self.entry, error);
+        self.problems.add(failure.clone(), tolerated);
         failure
     }
 }

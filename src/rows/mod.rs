@@ -1,7 +1,25 @@
-//! Rows as COPY text: where they end, how many they are.
+//! Rows as COPY text: where they end, how many they are, and what they are in binary format.
 //!
-//! Pure: takes a `Read`, gives pieces. See "Text Format" in the documentation of COPY.
+//! Pure: bytes in, bytes out. See "Text Format" and "Binary Format" in the documentation of COPY.
+//!
+//! A table's rows come out of the archive as pieces ([`CopyText`]), are cut into chunks of whole
+//! rows ([`RowSplitter`]) and, where every column has a codec ([`ColumnType`]), turned into what
+//! `COPY … FROM STDIN (FORMAT binary)` takes ([`Transcoder`]). Which server, which session and
+//! what to do when a chunk has no binary form is the business of others.
 
+mod binary_text;
+mod codec;
+mod columns;
 mod copy_text;
+#[cfg(test)]
+mod speed;
+mod split;
+mod statement;
+mod transcode;
 
+pub use binary_text::{BinaryText, Rows};
+pub use columns::{COLUMNS_QUERY, CatalogType, ColumnType, TypeKind};
 pub use copy_text::CopyText;
+pub use split::RowSplitter;
+pub use statement::CopyStatement;
+pub use transcode::{HEADER, Refusal, TRAILER, TranscodeError, Transcoder};

@@ -191,7 +191,9 @@ impl fmt::Display for VerifyReport {
         if faults.is_empty() {
             return writeln!(f, "{}: intact", self.archive);
         }
-        writeln!(f, "{}: {} faults", self.archive, faults.len())?;
+        let count =
+            if faults.len() == 1 { "1 fault".into() } else { format!("{} faults", faults.len()) };
+        writeln!(f, "{}: {count}", self.archive)?;
         faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
     }
 }

@@ -147,6 +147,9 @@ fn every_option_of_its_own_sets_its_field() {
     }
     let kept = restore("--embedded --keep d --exit");
     assert_eq!((kept.place.keep, kept.place.exit), (Some("d".into()), true));
+    assert_eq!(restore("--embedded --query q").place.query, Some("q".into()));
+    // An SQL comment begins like an option.
+    assert_eq!(restore("--embedded --query --q").place.query, Some("--q".into()));
 }
 
 #[test]
@@ -222,6 +225,7 @@ fn what_only_makes_sense_together_or_apart_is_refused() {
     for line in [
         "restore --keep d",
         "restore --exit",
+        "restore --query q",
         "restore --embedded -d app",
         "restore --embedded -f x",
         "restore -q -v",

@@ -30,7 +30,7 @@ pub struct Summary {
     pub server_version: Option<String>,
     /// Sessions that worked side by side.
     pub jobs: usize,
-    /// Wall time of the whole run.
+    /// Wall time, from the plan to the end.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
     /// Number of errors: see [`Summary::errors`].

@@ -20,6 +20,8 @@ pub struct Tally {
     skipped: HashMap<String, u64>,
     /// Start of the first and end of the last entry with data.
     data: Option<(Duration, Duration)>,
+    /// When the entries were chosen: the restore's own clock begins there.
+    planned: Duration,
     /// Causes in the order in which they came up.
     causes: Vec<Seen>,
     /// Where in `causes` each is.
@@ -47,6 +49,7 @@ impl Tally {
                 self.summary.entries = *entries as u64;
                 self.summary.wanted = *wanted as u64;
                 self.summary.jobs = *jobs;
+                self.planned = now;
             }
             Event::Connected { target, server_version } => {
                 self.summary.target = Some(target.clone());
@@ -61,6 +64,7 @@ impl Tally {
                 let moved = Totals { rows: *rows, bytes: *bytes, read: *read, ..Totals::default() };
                 self.finished(entry, outcome, moved, *duration, now);
             }
+            Event::RolledBack { entry, rows } => self.rolled_back(entry, *rows),
             Event::DropFailed { entry, failure, tolerated } => {
                 // The entry has its own end; this is one more line among what went wrong.
                 let message = format!("cannot drop it first: {}", failure.message);
@@ -72,7 +76,7 @@ impl Tally {
                 self.seen(cause).reported = Some((message.clone(), *tolerated));
             }
             Event::Notice { .. } => self.summary.notices += 1,
-            Event::Progress { .. } | Event::Step { .. } => {}
+            Event::Progress { .. } | Event::Paused { .. } | Event::Step { .. } => {}
         }
     }
 
@@ -113,6 +117,17 @@ impl Tally {
                 rows: moved.rows,
                 bytes: moved.bytes,
             });
+        }
+    }
+
+    /// An entry that was done is not any more.
+    fn rolled_back(&mut self, entry: &EntryRef, rows: u64) {
+        *self.skipped.entry("rolled back".to_owned()).or_default() += 1;
+        let of_kind = self.kinds.entry(entry.desc.clone()).or_default();
+        for totals in [&mut self.summary.total, of_kind] {
+            totals.done = totals.done.saturating_sub(1);
+            totals.skipped += 1;
+            totals.rows = totals.rows.saturating_sub(rows);
         }
     }
 
@@ -159,7 +174,7 @@ impl Tally {
     pub fn finish(mut self, elapsed: Duration) -> Summary {
         let causes = self.common_causes();
         let mut summary = self.summary;
-        summary.seconds = elapsed;
+        summary.seconds = elapsed.saturating_sub(self.planned);
         summary.causes = causes;
         if let Some((start, end)) = self.data {
             summary.data_seconds = end.saturating_sub(start);

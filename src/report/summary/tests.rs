@@ -84,14 +84,15 @@ fn the_text_of_a_run_without_errors() {
     assert_eq!(
         summary.to_string(),
         "\
-restore of app.dump into app@db:5432/app (PostgreSQL 15.8) took 1h 27min 42s, 8 jobs
+restore of app.dump took 1h 27min 42s, 8 jobs
+into app@db:5432/app, PostgreSQL 15.8
 
-kind        entries  done  skipped  tolerated  failed        rows        MB        summed
-INDEX             1     1        -          -       -           -         -  1h 10min 59s
-TABLE DATA        2     2        -          -       -  12,345,679  52,100.0     16min 43s
-TABLE             1     1        -          -       -           -         -         12 ms
-COMMENT           1     -        1          -       -           -         -             -
-total             5     4        1          -       -  12,345,679  52,100.0  1h 27min 42s
+kind        entries  done  skipped        rows        MB        summed
+INDEX             1     1        -           -         -  1h 10min 59s
+TABLE DATA        2     2        -  12,345,679  52,100.0     16min 43s
+TABLE             1     1        -           -         -         12 ms
+COMMENT           1     -        1           -         -             -
+total             5     4        1  12,345,679  52,100.0  1h 27min 42s
 
 data sent  52,100.0 MB, 52.1 MB/s
 data read   8,000.0 MB, 8.0 MB/s
@@ -183,6 +184,14 @@ failed
 2 errors: 0 entries done, 1 tolerated, 4 failed
 "
     );
+}
+
+#[test]
+fn the_clock_of_a_restore_begins_with_its_plan() {
+    // What went before, such as the start of a throw-away server, is not the restore.
+    let done = finished(entry(1, "TABLE", "a"), Outcome::Done, 0.5);
+    let summary = summary(12.5, &[(10.0, planned(1)), (12.0, done)]);
+    assert_eq!(summary.seconds, at(2.5));
 }
 
 #[test]

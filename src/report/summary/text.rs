@@ -28,14 +28,17 @@ impl Summary {
         if let Some(archive) = &self.archive {
             write!(f, " of {}", wording::one_line(archive))?;
         }
-        if let Some(target) = &self.target {
-            write!(f, " into {}", wording::one_line(target))?;
-        }
-        if let Some(version) = &self.server_version {
-            write!(f, " (PostgreSQL {})", wording::one_line(version))?;
-        }
         let jobs = units::plural(self.jobs as u64, "job", "jobs");
-        writeln!(f, " took {}, {jobs}", units::duration(self.seconds))
+        writeln!(f, " took {}, {jobs}", units::duration(self.seconds))?;
+        // Names can be long: each has a line.
+        if let Some(target) = &self.target {
+            write!(f, "into {}", wording::one_line(target))?;
+            if let Some(version) = &self.server_version {
+                write!(f, ", PostgreSQL {}", wording::one_line(version))?;
+            }
+            f.write_str("\n")?;
+        }
+        Ok(())
     }
 
     fn kinds(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -50,7 +53,13 @@ impl Summary {
         );
         rows.push(cells("total", &self.total));
         f.write_str("\n")?;
-        columns(f, &rows)
+        columns(f, &rows, |column| match column {
+            // Most runs need none of these, and then the table fits a narrow terminal.
+            3 => self.total.skipped > 0,
+            4 => self.total.tolerated > 0,
+            5 => self.total.failed > 0,
+            _ => true,
+        })
     }
 
     fn data(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -203,8 +212,13 @@ fn cells(name: &str, totals: &Totals) -> [String; 9] {
     [name.to_owned(), count, done, skipped, tolerated, failed, rows, size, time]
 }
 
-/// Rows of cells under each other: the first column to the left, the others to the right.
-fn columns<const N: usize>(f: &mut Formatter<'_>, rows: &[[String; N]]) -> fmt::Result {
+/// Rows of cells under each other, those columns that are `shown`: the first column to the left,
+/// the others to the right.
+fn columns<const N: usize>(
+    f: &mut Formatter<'_>,
+    rows: &[[String; N]],
+    shown: impl Fn(usize) -> bool,
+) -> fmt::Result {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -212,7 +226,8 @@ fn columns<const N: usize>(f: &mut Formatter<'_>, rows: &[[String; N]]) -> fmt::
         }
     }
     for row in rows {
-        for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
+        let cells = row.iter().zip(widths).enumerate().filter(|(index, _)| shown(*index));
+        for (index, (cell, width)) in cells {
             if index == 0 {
                 write!(f, "{cell:<width$}")?;
             } else {

@@ -1,0 +1,153 @@
+//! Constraints made in two steps, so that other sessions can work on the table meanwhile (see
+//! [`crate::plan::Step`]). The first step leaves what the second one finishes; what cannot be done
+//! in steps is done as the archive has it.
+
+use std::time::{Duration, Instant};
+
+use super::context::{Context, Finished};
+use super::event::{EntryRef, Event, Outcome};
+use super::failure::WorkError;
+use super::lane::Lane;
+use super::load::Source;
+use super::work::restore_entry;
+use crate::plan::Step;
+use crate::sql::constraint;
+use crate::sql::ident::qualified;
+
+/// What became of an entry's first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstStep {
+    /// It took this long.
+    Done(Duration),
+    /// The server did not want it like this: the archive's own statement is left.
+    Refused,
+}
+
+/// Does a step of an entry.
+pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, step: Step) {
+    let sql = ctx.step_sql(place, step);
+    match (step, sql) {
+        (Step::BuildIndex | Step::AddForeignKey, Some(sql)) => {
+            first(ctx, lane, place, step, &sql).await;
+        }
+        (Step::UseIndex | Step::Validate, Some(sql)) => {
+            let first = ctx.ledger().first_steps.get(&place).copied();
+            match first {
+                Some(FirstStep::Done(time)) => second(ctx, lane, place, step, &sql, time).await,
+                Some(FirstStep::Refused) => {
+                    restore_entry(ctx, lane, place, Source::Archive).await;
+                }
+                // The entry has failed already, or was never begun.
+                None => {}
+            }
+        }
+        _ => restore_entry(ctx, lane, place, Source::Archive).await,
+    }
+}
+
+async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &str) {
+    let entry = ctx.entry(place);
+    let (dump_id, number) = (entry.dump_id.0, lane.number);
+    let started = Instant::now();
+    lane.attend(dump_id);
+    let about = EntryRef::from(entry);
+    ctx.events.send(Event::Started { entry: about, lane: number, data_bytes: None });
+    match run(ctx, lane, place, sql).await {
+        Ok(()) => {
+            let time = started.elapsed();
+            ctx.ledger().first_steps.insert(place, FirstStep::Done(time));
+            ctx.events.send(Event::Paused { dump_id, lane: number });
+        }
+        // Rows that break the constraint break it in any form.
+        Err(error) if step == Step::AddForeignKey || is_about_rows(&error) => {
+            fail(ctx, lane, place, &error, started.elapsed());
+        }
+        Err(_) => {
+            ctx.ledger().first_steps.insert(place, FirstStep::Refused);
+            ctx.events.send(Event::Paused { dump_id, lane: number });
+        }
+    }
+    lane.attend(0);
+}
+
+async fn second(
+    ctx: &Context,
+    lane: &mut Lane,
+    place: usize,
+    step: Step,
+    sql: &str,
+    before: Duration,
+) {
+    let entry = ctx.entry(place);
+    let started = Instant::now();
+    lane.attend(entry.dump_id.0);
+    let about = EntryRef::from(entry);
+    ctx.events.send(Event::Started { entry: about, lane: lane.number, data_bytes: None });
+    match run(ctx, lane, place, sql).await {
+        Ok(()) => {
+            let duration = before + started.elapsed();
+            ctx.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
+        }
+        Err(_) if step == Step::UseIndex => {
+            // The archive's statement will say what is wrong, if anything is.
+            let index = qualified(entry.namespace.as_deref(), ctx.constraint_name(place));
+            let dropped = lane.execute(ctx, &format!("DROP INDEX {index}")).await;
+            if let Err(error) = dropped {
+                let message = format!("cannot drop the index {index}: {error}");
+                ctx.events.send(Event::Warning { message });
+            }
+            restore_entry(ctx, lane, place, Source::Archive).await;
+        }
+        Err(error) => fail(ctx, lane, place, &error, before + started.elapsed()),
+    }
+    lane.attend(0);
+}
+
+async fn run(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) -> Result<(), WorkError> {
+    for setting in lane.state.before(ctx.entry(place), &ctx.style) {
+        lane.set(ctx, setting).await?;
+    }
+    Ok(lane.execute(ctx, sql).await?)
+}
+
+/// Integrity constraint violations: class 23 of the SQLSTATEs.
+fn is_about_rows(error: &WorkError) -> bool {
+    error.server().is_some_and(|error| error.sqlstate.starts_with("23"))
+}
+
+fn fail(ctx: &Context, lane: &Lane, place: usize, error: &WorkError, duration: Duration) {
+    let entry = ctx.entry(place);
+    let mut failure = ctx.failure(entry, error);
+    ctx.note_refused(entry, error, &failure);
+    if ctx.ledger().first_steps.contains_key(&place) {
+        failure.message.push_str("; the foreign key is there, but NOT VALID");
+    }
+    let outcome = if ctx.tolerates(entry, error) {
+        Outcome::Tolerated { failure }
+    } else {
+        Outcome::Failed { failure }
+    };
+    ctx.finish(place, Finished { lane: lane.number, outcome, duration, ..Finished::default() });
+}
+
+impl Context {
+    /// The SQL of a step; `None` for an entry that is not made in steps.
+    fn step_sql(&self, place: usize, step: Step) -> Option<String> {
+        let definition = &self.entry(place).defn;
+        match step {
+            Step::Entire => None,
+            Step::BuildIndex => Some(constraint::unique(definition)?.create_index),
+            Step::UseIndex => Some(constraint::unique(definition)?.add_constraint),
+            Step::AddForeignKey => Some(constraint::foreign_key(definition)?.add_not_valid),
+            Step::Validate => Some(constraint::foreign_key(definition)?.validate),
+        }
+    }
+
+    /// A constraint's name: the entry's is that of the table and the constraint.
+    fn constraint_name(&self, place: usize) -> &str {
+        let entry = self.entry(place);
+        let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));
+        let own = tables.filter_map(|table| entry.tag.strip_prefix(&table.tag)?.strip_prefix(' '));
+        own.min_by_key(|name| name.len()).unwrap_or(&entry.tag)
+    }
+}

@@ -1,0 +1,189 @@
+//! The constraints that pg_dump writes, taken apart so that they can be made in two steps.
+//!
+//! A primary key or unique constraint can be an index first, built beside the table's other
+//! indexes, and become a constraint in an instant. A foreign key can be added without a check, and
+//! be validated beside others. Both end in the same catalogue as the statement in the archive.
+//!
+//! Only the exact form of pg_dump is taken apart (`dumpConstraint` in `pg_dump.c`). Whatever else
+//! is in the way gives `None`, and the statement is run as it is.
+
+use super::scan::{identifier, names_in_parentheses, qualified};
+
+/// A primary key or unique constraint in two steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueConstraint {
+    /// `CREATE UNIQUE INDEX …`.
+    pub create_index: String,
+    /// `ALTER TABLE … ADD CONSTRAINT … USING INDEX …`, with what else the archive has to say about
+    /// the constraint's index.
+    pub add_constraint: String,
+}
+
+/// A foreign key in two steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// `ALTER TABLE … ADD CONSTRAINT … NOT VALID`.
+    pub add_not_valid: String,
+    /// `ALTER TABLE … VALIDATE CONSTRAINT …`.
+    pub validate: String,
+}
+
+/// Takes a primary key or unique constraint apart.
+#[must_use]
+pub fn unique(definition: &str) -> Option<UniqueConstraint> {
+    let Head { table, name, rest } = Head::of(definition)?;
+    let (kind, rest) = match rest.strip_prefix("PRIMARY KEY") {
+        Some(rest) => ("PRIMARY KEY", rest),
+        None => ("UNIQUE", rest.strip_prefix("UNIQUE")?),
+    };
+    let (nulls, rest) = optional(rest, " NULLS NOT DISTINCT");
+    let (columns, rest) = names_in_parentheses(rest.strip_prefix(' ')?)?;
+    let (include, rest) = match rest.strip_prefix(" INCLUDE ") {
+        Some(rest) => {
+            let (columns, rest) = names_in_parentheses(rest)?;
+            (format!(" INCLUDE {columns}"), rest)
+        }
+        None => (String::new(), rest),
+    };
+    let (parameters, rest) = match rest.strip_prefix(" WITH (") {
+        Some(inside) => {
+            // Storage parameters are numbers and words, quoted or not.
+            let end = inside.find(')')?;
+            (format!(" WITH ({})", &inside[..end]), &inside[end + 1..])
+        }
+        None => (String::new(), rest),
+    };
+    let (deferrable, rest) = optional(rest, " DEFERRABLE");
+    let (deferred, rest) = optional(rest, " INITIALLY DEFERRED");
+    let more = rest.strip_prefix(";\n")?;
+    Some(UniqueConstraint {
+        create_index: format!(
+            "CREATE UNIQUE INDEX {name} ON ONLY {table} USING btree {columns}{include}{nulls}{parameters};"
+        ),
+        add_constraint: format!(
+            "ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {kind} USING INDEX {name}\
+             {deferrable}{deferred};\n{more}"
+        ),
+    })
+}
+
+/// Takes a foreign key apart.
+#[must_use]
+pub fn foreign_key(definition: &str) -> Option<ForeignKey> {
+    let Head { table, name, rest } = Head::of(definition)?;
+    let key = rest.strip_suffix(";\n")?;
+    let plain = key.starts_with("FOREIGN KEY (")
+        && !["NOT VALID", "NOT ENFORCED", "PERIOD", ";"].iter().any(|word| key.contains(word));
+    plain.then(|| ForeignKey {
+        add_not_valid: format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {key} NOT VALID;"),
+        validate: format!("ALTER TABLE ONLY {table} VALIDATE CONSTRAINT {name};"),
+    })
+}
+
+/// `ALTER TABLE ONLY table\n    ADD CONSTRAINT name ` and what follows.
+struct Head<'a> {
+    table: &'a str,
+    name: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Head<'a> {
+    fn of(definition: &'a str) -> Option<Self> {
+        let after = definition.strip_prefix("ALTER TABLE ONLY ")?;
+        let (table, rest) = after.split_at(qualified(after)?);
+        let rest = rest.strip_prefix("\n    ADD CONSTRAINT ")?;
+        let (name, rest) = rest.split_at(identifier(rest)?);
+        Some(Self { table, name, rest: rest.strip_prefix(' ')? })
+    }
+}
+
+fn optional<'a>(text: &'a str, word: &'a str) -> (&'a str, &'a str) {
+    match text.strip_prefix(word) {
+        Some(rest) => (word, rest),
+        None => ("", text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_primary_key_becomes_an_index_first() {
+        let definition = "ALTER TABLE ONLY public.\"knowledge-elements\"\n    \
+                          ADD CONSTRAINT \"ke; \"\"pk\" PRIMARY KEY (id, \"userId\");\n";
+        let UniqueConstraint { create_index, add_constraint } = unique(definition).unwrap();
+        assert_eq!(
+            create_index,
+            "CREATE UNIQUE INDEX \"ke; \"\"pk\" ON ONLY public.\"knowledge-elements\" \
+             USING btree (id, \"userId\");"
+        );
+        assert_eq!(
+            add_constraint,
+            "ALTER TABLE ONLY public.\"knowledge-elements\" ADD CONSTRAINT \"ke; \"\"pk\" \
+             PRIMARY KEY USING INDEX \"ke; \"\"pk\";\n"
+        );
+    }
+
+    #[test]
+    fn every_property_of_a_unique_constraint_is_kept() {
+        let definition = "ALTER TABLE ONLY t\n    ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (a) \
+                          INCLUDE (b, c) WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED;\n\n\
+                          ALTER TABLE t CLUSTER ON u;\n";
+        let UniqueConstraint { create_index, add_constraint } = unique(definition).unwrap();
+        assert_eq!(
+            create_index,
+            "CREATE UNIQUE INDEX u ON ONLY t USING btree (a) INCLUDE (b, c) NULLS NOT DISTINCT \
+             WITH (fillfactor='70');"
+        );
+        assert_eq!(
+            add_constraint,
+            "ALTER TABLE ONLY t ADD CONSTRAINT u UNIQUE USING INDEX u DEFERRABLE INITIALLY \
+             DEFERRED;\n\nALTER TABLE t CLUSTER ON u;\n"
+        );
+    }
+
+    #[test]
+    fn other_constraints_are_left_as_they_are() {
+        for definition in [
+            "ALTER TABLE ONLY t\n    ADD CONSTRAINT x EXCLUDE USING gist (r WITH &&);\n",
+            "ALTER TABLE ONLY t\n    ADD CONSTRAINT x PRIMARY KEY (id, valid WITHOUT OVERLAPS);\n",
+            "ALTER TABLE t\n    ADD CONSTRAINT x CHECK ((a > 0));\n",
+            "ALTER TABLE ONLY t\n    ADD CONSTRAINT x UNIQUE (a) SOMETHING NEW;\n",
+            "ALTER TABLE ONLY t\n    ADD CONSTRAINT \"x",
+            "",
+        ] {
+            assert_eq!(unique(definition), None, "{definition}");
+            assert_eq!(foreign_key(definition), None, "{definition}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_key_is_added_first_and_validated_later() {
+        let definition = "ALTER TABLE ONLY public.answers\n    ADD CONSTRAINT fk FOREIGN KEY (a) \
+                          REFERENCES public.assessments(id) ON DELETE CASCADE DEFERRABLE;\n";
+        let ForeignKey { add_not_valid, validate } = foreign_key(definition).unwrap();
+        assert_eq!(
+            add_not_valid,
+            "ALTER TABLE ONLY public.answers ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES \
+             public.assessments(id) ON DELETE CASCADE DEFERRABLE NOT VALID;"
+        );
+        assert_eq!(validate, "ALTER TABLE ONLY public.answers VALIDATE CONSTRAINT fk;");
+    }
+
+    #[test]
+    fn foreign_keys_that_are_not_checked_or_of_another_kind_are_left_as_they_are() {
+        for rest in [
+            "FOREIGN KEY (a) REFERENCES p(id) NOT VALID;\n",
+            "FOREIGN KEY (a) REFERENCES p(id) NOT ENFORCED;\n",
+            "FOREIGN KEY (a, PERIOD v) REFERENCES p(id, PERIOD v);\n",
+            "FOREIGN KEY (a) REFERENCES p(id);\n\nALTER TABLE t CLUSTER ON x;\n",
+        ] {
+            let definition = format!("ALTER TABLE ONLY t\n    ADD CONSTRAINT fk {rest}");
+            assert_eq!(foreign_key(&definition), None, "{rest}");
+        }
+        // A partitioned table has no ONLY.
+        let definition = "ALTER TABLE t\n    ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES p(id);\n";
+        assert_eq!(foreign_key(definition), None);
+    }
+}

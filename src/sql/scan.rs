@@ -1,0 +1,79 @@
+//! Finds names in the statements that pg_dump writes, without taking them apart.
+
+/// The length of the identifier that `text` begins with, quotes included.
+pub(crate) fn identifier(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if bytes.first() != Some(&b'"') {
+        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
+        return Some(end.unwrap_or(text.len())).filter(|length| *length > 0);
+    }
+    let mut at = 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' if bytes.get(at + 1) == Some(&b'"') => at += 2,
+            b'"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The length of the name, with its schema if it has one, that `text` begins with.
+pub(crate) fn qualified(text: &str) -> Option<usize> {
+    let length = identifier(text)?;
+    match text[length..].strip_prefix('.') {
+        Some(rest) => Some(length + 1 + identifier(rest)?),
+        None => Some(length),
+    }
+}
+
+/// `(a, "b")`, and nothing else between the parentheses.
+pub(crate) fn names_in_parentheses(text: &str) -> Option<(&str, &str)> {
+    let mut at = text.strip_prefix('(').map(|_| 1)?;
+    loop {
+        at += identifier(&text[at..])?;
+        match text.as_bytes().get(at)? {
+            b')' => return Some(text.split_at(at + 1)),
+            b',' => at += text[at..].strip_prefix(", ").map(|_| 2)?,
+            _ => return None,
+        }
+    }
+}
+
+/// The names themselves of a list as [`names_in_parentheses`] finds it, without quotes.
+pub(crate) fn names(list: &str) -> Option<Vec<String>> {
+    let mut rest = list.strip_prefix('(')?;
+    let mut names = Vec::new();
+    loop {
+        let (name, after) = rest.split_at(identifier(rest)?);
+        names.push(match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+            Some(quoted) => quoted.replace("\"\"", "\""),
+            None => name.to_owned(),
+        });
+        rest = match after.strip_prefix(", ") {
+            Some(rest) => rest,
+            None => return (after == ")").then_some(names),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_whatever_is_in_them() {
+        let text = "\"a.b\".\"c \"\"(d)\" (x, \"y, z\", \"q\"\"\") rest";
+        let (table, rest) = text.split_at(qualified(text).unwrap());
+        assert_eq!(table, "\"a.b\".\"c \"\"(d)\"");
+        let (list, rest) = names_in_parentheses(rest.strip_prefix(' ').unwrap()).unwrap();
+        assert_eq!(rest, " rest");
+        assert_eq!(names(list).unwrap(), ["x", "y, z", "q\""]);
+    }
+
+    #[test]
+    fn anything_else_is_no_list_of_names() {
+        for text in ["()", "(a,b)", "(a + b)", "(a", "a)", "(a, )"] {
+            assert_eq!(names_in_parentheses(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Archives of every pg_dump from 15 to 18: that they are read, and that no damage goes unnoticed.
+
+mod cases;
+mod damage;
+mod fixtures;
+mod matrix;
+mod whole;

@@ -87,6 +87,11 @@ fn a_role_that_is_missing_is_tolerated() {
 fn the_comment_of_an_extension_is_tolerated() {
     let server = server();
     let source = server.fresh_db("options_extension");
+    let has = "SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'";
+    if source.query(has) == "0" {
+        eprintln!("PostgreSQL {} is here without hstore: not tested", server.major);
+        return;
+    }
     source.execute("CREATE EXTENSION hstore; COMMENT ON EXTENSION hstore IS 'another comment'");
     let path = scratch("extension.dump");
     probe::dump(&source, &path, &[]);

@@ -68,6 +68,8 @@
 pub mod archive;
 pub mod cli;
 pub mod embedded;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod plan;
 pub mod report;
 pub mod restore;

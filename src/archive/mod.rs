@@ -1,4 +1,47 @@
-//! What pg_dump wrote, as types.
+//! What pg_dump wrote, as types. Knows no server and no runtime: bytes come in through
+//! [`std::io::Read`].
+//!
+//! # The bytes of an archive
+//!
+//! Three shapes make up header and table of contents (TOC). Their sizes stand in the header.
+//!
+//! | shape | bytes |
+//! |---|---|
+//! | Int | a sign byte (0 is +), then `int_size` bytes of magnitude, least significant first |
+//! | Str | an Int length, then as many bytes; a negative length is NULL |
+//! | Offset | a flag byte (1 not set, 2 set, 3 no data), then `offset_size` bytes |
+//!
+//! **Header** ([`header`]): `PGDMP`; one byte each for major, minor and revision of the archive
+//! version, `int_size`, `offset_size` and the format (1 custom, 3 tar and directory); the
+//! compression (from 1.15 a byte for the algorithm, before an Int level); seven Ints of local
+//! time; Str database name, Str server version, Str pg_dump version.
+//!
+//! **TOC** ([`toc`]): an Int count, then for each [`Entry`]:
+//!
+//! | what | from version | as |
+//! |---|---|---|
+//! | dump ID, whether it has data | | Int, Int |
+//! | OID of its catalogue, its OID | | Str, Str |
+//! | tag, kind | | Str, Str |
+//! | section | 1.11 | Int |
+//! | definition, DROP statement, COPY statement | | Str, Str, Str |
+//! | schema, tablespace | | Str, Str |
+//! | table access method | 1.14 | Str |
+//! | relkind | 1.16 | Int |
+//! | owner, "true" for WITH OIDS | | Str, Str |
+//! | dump IDs it depends on | | Strs, ended by NULL |
+//! | where its data is | | Offset (custom) or Str file name |
+//!
+//! **Data** lies behind the TOC in blocks ([`stream`] and the module `custom`), or in files beside
+//! `toc.dat`, in a directory or a tar. Versions 1.10 (PostgreSQL 8.0) to 1.16 (17 and 18) are
+//! read.
+//!
+//! # Reading
+//!
+//! [`crate::source::open`] finds out what an input is and gives the TOC at once. Data comes as
+//! [`Data`], from any place at any time, or from a [`stream`] in its own order. Every reader
+//! demands the end of what it reads: of each compressed stream, each series of chunks, each member
+//! of a tar.
 
 pub(crate) mod codec;
 pub(crate) mod custom;

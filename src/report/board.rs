@@ -135,7 +135,8 @@ impl Board {
                 }
             }
             Event::Step { what } => self.step = Some(wording::one_line(what)),
-            Event::DropFailed { .. }
+            Event::RolledBack { .. }
+            | Event::DropFailed { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::Notice { .. } => {}

@@ -79,6 +79,9 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 ending(entry, outcome)
             );
         }
+        Event::RolledBack { entry, rows } => {
+            at!(level, entry.dump_id, rows, "{} rolled back", wording::label(entry));
+        }
         Event::Step { what } => at!(level, "{}", wording::one_line(what)),
         Event::DropFailed { entry, failure, tolerated } => at!(
             level,
@@ -110,7 +113,9 @@ pub(super) fn level(event: &Event) -> Level {
     match event {
         Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
         Event::Progress { .. } | Event::Paused { .. } => Level::TRACE,
-        Event::Started { entry, .. } => level_of_kind(&entry.kind()),
+        Event::Started { entry, .. } | Event::RolledBack { entry, .. } => {
+            level_of_kind(&entry.kind())
+        }
         Event::Finished { entry, outcome, .. } => match outcome {
             Outcome::Done => level_of_kind(&entry.kind()),
             Outcome::Failed { failure } if failure.cause.is_none() => Level::ERROR,

@@ -13,13 +13,13 @@ use super::failure::WorkError;
 use super::feed::Arrival;
 use super::lane::Lane;
 use super::load::{Loaded, Source, load, missing_object};
+use super::options::Transactions;
 use super::steps::restore_step;
 use super::work::restore_entry;
 use super::{Error, Result};
 use crate::archive;
 use crate::archive::stream::ItemOf;
 use crate::plan::{JobId, Plan, Schedule, Step};
-use crate::target;
 
 /// Carries out the jobs of a plan.
 ///
@@ -109,12 +109,8 @@ impl Conductor {
                 if let Some(error) = self.broken {
                     return Err(Error::Stream(error));
                 }
-                let lost = self.ctx.ledger().server_lost;
-                return Err(if lost {
-                    Error::Target(target::Error::Lost(None))
-                } else {
-                    Error::Stopped
-                });
+                let lost = self.ctx.ledger().server_lost.take();
+                return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.waiting.is_none() && self.stream.is_none() {
                 return Ok(self.idle);
@@ -130,7 +126,8 @@ impl Conductor {
     fn must_stop(&self) -> bool {
         let ledger = self.ctx.ledger();
         let failed = || ledger.errors > 0 || self.objects.values().any(|o| o.failure.is_some());
-        ledger.server_lost || self.broken.is_some() || (self.ctx.options.exit_on_error && failed())
+        let broken = ledger.server_lost.is_some() || self.broken.is_some();
+        broken || (self.ctx.options.exit_on_error && failed())
     }
 
     /// Starts as many jobs as there are idle sessions.
@@ -290,7 +287,11 @@ impl Conductor {
             };
             let Loaded { rows, bytes, read } = objects.loaded;
             let duration = objects.time;
-            self.ctx.finish(place, Finished { lane: 0, outcome, rows, bytes, read, duration });
+            let uncommitted = self.ctx.options.transactions != Transactions::None;
+            self.ctx.finish(
+                place,
+                Finished { lane: 0, outcome, rows, bytes, read, duration, uncommitted },
+            );
             self.schedule.abandon(job);
         }
     }

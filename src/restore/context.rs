@@ -56,10 +56,12 @@ pub(super) struct Ledger {
     pub(super) finished: HashSet<usize>,
     /// What became of the first step of entries that are made in two, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
+    /// Entries that are done, with their rows, in a transaction that is still open.
+    pub(super) uncommitted: Vec<(usize, u64)>,
     /// Failures that count.
     pub(super) errors: usize,
-    /// Whether no session can be had any more.
-    pub(super) server_lost: bool,
+    /// Why no session can be had any more, if that is so.
+    pub(super) server_lost: Option<String>,
 }
 
 impl Context {
@@ -122,6 +124,10 @@ impl Context {
         if failure.cause.is_none() {
             failure.cause = self.cause(entry);
         }
+        if matches!(entry.desc, Desc::Server | Desc::Subscription | Desc::UserMapping) {
+            // Passwords of other servers stand in it.
+            failure.statement = None;
+        }
         failure
     }
 
@@ -167,6 +173,9 @@ impl Context {
                 return;
             }
             ledger.errors += usize::from(matches!(done.outcome, Outcome::Failed { .. }));
+            if done.uncommitted && done.outcome == Outcome::Done {
+                ledger.uncommitted.push((place, done.rows));
+            }
         }
         self.events.send(Event::Finished {
             entry: EntryRef::from(self.entry(place)),
@@ -177,6 +186,21 @@ impl Context {
             read: done.read,
             duration: done.duration,
         });
+    }
+
+    /// A wanted entry that is not finished, if there is one.
+    pub(super) fn unfinished(&self) -> Option<usize> {
+        let ledger = self.ledger();
+        (0..self.wants.len())
+            .find(|place| self.is_wanted(*place) && !ledger.finished.contains(place))
+    }
+
+    /// Takes back what was told of entries whose transaction will never be committed.
+    pub(super) fn tell_rolled_back(&self) {
+        let gone = std::mem::take(&mut self.ledger().uncommitted);
+        for (place, rows) in gone {
+            self.events.send(Event::RolledBack { entry: EntryRef::from(self.entry(place)), rows });
+        }
     }
 
     /// Finishes every wanted entry that is not, as not reached.
@@ -199,6 +223,8 @@ pub(super) struct Finished {
     pub(super) bytes: u64,
     pub(super) read: u64,
     pub(super) duration: std::time::Duration,
+    /// Whether a transaction that is still open holds it.
+    pub(super) uncommitted: bool,
 }
 
 impl Default for Finished {
@@ -210,6 +236,7 @@ impl Default for Finished {
             bytes: 0,
             read: 0,
             duration: std::time::Duration::ZERO,
+            uncommitted: false,
         }
     }
 }

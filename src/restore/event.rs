@@ -177,6 +177,14 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
+    /// An entry that was told as done is gone again: the transaction that held it and others was
+    /// rolled back.
+    RolledBack {
+        /// The entry.
+        entry: EntryRef,
+        /// Rows (or large objects) that were told of it.
+        rows: u64,
+    },
     /// A step that is not an entry: reading the TOC, looking for data blocks, dropping, committing.
     Step {
         /// What is being done, in words, present participle: `dropping the old objects`.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::event::Event;
-use super::failure::WorkError;
+use super::failure::{WorkError, chain};
 use super::options::Transactions;
 use super::statements::{SessionState, Setting, fixed_settings};
 use crate::target::{Class, Notices, Result, Session, SessionSettings, Target};
@@ -14,8 +14,8 @@ use crate::target::{Class, Notices, Result, Session, SessionSettings, Target};
 /// Tries of a statement that the server gave up for the sake of another session.
 const TRIES: u32 = 6;
 
-/// How long a server is waited for that was lost. After a crash it replays its WAL first.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server is waited for that was lost: as long as a restart takes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session and what it is set to. The session is opened when it is needed, and again when it
 /// was lost.
@@ -80,24 +80,20 @@ impl Lane {
         let mut pause = Duration::from_millis(100);
         let started = Instant::now();
         loop {
-            match self.connect(ctx).await {
+            let session = match self.connect(ctx).await {
                 Err(error) if error.class() == Class::Retry && started.elapsed() < PATIENCE => {
                     tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    continue;
                 }
-                Err(error) => {
-                    // No entry can do better: the restore ends here.
-                    ctx.ledger().server_lost = true;
-                    return Err(error);
-                }
-                Ok(session) => {
-                    if let Err(error) = self.same_server(ctx, &session).await {
-                        ctx.ledger().server_lost = true;
-                        return Err(error);
-                    }
-                    return Ok(session);
-                }
+                Ok(session) => self.same_server(ctx, &session).await.map(|()| session),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &session {
+                // No entry can do better: the restore ends here.
+                ctx.ledger().server_lost = Some(chain(error));
             }
-            pause = (pause * 2).min(Duration::from_secs(2));
+            return session;
         }
     }
 
@@ -190,6 +186,7 @@ impl Lane {
         if self.group.is_some() {
             self.session(ctx).await?.commit().await?;
             self.group = None;
+            ctx.ledger().uncommitted.clear();
         }
         Ok(())
     }
@@ -204,6 +201,15 @@ impl Lane {
     fn end_session(&mut self) {
         self.session = None;
         self.state.forget();
+    }
+
+    /// Whether what was restored last is in a transaction that is still open.
+    pub(super) fn is_uncommitted(&self, ctx: &Context) -> bool {
+        match ctx.options.transactions {
+            Transactions::None => false,
+            Transactions::Single => self.group.is_some(),
+            Transactions::Batches(_) => self.group.is_some_and(|count| count > 0),
+        }
     }
 
     /// Whether entries are restored inside a transaction that holds several.

@@ -45,6 +45,7 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
         bytes: loaded.bytes,
         read: loaded.read,
         duration: started.elapsed(),
+        uncommitted: lane.is_uncommitted(ctx),
     };
     ctx.finish(place, finished);
 }
@@ -110,7 +111,8 @@ impl Work<'_> {
                 let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
                 let failure = self.fail(&error);
                 ctx.note_refused(entry, &error, &failure);
-                if exists {
+                // In a transaction that holds several entries nothing more can be done.
+                if exists && !self.lane.in_group() {
                     break;
                 }
                 return;
@@ -300,7 +302,9 @@ impl Work<'_> {
 
     fn fail(&mut self, error: &WorkError) -> Failure {
         let failure = self.ctx.failure(self.entry, error);
-        self.problems.add(failure.clone(), self.ctx.tolerates(self.entry, error));
+        // An error has aborted the transaction, tolerated or not: the next entry cannot succeed.
+        let tolerated = !self.lane.in_group() && self.ctx.tolerates(self.entry, error);
+        self.problems.add(failure.clone(), tolerated);
         failure
     }
 }

@@ -131,11 +131,18 @@ impl Driver {
     /// Sorts an error of the driver. Of a closed connection it says why, if the server said so.
     pub(super) async fn error(&self, error: tokio_postgres::Error, sql: Option<&str>) -> Error {
         match Error::from_driver(error, sql) {
+            Error::Lost(_) if self.watch().last_words().is_some() => {
+                Error::Lost(self.watch().last_words().map(|error| error.clone().into()))
+            }
             Error::Lost(None) => {
                 // The task that holds the reason ends together with the connection.
                 let mut ended = self.ended.clone();
                 let reason = ended.wait_for(Option::is_some);
-                match tokio::time::timeout(Duration::from_secs(1), reason).await {
+                let end = tokio::time::timeout(Duration::from_secs(1), reason).await;
+                if let Some(error) = self.watch().last_words() {
+                    return Error::Lost(Some(error.clone().into()));
+                }
+                match end {
                     Ok(Ok(end)) => Error::Lost(match &*end {
                         Some(End::Server(error)) => Some(ServerError::clone(error).into()),
                         Some(End::Other(what)) => what.clone().map(Into::into),

@@ -23,6 +23,7 @@ mod error;
 mod host;
 mod keyword;
 mod large_object;
+mod last_words;
 mod notice;
 mod params;
 mod pgpass;

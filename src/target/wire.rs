@@ -10,15 +10,16 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{Error, Source};
+use super::error::{Error, ServerError, Source};
+use super::last_words::LastWords;
 
 /// Where a session is between BEGIN and COMMIT, as the last ReadyForQuery said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(super) struct Watch {
     /// The last ReadyForQuery's byte, 0 before the first.
     status: AtomicU8,
     errors: AtomicU64,
+    /// What the server said when it ended the session.
+    last_words: OnceLock<ServerError>,
 }
 
 impl Watch {
@@ -60,6 +63,11 @@ impl Watch {
     pub(super) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Acquire)
     }
+
+    /// Why the server ended the session, if it said so.
+    pub(super) fn last_words(&self) -> Option<&ServerError> {
+        self.last_words.get()
+    }
 }
 
 /// Follows message boundaries through chunks of any size.
@@ -70,6 +78,7 @@ struct Scanner {
     filled: usize,
     /// Bytes of the body still to come, once the header is whole.
     body: usize,
+    words: LastWords,
 }
 
 impl Scanner {
@@ -82,6 +91,12 @@ impl Scanner {
                 }
                 let skipped = self.body.min(bytes.len());
                 self.body -= skipped;
+                if matches!(self.header[0], b'E' | b'N') {
+                    self.words.feed(&bytes[..skipped]);
+                    if let Some(error) = self.words.end().filter(|_| self.body == 0) {
+                        let _ = watch.last_words.set(error);
+                    }
+                }
                 bytes = &bytes[skipped..];
                 continue;
             }
@@ -94,6 +109,7 @@ impl Scanner {
                 let [kind, length @ ..] = self.header;
                 // The length counts itself. The driver complains about one below four.
                 self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
+                self.words.begin();
                 if kind == b'E' {
                     watch.failed();
                 }

@@ -107,6 +107,11 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// Of a program that was run in another way.
+    pub fn new(line: &str, output: Output) -> Self {
+        Self { line: line.to_owned(), output }
+    }
+
     pub fn success(&self) -> bool {
         self.output.status.success()
     }

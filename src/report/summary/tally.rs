@@ -64,6 +64,7 @@ impl Tally {
                 let moved = Totals { rows: *rows, bytes: *bytes, read: *read, ..Totals::default() };
                 self.finished(entry, outcome, moved, *duration, now);
             }
+            Event::RolledBack { entry, rows } => self.rolled_back(entry, *rows),
             Event::DropFailed { entry, failure, tolerated } => {
                 // The entry has its own end; this is one more line among what went wrong.
                 let message = format!("cannot drop it first: {}", failure.message);
@@ -116,6 +117,17 @@ impl Tally {
                 rows: moved.rows,
                 bytes: moved.bytes,
             });
+        }
+    }
+
+    /// An entry that was done is not any more.
+    fn rolled_back(&mut self, entry: &EntryRef, rows: u64) {
+        *self.skipped.entry("rolled back".to_owned()).or_default() += 1;
+        let of_kind = self.kinds.entry(entry.desc.clone()).or_default();
+        for totals in [&mut self.summary.total, of_kind] {
+            totals.done = totals.done.saturating_sub(1);
+            totals.skipped += 1;
+            totals.rows = totals.rows.saturating_sub(rows);
         }
     }
 

@@ -1,0 +1,121 @@
+//! A restore by the built program, and what it says of itself.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use super::cluster::Database;
+use super::program::nocturne;
+use super::tool::Finished;
+
+/// A restore that came to its end.
+pub struct Restored {
+    pub finished: Finished,
+    /// What `--summary` wrote; null if it wrote nothing.
+    pub summary: Value,
+}
+
+/// Restores into a database by its own URL.
+pub fn restore(archive: &Path, database: &Database<'_>, args: &[&str]) -> Restored {
+    restore_to(archive, &database.url(), args)
+}
+
+/// Restores to a URL.
+pub fn restore_to(archive: &Path, url: &str, args: &[&str]) -> Restored {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("summary.json");
+    let tool = nocturne().arg("restore").arg(archive).args(["-d", url]).args(args);
+    let finished = tool.arg("--summary").arg(&path).run();
+    let summary = std::fs::read(&path)
+        .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
+        .unwrap_or_default();
+    Restored { finished, summary }
+}
+
+impl Restored {
+    /// Fails the test unless the exit code is this one and every wanted entry is accounted for.
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.finished.code(), code, "{}", self.finished);
+        let total = |name: &str| self.summary["total"][name].as_u64().expect("a number");
+        let accounted = total("done") + total("skipped") + total("tolerated") + total("failed");
+        assert_eq!(self.summary["wanted"].as_u64(), Some(accounted), "{}", self.finished);
+        self
+    }
+
+    /// What was written on standard error.
+    pub fn stderr(&self) -> String {
+        self.finished.stderr()
+    }
+
+    /// The failures that entries had on their own account: kind and name, SQLSTATE, message.
+    pub fn failures(&self) -> Vec<(String, String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let failures = self.summary["failures"].as_array().expect("a list");
+        failures
+            .iter()
+            .map(|failure| {
+                let label = format!("{} {}", text(&failure["desc"]), text(&failure["name"]));
+                (label, text(&failure["sqlstate"]), text(&failure["message"]))
+            })
+            .collect()
+    }
+
+    /// The names and SQLSTATEs of these failures.
+    pub fn failed(&self) -> Vec<String> {
+        let failures = self.failures().into_iter();
+        failures.map(|(label, state, _)| format!("{label}: {state}")).collect()
+    }
+
+    /// The entries that fell with a common cause: its message, kinds and names.
+    pub fn causes(&self) -> Vec<(String, Vec<String>)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let causes = self.summary["causes"].as_array().expect("a list");
+        let name = |entry: &Value| format!("{} {}", text(&entry["desc"]), text(&entry["name"]));
+        causes
+            .iter()
+            .map(|cause| {
+                let entries = cause["entries"].as_array().expect("a list");
+                (text(&cause["message"]), entries.iter().map(name).collect())
+            })
+            .collect()
+    }
+
+    /// The number of entries that ended in this way.
+    pub fn total(&self, outcome: &str) -> u64 {
+        self.summary["total"][outcome].as_u64().expect("a number")
+    }
+}
+
+/// A restore that runs.
+pub struct Running {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Running {
+    /// Starts a restore to a URL.
+    pub fn start(archive: &Path, url: &str, args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tool = nocturne().arg("restore").arg(archive).args(["-d", url]).args(args);
+        let tool = tool.arg("--summary").arg(folder.path().join("summary.json"));
+        let mut command = tool.into_command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { child: command.spawn().expect("it starts"), folder }
+    }
+
+    /// Sends a signal by its name, `TERM`.
+    pub fn signal(&self, name: &str) {
+        let line = format!("kill -s {name} {}", self.child.id());
+        super::Tool::new("sh").args(["-c", &line]).succeed();
+    }
+
+    /// Waits for its end.
+    pub fn wait(self) -> Restored {
+        let output = self.child.wait_with_output().expect("it ends");
+        let summary = std::fs::read(self.folder.path().join("summary.json"))
+            .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
+            .unwrap_or_default();
+        Restored { finished: Finished::new("nocturne restore", output), summary }
+    }
+}

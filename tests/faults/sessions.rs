@@ -1,0 +1,143 @@
+//! Sessions that end before their time.
+
+use crate::common::versions::newest;
+use crate::common::{Cluster, Proxy, Restored, Running, Tool, cluster, restore_to};
+use crate::source::{Archive, IN_PAUSE, PAUSED, rows};
+
+/// Cuts the session that loads the big table, by any means, and looks at what is left.
+fn broken_in_the_middle(jobs: &str, cut: impl Fn(&crate::common::Database<'_>)) -> Restored {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    let target = cluster.fresh_db("paused");
+    let running = Running::start(&archive.path(), &target.url(), &["-j", jobs]);
+    target.wait_until(IN_PAUSE);
+    cut(&target);
+    let restored = running.wait().expect(1);
+    assert_eq!(rows(&target, "a_before"), 500);
+    assert_eq!(rows(&target, "big"), 0);
+    assert_eq!(rows(&target, "z_after"), 500);
+    // The keys came after, in a new session.
+    let keys = target.query(
+        "SELECT count(*) FROM pg_constraint \
+         WHERE contype = 'p' AND connamespace = 'public'::regnamespace",
+    );
+    assert_eq!(keys, "3");
+    restored
+}
+
+#[test]
+fn a_backend_killed_while_it_loads_costs_its_table_alone() {
+    for jobs in ["1", "2"] {
+        let restored = broken_in_the_middle(jobs, |target| {
+            assert_eq!(target.kill_backends("wait_event = 'PgSleep'"), 1);
+        });
+        // Rows of z_after refer to those that are not there: a failure of its own.
+        let failed = restored.failed();
+        let expected = ["TABLE DATA big: 57P01", "FK CONSTRAINT z_after z_after_big_fkey: 23503"];
+        assert_eq!(failed, expected, "{}", restored.finished);
+        assert!(restored.stderr().contains("TABLE DATA public.big"), "{}", restored.finished);
+    }
+}
+
+#[test]
+fn a_cancelled_statement_is_an_error_of_its_entry() {
+    let restored = broken_in_the_middle("1", |target| {
+        target.query(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+        );
+    });
+    assert_eq!(restored.failed()[0], "TABLE DATA big: 57014", "{}", restored.finished);
+}
+
+#[test]
+fn a_server_stopped_at_once_leaves_every_entry_accounted_for() {
+    let server = Cluster::start(newest(), &[]);
+    let archive = Archive::of(&server, PAUSED);
+    let target = server.fresh_db("paused");
+    let running = Running::start(&archive.path(), &target.url(), &["-j", "2"]);
+    target.wait_until(IN_PAUSE);
+    let pid = server.server().postmaster_pid().unwrap();
+    Tool::new("sh").args(["-c", &format!("kill -s QUIT {pid}")]).succeed();
+    let restored = running.wait().expect(1);
+    let failed = restored.failed();
+    assert!(failed.contains(&"TABLE DATA big: 57P01".to_owned()), "{}", restored.finished);
+    assert!(restored.total("skipped") > 0, "{}", restored.finished);
+    assert!(restored.total("done") > 0, "{}", restored.finished);
+}
+
+#[test]
+fn a_crash_of_the_server_ends_the_restore_because_commits_may_be_lost() {
+    let server = Cluster::start(newest(), &[]);
+    let archive = Archive::of(&server, PAUSED);
+    let target = server.fresh_db("paused");
+    let running = Running::start(&archive.path(), &target.url(), &["-j", "1"]);
+    target.wait_until(IN_PAUSE);
+    let pid = target.query("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
+    let restored = running.wait().expect(1);
+    let said = "the server crashed or was replaced during the restore";
+    assert!(restored.stderr().contains(said), "{}", restored.finished);
+    assert!(restored.total("skipped") > 0, "{}", restored.finished);
+}
+
+#[test]
+fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    for (number, bytes) in [600, 2_500, 20_000, 400_000, 3_000_000].into_iter().enumerate() {
+        let target = cluster.fresh_db("cut");
+        let proxy = Proxy::start(cluster);
+        proxy.cut_after(bytes);
+        let jobs = ["1", "3"][number % 2];
+        let restored = restore_to(&archive.path(), &proxy.url(&target), &["-j", jobs]);
+        assert_eq!(proxy.cut(), 1, "{bytes}: {}", restored.finished);
+        let restored = restored.expect(1);
+        for (table, whole) in [("a_before", 500), ("big", 20_000), ("z_after", 500)] {
+            if target.query(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t" {
+                let rows = rows(&target, table);
+                assert!(rows == 0 || rows == whole, "{bytes}: {table} has {rows} rows");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_the_restore_and_what_it_runs() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    for (signal, jobs) in [("INT", "1"), ("TERM", "2")] {
+        let target = cluster.fresh_db("paused");
+        let running = Running::start(&archive.path(), &target.url(), &["-j", jobs]);
+        target.wait_until(IN_PAUSE);
+        running.signal(signal);
+        let restored = running.wait().expect(130);
+        assert!(restored.stderr().contains("interrupted"), "{}", restored.finished);
+        // The server has been told before the end, and rolls back at its own pace: not in the
+        // minute that the statement would take.
+        target.wait_until(&format!("NOT {IN_PAUSE}"));
+        target.wait_until(
+            "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+             AND pid <> pg_backend_pid())",
+        );
+        assert_eq!(rows(&target, "big"), 0);
+        assert!([0, 500].contains(&rows(&target, "a_before")));
+    }
+}
+
+#[test]
+fn sessions_that_cannot_be_had_are_done_without() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    let target = cluster.fresh_db("few");
+    let user = format!("few_{}", std::process::id());
+    target.execute(&format!(
+        "CREATE ROLE {user} LOGIN CONNECTION LIMIT 2; ALTER DATABASE \"{}\" OWNER TO {user};",
+        target.name
+    ));
+    let url = target.url().replace("user=postgres", &format!("user={user}"));
+    let restored = restore_to(&archive.path(), &url, &["-j", "4", "--no-owner"]);
+    let restored = restored.expect(0);
+    assert!(restored.stderr().contains("one session less"), "{}", restored.finished);
+    assert_eq!(rows(&target, "big"), 20_000);
+    target.execute(&format!("REASSIGN OWNED BY {user} TO postgres; DROP ROLE {user};"));
+}

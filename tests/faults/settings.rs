@@ -1,0 +1,73 @@
+//! Settings that would break a restore, and those that a server does not know.
+
+use crate::common::versions::newest;
+use crate::common::{Cluster, assert_same_database, cluster, restore, restore_to, versions};
+use crate::source::{Archive, rows};
+
+#[test]
+fn time_limits_of_the_role_do_not_hold() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(
+        cluster,
+        "CREATE TABLE slow (id int CHECK
+             (current_database() NOT LIKE 'limits%' OR pg_sleep(0.3)::text = ''));
+         INSERT INTO slow VALUES (1), (2), (3);",
+    );
+    let target = cluster.fresh_db("limits");
+    let user = format!("hasty_{}", std::process::id());
+    target.execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER;"));
+    let mut limits =
+        vec!["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    if cluster.major >= 17 {
+        limits.push("transaction_timeout");
+    }
+    for limit in limits {
+        target.execute(&format!("ALTER ROLE {user} SET {limit} = '200ms';"));
+    }
+    let url = target.url().replace("user=postgres", &format!("user={user}"));
+    restore_to(&archive.path(), &url, &["-j", "2", "--no-owner"]).expect(0);
+    assert_eq!(rows(&target, "slow"), 3);
+    target.execute(&format!("REASSIGN OWNED BY {user} TO postgres; DROP ROLE {user};"));
+}
+
+/// Every archive of the every-object database that another version wrote, restored into this one
+/// by both programs. Errors may differ in their words only.
+fn across(from: &Cluster, to: &Cluster) {
+    let source = from.fresh_db("source");
+    source.execute(
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE SEQUENCE s START 7;
+         CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, m mood DEFAULT 'ok',
+             n int NOT NULL DEFAULT nextval('s'), CHECK (n > 0));
+         CREATE TABLE part (id int, at date) PARTITION BY RANGE (at);
+         CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+         CREATE VIEW v AS SELECT m, count(*) FROM t GROUP BY m;
+         CREATE MATERIALIZED VIEW mv AS SELECT * FROM v;
+         INSERT INTO t (m) VALUES ('sad'), ('ok'); INSERT INTO part VALUES (1, '2020-05-05');
+         REFRESH MATERIALIZED VIEW mv; SELECT lo_from_bytea(4711, 'abc');
+         COMMENT ON TABLE t IS 'a table'; CREATE PUBLICATION p FOR TABLE t;",
+    );
+    let archive = Archive::dump(&source, &["--format=custom"]);
+    let (expected, actual) = (to.fresh_db("expected"), to.fresh_db("actual"));
+    // An older pg_restore does not read a newer archive: the newer one writes the oracle.
+    let newer = if from.major > to.major { from } else { to };
+    let theirs = crate::common::Tool::new(newer.server().bin_dir().join("pg_restore"))
+        .args(["--dbname", &expected.url()])
+        .arg(archive.path())
+        .run();
+    let ours = restore(&archive.path(), &actual, &["-j", "2"]).expect(0);
+    // pg_restore 17 and later sets transaction_timeout, which is one error on older servers.
+    let unknown = newer.major >= 17 && to.major < 17;
+    assert_eq!(theirs.success(), !unknown, "{} to {}: {theirs}", from.major, to.major);
+    assert_eq!(ours.failed(), [""; 0]);
+    assert_same_database(&actual, &expected);
+}
+
+#[test]
+fn an_archive_of_another_version_restores_without_an_error() {
+    let all = versions();
+    for (from, to) in [(15, 18), (16, 17), (18, 15), (17, 16), (18, 16)] {
+        if all.contains(&from) && all.contains(&to) {
+            across(cluster(from), cluster(to));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Several entries in one transaction, and the first error.
+
+use crate::common::versions::newest;
+use crate::common::{Running, cluster, restore};
+use crate::source::{Archive, IN_PAUSE, PAUSED, rows};
+
+const TABLES: &str = "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE c (id int);
+     INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); INSERT INTO c VALUES (1);";
+
+/// How many tables there are in the schema `public`.
+const TABLE_COUNT: &str =
+    "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+
+#[test]
+fn a_single_transaction_is_rolled_back_at_the_first_error() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, TABLES);
+    let target = cluster.fresh_db("single");
+    target.execute("CREATE TABLE c (id int CHECK (id > 1))");
+    let restored = restore(&archive.path(), &target, &["-1"]).expect(1);
+    assert_eq!(restored.failed(), ["TABLE c: 42P07"], "{}", restored.finished);
+    assert_eq!(target.query(TABLE_COUNT), "1", "{}", restored.finished);
+    assert_eq!(
+        restored.total("done"),
+        0,
+        "nothing is done that was rolled back: {}",
+        restored.finished
+    );
+
+    target.execute("DROP TABLE c");
+    restore(&archive.path(), &target, &["--single-transaction"]).expect(0);
+    assert_eq!(rows(&target, "c"), 1);
+}
+
+#[test]
+fn a_single_transaction_is_rolled_back_when_its_session_ends() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    for by_signal in [false, true] {
+        let target = cluster.fresh_db("paused");
+        let running = Running::start(&archive.path(), &target.url(), &["-1"]);
+        target.wait_until(IN_PAUSE);
+        if by_signal {
+            running.signal("INT");
+        } else {
+            target.kill_backends("wait_event = 'PgSleep'");
+        }
+        let restored = running.wait().expect(if by_signal { 130 } else { 1 });
+        assert_eq!(target.query(TABLE_COUNT), "0", "{}", restored.finished);
+        assert_eq!(restored.total("done"), 0, "{}", restored.finished);
+    }
+}
+
+#[test]
+fn batches_before_the_error_are_kept_and_the_rest_is_not() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, TABLES);
+    let target = cluster.fresh_db("batches");
+    target.execute("CREATE TABLE c (id int)");
+    let args = ["--transaction-size", "1"];
+    let restored = restore(&archive.path(), &target, &args).expect(1);
+    assert_eq!(target.query(TABLE_COUNT), "3", "{}", restored.finished);
+    assert_eq!(restored.total("done"), 2, "{}", restored.finished);
+
+    let target = cluster.fresh_db("batches");
+    target.execute("CREATE TABLE c (id int)");
+    let args = ["--transaction-size", "1000"];
+    let restored = restore(&archive.path(), &target, &args).expect(1);
+    assert_eq!(target.query(TABLE_COUNT), "1", "{}", restored.finished);
+    assert_eq!(restored.total("done"), 0, "{}", restored.finished);
+}
+
+#[test]
+fn the_first_error_can_be_the_end() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, TABLES);
+    for jobs in ["1", "2"] {
+        let target = cluster.fresh_db("stops");
+        target.execute("CREATE TABLE b (id int)");
+        let restored = restore(&archive.path(), &target, &["-e", "-j", jobs]).expect(1);
+        assert_eq!(restored.failed(), ["TABLE b: 42P07"], "{}", restored.finished);
+        assert_eq!(rows(&target, "a"), 0);
+        assert_eq!(target.query("SELECT to_regclass('c') IS NULL"), "t");
+        assert!(restored.stderr().contains("stopped at the first error"), "{}", restored.finished);
+    }
+}

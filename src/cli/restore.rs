@@ -201,8 +201,14 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
     };
     let jobs = match behaviour.jobs {
         Some(Jobs::Count(count)) => count.get(),
-        // What asks for one order or one transaction gets one session.
-        _ if transactions != Transactions::None || chosen.reordered => 1,
+        // What asks for one order or one transaction gets one session. So does data alone, which
+        // the target's foreign keys may want in the archive's order.
+        _ if transactions != Transactions::None
+            || chosen.reordered
+            || !chosen.selection.dump_schema() =>
+        {
+            1
+        }
         _ => available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS)),
     };
     Ok(RestoreOptions {

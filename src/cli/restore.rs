@@ -201,14 +201,11 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
     };
     let jobs = match behaviour.jobs {
         Some(Jobs::Count(count)) => count.get(),
-        // What asks for one order or one transaction gets one session. So does data alone, which
-        // the target's foreign keys may want in the archive's order.
-        _ if transactions != Transactions::None
-            || chosen.reordered
-            || !chosen.selection.dump_schema() =>
-        {
-            1
-        }
+        // What asks for one order or one transaction gets one session.
+        _ if transactions != Transactions::None || chosen.reordered => 1,
+        // Tables that are there already may have foreign keys, which nobody disables: their rows
+        // come in the archive's order, which is the one that pg_dump has chosen.
+        _ if !chosen.selection.dump_schema() && !behaviour.disable_triggers => 1,
         _ => available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS)),
     };
     Ok(RestoreOptions {

@@ -4,6 +4,7 @@
 //! be compressed, which its suffix tells. See `src/bin/pg_dump/pg_backup_directory.c`,
 //! `pg_backup_tar.c` and `compress_io.c`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -106,7 +107,7 @@ impl Files {
     /// Bytes of the entry's data in the archive. For large objects, of their list only: the
     /// objects are files of their own.
     pub(crate) fn size(&self, entry: &Entry, version: Version) -> Option<u64> {
-        let found = self.find(data_name(entry, version)?).ok()?;
+        let found = self.find(&data_name(entry, version)?).ok()?;
         Some(found.slice.len())
     }
 
@@ -120,7 +121,7 @@ impl Files {
         let Some(name) = data_name(entry, version) else {
             return Err(Error::missing("the archive names no file of data for it"));
         };
-        let found = self.find(name)?;
+        let found = self.find(&name)?;
         if entry.desc != Desc::Blobs {
             return Ok(Data::Rows(found.read(counter)));
         }
@@ -136,11 +137,15 @@ impl Files {
 /// The name of the file with an entry's data.
 ///
 /// Before 1.16 all large objects are listed in `blobs.toc`, whatever the TOC says
-/// (`_LoadLOs` in `pg_backup_directory.c`).
-pub(super) fn data_name(entry: &Entry, version: Version) -> Option<&str> {
+/// (`_LoadLOs` in `pg_backup_directory.c`). Since then each entry has a list of its own, which
+/// only directory archives name right (`_ArchiveEntry`, `_StartLOs` in `pg_backup_tar.c`).
+pub(super) fn data_name(entry: &Entry, version: Version) -> Option<Cow<'_, str>> {
     match &entry.data {
-        _ if entry.desc == Desc::Blobs && !version.at_least(16) => Some("blobs.toc"),
-        DataLocation::File(name) => Some(name),
+        _ if entry.desc == Desc::Blobs && !version.at_least(16) => Some("blobs.toc".into()),
+        DataLocation::File(name) if entry.desc == Desc::Blobs && !name.ends_with(".toc") => {
+            Some(format!("blobs_{}.toc", entry.dump_id).into())
+        }
+        DataLocation::File(name) => Some(name.into()),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@
 //! back-pressure) and may refuse: blocks it does not want are read over. [`Item::data`] turns the
 //! bytes of one block back into [`Data`], the same as from a file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read};
 
@@ -297,7 +298,7 @@ impl Known {
             .entries
             .iter()
             .filter(|entry| entry.desc == Desc::Blobs)
-            .filter_map(|entry| data_name(entry, version).map(str::to_owned))
+            .filter_map(|entry| data_name(entry, version).map(Cow::into_owned))
             .collect();
         Self { files, lists }
     }

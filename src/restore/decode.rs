@@ -239,5 +239,5 @@ impl Read for StreamedItem {
 
 /// Names the entry in an error about its data.
 pub(super) fn in_entry(error: Error, entry: &Entry, archive: &str) -> Error {
-    error.in_entry(entry).in_file(archive)
+    error.in_entry(entry).in_archive(archive)
 }

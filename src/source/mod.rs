@@ -112,7 +112,7 @@ impl RandomAccess {
     #[must_use]
     pub fn fault(&self) -> Option<Error> {
         match &*self.place {
-            Place::Custom(custom) => custom.fault().map(|error| error.in_file(&*self.name)),
+            Place::Custom(custom) => custom.fault().map(|error| error.in_archive(&self.name)),
             Place::Files(_) => None,
         }
     }
@@ -136,7 +136,7 @@ impl RandomAccess {
             Place::Custom(custom) => custom.open(entry, counter),
             Place::Files(files) => files.open(entry, self.toc.header.version, counter),
         };
-        data.map_err(|error| error.in_entry(entry).in_file(&*self.name))
+        data.map_err(|error| error.in_entry(entry).in_archive(&self.name))
     }
 }
 
@@ -155,7 +155,7 @@ pub fn open(input: &Input) -> Result<Archive> {
             file.and_then(|file| open_file(&name, file, Some(path.clone())))
         }
     };
-    archive.map_err(|error| error.in_file(name))
+    archive.map_err(|error| error.in_archive(&name))
 }
 
 fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {

@@ -46,6 +46,13 @@ pub struct VerifyOptions {
     pub digests: bool,
 }
 
+impl Default for VerifyOptions {
+    /// Everything, on one thread, without digests.
+    fn default() -> Self {
+        Self { jobs: NonZeroUsize::MIN, wanted: None, digests: false }
+    }
+}
+
 impl VerifyOptions {
     fn wants(&self, id: DumpId) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted.contains(&id))

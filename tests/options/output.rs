@@ -7,7 +7,7 @@ use crate::probe::{Before, archive, restore, scratch, target};
 
 fn lines(done: &Finished) -> Vec<Value> {
     let lines = done.stderr();
-    let parsed = lines.lines().map(|line| serde_json::from_str(line));
+    let parsed = lines.lines().map(serde_json::from_str);
     parsed.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {done}"))
 }
 

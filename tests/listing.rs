@@ -211,7 +211,7 @@ fn scripts_with_list(fixture: &Fixture, archive: &Path, list: &str) -> (Vec<u8>,
 }
 
 /// The lines of the entries in another order, the same at every run.
-fn shuffled<'a>(mut lines: Vec<&'a str>, seed: u64) -> Vec<&'a str> {
+fn shuffled(mut lines: Vec<&str>, seed: u64) -> Vec<&str> {
     let mut state = seed;
     for place in (1..lines.len()).rev() {
         // Knuth's MMIX generator; its high bits are good enough to shuffle with.

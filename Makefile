@@ -28,7 +28,9 @@ demo:
 	    tests/postgres/fetch.sh 18; \
 	    export PG_BIN=$(CURDIR)/target/postgres/18/bin; \
 	fi; \
-	set -x; target/release/nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2
+	echo; echo '$$ nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2 --query "..."'; \
+	target/release/nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2 \
+	    --query "$$(cat sql/mission/demo.sql)"
 
 test: postgres fmt lint
 	cargo test --no-fail-fast

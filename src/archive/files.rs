@@ -136,13 +136,14 @@ impl Files {
 
 /// The name of the file with an entry's data.
 ///
-/// Before 1.16 all large objects are listed in `blobs.toc`, whatever the TOC says
-/// (`_LoadLOs` in `pg_backup_directory.c`). Since then each entry has a list of its own, which
-/// only directory archives name right (`_ArchiveEntry`, `_StartLOs` in `pg_backup_tar.c`).
+/// Of large objects it is the list, which is called `blobs.toc` before 1.16, whatever the TOC says
+/// (`_LoadLOs` in `pg_backup_directory.c`), and `blobs_NNN.toc` since. The TOC of a tar always
+/// says `NNN.dat`, a file that is not there (`_ArchiveEntry` and `_StartLOs` in
+/// `pg_backup_tar.c`).
 pub(super) fn data_name(entry: &Entry, version: Version) -> Option<Cow<'_, str>> {
     match &entry.data {
         _ if entry.desc == Desc::Blobs && !version.at_least(16) => Some("blobs.toc".into()),
-        DataLocation::File(name) if entry.desc == Desc::Blobs && !name.ends_with(".toc") => {
+        DataLocation::File(name) if entry.desc == Desc::Blobs && name.ends_with(".dat") => {
             Some(format!("blobs_{}.toc", entry.dump_id).into())
         }
         DataLocation::File(name) => Some(name.into()),
@@ -213,5 +214,26 @@ pub(super) fn next_line(list: &mut impl BufRead) -> Result<Option<(u32, String)>
     match line.split_once(' ').map(|(oid, name)| (oid.parse(), name)) {
         Some((Ok(oid), name)) if oid != 0 => Ok(Some((oid, name.to_owned()))),
         _ => Err(Error::malformed(format!("invalid line in the list of large objects: {line:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leads_out_of_the_archive_is_refused_before_it_is_opened() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret.dat"), "secret").unwrap();
+        let inside = outside.path().join("archive");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(inside.join("1.dat"), "rows").unwrap();
+        let files = Files::Directory(inside.clone());
+        assert!(files.find("1.dat").is_ok());
+        let absolute = outside.path().join("secret.dat");
+        for name in ["../secret.dat", absolute.to_str().unwrap(), "..", ".", "", "a\\b", "a\0b"] {
+            let error = files.find(name).err().expect(name).to_string();
+            assert!(error.contains("outside itself"), "{name:?}: {error}");
+        }
     }
 }

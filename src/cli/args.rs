@@ -156,6 +156,13 @@ pub struct Place {
     /// With --embedded: stop the server when the restore is over
     #[arg(long, requires = "embedded")]
     pub exit: bool,
+
+    /// With --embedded: run this when the restore is over, and print the rows
+    ///
+    /// The rows go to standard output, columns apart by tabs. A query that fails makes the exit
+    /// code 1. With --exit, this is a backup tried out in one command.
+    #[arg(long, value_name = "SQL", requires = "embedded", allow_hyphen_values = true)]
+    pub query: Option<String>,
 }
 
 /// Properties of objects that are left out, as typed.
@@ -181,7 +188,9 @@ pub struct Properties {
 pub struct Behaviour {
     /// How many sessions work side by side: a number, or auto
     ///
-    /// auto, the default, looks at the server, at this machine and at the archive.
+    /// auto, the default, is the number of this machine's processors, at least 2 and at most 8;
+    /// and 1 for what has to keep an order: --single-transaction, --transaction-size, data without
+    /// definitions, a list file that changes the order.
     #[arg(short = 'j', long, value_name = "NUM|auto")]
     pub jobs: Option<Jobs>,
 

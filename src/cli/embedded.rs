@@ -1,12 +1,12 @@
 //! `nocturne restore --embedded`: the restore's own throw-away server.
 
-use super::args::Restore;
+use super::args::{Place, Restore};
 use super::exit::{CONNECT, ERRORS, Failure, Outcome};
 use super::restore::interrupted;
-use super::say;
+use super::{list, say};
 use crate::embedded::{Embedded, EmbeddedOptions};
 use crate::restore::event::{Event, Events};
-use crate::restore::{RestoreOptions, roles_needed};
+use crate::restore::{RestoreOptions, chain, roles_needed};
 use crate::select::Selection;
 use crate::source::Archive;
 use crate::sql::ident::quoted;
@@ -63,12 +63,21 @@ impl Server {
         events
             .send(Event::Step { what: format!("PostgreSQL {} is up: {url}", embedded.version()) });
         let target = target(&url)?;
-        Ok((Self { embedded, database: database.to_owned(), kept }, target))
+        // With --create, what is worth looking at is in the database that the restore makes.
+        let shown = if dbname.is_empty() { "postgres" } else { dbname };
+        Ok((Self { embedded, database: shown.to_owned(), kept }, target))
     }
 
-    /// Keeps the server until the user has seen enough, or stops it at once.
-    pub(super) async fn stay(self, exit: bool, outcome: Outcome) -> Outcome {
-        if !exit {
+    /// Answers the user's query, then keeps the server until the user has seen enough, or stops it
+    /// at once.
+    pub(super) async fn stay(self, place: &Place, mut outcome: Outcome) -> Outcome {
+        let interrupted_already =
+            matches!(&outcome, Err(failure) if failure.code == super::exit::INTERRUPTED);
+        if let Some(sql) = place.query.as_deref().filter(|_| !interrupted_already) {
+            let answered = self.answer(sql).await;
+            outcome = outcome.and(answered);
+        }
+        if !place.exit && !interrupted_already {
             let url = self.embedded.url(&self.database);
             say(&format!("\nThe server stays until you press Ctrl-C:\n\n    psql '{url}'\n"));
             interrupted().await;
@@ -84,6 +93,22 @@ impl Server {
             say(&format!("The data directory stays in {kept}."));
         }
         outcome
+    }
+
+    /// Writes a query's rows on standard output, as psql does unaligned and with tabs.
+    async fn answer(&self, sql: &str) -> Outcome {
+        let failure = |error| Failure::new(ERRORS, format!("--query: {}", chain(&error)));
+        let target = target(&self.embedded.url(&self.database))?;
+        let session =
+            Session::connect(&target, &SessionSettings::default()).await.map_err(failure)?;
+        // Sessions find nothing by unqualified names, as pg_restore's; a query is a person's.
+        session.execute("RESET search_path").await.map_err(failure)?;
+        let rows = session.query_text(sql).await.map_err(failure)?;
+        let lines = rows.into_iter().map(|row| {
+            let cells: Vec<String> = row.into_iter().map(Option::unwrap_or_default).collect();
+            cells.join("\t") + "\n"
+        });
+        list::write(None, lines.collect::<String>().as_bytes())
     }
 }
 

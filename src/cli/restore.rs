@@ -79,7 +79,7 @@ pub(super) fn run(typed: &Restore) -> Outcome {
             restore(archive, &chosen.selection, options, target, events, interrupted()).await;
         let outcome = conclude(typed, reporter, result);
         match server {
-            Some(server) => server.stay(typed.place.exit, outcome).await,
+            Some(server) => server.stay(&typed.place, outcome).await,
             None => outcome,
         }
     })
@@ -203,6 +203,9 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         Some(Jobs::Count(count)) => count.get(),
         // What asks for one order or one transaction gets one session.
         _ if transactions != Transactions::None || chosen.reordered => 1,
+        // Tables that are there already may have foreign keys, which nobody disables: their rows
+        // come in the archive's order, which is the one that pg_dump has chosen.
+        _ if !chosen.selection.dump_schema() && !behaviour.disable_triggers => 1,
         _ => available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS)),
     };
     Ok(RestoreOptions {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
 use crate::archive::encoding::Encoding;
-use crate::archive::{Format, ReadCounter};
+use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::RestoreOptions;
 use crate::restore::event::Events;
 use crate::restore::script::{
@@ -82,7 +82,11 @@ pub(super) fn write(
                 .filter(|place| selection.want(*place).data)
                 .map(|place| toc.entries[place].dump_id)
                 .collect();
-            let mut sequential = Sequential::new(stream, wanted);
+            let objects = toc
+                .entries
+                .iter()
+                .any(|entry| entry.desc == Desc::Blobs && wanted.contains(&entry.dump_id));
+            let mut sequential = Sequential::new(stream, wanted, objects);
             write_script(&mut out, scripted, &script_options, events, &mut |entry| {
                 sequential.open(entry)
             })

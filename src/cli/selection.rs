@@ -61,7 +61,7 @@ pub struct Selection {
     #[arg(short = 'P', long, value_name = "NAME(ARGS)")]
     pub function: Vec<String>,
 
-    /// Only this trigger; may be given several times
+    /// Only this trigger, "table trigger" as list shows it; may be given several times
     #[arg(short = 'T', long, value_name = "NAME")]
     pub trigger: Vec<String>,
 

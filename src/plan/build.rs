@@ -47,7 +47,8 @@ impl Plan {
         for &place in order {
             // Once an entry had to wait, comments and the like may be about one that waits.
             let now = match entries[place].section {
-                Section::PreData => true,
+                // Another order than the archive's is that of a list file.
+                Section::PreData => !(deferred && options.strictly_in_order),
                 Section::None => !deferred,
                 Section::Data | Section::PostData => {
                     deferred = true;
@@ -246,5 +247,52 @@ impl Links {
             _ => LockMode::AccessExclusive,
         };
         self.tables(entry, entries).into_iter().map(|table| (table, mode(table))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::DataLocation;
+
+    fn entry(id: i32, desc: Desc, section: Section) -> Entry {
+        Entry {
+            dump_id: DumpId(id),
+            had_dumper: desc == Desc::TableData,
+            table_oid: 0,
+            oid: 0,
+            tag: String::new(),
+            desc,
+            section,
+            defn: String::new(),
+            drop_stmt: String::new(),
+            copy_stmt: String::new(),
+            namespace: None,
+            tablespace: None,
+            table_am: None,
+            relkind: 0,
+            owner: None,
+            with_oids: false,
+            dependencies: Vec::new(),
+            data: DataLocation::None,
+            undecodable: None,
+        }
+    }
+
+    #[test]
+    fn a_definition_that_a_list_puts_behind_rows_waits_for_them() {
+        let entries = [
+            entry(1, Desc::Table, Section::PreData),
+            entry(2, Desc::View, Section::PreData),
+            entry(3, Desc::TableData, Section::Data),
+        ];
+        for (strictly_in_order, prelude, rest) in
+            [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
+        {
+            let options = Options { strictly_in_order, ..Options::default() };
+            let plan = Plan::new(&entries, &[0, 2, 1], |_| true, |_| Pass::Main, |_| None, options);
+            assert_eq!(plan.prelude, prelude);
+            assert_eq!(plan.jobs.iter().map(|job| job.entry).collect::<Vec<_>>(), rest);
+        }
     }
 }

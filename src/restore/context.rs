@@ -124,6 +124,10 @@ impl Context {
         if failure.cause.is_none() {
             failure.cause = self.cause(entry);
         }
+        if matches!(entry.desc, Desc::Server | Desc::Subscription | Desc::UserMapping) {
+            // Passwords of other servers stand in it.
+            failure.statement = None;
+        }
         failure
     }
 
@@ -182,6 +186,13 @@ impl Context {
             read: done.read,
             duration: done.duration,
         });
+    }
+
+    /// A wanted entry that is not finished, if there is one.
+    pub(super) fn unfinished(&self) -> Option<usize> {
+        let ledger = self.ledger();
+        (0..self.wants.len())
+            .find(|place| self.is_wanted(*place) && !ledger.finished.contains(place))
     }
 
     /// Takes back what was told of entries whose transaction will never be committed.

@@ -6,6 +6,7 @@
 //! never has more than one decoder, so a decoder that waits never keeps another from running.
 
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rayon::ThreadPool;
@@ -56,23 +57,34 @@ pub(super) fn decode(
 ) -> Receiver<Result<Piece>> {
     let (sender, receiver) = channel(IN_FLIGHT);
     pool.spawn(move || {
-        let result = open().and_then(|data| match (data, expected) {
-            (Data::LargeObjects(objects), expected) => send_objects(objects, expected, &sender),
-            (Data::Rows(reader), None) => send_text(reader, &kind, &sender),
-            (Data::Rows(reader), Some(expected)) => {
-                let mut hashing = HashingReader::new(reader);
-                send_text(&mut hashing, &kind, &sender)?;
-                // To the very end, past what the splitter of statements needs to see.
-                io::copy(&mut hashing, &mut io::sink()).map_err(Error::from_io)?;
-                compare(hashing.finish(), expected)
-            }
-        });
+        // A panic must not look like the end of the data, which is what a closed channel means.
+        let result = catch_unwind(AssertUnwindSafe(|| decode_into(&sender, &kind, expected, open)));
+        let result = result.unwrap_or_else(|_| Err(Error::malformed("its decoder panicked")));
         if let Err(error) = result {
             // Nobody listens any more: the session has failed and told so.
             let _ = sender.blocking_send(Err(error));
         }
     });
     receiver
+}
+
+fn decode_into(
+    sender: &Sender<Result<Piece>>,
+    kind: &Kind,
+    expected: Option<Digest>,
+    open: impl FnOnce() -> Result<Data>,
+) -> Result<()> {
+    match (open()?, expected) {
+        (Data::LargeObjects(objects), expected) => send_objects(objects, expected, sender),
+        (Data::Rows(reader), None) => send_text(reader, kind, sender),
+        (Data::Rows(reader), Some(expected)) => {
+            let mut hashing = HashingReader::new(reader);
+            send_text(&mut hashing, kind, sender)?;
+            // To the very end, past what the splitter of statements needs to see.
+            io::copy(&mut hashing, &mut io::sink()).map_err(Error::from_io)?;
+            compare(hashing.finish(), expected)
+        }
+    }
 }
 
 /// Sends a piece. Returns false when nobody wants any more.
@@ -240,4 +252,24 @@ impl Read for StreamedItem {
 /// Names the entry in an error about its data.
 pub(super) fn in_entry(error: Error, entry: &Entry, archive: &str) -> Error {
     error.in_entry(entry).in_archive(archive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_that_panics_is_not_taken_for_one_that_is_done() {
+        struct Panics;
+        impl Read for Panics {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                panic!("a mistake")
+            }
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let open = || Ok(Data::Rows(Box::new(Panics) as Box<dyn Read + Send>));
+        let mut receiver = decode(&pool, Kind::Copy { binary: None }, None, open);
+        assert!(receiver.blocking_recv().unwrap().is_err());
+        assert!(receiver.blocking_recv().is_none());
+    }
 }

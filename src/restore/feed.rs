@@ -43,7 +43,7 @@ struct Feed {
     entries: HashMap<DumpId, usize>,
     /// Which entry a large object belongs to, where the TOC tells.
     objects: HashMap<u32, usize>,
-    /// The entry of all large objects, where there is only one.
+    /// The entry of all large objects, where there is only one and the TOC does not tell.
     only_objects: Option<usize>,
     current: Option<Sender<Streamed>>,
 }
@@ -64,7 +64,8 @@ impl Feed {
             objects.extend(expected.into_iter().map(|oid| (oid, *place)));
         }
         let only_objects = match blobs[..] {
-            [only] => Some(only),
+            // Where the TOC tells, others belong to entries that are not wanted.
+            [only] if objects.is_empty() => Some(only),
             _ => None,
         };
         Self { arrivals, entries, objects, only_objects, current: None }

@@ -29,6 +29,7 @@ mod work;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
 
@@ -46,6 +47,9 @@ use crate::select::{Selection, pass};
 use crate::source::{Access, Archive};
 use crate::target::{self, Target};
 use crate::verify::{TOC_ID, toc_digest};
+
+/// How long to try to cancel what runs, when the restore ends early.
+const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Bytes of a table's archived data from which its constraints are made in steps: below, a second
 /// round trip costs more than it gains.
@@ -116,12 +120,11 @@ pub async fn restore(
     // The lack of roles and extensions is known only after the first connection.
     let result = tokio::select! {
         result = Box::pin(run(ctx.clone(), plan, selection, target, stream)) => result,
-        () = shutdown => {
-            cancel_all(&ctx).await;
-            Err(Error::Interrupted)
-        }
+        () = shutdown => Err(Error::Interrupted),
     };
     if let Err(error) = &result {
+        // Nobody waits any more for what the sessions may still run.
+        let _ = tokio::time::timeout(CANCEL_WITHIN, cancel_all(&ctx)).await;
         ctx.tell_rolled_back();
         ctx.finish_rest(&format!("not reached: {}", chain(error)));
     }
@@ -287,6 +290,10 @@ async fn run(
     };
     lane.commit_group(&ctx).await.map_err(Error::Target)?;
     make_durable(&ctx, lane).await.map_err(Error::Target)?;
+    if let Some(place) = ctx.unfinished() {
+        let what = format!("{} was forgotten", ctx.entry(place).label());
+        return Err(Error::Internal(what));
+    }
     let errors = ctx.ledger().errors;
     Ok(Ended { errors })
 }

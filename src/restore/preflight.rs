@@ -45,7 +45,9 @@ pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, 
     if !ctx.options.create {
         let needed = needed_extensions(ctx);
         if !needed.is_empty() {
-            let query = "SELECT name FROM pg_catalog.pg_available_extensions";
+            // One that is installed need not be available any more.
+            let query = "SELECT name FROM pg_catalog.pg_available_extensions \
+                         UNION SELECT extname FROM pg_catalog.pg_extension";
             let known = names(session, query).await?;
             for name in needed.into_iter().filter(|name| !known.contains(name)) {
                 tell(

@@ -193,6 +193,12 @@ mod tests {
     }
 
     #[test]
+    fn the_query_names_the_table_once() {
+        // In a comment, a name with a line end in it would become SQL.
+        assert_eq!(COLUMNS_QUERY.matches("{table}").count(), 1);
+    }
+
+    #[test]
     fn domains_are_their_base_type() {
         assert_eq!(codec("23", "o"), Some(ColumnType::Int4));
         assert_eq!(codec("20001 20000 23", "d d o"), Some(ColumnType::Int4));

@@ -2,7 +2,7 @@
 -- to the type that holds the value: domains lead to what they are based on, arrays to their
 -- elements. `kinds` has one letter a type: a array, d domain, e enum, t like text (its input
 -- and receive functions are those of the type text, as citext's are), o anything else.
--- {table} is the table's OID or a string literal that names it.
+-- What stands in braces is replaced by the table's OID or a string literal that names it.
 WITH RECURSIVE chain AS (
     SELECT a.attnum, a.attname, 0 AS step, a.atttypid AS oid
     FROM pg_catalog.pg_attribute a
@@ -12,16 +12,16 @@ WITH RECURSIVE chain AS (
            CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END
     FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.oid
     WHERE t.typtype = 'd'
-       OR t.typsubscript = 'pg_catalog.array_subscript_handler'::pg_catalog.regproc
+       OR t.typinput = 'pg_catalog.array_in'::pg_catalog.regproc
 )
 SELECT c.attname,
        pg_catalog.string_agg(c.oid::pg_catalog.text, ' ' ORDER BY c.step) AS oids,
        pg_catalog.string_agg(CASE
            WHEN t.typtype = 'd' THEN 'd'
-           WHEN t.typsubscript = 'pg_catalog.array_subscript_handler'::pg_catalog.regproc THEN 'a'
+           WHEN t.typinput = 'pg_catalog.array_in'::pg_catalog.regproc THEN 'a'
            WHEN t.typtype = 'e' THEN 'e'
            WHEN t.typtype = 'b' AND i.prosrc = 'textin' AND r.prosrc = 'textrecv'
-               AND i.prolang = 12 AND r.prolang = 12 THEN 't'
+               AND i.prolang = 12 AND r.prolang = 12 AND t.typdelim = ',' THEN 't'
            ELSE 'o' END, ' ' ORDER BY c.step) AS kinds
 FROM chain c
 JOIN pg_catalog.pg_type t ON t.oid = c.oid

@@ -11,11 +11,15 @@ mod binary_text;
 mod codec;
 mod columns;
 mod copy_text;
+#[cfg(test)]
+mod speed;
 mod split;
+mod statement;
 mod transcode;
 
 pub use binary_text::{BinaryText, Rows};
 pub use columns::{COLUMNS_QUERY, CatalogType, ColumnType, TypeKind};
 pub use copy_text::CopyText;
 pub use split::RowSplitter;
+pub use statement::CopyStatement;
 pub use transcode::{HEADER, Refusal, TRAILER, TranscodeError, Transcoder};

@@ -117,6 +117,16 @@ impl RandomAccess {
         }
     }
 
+    fn check(&self, entry: &Entry) -> Result<()> {
+        let found = match &*self.place {
+            Place::Custom(custom) => custom.check(entry),
+            Place::Files(files) => {
+                files.open(entry, self.toc.header.version, ReadCounter::default()).map(drop)
+            }
+        };
+        found.map_err(|error| error.in_entry(entry).in_file(&*self.name))
+    }
+
     /// Opens the data of an entry. `counter` counts the bytes read from the archive.
     ///
     /// # Errors
@@ -220,9 +230,7 @@ impl Archive {
     /// When it is not.
     pub fn check_data(&self, entry: &Entry) -> Result<()> {
         match &self.access {
-            Access::Random(random) if entry.data != DataLocation::None => {
-                random.open(entry, ReadCounter::default()).map(drop)
-            }
+            Access::Random(random) if entry.data != DataLocation::None => random.check(entry),
             _ => Ok(()),
         }
     }

@@ -30,12 +30,13 @@ enum Piece {
 }
 
 impl Sequential {
-    /// Starts to read the data of the `wanted` entries.
+    /// Starts to read the data of the `wanted` entries. `objects` says whether any of them is of
+    /// large objects, which in a tar come one by one.
     #[must_use]
-    pub fn new(stream: StreamAccess, wanted: HashSet<DumpId>) -> Self {
+    pub fn new(stream: StreamAccess, wanted: HashSet<DumpId>, objects: bool) -> Self {
         let (sender, messages) = sync_channel(1);
         let done = sender.clone();
-        let sink = Forward { messages: sender, wanted, current: None };
+        let sink = Forward { messages: sender, wanted, objects, current: None };
         stream.run(Box::new(sink), move |result| {
             // When nobody listens there is nobody to tell.
             let _ = done.send(Message::Done(result));
@@ -53,7 +54,7 @@ impl Sequential {
                 Ok(item.data(Pieces { pieces, current: Bytes::new(), ended: false }))
             }
             Ok(Message::Item(..)) => {
-                let what = "the stream holds its data in another order: give the archive as a file";
+                let what = "the stream holds its data in another order than the script: unpack it into a file first";
                 Err(Error::missing(what).in_entry(entry))
             }
             Ok(Message::Done(Err(error))) => Err(error),
@@ -79,6 +80,7 @@ impl Sequential {
 struct Forward {
     messages: SyncSender<Message>,
     wanted: HashSet<DumpId>,
+    objects: bool,
     current: Option<SyncSender<Piece>>,
 }
 
@@ -97,7 +99,11 @@ impl Sink for Forward {
     }
 
     fn begin(&mut self, item: &Item) -> Answer {
-        if matches!(item.of, ItemOf::Entry(id) if !self.wanted.contains(&id)) {
+        let wanted = match item.of {
+            ItemOf::Entry(id) => self.wanted.contains(&id),
+            ItemOf::LargeObject(_) => self.objects,
+        };
+        if !wanted {
             return Answer::Skip;
         }
         let (sender, receiver) = sync_channel(IN_FLIGHT);

@@ -11,14 +11,17 @@
 
 pub mod cluster;
 pub mod compare;
+pub mod fixture;
 pub mod program;
 pub mod proxy;
 pub mod restore;
+pub mod script;
 pub mod tool;
 pub mod versions;
 
 pub use cluster::{Cluster, Database, cluster};
 pub use compare::{assert_same_database, dump};
+pub use fixture::{Fixture, fixtures, fixtures_where};
 pub use program::{bare_nocturne, nocturne};
 pub use proxy::Proxy;
 pub use restore::{Restored, Running, restore, restore_to};

@@ -14,11 +14,12 @@ pub(super) const SEE_LONG_HELP: &str = "--help tells more about each option, and
 /// Below the long help of the program.
 pub(super) const EPILOGUE: &str = "\
 EXIT CODES
-  0  all is well
-  1  some entries could not be restored, or an archive is not sound
-  2  the command line is wrong
-  3  the archive cannot be read
-  4  the server cannot be reached
+  0    all is well
+  1    some entries could not be restored, or data differ from a file of digests
+  2    the command line is wrong
+  3    the archive cannot be read, or is damaged
+  4    the server cannot be reached
+  130  interrupted
 
 EXAMPLES
   nocturne restore -d app app.dump
@@ -40,11 +41,12 @@ every entry: done, skipped, tolerated or failed.";
 /// Below the long help of `restore`.
 pub(super) const RESTORE_EPILOGUE: &str = "\
 EXIT CODES
-  0  every entry that was wanted is restored, left out on purpose, or tolerated
-  1  some entries failed, or data differ from --digests; the summary lists them
-  2  the command line is wrong
-  3  the archive cannot be read, or is damaged before its first entry
-  4  the server cannot be reached, or refuses the session
+  0    every entry that was wanted is restored, left out on purpose, or tolerated
+  1    some entries failed, or data differ from --digests; the summary lists them
+  2    the command line is wrong
+  3    the archive cannot be read, or its table of contents is damaged or not that of --digests
+  4    the server cannot be reached, or refuses the session
+  130  interrupted; what was being restored is rolled back
 
 EXAMPLES
   Restore into an existing database, as many sessions as are useful:
@@ -59,6 +61,8 @@ EXAMPLES
       ssh backup cat app.dump | nocturne restore -d app
   Look into it without a server of one's own:
       nocturne restore --embedded app.dump
+  Try a backup out, and leave nothing behind:
+      nocturne restore --embedded --exit --query 'SELECT count(*) FROM users' app.dump
   As an SQL script:
       nocturne restore -f app.sql app.dump
 
@@ -115,9 +119,9 @@ restore compares with.";
 pub(super) const VERIFY_EPILOGUE: &str = "\
 EXIT CODES
   0  the archive is sound
-  1  some entries are damaged, or differ from --digests
+  1  it is sound, but some data differ from --digests
   2  the command line is wrong
-  3  the archive cannot be read
+  3  the archive cannot be read, or some of it is damaged; the report names the entries
 
 EXAMPLES
   Tonight's backup, before it is needed:

@@ -147,6 +147,9 @@ fn every_option_of_its_own_sets_its_field() {
     }
     let kept = restore("--embedded --keep d --exit");
     assert_eq!((kept.place.keep, kept.place.exit), (Some("d".into()), true));
+    assert_eq!(restore("--embedded --query q").place.query, Some("q".into()));
+    // An SQL comment begins like an option.
+    assert_eq!(restore("--embedded --query --q").place.query, Some("--q".into()));
 }
 
 #[test]
@@ -222,6 +225,7 @@ fn what_only_makes_sense_together_or_apart_is_refused() {
     for line in [
         "restore --keep d",
         "restore --exit",
+        "restore --query q",
         "restore --embedded -d app",
         "restore --embedded -f x",
         "restore -q -v",
@@ -305,10 +309,15 @@ fn every_example_in_the_help_is_a_valid_command_line() {
         for command in line.trim_start().split(" | ") {
             if let Some(words) = command.strip_prefix("nocturne ") {
                 let words = words.split(" > ").next().unwrap_or_default();
+                // What stands in quotes is one word.
+                let parts = words.split('\'').enumerate();
+                let words: String =
+                    parts.map(|(at, part)| if at % 2 == 1 { "quoted" } else { part }).collect();
+                let words = words.as_str();
                 assert!(parse(words).is_ok(), "{line}");
                 examples += 1;
             }
         }
     }
-    assert_eq!(examples, 17);
+    assert_eq!(examples, 18);
 }

@@ -62,13 +62,11 @@ pub(super) fn interval(text: &[u8]) -> Option<Interval> {
     }
     let interval =
         Interval { microseconds, days: days.try_into().ok()?, months: months.try_into().ok()? };
-    // These are infinity in 17 and later (`INTERVAL_NOEND`, `datatype/timestamp.h`).
-    let endless = (interval.microseconds == i64::MAX
+    // This is infinity in 17 and later (`INTERVAL_NOEND`, `datatype/timestamp.h`). Its negative
+    // needs the least of i64, which `time` refuses.
+    let endless = interval.microseconds == i64::MAX
         && interval.days == i32::MAX
-        && interval.months == i32::MAX)
-        || (interval.microseconds == i64::MIN
-            && interval.days == i32::MIN
-            && interval.months == i32::MIN);
+        && interval.months == i32::MAX;
     (!endless).then_some(interval)
 }
 
@@ -80,9 +78,10 @@ fn time(negative: bool, text: &[u8]) -> Option<i64> {
     let mut cursor = Cursor(rest);
     let (minutes, microseconds) = cursor.minute_and_second()?;
     cursor.end()?;
-    // At most 10 digits of hours: below 4 × 10^19, in i128 for the least of i64.
-    let total = i128::from(hours * 60 + minutes) * 60_000_000 + i128::from(microseconds);
-    i64::try_from(if negative { -total } else { total }).ok()
+    // The least of i64 is refused: 15 writes it but cannot read it.
+    let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
+    let total = minutes.checked_mul(60_000_000)?.checked_add(microseconds)?;
+    Some(if negative { -total } else { total })
 }
 
 #[cfg(test)]
@@ -105,7 +104,8 @@ mod tests {
     #[test]
     fn extremes_fit() {
         assert_eq!(parts("2562047788:00:54.775807"), Some((0, 0, i64::MAX)));
-        assert_eq!(parts("-2562047788:00:54.775808"), Some((0, 0, i64::MIN)));
+        assert_eq!(parts("-2562047788:00:54.775807"), Some((0, 0, -i64::MAX)));
+        assert_eq!(parts("-2562047788:00:54.775808"), None);
         assert_eq!(parts("2562047788:00:54.775808"), None);
         assert_eq!(parts("-178956970 years -8 mons"), Some((i32::MIN, 0, 0)));
         assert_eq!(parts("-178956970 years -9 mons"), None);

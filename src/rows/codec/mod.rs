@@ -53,7 +53,7 @@ pub(super) fn encode(
         ColumnType::Array { oid, element: of } => array::array(*oid, of, text, out, element)?,
         ColumnType::Bytea => bytes::bytea(text, out)?,
         ColumnType::Int2 => put(out, &number::integer::<i16>(text)?.to_be_bytes()),
-        ColumnType::Oid => put(out, &number::integer::<u32>(text)?.to_be_bytes()),
+        ColumnType::Oid => put(out, &number::oid(text)?.to_be_bytes()),
         ColumnType::Float4 => put_4(out, number::float4(text)?.to_bits().cast_signed()),
         ColumnType::Time => put_8(out, date_time::time(text)?),
         ColumnType::TimeTz => {

@@ -25,6 +25,13 @@ pub(super) fn integer<T: TryFrom<i128>>(text: &[u8]) -> Option<T> {
     T::try_from(if negative { -value } else { value }).ok()
 }
 
+/// An OID. Not with a zero in front: the input function reads that as octal (`uint32in_subr`,
+/// numutils.c).
+pub(super) fn oid(text: &[u8]) -> Option<u32> {
+    let plain = text.len() == 1 || matches!(text.first()?, b'1'..=b'9');
+    integer(plain.then_some(text)?)
+}
+
 /// At most 19 digits as a number.
 #[inline]
 pub(super) fn unsigned(digits: &[u8]) -> Option<u64> {
@@ -92,9 +99,16 @@ mod tests {
         assert_eq!(integer::<i32>(b"-2147483649"), None);
         assert_eq!(integer::<i64>(b"-9223372036854775808"), Some(i64::MIN));
         assert_eq!(integer::<i64>(b"9223372036854775808"), None);
-        assert_eq!(integer::<u32>(b"4294967295"), Some(u32::MAX));
-        assert_eq!(integer::<u32>(b"-1"), None);
         assert_eq!(integer::<i32>(b"-0"), Some(0));
+    }
+
+    #[test]
+    fn an_oid_that_could_be_octal_is_refused() {
+        assert_eq!(oid(b"4294967295"), Some(u32::MAX));
+        assert_eq!(oid(b"0"), Some(0));
+        for text in ["", "-", "-1", "4294967296", "010", "-0"] {
+            assert_eq!(oid(text.as_bytes()), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,86 @@
+//! What a COPY statement says of the rows that follow it.
+
+/// The parts of a COPY statement as pg_dump writes it: `COPY public.t (a, b) FROM stdin;`
+/// (`dumpTableData` in `src/bin/pg_dump/pg_dump.c`, `fmtCopyColumnList`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CopyStatement<'a> {
+    /// The table, quoted and qualified as SQL has it.
+    pub table: &'a str,
+    /// The columns' names without quotes, in the order of the fields.
+    pub columns: Vec<String>,
+}
+
+impl<'a> CopyStatement<'a> {
+    /// Takes a statement apart; `None` if it has another form. A table without columns has an
+    /// empty list, and two spaces where the list would be.
+    #[must_use]
+    pub fn parse(statement: &'a str) -> Option<Self> {
+        let rest = statement.strip_prefix("COPY ")?;
+        let table_end = outside_quotes(rest, |byte| byte == b' ')?;
+        let (table, rest) = rest.split_at(table_end);
+        let mut columns = Vec::new();
+        let mut rest = rest.strip_prefix(' ')?;
+        if let Some(list) = rest.strip_prefix('(') {
+            let end = outside_quotes(list, |byte| byte == b')')?;
+            let (mut list, after) = list.split_at(end);
+            rest = &after[1..];
+            loop {
+                let end = outside_quotes(list, |byte| byte == b',').unwrap_or(list.len());
+                columns.push(name(list[..end].trim_start())?);
+                match list.get(end + 1..) {
+                    Some(more) => list = more,
+                    None => break,
+                }
+            }
+        }
+        rest.starts_with(" FROM stdin").then_some(Self { table, columns })
+    }
+}
+
+/// Where the first wanted byte is that is not within double quotes.
+fn outside_quotes(text: &str, wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut quoted = false;
+    text.bytes().position(|byte| {
+        quoted ^= byte == b'"';
+        !quoted && wanted(byte)
+    })
+}
+
+/// An identifier without its quotes.
+fn name(identifier: &str) -> Option<String> {
+    match identifier.strip_prefix('"') {
+        Some(quoted) => Some(quoted.strip_suffix('"')?.replace("\"\"", "\"")),
+        None => (!identifier.is_empty()).then(|| identifier.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(statement: &str) -> Option<(&str, Vec<String>)> {
+        CopyStatement::parse(statement).map(|parts| (parts.table, parts.columns))
+    }
+
+    #[test]
+    fn names_lose_their_quotes_and_the_table_keeps_them() {
+        assert_eq!(
+            parse("COPY public.\"a (b) \"\"c\" (id, \"x, y)\", \"\"\"\") FROM stdin;\n").unwrap(),
+            ("public.\"a (b) \"\"c\"", vec!["id".to_owned(), "x, y)".to_owned(), "\"".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_table_without_columns_has_no_list() {
+        assert_eq!(parse("COPY public.t  FROM stdin;\n"), Some(("public.t", vec![])));
+    }
+
+    #[test]
+    fn another_statement_is_none() {
+        for statement in
+            ["", "COPY", "COPY t", "COPY t (a", "COPY t (a) TO stdout;", "COPY t () FROM stdin;"]
+        {
+            assert_eq!(parse(statement), None, "{statement}");
+        }
+    }
+}

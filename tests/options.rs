@@ -1,0 +1,24 @@
+//! Every option of `nocturne restore` against a real server: each test fails when its option is
+//! ignored. Where pg_restore has the option, its run is the oracle.
+//!
+//! Options that change a script or a listing only are in `script.rs` and `listing.rs`.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+#[path = "options/connection.rs"]
+mod connection;
+#[path = "options/errors.rs"]
+mod errors;
+#[path = "options/oracle.rs"]
+mod oracle;
+#[path = "options/output.rs"]
+mod output;
+#[path = "options/places.rs"]
+mod places;
+#[path = "options/probe.rs"]
+mod probe;
+#[path = "options/usage.rs"]
+mod usage;

@@ -1,0 +1,114 @@
+//! What is told: on standard error, and in files.
+
+use serde_json::Value;
+
+use crate::common::{Finished, nocturne};
+use crate::probe::{Before, archive, restore, scratch, target};
+
+fn lines(done: &Finished) -> Vec<Value> {
+    let lines = done.stderr();
+    let parsed = lines.lines().map(|line| serde_json::from_str(line));
+    parsed.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {done}"))
+}
+
+#[test]
+fn every_line_of_a_json_log_is_json() {
+    // All goes well, something fails, nothing can begin; with and without the details.
+    for (before, options, code) in [
+        (Before::Nothing, &[][..], 0),
+        (Before::Taken, &["-v"], 1),
+        (Before::Taken, &["-vv", "-c"], 1),
+        (Before::Nothing, &["--strict-names", "-n", "nowhere"], 3),
+        (Before::Taken, &["-q"], 1),
+        (Before::Nothing, &["--progress", "bars"], 0),
+    ] {
+        let database = target(before);
+        let done = restore(&database, &[&["--log-format", "json"], options].concat());
+        assert!(!lines(&done).is_empty(), "{options:?}: {done}");
+        done.expect_code(code);
+    }
+    // No connection.
+    let tool = nocturne().args(["restore", "-d", "postgres://127.0.0.1:1/x"]);
+    let refused = tool.args(["--log-format", "json"]).arg(archive()).run();
+    assert!(!lines(&refused).is_empty());
+    refused.expect_code(4);
+}
+
+#[test]
+fn the_last_line_of_a_json_log_is_the_summary() {
+    let database = target(Before::Nothing);
+    let path = scratch("summary.json");
+    let options = ["--log-format", "json", "--summary", path.to_str().unwrap()];
+    let done = restore(&database, &options).expect_code(0);
+    let lines = lines(&done);
+    let last = lines.last().unwrap();
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert!(file["rows"].as_u64().unwrap() >= 23, "{file}");
+    let same = [last, &last["fields"], &last["summary"]]
+        .into_iter()
+        .any(|part| part["rows"] == file["rows"] && part["entries"] == file["entries"]);
+    assert!(same, "{last}\n{file}");
+}
+
+#[test]
+fn a_summary_tells_of_failures_too() {
+    let path = scratch("failures.json");
+    let database = target(Before::Taken);
+    restore(&database, &["--summary", path.to_str().unwrap()]).expect_code(1);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let summary: Value = serde_json::from_str(&text).unwrap();
+    assert!(summary["entries"]["failed"].as_u64().unwrap() > 0, "{summary}");
+    assert!(text.contains("42P07"), "{text}");
+    // A file that cannot be written is an error, after all is done.
+    let database = target(Before::Nothing);
+    let done = restore(&database, &["--summary", "/nowhere/summary.json"]).expect_code(1);
+    assert!(done.stderr().contains("/nowhere/summary.json"), "{done}");
+    assert_eq!(database.query("SELECT count(*) FROM one.counted"), "20");
+}
+
+#[test]
+fn verbose_tells_more_and_quiet_tells_nothing() {
+    let told = |options: &[&str]| {
+        let database = target(Before::Nothing);
+        restore(&database, options).expect_code(0).stderr()
+    };
+    let (plain, verbose, debug) = (told(&[]), told(&["-v"]), told(&["-vv"]));
+    // The definition of a table takes no time and is not told.
+    let table = |text: &str| text.lines().any(|line| line.contains("TABLE one.counted "));
+    assert!(!table(&plain) && table(&verbose), "{plain}\n{verbose}");
+    assert!(debug.lines().count() > verbose.lines().count(), "{debug}");
+    assert!(plain.contains("TABLE DATA one.counted"), "{plain}");
+    assert_eq!(told(&["-q"]), "");
+    // What goes wrong is told even so.
+    let database = target(Before::Taken);
+    let done = restore(&database, &["--quiet"]).expect_code(1);
+    assert!(done.stderr().contains("already exists"), "{done}");
+}
+
+#[test]
+fn progress_is_log_lines_or_nothing_where_there_is_no_terminal() {
+    let told = |how: &str| {
+        let database = target(Before::Nothing);
+        restore(&database, &["--progress", how]).expect_code(0).stderr()
+    };
+    let started = |text: &str| text.contains("TABLE DATA one.counted started");
+    for how in ["auto", "bars", "log"] {
+        assert!(started(&told(how)), "{how}");
+    }
+    let none = told("none");
+    assert!(!started(&none) && !none.is_empty(), "{none}");
+}
+
+#[test]
+fn bars_are_drawn_on_a_terminal() {
+    let database = target(Before::Nothing);
+    let command = format!(
+        "'{}' restore -d '{}' --progress bars '{}'",
+        env!("CARGO_BIN_EXE_nocturne"),
+        database.url(),
+        archive().display()
+    );
+    let shown = crate::connection::on_terminal(&command, "").stdout();
+    // The cursor is moved, which is done for bars only; the summary follows.
+    assert!(shown.contains('\u{1b}') && shown.contains("entries done"), "{shown}");
+}

@@ -1,0 +1,108 @@
+//! Command lines that make no sense, which pg_restore refuses too; and completions.
+
+use crate::common::{nocturne, versions};
+use crate::probe::{archive, server};
+
+/// Refused by both, for nothing but the command line: exit code 2 here, 1 there.
+const CONFLICTS: &[&[&str]] = &[
+    &["-a", "-s"],
+    &["-a", "-c"],
+    &["--if-exists"],
+    &["-1", "-j2"],
+    &["-C", "-1"],
+    &["-d", "x", "-f", "x"],
+    &["-d", "x", "--restrict-key", "k"],
+    &["--section", "middle"],
+    &["-j", "0"],
+    &["-j", "many"],
+    &["-F", "p"],
+    &["-F", "zip"],
+    &["--no-such-option"],
+    &["-n"],
+    &["one-archive", "another"],
+];
+
+const SINCE_17: &[&[&str]] = &[
+    &["-1", "--transaction-size", "5"],
+    &["--transaction-size", "0"],
+    &["--filter", "/nowhere/some.filter"],
+];
+
+const SINCE_18: &[&[&str]] = &[
+    &["-s", "--statistics-only"],
+    &["-a", "--statistics-only"],
+    &["-a", "--no-data"],
+    &["-s", "--no-schema"],
+    &["--statistics-only", "--no-statistics"],
+    &["--statistics", "--no-statistics"],
+    &["-a", "--statistics"],
+    &["-s", "--statistics"],
+];
+
+/// Ours alone.
+const OWN: &[&[&str]] = &[
+    &["-q", "-v"],
+    &["--tolerate", "everything"],
+    &["--tolerate", "00000"],
+    &["-1", "--tolerate", "already-exists"],
+    &["--transaction-size", "5", "--tolerate", "already-exists"],
+    &["--log-format", "xml"],
+    &["--progress", "dots"],
+];
+
+#[test]
+fn options_that_exclude_each_other_are_refused_as_by_pg_restore() {
+    let since = |major| versions::newest() >= major;
+    let of = |major, lines: &'static [&'static [&'static str]]| {
+        lines.iter().filter(move |_| since(major))
+    };
+    for options in CONFLICTS.iter().chain(of(17, SINCE_17)).chain(of(18, SINCE_18)) {
+        let target: &[&str] = if options.contains(&"-d") { &[] } else { &["-f", "-"] };
+        let theirs = server().tool("pg_restore").args(target).args(*options).arg(archive());
+        theirs.run().expect_code(1);
+    }
+    for options in CONFLICTS.iter().chain(SINCE_17).chain(SINCE_18).chain(OWN) {
+        let target: &[&str] = if options.contains(&"-d") { &[] } else { &["-d", "x"] };
+        let tool = nocturne().arg("restore").args(target).args(*options).arg(archive());
+        let ours = tool.run().expect_code(2);
+        assert_eq!(ours.stdout(), "", "{options:?}");
+        // The option is named, and it is no other fault.
+        let told = ours.stderr();
+        let option = options.iter().find(|word| word.starts_with('-'));
+        let named = option.is_none_or(|option| {
+            told.contains(option.trim_start_matches('-')) || told.contains("--")
+        });
+        assert!(named, "{options:?}: {told}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_wrong_is_told_with_its_line() {
+    let tool = nocturne().args(["restore", "-f", "-", "--filter", "-"]).arg(archive());
+    let refused = tool.input("include schema one\ninclude nonsense x\n").run().expect_code(2);
+    assert!(refused.stderr().contains('2') && refused.stderr().contains("nonsense"), "{refused}");
+}
+
+#[test]
+fn every_shell_gets_a_completion_script_with_the_options() {
+    let mut scripts = Vec::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = nocturne().args(["completions", shell]).succeed().stdout();
+        assert!(script.contains("transaction-size") && script.contains("tolerate"), "{shell}");
+        assert!(!scripts.contains(&script), "{shell} is that of another");
+        scripts.push(script);
+    }
+    let bash = crate::common::Tool::new("bash").arg("-n").input(scripts[0].clone()).run();
+    assert!(bash.success(), "{bash}");
+    nocturne().args(["completions", "nosh"]).run().expect_code(2);
+}
+
+#[test]
+fn help_names_every_option_of_pg_restore() {
+    let theirs = server().tool("pg_restore").arg("--help").succeed().stdout();
+    let ours = nocturne().args(["restore", "--help"]).succeed().stdout();
+    let options =
+        theirs.split([' ', '\n', '=', ',']).filter(|word| word.len() > 2 && word.starts_with("--"));
+    let missing: Vec<_> = options.filter(|option| !ours.contains(option)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

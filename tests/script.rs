@@ -1,0 +1,252 @@
+//! `nocturne restore -f FILE` writes the script that `pg_restore -f FILE` writes, byte for byte.
+//!
+//! The only wanted differences: a script for servers before 17 also sets `transaction_timeout`,
+//! and the owners of sequences and views are set as since PostgreSQL 16. The key of \restrict is
+//! random and given to both here.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::script::{assert_same, comparable};
+use common::{
+    Finished, Fixture, assert_same_database, cluster, fixtures, fixtures_where, nocturne,
+};
+
+const KEY: [&str; 2] = ["--restrict-key", "Key1"];
+
+fn script(archive: &Path, options: &[&str]) -> Finished {
+    nocturne().args(["restore", "-f", "-"]).args(KEY).args(options).arg(archive).succeed()
+}
+
+fn script_of_pg_restore(fixture: &Fixture, archive: &Path, options: &[&str]) -> Finished {
+    fixture.pg_restore().args(["-f", "-"]).args(KEY).args(options).arg(archive).succeed()
+}
+
+/// Compares; gives our script.
+#[track_caller]
+fn compare(fixture: &Fixture, for_pg_restore: &Path, options: &[&str]) -> Vec<u8> {
+    let ours = script(&fixture.path, options);
+    let theirs = script_of_pg_restore(fixture, for_pg_restore, options);
+    assert_same(
+        &comparable(ours.stdout_bytes(), fixture.major),
+        &comparable(theirs.stdout_bytes(), fixture.major),
+        &format!("{} {options:?}", fixture.name),
+    );
+    ours.stdout_bytes().to_vec()
+}
+
+/// A tar inside gzip is read as a stream, and a script needs its data in the order of the table
+/// of contents. These two have them in another order.
+fn has_another_order(fixture: &Fixture) -> bool {
+    [
+        // Tar archives have the large objects at their end, each a member.
+        "every-pg16-tar-none-wrapped.tar.gz",
+        // tar has the members sorted by name.
+        "mission-pg16-directory-gzip-wrapped.tar.gz",
+    ]
+    .contains(&fixture.name.as_str())
+}
+
+#[test]
+fn the_script_of_every_fixture_is_that_of_its_own_pg_restore() {
+    for fixture in fixtures().iter().filter(|fixture| !has_another_order(fixture)) {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = fixture.for_pg_restore(folder.path());
+        compare(fixture, &archive, &[]);
+        compare(fixture, &archive, &["-v"]);
+    }
+}
+
+#[test]
+fn the_options_change_the_script_as_in_pg_restore() {
+    let choices: &[&[&str]] = &[
+        &["-a"],
+        &["-a", "--disable-triggers"],
+        &["-a", "--disable-triggers", "-S", "boss"],
+        &["-s"],
+        &["-c"],
+        &["-c", "--if-exists"],
+        &["-C"],
+        &["-C", "-c", "--if-exists", "-v"],
+        &["-O"],
+        &["-x"],
+        &["-1"],
+        &["-1", "-c"],
+        &["--use-set-session-authorization"],
+        &["--enable-row-security"],
+        &["--no-comments"],
+        &["--no-publications"],
+        &["--no-subscriptions"],
+        &["--no-tablespaces"],
+        &["--no-table-access-method"],
+        &["--role", "some role"],
+        &["--section=pre-data"],
+        &["--section=data"],
+        &["--section=post-data"],
+        &["-n", "every", "-n", "public"],
+        &["-N", "every", "-N", "public"],
+        &["-t", "answers", "-t", "everything", "-t", "serials"],
+    ];
+    let since_17: &[&[&str]] = &[&["--transaction-size=3"], &["--transaction-size=2", "-c", "-v"]];
+    let since_18: &[&[&str]] = &[
+        &["--no-data"],
+        &["--no-schema"],
+        &["--no-policies"],
+        &["--statistics-only"],
+        &["--no-statistics"],
+    ];
+    let mut idle: Vec<&&[&str]> = Vec::new();
+    let archives = [
+        "every-pg15-custom-gzip.dump",
+        "every-pg16-custom-gzip-inserts.dump",
+        "every-pg17-directory-zstd",
+        "every-pg18-custom-gzip.dump",
+        "mission-pg18-custom-gzip-statistics.dump",
+    ];
+    let archives = fixtures_where(|fixture| archives.contains(&fixture.name.as_str()));
+    let plain: Vec<Vec<u8>> =
+        archives.iter().map(|fixture| compare(fixture, &fixture.path, &[])).collect();
+    for options in choices.iter().chain(since_17).chain(since_18) {
+        let since = match () {
+            () if since_18.contains(options) => 18,
+            () if since_17.contains(options) => 17,
+            () => 15,
+        };
+        let (mut compared, mut effect) = (false, false);
+        for (fixture, plain) in archives.iter().zip(&plain) {
+            if fixture.major >= since {
+                effect |= compare(fixture, &fixture.path, options) != *plain;
+                compared = true;
+            }
+        }
+        if compared && !effect {
+            idle.push(options);
+        }
+    }
+    // An option that changes nothing would test nothing; -e and the like are not among these.
+    assert!(idle.is_empty(), "no effect in any fixture: {idle:?}");
+}
+
+#[test]
+fn the_script_of_a_stream_is_that_of_the_file() {
+    for fixture in fixtures_where(|fixture| {
+        [
+            "mission-pg15-custom-gzip.dump",
+            "mission-pg17-custom-zstd.dump",
+            "mission-pg15-tar-none.tar",
+        ]
+        .contains(&fixture.name.as_str())
+            || fixture.name.starts_with("every-") && fixture.name.ends_with("-custom-gzip.dump")
+    }) {
+        let whole = script(&fixture.path, &[]);
+        let bytes = fs::read(&fixture.path).unwrap();
+        let streamed = nocturne().args(["restore", "-f", "-"]).args(KEY).arg("-").input(bytes);
+        let streamed = streamed.succeed();
+        assert_same(streamed.stdout_bytes(), whole.stdout_bytes(), &fixture.name);
+    }
+}
+
+#[test]
+fn a_stream_in_another_order_is_refused_with_the_way_out() {
+    for fixture in fixtures_where(has_another_order) {
+        let refused = nocturne().args(["restore", "-f", "-"]).arg(&fixture.path).run();
+        assert!(refused.stderr().contains("unpack"), "{refused}");
+        refused.expect_code(3);
+        // What needs no data in order is written all the same.
+        script(&fixture.path, &["-s"]);
+    }
+}
+
+#[test]
+fn a_script_goes_to_the_file_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("some.sql");
+    let fixture = &fixtures()[0];
+    let written =
+        nocturne().args(["restore", "-f"]).arg(&path).args(KEY).arg(&fixture.path).succeed();
+    assert_eq!(written.stdout(), "");
+    assert_same(&fs::read(&path).unwrap(), script(&fixture.path, &[]).stdout_bytes(), "-f FILE");
+    // What cannot be written is told.
+    let nowhere = folder.path().join("missing/some.sql");
+    let refused = nocturne().args(["restore", "-f"]).arg(nowhere).arg(&fixture.path).run();
+    assert!(refused.stderr().contains("cannot write"), "{refused}");
+    refused.expect_code(1);
+}
+
+#[test]
+fn the_key_of_restrict_is_the_one_given_or_another_each_time() {
+    let fixture = &fixtures()[0];
+    let keys = |options: &[&str]| -> Vec<String> {
+        let tool = nocturne().args(["restore", "-s", "-f", "-"]).args(options).arg(&fixture.path);
+        let script = tool.succeed().stdout();
+        // Those in the middle are in a function's body.
+        let starts = ["\\restrict ", "\\unrestrict "];
+        let key = |line: &str| {
+            starts.iter().find_map(|start| line.strip_prefix(start)).map(str::to_owned)
+        };
+        let keys: Vec<String> = script.lines().filter_map(key).collect();
+        vec![keys.first().unwrap().clone(), keys.last().unwrap().clone()]
+    };
+    assert_eq!(keys(&KEY), ["Key1", "Key1"]);
+    let (once, again) = (keys(&[]), keys(&[]));
+    assert_eq!((once.len(), once[0] == once[1]), (2, true));
+    assert_ne!(once, again);
+    assert!(once[0].len() >= 32 && once[0].bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let wrong = nocturne()
+        .args(["restore", "-f", "-", "--restrict-key", "a b"])
+        .arg(&fixture.path)
+        .run()
+        .expect_code(2);
+    assert_eq!(wrong.stdout(), "");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_disaster() {
+    let fixture = &fixtures_where(|fixture| fixture.name.starts_with("mission-"))[0];
+    let program = nocturne().args(["restore", "-f", "-"]).arg(&fixture.path);
+    let mut program = program.into_command();
+    program.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.code().is_some_and(|code| code <= 1), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+/// psql runs our script, pg_restore restores the archive: the databases are the same.
+fn loaded(fixture: &Fixture) {
+    let cluster = cluster(fixture.major);
+    let (expected, actual) = (cluster.fresh_db("expected"), cluster.fresh_db("actual"));
+    let theirs = expected.pg_restore(&fixture.path, &[]);
+    assert!(theirs.success() || fixture.name.starts_with("every-"), "{theirs}");
+    let path: PathBuf = tempfile::NamedTempFile::new().unwrap().into_temp_path().to_path_buf();
+    nocturne().args(["restore", "-f"]).arg(&path).arg(&fixture.path).succeed();
+    // As pg_restore, psql goes on after an error.
+    let psql = cluster.tool("psql").args(["--no-psqlrc", "--quiet", "--dbname", &actual.name]);
+    psql.arg("--file").arg(&path).succeed();
+    fs::remove_file(&path).unwrap();
+    assert_same_database(&actual, &expected);
+}
+
+#[test]
+fn a_script_that_psql_runs_makes_the_same_database() {
+    for fixture in fixtures_where(|fixture| {
+        [
+            "every-pg15-custom-gzip.dump",
+            "every-pg16-custom-gzip-inserts.dump",
+            "every-pg18-custom-gzip-rows-per-insert.dump",
+            "mission-pg17-custom-zstd.dump",
+            "latin1-pg16-tar-none.tar",
+            "latin1-pg18-directory-gzip",
+            "partitions-pg17-directory-zstd-root",
+        ]
+        .contains(&fixture.name.as_str())
+    }) {
+        loaded(&fixture);
+    }
+}

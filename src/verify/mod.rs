@@ -15,6 +15,8 @@ mod expected;
 mod random;
 mod report;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;

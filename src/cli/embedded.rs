@@ -5,6 +5,7 @@ use super::exit::{CONNECT, ERRORS, Failure, Outcome};
 use super::restore::interrupted;
 use super::{list, say};
 use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::report::LogFormat;
 use crate::restore::event::{Event, Events};
 use crate::restore::{RestoreOptions, chain, roles_needed};
 use crate::select::Selection;
@@ -17,6 +18,7 @@ pub(super) struct Server {
     embedded: Embedded,
     database: String,
     kept: bool,
+    log_format: LogFormat,
 }
 
 impl Server {
@@ -65,7 +67,8 @@ impl Server {
         let target = target(&url)?;
         // With --create, what is worth looking at is in the database that the restore makes.
         let shown = if dbname.is_empty() { "postgres" } else { dbname };
-        Ok((Self { embedded, database: shown.to_owned(), kept }, target))
+        let log_format = typed.reporting.log_format;
+        Ok((Self { embedded, database: shown.to_owned(), kept, log_format }, target))
     }
 
     /// Answers the user's query, then keeps the server until the user has seen enough, or stops it
@@ -79,10 +82,18 @@ impl Server {
         }
         if !place.exit && !interrupted_already {
             let url = self.embedded.url(&self.database);
-            say(&format!("\nThe server stays until you press Ctrl-C:\n\n    psql '{url}'\n"));
+            match self.log_format {
+                LogFormat::Text => {
+                    say(&format!(
+                        "\nThe server stays until you press Ctrl-C:\n\n    psql '{url}'\n"
+                    ));
+                }
+                LogFormat::Json => tracing::info!(url, "the server stays until interrupted"),
+            }
             interrupted().await;
         }
         let kept = self.kept.then(|| self.embedded.data_dir().display().to_string());
+        let log_format = self.log_format;
         let stopped = tokio::task::spawn_blocking(move || self.embedded.stop()).await;
         match stopped {
             Ok(Ok(())) => {}
@@ -90,7 +101,10 @@ impl Server {
             Err(error) => return outcome.and(Err(Failure::of(ERRORS, &error))),
         }
         if let Some(kept) = kept {
-            say(&format!("The data directory stays in {kept}."));
+            match log_format {
+                LogFormat::Text => say(&format!("The data directory stays in {kept}.")),
+                LogFormat::Json => tracing::info!(kept, "the data directory stays"),
+            }
         }
         outcome
     }

@@ -39,6 +39,15 @@ impl Failure {
         Self::new(code, "")
     }
 
+    /// Tells the failure as a log line, for a log that a program reads.
+    #[must_use]
+    pub fn logged(self) -> Self {
+        if !self.message.is_empty() {
+            tracing::error!(exit_code = self.code, "{}", self.message);
+        }
+        Self::told(self.code)
+    }
+
     /// An error and its sources, as a failure.
     pub fn of(code: u8, error: &dyn std::error::Error) -> Self {
         Self::new(code, chain(error))

@@ -11,7 +11,7 @@ use super::exit::{ERRORS, Failure, Outcome, USAGE};
 use super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::{environment, input, list, script};
 use crate::archive::Format;
-use crate::report::{Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
+use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
 use crate::restore::statements::{Ownership, SourceSettings, Style};
 use crate::restore::{Ended, RestoreOptions, Tolerance, Transactions, restore};
@@ -26,9 +26,6 @@ pub(super) fn run(typed: &Restore) -> Outcome {
     if typed.behaviour.list {
         return list::run(&as_list(typed));
     }
-    check(typed)?;
-    let goal = goal(typed)?;
-    let select_options = choose::options(&typed.selection, typed.place.create)?;
     let reporting = &typed.reporting;
     let report = ReportOptions {
         progress: reporting.progress,
@@ -37,23 +34,34 @@ pub(super) fn run(typed: &Restore) -> Outcome {
     };
     let screen = Screen::new(&report);
     telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
+    let outcome = run_reported(typed, report, &screen);
+    match report.format {
+        LogFormat::Text => outcome,
+        LogFormat::Json => outcome.map_err(Failure::logged),
+    }
+}
+
+fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outcome {
+    check(typed)?;
+    let goal = goal(typed)?;
+    let select_options = choose::options(&typed.selection, typed.place.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
     check_format(typed, &archive)?;
 
-    let reporter = Reporter::new(report, &screen);
+    let reporter = Reporter::new(report, screen);
     let events = reporter.events();
     let chosen = choose::choose(&archive.toc, &select_options, &typed.selection, &events)?;
     let options = options(typed, &archive, &chosen)?;
     if let Goal::Script = goal {
         drop(reporter);
-        let events = script_warnings(&screen);
+        let events = script_warnings(screen, report.format);
         let Some(file) = typed.place.file.as_deref() else {
             return Err(Failure::new(USAGE, "no file to write the script to"));
         };
         let script = script::Script {
             file,
             restrict_key: typed.place.restrict_key.as_deref(),
-            verbose: reporting.verbose > 0,
+            verbose: typed.reporting.verbose > 0,
         };
         return script::write(&script, archive, &chosen.selection, &options, &events);
     }
@@ -162,6 +170,12 @@ fn check(typed: &Restore) -> Result<(), Failure> {
     }
     if behaviour.if_exists && !behaviour.clean {
         return Err(Failure::new(USAGE, "option --if-exists requires option -c/--clean"));
+    }
+    // clap does not see it where --embedded would be in conflict with another option.
+    let place = &typed.place;
+    if !place.embedded && (place.keep.is_some() || place.query.is_some() || place.exit) {
+        let message = "options --keep, --query and --exit require option --embedded";
+        return Err(Failure::new(USAGE, message));
     }
     if typed.place.restrict_key.is_some() && typed.place.file.is_none() {
         return Err(Failure::new(USAGE, "option --restrict-key requires option -f/--file"));
@@ -287,12 +301,14 @@ pub(super) async fn interrupted() {
 }
 
 /// The script itself may go to standard output, warnings must not.
-fn script_warnings(screen: &Screen) -> Events {
+fn script_warnings(screen: &Screen, format: LogFormat) -> Events {
     let screen = screen.clone();
-    Events::to(move |event| {
-        if let Event::Warning { message } = event {
+    Events::to(move |event| match (event, format) {
+        (Event::Warning { message }, LogFormat::Text) => {
             screen.write(format!("warning: {message}\n").as_bytes());
         }
+        (Event::Warning { message }, LogFormat::Json) => tracing::warn!("{message}"),
+        _ => {}
     })
 }
 

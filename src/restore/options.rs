@@ -83,7 +83,11 @@ impl Tolerance {
     pub fn accepts(&self, error: &ServerError, desc: &Desc, tag: &str) -> bool {
         match self {
             Self::SqlState(code) => error.sqlstate == *code,
-            Self::AlreadyExists => error.class() == Class::AlreadyExists,
+            Self::AlreadyExists => {
+                error.class() == Class::AlreadyExists
+                    // A primary key is not refused for its name, but for being the second.
+                    || *desc == Desc::Constraint && error.sqlstate == INVALID_TABLE_DEFINITION
+            }
             Self::MissingRole => error.class() == Class::MissingRole,
             Self::CommentOnExtension => {
                 *desc == Desc::Comment
@@ -95,3 +99,5 @@ impl Tolerance {
 }
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// Of a constraint: `index_check_primary_key` in `index.c`.
+const INVALID_TABLE_DEFINITION: &str = "42P16";

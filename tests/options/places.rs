@@ -23,7 +23,9 @@ fn embedded(options: &[&str]) -> Tool {
 
 #[test]
 fn a_server_of_its_own_is_gone_at_the_exit() {
-    let done = embedded(&["--exit", "--no-tablespaces"]).succeed();
+    let query = "SELECT count(*), min(id) FROM one.counted";
+    let done = embedded(&["--exit", "--no-tablespaces", "--query", query]).succeed();
+    assert_eq!(done.stdout(), "20\t1\n");
     let told = done.stderr();
     let socket = told.split("host=").nth(1).and_then(|rest| rest.split('&').next());
     let socket = socket.unwrap_or_else(|| panic!("{told}"));
@@ -54,7 +56,11 @@ fn kept_data_can_be_served_again() {
     let folder = scratch("kept");
     let _ = fs::remove_dir_all(&folder);
     let path = folder.to_str().unwrap();
-    embedded(&["--exit", "--no-tablespaces", "--keep", path]).succeed();
+    let kept = embedded(&["--exit", "--no-tablespaces", "--keep", path, "--log-format", "json"]);
+    // The words about the server are log lines too.
+    for line in kept.succeed().stderr().lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
     let options = EmbeddedOptions {
         installation: Some(versions::installation(versions::newest())),
         data_dir: Some(folder.clone()),
@@ -71,7 +77,7 @@ fn kept_data_can_be_served_again() {
 
 #[test]
 fn what_belongs_to_a_server_of_its_own_needs_one() {
-    for options in [&["--keep", "x"][..], &["--exit"]] {
+    for options in [&["--keep", "x"][..], &["--exit"], &["--query", "SELECT 1"]] {
         nocturne().args(["restore", "-d", "x"]).args(options).arg(archive()).run().expect_code(2);
     }
     for options in

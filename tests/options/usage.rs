@@ -18,7 +18,6 @@ const CONFLICTS: &[&[&str]] = &[
     &["-F", "p"],
     &["-F", "zip"],
     &["--no-such-option"],
-    &["-n"],
     &["one-archive", "another"],
 ];
 

@@ -32,7 +32,7 @@ demo:
 	target/release/nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2 \
 	    --query "$$(cat sql/mission/demo.sql)"
 
-test: postgres fmt lint
+test: fmt lint postgres
 	cargo test --no-fail-fast
 
 # What needs no server.

@@ -215,16 +215,29 @@ impl CustomFile {
 
     /// Opens the block of an entry.
     pub(crate) fn open(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
-        let Some(block) = self.blocks.get(&entry.dump_id) else {
-            return Err(match &self.stopped {
-                Some(error) => error.again(),
-                None => Error::missing("the archive holds no block of data for it"),
-            });
-        };
+        let block = self.block(entry)?;
         // Counted above the buffer: all of a block read is the size of the block.
         let reader = BufReader::with_capacity(BUFFER, self.slice.from(block.offset));
         let mut reader = Counted { reader, counter };
-        let header = block_header(&mut reader, self.header.layout).and_then(|header| {
+        let header = self.header(entry, block, &mut reader)?;
+        Ok(block_data(reader, header.kind, &self.header))
+    }
+
+    /// Checks that the block of an entry begins where it should. Reads no more than its header.
+    pub(crate) fn check(&self, entry: &Entry) -> Result<()> {
+        let block = self.block(entry)?;
+        self.header(entry, block, &mut self.slice.from(block.offset)).map(drop)
+    }
+
+    fn block(&self, entry: &Entry) -> Result<Block> {
+        self.blocks.get(&entry.dump_id).copied().ok_or_else(|| match &self.stopped {
+            Some(error) => error.again(),
+            None => Error::missing("the archive holds no block of data for it"),
+        })
+    }
+
+    fn header(&self, entry: &Entry, block: Block, reader: &mut impl Read) -> Result<BlockHeader> {
+        let header = block_header(reader, self.header.layout).and_then(|header| {
             header.ok_or_else(|| Error::truncated("the archive ends before its block of data"))
         });
         let header = header.map_err(|error| error.at(block.offset))?;
@@ -232,7 +245,7 @@ impl CustomFile {
             let what = format!("found the data block of entry {} instead", header.dump_id);
             return Err(Error::malformed(what).at(block.offset));
         }
-        Ok(block_data(reader, header.kind, &self.header))
+        Ok(header)
     }
 }
 

@@ -107,6 +107,18 @@ impl Error {
         self
     }
 
+    /// Names the archive: in front of the name of a file inside it, if that is known.
+    #[must_use]
+    pub fn in_archive(mut self, archive: &str) -> Self {
+        let file = match self.0.file.take() {
+            Some(file) if file == archive || file.starts_with(&format!("{archive}: ")) => file,
+            Some(member) => format!("{archive}: {member}"),
+            None => archive.to_owned(),
+        };
+        self.0.file = Some(file);
+        self
+    }
+
     /// Names the entry, unless it is named already.
     #[must_use]
     pub fn in_entry(mut self, entry: &Entry) -> Self {
@@ -194,5 +206,21 @@ impl From<Error> for io::Error {
             _ => io::ErrorKind::InvalidData,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_inside_an_archive_is_named_with_the_archive_once() {
+        let error = Error::truncated("in a row").in_file("7.dat.gz").in_archive("db.tar");
+        assert_eq!(
+            error.in_archive("db.tar").to_string(),
+            "db.tar: 7.dat.gz: unexpected end of data: in a row"
+        );
+        let error = Error::truncated("in a row").in_archive("db.tar").in_archive("db.tar");
+        assert_eq!(error.to_string(), "db.tar: unexpected end of data: in a row");
     }
 }

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::entry::{DataLocation, Desc, DumpId, Entry, Section};
+use super::entry::{Desc, DumpId, Entry, Section};
 use super::header::Compression;
-use super::writer::{Content, Model};
+use super::writer::{self, Content, Model};
 
 const CODECS: [Compression; 4] =
     [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd];
@@ -36,16 +36,12 @@ fn entry() -> impl Strategy<Value = Entry> {
             _ => (Desc::Comment, Section::None),
         };
         Entry {
-            dump_id: DumpId(0),
-            had_dumper: false,
             table_oid,
             oid,
             tag,
-            desc,
             section,
             defn,
             drop_stmt,
-            copy_stmt: String::new(),
             namespace,
             tablespace,
             table_am,
@@ -53,8 +49,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             owner,
             with_oids,
             dependencies,
-            data: DataLocation::None,
-            undecodable: None,
+            ..writer::entry(0, desc)
         }
     })
 }

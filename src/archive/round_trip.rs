@@ -10,13 +10,13 @@ use proptest::prelude::*;
 
 use super::codec::GzipFraming;
 use super::data::Data;
-use super::entry::{DataLocation, Desc, DumpId, Entry, Section};
+use super::entry::{DataLocation, Desc, Entry};
 use super::header::{Compression, Format};
 use super::models::model;
 use super::slice::ReadCounter;
 use super::stream::{Answer, Item, ItemOf, Sink};
 use super::toc::{Container, Toc};
-use super::writer::{Content, Custom, Model, compress};
+use super::writer::{Content, Custom, Model, compress, entry};
 use crate::source::{self, Access, Archive, Input};
 use crate::verify::{VerifyOptions, VerifyReport, verify};
 
@@ -240,35 +240,9 @@ proptest! {
 
 #[test]
 fn a_tar_whose_toc_comes_last_is_read_as_a_file() {
-    let entry = Entry {
-        dump_id: DumpId(1),
-        had_dumper: true,
-        table_oid: 0,
-        oid: 0,
-        tag: "t".to_owned(),
-        desc: Desc::TableData,
-        section: Section::Data,
-        defn: String::new(),
-        drop_stmt: String::new(),
-        copy_stmt: "COPY public.t (a) FROM stdin;\n".to_owned(),
-        namespace: None,
-        tablespace: None,
-        table_am: None,
-        relkind: 0,
-        owner: None,
-        with_oids: false,
-        dependencies: Vec::new(),
-        data: DataLocation::None,
-        undecodable: None,
-    };
-    let model = Model {
-        minor: 16,
-        int_size: 4,
-        offset_size: 8,
-        compression: Compression::None,
-        dbname: None,
-        entries: vec![(entry, Content::Rows(b"1\n\\.\n\n\n".to_vec()))],
-    };
+    let mut entry = entry(1, Desc::TableData);
+    entry.copy_stmt = "COPY public.t (a) FROM stdin;\n".to_owned();
+    let model = Model::of(vec![(entry, Content::Rows(b"1\n\\.\n\n\n".to_vec()))]);
     let mut tar = tar::Builder::new(Vec::new());
     for (name, content) in model.files().iter().rev() {
         let mut header = tar::Header::new_ustar();

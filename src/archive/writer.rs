@@ -7,7 +7,7 @@
 use std::io::Write;
 
 use super::codec::GzipFraming;
-use super::entry::{DataLocation, Desc, Entry, Section};
+use super::entry::{DataLocation, Desc, DumpId, Entry, Section};
 use super::header::{Compression, Format};
 
 /// An archive to be written.
@@ -39,6 +39,35 @@ pub(crate) struct Custom {
     pub(crate) chunk: usize,
 }
 
+/// An entry with nothing but a number and a kind.
+pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
+    let section = match desc {
+        Desc::TableData | Desc::Blobs | Desc::BlobMetadata => Section::Data,
+        _ => Section::PreData,
+    };
+    Entry {
+        dump_id: DumpId(id),
+        had_dumper: false,
+        table_oid: 0,
+        oid: 0,
+        tag: format!("entry {id}"),
+        desc,
+        section,
+        defn: String::new(),
+        drop_stmt: String::new(),
+        copy_stmt: String::new(),
+        namespace: None,
+        tablespace: None,
+        table_am: None,
+        relkind: 0,
+        owner: None,
+        with_oids: false,
+        dependencies: Vec::new(),
+        data: DataLocation::None,
+        undecodable: None,
+    }
+}
+
 /// `data` in the form that pg_dump gives it in files, or in custom format.
 pub(crate) fn compress(compression: Compression, framing: GzipFraming, data: &[u8]) -> Vec<u8> {
     let level = flate2::Compression::fast();
@@ -64,6 +93,12 @@ pub(crate) fn compress(compression: Compression, framing: GzipFraming, data: &[u
 }
 
 impl Model {
+    /// An archive as of PostgreSQL 17, not compressed.
+    pub(crate) fn of(entries: Vec<(Entry, Content)>) -> Self {
+        let compression = Compression::None;
+        Self { minor: 16, int_size: 4, offset_size: 8, compression, dbname: None, entries }
+    }
+
     /// The bytes of a custom archive.
     pub(crate) fn custom(&self, custom: Custom) -> Vec<u8> {
         // The TOC is as long with offsets as without.

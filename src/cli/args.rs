@@ -188,7 +188,9 @@ pub struct Properties {
 pub struct Behaviour {
     /// How many sessions work side by side: a number, or auto
     ///
-    /// auto, the default, looks at the server, at this machine and at the archive.
+    /// auto, the default, is the number of this machine's processors, at least 2 and at most 8;
+    /// and 1 for what has to keep an order: --single-transaction, --transaction-size, data without
+    /// definitions, a list file that changes the order.
     #[arg(short = 'j', long, value_name = "NUM|auto")]
     pub jobs: Option<Jobs>,
 

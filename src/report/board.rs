@@ -25,6 +25,8 @@ pub(super) struct Board {
     /// One more than the highest lane that ever worked.
     width: usize,
     step: Option<String>,
+    /// When the plan was made: what went before is neither waited for nor part of a rate.
+    planned: Duration,
     samples: VecDeque<(Duration, Amounts)>,
     remarks: Vec<String>,
 }
@@ -85,6 +87,8 @@ impl Board {
         }
         match event {
             Event::Planned { archive, entries, wanted, with_data, data_bytes, jobs } => {
+                self.planned = now;
+                self.samples.clear();
                 self.wanted = *wanted as u64;
                 self.data_bytes = data_bytes.filter(|bytes| *bytes > 0);
                 self.remarks.push(wording::planned(
@@ -99,7 +103,7 @@ impl Board {
             Event::Connected { target, server_version } => {
                 let target = wording::one_line(target);
                 let version = wording::one_line(server_version);
-                self.remarks.push(format!("connected to {target} (PostgreSQL {version})"));
+                self.remarks.push(format!("connected to {target}, PostgreSQL {version}"));
             }
             Event::Started { entry, lane, data_bytes } => {
                 self.step = None;
@@ -160,7 +164,7 @@ impl Board {
         Frame {
             bar: self.data_bytes.map(|all| (total.read.min(all), all)),
             data: self.data_text(total, recent, window),
-            entries: self.entries_text(now, total, recent, window),
+            entries: self.entries_text(now.saturating_sub(self.planned), total, recent, window),
             lanes: (0..self.width)
                 .map(|number| match self.lanes.get(&number) {
                     Some(lane) => lane.text(now, columns),
@@ -197,7 +201,7 @@ impl Board {
 
     fn entries_text(
         &self,
-        now: Duration,
+        elapsed: Duration,
         total: Amounts,
         recent: Amounts,
         window: Duration,
@@ -216,7 +220,7 @@ impl Board {
         if recent.rows > 0 {
             parts.extend(units::row_rate(recent.rows, window));
         }
-        parts.push(units::running(now));
+        parts.push(units::running(elapsed));
         if self.lanes.is_empty() {
             parts.extend(self.step.clone());
         }
@@ -343,6 +347,14 @@ mod tests {
         board.observe(&Event::Step { what: "starting a server".into() }, at(0.0));
         let frame = board.frame(at(2.0), 60);
         assert_eq!(frame, Frame { data: "starting a server, 2s".into(), ..Frame::default() });
+        board.observe(&planned(None), at(10.0));
+        let users = entry(7, "TABLE DATA", "users");
+        board.observe(&started(users, 0, None), at(10.0));
+        board.frame(at(10.0), 60);
+        board.observe(&Event::Progress { dump_id: 7, rows: 8, bytes: 8, read: 8_000 }, at(11.0));
+        let frame = board.frame(at(12.0), 60);
+        assert_eq!(frame.data, "8.0 kB read, 4.0 kB/s");
+        assert_eq!(frame.entries, "0 of 560 entries, 8 rows, 4 rows/s, 2s");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
 use super::feed::Arrival;
 use super::lane::Lane;
-use super::load::{Loaded, Source, load, missing_object};
+use super::load::{Loaded, Source, Triggers, load, missing_object};
 use super::options::Transactions;
 use super::steps::restore_step;
 use super::work::restore_entry;
@@ -173,7 +173,9 @@ impl Conductor {
                 ctx.events.send(Event::Started { entry, lane: lane.number, data_bytes: None });
             }
             self.running.spawn(async move {
-                let result = Box::pin(load(&ctx, &mut lane, ctx.entry(place), source)).await;
+                let result =
+                    Box::pin(load(&ctx, &mut lane, ctx.entry(place), source, Triggers::AsTheyAre))
+                        .await;
                 (lane, Task::Object(job), Some(result))
             });
         } else {

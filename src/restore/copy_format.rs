@@ -9,9 +9,8 @@ use std::collections::HashMap;
 use super::context::Context;
 use super::options::CopyFormat;
 use crate::archive::Entry;
-use crate::rows::{COLUMNS_QUERY, CatalogType, ColumnType};
+use crate::rows::{COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement};
 use crate::sql::ident::literal;
-use crate::sql::scan::{names, names_in_parentheses, qualified};
 use crate::target::Session;
 
 /// Bytes of archived data from which a look at the catalogue pays.
@@ -37,7 +36,7 @@ pub(super) async fn binary_columns(
         }
         CopyFormat::Binary => {}
     }
-    let Copied { table, columns } = Copied::of(&entry.copy_stmt)?;
+    let CopyStatement { table, columns } = CopyStatement::parse(&entry.copy_stmt)?;
     // Whatever is wrong with the table, COPY itself will say.
     let query = COLUMNS_QUERY.replace("{table}", &literal(table));
     let rows = session.query_text(&query).await.ok()?;
@@ -51,46 +50,4 @@ pub(super) async fn binary_columns(
         }
     }
     columns.iter().map(|name| types.get(name).cloned()).collect()
-}
-
-/// What a COPY statement of pg_dump names: `COPY table (columns) FROM stdin;`.
-#[derive(Debug, PartialEq, Eq)]
-struct Copied<'a> {
-    table: &'a str,
-    columns: Vec<String>,
-}
-
-impl<'a> Copied<'a> {
-    fn of(statement: &'a str) -> Option<Self> {
-        let rest = statement.strip_prefix("COPY ")?;
-        let (table, rest) = rest.split_at(qualified(rest)?);
-        let (list, rest) = names_in_parentheses(rest.strip_prefix(' ')?)?;
-        (rest.trim_end() == " FROM stdin;").then_some(Self { table, columns: names(list)? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_and_the_columns_are_those_of_the_statement() {
-        let copied =
-            Copied::of("COPY public.\"knowledge-elements\" (id, \"userId\") FROM stdin;\n");
-        let columns = vec!["id".to_owned(), "userId".to_owned()];
-        assert_eq!(copied, Some(Copied { table: "public.\"knowledge-elements\"", columns }));
-    }
-
-    #[test]
-    fn statements_of_another_form_are_left_as_they_are() {
-        for statement in [
-            "COPY public.t  FROM stdin;\n",
-            "COPY t FROM stdin;",
-            "COPY t (a) FROM stdin WITH DELIMITER ',';",
-            "COPY t (a) TO stdout;",
-            "",
-        ] {
-            assert_eq!(Copied::of(statement), None, "{statement}");
-        }
-    }
 }

@@ -251,7 +251,7 @@ impl Read for StreamedItem {
 
 /// Names the entry in an error about its data.
 pub(super) fn in_entry(error: Error, entry: &Entry, archive: &str) -> Error {
-    error.in_entry(entry).in_file(archive)
+    error.in_entry(entry).in_archive(archive)
 }
 
 #[cfg(test)]

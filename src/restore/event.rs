@@ -69,6 +69,12 @@ pub enum Outcome {
     },
 }
 
+/// How the reason begins for entries that were skipped because the restore ended before them.
+pub const NOT_REACHED: &str = "not reached";
+
+/// The reason for entries that were done in a transaction that was not committed.
+pub const ROLLED_BACK: &str = "rolled back";
+
 /// Why an entry failed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Failure {

@@ -16,7 +16,7 @@ use super::decode::{Kind, Piece, Streamed, StreamedItem, decode, in_entry};
 use super::event::Event;
 use super::failure::WorkError;
 use super::lane::Lane;
-use super::statements::data::truncate_only;
+use super::statements::data::{disable_triggers, enable_triggers, truncate_only};
 use crate::archive::stream::{Item, ItemOf};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::{ColumnType, HEADER, Rows, TRAILER};
@@ -36,6 +36,15 @@ pub(super) enum Source {
     Stream { item: Box<Item>, receiver: Receiver<Streamed> },
 }
 
+/// What becomes of a table's triggers while its rows are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Triggers {
+    /// They fire as they would.
+    AsTheyAre,
+    /// They are disabled, in the transaction that loads the rows.
+    Disabled,
+}
+
 /// What was loaded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Loaded {
@@ -53,6 +62,7 @@ pub(super) async fn load(
     lane: &mut Lane,
     entry: &Entry,
     source: Source,
+    triggers: Triggers,
 ) -> Result<Loaded, WorkError> {
     lane.renew(ctx).await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
@@ -70,11 +80,11 @@ pub(super) async fn load(
     let first = pieces.next().await?;
     let session = lane.session(ctx).await?;
     if !own_transaction {
-        return transfer(session, first, &mut pieces).await;
+        return transfer(session, triggers, first, &mut pieces).await;
     }
     session.begin().await?;
     let loaded = match truncate(ctx, session, entry).await {
-        Ok(()) => transfer(session, first, &mut pieces).await,
+        Ok(()) => transfer(session, triggers, first, &mut pieces).await,
         Err(error) => Err(error.into()),
     };
     match &loaded {
@@ -99,16 +109,25 @@ async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Re
 
 async fn transfer(
     session: &Session,
+    triggers: Triggers,
     first: Option<Piece>,
     pieces: &mut Pieces<'_>,
 ) -> Result<Loaded, WorkError> {
-    if pieces.entry.desc == Desc::Blobs {
+    let entry = pieces.entry;
+    if triggers == Triggers::Disabled {
+        session.execute(&disable_triggers(entry)).await?;
+    }
+    let loaded = if entry.desc == Desc::Blobs {
         pieces.large_objects(session, first).await
-    } else if pieces.entry.copy_stmt.is_empty() {
+    } else if entry.copy_stmt.is_empty() {
         pieces.statements(session, first).await
     } else {
         pieces.copy(session, first).await
+    }?;
+    if triggers == Triggers::Disabled {
+        session.execute(&enable_triggers(entry)).await?;
     }
+    Ok(loaded)
 }
 
 /// The pieces of an entry's data, with what has gone through so far.

@@ -35,7 +35,7 @@ pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
-use event::{EntryRef, Event, Events};
+use event::{EntryRef, Event, Events, NOT_REACHED};
 pub(crate) use failure::chain;
 use lane::Lane;
 use load::Source;
@@ -126,7 +126,7 @@ pub async fn restore(
         // Nobody waits any more for what the sessions may still run.
         let _ = tokio::time::timeout(CANCEL_WITHIN, cancel_all(&ctx)).await;
         ctx.tell_rolled_back();
-        ctx.finish_rest(&format!("not reached: {}", chain(error)));
+        ctx.finish_rest(&format!("{NOT_REACHED}: {}", chain(error)));
     }
     result
 }

@@ -6,9 +6,12 @@ use super::context::{Context, Finished};
 use super::event::{Cause, EntryRef, Event, Failure, Outcome};
 use super::failure::WorkError;
 use super::lane::Lane;
-use super::load::{Loaded, Source, load};
+use super::load::{Loaded, Source, Triggers, load};
 use super::options::Transactions;
-use super::statements::{Command, StatementError, definition, owner, partitioned_access_method};
+use super::statements::data::{disable_triggers, enable_triggers};
+use super::statements::{
+    Command, Ownership, StatementError, definition, owner, partitioned_access_method,
+};
 use crate::archive::{Desc, Entry};
 use crate::target::Class;
 
@@ -220,22 +223,32 @@ impl Work<'_> {
         }
         let triggers =
             ctx.options.disable_triggers && !ctx.with_schema && entry.desc == Desc::TableData;
-        if triggers && !self.switch_triggers(super::statements::data::disable_triggers(entry)).await
-        {
+        // In the transaction of the rows the triggers are enabled again whatever happens. Rows that
+        // go to other partitions must not wait for a lock that lasts so long, and triggers are
+        // not the owner's to disable.
+        let inside = !entry.is_load_via_partition_root()
+            && ctx.style.ownership != Ownership::SetSessionAuthorization;
+        if triggers && inside && !self.become_superuser().await {
             return None;
         }
-        match load(ctx, self.lane, entry, source).await {
+        let outside = triggers && !inside;
+        if outside && !self.switch_triggers(disable_triggers(entry)).await {
+            return None;
+        }
+        let triggers = if triggers && inside { Triggers::Disabled } else { Triggers::AsTheyAre };
+        match load(ctx, self.lane, entry, source, triggers).await {
             Ok(loaded) => self.loaded = loaded,
             Err(error) => drop(self.fail(&error)),
         }
-        if triggers {
-            self.switch_triggers(super::statements::data::enable_triggers(entry)).await;
+        if outside {
+            self.switch_triggers(enable_triggers(entry)).await;
         }
         self.count().await;
         None
     }
 
-    async fn switch_triggers(&mut self, sql: String) -> bool {
+    /// Makes the session that of whoever may disable triggers.
+    async fn become_superuser(&mut self) -> bool {
         // Triggers must be enabled again even if the rows cost the session.
         if let Err(error) = self.lane.renew(self.ctx).await {
             self.fail(&error.into());
@@ -246,6 +259,13 @@ impl Work<'_> {
             && let Err(error) = self.lane.set(self.ctx, setting).await
         {
             self.fail(&error.into());
+            return false;
+        }
+        true
+    }
+
+    async fn switch_triggers(&mut self, sql: String) -> bool {
+        if !self.become_superuser().await {
             return false;
         }
         match self.lane.execute(self.ctx, &sql).await {

@@ -112,9 +112,19 @@ impl RandomAccess {
     #[must_use]
     pub fn fault(&self) -> Option<Error> {
         match &*self.place {
-            Place::Custom(custom) => custom.fault().map(|error| error.in_file(&*self.name)),
+            Place::Custom(custom) => custom.fault().map(|error| error.in_archive(&self.name)),
             Place::Files(_) => None,
         }
+    }
+
+    fn check(&self, entry: &Entry) -> Result<()> {
+        let found = match &*self.place {
+            Place::Custom(custom) => custom.check(entry),
+            Place::Files(files) => {
+                files.open(entry, self.toc.header.version, ReadCounter::default()).map(drop)
+            }
+        };
+        found.map_err(|error| error.in_entry(entry).in_file(&*self.name))
     }
 
     /// Opens the data of an entry. `counter` counts the bytes read from the archive.
@@ -126,7 +136,7 @@ impl RandomAccess {
             Place::Custom(custom) => custom.open(entry, counter),
             Place::Files(files) => files.open(entry, self.toc.header.version, counter),
         };
-        data.map_err(|error| error.in_entry(entry).in_file(&*self.name))
+        data.map_err(|error| error.in_entry(entry).in_archive(&self.name))
     }
 }
 
@@ -145,7 +155,7 @@ pub fn open(input: &Input) -> Result<Archive> {
             file.and_then(|file| open_file(&name, file, Some(path.clone())))
         }
     };
-    archive.map_err(|error| error.in_file(name))
+    archive.map_err(|error| error.in_archive(&name))
 }
 
 fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
@@ -220,9 +230,7 @@ impl Archive {
     /// When it is not.
     pub fn check_data(&self, entry: &Entry) -> Result<()> {
         match &self.access {
-            Access::Random(random) if entry.data != DataLocation::None => {
-                random.open(entry, ReadCounter::default()).map(drop)
-            }
+            Access::Random(random) if entry.data != DataLocation::None => random.check(entry),
             _ => Ok(()),
         }
     }

@@ -49,7 +49,8 @@ impl StreamAccess {
         std::thread::Builder::new()
             .name("archive-stream".to_owned())
             .spawn(move || {
-                let result = read(reader, again, &mut relay).map_err(|error| error.in_file(name));
+                let result =
+                    read(reader, again, &mut relay).map_err(|error| error.in_archive(&name));
                 relay.finish(result);
             })
             .map_err(Error::from_io)?;

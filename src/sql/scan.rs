@@ -39,23 +39,6 @@ pub(crate) fn names_in_parentheses(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// The names themselves of a list as [`names_in_parentheses`] finds it, without quotes.
-pub(crate) fn names(list: &str) -> Option<Vec<String>> {
-    let mut rest = list.strip_prefix('(')?;
-    let mut names = Vec::new();
-    loop {
-        let (name, after) = rest.split_at(identifier(rest)?);
-        names.push(match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-            Some(quoted) => quoted.replace("\"\"", "\""),
-            None => name.to_owned(),
-        });
-        rest = match after.strip_prefix(", ") {
-            Some(rest) => rest,
-            None => return (after == ")").then_some(names),
-        };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,7 +50,7 @@ mod tests {
         assert_eq!(table, "\"a.b\".\"c \"\"(d)\"");
         let (list, rest) = names_in_parentheses(rest.strip_prefix(' ').unwrap()).unwrap();
         assert_eq!(rest, " rest");
-        assert_eq!(names(list).unwrap(), ["x", "y, z", "q\""]);
+        assert_eq!(list, "(x, \"y, z\", \"q\"\"\")");
     }
 
     #[test]

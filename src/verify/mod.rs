@@ -15,6 +15,8 @@ mod expected;
 mod random;
 mod report;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
@@ -42,6 +44,13 @@ pub struct VerifyOptions {
     pub wanted: Option<HashSet<DumpId>>,
     /// Whether to compute digests.
     pub digests: bool,
+}
+
+impl Default for VerifyOptions {
+    /// Everything, on one thread, without digests.
+    fn default() -> Self {
+        Self { jobs: NonZeroUsize::MIN, wanted: None, digests: false }
+    }
 }
 
 impl VerifyOptions {

@@ -191,9 +191,8 @@ impl fmt::Display for VerifyReport {
         if faults.is_empty() {
             return writeln!(f, "{}: intact", self.archive);
         }
-        let count =
-            if faults.len() == 1 { "1 fault".into() } else { format!("{} faults", faults.len()) };
-        writeln!(f, "{}: {count}", self.archive)?;
+        let word = if faults.len() == 1 { "fault" } else { "faults" };
+        writeln!(f, "{}: {} {word}", self.archive, faults.len())?;
         faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
     }
 }

@@ -11,7 +11,6 @@ use nocturne::verify::{VerifyOptions, VerifyReport, verify};
 pub struct Fixture {
     pub name: String,
     pub pg_dump: String,
-    pub size: u64,
     pub path: PathBuf,
 }
 
@@ -38,10 +37,10 @@ pub fn all() -> Vec<Fixture> {
         .skip(1)
         .map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
-            let [name, pg_dump, _, size, _] = fields[..] else { panic!("manifest: {line}") };
+            let [name, pg_dump, ..] = fields[..] else { panic!("manifest: {line}") };
             let path = directory().join(name);
             let (name, pg_dump) = (name.to_owned(), pg_dump.to_owned());
-            Fixture { name, pg_dump, size: size.parse().unwrap(), path }
+            Fixture { name, pg_dump, path }
         })
         .collect();
     assert!(fixtures.len() >= 40, "{} fixtures", fixtures.len());

@@ -91,7 +91,7 @@ fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
         let jobs = ["1", "3"][number % 2];
         let restored = restore_to(&archive.path(), &proxy.url(&target), &["-j", jobs]);
         assert_eq!(proxy.cut(), 1, "{bytes}: {}", restored.finished);
-        let restored = restored.expect(1);
+        restored.expect(1);
         for (table, whole) in [("a_before", 500), ("big", 20_000), ("z_after", 500)] {
             if target.query(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t" {
                 let rows = rows(&target, table);

@@ -2,6 +2,9 @@
 //!
 //! A test binary of its own, with one test, because its allocator counts for the whole process.
 
+// Helpers of tests are tests, which clippy does not see.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use nocturne::source::{self, Input};

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-use crate::restore::event::{Cause, EntryRef};
+use crate::restore::event::{Cause, EntryRef, NOT_REACHED, ROLLED_BACK};
 
 mod tally;
 #[cfg(test)]
@@ -175,6 +175,12 @@ impl Summary {
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.balanced
+    }
+
+    /// Whether the run ended before its end, so that what is not an error is not there either.
+    fn was_cut_short(&self) -> bool {
+        let cut = |reason: &str| reason == ROLLED_BACK || reason.starts_with(NOT_REACHED);
+        self.skipped.iter().any(|skipped| cut(&skipped.reason))
     }
 
     /// Writes it as indented JSON, with a newline at the end.

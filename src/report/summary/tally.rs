@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::archive::Desc;
-use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
+use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome, ROLLED_BACK};
 
 use super::super::{units, wording};
 use super::{
@@ -122,7 +122,7 @@ impl Tally {
 
     /// An entry that was done is not any more.
     fn rolled_back(&mut self, entry: &EntryRef, rows: u64) {
-        *self.skipped.entry("rolled back".to_owned()).or_default() += 1;
+        *self.skipped.entry(ROLLED_BACK.to_owned()).or_default() += 1;
         let of_kind = self.kinds.entry(entry.desc.clone()).or_default();
         for totals in [&mut self.summary.total, of_kind] {
             totals.done = totals.done.saturating_sub(1);

@@ -140,6 +140,7 @@ impl Summary {
             )?;
         }
         match self.errors() {
+            0 if self.was_cut_short() => f.write_str("not finished")?,
             0 => f.write_str("no errors")?,
             errors => f.write_str(&units::plural(errors, "error", "errors"))?,
         }

@@ -1,0 +1,100 @@
+//! How much memory a restore takes, whatever the archive's size.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::common::versions::newest;
+use crate::common::{Database, cluster, nocturne};
+use crate::writer::Writer;
+
+/// Restores, expects success, and gives the most memory that was resident, in MB. The last
+/// twentieth of a second is not seen.
+fn peak(archive: &Path, target: &Database<'_>, args: &[&str]) -> u64 {
+    let tool = nocturne().arg("restore").arg(archive).args(["-d", &target.url()]).args(args);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = tool.arg("--quiet").into_command();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen().unwrap());
+    let mut child = command.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    let code = loop {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        let kilobytes = line.split_whitespace().next().and_then(|number| number.parse().ok());
+        most = most.max(kilobytes.unwrap_or(0));
+        if let Some(code) = child.try_wait().unwrap() {
+            break code;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(code.success(), "{}", fs::read_to_string(log.path()).unwrap());
+    assert!(most > 0, "the memory in use could not be read");
+    eprintln!("{args:?}: {} MB", most / 1024);
+    most / 1024
+}
+
+fn dumped(sql: &str, folder: &Path, args: &[&str]) -> std::path::PathBuf {
+    let source = cluster(newest()).fresh_db("source");
+    source.execute(sql);
+    let path = folder.join(&source.name);
+    source.pg_dump(args).arg("--file").arg(&path).succeed();
+    path
+}
+
+#[test]
+fn a_hundred_thousand_entries_need_no_more_locks_and_little_memory() {
+    let mut writer = Writer::new();
+    let tables = 5_000;
+    for number in 0..tables {
+        let create = format!("CREATE TABLE public.t{number} (id int);\n");
+        let drop = format!("DROP TABLE public.t{number};\n");
+        let table = writer.entry("TABLE", &format!("t{number}"), &create, &drop, None);
+        for comment in 0..19 {
+            let sql = format!("COMMENT ON TABLE public.t{number} IS '{comment}';\n");
+            writer.entry("COMMENT", &format!("TABLE t{number}"), &sql, "", Some(table));
+        }
+    }
+    let archive = tempfile::NamedTempFile::new().unwrap();
+    fs::write(archive.path(), writer.finish()).unwrap();
+    let target = cluster(newest()).fresh_db("many");
+    let most = peak(archive.path(), &target, &["-j", "2"]);
+    assert!(most < 400, "{most} MB");
+    let found = target.query("SELECT count(*) FROM pg_description WHERE description = '18'");
+    assert_eq!(found, tables.to_string());
+}
+
+#[test]
+fn a_very_wide_field_is_not_held_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = dumped(
+        "CREATE TABLE wide (id int, t text);
+         INSERT INTO wide VALUES (1, repeat('0123456789abcdef', 200 * 65536));",
+        folder.path(),
+        &["--format=custom", "--compress=1"],
+    );
+    let target = cluster(newest()).fresh_db("wide");
+    let most = peak(&archive, &target, &["-j", "2"]);
+    assert_eq!(target.query("SELECT length(t) FROM wide"), (200 << 20).to_string());
+    assert!(most < 120, "{most} MB");
+}
+
+#[test]
+fn a_table_twenty_times_as_large_takes_no_more_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = |rows: usize| {
+        format!(
+            "CREATE TABLE t (id int, t text);
+             INSERT INTO t SELECT i, repeat(md5(i::text), 31) FROM generate_series(1, {rows}) i;"
+        )
+    };
+    let mut most = Vec::new();
+    for rows in [10_000, 200_000] {
+        let archive = dumped(&table(rows), folder.path(), &["--format=custom", "--compress=1"]);
+        let target = cluster(newest()).fresh_db("large");
+        most.push(peak(&archive, &target, &["-j", "2"]));
+        assert_eq!(target.query("SELECT count(*) FROM t"), rows.to_string());
+    }
+    assert!(most[1] < most[0] + 24, "{most:?} MB");
+}

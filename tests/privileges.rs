@@ -1,0 +1,199 @@
+//! Restores by somebody who is no superuser, and into servers that lack roles or extensions.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use common::versions::newest;
+use common::{
+    Cluster, Database, Restored, assert_same_database, cluster, restore, restore_to, versions,
+};
+use tempfile::TempDir;
+
+/// A role that owns databases and nothing else.
+struct Owner<'a> {
+    cluster: &'a Cluster,
+    name: String,
+}
+
+impl<'a> Owner<'a> {
+    fn new(cluster: &'a Cluster, name: &str) -> Self {
+        let name = format!("{name}_{}", std::process::id());
+        cluster
+            .psql("postgres")
+            .args(["--command", &format!("CREATE ROLE {name} LOGIN")])
+            .succeed();
+        Self { cluster, name }
+    }
+
+    fn database(&self, name: &str) -> Database<'a> {
+        let database = self.cluster.fresh_db(name);
+        database.execute(&format!("ALTER DATABASE \"{}\" OWNER TO {}", database.name, self.name));
+        database
+    }
+
+    fn url(&self, database: &Database<'_>) -> String {
+        database.url().replace("user=postgres", &format!("user={}", self.name))
+    }
+
+    /// What pg_restore does as this role.
+    fn pg_restore(&self, archive: &Path, database: &Database<'_>, args: &[&str]) -> Theirs {
+        // Only with --verbose does it say which entry an error belongs to.
+        let tool = self.cluster.tool("pg_restore").arg("--verbose").args(args);
+        let url = self.url(database);
+        let finished = tool.args(["--dbname", &url]).arg(archive).run();
+        let said = finished.stderr();
+        let of = |line: &str| {
+            let number = line.strip_prefix("pg_restore: from TOC entry ")?.split(';').next()?;
+            number.parse().ok()
+        };
+        Theirs { code: finished.code(), failed: said.lines().filter_map(of).collect(), said }
+    }
+}
+
+struct Theirs {
+    code: i32,
+    /// The numbers of the entries that failed.
+    failed: BTreeSet<i64>,
+    said: String,
+}
+
+/// The numbers of the entries that failed, on their own account or another's.
+fn failed(restored: &Restored) -> BTreeSet<i64> {
+    let of = |entry: &serde_json::Value| entry["dump_id"].as_i64().unwrap();
+    let own = restored.summary["failures"].as_array().unwrap().iter().map(of);
+    let causes = restored.summary["causes"].as_array().unwrap().iter();
+    let followed = causes.flat_map(|cause| cause["entries"].as_array().unwrap().iter().map(of));
+    own.chain(followed).collect()
+}
+
+fn dumped(database: &Database<'_>) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive");
+    database.pg_dump(&["--format=custom"]).arg("--file").arg(&path).succeed();
+    (folder, path)
+}
+
+#[test]
+fn an_owner_restores_what_pg_restore_restores_and_fails_where_it_fails() {
+    for major in versions().into_iter().filter(|major| [15, 18].contains(major)) {
+        let cluster = cluster(major);
+        let source = cluster.fresh_db("source");
+        source.load_every_object();
+        let (_keep, archive) = dumped(&source);
+        let owner = Owner::new(cluster, "plain");
+        for args in [&[][..], &["--no-owner", "--no-privileges"]] {
+            let (expected, actual) = (owner.database("expected"), owner.database("actual"));
+            let theirs = owner.pg_restore(&archive, &expected, args);
+            let ours = restore_to(&archive, &owner.url(&actual), &[args, &["-j", "2"]].concat());
+            let ours = ours.expect(1);
+            assert_eq!(theirs.code, 1, "{}", theirs.said);
+            let failed = failed(&ours);
+            let only_theirs: Vec<_> = theirs.failed.difference(&failed).collect();
+            let only_ours: Vec<_> = failed.difference(&theirs.failed).collect();
+            assert!(
+                only_theirs.is_empty() && only_ours.is_empty(),
+                "{major} {args:?}: only pg_restore fails at {only_theirs:?}, only nocturne at \
+                 {only_ours:?}\n{}\n{}",
+                theirs.said,
+                ours.finished
+            );
+            assert_same_database(&actual, &expected);
+        }
+    }
+}
+
+/// The newest version with contrib extensions, which the wheel of PostgreSQL 16 lacks.
+fn with_extensions() -> Option<&'static Cluster> {
+    versions().into_iter().rev().find(|major| *major != 16).map(cluster)
+}
+
+/// A server whose extension belongs to the superuser, as at hosts that install extensions.
+#[test]
+fn a_comment_on_somebody_else_s_extension_can_be_tolerated() {
+    let Some(cluster) = with_extensions() else { return };
+    let source = cluster.fresh_db("source");
+    source.execute("CREATE TABLE t (id int); CREATE EXTENSION citext");
+    let (_keep, archive) = dumped(&source);
+    let owner = Owner::new(cluster, "guest");
+    let target = owner.database("comment");
+    target.execute("CREATE EXTENSION citext");
+    let restored = restore_to(&archive, &owner.url(&target), &["--no-owner"]).expect(1);
+    let failed = restored.failed();
+    assert!(
+        failed
+            .iter()
+            .all(|entry| entry.starts_with("COMMENT EXTENSION") && entry.ends_with("42501")),
+        "{}",
+        restored.finished
+    );
+    assert_eq!(failed.len(), 1, "{}", restored.finished);
+
+    let target = owner.database("comment");
+    target.execute("CREATE EXTENSION citext");
+    let args = ["--no-owner", "--tolerate", "comment-on-extension"];
+    let restored = restore_to(&archive, &owner.url(&target), &args).expect(0);
+    assert_eq!(restored.total("tolerated"), 1, "{}", restored.finished);
+}
+
+#[test]
+fn a_missing_role_is_told_once_before_any_row() {
+    let cluster = cluster(newest());
+    let role = format!("gone_{}", std::process::id());
+    let source = cluster.fresh_db("source");
+    source.execute(&format!(
+        "CREATE ROLE {role}; CREATE TABLE a (id int); CREATE TABLE b (id int);
+         ALTER TABLE a OWNER TO {role}; GRANT SELECT ON b TO {role};
+         INSERT INTO a VALUES (1); INSERT INTO b VALUES (1);"
+    ));
+    let (_keep, archive) = dumped(&source);
+    source.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role};"));
+    let target = cluster.fresh_db("missing_role");
+    let restored = restore(&archive, &target, &["-j", "2"]).expect(1);
+    let said = restored.stderr();
+    let message = format!("role \"{role}\" does not exist on the target");
+    let told: Vec<usize> = said.match_indices(&message).map(|(place, _)| place).collect();
+    // Once when it is noticed, once in the summary.
+    assert_eq!(told.len(), 2, "{}", restored.finished);
+    assert!(told[0] < said.find("TABLE DATA public.a started").unwrap(), "{said}");
+    assert!(said.contains(&format!("{message}: needed by 2 entries")), "{said}");
+    assert_eq!(restored.summary["errors"], 1, "{}", restored.finished);
+    assert_eq!(target.query("SELECT count(*) FROM a, b"), "1", "rows come all the same");
+
+    let target = cluster.fresh_db("missing_role");
+    let restored = restore(&archive, &target, &["--tolerate", "missing-role"]).expect(0);
+    assert_eq!(restored.total("tolerated"), 2, "{}", restored.finished);
+}
+
+#[test]
+fn a_missing_extension_is_told_once_with_all_that_needs_it() {
+    let Some(cluster) = with_extensions() else { return };
+    let source = cluster.fresh_db("source");
+    source.execute("CREATE EXTENSION citext; CREATE TABLE t (id citext); INSERT INTO t VALUES ('a'); CREATE TABLE u (id int); INSERT INTO u VALUES (1);");
+    let (_keep, archive) = dumped(&source);
+    // The same archive, but for the extension's name: no server has that one.
+    let bytes = std::fs::read(&archive).unwrap();
+    let mut renamed = bytes.clone();
+    let mut changed = 0;
+    for place in 0..bytes.len().saturating_sub(6) {
+        if &bytes[place..place + 6] == b"citext" {
+            renamed[place..place + 6].copy_from_slice(b"nosuch");
+            changed += 1;
+        }
+    }
+    assert!(changed > 0);
+    std::fs::write(&archive, renamed).unwrap();
+    let target = cluster.fresh_db("missing_extension");
+    let restored = restore(&archive, &target, &["-j", "2"]).expect(1);
+    let said = restored.stderr();
+    let message = "extension \"nosuch\" cannot be installed on the target";
+    let told: Vec<usize> = said.match_indices(message).map(|(place, _)| place).collect();
+    assert_eq!(told.len(), 2, "{}", restored.finished);
+    assert!(told[0] < said.find("TABLE DATA public.u started").unwrap(), "{said}");
+    assert_eq!(restored.summary["errors"], 1, "{}", restored.finished);
+    assert_eq!(target.query("SELECT count(*) FROM u"), "1");
+}

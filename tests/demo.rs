@@ -1,0 +1,45 @@
+//! What `make demo` does, and what `restore --embedded --query` promises.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::versions::{installation, newest};
+use common::{Tool, nocturne};
+
+/// A restore of the demo's archive into a throw-away server whose folder is below `temporary`.
+fn demo(temporary: &std::path::Path, query: &str) -> Tool {
+    let archive = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/mission-demo.tar.gz");
+    nocturne().env("PG_BIN", installation(newest()).bin).env("TMPDIR", temporary).args([
+        "restore",
+        archive,
+        "--embedded",
+        "--exit",
+        "-j",
+        "2",
+        "--query",
+        query,
+    ])
+}
+
+#[test]
+fn the_demo_answers_from_the_restored_rows() {
+    let temporary = tempfile::tempdir().unwrap();
+    let finished = demo(temporary.path(), include_str!("../sql/mission/demo.sql")).run();
+    assert_eq!(finished.code(), 0, "{finished}");
+    let answer = finished.stdout();
+    assert!(answer.starts_with("rows in answers\t60800\n"), "{answer}");
+    assert_eq!(answer.lines().count(), 7, "{answer}");
+    assert!(finished.stderr().contains("no errors: 180 entries done"), "{finished}");
+    assert_eq!(temporary.path().read_dir().unwrap().count(), 0, "something is left behind");
+}
+
+#[test]
+fn a_query_that_fails_makes_the_exit_code_1() {
+    let temporary = tempfile::tempdir().unwrap();
+    let finished = demo(temporary.path(), "SELECT 1 FROM nowhere").run();
+    assert_eq!(finished.code(), 1, "{finished}");
+    assert!(finished.stderr().contains("nocturne: --query: "), "{finished}");
+    assert!(finished.stderr().contains("\"nowhere\" does not exist"), "{finished}");
+}

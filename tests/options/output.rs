@@ -106,11 +106,13 @@ fn progress_is_log_lines_or_nothing_where_there_is_no_terminal() {
 #[test]
 fn bars_are_drawn_on_a_terminal() {
     let database = target(Before::Nothing);
+    // The probe is restored before the first frame; this takes a second.
+    let archive = crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz");
     let command = format!(
-        "'{}' restore -d '{}' --progress bars '{}'",
+        "'{}' restore -O -d '{}' --progress bars '{}'",
         env!("CARGO_BIN_EXE_nocturne"),
         database.url(),
-        archive().display()
+        archive.display()
     );
     let shown = crate::connection::on_terminal(&command, "").stdout();
     // The cursor is moved, which is done for bars only; the summary follows.

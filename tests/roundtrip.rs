@@ -8,6 +8,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use common::{Cluster, Database, Finished, Tool, assert_same_database, cluster, nocturne};
 
@@ -50,7 +51,11 @@ fn for_pg_restore(fixture: &Fixture, folder: &Path) -> PathBuf {
     found
 }
 
+/// Roles are the cluster's: two tests that make or alter them at once get in each other's way.
+static ROLES: Mutex<()> = Mutex::new(());
+
 fn prepare(cluster: &'static Cluster, fixture: &Fixture) {
+    let _alone = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
     if fixture.name.starts_with("every-") {
         let roles = common::cluster::repository().join("sql/every-object/roles.sql");
         cluster.psql("postgres").arg("--file").arg(roles).succeed();

@@ -28,8 +28,10 @@ pub fn fixtures() -> Vec<(PathBuf, u32)> {
     found
 }
 
-/// The roles that fixtures name.
+/// The roles that fixtures name. They are the cluster's, so one test at a time makes them.
 pub fn prepare(cluster: &Cluster) {
+    static ROLES: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _alone = ROLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let roles = repository().join("sql/every-object/roles.sql");
     cluster.psql("postgres").arg("--file").arg(roles).succeed();
     let role = "DO $$ BEGIN CREATE ROLE app_1234; EXCEPTION WHEN duplicate_object THEN END $$";

@@ -7,64 +7,9 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
-use common::{Cluster, Database, Finished, Tool, assert_same_database, cluster, nocturne};
-
-/// An archive of `fixtures/`.
-struct Fixture {
-    name: String,
-    path: PathBuf,
-    major: u32,
-}
-
-fn fixtures() -> Vec<Fixture> {
-    let folder = common::cluster::repository().join("fixtures");
-    let manifest = std::fs::read_to_string(folder.join("manifest.tsv")).unwrap();
-    let fixtures: Vec<Fixture> = manifest
-        .lines()
-        .skip(1)
-        .map(|line| {
-            let mut fields = line.split('\t');
-            let (name, version) = (fields.next().unwrap(), fields.next().unwrap());
-            let major = version.split('.').next().unwrap().parse().unwrap();
-            Fixture { name: name.to_owned(), path: folder.join(name), major }
-        })
-        .filter(|fixture| common::versions().contains(&fixture.major))
-        .collect();
-    assert!(!fixtures.is_empty(), "no fixtures: nothing would be tested");
-    fixtures
-}
-
-/// What pg_restore can read: a wrapped archive is unpacked for it.
-fn for_pg_restore(fixture: &Fixture, folder: &Path) -> PathBuf {
-    if !fixture.name.ends_with(".tar.gz") {
-        return fixture.path.clone();
-    }
-    Tool::new("tar").arg("-xzf").arg(&fixture.path).arg("-C").arg(folder).succeed();
-    let mut found = folder.to_owned();
-    // The archive lies at the end of a chain of folders, unless one of them is the archive.
-    while found.is_dir() && !found.join("toc.dat").exists() {
-        found = std::fs::read_dir(&found).unwrap().next().unwrap().unwrap().path();
-    }
-    found
-}
-
-/// Roles are the cluster's: two tests that make or alter them at once get in each other's way.
-static ROLES: Mutex<()> = Mutex::new(());
-
-fn prepare(cluster: &'static Cluster, fixture: &Fixture) {
-    let _alone = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
-    if fixture.name.starts_with("every-") {
-        let roles = common::cluster::repository().join("sql/every-object/roles.sql");
-        cluster.psql("postgres").arg("--file").arg(roles).succeed();
-    }
-    if fixture.name.ends_with("scalingo.tar.gz") || fixture.name.starts_with("mission-demo") {
-        let role = "DO $$ BEGIN CREATE ROLE app_1234; EXCEPTION WHEN duplicate_object THEN END $$";
-        cluster.psql("postgres").args(["--command", role]).succeed();
-    }
-}
+use common::{Database, Finished, assert_same_database, cluster, fixtures, nocturne};
 
 fn restore(database: &Database<'_>, archive: &Path, jobs: usize) -> Finished {
     nocturne()
@@ -79,10 +24,9 @@ fn round_trip(choose: impl Fn(&str) -> bool) {
     let mut tested = 0;
     for (number, fixture) in fixtures().iter().filter(|fixture| choose(&fixture.name)).enumerate() {
         let cluster = cluster(fixture.major);
-        prepare(cluster, fixture);
         let folder = tempfile::tempdir().unwrap();
         let (expected, actual) = (cluster.fresh_db("expected"), cluster.fresh_db("actual"));
-        let theirs = expected.pg_restore(&for_pg_restore(fixture, folder.path()), &[]);
+        let theirs = expected.pg_restore(&fixture.for_pg_restore(folder.path()), &[]);
         let jobs = [1, 2, 4][number % 3];
         let ours = restore(&actual, &fixture.path, jobs);
         assert_eq!(ours.code(), theirs.code(), "{} with -j {jobs}: {ours}", fixture.name);
@@ -109,7 +53,6 @@ fn every_object_type_comes_back_from_a_stream_in_steps() {
             continue;
         }
         let cluster = cluster(fixture.major);
-        prepare(cluster, fixture);
         let (expected, actual) = (cluster.fresh_db("expected"), cluster.fresh_db("actual"));
         let theirs = expected.pg_restore(&fixture.path, &[]);
         let ours = nocturne()

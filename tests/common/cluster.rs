@@ -64,6 +64,9 @@ impl Cluster {
         if roles.exists() {
             cluster.psql("postgres").arg("--file").arg(roles).succeed();
         }
+        // The owner in the fixtures that are wrapped as a host does it. All roles are made here,
+        // where no other test makes or alters them at the same time.
+        cluster.psql("postgres").args(["--command", "CREATE ROLE app_1234"]).succeed();
         cluster
     }
 

@@ -5,37 +5,16 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::common::cluster::repository;
 use crate::common::{
-    Cluster, Database, Tool, assert_same_database, cluster, dump, nocturne, versions,
+    Cluster, Database, Fixture, Tool, assert_same_database, cluster, dump, fixtures, nocturne,
+    versions,
 };
 
 /// The custom and tar archives of `fixtures/`, plain or wrapped, of the versions under test.
-pub fn fixtures() -> Vec<(PathBuf, u32)> {
-    let folder = repository().join("fixtures");
-    let manifest = std::fs::read_to_string(folder.join("manifest.tsv")).unwrap();
-    let mut found = Vec::new();
-    for line in manifest.lines().skip(1) {
-        let mut fields = line.split('\t');
-        let (name, version) = (fields.next().unwrap(), fields.next().unwrap());
-        let major = version.split('.').next().unwrap().parse().unwrap();
-        let path = folder.join(name);
-        if path.is_file() && versions().contains(&major) {
-            found.push((path, major));
-        }
-    }
+pub fn archive_files() -> Vec<Fixture> {
+    let found: Vec<_> = fixtures().into_iter().filter(|fixture| fixture.path.is_file()).collect();
     assert!(!found.is_empty(), "no fixtures: nothing would be tested");
     found
-}
-
-/// The roles that fixtures name. They are the cluster's, so one test at a time makes them.
-pub fn prepare(cluster: &Cluster) {
-    static ROLES: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _alone = ROLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let roles = repository().join("sql/every-object/roles.sql");
-    cluster.psql("postgres").arg("--file").arg(roles).succeed();
-    let role = "DO $$ BEGIN CREATE ROLE app_1234; EXCEPTION WHEN duplicate_object THEN END $$";
-    cluster.psql("postgres").args(["--command", role]).succeed();
 }
 
 /// `cat FILE | nocturne restore …`.
@@ -61,9 +40,8 @@ pub fn tar(folder: &Path, members: &[&str], to: &Path) {
 fn every_fixture_comes_back_from_a_stream() {
     let scratch = tempfile::tempdir().unwrap();
     let dashes: [&[&str]; 2] = [&["-"], &[]];
-    for (number, (fixture, major)) in fixtures().iter().enumerate() {
+    for (number, Fixture { path: fixture, major, .. }) in archive_files().iter().enumerate() {
         let cluster = cluster(*major);
-        prepare(cluster);
         let (expected, actual) = (cluster.fresh_db("plain"), cluster.fresh_db("stream"));
         let from_file =
             nocturne().arg("restore").arg(fixture).args(["-d", &expected.url(), "-j", "2"]).run();

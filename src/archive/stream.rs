@@ -7,9 +7,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::codec::{Decoder, GzipFraming};
 use super::custom::{BlockKind, block_data, block_header, chunk_length, read_int};
@@ -19,6 +19,7 @@ use super::error::{Error, Result};
 use super::files::{data_name, next_line, split_suffix};
 use super::header::{Compression, Header};
 use super::primitives::Layout;
+use super::slice::ReadCounter;
 use super::toc::{Container, Toc};
 
 /// Bytes collected before they are handed to the sink.
@@ -83,6 +84,48 @@ impl Item {
                 Data::LargeObjects(Box::new(SingleObject { oid, content: Some(Box::new(content)) }))
             }
         }
+    }
+}
+
+/// What a [`Sink`] passes on of one item, to whoever reads it on another thread.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Some bytes.
+    Bytes(Bytes),
+    /// The item is complete.
+    End,
+}
+
+/// The bytes of one item as they come over a channel, for [`Item::data`].
+///
+/// `next` waits for a piece and gives `None` when the other side is gone. An item that stops
+/// without its end is an error, not the end of its data.
+pub(crate) struct ItemReader<F> {
+    next: F,
+    current: Bytes,
+    ended: bool,
+    counter: ReadCounter,
+}
+
+impl<F: FnMut() -> Option<Piece>> ItemReader<F> {
+    pub(crate) fn new(next: F, counter: ReadCounter) -> Self {
+        Self { next, current: Bytes::new(), ended: false, counter }
+    }
+}
+
+impl<F: FnMut() -> Option<Piece>> Read for ItemReader<F> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.ended {
+            match (self.next)() {
+                Some(Piece::Bytes(bytes)) => self.current = bytes,
+                Some(Piece::End) => self.ended = true,
+                None => return Err(Error::truncated("the stream stops in this entry").into()),
+            }
+        }
+        let length = output.len().min(self.current.len());
+        self.current.copy_to_slice(&mut output[..length]);
+        self.counter.add(length as u64);
+        Ok(length)
     }
 }
 

@@ -8,7 +8,7 @@
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use rayon::ThreadPool;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -207,46 +207,6 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-/// Bytes of a stream's item on their way to its decoder.
-#[derive(Debug)]
-pub(super) enum Streamed {
-    /// Some bytes.
-    Bytes(Bytes),
-    /// The item is complete.
-    End,
-}
-
-/// Reads what a stream sends for one item. An item that stops without its end is an error.
-pub(super) struct StreamedItem {
-    pub(super) receiver: Receiver<Streamed>,
-    current: Bytes,
-    ended: bool,
-    counter: crate::archive::ReadCounter,
-}
-
-impl StreamedItem {
-    pub(super) fn new(receiver: Receiver<Streamed>, counter: crate::archive::ReadCounter) -> Self {
-        Self { receiver, current: Bytes::new(), ended: false, counter }
-    }
-}
-
-impl Read for StreamedItem {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() && !self.ended {
-            match self.receiver.blocking_recv() {
-                Some(Streamed::Bytes(bytes)) => self.current = bytes,
-                Some(Streamed::End) => self.ended = true,
-                None => return Err(Error::truncated("the stream stops in this entry").into()),
-            }
-        }
-        let length = output.len().min(self.current.len());
-        output[..length].copy_from_slice(&self.current[..length]);
-        self.current.advance(length);
-        self.counter.add(length as u64);
-        Ok(length)
-    }
 }
 
 /// Names the entry in an error about its data.

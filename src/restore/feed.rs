@@ -9,8 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::context::Context;
-use super::decode::Streamed;
-use crate::archive::stream::{Answer, Item, ItemOf, Sink};
+use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
 use crate::archive::{Desc, DumpId, Error, Format, Toc};
 use crate::source::StreamAccess;
 
@@ -21,7 +20,7 @@ const IN_FLIGHT: usize = 16;
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// The data of the entry at this place begins.
-    Item { place: usize, item: Item, receiver: Receiver<Streamed> },
+    Item { place: usize, item: Item, receiver: Receiver<Piece> },
     /// The stream is over, well or not.
     End(Result<(), Error>),
 }
@@ -45,7 +44,7 @@ struct Feed {
     objects: HashMap<u32, usize>,
     /// The entry of all large objects, where there is only one and the TOC does not tell.
     only_objects: Option<usize>,
-    current: Option<Sender<Streamed>>,
+    current: Option<Sender<Piece>>,
 }
 
 impl Feed {
@@ -78,7 +77,7 @@ impl Feed {
         }
     }
 
-    fn pass_on(&mut self, piece: Streamed) -> Answer {
+    fn pass_on(&mut self, piece: Piece) -> Answer {
         match &self.current {
             // A session that has given up on the entry does not keep the others waiting.
             Some(current) if current.blocking_send(piece).is_err() => Answer::Skip,
@@ -107,11 +106,11 @@ impl Sink for Feed {
     }
 
     fn bytes(&mut self, bytes: Bytes) -> Answer {
-        self.pass_on(Streamed::Bytes(bytes))
+        self.pass_on(Piece::Bytes(bytes))
     }
 
     fn end(&mut self) -> Answer {
-        let answer = self.pass_on(Streamed::End);
+        let answer = self.pass_on(Piece::End);
         self.current = None;
         answer
     }

@@ -12,12 +12,12 @@ use tokio::sync::mpsc::Receiver;
 
 use super::context::Context;
 use super::copy_format::binary_columns;
-use super::decode::{Kind, Piece, Streamed, StreamedItem, decode, in_entry};
+use super::decode::{Kind, Piece, decode, in_entry};
 use super::event::Event;
 use super::failure::WorkError;
 use super::lane::Lane;
 use super::statements::data::{disable_triggers, enable_triggers, truncate_only};
-use crate::archive::stream::{Item, ItemOf};
+use crate::archive::stream::{self, Item, ItemOf, ItemReader};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::{ColumnType, HEADER, Rows, TRAILER};
 use crate::sql::ident::literal;
@@ -33,7 +33,7 @@ pub(super) enum Source {
     /// From the archive, which can be read at any place; or the entry has no data.
     Archive,
     /// From a stream.
-    Stream { item: Box<Item>, receiver: Receiver<Streamed> },
+    Stream { item: Box<Item>, receiver: Receiver<stream::Piece> },
 }
 
 /// What becomes of a table's triggers while its rows are loaded.
@@ -180,9 +180,9 @@ impl<'a> Pieces<'a> {
             None => None,
         };
         let receiver = match (source, &ctx.random) {
-            (Source::Stream { item, receiver }, _) => {
+            (Source::Stream { item, mut receiver }, _) => {
                 decode(&ctx.pool, kind, expected, move || {
-                    Ok(item.data(StreamedItem::new(receiver, reading)))
+                    Ok(item.data(ItemReader::new(move || receiver.blocking_recv(), reading)))
                 })
             }
             (Source::Archive, Some(random)) => {

@@ -2,14 +2,13 @@
 //! such as a script.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::StreamAccess;
-use crate::archive::stream::{Answer, Item, ItemOf, Sink};
-use crate::archive::{Data, DumpId, Entry, Error, Format, Result, Toc};
+use crate::archive::stream::{Answer, Item, ItemOf, ItemReader, Piece, Sink};
+use crate::archive::{Data, DumpId, Entry, Error, Format, ReadCounter, Result, Toc};
 
 /// Pieces of 128 KiB between the stream's thread and the reader.
 const IN_FLIGHT: usize = 8;
@@ -22,11 +21,6 @@ pub struct Sequential {
 enum Message {
     Item(Item, Receiver<Piece>),
     Done(Result<()>),
-}
-
-enum Piece {
-    Bytes(Bytes),
-    End,
 }
 
 impl Sequential {
@@ -51,7 +45,7 @@ impl Sequential {
     pub fn open(&mut self, entry: &Entry) -> Result<Data> {
         match self.messages.recv() {
             Ok(Message::Item(item, pieces)) if item.of == ItemOf::Entry(entry.dump_id) => {
-                Ok(item.data(Pieces { pieces, current: Bytes::new(), ended: false }))
+                Ok(item.data(ItemReader::new(move || pieces.recv().ok(), ReadCounter::default())))
             }
             Ok(Message::Item(..)) => {
                 let what = "the stream holds its data in another order than the script: unpack it into a file first";
@@ -122,27 +116,5 @@ impl Sink for Forward {
         let answer = self.pass_on(Piece::End);
         self.current = None;
         answer
-    }
-}
-
-struct Pieces {
-    pieces: Receiver<Piece>,
-    current: Bytes,
-    ended: bool,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() && !self.ended {
-            match self.pieces.recv() {
-                Ok(Piece::Bytes(bytes)) => self.current = bytes,
-                Ok(Piece::End) => self.ended = true,
-                Err(_) => return Err(Error::truncated("the stream stops in this entry").into()),
-            }
-        }
-        let length = output.len().min(self.current.len());
-        output[..length].copy_from_slice(&self.current[..length]);
-        self.current.advance(length);
-        Ok(length)
     }
 }

@@ -5,18 +5,17 @@
 //! more items in flight than threads to decode them, and the pieces that wait are bounded: the
 //! reading thread blocks, not the pool.
 
-use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use rayon::ThreadPool;
 
 use super::examine::Reading;
 use super::expected::Expected;
 use super::{Collector, Message, VerifyOptions, has_data};
-use crate::archive::stream::{Answer, Item, ItemOf, Sink};
-use crate::archive::{DumpId, Entry, Error, Format, ReadCounter, Toc};
+use crate::archive::stream::{Answer, Item, ItemOf, ItemReader, Piece, Sink};
+use crate::archive::{DumpId, Entry, Format, ReadCounter, Toc};
 use crate::source::StreamAccess;
 
 /// Pieces of an item that may wait for its decoder.
@@ -27,11 +26,6 @@ struct Job {
     entry: DumpId,
     item: Item,
     pieces: Receiver<Piece>,
-}
-
-enum Piece {
-    Bytes(Bytes),
-    End,
 }
 
 /// Reads all of the stream.
@@ -82,7 +76,7 @@ fn decode(queue: &Mutex<Receiver<Job>>, messages: &Sender<Message>, toc: &Toc, r
             continue;
         };
         let counter = ReadCounter::default();
-        let reader = Pieces { pieces, piece: Bytes::new(), ended: false, counter: counter.clone() };
+        let reader = ItemReader::new(move || pieces.recv().ok(), counter.clone());
         let findings = reading.examine(entry, Ok(item.data(reader)), &counter);
         if messages.send(Message::Found(id, findings)).is_err() {
             return;
@@ -157,30 +151,5 @@ impl Sink for Dispatch {
             let _ = current.send(Piece::End);
         }
         Answer::Take
-    }
-}
-
-/// The pieces of an item as a reader. An item that does not come to its end is an error here, not
-/// the end of its data.
-struct Pieces {
-    pieces: Receiver<Piece>,
-    piece: Bytes,
-    ended: bool,
-    counter: ReadCounter,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() && !self.ended {
-            match self.pieces.recv() {
-                Ok(Piece::Bytes(piece)) => self.piece = piece,
-                Ok(Piece::End) => self.ended = true,
-                Err(_) => return Err(Error::truncated("the archive stops inside its data").into()),
-            }
-        }
-        let read = output.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut output[..read]);
-        self.counter.add(read as u64);
-        Ok(read)
     }
 }

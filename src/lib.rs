@@ -71,6 +71,7 @@ pub mod embedded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod plan;
+pub mod replicate;
 pub mod report;
 pub mod restore;
 pub mod rows;

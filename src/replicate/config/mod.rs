@@ -1,0 +1,1 @@
+//! What the environment and the command line say about a run, checked at once.

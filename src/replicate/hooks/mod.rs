@@ -1,0 +1,1 @@
+//! SQL files that run between the stages of a restore.

@@ -1,0 +1,1 @@
+//! Copies the new rows of append-only tables from the source database.

@@ -1,0 +1,1 @@
+//! Tells other systems how a run ended.

@@ -1,0 +1,1 @@
+//! When runs start: cron expressions as node-cron reads them, in a time zone.

@@ -1,0 +1,1 @@
+//! The background process: waits for the next run and starts it.

@@ -106,6 +106,7 @@ impl Plan {
         let last: HashMap<DumpId, JobId> = (0..self.jobs.len())
             .map(|number| (entries[self.jobs[number].entry].dump_id, JobId(number)))
             .collect();
+        let mut builds: HashMap<DumpId, Vec<JobId>> = HashMap::new();
         for number in 0..self.jobs.len() {
             let job = &self.jobs[number];
             let entry = &entries[job.entry];
@@ -114,7 +115,31 @@ impl Plan {
                 _ => links.needs(entry).iter().filter_map(|id| last.get(id).copied()).collect(),
             };
             let locks = links.locks(entry, job.step, entries);
+            if job.wanted && builds_index(entry, job.step) {
+                for (table, _) in &locks {
+                    builds.entry(*table).or_default().push(JobId(number));
+                }
+            }
             (self.jobs[number].after, self.jobs[number].locks) = (after, locks);
+        }
+        self.check_with_indexes(entries, &links, &builds);
+    }
+
+    /// Foreign keys are checked when the indexes of their table are there. The locks keep the two
+    /// apart anyhow, and with an index on the key's columns the check need not read the table.
+    fn check_with_indexes(
+        &mut self,
+        entries: &[Entry],
+        links: &Links,
+        builds: &HashMap<DumpId, Vec<JobId>>,
+    ) {
+        for job in &mut self.jobs {
+            let entry = &entries[job.entry];
+            if entry.desc == Desc::FkConstraint && job.step != Step::AddForeignKey {
+                let child = links.tables(entry, entries).into_iter();
+                let child = child.filter(|table| links.is_child(*table, entry, entries));
+                job.after.extend(child.filter_map(|table| builds.get(&table)).flatten());
+            }
         }
     }
 
@@ -159,6 +184,15 @@ impl Plan {
             }
             self.jobs.push(Job { step: second, ..job });
         }
+    }
+}
+
+/// Whether a step builds an index.
+fn builds_index(entry: &Entry, step: Step) -> bool {
+    match entry.desc {
+        Desc::Index => true,
+        Desc::Constraint => matches!(step, Step::Entire | Step::BuildIndex),
+        _ => false,
     }
 }
 
@@ -228,17 +262,20 @@ impl Links {
         entry.dependencies.iter().filter_map(table).collect()
     }
 
+    /// Whether a constraint is of this table, and not only refers to it.
+    fn is_child(&self, table: DumpId, constraint: &Entry, entries: &[Entry]) -> bool {
+        self.entry(table, entries).is_some_and(|table| {
+            table.namespace == constraint.namespace
+                && constraint.tag.strip_prefix(&table.tag).is_some_and(|rest| rest.starts_with(' '))
+        })
+    }
+
     /// The locks that a step takes. Only post-data entries work on a table side by side.
     fn locks(&self, entry: &Entry, step: Step, entries: &[Entry]) -> Vec<(DumpId, LockMode)> {
         if entry.section != Section::PostData {
             return Vec::new();
         }
-        let is_child = |table: DumpId| {
-            self.entry(table, entries).is_some_and(|table| {
-                table.namespace == entry.namespace
-                    && entry.tag.strip_prefix(&table.tag).is_some_and(|rest| rest.starts_with(' '))
-            })
-        };
+        let is_child = |table| self.is_child(table, entry, entries);
         let mode = |table| match (step, &entry.desc) {
             (Step::Validate, _) if is_child(table) => LockMode::ShareUpdateExclusive,
             (Step::Validate, _) => LockMode::RowShare,

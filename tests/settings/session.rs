@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::common::{Cluster, Restored, cluster, for_each_version, restore, versions};
+use crate::common::{Cluster, Restored, cluster, for_each_version, nocturne, restore, versions};
 use crate::source::Archive;
 
 /// A table whose index tells a setting, twice if it is built together with another one.
@@ -100,6 +100,21 @@ fn memory_that_is_more_already_is_not_lowered() {
 }
 
 #[test]
+fn what_is_set_for_the_database_is_not_changed() {
+    let names = ["maintenance_work_mem", "max_parallel_maintenance_workers"];
+    let cluster = Cluster::start(versions::newest(), &[("shared_buffers", "400MB")]);
+    let archive = Archive::of(&cluster, &telling(&names));
+    let target = cluster.fresh_db("purpose");
+    for (name, value) in names.iter().zip(["5MB", "4"]) {
+        target.execute(&format!("ALTER DATABASE \"{}\" SET {name} = '{value}'", target.name));
+    }
+    let restored = restore(&archive.path(), &target, &["-j", "2"]).expect(0);
+    for (name, value) in names.iter().zip(["5MB", "4"]) {
+        assert_eq!(values(&restored, name), [value.to_owned()].into(), "{}", restored.finished);
+    }
+}
+
+#[test]
 fn every_session_gets_what_the_user_sets() {
     for_each_version(|cluster| {
         let archive = Archive::of(cluster, &telling(&["work_mem", "app.who", "DateStyle"]));
@@ -128,6 +143,17 @@ fn every_session_gets_what_the_user_sets() {
             }
         }
     });
+}
+
+#[test]
+fn a_script_takes_neither_settings_nor_statistics() {
+    let archive = Archive::of(cluster(versions::newest()), "CREATE TABLE t (id int)");
+    for options in [&["--analyze"][..], &["--set", "work_mem=1MB"]] {
+        let tool = nocturne().args(["restore", "-f", "-"]).args(options).arg(archive.path());
+        let refused = tool.run().expect_code(2);
+        assert_eq!(refused.stdout(), "");
+        assert!(refused.stderr().contains(options[0]), "{refused}");
+    }
 }
 
 #[test]

@@ -135,6 +135,13 @@ fn every_option_of_its_own_sets_its_field() {
             Tolerate::MissingRole,
             Tolerate::AlreadyExists,
         ];
+        "--foreign-keys not-valid" => behaviour.foreign_keys = ForeignKeys::NotValid;
+        "--foreign-keys none" => behaviour.foreign_keys = ForeignKeys::None;
+        "--analyze" => behaviour.analyze = true;
+        "--set work_mem=1GB --set=a.b=-1" => behaviour.set = vec![
+            "work_mem=1GB".parse().unwrap(),
+            "a.b=-1".parse().unwrap(),
+        ];
         "--digests f" => behaviour.digests = Some("f".into());
         "--embedded" => place.embedded = true;
         "--log-format json" => reporting.log_format = LogFormat::Json;

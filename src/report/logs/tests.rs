@@ -51,6 +51,21 @@ fn without_a_last_word_the_last_line_is_the_end() {
 }
 
 #[test]
+fn what_goes_wrong_long_after_a_run_is_not_the_run_s() {
+    let log = night(&[
+        "05:10:00 Backup ID: 5f91",
+        "06:00:00 Start restore",
+        "08:00:00 Restore done",
+        "09:00:00 Full replication and enrichment done",
+        "20:00:00 Received signal SIGTERM.",
+    ]);
+    let [run] = &runs(&log)[..] else { panic!("{log}") };
+    assert_eq!(run.error_count, 0);
+    assert_eq!(run.phases().enrichment, Some(Duration::from_secs(3600)));
+    assert_eq!(run.phases().total, Some(Duration::from_secs(3 * 3600 + 3000)));
+}
+
+#[test]
 fn the_order_of_lines_does_not_matter() {
     let log = night(&[
         "08:00:00 Restore done",
@@ -81,7 +96,7 @@ fn the_same_numbers_in_two_runs_are_two_entries() {
     let [first, second] = &runs(&night(&one))[..] else { panic!() };
     assert!(!first.is_complete());
     assert_eq!(first.unfinished().count(), 1);
-    assert_eq!(first.error_count, 1);
+    assert_eq!((first.end, first.error_count), (RunEnd::Failed, 1));
     assert_eq!(first.phases().replication, None);
     assert!(second.is_complete());
     assert_eq!(second.items[0].took, Some(Duration::from_secs(2)));

@@ -110,6 +110,13 @@ impl Heard {
                     span.message = message;
                 }
             }
+            Event::Analyzed { entry, lane, failure, duration } => {
+                let end = if failure.is_some() { SpanEnd::Tolerated } else { SpanEnd::Done };
+                self.end_all(entry, *lane, end, now, *duration);
+                if let (Some(span), Some(failure)) = (self.last_of(entry.dump_id), failure) {
+                    span.message = Some(failure.message.clone());
+                }
+            }
             Event::RolledBack { entry, .. } => {
                 if let Some(span) = self.last_of(entry.dump_id) {
                     span.outcome = SpanEnd::RolledBack;
@@ -117,6 +124,8 @@ impl Heard {
             }
             Event::Progress { .. }
             | Event::DropFailed { .. }
+            | Event::NotChecked { .. }
+            | Event::Note { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::Notice { .. } => {}

@@ -245,6 +245,10 @@ fn complete(run: &mut Run, last: Option<Moment>) {
     if let (false, Some(last)) = (is_over(run), last) {
         run.last = run.last.max(last);
     }
+    if run.restored.is_some() {
+        // Nobody waits for statistics: some are begun and left to another session.
+        run.items.retain(|item| item.end.is_some() || item.kind != "ANALYZE");
+    }
     Item::sort(&mut run.items);
     if run.nocturne {
         return;

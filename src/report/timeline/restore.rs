@@ -70,15 +70,17 @@ impl Recording {
     /// The work, entry by entry: spans of one entry are added up.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut works: BTreeMap<i32, Work> = BTreeMap::new();
+        // The statistics of a table have its entry's number.
+        let mut works: BTreeMap<(i32, &str), Work> = BTreeMap::new();
         for span in &self.spans {
-            let work = works.entry(span.entry.dump_id).or_insert_with(|| Work {
-                kind: span.entry.desc.clone(),
-                label: span.entry.label(),
-                took: Duration::ZERO,
-                rows: 0,
-                bytes: 0,
-            });
+            let work =
+                works.entry((span.entry.dump_id, &span.entry.desc)).or_insert_with(|| Work {
+                    kind: span.entry.desc.clone(),
+                    label: span.entry.label(),
+                    took: Duration::ZERO,
+                    rows: 0,
+                    bytes: 0,
+                });
             work.took = work.took.saturating_add(span.took());
             work.rows = work.rows.saturating_add(span.rows);
             work.bytes = work.bytes.saturating_add(span.bytes);

@@ -4,6 +4,7 @@
 //! - [`args`]: the commands and their options, with the text of the help.
 //! - [`selection`]: the options that choose entries, shared by the commands.
 //! - [`connection`]: the options that say where the target is.
+//! - [`settings`]: the options that stand above variables of the environment.
 //! - [`values`]: the words that options take.
 //!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
@@ -18,8 +19,11 @@ mod list;
 mod restore;
 mod script;
 pub mod selection;
+pub mod settings;
 pub mod values;
 mod verify;
+mod web;
+mod worker;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -47,6 +51,8 @@ pub fn main() -> ExitCode {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
+        Command::Worker(typed) => worker::run(&typed),
+        Command::Web(typed) => web::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "nocturne", &mut script);

@@ -71,7 +71,7 @@ fn facts(site: &Site, runs: &[RunRecord], now: DateTime<Utc>) -> Markup {
     html! {
         dl.facts {
             div {
-                dt { "Data are of" }
+                dt { "Data as of" }
                 @match (created, success) {
                     (Some(time), _) => {
                         dd { (moment(time, site.zone, now)) }
@@ -110,9 +110,13 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
             h2 { "Last run " (pill(run.outcome)) }
             p {
                 "Began " (moment(run.started, site.zone, now)) (trigger(run.trigger))
-                @if run.outcome == RunOutcome::Running { ", goes on since " (took) }
-                @else if run.ended.is_some() { ", took " (took) }
-                @if run.attempts > 1 { ", attempt " (run.attempts) }
+                @if run.outcome == RunOutcome::Running {
+                    ", goes on since " (took)
+                    @if run.attempts > 1 { ", attempt " (run.attempts) }
+                } @else {
+                    @if run.ended.is_some() { ", took " (took) }
+                    @if run.attempts > 1 { ", " (run.attempts) " attempts" }
+                }
                 "."
                 @if let Some(backup) = &run.backup {
                     " Backup " code { (backup.id) }
@@ -172,7 +176,7 @@ fn history(runs: &[RunRecord], site: &Site, now: DateTime<Utc>) -> Markup {
     html! {
         section {
             h2 { "Last runs" }
-            table {
+            table.runs {
                 thead { tr { th { "Began" } th { "Outcome" } th.number { "Took" }
                     th.number { "Attempts" } th.number { "Rows" } } }
                 tbody {
@@ -189,7 +193,7 @@ fn history(runs: &[RunRecord], site: &Site, now: DateTime<Utc>) -> Markup {
                                     }
                                 }
                                 td.number { (run.attempts) }
-                                td.number { (units::count(run.rows())) }
+                                td.number { (units::count(run.rows())) span.unit { " rows" } }
                             }
                         }
                         @if let Some(error) = run.error.as_ref().filter(|_| run.outcome != RunOutcome::Running) {

@@ -224,7 +224,7 @@ async fn the_page_tells_of_the_last_and_the_next_runs() {
         // The age of the data: made at 00:00 UTC, looked at at 10:00.
         "Mon 2 Mar, 01:00",
         "10 hours ago",
-        "took 2h 0min 0s, attempt 2.",
+        "took 2h 0min 0s, 2 attempts.",
         "1,234,567 rows",
         "5f1e",
         "29.0 GB",

@@ -12,8 +12,8 @@ VERSIONS := $(subst $(comma), ,$(or $(NOCTURNE_TEST_VERSIONS),15 16 17 18))
 
 # The restored database has about 8 MB for each unit of SCALE.
 SCALE ?= 100
-ROUNDS ?= 3
-# One more option for benches/bench.py, say BENCH="--tuned --formats directory".
+ROUNDS ?= 5
+# One more option for benches/bench.py, say BENCH="--tuned --cases mission,huge".
 BENCH ?=
 
 .PHONY: demo test unit fmt lint bench fixtures postgres

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """nocturne beside pg_restore: the same archives into the same server, in turns.
 
-Makes a database of a given size with sql/mission, dumps it once in two formats, and restores
-each archive with both programs and several numbers of jobs. The turns alternate, so that a
-noisy minute of the machine hits both. After each run, outside the measured time, the rows of
-each table and the keys and indexes are counted and compared with the original.
+Makes a database for each case (see cases.py), dumps it once, and restores the archive with both
+programs and several numbers of jobs. The turns alternate, so that a noisy minute of the machine
+hits both. After each run, outside the measured time, the rows of each table and the keys and
+indexes are counted and compared with the original.
 
-Every figure goes to target/bench/<date>.json. Needs Linux (/proc) and Python 3.9 only.
+Every figure goes to target/bench/<date>.json, and timelines of one more run of each program to
+target/bench/<date>/. Needs Linux (/proc) and Python 3.10 only.
 """
 
 import argparse
@@ -15,23 +16,23 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 
 # No __pycache__ in the source tree.
 sys.dont_write_bytecode = True
+import show  # noqa: E402
+import timelines  # noqa: E402
+from cases import ARCHIVES, CASES  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from measure import measure  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "target" / "bench"
-SQL = ROOT / "sql" / "mission"
-
-FORMATS = {"custom": ["--format=custom"], "directory": ["--format=directory", "--jobs=2"]}
 
 # Rows of the small table of the memory case, for each unit of scale; the large one has 20 times.
 SMALL_ROWS, FACTOR = 2000, 20
@@ -41,71 +42,94 @@ def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     HOME.mkdir(parents=True, exist_ok=True)
-    with Cluster(options.bin, HOME, options.tuned) as cluster:
-        result = {
-            "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-            "machine": machine(),
-            "postgresql": cluster.version,
-            "nocturne": nocturne_version(options.nocturne) if "nocturne" in options.tools else None,
-            "settings": cluster.settings or "PostgreSQL's defaults",
-            "scale": options.scale,
-            "rounds": options.rounds,
-            "speed": speed_case(cluster, options),
-            "memory": memory_case(cluster, options),
-        }
-    show(result)
-    path = HOME / f"{result['date'].replace(':', '')[:17]}.json"
+    now = datetime.datetime.now().astimezone()
+    stamp = now.strftime("%Y-%m-%dT%H%M%S")
+    result = {
+        "date": now.isoformat(timespec="seconds"),
+        "machine": machine(),
+        "nocturne": nocturne_version(options.nocturne),
+        "scale": options.scale,
+        "rounds": options.rounds,
+        "tuned": options.tuned,
+        "cases": [],
+        "memory": [],
+    }
+    # One server after the other: the default one, then those that only some archives need.
+    by_server = {}
+    for case in options.cases:
+        for name in CASES[case].archives:
+            if name in options.formats:
+                by_server.setdefault(ARCHIVES[name].major, []).append((CASES[case], name))
+    for major, work in by_server.items():
+        folder = options.bin if major is None else ROOT / f"target/postgres/{major}/bin"
+        with Cluster(folder, HOME, options.tuned) as cluster:
+            for case, name in work:
+                result["cases"].append(speed_case(cluster, options, case, name))
+                show.case(result["cases"][-1])
+                if options.timelines and major is None and name == "custom":
+                    archive, _ = archive_of(cluster, options, case, name)
+                    timelines.make(cluster, options, case, archive, HOME / stamp)
+            if major is None and options.memory:
+                result["memory"] = memory_case(cluster, options)
+    path = HOME / f"{stamp}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
+    show.all_of(result)
     print(f"\nall figures: {path.relative_to(ROOT)}")
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     listed = lambda text: text.split(",")
-    parser.add_argument("--scale", type=float, default=100, help="100 makes about 800 MB of tables (default)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each kind (default 3)")
-    parser.add_argument("--jobs", type=listed, default=["1", "2", "4"], help="numbers of jobs (default 1,2,4)")
-    parser.add_argument("--formats", type=listed, default=list(FORMATS), help="custom, directory or both (default)")
-    parser.add_argument("--tools", type=listed, default=["pg_restore", "nocturne"], help="one or both (default)")
+    parser.add_argument("--scale", type=float, default=100, help="100 makes about 800 MB of tables of the mission (default)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each kind (default 5)")
+    parser.add_argument("--cases", type=listed, default=list(CASES), help=f"some of {', '.join(CASES)} (default: all)")
+    parser.add_argument("--formats", type=listed, default=list(ARCHIVES), help=f"some of {', '.join(ARCHIVES)} (default: all)")
+    parser.add_argument("--jobs", type=listed, help="numbers of jobs (default: each case's own, mostly 1,2,4)")
     parser.add_argument("--tuned", action="store_true", help="a server that is set up for a restore")
     parser.add_argument("--bin", type=Path, default=ROOT / "target/postgres/15/bin", help="folder of PostgreSQL's programs")
     parser.add_argument("--nocturne", type=Path, default=ROOT / "target/release/nocturne", help="the program to measure")
     parser.add_argument("--nocturne-option", action="append", default=[], help="one more option for nocturne restore")
+    parser.add_argument("--no-timelines", dest="timelines", action="store_false", help="no further run for timelines")
+    parser.add_argument("--no-memory", dest="memory", action="store_false", help="without the memory case")
     options = parser.parse_args()
     if not (options.bin / "postgres").exists():
         parser.error(f"no PostgreSQL in {options.bin}: run tests/postgres/fetch.sh")
-    if "nocturne" in options.tools and not options.nocturne.exists():
+    if not options.nocturne.exists():
         parser.error(f"{options.nocturne} is missing: run cargo build --release")
-    for name in options.formats:
-        if name not in FORMATS:
-            parser.error(f"unknown format {name}")
+    for given, known in ((options.cases, CASES), (options.formats, ARCHIVES)):
+        for name in given:
+            if name not in known:
+                parser.error(f"unknown: {name}")
     return options
 
 
 # ------------------------------------------------------------------------------ the cases
 
 
-def speed_case(cluster, options):
-    """All programs, formats and numbers of jobs, `rounds` times in turns."""
-    archives, original = mission_archives(cluster, options)
-    variants = [(tool, jobs) for jobs in options.jobs for tool in options.tools]
-    cases = []
-    for name in options.formats:
-        runs = {variant: [] for variant in variants}
-        for turn in range(options.rounds):
-            # Nobody is always the first, nor always after the same one.
-            for variant in variants if turn % 2 == 0 else reversed(variants):
-                tool, jobs = variant
-                note(f"{name}, round {turn + 1}: {tool} -j {jobs}")
-                runs[variant].append(restore(cluster, options, tool, archives[name], jobs, original))
-        cases.append(
-            {
-                "format": name,
-                "archive_bytes": size_of(archives[name]),
-                "variants": [{"tool": tool, "jobs": int(jobs), "runs": runs[tool, jobs]} for tool, jobs in variants],
-            }
-        )
-    return cases
+def speed_case(cluster, options, case, name):
+    """Both programs and all numbers of jobs, `rounds` times in turns."""
+    archive, original = archive_of(cluster, options, case, name)
+    jobs = options.jobs or case.jobs
+    # pg_restore has no such variants; the one archive shows them.
+    variants = case.variants if name == "custom" else {}
+    runs = {(tool, n): [] for n in jobs for tool in ("pg_restore", "nocturne", *variants)}
+    for turn in range(options.rounds):
+        # Nobody is always the first, nor always after the same one.
+        for tool, n in list(runs) if turn % 2 == 0 else reversed(list(runs)):
+            note(f"{case.name}, {name}, round {turn + 1}: {tool} -j {n}")
+            command = command_of(cluster, options, tool, archive, n, variants.get(tool, ()))
+            runs[tool, n].append(restore(cluster, command, original, keys_valid=tool not in variants))
+    return {
+        "case": case.name,
+        "what": case.what,
+        "archive": name,
+        "archive_bytes": size_of(archive),
+        "postgresql": cluster.version,
+        "settings": cluster.settings or "PostgreSQL's defaults",
+        "cores": machine()["cores"],
+        "targets": case.targets,
+        "variants": [{"tool": tool, "jobs": int(n), "runs": figures} for (tool, n), figures in runs.items()],
+    }
 
 
 def memory_case(cluster, options):
@@ -124,89 +148,80 @@ def memory_case(cluster, options):
         archive = HOME / f"memory-{name}.dump"
         cluster.client("pg_dump", "--format=custom", "--file", archive, cluster.url("source"))
         original = cluster.contents("source")
-        runs = {tool: restore(cluster, options, tool, archive, "2", original) for tool in options.tools}
+        runs = {
+            tool: restore(cluster, command_of(cluster, options, tool, archive, "2"), original)
+            for tool in ("pg_restore", "nocturne")
+        }
         cases.append({"table": name, "rows": rows, "archive_bytes": size_of(archive), "runs": runs})
         archive.unlink()
     cluster.psql("postgres", "-c", "DROP DATABASE source")
     return cases
 
 
-def restore(cluster, options, tool, archive, jobs, original):
+def command_of(cluster, options, tool, archive, jobs, more=()):
+    """The command that restores an archive into the database `target`."""
+    url = cluster.url("target")
+    if tool != "pg_restore":
+        command = [options.nocturne, "restore", archive, "-d", url, "-j", jobs, *options.nocturne_option, *more]
+    elif archive.name.endswith(".tar.gz"):
+        # pg_restore cannot read it: it is unpacked first, as a host's customers do.
+        folder = HOME / "unpacked"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        words = [cluster.bin / "pg_restore", "--jobs", jobs, "--dbname", url]
+        restore_it = " ".join(shlex.quote(str(word)) for word in words)
+        unpack = f"tar -xzf {shlex.quote(str(archive))} -C {shlex.quote(str(folder))}"
+        command = ["sh", "-c", f"{unpack} && {restore_it} {shlex.quote(str(folder))}/*/*.pgsql"]
+    else:
+        command = [cluster.bin / "pg_restore", "--jobs", jobs, "--dbname", url, archive]
+    return [str(word) for word in command]
+
+
+def restore(cluster, command, original, keys_valid=True):
     """One measured run into a new database, and the check of what it made."""
     cluster.fresh("target")
-    url = cluster.url("target")
-    if tool == "pg_restore":
-        command = [cluster.bin / "pg_restore", "--jobs", jobs, "--dbname", url, archive]
-    else:
-        command = [options.nocturne, "restore", archive, "-d", url, "-j", jobs, *options.nocturne_option]
-    figures = measure(cluster, [str(word) for word in command])
-    made = cluster.contents("target")
-    if made != original:
-        differing = {
-            key: (original[part].get(key), made[part].get(key))
-            for part in original
-            for key in original[part].keys() | made[part].keys()
-            if original[part].get(key) != made[part].get(key)
-        }
-        raise SystemExit(f"{tool} -j {jobs} made another database; (original, restored): {differing}")
+    figures = measure(cluster, command)
+    made = cluster.contents("target", keys_valid)
+    expected = original if keys_valid else original | {"objects": original["all_objects"]}
+    for part in ("rows", "objects"):
+        if made[part] != expected[part]:
+            keys = expected[part].keys() | made[part].keys()
+            both = {key: (expected[part].get(key), made[part].get(key)) for key in keys}
+            differing = {key: pair for key, pair in both.items() if pair[0] != pair[1]}
+            raise SystemExit(f"{' '.join(command)}\nmade another database; (original, restored): {differing}")
     return figures
 
 
-def mission_archives(cluster, options):
-    """The archives by format, and what is in them; made once for each size and kept."""
-    sources = sorted(SQL.glob("*.sql"))
-    if not sources:
-        raise SystemExit(f"{SQL} is missing")
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
-    folder = HOME / "archives" / f"mission-{options.scale:g}-{cluster.version}-{digest}"
-    archives = {name: folder / name for name in FORMATS}
+def archive_of(cluster, options, case, name):
+    """A case's archive and what is in it; made once for each size and kept."""
+    how = ARCHIVES[name]
+    scale = "" if case.fixed else f"-{options.scale:g}"
+    digest = hashlib.sha256(b"".join([*case.digest_of(), repr(how).encode()])).hexdigest()[:8]
+    folder = HOME / "archives" / f"{case.name}{scale}-{cluster.version}-{name}-{digest}"
+    archive = folder / ("backup.tar.gz" if how.wrapped else "archive")
     contents = folder / "contents.json"
     if not contents.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        note(f"making a database of scale {options.scale:g}")
+        note(f"making a database: {case.what}")
         cluster.fresh("source")
-        for name in ("schema.sql", "generate.sql"):
-            cluster.psql("source", "-v", f"scale={options.scale:g}", "-f", SQL / name)
-        for name, flags in FORMATS.items():
-            note(f"dumping it: {name}")
-            # gzip is the default of both formats, and the one that every version has.
-            cluster.client("pg_dump", *flags, "--compress=6", "--file", archives[name], cluster.url("source"))
+        for path in case.sources:
+            cluster.psql("source", "-v", f"scale={options.scale:g}", "-f", path)
+        if not case.sources:
+            scale = max(1, round(options.scale / 2))
+            cluster.client("pgbench", "--initialize", "--quiet", "--foreign-keys", "--scale", scale, cluster.url("source"))
+        note(f"dumping it: {name}")
+        dump = folder / "20260101000000_app_1234" / "dump.pgsql" if how.wrapped else archive
+        dump.parent.mkdir(exist_ok=True)
+        cluster.client("pg_dump", *how.flags, "--file", dump, cluster.url("source"))
+        if how.wrapped:
+            subprocess.run(["tar", "-czf", archive, "-C", folder, dump.parent.name], check=True)
+            shutil.rmtree(dump.parent)
         original = cluster.contents("source")
+        original["all_objects"] = cluster.contents("source", keys_valid=False)["objects"]
         cluster.psql("postgres", "-c", "DROP DATABASE source")
         contents.write_text(json.dumps(original))
-    return archives, json.loads(contents.read_text())
-
-
-# ------------------------------------------------------------------------------ the report
-
-
-def show(result):
-    """Prints the tables."""
-    where = result["machine"]
-    print(f"\n{where['processor']}, {where['cores']} cores, {where['memory_gib']} GiB; PostgreSQL {result['postgresql']}")
-    print(f"scale {result['scale']:g}, {result['rounds']} rounds; server: {result['settings']}")
-    for case in result["speed"]:
-        best = min(
-            (median(run["wall_s"] for run in variant["runs"]) for variant in case["variants"] if variant["tool"] == "pg_restore"),
-            default=None,
-        )
-        print(f"\n{case['format']}, gzip, {case['archive_bytes'] / 1e6:.1f} MB")
-        print(f"{'':18}{'wall s':>9}{'':>9}{'× best':>12}{'server':>9}{'client':>9}{'peak MiB':>10}{'':>9}")
-        print(f"{'':18}{'min':>9}{'median':>9}{'pg_restore':>12}{'CPU s':>9}{'CPU s':>9}{'largest':>10}{'all':>9}")
-        for variant in case["variants"]:
-            of = lambda figure, how=median: how(run[figure] for run in variant["runs"])
-            ratio = f"{of('wall_s') / best:.2f}" if best else "-"
-            print(
-                f"{variant['tool'] + ' -j ' + str(variant['jobs']):18}{of('wall_s', min):9.2f}{of('wall_s'):9.2f}{ratio:>12}"
-                f"{of('server_cpu_s'):9.2f}{of('client_cpu_s'):9.2f}{of('largest_process_mib', max):10.1f}{of('all_processes_mib', max):9.1f}"
-            )
-    print("\nmemory, -j 2: peak MiB of all processes")
-    tools = list(result["memory"][0]["runs"])
-    print(f"{'':28}" + "".join(f"{tool:>12}" for tool in tools))
-    for case in result["memory"]:
-        figures = "".join(f"{case['runs'][tool]['all_processes_mib']:12.1f}" for tool in tools)
-        print(f"{case['table'] + ' table, ' + str(case['rows']) + ' rows':28}{figures}")
+    return archive, json.loads(contents.read_text())
 
 
 def note(text):

@@ -109,8 +109,10 @@ class Cluster:
                     found[pid] = 0
         return found
 
-    def contents(self, database):
-        """What a restore must have made: rows of each table, and all keys and indexes."""
+    def contents(self, database, keys_valid=True):
+        """What a restore must have made: rows of each table, all keys and indexes, large objects.
+
+        Foreign keys count only when they are valid, unless that was not asked for."""
         tables = self.psql(
             database,
             "-c",
@@ -124,10 +126,13 @@ class Cluster:
             database,
             "-c",
             "SELECT 'constraints ' || contype::text, count(*) FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace "
-            "WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND convalidated GROUP BY contype "
+            "WHERE nspname NOT IN ('pg_catalog', 'information_schema') "
+            f"{'AND convalidated ' if keys_valid else ''}GROUP BY contype "
             "UNION ALL SELECT 'indexes', count(*) FROM pg_index JOIN pg_class c ON c.oid = indexrelid "
             "JOIN pg_namespace n ON n.oid = relnamespace "
-            "WHERE indisvalid AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1",
+            "WHERE indisvalid AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
+            "UNION ALL SELECT 'large objects', count(*) FROM pg_largeobject_metadata "
+            "UNION ALL SELECT 'bytes of large objects', sum(length(data)) FROM pg_largeobject ORDER BY 1",
         )
         return {"rows": rows, "objects": dict(line.rsplit("|", 1) for line in objects.splitlines())}
 

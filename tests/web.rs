@@ -257,10 +257,12 @@ fn a_browser_shows_the_page_on_a_desk_and_on_a_phone_by_day_and_by_night() {
     going_on.outcome = RunOutcome::Running;
     going_on.error = Some("Scalingo: no backup of pix-api-production is of today".to_owned());
     going_on.stages.truncate(4);
+    going_on.entries = None;
+    going_on.report = None;
     let restore = going_on.stages.last_mut().unwrap();
     (restore.ended, restore.state) = (None, StageState::Running);
     keep(&database, &[going_on]);
     let page = see("status-running", "1000,1500", "--blink-settings=defaultFontSize=16");
-    assert!(page.contains("goes on since 50min"), "{page}");
+    assert!(page.contains("running for 50min"), "{page}");
     assert_eq!(web.stop(), Some(0));
 }

@@ -7,15 +7,17 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
 use super::settings::{ForWeb, ForWorker, Settings};
-use super::values::{ArchiveFormat, Jobs, OutputFormat, Tolerate};
+use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
+use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::CopyFormat;
+use crate::restore::{CopyFormat, ForeignKeys, ServerSetting};
 
 mod help;
 #[cfg(test)]
@@ -92,6 +94,14 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Web(Box<Web>),
+
+    /// Read the logs of nightly runs: how long each part took, and which entries were slow
+    #[command(
+        long_about = help::REPORT,
+        after_long_help = help::REPORT_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Report(Box<Report>),
 
     /// Print a completion script for a shell
     Completions {
@@ -218,6 +228,24 @@ pub struct Behaviour {
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub copy_format: CopyFormat,
 
+    /// What becomes of foreign keys
+    ///
+    /// not-valid adds them without looking at the rows, which is quick: what is written later is
+    /// checked, and VALIDATE CONSTRAINT can check the rest. none leaves them out.
+    #[arg(long, value_name = "HOW", value_enum, default_value = "validated")]
+    pub foreign_keys: ForeignKeys,
+
+    /// Gather statistics about the tables that were filled, as far as the archive has none
+    #[arg(long)]
+    pub analyze: bool,
+
+    /// Set this in every session, for instance maintenance_work_mem=1GB
+    ///
+    /// Wins over what the restore would set to be quick; what its result depends on cannot be set.
+    /// May be given several times.
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<ServerSetting>,
+
     /// Drop the objects of the archive from the target before restoring them
     #[arg(short = 'c', long)]
     pub clean: bool,
@@ -308,6 +336,13 @@ pub struct Results {
     /// Write the summary to this file too, as JSON
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+
+    /// Write what each session did, and when, to this file: a page to look at, or JSON
+    ///
+    /// The page needs nothing but the file. A name that ends in .json gets the raw spans, for
+    /// tools. The file is written when the restore is over, also if it failed.
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
 }
 
 /// `nocturne list`, as typed.
@@ -416,4 +451,34 @@ pub struct Web {
     /// What stands above the environment.
     #[command(flatten)]
     pub settings: Settings<ForWeb>,
+}
+
+/// `nocturne report`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The log: a file, compressed by gzip or not, or "-" for standard input, which is the default
+    #[arg(value_name = "LOGS")]
+    pub logs: Option<PathBuf>,
+
+    /// Only runs that began on this day, in the log's own time zone
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Selection")]
+    pub date: Option<NaiveDate>,
+
+    /// Text, JSON with everything that the log tells, or a page with a timeline
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub format: ReportFormat,
+
+    /// The language of the text; the default is French where the locale is French, else English
+    #[arg(long, value_name = "LANG", value_enum, help_heading = "Output")]
+    pub lang: Option<Lang>,
+
+    /// Write to this file instead of standard output
+    #[arg(short = 'f', long, value_name = "FILENAME", help_heading = "Output")]
+    pub file: Option<PathBuf>,
 }

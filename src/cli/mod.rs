@@ -16,6 +16,7 @@ pub mod connection;
 mod embedded;
 pub mod exit;
 mod list;
+mod report;
 mod restore;
 mod script;
 pub mod selection;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Verify(typed) => verify::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
+        Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "nocturne", &mut script);

@@ -11,8 +11,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::archive::Section;
+use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::CopyFormat;
+use crate::restore::{CopyFormat, ForeignKeys};
 
 /// Why a word was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -171,6 +172,18 @@ pub enum OutputFormat {
     Json,
 }
 
+/// `--format` of what `report` writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Durations and slowest entries, in the form of the script that this replaces.
+    #[default]
+    Text,
+    /// For machines: every run, stage and entry.
+    Json,
+    /// A page with a timeline.
+    Html,
+}
+
 /// A connection string, which may hold a password: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionString(String);
@@ -214,6 +227,19 @@ impl ValueEnum for LogFormat {
     }
 }
 
+impl ValueEnum for Lang {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::En, Self::Fr]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::En => PossibleValue::new("en").help("English"),
+            Self::Fr => PossibleValue::new("fr").help("French, as the replaced script wrote"),
+        })
+    }
+}
+
 impl ValueEnum for CopyFormat {
     fn value_variants<'a>() -> &'a [Self] {
         &[Self::Auto, Self::Text, Self::Binary]
@@ -224,6 +250,20 @@ impl ValueEnum for CopyFormat {
             Self::Auto => PossibleValue::new("auto").help("Binary for all but small tables"),
             Self::Text => PossibleValue::new("text").help("As the archive has them"),
             Self::Binary => PossibleValue::new("binary").help("Binary wherever it is exact"),
+        })
+    }
+}
+
+impl ValueEnum for ForeignKeys {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Validated, Self::NotValid, Self::None]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Validated => PossibleValue::new("validated").help("Added, and all rows checked"),
+            Self::NotValid => PossibleValue::new("not-valid").help("Added, and no row checked"),
+            Self::None => PossibleValue::new("none").help("Left out, and comments on them"),
         })
     }
 }

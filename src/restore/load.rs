@@ -84,7 +84,10 @@ pub(super) async fn load(
     }
     session.begin().await?;
     let loaded = match truncate(ctx, session, entry).await {
-        Ok(()) => transfer(session, triggers, first, &mut pieces).await,
+        Ok(truncated) => {
+            pieces.frozen = truncated && can_be_frozen(ctx, entry);
+            transfer(session, triggers, first, &mut pieces).await
+        }
         Err(error) => Err(error.into()),
     };
     match &loaded {
@@ -97,14 +100,28 @@ pub(super) async fn load(
 }
 
 /// Truncates a table that this restore created, in the transaction that fills it: with
-/// `wal_level=minimal` its rows are then not written to the WAL.
-async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Result<()> {
+/// `wal_level=minimal` its rows are then not written to the WAL, and they may be frozen.
+///
+/// Says whether it did.
+async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Result<bool> {
     let created = entry.desc == Desc::TableData
         && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
-    if created && !entry.is_load_via_partition_root() {
+    let truncated = created && !entry.is_load_via_partition_root();
+    if truncated {
         session.execute(&truncate_only(entry)).await?;
     }
-    Ok(())
+    Ok(truncated)
+}
+
+/// Whether a table that was truncated can take frozen rows (`COPY` with `FREEZE`): an ordinary
+/// table of the heap. A server that refuses FREEZE would end the session, so nothing is tried.
+fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
+    let table = entry.dependencies.first().and_then(|table| ctx.toc.get(*table));
+    table.is_some_and(|table| {
+        table.desc == Desc::Table
+            && matches!(table.relkind, 0 | b'r')
+            && matches!(table.table_am.as_deref(), None | Some("" | "heap"))
+    })
 }
 
 async fn transfer(
@@ -140,6 +157,9 @@ struct Pieces<'a> {
     told: Instant,
     /// Whether this is one of several parts of the entry's data.
     partial: bool,
+    /// Whether the rows are stored frozen: visible to all from the start. The indexes built on
+    /// them need not look at transactions, and foreign keys are checked with index-only scans.
+    frozen: bool,
 }
 
 impl<'a> Pieces<'a> {
@@ -194,7 +214,16 @@ impl<'a> Pieces<'a> {
             }),
         };
         let loaded = Loaded::default();
-        Ok(Self { ctx, entry, receiver, counter, loaded, told: Instant::now(), partial })
+        Ok(Self {
+            ctx,
+            entry,
+            receiver,
+            counter,
+            loaded,
+            told: Instant::now(),
+            partial,
+            frozen: false,
+        })
     }
 
     async fn next(&mut self) -> Result<Option<Piece>, WorkError> {
@@ -279,6 +308,9 @@ impl<'a> Pieces<'a> {
     fn copy_statement(&self, options: &[&str]) -> String {
         let statement = self.entry.copy_stmt.trim_end().trim_end_matches(';');
         let mut options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        if self.frozen {
+            options.push("FREEZE".to_owned());
+        }
         if !self.ctx.toc.encoding.is_utf8() {
             options.push(format!("ENCODING {}", literal(self.ctx.toc.encoding.name())));
         }

@@ -105,13 +105,14 @@ fn facts(site: &Site, runs: &[RunRecord], now: DateTime<Utc>) -> Markup {
 
 fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
     let took = units::duration(run.duration(now));
+    let is_running = run.outcome == RunOutcome::Running;
     html! {
         section {
-            h2 { "Last run " (pill(run.outcome)) }
+            h2 { (if is_running { "This run" } else { "Last run" }) " " (pill(run.outcome)) }
             p {
                 "Began " (moment(run.started, site.zone, now)) (trigger(run.trigger))
-                @if run.outcome == RunOutcome::Running {
-                    ", goes on since " (took)
+                @if is_running {
+                    ", running for " (took)
                     @if run.attempts > 1 { ", attempt " (run.attempts) }
                 } @else {
                     @if run.ended.is_some() { ", took " (took) }
@@ -128,7 +129,10 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
                     "."
                 }
             }
-            @if let Some(error) = &run.error { pre.error { (error) } }
+            @if let Some(error) = &run.error {
+                @if is_running { p { "The attempt before failed:" } }
+                pre.error { (error) }
+            }
             @if !run.stages.is_empty() { (bars::render(run, now)) }
             @if let Some(entries) = run.entries {
                 p.entries {

@@ -1,0 +1,81 @@
+"""What is restored: each case is a database of its own shape, made from SQL."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """How a database is archived."""
+
+    flags: tuple
+    # Of the server and its programs; None: of the default ones.
+    major: str | None = None
+    # As a host hands it out: FOLDER/NAME.pgsql in a tar in gzip.
+    wrapped: bool = False
+
+
+# gzip is the default of pg_dump's formats, and the one that every version has.
+ARCHIVES = {
+    "custom": Archive(("--format=custom", "--compress=6")),
+    "directory": Archive(("--format=directory", "--jobs=2", "--compress=6")),
+    "zstd": Archive(("--format=custom", "--compress=zstd"), major="17"),
+    "tar.gz": Archive(("--format=custom", "--compress=6"), wrapped=True),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A database, how it is archived and with how many jobs it is restored."""
+
+    name: str
+    what: str
+    # Run by psql with the variable scale.
+    sources: tuple = ()
+    archives: tuple = ("custom",)
+    jobs: tuple = ("1", "2", "4")
+    # Further ways to run nocturne: a label and its options.
+    variants: dict = field(default_factory=dict)
+    # How much faster than the best pg_restore we want to be, by archive or variant.
+    targets: dict = field(default_factory=dict)
+    # The size does not depend on the scale.
+    fixed: bool = False
+
+    def digest_of(self):
+        """What the database depends on."""
+        return [path.read_bytes() for path in self.sources]
+
+
+def sql(*names):
+    return tuple(SQL / name for name in names)
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case(
+            "mission",
+            "the mission's database with all its keys",
+            sql("mission/schema.sql", "mission/generate.sql"),
+            archives=tuple(ARCHIVES),
+            variants={"keys not valid": ("--foreign-keys", "not-valid")},
+            targets={"custom": 1.4, "directory": 1.4, "zstd": 1.4, "tar.gz": 1.6, "keys not valid": 1.8},
+        ),
+        Case("huge", "one huge table", sql("bench/huge.sql"), targets={"custom": 1.7}),
+        Case("many", "2,000 small tables", sql("bench/many.sql"), targets={"custom": 1.1}),
+        Case("wide", "wide rows: jsonb and text", sql("bench/wide.sql"), targets={"custom": 1.1}),
+        Case("indexes", "two tables with a dozen indexes each", sql("bench/indexes.sql"), targets={"custom": 1.1}),
+        Case("pgbench", "pgbench's tables", targets={"custom": 1.1}),
+        Case("objects", "large objects", sql("bench/objects.sql"), targets={"custom": 1.1}),
+        Case(
+            "waiting",
+            "keys and indexes that wait instead of computing: a server with many processors",
+            sql("bench/waiting.sql"),
+            jobs=("4", "8", "16"),
+            targets={"custom": 2.0},
+            fixed=True,
+        ),
+    )
+}

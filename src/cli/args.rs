@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::selection::Selection;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, Tolerate};
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::CopyFormat;
+use crate::restore::{CopyFormat, ForeignKeys, ServerSetting};
 
 mod help;
 #[cfg(test)]
@@ -200,6 +200,24 @@ pub struct Behaviour {
     /// all the same. auto, the default, leaves small tables as text.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub copy_format: CopyFormat,
+
+    /// What becomes of foreign keys
+    ///
+    /// not-valid adds them without looking at the rows, which is quick: what is written later is
+    /// checked, and VALIDATE CONSTRAINT can check the rest. none leaves them out.
+    #[arg(long, value_name = "HOW", value_enum, default_value = "validated")]
+    pub foreign_keys: ForeignKeys,
+
+    /// Gather statistics about the tables that were filled, as far as the archive has none
+    #[arg(long)]
+    pub analyze: bool,
+
+    /// Set this in every session, for instance maintenance_work_mem=1GB
+    ///
+    /// Wins over what the restore would set to be quick; what its result depends on cannot be set.
+    /// May be given several times.
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<ServerSetting>,
 
     /// Drop the objects of the archive from the target before restoring them
     #[arg(short = 'c', long)]

@@ -177,6 +177,9 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         let message = "options --keep, --query and --exit require option --embedded";
         return Err(Failure::new(USAGE, message));
     }
+    if typed.place.file.is_some() && (behaviour.analyze || !behaviour.set.is_empty()) {
+        return Err(cannot_be_together("--analyze and --set", "-f/--file"));
+    }
     if typed.place.restrict_key.is_some() && typed.place.file.is_none() {
         return Err(Failure::new(USAGE, "option --restrict-key requires option -f/--file"));
     }
@@ -251,6 +254,9 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
             Some(path) => Some(Arc::new(super::verify::read_digests(path)?)),
             None => None,
         },
+        foreign_keys: behaviour.foreign_keys,
+        analyze: behaviour.analyze,
+        settings: behaviour.set.clone(),
         strictly_in_order: jobs == 1,
     })
 }

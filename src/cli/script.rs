@@ -8,12 +8,12 @@ use std::path::Path;
 use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
 use crate::archive::encoding::Encoding;
 use crate::archive::{Desc, Format, ReadCounter};
-use crate::restore::RestoreOptions;
 use crate::restore::event::Events;
 use crate::restore::script::{
     Clean, Header, ScriptError, ScriptOptions, Selection as Scripted, Verbose,
     is_valid_restrict_key, random_restrict_key, write_script,
 };
+use crate::restore::{RestoreOptions, for_script};
 use crate::select::Selection;
 use crate::source::{Access, Archive, Sequential};
 
@@ -67,8 +67,8 @@ pub(super) fn write(
         },
         encode: (!toc.encoding.is_utf8()).then_some(&encode),
     };
-    let scripted =
-        Scripted { entries: &toc.entries, order: &selection.order, wants: &selection.wants };
+    let (entries, wants) = for_script(options.foreign_keys, &toc.entries, &selection.wants, events);
+    let scripted = Scripted { entries: &entries, order: &selection.order, wants: &wants };
     let mut out = output(script.file)?;
     let result = match access {
         Access::Random(random) => {

@@ -12,7 +12,7 @@ use clap::builder::PossibleValue;
 
 use crate::archive::Section;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::CopyFormat;
+use crate::restore::{CopyFormat, ForeignKeys};
 
 /// Why a word was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -224,6 +224,20 @@ impl ValueEnum for CopyFormat {
             Self::Auto => PossibleValue::new("auto").help("Binary for all but small tables"),
             Self::Text => PossibleValue::new("text").help("As the archive has them"),
             Self::Binary => PossibleValue::new("binary").help("Binary wherever it is exact"),
+        })
+    }
+}
+
+impl ValueEnum for ForeignKeys {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Validated, Self::NotValid, Self::None]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Validated => PossibleValue::new("validated").help("Added, and all rows checked"),
+            Self::NotValid => PossibleValue::new("not-valid").help("Added, and no row checked"),
+            Self::None => PossibleValue::new("none").help("Left out, and comments on them"),
         })
     }
 }

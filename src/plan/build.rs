@@ -26,6 +26,10 @@ pub struct Options {
     /// Make constraints on tables of at least so many bytes of archived data in steps that other
     /// sessions can work beside.
     pub steps_from: Option<u64>,
+    /// Add foreign keys without checking the rows.
+    pub not_valid: bool,
+    /// Gather statistics about the tables whose rows are loaded.
+    pub analyze: bool,
 }
 
 impl Plan {
@@ -62,7 +66,7 @@ impl Plan {
             } else {
                 plan.jobs.push(Job {
                     entry: place,
-                    step: Step::Entire,
+                    step: if options.not_valid { not_valid(&entries[place]) } else { Step::Entire },
                     wanted: wanted(place),
                     pass: pass(place),
                     after: Vec::new(),
@@ -72,10 +76,16 @@ impl Plan {
                 });
             }
         }
+        let links = Links::new(entries);
+        if !options.strictly_in_order {
+            plan.link(entries, &links, options.steps_from);
+        }
+        if options.analyze {
+            plan.analyze(entries, &links);
+        }
         if options.strictly_in_order {
             plan.chain();
         } else {
-            plan.link(entries, options.steps_from);
             rank(&mut plan.jobs, |job| weight(&entries[job.entry].desc, job.step));
         }
         plan
@@ -90,8 +100,7 @@ impl Plan {
     }
 
     /// Dependencies and locks from the archive, mended as pg_restore mends them.
-    fn link(&mut self, entries: &[Entry], steps_from: Option<u64>) {
-        let links = Links::new(entries);
+    fn link(&mut self, entries: &[Entry], links: &Links, steps_from: Option<u64>) {
         let sizes: HashMap<DumpId, u64> =
             self.jobs.iter().map(|job| (entries[job.entry].dump_id, job.size)).collect();
         for job in &mut self.jobs {
@@ -100,7 +109,7 @@ impl Plan {
             job.size = job.size.max(*largest.unwrap_or(&0));
         }
         if let Some(least) = steps_from {
-            self.take_apart(entries, &links, least);
+            self.take_apart(entries, links, least);
         }
         // Who waits for an entry waits for its last step.
         let last: HashMap<DumpId, JobId> = (0..self.jobs.len())
@@ -122,7 +131,7 @@ impl Plan {
             }
             (self.jobs[number].after, self.jobs[number].locks) = (after, locks);
         }
-        self.check_with_indexes(entries, &links, &builds);
+        self.check_with_indexes(entries, links, &builds);
     }
 
     /// Foreign keys are checked when the indexes of their table are there. The locks keep the two
@@ -135,7 +144,8 @@ impl Plan {
     ) {
         for job in &mut self.jobs {
             let entry = &entries[job.entry];
-            if entry.desc == Desc::FkConstraint && job.step != Step::AddForeignKey {
+            let checks = matches!(job.step, Step::Entire | Step::Validate);
+            if entry.desc == Desc::FkConstraint && checks {
                 let child = links.tables(entry, entries).into_iter();
                 let child = child.filter(|table| links.is_child(*table, entry, entries));
                 job.after.extend(child.filter_map(|table| builds.get(&table)).flatten());
@@ -162,7 +172,7 @@ impl Plan {
                 tables.iter().any(|id| links.entry(*id, entries).is_none_or(is_partitioned));
             // Alone on its table, a constraint has nobody to make room for.
             let alone = tables.iter().all(|table| indexes.get(table).is_none_or(|n| *n < 2));
-            let whole = [Step::Entire; 2];
+            let whole = [job.step; 2];
             if !job.wanted || job.pass != Pass::Main || job.size < least || partitioned {
                 return whole;
             }
@@ -170,8 +180,11 @@ impl Plan {
                 Desc::Constraint if !alone && constraint::unique(&entry.defn).is_some() => {
                     [Step::BuildIndex, Step::UseIndex]
                 }
-                Desc::FkConstraint if constraint::foreign_key(&entry.defn).is_some() => {
-                    [Step::AddForeignKey, Step::Validate]
+                Desc::FkConstraint if job.step == Step::Entire => {
+                    match constraint::foreign_key(&entry.defn) {
+                        Some(key) if !key.partitioned => [Step::AddForeignKey, Step::Validate],
+                        _ => whole,
+                    }
                 }
                 _ => whole,
             }
@@ -187,8 +200,15 @@ impl Plan {
     }
 }
 
+/// The step of an entry whose rows are not to be checked. A foreign key of a form that cannot be
+/// taken apart is checked, if it is to be by the archive.
+fn not_valid(entry: &Entry) -> Step {
+    let key = entry.desc == Desc::FkConstraint && constraint::foreign_key(&entry.defn).is_some();
+    if key { Step::AddNotValid } else { Step::Entire }
+}
+
 /// Whether a step builds an index.
-fn builds_index(entry: &Entry, step: Step) -> bool {
+pub(crate) fn builds_index(entry: &Entry, step: Step) -> bool {
     match entry.desc {
         Desc::Index => true,
         Desc::Constraint => matches!(step, Step::Entire | Step::BuildIndex),
@@ -198,18 +218,18 @@ fn builds_index(entry: &Entry, step: Step) -> bool {
 
 /// Whether a TABLE entry is a partitioned table. Taking an ordinary table for one costs nothing
 /// but speed.
-fn is_partitioned(table: &Entry) -> bool {
+pub(super) fn is_partitioned(table: &Entry) -> bool {
     table.relkind == b'p' || table.defn.contains("\nPARTITION BY ")
 }
 
 /// What the entries' numbers lead to.
-struct Links {
+pub(super) struct Links {
     /// Places in the TOC by number.
     places: HashMap<DumpId, usize>,
     /// The TABLE DATA entry of a TABLE entry.
     data_of: HashMap<DumpId, DumpId>,
     /// The TABLE entry of a TABLE DATA entry.
-    table_of: HashMap<DumpId, DumpId>,
+    pub(super) table_of: HashMap<DumpId, DumpId>,
     /// The first entry of large objects.
     blobs: Option<DumpId>,
 }
@@ -230,7 +250,7 @@ impl Links {
         Self { places, data_of, table_of, blobs: blobs.map(|entry| entry.dump_id) }
     }
 
-    fn entry<'a>(&self, id: DumpId, entries: &'a [Entry]) -> Option<&'a Entry> {
+    pub(super) fn entry<'a>(&self, id: DumpId, entries: &'a [Entry]) -> Option<&'a Entry> {
         Some(&entries[*self.places.get(&id)?])
     }
 

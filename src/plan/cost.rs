@@ -9,7 +9,8 @@ use crate::archive::Desc;
 /// Tenths of the time that loading the rows of the job's largest table takes.
 pub(super) fn weight(desc: &Desc, step: Step) -> u64 {
     match (step, desc) {
-        (Step::UseIndex | Step::AddForeignKey, _) => 0,
+        (Step::UseIndex | Step::AddForeignKey | Step::AddNotValid, _) => 0,
+        (Step::Analyze | Step::AnalyzePartition, _) => 0,
         (Step::Validate, _) | (_, Desc::FkConstraint) => 4,
         (_, Desc::TableData | Desc::Blobs) => 10,
         (_, Desc::Index) => 5,

@@ -8,11 +8,13 @@
 //! `identify_locking_dependencies`, `restore_toc_entries_prefork` in `pg_backup_archiver.c`); the
 //! order among ready jobs is ours.
 
+mod analyze;
 mod build;
 mod cost;
 mod lock;
 mod schedule;
 
+pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
 pub use lock::LockMode;
 pub use schedule::Schedule;
@@ -38,6 +40,22 @@ pub enum Step {
     AddForeignKey,
     /// Checks the rows.
     Validate,
+    /// Adds a foreign key without checking the rows, and leaves it at that.
+    AddNotValid,
+    /// Gathers statistics about a table. No part of the entry, which is the table's TABLE DATA, or
+    /// the TABLE of a partitioned table.
+    Analyze,
+    /// The same for a partition of a table that is analysed too. Servers before PostgreSQL 18 go
+    /// through all partitions then, so that nothing is left to do for it.
+    AnalyzePartition,
+}
+
+impl Step {
+    /// Whether this is no part of the work on the entry, and may be done long after it.
+    #[must_use]
+    pub fn is_analyze(self) -> bool {
+        matches!(self, Self::Analyze | Self::AnalyzePartition)
+    }
 }
 
 /// One entry's work, or a step of it, to be done by one session.

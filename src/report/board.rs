@@ -133,7 +133,8 @@ impl Board {
                 let amounts = Amounts { rows: *rows, bytes: *bytes, read: *read };
                 self.ended = self.ended.plus(amounts);
             }
-            Event::Paused { dump_id, lane } => {
+            Event::Paused { dump_id, lane }
+            | Event::Analyzed { entry: EntryRef { dump_id, .. }, lane, .. } => {
                 if self.lanes.get(lane).is_some_and(|own| own.entry.dump_id == *dump_id) {
                     self.lanes.remove(lane);
                 }
@@ -143,6 +144,8 @@ impl Board {
             | Event::DropFailed { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
+            | Event::NotChecked { .. }
+            | Event::Note { .. }
             | Event::Notice { .. } => {}
         }
     }

@@ -53,7 +53,24 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 wording::label(entry)
             );
         }
-        Event::Progress { .. } | Event::Paused { .. } => {}
+        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => {}
+        Event::Analyzed { entry, lane, failure, duration } => {
+            let EntryRef { dump_id, schema, name, .. } = entry;
+            at!(
+                level,
+                dump_id,
+                schema = schema.as_deref().filter(|_| json),
+                name = json.then_some(name.as_str()),
+                lane,
+                seconds = thousandths(*duration),
+                sqlstate = failure.as_ref().and_then(|failure| failure.sqlstate.as_deref()),
+                "{}",
+                match failure {
+                    Some(failure) => wording::failed(entry, failure),
+                    None => format!("{} done", wording::label(entry)),
+                }
+            );
+        }
         Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
             let (word, reason, failure) = parts(outcome);
@@ -92,7 +109,9 @@ pub(super) fn write(event: &Event, format: LogFormat) {
             "{}",
             wording::not_dropped(entry, failure)
         ),
-        Event::Warning { message } => at!(level, "{}", wording::one_line(message)),
+        Event::Warning { message } | Event::Note { message } => {
+            at!(level, "{}", wording::one_line(message));
+        }
         Event::Problem { cause, message, entries, tolerated } => {
             let cause = json.then(|| wording::cause(cause, None));
             at!(level, cause, entries, tolerated, "{}", wording::problem(message, *entries));
@@ -112,7 +131,8 @@ fn thousandths(duration: std::time::Duration) -> f64 {
 pub(super) fn level(event: &Event) -> Level {
     match event {
         Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
-        Event::Progress { .. } | Event::Paused { .. } => Level::TRACE,
+        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => Level::TRACE,
+        Event::Note { .. } | Event::Analyzed { failure: None, .. } => Level::DEBUG,
         Event::Started { entry, .. } | Event::RolledBack { entry, .. } => {
             level_of_kind(&entry.kind())
         }
@@ -123,7 +143,7 @@ pub(super) fn level(event: &Event) -> Level {
                 Level::DEBUG
             }
         },
-        Event::Warning { .. } => Level::WARN,
+        Event::Warning { .. } | Event::Analyzed { failure: Some(_), .. } => Level::WARN,
         Event::Problem { tolerated, .. } | Event::DropFailed { tolerated, .. } => {
             if *tolerated {
                 Level::WARN

@@ -53,6 +53,9 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
             let severity = if *tolerated { Severity::Warning } else { Severity::Error };
             Some((severity, not_dropped(entry, failure)))
         }
+        Event::Analyzed { entry, failure: Some(failure), .. } => {
+            Some((Severity::Warning, failed(entry, failure)))
+        }
         Event::Warning { message } => Some((Severity::Warning, one_line(message))),
         Event::Notice { severity, message, .. } => {
             Some((Severity::of_server(severity), one_line(message)))

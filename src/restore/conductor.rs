@@ -16,10 +16,11 @@ use super::load::{Loaded, Source, Triggers, load, missing_object};
 use super::options::Transactions;
 use super::steps::restore_step;
 use super::work::restore_entry;
+use super::workers::Workers;
 use super::{Error, Result};
 use crate::archive;
 use crate::archive::stream::ItemOf;
-use crate::plan::{JobId, Plan, Schedule, Step};
+use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
 
 /// Carries out the jobs of a plan.
 ///
@@ -30,6 +31,7 @@ pub(super) struct Conductor {
     schedule: Schedule,
     idle: Vec<Lane>,
     running: JoinSet<(Lane, Task, Option<ObjectResult>)>,
+    workers: Workers,
     stream: Option<Receiver<Arrival>>,
     /// Data that has come and waits for a session.
     waiting: Option<Waiting>,
@@ -79,14 +81,17 @@ impl Conductor {
     ) -> Self {
         let streaming = stream.is_some();
         let schedule = Schedule::new(plan, |job| {
-            streaming && job.wanted && ctx.wants_archived_data(job.entry)
+            let loads = !job.step.is_analyze() && ctx.wants_archived_data(job.entry);
+            streaming && job.wanted && loads
         });
-        let jobs = plan.jobs.iter().enumerate().map(|(id, job)| (job.entry, JobId(id))).collect();
+        let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
+        let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
             ctx,
             schedule,
             idle,
             running: JoinSet::new(),
+            workers: Workers::default(),
             stream,
             waiting: None,
             jobs,
@@ -132,31 +137,61 @@ impl Conductor {
 
     /// Starts as many jobs as there are idle sessions.
     fn start_jobs(&mut self) {
-        while !self.must_stop() {
-            let Some(lane) = self.idle.pop() else {
-                return;
-            };
-            if let Some(waiting) = self.waiting.take() {
-                let startable = if waiting.object.is_some() {
-                    self.schedule.is_free(waiting.job)
-                } else {
-                    self.schedule.take_this(waiting.job)
-                };
-                if startable {
-                    self.start(lane, waiting);
-                    continue;
-                }
-                self.waiting = Some(waiting);
-            }
-            match self.schedule.take() {
-                Some(job) => {
-                    self.start(lane, Waiting { job, source: Source::Archive, object: None });
-                }
+        let mut starting = Vec::new();
+        while !self.must_stop()
+            && let Some(lane) = self.idle.pop()
+        {
+            match self.next_job() {
+                Some(waiting) => starting.push((lane, waiting)),
                 None => {
                     self.idle.push(lane);
-                    return self.break_deadlock();
+                    break;
                 }
             }
+        }
+        self.share_workers(&mut starting);
+        for (lane, waiting) in starting {
+            self.start(lane, waiting);
+        }
+        if !self.must_stop() {
+            self.break_deadlock();
+        }
+    }
+
+    /// The job that a session is to do next: the one that the stream waits for first.
+    fn next_job(&mut self) -> Option<Waiting> {
+        if let Some(waiting) = self.waiting.take() {
+            let startable = if waiting.object.is_some() {
+                self.schedule.is_free(waiting.job)
+            } else {
+                self.schedule.take_this(waiting.job)
+            };
+            if startable {
+                return Some(waiting);
+            }
+            self.waiting = Some(waiting);
+        }
+        let job = self.schedule.take()?;
+        Some(Waiting { job, source: Source::Archive, object: None })
+    }
+
+    /// Lets index builds use the processors of the sessions that found no job.
+    fn share_workers(&mut self, starting: &mut [(Lane, Waiting)]) {
+        if !self.ctx.shares_workers() {
+            return;
+        }
+        let builds = |waiting: &Waiting| {
+            let job = self.schedule.job(waiting.job);
+            builds_index(self.ctx.entry(job.entry), job.step).then_some(job.rank)
+        };
+        let ranks: Vec<_> = starting
+            .iter()
+            .filter_map(|(lane, waiting)| Some((lane.number, builds(waiting)?)))
+            .collect();
+        let lent = self.workers.lend(self.idle.len(), &ranks);
+        for (lane, waiting) in starting {
+            let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
+            lane.workers = builds(waiting).map(|_| count());
         }
     }
 
@@ -181,6 +216,7 @@ impl Conductor {
         } else {
             let step = self.schedule.job(job).step;
             self.running.spawn(async move {
+                lane.set_workers(&ctx).await;
                 match step {
                     Step::Entire => restore_entry(&ctx, &mut lane, place, source).await,
                     step => restore_step(&ctx, &mut lane, place, step).await,
@@ -214,6 +250,7 @@ impl Conductor {
     ) -> Result<()> {
         let (lane, task, result) =
             done.map_err(|error| Error::Internal(format!("a session's task failed: {error}")))?;
+        self.workers.give_back(lane.number);
         self.idle.push(lane);
         match (task, result) {
             (Task::Job(job), _) => self.schedule.finish(job),

@@ -54,6 +54,8 @@ pub(super) struct Ledger {
     pub(super) refused: HashSet<DumpId>,
     /// Entries that are finished, by place.
     pub(super) finished: HashSet<usize>,
+    /// Those of them whose rows are in the database.
+    pub(super) loaded: HashSet<usize>,
     /// What became of the first step of entries that are made in two, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
@@ -171,6 +173,9 @@ impl Context {
             let mut ledger = self.ledger();
             if !ledger.finished.insert(place) {
                 return;
+            }
+            if done.outcome == Outcome::Done && self.wants_archived_data(place) {
+                ledger.loaded.insert(place);
             }
             ledger.errors += usize::from(matches!(done.outcome, Outcome::Failed { .. }));
             if done.uncommitted && done.outcome == Outcome::Done {

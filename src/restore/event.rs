@@ -154,6 +154,25 @@ pub enum Event {
         /// The session that did the step.
         lane: usize,
     },
+    /// A foreign key was added, and its rows were not checked, as asked. The entry is finished
+    /// besides.
+    NotChecked {
+        /// The entry.
+        dump_id: i32,
+    },
+    /// Statistics about a table were gathered, or could not be, which is no error. Not an entry of
+    /// the archive; it was told as started by the same name.
+    Analyzed {
+        /// The table's entry, with `ANALYZE` as its kind.
+        entry: EntryRef,
+        /// The session that did it.
+        lane: usize,
+        /// Why not, if they were not gathered.
+        failure: Option<Failure>,
+        /// Wall time.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
     /// A data entry moves on. Sent a few times a second.
     Progress {
         /// The entry.
@@ -208,6 +227,11 @@ pub enum Event {
     },
     /// Something the user should know that is not a failure of an entry.
     Warning {
+        /// One line.
+        message: String,
+    },
+    /// How the restore goes about its work, for those who ask for more.
+    Note {
         /// One line.
         message: String,
     },

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::event::Event;
 use super::failure::{WorkError, chain};
 use super::options::Transactions;
+use super::settings;
 use super::statements::{SessionState, Setting, fixed_settings};
 use crate::target::{Class, Notices, Result, Session, SessionSettings, Target};
 
@@ -16,6 +17,9 @@ const TRIES: u32 = 6;
 
 /// How long a server is waited for that was lost: as long as a restart takes.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The first version of the server that builds indexes in parallel.
+const WORKERS_SINCE: u32 = 110_000;
 
 /// A session and what it is set to. The session is opened when it is needed, and again when it
 /// was lost.
@@ -28,6 +32,8 @@ pub(super) struct Lane {
     current: Arc<AtomicI32>,
     /// Entries restored in the open transaction, when there is one for several entries.
     group: Option<u32>,
+    /// The parallel workers that the next job may use; `None` if it uses none anyhow.
+    pub(super) workers: Option<usize>,
 }
 
 impl Lane {
@@ -39,6 +45,7 @@ impl Lane {
             session: None,
             current: Arc::default(),
             group: None,
+            workers: None,
         }
     }
 
@@ -125,6 +132,7 @@ impl Lane {
         // ends with a durable commit, which makes all earlier ones durable.
         settings.push("SET synchronous_commit = off;".to_owned());
         session.execute(&settings.join("\n")).await?;
+        settings::apply(ctx, &session).await?;
         Ok(session)
     }
 
@@ -170,6 +178,25 @@ impl Lane {
         self.execute(ctx, setting.sql()).await?;
         self.state.done(setting);
         Ok(())
+    }
+
+    /// Tells the server how many parallel workers the next job may use.
+    ///
+    /// Not for a session that is lost: the job opens another, which has the server's own number.
+    pub(super) async fn set_workers(&mut self, ctx: &Context) {
+        let Some(session) = self.session.as_ref().filter(|session| session.is_usable()) else {
+            return;
+        };
+        if session.server_version_num() < WORKERS_SINCE {
+            return;
+        }
+        let setting = self.workers.take().and_then(|count| self.state.before_index_build(count));
+        if let Some(setting) = setting
+            && let Err(error) = self.set(ctx, setting).await
+        {
+            let message = format!("the parallel workers stay as they are: {}", chain(&error));
+            ctx.events.send(Event::Note { message });
+        }
     }
 
     /// Begins the transaction that holds several entries, if the options ask for one.

@@ -10,6 +10,7 @@
 //! at all; every wanted entry is told exactly once as done, skipped, tolerated or failed; what is
 //! reported as restored has been made durable.
 
+mod analyze;
 mod clean;
 mod conductor;
 mod context;
@@ -18,20 +19,27 @@ mod decode;
 pub mod event;
 mod failure;
 mod feed;
+mod foreign_keys;
 mod lane;
 mod load;
 mod options;
+mod orphans;
 mod preflight;
 pub mod script;
+mod settings;
 pub mod statements;
 mod steps;
 mod work;
+mod workers;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use foreign_keys::ForeignKeys;
+pub(crate) use foreign_keys::for_script;
 pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
+pub use settings::{ServerSetting, SettingError};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
@@ -198,19 +206,23 @@ fn prepare(
     };
     // A stream does not tell sizes.
     let steps_from = if ctx.random.is_some() { STEPS_FROM } else { 0 };
+    let left_out = ctx.left_out();
     let plan = Plan::new(
         &ctx.toc.entries,
         &selection.order,
-        |place| ctx.is_wanted(place),
+        |place| ctx.is_wanted(place) && !left_out[place],
         |place| pass(ctx.entry(place)),
         size,
         plan::Options {
             strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some(),
             // One session has nobody to make room for.
             steps_from: (ctx.options.jobs > 1).then_some(steps_from),
+            not_valid: ctx.options.foreign_keys == ForeignKeys::NotValid,
+            analyze: ctx.options.analyze,
         },
     );
     tell_plan(&ctx);
+    ctx.tell_foreign_keys(&left_out);
     let one_by_one = archive.format == Format::Tar && ctx.random.is_none();
     let objects =
         |place: &usize| ctx.wants_archived_data(*place) && ctx.entry(*place).desc == Desc::Blobs;

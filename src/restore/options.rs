@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::archive::Desc;
 use crate::target::{Class, ServerError};
 
+use super::foreign_keys::ForeignKeys;
+use super::settings::ServerSetting;
 use super::statements::Style;
 use crate::verify::Digests;
 
@@ -36,6 +38,12 @@ pub struct RestoreOptions {
     pub tolerate: Vec<Tolerance>,
     /// What the archive must hold (`--digests`).
     pub digests: Option<Arc<Digests>>,
+    /// What becomes of foreign keys (`--foreign-keys`).
+    pub foreign_keys: ForeignKeys,
+    /// Gather statistics about the tables that are filled (`--analyze`).
+    pub analyze: bool,
+    /// Settings of every session (`--set`), in this order.
+    pub settings: Vec<ServerSetting>,
     /// Restore in exactly the order of the selection, which a list file may have changed.
     pub strictly_in_order: bool,
 }

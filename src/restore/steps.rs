@@ -4,15 +4,22 @@
 
 use std::time::{Duration, Instant};
 
+use super::analyze::analyze;
 use super::context::{Context, Finished};
 use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
+use super::foreign_keys::{PARTITIONED, tell_checked};
 use super::lane::Lane;
 use super::load::Source;
+use super::orphans;
 use super::work::restore_entry;
 use crate::plan::Step;
 use crate::sql::constraint;
 use crate::sql::ident::qualified;
+use crate::target::Session;
+
+/// The first version of the server in which a partitioned table can have a `NOT VALID` key.
+const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
 
 /// What became of an entry's first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +32,12 @@ pub(super) enum FirstStep {
 
 /// Does a step of an entry.
 pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, step: Step) {
+    if step.is_analyze() {
+        return analyze(ctx, lane, place, step).await;
+    }
     let sql = ctx.step_sql(place, step);
     match (step, sql) {
+        (Step::AddNotValid, Some(sql)) => add_not_valid(ctx, lane, place, &sql).await,
         (Step::BuildIndex | Step::AddForeignKey, Some(sql)) => {
             first(ctx, lane, place, step, &sql).await;
         }
@@ -60,7 +71,7 @@ async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &s
         }
         // Rows that break the constraint break it in any form.
         Err(error) if step == Step::AddForeignKey || is_about_rows(&error) => {
-            fail(ctx, lane, place, &error, started.elapsed());
+            fail(ctx, lane, place, &error, started.elapsed()).await;
         }
         Err(_) => {
             ctx.ledger().first_steps.insert(place, FirstStep::Refused);
@@ -98,7 +109,42 @@ async fn second(
             }
             restore_entry(ctx, lane, place, Source::Archive).await;
         }
-        Err(error) => fail(ctx, lane, place, &error, before + started.elapsed()),
+        Err(error) => fail(ctx, lane, place, &error, before + started.elapsed()).await,
+    }
+    lane.attend(0);
+}
+
+/// Adds a foreign key that is not to be checked.
+async fn add_not_valid(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) {
+    let entry = ctx.entry(place);
+    if let Err(error) = lane.renew(ctx).await {
+        return fail(ctx, lane, place, &error.into(), Duration::ZERO).await;
+    }
+    let partitioned = constraint::foreign_key(&entry.defn).is_some_and(|key| key.partitioned);
+    let version = lane.session(ctx).await.map(Session::server_version_num);
+    if partitioned && version.is_ok_and(|version| version < NOT_VALID_WITH_PARTITIONS) {
+        tell_checked(&ctx.events, entry, PARTITIONED);
+        return restore_entry(ctx, lane, place, Source::Archive).await;
+    }
+    let (dump_id, number) = (entry.dump_id.0, lane.number);
+    let started = Instant::now();
+    lane.attend(dump_id);
+    let about = EntryRef::from(entry);
+    ctx.events.send(Event::Started { entry: about, lane: number, data_bytes: None });
+    let done = match run(ctx, lane, place, sql).await {
+        Ok(()) => lane.count(ctx, 1).await,
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(()) => {
+            let (duration, uncommitted) = (started.elapsed(), lane.is_uncommitted(ctx));
+            ctx.events.send(Event::NotChecked { dump_id });
+            ctx.finish(
+                place,
+                Finished { lane: number, duration, uncommitted, ..Finished::default() },
+            );
+        }
+        Err(error) => fail(ctx, lane, place, &error, started.elapsed()).await,
     }
     lane.attend(0);
 }
@@ -115,14 +161,20 @@ fn is_about_rows(error: &WorkError) -> bool {
     error.server().is_some_and(|error| error.sqlstate.starts_with("23"))
 }
 
-fn fail(ctx: &Context, lane: &Lane, place: usize, error: &WorkError, duration: Duration) {
+async fn fail(ctx: &Context, lane: &mut Lane, place: usize, error: &WorkError, duration: Duration) {
     let entry = ctx.entry(place);
     let mut failure = ctx.failure(entry, error);
-    ctx.note_refused(entry, error, &failure);
-    if ctx.ledger().first_steps.contains_key(&place) {
-        failure.message.push_str("; the foreign key is there, but NOT VALID");
+    let is_there = ctx.ledger().first_steps.contains_key(&place);
+    if is_there && orphans::are_the_reason(entry, error) {
+        Box::pin(orphans::tell(ctx, lane, entry, &mut failure)).await;
+    } else {
+        if is_there {
+            failure.message.push_str(orphans::NOT_VALID);
+        }
+        ctx.note_refused(entry, error, &failure);
     }
-    let outcome = if ctx.tolerates(entry, error) {
+    // An error has aborted the transaction of several entries, if this is in one.
+    let outcome = if !lane.in_group() && ctx.tolerates(entry, error) {
         Outcome::Tolerated { failure }
     } else {
         Outcome::Failed { failure }
@@ -140,6 +192,8 @@ impl Context {
             Step::UseIndex => Some(constraint::unique(definition)?.add_constraint),
             Step::AddForeignKey => Some(constraint::foreign_key(definition)?.add_not_valid),
             Step::Validate => Some(constraint::foreign_key(definition)?.validate),
+            Step::AddNotValid => Some(constraint::foreign_key(definition)?.add_not_valid),
+            Step::Analyze | Step::AnalyzePartition => None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::failure::WorkError;
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load};
 use super::options::Transactions;
+use super::orphans;
 use super::statements::data::{disable_triggers, enable_triggers};
 use super::statements::{
     Command, Ownership, StatementError, definition, owner, partitioned_access_method,
@@ -112,6 +113,11 @@ impl Work<'_> {
         for command in &commands {
             if let Err(error) = self.run_command(command).await {
                 let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
+                if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, &error)).await {
+                    let mut failure = ctx.failure(entry, &error);
+                    Box::pin(orphans::tell(ctx, self.lane, entry, &mut failure)).await;
+                    return self.problems.add(failure, ctx.tolerates(entry, &error));
+                }
                 let failure = self.fail(&error);
                 ctx.note_refused(entry, &error, &failure);
                 // In a transaction that holds several entries nothing more can be done.

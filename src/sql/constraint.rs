@@ -22,6 +22,13 @@ pub struct UniqueConstraint {
 /// A foreign key in two steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignKey {
+    /// The table that the key is of, as the statement names it.
+    pub table: String,
+    /// The constraint's name, without quotes.
+    pub name: String,
+    /// Whether that table is partitioned, which pg_dump shows by leaving out `ONLY`. Such a key
+    /// can be `NOT VALID` from PostgreSQL 18.
+    pub partitioned: bool,
     /// `ALTER TABLE … ADD CONSTRAINT … NOT VALID`.
     pub add_not_valid: String,
     /// `ALTER TABLE … VALIDATE CONSTRAINT …`.
@@ -70,14 +77,29 @@ pub fn unique(definition: &str) -> Option<UniqueConstraint> {
 /// Takes a foreign key apart.
 #[must_use]
 pub fn foreign_key(definition: &str) -> Option<ForeignKey> {
-    let Head { table, name, rest } = Head::of(definition)?;
+    let (partitioned, head) = match Head::of(definition) {
+        Some(head) => (false, head),
+        None => (true, Head::behind("ALTER TABLE ", definition)?),
+    };
+    let Head { table, name, rest } = head;
+    let only = if partitioned { "" } else { "ONLY " };
     let key = rest.strip_suffix(";\n")?;
     let plain = key.starts_with("FOREIGN KEY (")
         && !["NOT VALID", "NOT ENFORCED", "PERIOD", ";"].iter().any(|word| key.contains(word));
     plain.then(|| ForeignKey {
-        add_not_valid: format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {key} NOT VALID;"),
-        validate: format!("ALTER TABLE ONLY {table} VALIDATE CONSTRAINT {name};"),
+        table: table.to_owned(),
+        name: unquoted(name),
+        partitioned,
+        add_not_valid: format!("ALTER TABLE {only}{table} ADD CONSTRAINT {name} {key} NOT VALID;"),
+        validate: format!("ALTER TABLE {only}{table} VALIDATE CONSTRAINT {name};"),
     })
+}
+
+/// Whether the archive itself leaves a foreign key unchecked: `NOT VALID`, or `NOT ENFORCED`.
+#[must_use]
+pub fn is_unchecked(definition: &str) -> bool {
+    let key = definition.trim_end().trim_end_matches(';');
+    key.ends_with(" NOT VALID") || key.ends_with(" NOT ENFORCED")
 }
 
 /// `ALTER TABLE ONLY table\n    ADD CONSTRAINT name ` and what follows.
@@ -89,11 +111,23 @@ struct Head<'a> {
 
 impl<'a> Head<'a> {
     fn of(definition: &'a str) -> Option<Self> {
-        let after = definition.strip_prefix("ALTER TABLE ONLY ")?;
+        Self::behind("ALTER TABLE ONLY ", definition)
+    }
+
+    fn behind(start: &str, definition: &'a str) -> Option<Self> {
+        let after = definition.strip_prefix(start)?;
         let (table, rest) = after.split_at(qualified(after)?);
         let rest = rest.strip_prefix("\n    ADD CONSTRAINT ")?;
         let (name, rest) = rest.split_at(identifier(rest)?);
         Some(Self { table, name, rest: rest.strip_prefix(' ')? })
+    }
+}
+
+/// An identifier as the catalogue has it.
+fn unquoted(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(inside) => inside.replace("\"\"", "\""),
+        None => name.to_owned(),
     }
 }
 
@@ -162,13 +196,30 @@ mod tests {
     fn a_foreign_key_is_added_first_and_validated_later() {
         let definition = "ALTER TABLE ONLY public.answers\n    ADD CONSTRAINT fk FOREIGN KEY (a) \
                           REFERENCES public.assessments(id) ON DELETE CASCADE DEFERRABLE;\n";
-        let ForeignKey { add_not_valid, validate } = foreign_key(definition).unwrap();
+        let key = foreign_key(definition).unwrap();
+        let ForeignKey { add_not_valid, validate, .. } = &key;
         assert_eq!(
             add_not_valid,
             "ALTER TABLE ONLY public.answers ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES \
              public.assessments(id) ON DELETE CASCADE DEFERRABLE NOT VALID;"
         );
         assert_eq!(validate, "ALTER TABLE ONLY public.answers VALIDATE CONSTRAINT fk;");
+        let ForeignKey { table, name, partitioned, .. } = &key;
+        assert_eq!((table.as_str(), name.as_str(), *partitioned), ("public.answers", "fk", false));
+    }
+
+    #[test]
+    fn a_key_of_a_partitioned_table_is_of_its_partitions_too() {
+        let definition = "ALTER TABLE public.\"P\"\n    ADD CONSTRAINT \"a \"\"key\"\"\" FOREIGN KEY \
+                          (a) REFERENCES p(id);\n";
+        let key = foreign_key(definition).unwrap();
+        assert!(key.partitioned);
+        assert_eq!((key.table.as_str(), key.name.as_str()), ("public.\"P\"", "a \"key\""));
+        assert_eq!(
+            key.add_not_valid,
+            "ALTER TABLE public.\"P\" ADD CONSTRAINT \"a \"\"key\"\"\" FOREIGN KEY (a) REFERENCES \
+             p(id) NOT VALID;"
+        );
     }
 
     #[test]
@@ -181,9 +232,7 @@ mod tests {
         ] {
             let definition = format!("ALTER TABLE ONLY t\n    ADD CONSTRAINT fk {rest}");
             assert_eq!(foreign_key(&definition), None, "{rest}");
+            assert_eq!(is_unchecked(&definition), rest.contains(" NOT "), "{rest}");
         }
-        // A partitioned table has no ONLY.
-        let definition = "ALTER TABLE t\n    ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES p(id);\n";
-        assert_eq!(foreign_key(definition), None);
     }
 }

@@ -32,6 +32,15 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
+    /// The server refuses a setting that was asked for.
+    #[error("cannot set {name}")]
+    Setting {
+        /// Its name.
+        name: String,
+        /// The refusal.
+        #[source]
+        source: Box<Error>,
+    },
     /// TLS is not possible, or the server is not the one it should be.
     #[error("{what}")]
     Tls {
@@ -84,7 +93,7 @@ impl Error {
     pub fn server(&self) -> Option<&ServerError> {
         match self {
             Self::Server(error) => Some(error),
-            Self::Connect { source, .. } => source.server(),
+            Self::Connect { source, .. } | Self::Setting { source, .. } => source.server(),
             Self::Lost(Some(source)) => source.downcast_ref::<ServerError>(),
             _ => None,
         }
@@ -102,6 +111,7 @@ impl Error {
         match self {
             Self::Lost(_) => true,
             Self::Server(error) => error.ends_session(),
+            Self::Setting { source, .. } => source.is_connection_lost(),
             _ => false,
         }
     }
@@ -111,7 +121,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Lost(_) | Self::Network(_) | Self::Timeout(_) => Class::Retry,
-            Self::Connect { source, .. } => source.class(),
+            Self::Connect { source, .. } | Self::Setting { source, .. } => source.class(),
             Self::Server(error) => error.class(),
             Self::Params(_)
             | Self::Tls { .. }

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
+use crate::archive::Desc;
 use crate::restore::event::{Cause, EntryRef, NOT_REACHED, ROLLED_BACK};
 
 mod tally;
@@ -54,6 +55,10 @@ pub struct Summary {
     pub kinds: Vec<KindTotals>,
     /// The entries that took longest, at most [`SLOWEST`] of them.
     pub slowest: Vec<TimedEntry>,
+    /// Tables of which statistics were gathered.
+    pub analyzed: Analyzed,
+    /// Foreign keys that were added without checking the rows, as asked. They are among the done.
+    pub not_checked: u64,
     /// Why entries were skipped, the most frequent reason first.
     pub skipped: Vec<SkippedFor>,
     /// What made several entries fail, with those entries.
@@ -120,6 +125,16 @@ pub struct TimedEntry {
     pub bytes: u64,
 }
 
+/// Tables of which statistics were gathered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Analyzed {
+    /// How many.
+    pub count: u64,
+    /// Wall time of each, added up.
+    #[serde(serialize_with = "seconds")]
+    pub seconds: Duration,
+}
+
 /// A reason for skipping, and how often it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SkippedFor {
@@ -159,6 +174,13 @@ pub struct CommonCause {
     pub is_error: bool,
     /// The entries that failed for it.
     pub entries: Vec<EntryRef>,
+}
+
+impl FailedEntry {
+    /// Whether it is a foreign key with rows that refer to nothing (`foreign_key_violation`).
+    fn is_of_orphans(&self) -> bool {
+        self.entry.kind() == Desc::FkConstraint && self.sqlstate.as_deref() == Some("23503")
+    }
 }
 
 impl Summary {

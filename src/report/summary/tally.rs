@@ -76,7 +76,18 @@ impl Tally {
                 self.seen(cause).reported = Some((message.clone(), *tolerated));
             }
             Event::Notice { .. } => self.summary.notices += 1,
-            Event::Progress { .. } | Event::Paused { .. } | Event::Step { .. } => {}
+            Event::NotChecked { .. } => self.summary.not_checked += 1,
+            Event::Analyzed { entry, failure, duration, .. } => {
+                self.summary.analyzed.count += u64::from(failure.is_none());
+                self.summary.analyzed.seconds += *duration;
+                if let Some(failure) = failure {
+                    self.summary.warnings.push(wording::failed(entry, failure));
+                }
+            }
+            Event::Progress { .. }
+            | Event::Paused { .. }
+            | Event::Step { .. }
+            | Event::Note { .. } => {}
         }
     }
 

@@ -11,13 +11,17 @@ impl Display for Summary {
         self.kinds(f)?;
         self.data(f)?;
         self.slowest(f)?;
+        self.analyzed(f)?;
         self.skipped(f)?;
+        self.not_checked(f)?;
         self.warnings(f)?;
-        list(f, "tolerated", &self.tolerated)?;
+        list(f, "tolerated", self.tolerated.iter().collect())?;
         for cause in &self.causes {
             common_cause(f, cause)?;
         }
-        list(f, "failed", &self.failures)?;
+        let (orphans, others) = self.failures.iter().partition(|failed| failed.is_of_orphans());
+        list(f, "foreign keys whose rows refer to nothing", orphans)?;
+        list(f, "failed", others)?;
         self.verdict(f)
     }
 }
@@ -103,6 +107,23 @@ impl Summary {
         Ok(())
     }
 
+    fn analyzed(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let super::Analyzed { count, seconds } = self.analyzed;
+        if count == 0 {
+            return Ok(());
+        }
+        let tables = units::plural(count, "table", "tables");
+        writeln!(f, "\nanalyzed  {tables}, {} summed", units::duration(seconds))
+    }
+
+    fn not_checked(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.not_checked {
+            0 => Ok(()),
+            1 => writeln!(f, "\n1 foreign key is NOT VALID, as asked"),
+            count => writeln!(f, "\n{} foreign keys are NOT VALID, as asked", units::count(count)),
+        }
+    }
+
     fn skipped(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.skipped.is_empty() {
             return Ok(());
@@ -168,7 +189,7 @@ fn common_cause(f: &mut Formatter<'_>, cause: &CommonCause) -> fmt::Result {
 }
 
 /// Entries that failed, each with all that is known of it.
-fn list(f: &mut Formatter<'_>, heading: &str, entries: &[FailedEntry]) -> fmt::Result {
+fn list(f: &mut Formatter<'_>, heading: &str, entries: Vec<&FailedEntry>) -> fmt::Result {
     if entries.is_empty() {
         return Ok(());
     }

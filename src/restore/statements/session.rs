@@ -20,6 +20,8 @@ pub struct SessionState {
     /// Empty means the database's default.
     tablespace: Option<String>,
     table_am: Option<String>,
+    /// Parallel workers of an index build; `None` means as many as the server is set to.
+    workers: Option<usize>,
 }
 
 /// A statement that changes the session, and what is true when it has worked.
@@ -35,6 +37,7 @@ enum Change {
     Schema(String),
     Tablespace(String),
     TableAm(String),
+    Workers(usize),
 }
 
 impl Setting {
@@ -90,6 +93,16 @@ impl SessionState {
         self.become_user(style.superuser.as_deref().unwrap_or_default(), style)
     }
 
+    /// What must be set before an index is built that may use so many parallel workers. Servers
+    /// before PostgreSQL 11 do not know it.
+    #[must_use]
+    pub fn before_index_build(&self, workers: usize) -> Option<Setting> {
+        (self.workers != Some(workers)).then(|| Setting {
+            sql: format!("SET max_parallel_maintenance_workers = {workers};"),
+            change: Change::Workers(workers),
+        })
+    }
+
     /// A setting has worked.
     pub fn done(&mut self, setting: Setting) {
         match setting.change {
@@ -97,6 +110,7 @@ impl SessionState {
             Change::Schema(schema) => self.schema = Some(schema),
             Change::Tablespace(tablespace) => self.tablespace = Some(tablespace),
             Change::TableAm(table_am) => self.table_am = Some(table_am),
+            Change::Workers(workers) => self.workers = Some(workers),
         }
     }
 
@@ -245,6 +259,16 @@ mod tests {
         assert_eq!(state.before_triggers(&style), None);
         state.forget_user();
         assert!(state.before_triggers(&style).is_some());
+    }
+
+    #[test]
+    fn parallel_workers_are_set_only_when_their_number_changes() {
+        let mut state = SessionState::default();
+        let setting = state.before_index_build(0).unwrap();
+        assert_eq!(setting.sql(), "SET max_parallel_maintenance_workers = 0;");
+        state.done(setting);
+        assert_eq!(state.before_index_build(0), None);
+        assert!(state.before_index_build(3).is_some());
     }
 
     #[test]

@@ -1,0 +1,114 @@
+//! What becomes of foreign keys (`--foreign-keys`), beside checking them as the archive asks.
+
+use std::borrow::Cow;
+
+use super::context::{Context, Finished};
+use super::event::{Event, Events, Outcome};
+use crate::archive::{Desc, Entry};
+use crate::select::Want;
+use crate::sql::constraint;
+
+/// What becomes of foreign keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForeignKeys {
+    /// They are added and all rows are checked.
+    #[default]
+    Validated,
+    /// They are added `NOT VALID`: the server checks what changes later, not the rows that are
+    /// there.
+    NotValid,
+    /// They are left out, and comments on them.
+    None,
+}
+
+/// Why an entry is left out.
+const LEFT_OUT: &str = "foreign keys are left out, as asked";
+
+impl Context {
+    /// The places of the wanted entries that are left out for the sake of `--foreign-keys none`.
+    pub(super) fn left_out(&self) -> Vec<bool> {
+        match self.options.foreign_keys {
+            ForeignKeys::None => keys_and_comments(&self.toc.entries),
+            ForeignKeys::Validated | ForeignKeys::NotValid => vec![false; self.wants.len()],
+        }
+    }
+
+    /// Tells which keys are left out, and which are checked although that was not asked for.
+    pub(super) fn tell_foreign_keys(&self, left_out: &[bool]) {
+        for place in
+            (0..self.wants.len()).filter(|place| left_out[*place] && self.is_wanted(*place))
+        {
+            let outcome = Outcome::Skipped { reason: LEFT_OUT.to_owned() };
+            self.finish(place, Finished { outcome, ..Finished::default() });
+        }
+        if self.options.foreign_keys == ForeignKeys::NotValid {
+            let wanted = (0..self.wants.len()).filter(|place| self.want(*place).schema);
+            for entry in wanted.map(|place| self.entry(place)).filter(|entry| is_odd(entry)) {
+                tell_checked(&self.events, entry, "it has another form");
+            }
+        }
+    }
+}
+
+/// Tells that a key is checked although that was not asked for.
+pub(super) fn tell_checked(events: &Events, entry: &Entry, why: &str) {
+    let message = format!("{} is not added NOT VALID, its rows are checked: {why}", entry.label());
+    events.send(Event::Warning { message });
+}
+
+/// Why a key of a partitioned table is checked.
+pub(super) const PARTITIONED: &str =
+    "before PostgreSQL 18 a partitioned table can have no such key";
+
+/// Which entries are foreign keys, or comments on them.
+fn keys_and_comments(entries: &[Entry]) -> Vec<bool> {
+    let is_key = |entry: &Entry| entry.desc == Desc::FkConstraint;
+    let keys: std::collections::HashSet<_> =
+        entries.iter().filter(|entry| is_key(entry)).map(|entry| entry.dump_id).collect();
+    let is_about_key = |entry: &Entry| {
+        entry.desc == Desc::Comment && entry.dependencies.iter().any(|id| keys.contains(id))
+    };
+    entries.iter().map(|entry| is_key(entry) || is_about_key(entry)).collect()
+}
+
+/// Whether an entry is a key that the archive wants checked in a form that cannot be changed.
+fn is_odd(entry: &Entry) -> bool {
+    entry.desc == Desc::FkConstraint
+        && constraint::foreign_key(&entry.defn).is_none()
+        && !constraint::is_unchecked(&entry.defn)
+}
+
+/// The entries and what is wanted of them as a script is to have them.
+pub(crate) fn for_script<'a>(
+    mode: ForeignKeys,
+    entries: &'a [Entry],
+    wants: &'a [Want],
+    events: &Events,
+) -> (Cow<'a, [Entry]>, Cow<'a, [Want]>) {
+    match mode {
+        ForeignKeys::Validated => (entries.into(), wants.into()),
+        ForeignKeys::None => {
+            let left_out = keys_and_comments(entries);
+            let kept = wants.iter().zip(left_out);
+            let wants = kept.map(|(want, out)| if out { Want::default() } else { *want });
+            (entries.into(), wants.collect())
+        }
+        ForeignKeys::NotValid => {
+            let mut changed = entries.to_vec();
+            let wanted = changed.iter_mut().zip(wants).filter(|(_, want)| want.schema);
+            for (entry, _) in wanted {
+                match constraint::foreign_key(&entry.defn) {
+                    _ if entry.desc != Desc::FkConstraint => {}
+                    Some(key) if key.partitioned => tell_checked(events, entry, PARTITIONED),
+                    Some(_) => {
+                        let key = entry.defn.trim_end().trim_end_matches(';');
+                        entry.defn = format!("{key} NOT VALID;\n");
+                    }
+                    None if is_odd(entry) => tell_checked(events, entry, "it has another form"),
+                    None => {}
+                }
+            }
+            (changed.into(), wants.into())
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What a session is set to so that the server works well, and what the user sets it to.
+//!
+//! Beside the settings that the archive's text needs ([`super::statements::fixed_settings`]): more
+//! memory for sorting where the server has it, and `--set`. How many parallel workers an index
+//! build may have changes from job to job: see [`super::workers`].
+
+use std::str::FromStr;
+
+use super::context::Context;
+use super::event::Event;
+use super::failure::chain;
+use crate::sql::ident::literal;
+use crate::target::{Error, Result, Session};
+
+/// The setting that bounds the memory of index builds and of the checks of foreign keys.
+pub(super) const MEMORY: &str = "maintenance_work_mem";
+
+/// The setting that bounds the parallel workers of an index build, since PostgreSQL 11.
+pub(super) const WORKERS: &str = "max_parallel_maintenance_workers";
+
+/// The most memory that a session is given: more was not faster where it was measured.
+const MOST_MEMORY: u64 = 256 << 20;
+
+/// What a restore sets by itself from entry to entry, or counts on: of another value, it would
+/// restore something else than the archive holds.
+const RESERVED: [&str; 7] = [
+    "client_encoding",
+    "default_table_access_method",
+    "default_tablespace",
+    "role",
+    "search_path",
+    "session_authorization",
+    "standard_conforming_strings",
+];
+
+/// A setting of the server for every session, `NAME=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSetting {
+    name: String,
+    value: String,
+}
+
+/// Why a setting cannot be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// There is no `=`.
+    #[error("expected NAME=VALUE")]
+    NoValue,
+    /// What stands before the `=` cannot be the name of a setting.
+    #[error("\"{0}\" cannot be the name of a setting")]
+    Name(String),
+    /// The restore depends on it.
+    #[error("{0} is set by the restore itself")]
+    Reserved(String),
+}
+
+impl ServerSetting {
+    /// The setting's name, as it was typed.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is the setting of this name; the server does not mind the case.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The value goes to the server as text, so that lists and units are read as in its own
+    /// configuration file.
+    fn sql(&self) -> String {
+        set(&self.name, &self.value)
+    }
+}
+
+impl FromStr for ServerSetting {
+    type Err = SettingError;
+
+    /// Names are those that the server allows: identifiers, for settings of extensions with dots
+    /// between them (`valid_custom_variable_name` in `src/backend/utils/misc/guc.c`).
+    fn from_str(text: &str) -> Result<Self, SettingError> {
+        let (name, value) = text.split_once('=').ok_or(SettingError::NoValue)?;
+        let name = name.trim();
+        let identifier = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+        };
+        if !name.split('.').all(identifier) {
+            return Err(SettingError::Name(name.to_owned()));
+        }
+        if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+            return Err(SettingError::Reserved(name.to_owned()));
+        }
+        Ok(Self { name: name.to_owned(), value: value.trim().to_owned() })
+    }
+}
+
+/// Sets a new session.
+///
+/// # Errors
+/// [`Error::Setting`] when the server refuses what the user asked for. What it refuses of ours is
+/// left as it is.
+pub(super) async fn apply(ctx: &Context, session: &Session) -> Result<()> {
+    let given = &ctx.options.settings;
+    for setting in given {
+        session.execute(&setting.sql()).await.map_err(|source| Error::Setting {
+            name: setting.name.clone(),
+            source: Box::new(source),
+        })?;
+    }
+    if !given.iter().any(|setting| setting.is(MEMORY))
+        && let Err(error) = raise_memory(session, ctx.options.jobs).await
+    {
+        let message = format!("{MEMORY} stays as it is: {}", chain(&error));
+        ctx.events.send(Event::Note { message });
+    }
+    Ok(())
+}
+
+/// Raises the memory for index builds, if the server has enough for all sessions together.
+async fn raise_memory(session: &Session, jobs: usize) -> Result<()> {
+    let query = format!(
+        "SELECT name, setting, unit FROM pg_catalog.pg_settings \
+         WHERE name IN ('shared_buffers', '{MEMORY}')"
+    );
+    let rows = session.query_text(&query).await?;
+    let value = |name: &str| {
+        let row = rows.iter().find(|row| row.first().and_then(Option::as_deref) == Some(name))?;
+        in_bytes(row.get(1)?.as_deref()?, row.get(2)?.as_deref()?)
+    };
+    let (Some(shared), Some(now)) = (value("shared_buffers"), value(MEMORY)) else {
+        return Ok(());
+    };
+    match memory(shared, jobs) {
+        more if more > now => session.execute(&set(MEMORY, &format!("{}kB", more >> 10))).await,
+        _ => Ok(()),
+    }
+}
+
+/// The memory in bytes that each of `jobs` sessions may take: all of them half as much as the
+/// server shares. Whoever gave the server its memory has thought of that number, and it is all
+/// that a client can know.
+fn memory(shared_buffers: u64, jobs: usize) -> u64 {
+    let jobs = u64::try_from(jobs.max(1)).unwrap_or(u64::MAX);
+    (shared_buffers / 2 / jobs).min(MOST_MEMORY)
+}
+
+/// A number of `pg_settings` and its unit, `kB` or a multiple such as `8kB`, in bytes.
+fn in_bytes(number: &str, unit: &str) -> Option<u64> {
+    let kilobytes = unit.strip_suffix("kB")?;
+    let kilobytes: u64 = if kilobytes.is_empty() { 1 } else { kilobytes.parse().ok()? };
+    number.parse::<u64>().ok()?.checked_mul(kilobytes)?.checked_mul(1024)
+}
+
+fn set(name: &str, value: &str) -> String {
+    format!("SELECT pg_catalog.set_config({}, {}, false);", literal(name), literal(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_a_name_and_a_value() {
+        for (text, sql) in [
+            ("work_mem=64MB", "SELECT pg_catalog.set_config('work_mem', '64MB', false);"),
+            (" app.who = it's ", "SELECT pg_catalog.set_config('app.who', 'it''s', false);"),
+            ("a$1.b=x=y", "SELECT pg_catalog.set_config('a$1.b', 'x=y', false);"),
+            ("jit=", "SELECT pg_catalog.set_config('jit', '', false);"),
+        ] {
+            assert_eq!(text.parse::<ServerSetting>().unwrap().sql(), sql);
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_or_is_the_restore_s_own_is_refused() {
+        let refused = |text: &str| text.parse::<ServerSetting>().unwrap_err();
+        assert_eq!(refused("work_mem"), SettingError::NoValue);
+        for name in ["", "1a", "a b", "a'b", "a..b", ".a", "a.", "a;b", "é"] {
+            assert_eq!(refused(&format!("{name}=x")), SettingError::Name(name.to_owned()));
+        }
+        for name in ["search_path", "Client_Encoding"] {
+            assert_eq!(refused(&format!("{name}=x")), SettingError::Reserved(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn sessions_together_get_half_of_the_shared_memory_and_none_too_much() {
+        const MB: u64 = 1 << 20;
+        assert_eq!(memory(128 * MB, 1), 64 * MB);
+        assert_eq!(memory(1024 * MB, 4), 128 * MB);
+        assert_eq!(memory(64 * 1024 * MB, 8), 256 * MB);
+        assert_eq!(memory(128 * MB, 0), 64 * MB);
+    }
+
+    #[test]
+    fn a_size_is_read_with_its_unit() {
+        assert_eq!(in_bytes("16384", "8kB"), Some(128 << 20));
+        assert_eq!(in_bytes("65536", "kB"), Some(64 << 20));
+        assert_eq!(in_bytes("-1", "kB"), None);
+        assert_eq!(in_bytes("1", "ms"), None);
+    }
+}

@@ -14,6 +14,7 @@ mod reporter;
 mod screen;
 pub mod summary;
 pub mod telemetry;
+pub mod timeline;
 pub mod units;
 mod wording;
 

@@ -1,0 +1,99 @@
+//! What kind of work a bar stands for: its colour and its word in the legend.
+
+use serde::Serialize;
+
+use crate::archive::Desc;
+
+/// A kind of work. Bars of one kind have one colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Rows and large objects.
+    Data,
+    /// Indexes.
+    Index,
+    /// Primary keys, unique and other constraints of one table.
+    Constraint,
+    /// Foreign keys.
+    ForeignKey,
+    /// Rows of materialized views.
+    View,
+    /// Every other entry of an archive: definitions, sequences, comments, privileges.
+    Definition,
+    /// Finding and fetching a backup.
+    Intake,
+    /// Dropping what was there.
+    Clean,
+    /// Indexes and views of the warehouse's own.
+    Enrichment,
+    /// Rows copied by increment.
+    Increment,
+    /// Steps that are none of these.
+    Step,
+}
+
+impl Kind {
+    /// All kinds, in the order of the legend.
+    pub const ALL: [Self; 11] = [
+        Self::Data,
+        Self::Index,
+        Self::Constraint,
+        Self::ForeignKey,
+        Self::View,
+        Self::Definition,
+        Self::Intake,
+        Self::Clean,
+        Self::Enrichment,
+        Self::Increment,
+        Self::Step,
+    ];
+
+    /// The kind of an archive's entry.
+    #[must_use]
+    pub fn of(desc: &Desc) -> Self {
+        match desc {
+            Desc::TableData | Desc::Blobs => Self::Data,
+            Desc::Index | Desc::IndexAttach => Self::Index,
+            Desc::Constraint | Desc::CheckConstraint => Self::Constraint,
+            Desc::FkConstraint => Self::ForeignKey,
+            Desc::MaterializedViewData => Self::View,
+            _ => Self::Definition,
+        }
+    }
+
+    /// The word of the legend.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Index => "index",
+            Self::Constraint => "constraint",
+            Self::ForeignKey => "foreign key",
+            Self::View => "materialized view",
+            Self::Definition => "definition",
+            Self::Intake => "backup",
+            Self::Clean => "drop",
+            Self::Enrichment => "enrichment",
+            Self::Increment => "increment",
+            Self::Step => "step",
+        }
+    }
+
+    /// The class that gives an element the kind's colour.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Data => "k-data",
+            Self::Index => "k-index",
+            Self::Constraint => "k-constraint",
+            Self::ForeignKey => "k-foreign-key",
+            Self::View => "k-view",
+            Self::Definition => "k-definition",
+            Self::Intake => "k-intake",
+            Self::Clean => "k-clean",
+            Self::Enrichment => "k-enrichment",
+            Self::Increment => "k-increment",
+            Self::Step => "k-step",
+        }
+    }
+}

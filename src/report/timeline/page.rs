@@ -1,0 +1,62 @@
+//! A self-contained HTML document: one style, no script, nothing from a network.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::kind::Kind;
+
+/// The style of a page and of every chart on it.
+///
+/// Colours are custom properties, set for light screens and again for dark ones; a page that wants
+/// others sets them anew.
+pub const STYLE: &str = include_str!("page.css");
+
+/// A document with this title and this content.
+#[must_use]
+pub fn document(lang: &str, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(lang) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="generator" content={ "nocturne " (env!("CARGO_PKG_VERSION")) };
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main { (content) }
+            }
+        }
+    }
+}
+
+/// A square of a kind's colour, to stand before its name.
+#[must_use]
+pub fn swatch(kind: Kind) -> Markup {
+    html! { span class={ "swatch " (kind.class()) } {} }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_colour_on_light_and_on_dark_screens() {
+        for kind in Kind::ALL {
+            let property = format!("--{}:", kind.class());
+            assert_eq!(STYLE.matches(&property).count(), 2, "{property}");
+            assert!(STYLE.contains(&format!(".{} {{", kind.class())), "{}", kind.class());
+        }
+    }
+
+    #[test]
+    fn a_page_asks_nothing_of_a_network() {
+        let page = document("en", "a & b", &html! { p { "hello" } }).into_string();
+        assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{page}");
+        assert!(page.contains("<title>a &amp; b</title>"));
+        for word in ["http:", "https:", "src=", "@import", "url(", "<script"] {
+            assert!(!page.contains(word), "{word}");
+        }
+    }
+}

@@ -7,12 +7,14 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
-use super::values::{ArchiveFormat, Jobs, OutputFormat, Tolerate};
+use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
+use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, ServerSetting};
 
@@ -75,6 +77,14 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Verify(Box<Verify>),
+
+    /// Read the logs of nightly runs: how long each part took, and which entries were slow
+    #[command(
+        long_about = help::REPORT,
+        after_long_help = help::REPORT_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Report(Box<Report>),
 
     /// Print a completion script for a shell
     Completions {
@@ -309,6 +319,13 @@ pub struct Results {
     /// Write the summary to this file too, as JSON
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+
+    /// Write what each session did, and when, to this file: a page to look at, or JSON
+    ///
+    /// The page needs nothing but the file. A name that ends in .json gets the raw spans, for
+    /// tools. The file is written when the restore is over, also if it failed.
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
 }
 
 /// `nocturne list`, as typed.
@@ -381,4 +398,34 @@ pub struct Verify {
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
+}
+
+/// `nocturne report`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The log: a file, compressed by gzip or not, or "-" for standard input, which is the default
+    #[arg(value_name = "LOGS")]
+    pub logs: Option<PathBuf>,
+
+    /// Only runs that began on this day, in the log's own time zone
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Selection")]
+    pub date: Option<NaiveDate>,
+
+    /// Text, JSON with everything that the log tells, or a page with a timeline
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub format: ReportFormat,
+
+    /// The language of the text; the default is French where the locale is French, else English
+    #[arg(long, value_name = "LANG", value_enum, help_heading = "Output")]
+    pub lang: Option<Lang>,
+
+    /// Write to this file instead of standard output
+    #[arg(short = 'f', long, value_name = "FILENAME", help_heading = "Output")]
+    pub file: Option<PathBuf>,
 }

@@ -15,6 +15,7 @@ pub mod connection;
 mod embedded;
 pub mod exit;
 mod list;
+mod report;
 mod restore;
 mod script;
 pub mod selection;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
+        Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "nocturne", &mut script);

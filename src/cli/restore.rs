@@ -1,6 +1,7 @@
 //! `nocturne restore`: an archive into a database.
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -11,6 +12,7 @@ use super::exit::{ERRORS, Failure, Outcome, USAGE};
 use super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::{environment, input, list, script};
 use crate::archive::Format;
+use crate::report::timeline::Recorder;
 use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
 use crate::restore::statements::{Ownership, SourceSettings, Style};
@@ -49,7 +51,11 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     check_format(typed, &archive)?;
 
     let reporter = Reporter::new(report, screen);
-    let events = reporter.events();
+    let recorder = typed.results.timeline.is_some().then(Recorder::new);
+    let events = match &recorder {
+        Some(recorder) => recorder.listen(reporter.events()),
+        None => reporter.events(),
+    };
     let chosen = choose::choose(&archive.toc, &select_options, &typed.selection, &events)?;
     let options = options(typed, &archive, &chosen)?;
     if let Goal::Script = goal {
@@ -85,7 +91,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         }
         let result =
             restore(archive, &chosen.selection, options, target, events, interrupted()).await;
-        let outcome = conclude(typed, reporter, result);
+        let outcome = conclude(typed, reporter, recorder.as_ref(), result);
         match server {
             Some(server) => server.stay(&typed.place, outcome).await,
             None => outcome,
@@ -274,6 +280,7 @@ fn tolerance(typed: &Tolerate) -> Tolerance {
 fn conclude(
     typed: &Restore,
     reporter: Reporter,
+    recorder: Option<&Recorder>,
     result: Result<Ended, crate::restore::Error>,
 ) -> Outcome {
     // Nothing was begun, so there is nothing to sum up.
@@ -284,6 +291,9 @@ fn conclude(
         return Err(error.into());
     }
     let summary = reporter.finish();
+    if let (Some(path), Some(recorder)) = (&typed.results.timeline, recorder) {
+        write_timeline(path, recorder)?;
+    }
     if let Some(path) = &typed.results.summary {
         let file = std::fs::File::create(path);
         file.and_then(|file| summary.write_json(file)).map_err(|error| {
@@ -292,6 +302,18 @@ fn conclude(
     }
     let ended = result?;
     if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }
+}
+
+/// A page, or raw spans for a name that ends in `.json`.
+fn write_timeline(path: &Path, recorder: &Recorder) -> Outcome {
+    let recording = recorder.finish();
+    let mut bytes = Vec::new();
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        recording.write_json(&mut bytes).map_err(|error| Failure::of(ERRORS, &error))?;
+    } else {
+        bytes = recording.page().into_bytes();
+    }
+    list::write(Some(path), &bytes)
 }
 
 /// Resolves when the user or the system asks to stop.

@@ -10,8 +10,11 @@
 mod bars;
 mod board;
 mod log;
+pub mod logs;
+pub mod nights;
 mod reporter;
 mod screen;
+pub mod stages;
 pub mod summary;
 pub mod telemetry;
 pub mod timeline;

@@ -25,6 +25,7 @@ EXAMPLES
   nocturne restore -d app app.dump
   nocturne list app.dump
   nocturne verify app.dump
+  nocturne report logs.txt
   nocturne completions bash > /etc/bash_completion.d/nocturne
 
 \"nocturne help COMMAND\" tells about a command.";
@@ -132,3 +133,24 @@ EXAMPLES
 
 MEMORY
   About 2 MiB for each job, and the table of contents.";
+
+/// What `report` does.
+pub(super) const REPORT: &str = "\
+Read the logs of nightly runs: how long each part took, and which entries were slow.
+
+Reads the host's logs (a time and a container before each line) or bare ones, of nocturne and of \
+the system of Node.js and pg_restore that it replaces. Each run is reported, complete or not, with \
+what is known of it. One complete run gives the lines of the replaced system's script and no other.";
+
+/// Below the long help of `report`.
+pub(super) const REPORT_EPILOGUE: &str = "\
+EXIT CODES
+  0  at least one run was found
+  1  the log cannot be read, or holds no run of that day
+  2  the command line is wrong
+
+EXAMPLES
+  scalingo --app APP logs --lines 100000 > logs.txt
+  nocturne report logs.txt --date 2020-10-22 --lang fr
+  nocturne report logs.txt --format html -f night.html
+  nocturne report logs.txt --format json | jq '.runs[0].items | max_by(.seconds)'";

@@ -2,19 +2,23 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use super::lock::Locks;
-use super::{Job, JobId, Plan};
+use super::rank::{ends_first, rank};
+use super::{Job, JobId, Plan, micros};
 use crate::select::Pass;
 
 /// The state of a plan's jobs.
 ///
-/// The job with the longest chain behind it goes first, equal ones in the order of the plan. Passes do not overlap. Jobs in a
-/// circle of dependencies are let go one by one, in order, when nothing else is left: the archive
-/// may be restorable all the same, as pg_restore has it.
+/// The job with the longest chain behind it goes first, equal ones in the order of the plan. Passes
+/// do not overlap. Jobs in a circle of dependencies are let go one by one, in order, when nothing
+/// else is left: the archive may be restorable all the same, as pg_restore has it.
 #[derive(Debug)]
 pub struct Schedule {
     jobs: Vec<Job>,
+    /// The order in which ranks are computed.
+    ends_first: Vec<usize>,
     state: Vec<State>,
     /// Jobs that wait for this one.
     before: Vec<Vec<JobId>>,
@@ -55,6 +59,7 @@ impl Schedule {
         let mut schedule = Self {
             state: vec![State::Waiting; jobs.len()],
             unfinished: jobs.len(),
+            ends_first: ends_first(&jobs),
             jobs,
             before,
             waits_for,
@@ -88,6 +93,13 @@ impl Schedule {
                 self.break_circle();
             }
         }
+    }
+
+    /// Ranks the jobs anew, by what each is thought to take now. What runs goes on.
+    pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
+        rank(&mut self.jobs, &self.ends_first, |id| micros(cost(id)));
+        let ready = std::mem::take(&mut self.ready);
+        self.ready = ready.iter().map(|(_, id)| (Reverse(self.jobs[id.0].rank), *id)).collect();
     }
 
     /// Starts exactly this job, whose data has come. Returns whether it can be started now.
@@ -240,11 +252,10 @@ mod tests {
 
     use super::*;
     use crate::archive::DumpId;
-    use crate::plan::{LockMode, Step};
+    use crate::plan::{LockMode, Step, testing};
 
     fn job(entry: usize, pass: Pass) -> Job {
-        let (after, locks) = (vec![], vec![]);
-        Job { entry, step: Step::Entire, wanted: true, pass, after, locks, size: 0, rank: 0 }
+        Job { pass, ..testing::job(entry) }
     }
 
     /// Runs a schedule with `lanes` sessions that finish in the order they started, and returns
@@ -280,6 +291,21 @@ mod tests {
         schedule.finish(JobId(3));
         assert_eq!(schedule.take(), Some(JobId(2)));
         assert_eq!(schedule.take(), None, "the ACL waits for the main pass to end");
+    }
+
+    #[test]
+    fn jobs_that_are_ready_follow_their_new_ranks() {
+        let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
+        jobs[2].after = vec![JobId(1)];
+        (jobs[0].rank, jobs[1].rank) = (9, 1);
+        let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
+        let seconds = [3, 1, 4];
+        schedule.rank(|id| Duration::from_secs(seconds[id.0]));
+        assert_eq!(schedule.job(JobId(1)).rank, 5_000_000);
+        assert_eq!(schedule.take(), Some(JobId(1)));
+        schedule.finish(JobId(1));
+        assert_eq!(schedule.take(), Some(JobId(2)));
+        assert_eq!(schedule.take(), Some(JobId(0)));
     }
 
     #[test]

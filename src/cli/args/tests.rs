@@ -332,5 +332,5 @@ fn every_example_in_the_help_is_a_valid_command_line() {
             }
         }
     }
-    assert_eq!(examples, 21);
+    assert_eq!(examples, 22);
 }

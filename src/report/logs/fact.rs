@@ -28,8 +28,10 @@ pub(super) struct Fact {
 pub(super) enum What {
     /// A run, or one more attempt, begins.
     RunStarted,
-    /// A run ends.
-    RunEnded { failed: bool },
+    /// A run ends well.
+    RunDone,
+    /// A run ends badly, for this reason.
+    RunFailed(String),
     /// A backup is asked for.
     Backup,
     /// The restore begins.
@@ -81,7 +83,9 @@ impl Fact {
     pub(super) fn size(&self) -> usize {
         let text = match &self.what {
             What::Started(about) | What::Finished(about, _) => about.label.len() + about.kind.len(),
-            What::Error(message) | What::JobFailed(message) => message.len(),
+            What::Error(message) | What::JobFailed(message) | What::RunFailed(message) => {
+                message.len()
+            }
             _ => 0,
         };
         size_of::<Self>() + text

@@ -308,11 +308,12 @@ impl Links {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::archive::DataLocation;
 
-    fn entry(id: i32, desc: Desc, section: Section) -> Entry {
+    /// An entry with nothing in it but what the plan goes by.
+    pub(in crate::plan) fn entry(id: i32, desc: Desc, section: Section) -> Entry {
         Entry {
             dump_id: DumpId(id),
             had_dumper: desc == Desc::TableData,
@@ -350,6 +351,22 @@ mod tests {
             let plan = Plan::new(&entries, &[0, 2, 1], |_| true, |_| Pass::Main, |_| None, options);
             assert_eq!(plan.prelude, prelude);
             assert_eq!(plan.jobs.iter().map(|job| job.entry).collect::<Vec<_>>(), rest);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_to_be_checked_is_one_step_however_small_its_table() {
+        let mut key = entry(2, Desc::FkConstraint, Section::PostData);
+        key.defn =
+            "ALTER TABLE ONLY t\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES p(id);\n".into();
+        let mut odd = entry(3, Desc::FkConstraint, Section::PostData);
+        odd.defn = key.defn.replace(";\n", " NOT VALID;\n");
+        let entries = [entry(1, Desc::Table, Section::PreData), key, odd];
+        for steps_from in [None, Some(0)] {
+            let options = Options { not_valid: true, steps_from, ..Options::default() };
+            let plan = Plan::new(&entries, &[0, 1, 2], |_| true, |_| Pass::Main, |_| None, options);
+            let steps: Vec<Step> = plan.jobs.iter().map(|job| job.step).collect();
+            assert_eq!(steps, [Step::AddNotValid, Step::Entire]);
         }
     }
 }

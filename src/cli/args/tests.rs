@@ -135,6 +135,13 @@ fn every_option_of_its_own_sets_its_field() {
             Tolerate::MissingRole,
             Tolerate::AlreadyExists,
         ];
+        "--foreign-keys not-valid" => behaviour.foreign_keys = ForeignKeys::NotValid;
+        "--foreign-keys none" => behaviour.foreign_keys = ForeignKeys::None;
+        "--analyze" => behaviour.analyze = true;
+        "--set work_mem=1GB --set=a.b=-1" => behaviour.set = vec![
+            "work_mem=1GB".parse().unwrap(),
+            "a.b=-1".parse().unwrap(),
+        ];
         "--digests f" => behaviour.digests = Some("f".into());
         "--embedded" => place.embedded = true;
         "--log-format json" => reporting.log_format = LogFormat::Json;
@@ -316,7 +323,7 @@ fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
     ] {
         assert_eq!(help.matches(heading).count(), 1, "{heading} in:\n{help}");
     }
-    for command in ["list", "verify", "report"] {
+    for command in ["list", "verify", "report", "worker", "web"] {
         let help = refused(&format!("{command} --help")).to_string();
         assert!(help.contains("EXIT CODES"), "{command}");
     }
@@ -330,6 +337,8 @@ fn every_example_in_the_help_is_a_valid_command_line() {
         help::LIST_EPILOGUE,
         help::VERIFY_EPILOGUE,
         help::REPORT_EPILOGUE,
+        help::WORKER_EPILOGUE,
+        help::WEB_EPILOGUE,
     ];
     let mut examples = 0;
     for line in texts.iter().flat_map(|text| text.lines()) {
@@ -346,5 +355,5 @@ fn every_example_in_the_help_is_a_valid_command_line() {
             }
         }
     }
-    assert_eq!(examples, 22);
+    assert_eq!(examples, 25);
 }

@@ -202,7 +202,8 @@ pub(super) fn kind(label: &str) -> String {
 
 /// The start of a text, as much as is kept.
 pub(super) fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(MOST_TEXT)].to_owned()
+    let end = (0..=text.len().min(MOST_TEXT)).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].to_owned()
 }
 
 #[cfg(test)]

@@ -319,11 +319,7 @@ mod tests {
 
     #[test]
     fn a_definition_that_a_list_puts_behind_rows_waits_for_them() {
-        let entries = [
-            entry(1, Desc::Table),
-            entry(2, Desc::View),
-            entry(3, Desc::TableData),
-        ];
+        let entries = [entry(1, Desc::Table), entry(2, Desc::View), entry(3, Desc::TableData)];
         for (strictly_in_order, prelude, rest) in
             [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
         {

@@ -11,12 +11,14 @@
 mod analyze;
 mod build;
 pub mod cost;
+pub mod forecast;
 pub mod history;
 mod lock;
 mod rank;
 mod schedule;
+pub mod simulate;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};

@@ -1,9 +1,9 @@
 use super::*;
-use crate::plan::Step;
 use crate::archive::{Desc, DumpId};
+use crate::plan::Options;
+use crate::plan::Step;
 use crate::plan::history::{CostHistory, Measured, Night, Run};
 use crate::plan::testing::entry;
-use crate::plan::Options;
 use crate::select::Pass;
 
 /// A table with an index on a number, one on text, and a foreign key to itself.
@@ -16,7 +16,13 @@ fn archive() -> Vec<Entry> {
         ..entry(id, desc)
     };
     vec![
-        named(1, Desc::Table, "t", "CREATE TABLE public.t (\n    id bigint,\n    name text\n);\n", &[]),
+        named(
+            1,
+            Desc::Table,
+            "t",
+            "CREATE TABLE public.t (\n    id bigint,\n    name text\n);\n",
+            &[],
+        ),
         named(2, Desc::TableData, "t", "", &[1]),
         named(3, Desc::Index, "numbers", "CREATE INDEX n ON public.t USING btree (id);\n", &[1]),
         named(4, Desc::Index, "texts", "CREATE INDEX x ON public.t USING btree (name);\n", &[1]),
@@ -39,8 +45,7 @@ fn costs(size: Option<u64>, history: Option<&Database>) -> Costs {
     let entries = archive();
     let order: Vec<usize> = (0..entries.len()).collect();
     let size = |place: usize| size.filter(|_| place == 1);
-    let plan =
-        Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
+    let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
     let known = Known { compression: Compression::Gzip, size: &size, history };
     Costs::new(&plan, &entries, known)
 }
@@ -92,7 +97,7 @@ fn history() -> CostHistory {
     let mut history = CostHistory::default();
     let night = Night { at: 1, jobs: 1, predicted: None, seconds: 100.0 };
     let jobs = vec![measured("texts", 90.0)];
-    history.record("app", Run { night, statement: Some(0.5), jobs });
+    history.record("app", Run { at: 1, night: Some(night), statement: Some(0.5), jobs });
     history
 }
 

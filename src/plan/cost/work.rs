@@ -156,9 +156,7 @@ impl<'a> Tables<'a> {
             (Step::Analyze | Step::AnalyzePartition, _) => {
                 self.number(entry.dump_id).map_or(Work::Statement, Work::Analyze)
             }
-            (_, Desc::TableData) => {
-                self.number(entry.dump_id).map_or(Work::Statement, Work::Rows)
-            }
+            (_, Desc::TableData) => self.number(entry.dump_id).map_or(Work::Statement, Work::Rows),
             (_, Desc::Blobs) => Work::LargeObjects(job.size as f64),
             (_, Desc::FkConstraint) => {
                 let is_child = |id: &DumpId| self.links.is_child(*id, entry, self.entries);

@@ -18,7 +18,7 @@ fn measured(name: &str, seconds: f64, size: u64) -> Measured {
 
 fn run(at: u64, jobs: Vec<Measured>) -> Run {
     let night = Night { at, jobs: 2, predicted: None, seconds: 10.0 };
-    Run { night, statement: Some(0.001), jobs }
+    Run { at, night: Some(night), statement: Some(0.001), jobs }
 }
 
 fn index(name: &str) -> Entry {
@@ -43,7 +43,8 @@ fn what_is_written_is_read_back() {
 
 #[test]
 fn what_is_no_history_of_this_version_is_refused() {
-    for text in ["", "[]", "{}", "{\"version\":1}", "root:x:0:0", "{\"version\":1,\"databases\":7}"] {
+    for text in ["", "[]", "{}", "{\"version\":1}", "root:x:0:0", "{\"version\":1,\"databases\":7}"]
+    {
         let error = CostHistory::from_json(text.as_bytes()).unwrap_err();
         assert!(matches!(error, HistoryError::Form(_)), "{text}: {error}");
     }

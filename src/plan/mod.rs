@@ -14,6 +14,7 @@ pub mod cost;
 pub mod forecast;
 pub mod history;
 mod lock;
+mod pg_restore;
 mod rank;
 mod schedule;
 pub mod simulate;
@@ -23,6 +24,7 @@ pub(crate) mod testing;
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
 pub use lock::LockMode;
+pub use pg_restore::simulate_pg_restore;
 pub use schedule::Schedule;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
+use super::settings::{ForWeb, ForWorker, Settings};
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
@@ -77,6 +78,22 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Verify(Box<Verify>),
+
+    /// Start a nightly run at each time of a schedule
+    #[command(
+        long_about = help::WORKER,
+        after_long_help = help::WORKER_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Worker(Box<Worker>),
+
+    /// Answer on $PORT: health, and a page of the last and the next runs
+    #[command(
+        long_about = help::WEB,
+        after_long_help = help::WEB_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Web(Box<Web>),
 
     /// Read the logs of nightly runs: how long each part took, and which entries were slow
     #[command(
@@ -418,6 +435,42 @@ pub struct Verify {
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
+}
+
+/// `nocturne worker`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Check the settings, print them without secrets, print the next five runs, and end
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForWorker>,
+}
+
+/// `nocturne web`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Tell more; twice, tell every detail
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForWeb>,
 }
 
 /// `nocturne report`, as typed.

@@ -190,8 +190,12 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         let message = "options --keep, --query and --exit require option --embedded";
         return Err(Failure::new(USAGE, message));
     }
-    if typed.place.file.is_some() && (behaviour.analyze || !behaviour.set.is_empty()) {
-        return Err(cannot_be_together("--analyze and --set", "-f/--file"));
+    for (given, option) in [(behaviour.analyze, "--analyze"), (!behaviour.set.is_empty(), "--set")]
+    {
+        // A script is as pg_restore writes it; whoever runs it can do both.
+        if typed.place.file.is_some() && given {
+            return Err(cannot_be_together("-f/--file", option));
+        }
     }
     if typed.place.restrict_key.is_some() && typed.place.file.is_none() {
         return Err(Failure::new(USAGE, "option --restrict-key requires option -f/--file"));

@@ -329,4 +329,20 @@ mod tests {
             assert_eq!(plan.jobs.iter().map(|job| job.entry).collect::<Vec<_>>(), rest);
         }
     }
+
+    #[test]
+    fn a_key_that_is_not_to_be_checked_is_one_step_however_small_its_table() {
+        let mut key = entry(2, Desc::FkConstraint);
+        key.defn =
+            "ALTER TABLE ONLY t\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES p(id);\n".into();
+        let mut odd = entry(3, Desc::FkConstraint);
+        odd.defn = key.defn.replace(";\n", " NOT VALID;\n");
+        let entries = [entry(1, Desc::Table), key, odd];
+        for steps_from in [None, Some(0)] {
+            let options = Options { not_valid: true, steps_from, ..Options::default() };
+            let plan = Plan::new(&entries, &[0, 1, 2], |_| true, |_| Pass::Main, |_| None, options);
+            let steps: Vec<Step> = plan.jobs.iter().map(|job| job.step).collect();
+            assert_eq!(steps, [Step::AddNotValid, Step::Entire]);
+        }
+    }
 }

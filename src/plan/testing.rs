@@ -7,10 +7,12 @@ use crate::select::Pass;
 /// An entry of this kind in its usual section.
 pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
     let section = match desc {
-        Desc::TableData | Desc::Blobs | Desc::SequenceSet => Section::Data,
-        Desc::Index | Desc::Constraint | Desc::FkConstraint | Desc::MaterializedViewData => {
-            Section::PostData
-        }
+        Desc::TableData | Desc::Blobs | Desc::SequenceSet | Desc::StatisticsData => Section::Data,
+        Desc::Index
+        | Desc::Constraint
+        | Desc::FkConstraint
+        | Desc::MaterializedViewData
+        | Desc::Statistics => Section::PostData,
         _ => Section::PreData,
     };
     Entry {

@@ -61,20 +61,25 @@ pub(super) fn write(event: &Event, format: LogFormat) {
         | Event::Paused { .. }
         | Event::NotChecked { .. } => {}
         Event::Analyzed { entry, lane, failure, duration } => {
-            let EntryRef { dump_id, schema, name, .. } = entry;
+            let EntryRef { dump_id, desc, schema, name } = entry;
+            // Statistics that could not be gathered are no error.
+            let outcome = match failure {
+                Some(failure) => Outcome::Tolerated { failure: failure.clone() },
+                None => Outcome::Done,
+            };
+            let (word, _, failure) = parts(&outcome);
             at!(
                 level,
                 dump_id,
+                kind = json.then_some(desc.as_str()),
                 schema = schema.as_deref().filter(|_| json),
                 name = json.then_some(name.as_str()),
                 lane,
+                outcome = json.then_some(word),
                 seconds = thousandths(*duration),
-                sqlstate = failure.as_ref().and_then(|failure| failure.sqlstate.as_deref()),
+                sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
                 "{}",
-                match failure {
-                    Some(failure) => wording::failed(entry, failure),
-                    None => format!("{} done", wording::label(entry)),
-                }
+                ending(entry, &outcome)
             );
         }
         Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {

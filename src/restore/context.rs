@@ -1,6 +1,7 @@
 //! What all sessions of a restore share: the archive, the choices, and what has happened so far.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rayon::ThreadPool;
@@ -41,6 +42,8 @@ pub(super) struct Context {
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
     /// Of the server as it was at the first session: see [`super::lane::server_life`].
     pub(super) server_life: OnceLock<Option<String>>,
+    /// Whether the number of parallel workers of an index build is ours to choose.
+    pub(super) workers_are_ours: AtomicBool,
     /// Each session's way to cancel what it runs.
     pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
     pub(super) ledger: Mutex<Ledger>,

@@ -197,6 +197,7 @@ fn prepare(
         missing_roles: std::sync::OnceLock::new(),
         missing_extensions: std::sync::OnceLock::new(),
         server_life: std::sync::OnceLock::new(),
+        workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
     };

@@ -135,6 +135,13 @@ fn every_option_of_its_own_sets_its_field() {
             Tolerate::MissingRole,
             Tolerate::AlreadyExists,
         ];
+        "--foreign-keys not-valid" => behaviour.foreign_keys = ForeignKeys::NotValid;
+        "--foreign-keys none" => behaviour.foreign_keys = ForeignKeys::None;
+        "--analyze" => behaviour.analyze = true;
+        "--set work_mem=1GB --set=a.b=-1" => behaviour.set = vec![
+            "work_mem=1GB".parse().unwrap(),
+            "a.b=-1".parse().unwrap(),
+        ];
         "--digests f" => behaviour.digests = Some("f".into());
         "--embedded" => place.embedded = true;
         "--log-format json" => reporting.log_format = LogFormat::Json;
@@ -294,7 +301,7 @@ fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
     ] {
         assert_eq!(help.matches(heading).count(), 1, "{heading} in:\n{help}");
     }
-    for command in ["list", "verify"] {
+    for command in ["list", "verify", "worker", "web"] {
         let help = refused(&format!("{command} --help")).to_string();
         assert!(help.contains("EXIT CODES"), "{command}");
     }
@@ -302,8 +309,14 @@ fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
 
 #[test]
 fn every_example_in_the_help_is_a_valid_command_line() {
-    let texts =
-        [help::EPILOGUE, help::RESTORE_EPILOGUE, help::LIST_EPILOGUE, help::VERIFY_EPILOGUE];
+    let texts = [
+        help::EPILOGUE,
+        help::RESTORE_EPILOGUE,
+        help::LIST_EPILOGUE,
+        help::VERIFY_EPILOGUE,
+        help::WORKER_EPILOGUE,
+        help::WEB_EPILOGUE,
+    ];
     let mut examples = 0;
     for line in texts.iter().flat_map(|text| text.lines()) {
         for command in line.trim_start().split(" | ") {
@@ -319,5 +332,5 @@ fn every_example_in_the_help_is_a_valid_command_line() {
             }
         }
     }
-    assert_eq!(examples, 18);
+    assert_eq!(examples, 21);
 }

@@ -154,8 +154,9 @@ impl Config {
         config.settings.retain(|setting| setting.variable.commands.contains(&command));
         problems.retain(|problem| problem.variable.commands.contains(&command));
         // In the order of the table, and one for each variable: what is wrong may be missing too.
-        let place = |problem: &Problem| table::all().position(|other| other == problem.variable);
-        problems.sort_by_key(place);
+        let place = |variable: &Variable| table::all().position(|other| other == variable);
+        config.settings.sort_by_key(|setting| place(setting.variable));
+        problems.sort_by_key(|problem| place(problem.variable));
         problems.dedup_by(|second, first| second.variable == first.variable);
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }

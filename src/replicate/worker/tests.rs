@@ -420,6 +420,8 @@ async fn a_run_that_was_interrupted_or_killed_is_resumed_at_the_start() {
         let resumed = scene.history.records().pop().unwrap();
         assert_eq!(resumed.trigger, Trigger::Resume);
         assert_eq!(resumed.scheduled, Some(utc("2026-03-01 04:10:00")));
+        // Nobody shall think that the killed one still goes on.
+        assert_eq!(scene.history.records()[0].outcome, RunOutcome::Interrupted);
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) enum What {
     Started(About),
     /// Work on an entry ends.
     Finished(About, Ending),
+    /// A job of a run, and with it the run, failed.
+    JobFailed(String),
     /// Something went wrong.
     Error(String),
 }
@@ -79,7 +81,7 @@ impl Fact {
     pub(super) fn size(&self) -> usize {
         let text = match &self.what {
             What::Started(about) | What::Finished(about, _) => about.label.len() + about.kind.len(),
-            What::Error(message) => message.len(),
+            What::Error(message) | What::JobFailed(message) => message.len(),
             _ => 0,
         };
         size_of::<Self>() + text
@@ -158,16 +160,18 @@ fn old(text: &str) -> Option<What> {
     if let Some((_, what)) = found {
         return what;
     }
-    let is_error = [
+    if text.contains("Failed job in ") {
+        return Some(What::JobFailed(cut(text)));
+    }
+    let errors = [
         "pg_restore: error:",
-        "Failed job in ",
+        "pg_restore: [archiver", // Before PostgreSQL 12.
         "Unable to ",
         "Backup download failed",
         "The backup for today is not available",
-    ]
-    .into_iter()
-    .any(|words| text.contains(words));
-    is_error.then(|| What::Error(cut(text)))
+        "Received signal ",
+    ];
+    errors.into_iter().any(|words| text.contains(words)).then(|| What::Error(cut(text)))
 }
 
 /// `… launching item 4242 TABLE DATA answers`.

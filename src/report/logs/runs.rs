@@ -75,6 +75,10 @@ impl Builder<'_> {
             self.runs.push(Run::new(self.container.map(str::to_owned), nocturne, at));
         }
         let Some(run) = self.runs.last_mut() else { return };
+        if is_over(run) && matches!(what, What::Error(_)) {
+            // Of whatever went wrong hours after a run, it knows nothing.
+            return;
+        }
         run.last = at;
         run.nocturne |= nocturne;
         match what {
@@ -98,6 +102,10 @@ impl Builder<'_> {
             What::StageEnded { stage, failed } => stage_ended(run, stage, failed, at),
             What::Started(about) => self.started(about, at),
             What::Finished(about, ending) => self.finished(about, ending, at),
+            What::JobFailed(message) => {
+                run.end = RunEnd::Failed;
+                error(run, message);
+            }
             What::Error(message) => error(run, message),
         }
     }
@@ -106,9 +114,12 @@ impl Builder<'_> {
     fn begins(&self, what: &What) -> bool {
         let Some(run) = self.runs.last() else {
             // What went wrong outside of a run is not about one.
-            return !matches!(what, What::Error(_) | What::RunEnded { .. } | What::Enriched);
+            return !matches!(
+                what,
+                What::Error(_) | What::JobFailed(_) | What::RunEnded { .. } | What::Enriched
+            );
         };
-        let over = run.end != RunEnd::Unknown || run.enriched.is_some();
+        let over = is_over(run);
         let blank = run.backup.is_none() && run.restore.is_none() && run.items.is_empty();
         match what {
             What::RunStarted => over || !blank || !run.stages.is_empty(),
@@ -175,6 +186,12 @@ impl Builder<'_> {
     }
 }
 
+/// Whether the log says that the run's last entry is done with.
+fn is_over(run: &Run) -> bool {
+    // nocturne tells when a run ends; what it replaces only that the enrichment did.
+    run.end != RunEnd::Unknown || (run.enriched.is_some() && !run.nocturne)
+}
+
 fn unknown(about: About) -> Item {
     let About { id, kind, label, lane } = about;
     Item {
@@ -225,9 +242,12 @@ fn stage_ended(run: &mut Run, stage: Stage, failed: bool, at: Moment) {
 
 /// What can be said of a run once all of it is known; `last` is the last line before the next run.
 fn complete(run: &mut Run, last: Option<Moment>) {
-    let said = run.end != RunEnd::Unknown || run.enriched.is_some();
-    if let (false, Some(last)) = (said, last) {
+    if let (false, Some(last)) = (is_over(run), last) {
         run.last = run.last.max(last);
+    }
+    if run.restored.is_some() {
+        // Nobody waits for statistics: some are begun and left to another session.
+        run.items.retain(|item| item.end.is_some() || item.kind != "ANALYZE");
     }
     Item::sort(&mut run.items);
     if run.nocturne {

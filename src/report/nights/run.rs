@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde::{Serialize, Serializer};
 
 use crate::archive::Desc;
@@ -342,6 +342,10 @@ impl Run {
 /// Lanes that a chart shows at most.
 const MOST_LANES: usize = 256;
 
+/// Lines of one moment reach the host one after the other: an entry may seem to begin this much
+/// before the one that it followed ended.
+const JITTER: TimeDelta = TimeDelta::milliseconds(100);
+
 /// Lanes that are filled from the top.
 #[derive(Default)]
 struct Lanes(Vec<Moment>);
@@ -349,7 +353,8 @@ struct Lanes(Vec<Moment>);
 impl Lanes {
     /// The first lane that is free from `start`; it is taken until `end`.
     fn place(&mut self, start: Moment, end: Moment) -> usize {
-        let lane = self.0.iter().position(|busy| *busy <= start).unwrap_or(self.0.len());
+        let free = |busy: &Moment| *busy - start <= JITTER;
+        let lane = self.0.iter().position(free).unwrap_or(self.0.len());
         if lane == self.0.len() {
             // Whatever is put beyond them is not drawn.
             if lane < MOST_LANES {

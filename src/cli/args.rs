@@ -141,6 +141,10 @@ pub struct Restore {
     #[command(flatten)]
     pub behaviour: Behaviour,
 
+    /// What earlier runs have taken.
+    #[command(flatten)]
+    pub costs: Costs,
+
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
@@ -306,6 +310,22 @@ pub struct Behaviour {
     /// Accepted and ignored, as in pg_restore
     #[arg(short = 'R', long, hide_short_help = true)]
     pub no_reconnect: bool,
+}
+
+/// What earlier runs have taken, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Behaviour")]
+pub struct Costs {
+    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
+    ///
+    /// It decides what goes first, and in which format rows are sent. The default is
+    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
+    pub cost_history: Option<PathBuf>,
+
+    /// Do without what earlier runs took, and write nothing down
+    #[arg(long)]
+    pub no_cost_history: bool,
 }
 
 /// What is told while a command works, as typed.

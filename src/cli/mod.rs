@@ -13,6 +13,7 @@
 pub mod args;
 mod choose;
 pub mod connection;
+mod costs;
 mod embedded;
 pub mod exit;
 mod list;

@@ -260,7 +260,7 @@ impl Links {
     }
 
     /// The entries that must be restored before this one.
-    fn needs(&self, entry: &Entry) -> Vec<DumpId> {
+    pub(super) fn needs(&self, entry: &Entry) -> Vec<DumpId> {
         let mut needs = entry.dependencies.clone();
         if entry.section == Section::PostData {
             // Post-data work on a table waits for its rows, not only for its definition.

@@ -11,16 +11,20 @@
 mod analyze;
 mod build;
 pub mod cost;
+pub mod forecast;
 pub mod history;
 mod lock;
+mod pg_restore;
 mod rank;
 mod schedule;
+pub mod simulate;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
 pub use lock::LockMode;
+pub use pg_restore::simulate_pg_restore;
 pub use schedule::Schedule;
 
 use std::time::Duration;

@@ -94,6 +94,7 @@ pub fn run(
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
 
     use super::*;
     use crate::archive::DumpId;

@@ -5,7 +5,7 @@ use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
 use crate::select::Pass;
 
 /// An entry of this kind in its usual section.
-pub(super) fn entry(id: i32, desc: Desc) -> Entry {
+pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
     let section = match desc {
         Desc::TableData | Desc::Blobs | Desc::SequenceSet | Desc::StatisticsData => Section::Data,
         Desc::Index

@@ -145,6 +145,8 @@ impl Board {
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::NotChecked { .. }
+            | Event::Predicted { .. }
+            | Event::Measured { .. }
             | Event::Note { .. }
             | Event::Notice { .. } => {}
         }

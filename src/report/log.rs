@@ -53,7 +53,13 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 wording::label(entry)
             );
         }
-        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => {}
+        Event::Predicted { wall } => {
+            at!(level, seconds = thousandths(*wall), "{}", wording::predicted(*wall));
+        }
+        Event::Progress { .. }
+        | Event::Measured { .. }
+        | Event::Paused { .. }
+        | Event::NotChecked { .. } => {}
         Event::Analyzed { entry, lane, failure, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
             // Statistics that could not be gathered are no error.
@@ -135,8 +141,14 @@ fn thousandths(duration: std::time::Duration) -> f64 {
 /// The level of an event's line.
 pub(super) fn level(event: &Event) -> Level {
     match event {
-        Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
-        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => Level::TRACE,
+        Event::Planned { .. }
+        | Event::Predicted { .. }
+        | Event::Connected { .. }
+        | Event::Step { .. } => Level::INFO,
+        Event::Progress { .. }
+        | Event::Measured { .. }
+        | Event::Paused { .. }
+        | Event::NotChecked { .. } => Level::TRACE,
         Event::Note { .. } | Event::Analyzed { failure: None, .. } => Level::DEBUG,
         Event::Started { entry, .. } | Event::RolledBack { entry, .. } => {
             level_of_kind(&entry.kind())

@@ -12,6 +12,7 @@ use super::options::RestoreOptions;
 use super::statements::{Style, oids};
 use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::plan::history::RowFormat;
 use crate::select::Want;
 use crate::source::RandomAccess;
 use crate::target::{CancelHandle, Class};
@@ -30,6 +31,8 @@ pub(super) struct Context {
     pub(super) style: Style,
     /// Whether any definition is restored, or only data.
     pub(super) with_schema: bool,
+    /// The formats of rows that earlier runs speak for, by the place of a table's data.
+    pub(super) formats: HashMap<usize, RowFormat>,
     pub(super) events: Events,
     /// Decoders run here; as many threads as there are sessions.
     pub(super) pool: ThreadPool,
@@ -59,6 +62,10 @@ pub(super) struct Ledger {
     pub(super) finished: HashSet<usize>,
     /// Those of them whose rows are in the database.
     pub(super) loaded: HashSet<usize>,
+    /// Entries that are done: the rows that the server stored, and the bytes that were sent.
+    pub(super) restored: HashMap<usize, (u64, u64)>,
+    /// In which format rows are sent, by the place of a table's data.
+    pub(super) formats: HashMap<usize, RowFormat>,
     /// What became of the first step of entries that are made in two, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
@@ -179,6 +186,9 @@ impl Context {
             }
             if done.outcome == Outcome::Done && self.wants_archived_data(place) {
                 ledger.loaded.insert(place);
+            }
+            if done.outcome == Outcome::Done {
+                ledger.restored.insert(place, (done.rows, done.bytes));
             }
             ledger.errors += usize::from(matches!(done.outcome, Outcome::Failed { .. }));
             if done.uncommitted && done.outcome == Outcome::Done {

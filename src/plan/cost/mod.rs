@@ -136,6 +136,15 @@ impl Costs {
         self.jobs[id.0].size
     }
 
+    /// Of all that the wanted jobs will take, what rests on earlier runs; and all of it.
+    #[must_use]
+    pub fn measured_share(&self) -> (Duration, Duration) {
+        let cost = |id: &JobId| self.of(*id);
+        let measured = |id: &JobId| self.jobs[id.0].past.is_some();
+        let all = || (0..self.jobs.len()).map(JobId);
+        (all().filter(measured).map(|id| cost(&id)).sum(), all().map(|id| cost(&id)).sum())
+    }
+
     /// What the prelude will take.
     #[must_use]
     pub fn prelude(&self) -> Duration {

@@ -97,7 +97,7 @@ fn history() -> CostHistory {
     let mut history = CostHistory::default();
     let night = Night { at: 1, jobs: 1, predicted: None, seconds: 100.0 };
     let jobs = vec![measured("texts", 90.0)];
-    history.record("app", Run { night, statement: Some(0.5), jobs });
+    history.record("app", Run { at: 1, night: Some(night), statement: Some(0.5), jobs });
     history
 }
 

@@ -2,12 +2,11 @@
 //!
 //! The rule of `--copy-format auto`, for tables that are worth a look at all:
 //!
-//! 1. Of a table that was never measured, rows are sent as binary.
-//! 2. When both formats were measured, the one with more rows a second is taken. Text must be
-//!    faster by a tenth, so that chance does not decide.
-//! 3. When a large table was measured at least twice, and in one format only, the other is tried
-//!    in one run. Only one table is tried in each run, the one that took longest: if the trial
-//!    turns out slow, it was one table in one night.
+//! 1. Rows are sent as binary, unless text was measured as clearly faster: more rows a second, by a
+//!    tenth, so that chance does not decide.
+//! 2. When a large table was measured as binary at least twice and never as text, text is tried in
+//!    one run. Only one table is tried in each run, the one that took longest: if the trial turns
+//!    out slow, it was one table in one night.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +17,7 @@ use crate::plan::Step;
 /// Bytes sent from which a table is large enough for a trial.
 const TRIED_FROM: u64 = 32 * 1024 * 1024;
 
-/// Runs in one format before the other is tried.
+/// Runs as binary before text is tried.
 const RUNS_BEFORE: u32 = 2;
 
 /// How much faster than binary text must have been to be taken.
@@ -83,32 +82,22 @@ impl Rates {
         }));
     }
 
-    /// The better format; `None` if nothing is known.
-    fn better(&self) -> Option<RowFormat> {
+    fn better(&self) -> RowFormat {
         match (self.text, self.binary) {
-            (None, None) => None,
-            (Some(text), Some(binary)) if text.rows < binary.rows * CLEARLY => {
-                Some(RowFormat::Binary)
-            }
-            (Some(_), _) => Some(RowFormat::Text),
-            (None, Some(_)) => Some(RowFormat::Binary),
+            (Some(text), Some(binary)) if text.rows > binary.rows * CLEARLY => RowFormat::Text,
+            _ => RowFormat::Binary,
         }
     }
 
-    /// The format that should be tried once.
-    fn untried(&self) -> Option<RowFormat> {
-        let enough = |rate: Rate| rate.runs >= RUNS_BEFORE;
-        match (self.text, self.binary) {
-            (None, Some(binary)) if enough(binary) => Some(RowFormat::Text),
-            (Some(text), None) if enough(text) => Some(RowFormat::Binary),
-            _ => None,
-        }
+    /// Whether text should be tried once.
+    fn is_untried(&self) -> bool {
+        self.text.is_none() && self.binary.is_some_and(|binary| binary.runs >= RUNS_BEFORE)
     }
 }
 
 impl Database {
-    /// The format of each table's rows that something is known of, by the rule of this module.
-    /// `tables` are TABLE DATA entries with whatever names them to the caller.
+    /// The format of each table's rows that something is known of, by the rule of this module: the
+    /// faster one, or one that is tried. `tables` are TABLE DATA entries with whatever names them to the caller.
     pub fn formats<'a, T: Copy>(
         &self,
         tables: impl Iterator<Item = (T, &'a Entry)>,
@@ -117,17 +106,15 @@ impl Database {
             self.job(entry, Step::Entire).map(|record| (table, record))
         });
         let known: Vec<(T, &JobRecord)> = records.collect();
-        let large = known.iter().enumerate().filter(|(_, (_, record))| record.bytes >= TRIED_FROM);
-        let trial = large
-            .filter_map(|(at, (_, record))| Some((at, record.seconds, record.rates.untried()?)))
-            .max_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
-        known
+        let tried = known
             .iter()
             .enumerate()
-            .filter_map(|(at, (table, record))| match trial {
-                Some((tried, _, format)) if tried == at => Some((*table, format)),
-                _ => Some((*table, record.rates.better()?)),
-            })
-            .collect()
+            .filter(|(_, (_, record))| record.bytes >= TRIED_FROM && record.rates.is_untried())
+            .max_by(|(_, (_, a)), (_, (_, b))| a.seconds.total_cmp(&b.seconds))
+            .map(|(at, _)| at);
+        let format = |at, record: &JobRecord| {
+            if tried == Some(at) { RowFormat::Text } else { record.rates.better() }
+        };
+        known.iter().enumerate().map(|(at, (table, of))| (*table, format(at, of))).collect()
     }
 }

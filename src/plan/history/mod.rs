@@ -45,6 +45,8 @@ pub enum HistoryError {
 pub struct Database {
     /// Runs that were recorded.
     runs: u32,
+    /// When the last of them was, in seconds since 1970.
+    at: u64,
     /// Seconds of an entry of the prelude, on average.
     statement: Option<f64>,
     /// The last runs, oldest first.
@@ -187,6 +189,7 @@ struct File {
 #[derive(Serialize, Deserialize)]
 struct DatabaseFile {
     runs: u32,
+    at: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     statement: Option<f64>,
     nights: Vec<Night>,
@@ -203,22 +206,22 @@ struct JobFile {
 
 impl From<DatabaseFile> for Database {
     fn from(file: DatabaseFile) -> Self {
-        let DatabaseFile { runs, statement, nights, jobs } = file;
+        let DatabaseFile { runs, at, statement, nights, jobs } = file;
         let jobs = jobs.into_iter().map(|job| (job.key, job.record)).collect();
-        Self { runs, statement, nights, jobs }
+        Self { runs, at, statement, nights, jobs }
     }
 }
 
 impl From<&Database> for DatabaseFile {
     fn from(database: &Database) -> Self {
-        let Database { runs, statement, nights, jobs } = database;
+        let Database { runs, at, statement, nights, jobs } = database;
         let mut jobs: Vec<JobFile> = jobs
             .iter()
             .map(|(key, record)| JobFile { key: key.clone(), record: *record })
             .collect();
         // One run's file can then be compared with the next one's.
         jobs.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        Self { runs: *runs, statement: *statement, nights: nights.clone(), jobs }
+        Self { runs: *runs, at: *at, statement: *statement, nights: nights.clone(), jobs }
     }
 }
 

@@ -25,8 +25,10 @@ const MOST_DATABASES: usize = 20;
 /// A run to be recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// Its time.
-    pub night: Night,
+    /// When it was, in seconds since 1970.
+    pub at: u64,
+    /// How long it took, if it came to its end.
+    pub night: Option<Night>,
     /// Seconds of an entry of the prelude, on average.
     pub statement: Option<f64>,
     /// What its jobs took. Only what succeeded belongs here.
@@ -61,8 +63,7 @@ impl CostHistory {
     pub fn record(&mut self, database: &str, run: Run) {
         self.databases.entry(database.to_owned()).or_default().record(run);
         while self.databases.len() > MOST_DATABASES {
-            let age = |database: &Database| database.last_night().map(|night| night.at);
-            let oldest = self.databases.iter().min_by_key(|(_, database)| age(database));
+            let oldest = self.databases.iter().min_by_key(|(_, database)| database.at);
             let Some(oldest) = oldest.map(|(name, _)| name.clone()) else {
                 return;
             };
@@ -75,7 +76,8 @@ impl Database {
     fn record(&mut self, run: Run) {
         self.runs = self.runs.saturating_add(1);
         self.statement = run.statement.or(self.statement);
-        self.nights.push(run.night);
+        self.at = self.at.max(run.at);
+        self.nights.extend(run.night);
         self.nights.drain(..self.nights.len().saturating_sub(NIGHTS));
         for job in run.jobs {
             self.note(job);

@@ -18,7 +18,7 @@ fn measured(name: &str, seconds: f64, size: u64) -> Measured {
 
 fn run(at: u64, jobs: Vec<Measured>) -> Run {
     let night = Night { at, jobs: 2, predicted: None, seconds: 10.0 };
-    Run { night, statement: Some(0.001), jobs }
+    Run { at, night: Some(night), statement: Some(0.001), jobs }
 }
 
 fn index(name: &str) -> Entry {

@@ -133,6 +133,8 @@ impl Heard {
             Event::Progress { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
+            | Event::Predicted { .. }
+            | Event::Measured { .. }
             | Event::Note { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }

@@ -18,6 +18,7 @@ mod list;
 mod restore;
 mod script;
 pub mod selection;
+pub mod size;
 pub mod values;
 mod verify;
 

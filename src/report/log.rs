@@ -53,7 +53,13 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 wording::label(entry)
             );
         }
-        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => {}
+        Event::Progress { .. }
+        | Event::Paused { .. }
+        | Event::Left { .. }
+        | Event::NotChecked { .. } => {}
+        Event::Joined { entry, lane } => {
+            at!(level, entry.dump_id, lane, "{}: one session more", wording::label(entry));
+        }
         Event::Analyzed { entry, lane, failure, duration } => {
             let EntryRef { dump_id, schema, name, .. } = entry;
             at!(
@@ -131,8 +137,13 @@ fn thousandths(duration: std::time::Duration) -> f64 {
 pub(super) fn level(event: &Event) -> Level {
     match event {
         Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
-        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => Level::TRACE,
-        Event::Note { .. } | Event::Analyzed { failure: None, .. } => Level::DEBUG,
+        Event::Progress { .. }
+        | Event::Paused { .. }
+        | Event::Left { .. }
+        | Event::NotChecked { .. } => Level::TRACE,
+        Event::Note { .. } | Event::Joined { .. } | Event::Analyzed { failure: None, .. } => {
+            Level::DEBUG
+        }
         Event::Started { entry, .. } | Event::RolledBack { entry, .. } => {
             level_of_kind(&entry.kind())
         }

@@ -16,11 +16,13 @@ use crate::target::Session;
 /// Bytes of archived data from which a look at the catalogue pays.
 const BINARY_FROM: u64 = 64 * 1024;
 
-/// The columns of a COPY statement if its rows are to be sent in binary format.
+/// The columns of a COPY statement if its rows are to be sent in binary format. `size` is that of
+/// the archived data, if known.
 pub(super) async fn binary_columns(
     ctx: &Context,
     session: &Session,
     entry: &Entry,
+    size: Option<u64>,
 ) -> Option<Vec<ColumnType>> {
     if !ctx.toc.encoding.is_utf8() || entry.copy_stmt.is_empty() {
         return None;
@@ -28,8 +30,7 @@ pub(super) async fn binary_columns(
     match ctx.options.copy_format {
         CopyFormat::Text => return None,
         CopyFormat::Auto => {
-            let size = ctx.random.as_ref().and_then(|random| random.size(entry));
-            // A stream does not tell sizes.
+            // A custom archive that comes as a stream does not tell sizes.
             if size.is_some_and(|size| size < BINARY_FROM) {
                 return None;
             }

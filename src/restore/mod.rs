@@ -1,7 +1,7 @@
 //! Carries out a restore: the prelude on one session, the rest on as many as are wanted.
 //!
 //! ```text
-//! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY
+//! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY, one session or several
 //!    │                                               ▲
 //!    └── stream ─▶ feed ─▶ conductor ─▶ lanes ───────┘
 //! ```
@@ -14,19 +14,23 @@ mod analyze;
 mod clean;
 mod conductor;
 mod context;
+mod copy;
 mod copy_format;
 mod decode;
 pub mod event;
 mod failure;
 mod feed;
 mod foreign_keys;
+mod helpers;
 mod lane;
 mod load;
 mod options;
 mod orphans;
 mod preflight;
+mod progress;
 pub mod script;
 mod settings;
+mod share;
 pub mod statements;
 mod steps;
 mod work;
@@ -38,7 +42,7 @@ use std::time::Duration;
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
-pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
+pub use options::{CopyFormat, RestoreOptions, SPLIT_SIZE, Tolerance, Transactions};
 pub use settings::{ServerSetting, SettingError};
 
 use conductor::Conductor;
@@ -128,7 +132,7 @@ pub async fn restore(
     // The lack of roles and extensions is known only after the first connection.
     let result = tokio::select! {
         result = Box::pin(run(ctx.clone(), plan, selection, target, stream)) => result,
-        () = shutdown => Err(Error::Interrupted),
+        () = interrupted(&ctx, shutdown) => Err(Error::Interrupted),
     };
     if let Err(error) = &result {
         // Nobody waits any more for what the sessions may still run.
@@ -137,6 +141,13 @@ pub async fn restore(
         ctx.finish_rest(&format!("{NOT_REACHED}: {}", chain(error)));
     }
     result
+}
+
+/// Resolves when the restore is to end early. Commits that belong together are let finish, unless
+/// the server does not answer.
+async fn interrupted(ctx: &Context, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    let _ = tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await;
 }
 
 /// The roles that a restore of the selected entries names, and how many entries name each.
@@ -177,7 +188,7 @@ fn prepare(
         Access::Stream(stream) => (None, Some(stream)),
     };
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.jobs.max(1))
+        .num_threads(options.jobs.max(1) * 2)
         .thread_name(|number| format!("decode-{number}"))
         .build()
         .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
@@ -199,6 +210,8 @@ fn prepare(
         server_life: std::sync::OnceLock::new(),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
+        shares: share::Shares::default(),
+        commits: tokio::sync::RwLock::default(),
     };
     let size = |place: usize| {
         let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;

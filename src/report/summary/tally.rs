@@ -86,6 +86,8 @@ impl Tally {
             }
             Event::Progress { .. }
             | Event::Paused { .. }
+            | Event::Joined { .. }
+            | Event::Left { .. }
             | Event::Step { .. }
             | Event::Note { .. } => {}
         }

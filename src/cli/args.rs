@@ -7,13 +7,16 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
+use super::settings::{ForWeb, ForWorker, Settings};
 use super::size::Size;
-use super::values::{ArchiveFormat, Jobs, OutputFormat, Tolerate};
+use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
+use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
@@ -77,6 +80,30 @@ pub enum Command {
     )]
     Verify(Box<Verify>),
 
+    /// Start a nightly run at each time of a schedule
+    #[command(
+        long_about = help::WORKER,
+        after_long_help = help::WORKER_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Worker(Box<Worker>),
+
+    /// Answer on $PORT: health, and a page of the last and the next runs
+    #[command(
+        long_about = help::WEB,
+        after_long_help = help::WEB_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Web(Box<Web>),
+
+    /// Read the logs of nightly runs: how long each part took, and which entries were slow
+    #[command(
+        long_about = help::REPORT,
+        after_long_help = help::REPORT_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Report(Box<Report>),
+
     /// Print a completion script for a shell
     Completions {
         /// The shell that is to run the script
@@ -114,6 +141,10 @@ pub struct Restore {
     /// How.
     #[command(flatten)]
     pub behaviour: Behaviour,
+
+    /// What earlier runs have taken.
+    #[command(flatten)]
+    pub costs: Costs,
 
     /// What is told meanwhile.
     #[command(flatten)]
@@ -290,6 +321,22 @@ pub struct Behaviour {
     pub no_reconnect: bool,
 }
 
+/// What earlier runs have taken, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Behaviour")]
+pub struct Costs {
+    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
+    ///
+    /// It decides what goes first, and in which format rows are sent. The default is
+    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
+    pub cost_history: Option<PathBuf>,
+
+    /// Do without what earlier runs took, and write nothing down
+    #[arg(long)]
+    pub no_cost_history: bool,
+}
+
 /// What is told while a command works, as typed.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Output")]
@@ -318,6 +365,13 @@ pub struct Results {
     /// Write the summary to this file too, as JSON
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+
+    /// Write what each session did, and when, to this file: a page to look at, or JSON
+    ///
+    /// The page needs nothing but the file. A name that ends in .json gets the raw spans, for
+    /// tools. The file is written when the restore is over, also if it failed.
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
 }
 
 /// `nocturne list`, as typed.
@@ -390,4 +444,70 @@ pub struct Verify {
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
+}
+
+/// `nocturne worker`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Check the settings, print them without secrets, print the next five runs, and end
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForWorker>,
+}
+
+/// `nocturne web`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Tell more; twice, tell every detail
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForWeb>,
+}
+
+/// `nocturne report`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The log: a file, compressed by gzip or not, or "-" for standard input, which is the default
+    #[arg(value_name = "LOGS")]
+    pub logs: Option<PathBuf>,
+
+    /// Only runs that began on this day, in the log's own time zone
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Selection")]
+    pub date: Option<NaiveDate>,
+
+    /// Text, JSON with everything that the log tells, or a page with a timeline
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub format: ReportFormat,
+
+    /// The language of the text; the default is French where the locale is French, else English
+    #[arg(long, value_name = "LANG", value_enum, help_heading = "Output")]
+    pub lang: Option<Lang>,
+
+    /// Write to this file instead of standard output
+    #[arg(short = 'f', long, value_name = "FILENAME", help_heading = "Output")]
+    pub file: Option<PathBuf>,
 }

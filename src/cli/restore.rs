@@ -1,16 +1,19 @@
 //! `nocturne restore`: an archive into a database.
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::args::Restore;
 use super::choose::{self, Chosen};
+use super::costs::History;
 use super::embedded::Server;
 use super::exit::{ERRORS, Failure, Outcome, USAGE};
 use super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::{environment, input, list, script};
 use crate::archive::Format;
+use crate::report::timeline::Recorder;
 use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
 use crate::restore::statements::{Ownership, SourceSettings, Style};
@@ -49,9 +52,13 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     check_format(typed, &archive)?;
 
     let reporter = Reporter::new(report, screen);
-    let events = reporter.events();
+    let recorder = typed.results.timeline.is_some().then(Recorder::new);
+    let events = match &recorder {
+        Some(recorder) => recorder.listen(reporter.events()),
+        None => reporter.events(),
+    };
     let chosen = choose::choose(&archive.toc, &select_options, &typed.selection, &events)?;
-    let options = options(typed, &archive, &chosen)?;
+    let mut options = options(typed, &archive, &chosen)?;
     if let Goal::Script = goal {
         drop(reporter);
         let events = script_warnings(screen, report.format);
@@ -66,6 +73,9 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         return script::write(&script, archive, &chosen.selection, &options, &events);
     }
 
+    let history = History::open(&typed.costs, &events);
+    options.history = history.costs.clone();
+    let database = archive.toc.header.dbname.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -83,9 +93,12 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         for warning in target.warnings() {
             events.send(Event::Warning { message: warning.clone() });
         }
+        let told = history.listen(events.clone());
         let result =
-            restore(archive, &chosen.selection, options, target, events, interrupted()).await;
-        let outcome = conclude(typed, reporter, result);
+            restore(archive, &chosen.selection, options, target, told, interrupted()).await;
+        let complete = matches!(result, Ok(Ended { errors: 0 }));
+        history.save(&database, complete, &events);
+        let outcome = conclude(typed, reporter, recorder.as_ref(), result);
         match server {
             Some(server) => server.stay(&typed.place, outcome).await,
             None => outcome,
@@ -177,8 +190,12 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         let message = "options --keep, --query and --exit require option --embedded";
         return Err(Failure::new(USAGE, message));
     }
-    if typed.place.file.is_some() && (behaviour.analyze || !behaviour.set.is_empty()) {
-        return Err(cannot_be_together("--analyze and --set", "-f/--file"));
+    for (given, option) in [(behaviour.analyze, "--analyze"), (!behaviour.set.is_empty(), "--set")]
+    {
+        // A script is as pg_restore writes it; whoever runs it can do both.
+        if typed.place.file.is_some() && given {
+            return Err(cannot_be_together("-f/--file", option));
+        }
     }
     if typed.place.restrict_key.is_some() && typed.place.file.is_none() {
         return Err(Failure::new(USAGE, "option --restrict-key requires option -f/--file"));
@@ -255,6 +272,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
             Some(path) => Some(Arc::new(super::verify::read_digests(path)?)),
             None => None,
         },
+        history: Arc::default(),
         foreign_keys: behaviour.foreign_keys,
         analyze: behaviour.analyze,
         settings: behaviour.set.clone(),
@@ -275,6 +293,7 @@ fn tolerance(typed: &Tolerate) -> Tolerance {
 fn conclude(
     typed: &Restore,
     reporter: Reporter,
+    recorder: Option<&Recorder>,
     result: Result<Ended, crate::restore::Error>,
 ) -> Outcome {
     // Nothing was begun, so there is nothing to sum up.
@@ -285,6 +304,9 @@ fn conclude(
         return Err(error.into());
     }
     let summary = reporter.finish();
+    if let (Some(path), Some(recorder)) = (&typed.results.timeline, recorder) {
+        write_timeline(path, recorder)?;
+    }
     if let Some(path) = &typed.results.summary {
         let file = std::fs::File::create(path);
         file.and_then(|file| summary.write_json(file)).map_err(|error| {
@@ -293,6 +315,18 @@ fn conclude(
     }
     let ended = result?;
     if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }
+}
+
+/// A page, or raw spans for a name that ends in `.json`.
+fn write_timeline(path: &Path, recorder: &Recorder) -> Outcome {
+    let recording = recorder.finish();
+    let mut bytes = Vec::new();
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        recording.write_json(&mut bytes).map_err(|error| Failure::of(ERRORS, &error))?;
+    } else {
+        bytes = recording.page().into_bytes();
+    }
+    list::write(Some(path), &bytes)
 }
 
 /// Resolves when the user or the system asks to stop.

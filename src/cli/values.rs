@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::archive::Section;
+use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys};
 
@@ -171,6 +172,18 @@ pub enum OutputFormat {
     Json,
 }
 
+/// `--format` of what `report` writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Durations and slowest entries, in the form of the script that this replaces.
+    #[default]
+    Text,
+    /// For machines: every run, stage and entry.
+    Json,
+    /// A page with a timeline.
+    Html,
+}
+
 /// A connection string, which may hold a password: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionString(String);
@@ -210,6 +223,19 @@ impl ValueEnum for LogFormat {
         Some(match self {
             Self::Text => PossibleValue::new("text").help("For people"),
             Self::Json => PossibleValue::new("json").help("One JSON object a line"),
+        })
+    }
+}
+
+impl ValueEnum for Lang {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::En, Self::Fr]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::En => PossibleValue::new("en").help("English"),
+            Self::Fr => PossibleValue::new("fr").help("French, as the replaced script wrote"),
         })
     }
 }

@@ -20,6 +20,7 @@ impl Plan {
             self.prelude.iter().map(|place| entries[*place].dump_id).collect();
         let wholes = tree.wholes(&filled, &created, entries);
         let blockers = self.blockers(entries, links);
+        let is_whole: HashSet<DumpId> = wholes.iter().map(|(_, table)| *table).collect();
         let mut jobs: HashMap<DumpId, JobId> = HashMap::new();
         let tables = filled.iter().map(|(place, table)| (*place, *table));
         for (place, table) in tables.chain(wholes.iter().copied()) {
@@ -28,8 +29,7 @@ impl Plan {
                 after.extend(jobs.get(part));
                 after.extend(blockers.get(part).into_iter().flatten());
             }
-            let whole = tree.whole_of.get(&table);
-            let covered = whole.is_some_and(|whole| wholes.iter().any(|(_, id)| id == whole));
+            let covered = tree.whole_of.get(&table).is_some_and(|whole| is_whole.contains(whole));
             jobs.insert(table, JobId(self.jobs.len()));
             self.jobs.push(Job {
                 entry: place,
@@ -165,4 +165,132 @@ impl Tree {
 /// Whether an entry has a table's name.
 fn names(entry: &Entry, table: &Entry) -> bool {
     (&entry.namespace, &entry.tag) == (&table.namespace, &table.tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::entry;
+    use super::super::{Options, Schedule};
+    use super::*;
+    use crate::archive::Section;
+
+    /// A table and its rows, with the numbers `id` and `id + 100`.
+    fn table(id: i32, partitioned: bool) -> [Entry; 2] {
+        let mut table = entry(id, Desc::Table);
+        table.tag = format!("t{id}");
+        table.relkind = if partitioned { b'p' } else { b'r' };
+        let mut data = entry(id + 100, Desc::TableData);
+        data.had_dumper = !partitioned;
+        data.tag.clone_from(&table.tag);
+        data.dependencies = vec![table.dump_id];
+        [table, data]
+    }
+
+    fn attach(part: i32, whole: i32) -> Entry {
+        let mut attach = entry(part * 1000 + whole, Desc::TableAttach);
+        attach.tag = format!("t{part}");
+        attach.dependencies = vec![DumpId(part), DumpId(whole)];
+        attach
+    }
+
+    fn about(id: i32, desc: Desc, table: i32) -> Entry {
+        let mut about = entry(id, desc);
+        about.dependencies = vec![DumpId(table)];
+        about
+    }
+
+    fn plan(entries: &[Entry], wanted: impl Fn(&Entry) -> bool, in_order: bool) -> Plan {
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        let sections = [Section::PreData, Section::Data, Section::PostData];
+        order.sort_by_key(|place| sections.iter().position(|s| *s == entries[*place].section));
+        let options = Options { strictly_in_order: in_order, analyze: true, ..Options::default() };
+        let wanted = |place: usize| wanted(&entries[place]);
+        Plan::new(entries, &order, wanted, |_| Pass::Main, |_| None, options)
+    }
+
+    /// The tables in the order in which they are analysed.
+    fn analyzed(plan: &Plan, entries: &[Entry]) -> Vec<(String, Step)> {
+        let jobs = plan.jobs.iter().filter(|job| job.step.is_analyze());
+        jobs.map(|job| (entries[job.entry].tag.clone(), job.step)).collect()
+    }
+
+    fn tree() -> Vec<Entry> {
+        let mut entries: Vec<Entry> = [table(1, true), table(2, true), table(3, false)].concat();
+        entries.extend([table(4, false), table(5, false)].concat());
+        // 1 has 2 and 3, 2 has 4; 5 is by itself.
+        entries.extend([attach(2, 1), attach(3, 1), attach(4, 2)]);
+        entries
+    }
+
+    #[test]
+    fn partitions_come_before_wholes_and_each_table_once() {
+        let entries = tree();
+        let expected = [
+            ("t3", Step::AnalyzePartition),
+            ("t4", Step::AnalyzePartition),
+            ("t5", Step::Analyze),
+            ("t2", Step::AnalyzePartition),
+            ("t1", Step::Analyze),
+        ];
+        for in_order in [false, true] {
+            let plan = plan(&entries, |_| true, in_order);
+            let analyzed = analyzed(&plan, &entries);
+            let names: Vec<_> =
+                analyzed.iter().map(|(name, step)| (name.as_str(), *step)).collect();
+            assert_eq!(names, expected);
+        }
+    }
+
+    #[test]
+    fn a_whole_that_is_not_restored_needs_all_its_partitions() {
+        let entries = tree();
+        let data = |entry: &Entry| entry.desc == Desc::TableData;
+        let all = plan(&entries, data, false);
+        assert_eq!(analyzed(&all, &entries).len(), 5);
+        let some = plan(&entries, |entry| data(entry) && entry.tag != "t4", false);
+        let names: Vec<String> = analyzed(&some, &entries).into_iter().map(|(n, _)| n).collect();
+        assert_eq!(names, ["t3", "t5"]);
+    }
+
+    #[test]
+    fn partitions_in_a_ring_do_not_keep_the_plan_from_ending() {
+        let mut entries = tree();
+        entries.push(attach(1, 2));
+        assert!(analyzed(&plan(&entries, |_| true, false), &entries).len() >= 3);
+    }
+
+    #[test]
+    fn a_table_is_analyzed_when_nothing_else_needs_it_any_more() {
+        let mut entries = tree();
+        entries.extend([about(201, Desc::Index, 5), about(202, Desc::Statistics, 5)]);
+        let mut key = about(203, Desc::FkConstraint, 5);
+        key.dependencies.push(DumpId(3));
+        entries.push(key);
+        let mut schedule = Schedule::new(&plan(&entries, |_| true, false), |_| false);
+        let mut order = Vec::new();
+        while let Some(id) = schedule.take() {
+            order.push((entries[schedule.job(id).entry].dump_id.0, schedule.job(id).step));
+            schedule.finish(id);
+        }
+        let place = |id: i32, step: Step| {
+            order
+                .iter()
+                .position(|one| *one == (id, step))
+                .unwrap_or_else(|| panic!("{id} {step:?}"))
+        };
+        for earlier in [105, 201, 202, 203] {
+            assert!(place(earlier, Step::Entire) < place(105, Step::Analyze), "{order:?}");
+        }
+        assert!(place(203, Step::Entire) < place(103, Step::AnalyzePartition), "{order:?}");
+    }
+
+    #[test]
+    fn statistics_in_the_archive_are_enough() {
+        let mut entries = tree();
+        entries.push(about(301, Desc::StatisticsData, 5));
+        let with = analyzed(&plan(&entries, |_| true, false), &entries);
+        assert!(with.iter().all(|(name, _)| name != "t5"));
+        let without = plan(&entries, |entry| entry.desc != Desc::StatisticsData, false);
+        assert!(analyzed(&without, &entries).iter().any(|(name, _)| name == "t5"));
+    }
 }

@@ -141,6 +141,8 @@ impl Board {
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::NotChecked { .. }
+            | Event::Predicted { .. }
+            | Event::Measured { .. }
             | Event::Note { .. }
             | Event::Notice { .. } => {}
         }

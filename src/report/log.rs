@@ -53,7 +53,11 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 wording::label(entry)
             );
         }
+        Event::Predicted { wall } => {
+            at!(level, seconds = thousandths(*wall), "{}", wording::predicted(*wall));
+        }
         Event::Progress { .. }
+        | Event::Measured { .. }
         | Event::Paused { .. }
         | Event::Left { .. }
         | Event::NotChecked { .. } => {}
@@ -61,20 +65,25 @@ pub(super) fn write(event: &Event, format: LogFormat) {
             at!(level, entry.dump_id, lane, "{}: one session more", wording::label(entry));
         }
         Event::Analyzed { entry, lane, failure, duration } => {
-            let EntryRef { dump_id, schema, name, .. } = entry;
+            let EntryRef { dump_id, desc, schema, name } = entry;
+            // Statistics that could not be gathered are no error.
+            let outcome = match failure {
+                Some(failure) => Outcome::Tolerated { failure: failure.clone() },
+                None => Outcome::Done,
+            };
+            let (word, _, failure) = parts(&outcome);
             at!(
                 level,
                 dump_id,
+                kind = json.then_some(desc.as_str()),
                 schema = schema.as_deref().filter(|_| json),
                 name = json.then_some(name.as_str()),
                 lane,
+                outcome = json.then_some(word),
                 seconds = thousandths(*duration),
-                sqlstate = failure.as_ref().and_then(|failure| failure.sqlstate.as_deref()),
+                sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
                 "{}",
-                match failure {
-                    Some(failure) => wording::failed(entry, failure),
-                    None => format!("{} done", wording::label(entry)),
-                }
+                ending(entry, &outcome)
             );
         }
         Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {
@@ -136,8 +145,12 @@ fn thousandths(duration: std::time::Duration) -> f64 {
 /// The level of an event's line.
 pub(super) fn level(event: &Event) -> Level {
     match event {
-        Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
+        Event::Planned { .. }
+        | Event::Predicted { .. }
+        | Event::Connected { .. }
+        | Event::Step { .. } => Level::INFO,
         Event::Progress { .. }
+        | Event::Measured { .. }
         | Event::Paused { .. }
         | Event::Left { .. }
         | Event::NotChecked { .. } => Level::TRACE,

@@ -9,9 +9,13 @@
 
 mod bars;
 mod board;
+pub mod costs;
 mod log;
+pub mod logs;
+pub mod nights;
 mod reporter;
 mod screen;
+pub mod stages;
 pub mod summary;
 pub mod telemetry;
 pub mod timeline;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 
 use super::context::{Context, Finished};
+use super::costing::Costing;
 use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
 use super::feed::Arrival;
@@ -20,6 +21,7 @@ use super::workers::Workers;
 use super::{Error, Result};
 use crate::archive;
 use crate::archive::stream::ItemOf;
+use crate::plan::cost::Costs;
 use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
 
 /// Carries out the jobs of a plan.
@@ -29,6 +31,7 @@ use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
 pub(super) struct Conductor {
     ctx: Arc<Context>,
     schedule: Schedule,
+    costing: Costing,
     idle: Vec<Lane>,
     running: JoinSet<(Lane, Task, Option<ObjectResult>)>,
     workers: Workers,
@@ -76,6 +79,7 @@ impl Conductor {
     pub(super) fn new(
         ctx: Arc<Context>,
         plan: &Plan,
+        costs: Costs,
         idle: Vec<Lane>,
         stream: Option<Receiver<Arrival>>,
     ) -> Self {
@@ -89,6 +93,7 @@ impl Conductor {
         Self {
             ctx,
             schedule,
+            costing: Costing::new(costs),
             idle,
             running: JoinSet::new(),
             workers: Workers::default(),
@@ -169,7 +174,10 @@ impl Conductor {
             return false;
         }
         match waiting.source {
-            Source::Archive => self.schedule.gains_from_help(waiting.job, ctx.options.jobs),
+            Source::Archive => {
+                let cost = |job| self.costing.of(job);
+                self.schedule.gains_from_help(waiting.job, ctx.options.jobs, cost)
+            }
             // No other rows come until these are taken, so who is idle now will be for a while.
             Source::Stream { .. } => !self.idle.is_empty(),
         }
@@ -241,6 +249,7 @@ impl Conductor {
             });
         } else {
             let step = self.schedule.job(job).step;
+            self.costing.begin(job);
             self.running.spawn(async move {
                 lane.set_workers(&ctx).await;
                 match step {
@@ -280,7 +289,10 @@ impl Conductor {
         self.idle.push(lane);
         self.idle.extend(self.ctx.shares.take_returned());
         match (task, result) {
-            (Task::Job(job), _) => self.schedule.finish(job),
+            (Task::Job(job), _) => {
+                self.schedule.finish(job);
+                self.costing.end(&self.ctx, &mut self.schedule, job);
+            }
             (Task::Object(job), Some(result)) => {
                 let objects = self.objects.entry(job).or_default();
                 objects.running -= 1;

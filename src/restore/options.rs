@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::archive::Desc;
+use crate::plan::history::CostHistory;
 use crate::target::{Class, ServerError};
 
 use super::foreign_keys::ForeignKeys;
@@ -44,6 +45,8 @@ pub struct RestoreOptions {
     pub tolerate: Vec<Tolerance>,
     /// What the archive must hold (`--digests`).
     pub digests: Option<Arc<Digests>>,
+    /// What jobs cost in earlier runs; empty if nothing is known.
+    pub history: Arc<CostHistory>,
     /// What becomes of foreign keys (`--foreign-keys`).
     pub foreign_keys: ForeignKeys,
     /// Gather statistics about the tables that are filled (`--analyze`).

@@ -143,8 +143,8 @@ fn rows_query(key: &ForeignKey) -> String {
              pg_catalog.string_agg(pg_catalog.format('fk.%I IS NOT NULL', of_child.attname), \
                  CASE confmatchtype WHEN 'f' THEN ' OR ' ELSE ' AND ' END)) \
          FROM pg_catalog.pg_constraint \
-         CROSS JOIN LATERAL pg_catalog.unnest(conkey, confkey, conpfeqop) \
-             WITH ORDINALITY AS columns (own, other, operator, place) \
+         CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(conkey), pg_catalog.unnest(confkey), \
+             pg_catalog.unnest(conpfeqop)) WITH ORDINALITY AS columns (own, other, operator, place) \
          JOIN pg_catalog.pg_attribute of_child ON (of_child.attrelid, of_child.attnum) = (conrelid, own) \
          JOIN pg_catalog.pg_attribute of_parent \
              ON (of_parent.attrelid, of_parent.attnum) = (confrelid, other) \

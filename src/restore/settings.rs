@@ -5,6 +5,7 @@
 //! build may have changes from job to job: see [`super::workers`].
 
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 
 use super::context::Context;
 use super::event::Event;
@@ -13,10 +14,10 @@ use crate::sql::ident::literal;
 use crate::target::{Error, Result, Session};
 
 /// The setting that bounds the memory of index builds and of the checks of foreign keys.
-pub(super) const MEMORY: &str = "maintenance_work_mem";
+const MEMORY: &str = "maintenance_work_mem";
 
 /// The setting that bounds the parallel workers of an index build, since PostgreSQL 11.
-pub(super) const WORKERS: &str = "max_parallel_maintenance_workers";
+const WORKERS: &str = "max_parallel_maintenance_workers";
 
 /// The most memory that a session is given: more was not faster where it was measured.
 const MOST_MEMORY: u64 = 256 << 20;
@@ -61,11 +62,6 @@ impl ServerSetting {
         &self.name
     }
 
-    /// Whether it is the setting of this name; the server does not mind the case.
-    pub(super) fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
-    }
-
     /// The value goes to the server as text, so that lists and units are read as in its own
     /// configuration file.
     fn sql(&self) -> String {
@@ -101,40 +97,53 @@ impl FromStr for ServerSetting {
 /// [`Error::Setting`] when the server refuses what the user asked for. What it refuses of ours is
 /// left as it is.
 pub(super) async fn apply(ctx: &Context, session: &Session) -> Result<()> {
-    let given = &ctx.options.settings;
-    for setting in given {
+    for setting in &ctx.options.settings {
         session.execute(&setting.sql()).await.map_err(|source| Error::Setting {
             name: setting.name.clone(),
             source: Box::new(source),
         })?;
     }
-    if !given.iter().any(|setting| setting.is(MEMORY))
-        && let Err(error) = raise_memory(session, ctx.options.jobs).await
-    {
-        let message = format!("{MEMORY} stays as it is: {}", chain(&error));
-        ctx.events.send(Event::Note { message });
+    match tune(ctx, session).await {
+        Err(error) if !error.is_connection_lost() => {
+            let message =
+                format!("memory and workers are as the server has them: {}", chain(&error));
+            ctx.events.send(Event::Note { message });
+            Ok(())
+        }
+        result => result,
     }
-    Ok(())
 }
 
-/// Raises the memory for index builds, if the server has enough for all sessions together.
-async fn raise_memory(session: &Session, jobs: usize) -> Result<()> {
+/// Raises the memory for index builds, if the server has enough for all sessions together, and
+/// looks whether the number of workers is ours to choose.
+async fn tune(ctx: &Context, session: &Session) -> Result<()> {
     let query = format!(
-        "SELECT name, setting, unit FROM pg_catalog.pg_settings \
-         WHERE name IN ('shared_buffers', '{MEMORY}')"
+        "SELECT name, setting, unit, source FROM pg_catalog.pg_settings \
+         WHERE name IN ('shared_buffers', '{MEMORY}', '{WORKERS}')"
     );
     let rows = session.query_text(&query).await?;
-    let value = |name: &str| {
+    let column = |name: &str, column: usize| {
         let row = rows.iter().find(|row| row.first().and_then(Option::as_deref) == Some(name))?;
-        in_bytes(row.get(1)?.as_deref()?, row.get(2)?.as_deref()?)
+        row.get(column)?.as_deref()
     };
-    let (Some(shared), Some(now)) = (value("shared_buffers"), value(MEMORY)) else {
+    let is_ours = |name| column(name, 3).is_some_and(|source| !is_on_purpose(source));
+    ctx.workers_are_ours.store(is_ours(WORKERS), Ordering::Relaxed);
+    let bytes = |name| in_bytes(column(name, 1)?, column(name, 2)?);
+    let (Some(shared), Some(now)) = (bytes("shared_buffers"), bytes(MEMORY)) else {
         return Ok(());
     };
-    match memory(shared, jobs) {
-        more if more > now => session.execute(&set(MEMORY, &format!("{}kB", more >> 10))).await,
+    match memory(shared, ctx.options.jobs) {
+        more if more > now && is_ours(MEMORY) => {
+            session.execute(&set(MEMORY, &format!("{}kB", more >> 10))).await
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether somebody has thought of such sessions when a setting was made: for this database or
+/// role, in the connection's options, or with `--set` (`GucSource_Names` in `guc_tables.c`).
+fn is_on_purpose(source: &str) -> bool {
+    matches!(source, "database" | "user" | "database user" | "client" | "session")
 }
 
 /// The memory in bytes that each of `jobs` sessions may take: all of them half as much as the

@@ -5,9 +5,9 @@
 //! that work are about as many as there are jobs, whatever runs.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use super::context::Context;
-use super::settings::WORKERS;
 
 /// Who has been lent the processors of sessions that rest.
 #[derive(Debug, Default)]
@@ -35,10 +35,10 @@ impl Workers {
 }
 
 impl Context {
-    /// Whether workers are given out: one session leaves them to the server, and a user may have
-    /// said how many there shall be.
+    /// Whether workers are given out: one session leaves them to the server, and somebody may
+    /// have said how many there shall be.
     pub(super) fn shares_workers(&self) -> bool {
-        self.options.jobs > 1 && !self.options.settings.iter().any(|setting| setting.is(WORKERS))
+        self.options.jobs > 1 && self.workers_are_ours.load(Ordering::Relaxed)
     }
 }
 

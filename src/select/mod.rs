@@ -15,6 +15,7 @@
 mod filter_file;
 mod filter_pattern;
 mod flag;
+mod leave_out;
 mod list_file;
 pub mod listing;
 mod names;
@@ -34,6 +35,7 @@ mod testing;
 
 pub use filter_file::{FilterError, FilterErrorKind, FilterFile, FilterItem, FilterTarget};
 pub use flag::Flag;
+pub use leave_out::Leave;
 pub use list_file::{IgnoredLine, ListError, ListFile, WhyIgnored};
 pub use names::{Missing, NameKind};
 pub use options::{RestoreSection, SelectOptions, UnknownSection, UsageError};

@@ -17,7 +17,7 @@ pub struct Selection {
     pub order: Vec<usize>,
     /// What is wanted of each entry, by its place in the TOC.
     pub wants: Vec<Want>,
-    reasons: Vec<Option<Unwanted>>,
+    pub(super) reasons: Vec<Option<Unwanted>>,
     missing: Vec<Missing>,
     schema_asked_for: bool,
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::flag::Flag;
+use super::leave_out::Leave;
 use super::names::NameKind;
 use super::options::SelectOptions;
 
@@ -25,6 +26,10 @@ pub enum Unwanted {
     NotSelected(Selectors),
     /// It is about another object (a comment, privileges), which is not restored.
     ParentUnwanted,
+    /// A table that is left out.
+    TableLeftOut(Leave),
+    /// It belongs to this table or depends on it, which is left out or has no rows.
+    WithTable(String),
     /// It has neither SQL nor data.
     Empty,
     /// A marker of ancient archives without meaning today.
@@ -42,6 +47,9 @@ impl fmt::Display for Unwanted {
             Self::SchemaExcluded => f.write_str("in a schema excluded by -N"),
             Self::NotSelected(selectors) => write!(f, "not selected by {selectors}"),
             Self::ParentUnwanted => f.write_str("its object is not restored"),
+            Self::TableLeftOut(Leave::Kept) => f.write_str("the target keeps this table"),
+            Self::TableLeftOut(_) => f.write_str("the table is left out"),
+            Self::WithTable(table) => write!(f, "goes with {table}, which is left out"),
             Self::Empty => f.write_str("nothing to restore in it"),
             Self::Obsolete => f.write_str("obsolete"),
         }

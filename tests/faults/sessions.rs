@@ -84,7 +84,7 @@ fn a_crash_of_the_server_ends_the_restore_because_commits_may_be_lost() {
 fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
-    for (number, bytes) in [600, 2_500, 20_000, 400_000, 3_000_000].into_iter().enumerate() {
+    for (number, bytes) in [1_000, 20_000, 2_500, 400_000, 3_000_000].into_iter().enumerate() {
         let target = cluster.fresh_db("cut");
         let proxy = Proxy::start(cluster);
         proxy.cut_after(bytes);

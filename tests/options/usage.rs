@@ -46,6 +46,10 @@ const OWN: &[&[&str]] = &[
     &["-1", "--tolerate", "already-exists"],
     &["--transaction-size", "5", "--tolerate", "already-exists"],
     &["--log-format", "xml"],
+    &["--foreign-keys", "some"],
+    &["--set", "work_mem"],
+    &["--set", "work mem=1MB"],
+    &["--set", "search_path=public"],
     &["--progress", "dots"],
 ];
 

@@ -1,1 +1,297 @@
 //! What the environment and the command line say about a run, checked at once.
+//!
+//! [`table`] lists every variable with its default and its meaning; `docs/variables.md` is written
+//! from it by [`document`], and the options of the command line are made of it. [`Config`] holds
+//! the values with their types. All that is wrong is told at once, by name ([`Problems`]); nothing
+//! that is secret is told at all.
+//!
+//! A variable that is set to nothing counts as not set: hosts cannot always unset one. `0` is a
+//! value.
+
+mod backup;
+mod databases;
+pub mod document;
+mod json;
+mod notifications;
+mod pattern;
+mod problem;
+mod reader;
+pub mod table;
+mod tables;
+mod variable;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use secrecy::SecretString;
+
+pub use backup::{Backup, Elsewhere, Endpoints, Region, Shown};
+pub use databases::Databases;
+pub use pattern::{PatternError, TablePattern};
+pub use problem::{Problem, Problems};
+pub use reader::Setting;
+pub use tables::{KeyColumns, TableMode, TableModes, TableRule};
+pub use variable::{Kind, Variable};
+
+use super::notify::Webhook;
+use super::schedule::{self, Schedule};
+use super::worker::RetryPolicy;
+use crate::report::LogFormat;
+use reader::{Reader, Wrong};
+
+/// What settings are read for: each command needs some of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// One full run.
+    Run,
+    /// The incremental copy alone.
+    Incremental,
+    /// Runs by the schedule.
+    Worker,
+    /// The web process.
+    Web,
+    /// Dropping the target's objects alone.
+    DropObjects,
+    /// Fetching the backup alone.
+    FetchBackup,
+    /// The enrichment alone.
+    Enrich,
+}
+
+impl Command {
+    /// The command's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Incremental => "incremental",
+            Self::Worker => "worker",
+            Self::Web => "web",
+            Self::DropObjects => "drop-objects",
+            Self::FetchBackup => "fetch-backup",
+            Self::Enrich => "enrich",
+        }
+    }
+}
+
+/// All settings. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// When runs start.
+    pub schedule: Option<Schedule>,
+    /// The zone of the schedule, of "today", and of the times that people are shown.
+    pub zone: Tz,
+    /// Where the backup comes from.
+    pub backup: Backup,
+    /// The databases.
+    pub databases: Databases,
+    /// What is restored, and how.
+    pub restore: Restore,
+    /// What happens after a failure.
+    pub retry: RetryPolicy,
+    /// Who is told how a run ended.
+    pub notifications: Vec<Webhook>,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// The app that nocturne itself runs in.
+    pub app: Option<String>,
+    /// The web process.
+    pub web: Web,
+    settings: Vec<Setting>,
+}
+
+/// What is restored, and how.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// How many sessions work side by side; at least 1.
+    pub jobs: usize,
+    /// Whether foreign keys are restored.
+    pub foreign_keys: bool,
+    /// What is done with each table.
+    pub tables: TableModes,
+    /// The keys of incremental tables.
+    pub keys: KeyColumns,
+    /// Whether a new database takes the place of the old one at the end.
+    pub swap: bool,
+    /// How long dropping an object may wait for a lock; None is without end.
+    pub drop_timeout: Option<Duration>,
+    /// The folder with indexes and views of the warehouse's own.
+    pub enrichment: PathBuf,
+    /// The folder of files that run between the stages.
+    pub hooks: Option<PathBuf>,
+}
+
+/// The web process.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// The port to listen on; 0 takes any.
+    pub port: Option<u16>,
+    /// What opens the pages about runs.
+    pub status_token: Option<SecretString>,
+}
+
+impl Config {
+    /// Reads all variables, and checks those that a command reads. `variable` looks one up: pass
+    /// `|name| std::env::var(name).ok()` for the environment of the process.
+    ///
+    /// What a database's URL names besides, a certificate for instance, is read from the disk.
+    ///
+    /// # Errors
+    /// [`Problems`]: everything that is wrong or missing for that command.
+    pub fn for_command(
+        command: Command,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let mut reader = Reader::new(&variable);
+        let mut config = Self::read(&mut reader);
+        config.require(command, &mut reader);
+        let Reader { mut problems, settings, .. } = reader;
+        config.settings = settings;
+        config.settings.retain(|setting| setting.variable.commands.contains(&command));
+        problems.retain(|problem| problem.variable.commands.contains(&command));
+        // In the order of the table, and one for each variable: what is wrong may be missing too.
+        let place = |variable: &Variable| table::all().position(|other| other == variable);
+        config.settings.sort_by_key(|setting| place(setting.variable));
+        problems.sort_by_key(|problem| place(problem.variable));
+        problems.dedup_by(|second, first| second.variable == first.variable);
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// The settings that the command reads, as they count, without secrets.
+    #[must_use]
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let zone = reader
+            .read(&table::SCHEDULE_TIMEZONE, |name| schedule::zone(name).ok_or(Wrong::Unexpected));
+        let zone = zone.unwrap_or_default();
+        Self {
+            schedule: reader.read(&table::SCHEDULE, |text| {
+                Schedule::parse(text, zone)
+                    .map_err(|error| Wrong::Because(format!("\"{text}\": {error}")))
+            }),
+            zone,
+            backup: backup::read(reader),
+            databases: databases::read(reader),
+            restore: Restore::read(reader),
+            retry: retry(reader),
+            notifications: notifications::read(reader),
+            log_format: reader
+                .word(&table::LOG_FORMAT, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+                .unwrap_or_default(),
+            app: reader.string(&table::APP),
+            web: Web {
+                port: reader.number(&table::PORT).and_then(|port| u16::try_from(port).ok()),
+                status_token: reader.read(&table::STATUS_TOKEN, status_token),
+            },
+            settings: Vec::new(),
+        }
+    }
+
+    /// What a command cannot do without.
+    fn require(&self, command: Command, reader: &mut Reader<'_>) {
+        let fetches = matches!(command, Command::Run | Command::Worker | Command::FetchBackup);
+        let mut needed = Vec::new();
+        if command == Command::Worker {
+            needed.push((&table::SCHEDULE, self.schedule.is_some(), String::new()));
+        }
+        if fetches && self.backup.elsewhere.is_none() {
+            let unless = ", or BACKUP_SOURCE in its place";
+            needed.push((&table::SCALINGO_APP, self.backup.app.is_some(), unless.to_owned()));
+            needed.push((
+                &table::SCALINGO_API_TOKEN,
+                self.backup.token.is_some(),
+                unless.to_owned(),
+            ));
+        }
+        let target = self.databases.target.is_some();
+        match command {
+            Command::Run | Command::Worker | Command::DropObjects | Command::Enrich => {
+                needed.push((&table::DATABASE_URL, target, String::new()));
+            }
+            Command::Incremental => {
+                let target = self.databases.incremental_target.is_some();
+                let or = ", or TARGET_DATABASE_URL in its place";
+                needed.push((&table::DATABASE_URL, target, or.to_owned()));
+                let source = self.databases.source.is_some();
+                needed.push((&table::SOURCE_DATABASE_URL, source, String::new()));
+            }
+            Command::Web => {
+                needed.push((&table::PORT, self.web.port.is_some(), String::new()));
+                if self.web.status_token.is_some() {
+                    let because = ", as STATUS_TOKEN is set: runs are recorded there";
+                    needed.push((&table::DATABASE_URL, target, because.to_owned()));
+                }
+            }
+            Command::FetchBackup => {}
+        }
+        let is_night = matches!(command, Command::Run | Command::Worker);
+        if is_night && self.restore.tables.has_incremental() {
+            let because = ", as there are incremental tables";
+            let source = self.databases.source.is_some();
+            needed.push((&table::SOURCE_DATABASE_URL, source, because.to_owned()));
+            if self.restore.swap {
+                reader.problem(
+                    &table::SWAP,
+                    "set together with incremental tables, which only the old database holds",
+                );
+            }
+        }
+        for (variable, is_there, more) in needed {
+            // A wrong value has been told as such.
+            if !is_there && !reader.is_set(variable) {
+                reader.problem(variable, format!("required by \"{}\"{more}", command.word()));
+            }
+        }
+    }
+}
+
+impl Restore {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let number = |number: Option<u64>| number.unwrap_or_default();
+        Self {
+            jobs: usize::try_from(number(reader.number(&table::PG_RESTORE_JOBS))).unwrap_or(1),
+            foreign_keys: reader.flag(&table::RESTORE_FK_CONSTRAINTS),
+            tables: tables::read(reader),
+            keys: tables::read_keys(reader),
+            swap: reader.flag(&table::SWAP),
+            drop_timeout: Some(number(reader.number(&table::DROP_TIMEOUT_MS)))
+                .filter(|millis| *millis > 0)
+                .map(Duration::from_millis),
+            enrichment: reader.string(&table::ENRICHMENT_DIR).unwrap_or_default().into(),
+            hooks: reader.string(&table::HOOKS_DIR).map(PathBuf::from),
+        }
+    }
+}
+
+fn retry(reader: &mut Reader<'_>) -> RetryPolicy {
+    let retries = reader.number(&table::MAX_RETRY_COUNT);
+    let (min, max) = (reader.number(&table::MIN_TIMEOUT), reader.number(&table::MAX_TIMEOUT));
+    if let (Some(min), Some(max)) = (min, max)
+        && min > max
+    {
+        reader.problem(
+            &table::MIN_TIMEOUT,
+            format!("{min} is more than MAX_TIMEOUT, which is {max}"),
+        );
+    }
+    let warn_after = reader.number(&table::RETRIES_TIMEOUT_MINUTES);
+    RetryPolicy {
+        retries: retries.and_then(|retries| u32::try_from(retries).ok()).unwrap_or_default(),
+        min: Duration::from_millis(min.unwrap_or_default()),
+        max: Duration::from_millis(max.unwrap_or_default()),
+        warn_after: Duration::from_secs(60 * warn_after.unwrap_or_default()),
+    }
+}
+
+/// It must fit into a header, and be too long to be guessed.
+fn status_token(text: &str) -> Result<SecretString, Wrong> {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_visible && text.len() >= 16 { Ok(text.into()) } else { Err(Wrong::Unexpected) }
+}

@@ -51,6 +51,7 @@ impl Tally {
                 self.summary.jobs = *jobs;
                 self.planned = now;
             }
+            Event::Predicted { wall } => self.summary.predicted_seconds = Some(*wall),
             Event::Connected { target, server_version } => {
                 self.summary.target = Some(target.clone());
                 self.summary.server_version = Some(server_version.clone());
@@ -88,6 +89,7 @@ impl Tally {
             | Event::Paused { .. }
             | Event::Joined { .. }
             | Event::Left { .. }
+            | Event::Measured { .. }
             | Event::Step { .. }
             | Event::Note { .. } => {}
         }

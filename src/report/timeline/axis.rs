@@ -100,7 +100,10 @@ fn elapsed(at: u64, step: u64) -> String {
     let (seconds, millis) = (at / 1000, at % 1000);
     let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match step {
-        ..1000 => format!("{seconds}.{millis:03} s"),
+        ..1000 if at == 0 => "0 s".to_owned(),
+        ..10 => format!("{seconds}.{millis:03} s"),
+        10..100 => format!("{seconds}.{:02} s", millis / 10),
+        100..1000 => format!("{seconds}.{} s", millis / 100),
         1000..60_000 if hours == 0 => format!("{minutes}:{rest:02}"),
         1000..60_000 => format!("{hours}:{minutes:02}:{rest:02}"),
         _ => format!("{hours}h{minutes:02}"),
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn ticks_are_at_round_times_and_few() {
-        assert_eq!(texts(1.6, None, 4), ["0.000 s", "0.500 s", "1.000 s", "1.500 s"]);
+        assert_eq!(texts(1.6, None, 4), ["0 s", "0.5 s", "1.0 s", "1.5 s"]);
         assert_eq!(texts(95.0, None, 4), ["0:00", "0:30", "1:00", "1:30"]);
         assert_eq!(texts(8.0 * 3600.0, None, 5), ["0h00", "2h00", "4h00", "6h00", "8h00"]);
     }

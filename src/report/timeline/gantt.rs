@@ -113,9 +113,8 @@ impl Gantt {
                         svg width="100%" height=(height) role="img" aria-label=(self.description()) {
                             (self.stripes())
                             (self.axis(height))
-                            @for bar in self.bars.iter().filter(|bar| bar.lane < self.lanes.len()) {
-                                (self.bar(bar))
-                            }
+                            @for bar in self.drawn() { (self.bar(bar)) }
+                            (self.crosses())
                         }
                     }
                 }
@@ -157,7 +156,7 @@ impl Gantt {
     fn bar(&self, bar: &Bar) -> Markup {
         let from = self.share(bar.start);
         let width = (self.share(bar.end) - from).max(0.0);
-        let (x, y) = (percent(from), AXIS + bar.lane * LANE + (LANE - BAR) / 2);
+        let (x, y) = (percent(from), top(bar));
         let class = match bar.mark.names() {
             Some((mark, _)) => format!("bar {} {mark}", bar.kind.class()),
             None => format!("bar {}", bar.kind.class()),
@@ -172,14 +171,26 @@ impl Gantt {
                 svg class=(class) x=(x) y=(y) width=(percent(width)) height=(BAR) {
                     title { (title) }
                     rect width="100%" height="100%" {}
-                    text x="5" y=(BAR - 7) { (wording::one_line(&bar.label)) }
+                    text x="5" y=(BAR - 7) { (short(&bar.label)) }
                 }
             }
-            @if bar.mark == Mark::Failed {
-                // Seen however thin the bar is, and without its colour.
-                text.cross x=(x) y=(y + 4) { "✕" }
+        }
+    }
+
+    /// Crosses above the bars that failed: seen however thin a bar is, and without its colour.
+    fn crosses(&self) -> Markup {
+        html! {
+            @for bar in self.drawn().filter(|bar| bar.mark == Mark::Failed) {
+                text.cross x=(percent(self.share(bar.start))) y=(top(bar) + 5) {
+                    "✕"
+                    title { (self.tooltip(bar)) }
+                }
             }
         }
+    }
+
+    fn drawn(&self) -> impl Iterator<Item = &Bar> {
+        self.bars.iter().filter(|bar| bar.lane < self.lanes.len())
     }
 
     fn tooltip(&self, bar: &Bar) -> String {
@@ -234,6 +245,20 @@ impl Gantt {
     }
 }
 
+/// A label without the kind in front of it, which the colour tells: `public.users` of
+/// `TABLE DATA public.users`. A label that does not begin with such words stays whole.
+fn short(label: &str) -> String {
+    let is_kind = |word: &str| word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let name = label.split_inclusive(' ').skip_while(|word| is_kind(word.trim_end()));
+    let name: String = name.collect();
+    wording::one_line(if name.is_empty() { label } else { &name })
+}
+
+/// Where a bar's upper edge is.
+fn top(bar: &Bar) -> usize {
+    AXIS + bar.lane * LANE + (LANE - BAR) / 2
+}
+
 /// Four digits are a pixel in a chart of a million.
 fn percent(share: f64) -> String {
     format!("{share:.4}%")
@@ -271,6 +296,14 @@ mod tests {
         let place = "x=\"25.0000%\" y=\"58\" width=\"50.0000%\"";
         assert!(markup.contains(place), "{markup}");
         assert!(markup.contains("<title>INDEX a\n50.0 s, from +25.0 s</title>"), "{markup}");
+    }
+
+    #[test]
+    fn a_bar_shows_the_name_and_its_colour_the_kind() {
+        assert_eq!(short("TABLE DATA public.USERS"), "public.USERS");
+        assert_eq!(short("dropping the old objects"), "dropping the old objects");
+        assert_eq!(short("EXTENSION"), "EXTENSION");
+        assert_eq!(short(""), "");
     }
 
     #[test]

@@ -1,0 +1,109 @@
+//! `nocturne report`: what the logs of nightly runs tell.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::args::Report;
+use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::values::ReportFormat;
+use super::{environment, list, say};
+use crate::report::logs::{self, Log};
+use crate::report::nights::{self, Lang, Run};
+
+/// Runs the command.
+pub(super) fn run(typed: &Report) -> Outcome {
+    let path = typed.logs.as_deref().filter(|path| *path != Path::new("-"));
+    if typed.logs.is_none() && io::stdin().is_terminal() {
+        return Err(Failure::new(USAGE, "no log given (\"-\" is standard input)"));
+    }
+    let name = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
+    let log =
+        read(path).map_err(|error| Failure::new(ERRORS, format!("cannot read {name}: {error}")))?;
+    if log.cut {
+        say(&format!("nocturne: warning: {name} is too large: its last lines were left out"));
+    }
+    let runs = chosen(log, typed.date, &name)?;
+    let text = match typed.format {
+        ReportFormat::Text => nights::text::report(&runs, typed.lang.unwrap_or_else(locale)),
+        ReportFormat::Json => json(&runs)?,
+        ReportFormat::Html => nights::page(&runs, &title(&runs)),
+    };
+    list::write(typed.file.as_deref(), text.as_bytes())
+}
+
+fn read(path: Option<&Path>) -> io::Result<Log> {
+    match path {
+        Some(path) => logs::read(File::open(path)?),
+        None => logs::read(io::stdin().lock()),
+    }
+}
+
+/// The runs of the day, or all. None is a failure that says what there is.
+fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<Run>, Failure> {
+    if log.runs.is_empty() {
+        let message = format!("{name} holds no run, in {} lines", log.lines);
+        return Err(Failure::new(ERRORS, message));
+    }
+    let Some(date) = date else { return Ok(log.runs) };
+    let mut days: Vec<String> =
+        log.runs.iter().map(|run| run.start().date_naive().to_string()).collect();
+    days.dedup();
+    let runs: Vec<Run> =
+        log.runs.into_iter().filter(|run| run.start().date_naive() == date).collect();
+    if runs.is_empty() {
+        let message = format!("{name} holds no run of {date}, but of {}", days.join(", "));
+        return Err(Failure::new(ERRORS, message));
+    }
+    Ok(runs)
+}
+
+/// The language of the environment, by the rules of POSIX: the first of these that is set.
+fn locale() -> Lang {
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(environment);
+    Lang::of_locale(&locale.unwrap_or_default())
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    runs: Vec<RunObject<'a>>,
+}
+
+/// A run, with what follows from it.
+#[derive(Serialize)]
+struct RunObject<'a> {
+    complete: bool,
+    shape: nights::Shape,
+    phases: nights::Phases,
+    kinds: Vec<crate::report::timeline::KindTotals>,
+    #[serde(flatten)]
+    run: &'a Run,
+}
+
+fn json(runs: &[Run]) -> Result<String, Failure> {
+    let runs = runs
+        .iter()
+        .map(|run| RunObject {
+            complete: run.is_complete(),
+            shape: run.shape(),
+            phases: run.phases(),
+            kinds: run.totals().kinds,
+            run,
+        })
+        .collect();
+    let json = serde_json::to_string_pretty(&Object { runs });
+    json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
+}
+
+/// `Night of 2020-10-22`, or the days from the first to the last.
+fn title(runs: &[Run]) -> String {
+    let day = |run: Option<&Run>| run.map(|run| run.start().date_naive().to_string());
+    match (day(runs.first()), day(runs.last())) {
+        (Some(first), Some(last)) if first != last => format!("Nights of {first} to {last}"),
+        (Some(day), _) => format!("Night of {day}"),
+        _ => "Nights".to_owned(),
+    }
+}

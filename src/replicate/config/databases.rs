@@ -1,0 +1,43 @@
+//! The databases that a run reads and writes.
+
+use super::reader::{Reader, Wrong};
+use super::table;
+use super::variable::Variable;
+use crate::restore::chain;
+use crate::target::{ConnectOptions, PasswordPrompt, Target};
+
+/// Where to connect. `Debug` shows no password.
+#[derive(Clone, Debug, Default)]
+pub struct Databases {
+    /// The warehouse.
+    pub target: Option<Target>,
+    /// The source of the incremental copy.
+    pub source: Option<Target>,
+    /// The target of the incremental copy: the warehouse, unless another one is named.
+    pub incremental_target: Option<Target>,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Databases {
+    let target = database(reader, &table::DATABASE_URL);
+    Databases {
+        source: database(reader, &table::SOURCE_DATABASE_URL),
+        incremental_target: database(reader, &table::TARGET_DATABASE_URL)
+            .or_else(|| target.clone()),
+        target,
+    }
+}
+
+fn database(reader: &mut Reader<'_>, variable: &'static Variable) -> Option<Target> {
+    let environment = reader.environment();
+    let parse = |text: &str| {
+        let options = ConnectOptions {
+            default_url: Some(text.to_owned()),
+            // Nobody is there at night.
+            password: PasswordPrompt::Never,
+            ..ConnectOptions::default()
+        };
+        // Its errors show no password.
+        Target::resolve(&options, environment).map_err(|error| Wrong::Because(chain(&error)))
+    };
+    reader.read_shown(variable, parse, |target, _| target.to_string())
+}

@@ -1,0 +1,203 @@
+//! What is done with each table: `BACKUP_MODE`, and the two variables that it generalises.
+
+use serde_json::Value;
+
+use super::json;
+use super::pattern::TablePattern;
+use super::reader::{Reader, Wrong};
+use super::table;
+
+/// The tables that `RESTORE_ANSWERS_AND_KES` and its companion speak of.
+const ANSWERS_AND_KES: [&str; 2] = ["answers", "knowledge-elements"];
+
+/// What is done with a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TableMode {
+    /// Dropped, and restored with its rows.
+    #[default]
+    Full,
+    /// Dropped, and restored without rows.
+    SchemaOnly,
+    /// Neither dropped nor restored: new rows are copied from the source database.
+    Incremental,
+    /// Dropped, and not restored, nor anything that is its own.
+    None,
+}
+
+impl TableMode {
+    const WORDS: [(&str, Self); 4] = [
+        ("incremental", Self::Incremental),
+        ("none", Self::None),
+        ("schema-only", Self::SchemaOnly),
+        ("full", Self::Full),
+    ];
+
+    /// The word in `BACKUP_MODE`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::SchemaOnly => "schema-only",
+            Self::Incremental => "incremental",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A rule for the tables that a pattern means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRule {
+    /// Which tables.
+    pub tables: TablePattern,
+    /// What is done with them.
+    pub mode: TableMode,
+    /// Whether somebody wrote it. Else it is the old variables' default, and nobody need wonder
+    /// when no table fits.
+    pub is_written: bool,
+}
+
+/// What is done with each table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableModes {
+    rules: Vec<TableRule>,
+}
+
+impl TableModes {
+    /// What is done with this table.
+    #[must_use]
+    pub fn mode(&self, schema: &str, table: &str) -> TableMode {
+        let fitting = || self.rules.iter().filter(|rule| rule.tables.matches(schema, table));
+        fitting()
+            .find(|rule| rule.tables.exact().is_some())
+            .or_else(|| fitting().next())
+            .map_or(TableMode::Full, |rule| rule.mode)
+    }
+
+    /// The rules in the order in which they are written.
+    #[must_use]
+    pub fn rules(&self) -> &[TableRule] {
+        &self.rules
+    }
+
+    /// Whether any table may be incremental.
+    #[must_use]
+    pub fn has_incremental(&self) -> bool {
+        self.rules.iter().any(|rule| rule.mode == TableMode::Incremental)
+    }
+
+    /// The written rules that fit none of these tables (schema, name): mistyped, or about a
+    /// table that is no more.
+    #[must_use]
+    pub fn unused<'a>(
+        &self,
+        tables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Vec<&TableRule> {
+        let fits = |rule: &TableRule| {
+            tables.clone().any(|(schema, table)| rule.tables.matches(schema, table))
+        };
+        self.rules.iter().filter(|rule| rule.is_written && !fits(rule)).collect()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut rules = Vec::new();
+        for (name, value) in json::object(text)?.0 {
+            let tables =
+                TablePattern::parse(&name).map_err(|error| format!("table \"{name}\": {error}"))?;
+            let word = value.as_str();
+            let mode = TableMode::WORDS
+                .iter()
+                .find(|(known, _)| Some(*known) == word)
+                .map(|(_, mode)| *mode)
+                .ok_or_else(|| {
+                    format!(
+                        "table \"{name}\": unknown mode {value}, expected \"incremental\", \
+                         \"none\", \"schema-only\" or \"full\""
+                    )
+                })?;
+            rules.push(TableRule { tables, mode, is_written: true });
+        }
+        Ok(Self { rules })
+    }
+
+    /// Both tables of the old variables in one mode.
+    fn answers_and_kes(mode: TableMode, is_written: bool) -> Self {
+        let rules = ANSWERS_AND_KES
+            .iter()
+            .filter_map(|name| TablePattern::parse(name).ok())
+            .map(|tables| TableRule { tables, mode, is_written })
+            .collect();
+        Self { rules }
+    }
+}
+
+/// Reads the three variables. `BACKUP_MODE` decides alone when it is set, be it to `{}`;
+/// otherwise the two old ones do, set or not.
+pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
+    let modes =
+        reader.read(&table::BACKUP_MODE, |text| TableModes::parse(text).map_err(Wrong::Because));
+    let whole = reader.flag(&table::RESTORE_ANSWERS_AND_KES);
+    let by_increment = reader.flag(&table::RESTORE_ANSWERS_AND_KES_INCREMENTALLY);
+    if reader.is_set(&table::BACKUP_MODE) {
+        for old in [&table::RESTORE_ANSWERS_AND_KES, &table::RESTORE_ANSWERS_AND_KES_INCREMENTALLY]
+        {
+            if reader.is_set(old) {
+                reader.problem(old, "set together with BACKUP_MODE, which replaces it: unset it");
+            }
+        }
+        return modes.unwrap_or_default();
+    }
+    match (whole, by_increment) {
+        (true, true) => {
+            reader.problem(
+                &table::RESTORE_ANSWERS_AND_KES_INCREMENTALLY,
+                "set together with RESTORE_ANSWERS_AND_KES: the tables are either restored from \
+                 the backup or fed by increment",
+            );
+            TableModes::default()
+        }
+        (true, false) => TableModes::answers_and_kes(TableMode::Full, true),
+        (false, true) => TableModes::answers_and_kes(TableMode::Incremental, true),
+        (false, false) => {
+            let is_written = reader.is_set(&table::RESTORE_ANSWERS_AND_KES);
+            TableModes::answers_and_kes(TableMode::None, is_written)
+        }
+    }
+}
+
+/// The key columns of incremental tables, where they are not `id`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyColumns {
+    columns: Vec<(TablePattern, String)>,
+}
+
+impl KeyColumns {
+    /// The column by which this table grows.
+    #[must_use]
+    pub fn column(&self, schema: &str, table: &str) -> &str {
+        let fitting = || self.columns.iter().filter(|(tables, _)| tables.matches(schema, table));
+        fitting()
+            .find(|(tables, _)| tables.exact().is_some())
+            .or_else(|| fitting().next())
+            .map_or("id", |(_, column)| column)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut columns = Vec::new();
+        for (name, value) in json::object(text)?.0 {
+            let tables =
+                TablePattern::parse(&name).map_err(|error| format!("table \"{name}\": {error}"))?;
+            match value {
+                Value::String(column) if !column.is_empty() => columns.push((tables, column)),
+                other => return Err(format!("table \"{name}\": {other} is not a column's name")),
+            }
+        }
+        Ok(Self { columns })
+    }
+}
+
+/// Reads `INCREMENTAL_KEYS`.
+pub(super) fn read_keys(reader: &mut Reader<'_>) -> KeyColumns {
+    let columns = reader
+        .read(&table::INCREMENTAL_KEYS, |text| KeyColumns::parse(text).map_err(Wrong::Because));
+    columns.unwrap_or_default()
+}

@@ -1,0 +1,441 @@
+//! Every variable: its default, its values, what is wrong.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+/// What `worker` needs, and no more.
+const WORKER: [(&str, &str); 4] = [
+    ("SCHEDULE", "10 5 * * *"),
+    ("SCALINGO_APP", "pix-api-production"),
+    ("SCALINGO_API_TOKEN", "tk-secret-1"),
+    ("DATABASE_URL", "postgresql://owner:word-2@db.example:31000/warehouse"),
+];
+
+fn read(command: Command, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+    let map: BTreeMap<&str, &str> = variables.iter().copied().collect();
+    Config::for_command(command, |name| map.get(name).map(|text| (*text).to_owned()))
+}
+
+/// The settings of a worker with more variables; a name set here goes before the same above.
+fn with(more: &[(&str, &str)]) -> Result<Config, Problems> {
+    read(Command::Worker, &[&WORKER, more].concat())
+}
+
+fn config(more: &[(&str, &str)]) -> Config {
+    with(more).unwrap_or_else(|problems| panic!("{more:?}: {problems}"))
+}
+
+fn problems(result: Result<Config, Problems>) -> Vec<String> {
+    let problems = result.expect_err("something is wrong");
+    problems.iter().map(ToString::to_string).collect()
+}
+
+/// The one thing that is wrong with a worker's settings.
+fn problem(more: &[(&str, &str)]) -> String {
+    let all = problems(with(more));
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.concat()
+}
+
+#[test]
+fn defaults_are_those_of_the_replaced_system() {
+    let config = config(&[]);
+    assert_eq!(config.zone, Tz::UTC);
+    assert_eq!(config.schedule.as_ref().unwrap().to_string(), "10 5 * * *");
+    assert_eq!(config.backup.region.name(), "osc-fr1");
+    assert!(!config.backup.any_day && !config.backup.download_first);
+    assert_eq!(
+        config.retry,
+        RetryPolicy {
+            retries: 10,
+            min: Duration::from_millis(900_000),
+            max: Duration::from_millis(900_000),
+            warn_after: Duration::from_secs(180 * 60),
+        }
+    );
+    let restore = &config.restore;
+    assert_eq!(restore.jobs, 4);
+    assert!(!restore.foreign_keys && !restore.swap);
+    assert_eq!(restore.drop_timeout, Some(Duration::from_secs(300)));
+    assert_eq!(restore.enrichment, PathBuf::from("sql/enrichment"));
+    assert_eq!(restore.hooks, None);
+    assert_eq!(restore.keys.column("public", "answers"), "id");
+    assert!(config.notifications.is_empty());
+    assert_eq!(config.log_format, LogFormat::Text);
+    let databases = &config.databases;
+    assert_eq!(databases.target.as_ref().unwrap().to_string(), "owner@db.example:31000/warehouse");
+    assert!(databases.source.is_none());
+}
+
+#[test]
+fn every_variable_reaches_its_setting() {
+    let config = config(&[
+        ("SCHEDULE", "@daily"),
+        ("SCHEDULE_TIMEZONE", "Europe/Paris"),
+        ("SCALINGO_REGION", "osc-secnum-fr1"),
+        ("SCALINGO_AUTH_URL", "http://127.0.0.1:1/"),
+        ("SCALINGO_API_URL", "http://127.0.0.1:2/"),
+        ("SCALINGO_DB_URL", "http://127.0.0.1:3/"),
+        ("BACKUP_ID", "5f1"),
+        ("BACKUP_ANY_DAY", "true"),
+        ("DOWNLOAD_FIRST", "TRUE"),
+        ("SOURCE_DATABASE_URL", "postgres://reader@source/app"),
+        ("TARGET_DATABASE_URL", "postgres://writer@other/copy"),
+        ("MAX_RETRY_COUNT", "3"),
+        ("MIN_TIMEOUT", "1000"),
+        ("MAX_TIMEOUT", "60000"),
+        ("RETRIES_TIMEOUT_MINUTES", "15"),
+        ("RESTORE_FK_CONSTRAINTS", "true"),
+        ("PG_RESTORE_JOBS", "8"),
+        ("BACKUP_MODE", r#"{"answers":"incremental"}"#),
+        ("INCREMENTAL_KEYS", r#"{"answers":"answer_id"}"#),
+        ("DROP_TIMEOUT_MS", "1500"),
+        ("ENRICHMENT_DIR", "/srv/enrichment"),
+        ("HOOKS_DIR", "/srv/hooks"),
+        ("NOTIFICATIONS", r#"["https://one.example/x",{"url":"https://two.example","token":"t"}]"#),
+        ("LOG_FORMAT", "json"),
+        ("APP", "pix-datawarehouse"),
+    ]);
+    let schedule = config.schedule.as_ref().unwrap();
+    assert_eq!((schedule.to_string().as_str(), schedule.zone()), ("@daily", Tz::Europe__Paris));
+    assert_eq!(config.zone, Tz::Europe__Paris);
+    let backup = &config.backup;
+    assert_eq!(backup.app.as_deref(), Some("pix-api-production"));
+    assert_eq!(backup.token.as_ref().unwrap().expose_secret(), "tk-secret-1");
+    assert_eq!(backup.region, Region::OscSecnumFr1);
+    assert_eq!(backup.endpoints.auth.as_ref().unwrap().port(), Some(1));
+    assert_eq!(backup.endpoints.api.as_ref().unwrap().port(), Some(2));
+    assert_eq!(backup.endpoints.database_api.as_ref().unwrap().port(), Some(3));
+    assert_eq!(backup.id.as_deref(), Some("5f1"));
+    assert!(backup.any_day && backup.download_first);
+    let databases = &config.databases;
+    assert_eq!(databases.source.as_ref().unwrap().to_string(), "reader@source:5432/app");
+    let target = databases.incremental_target.as_ref().unwrap();
+    assert_eq!(target.to_string(), "writer@other:5432/copy");
+    assert_eq!(config.retry.retries, 3);
+    assert_eq!(config.retry.min, Duration::from_secs(1));
+    assert_eq!(config.retry.max, Duration::from_secs(60));
+    assert_eq!(config.retry.warn_after, Duration::from_secs(900));
+    let restore = &config.restore;
+    assert!(restore.foreign_keys);
+    assert_eq!(restore.jobs, 8);
+    assert_eq!(restore.tables.mode("public", "answers"), TableMode::Incremental);
+    assert_eq!(restore.keys.column("public", "answers"), "answer_id");
+    assert_eq!(restore.drop_timeout, Some(Duration::from_millis(1500)));
+    assert_eq!(restore.enrichment, PathBuf::from("/srv/enrichment"));
+    assert_eq!(restore.hooks, Some(PathBuf::from("/srv/hooks")));
+    let told: Vec<String> = config.notifications.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["https://one.example", "https://two.example"]);
+    assert_eq!(config.log_format, LogFormat::Json);
+    assert_eq!(config.app.as_deref(), Some("pix-datawarehouse"));
+
+    let swap = [&WORKER[..], &[("SWAP", "true")]].concat();
+    assert!(read(Command::Worker, &swap).unwrap().restore.swap);
+    let web = read(Command::Web, &[("PORT", "5000")]).unwrap();
+    assert_eq!(web.web.port, Some(5000));
+    assert!(web.web.status_token.is_none());
+}
+
+#[test]
+fn every_variable_of_the_table_is_read_and_no_other() {
+    let asked = RefCell::new(BTreeSet::new());
+    let _ = Config::for_command(Command::Run, |name| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    });
+    let table: BTreeSet<String> = table::all().map(|variable| variable.name.to_owned()).collect();
+    assert_eq!(asked.into_inner(), table);
+}
+
+#[test]
+fn options_are_given_once_and_secrets_have_none_but_databases() {
+    let mut options = BTreeSet::new();
+    for variable in table::all() {
+        assert!(!variable.commands.is_empty(), "{}", variable.name);
+        if let Some(option) = variable.option {
+            assert!(options.insert(option), "{option}");
+            let is_token = variable.name.contains("TOKEN") || variable.name.contains("NOTIF");
+            assert!(!is_token, "{}", variable.name);
+        }
+    }
+}
+
+#[test]
+fn zero_is_a_value_and_nothing_is_not() {
+    let config = config(&[
+        ("MAX_RETRY_COUNT", "0"),
+        ("MIN_TIMEOUT", "0"),
+        ("MAX_TIMEOUT", " 0 "),
+        ("RETRIES_TIMEOUT_MINUTES", "0"),
+        ("DROP_TIMEOUT_MS", "0"),
+        ("PG_RESTORE_JOBS", ""),
+        ("SCHEDULE_TIMEZONE", "  "),
+    ]);
+    assert_eq!(config.retry.retries, 0);
+    assert_eq!(config.retry.min, Duration::ZERO);
+    assert_eq!(config.retry.max, Duration::ZERO);
+    assert_eq!(config.retry.warn_after, Duration::ZERO);
+    assert_eq!(config.restore.drop_timeout, None);
+    assert_eq!(config.restore.jobs, 4);
+    assert_eq!(config.zone, Tz::UTC);
+    assert_eq!(
+        problem(&[("PG_RESTORE_JOBS", "0")]),
+        "PG_RESTORE_JOBS (--jobs): expected a whole number from 1 to 1000, found \"0\""
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_table() {
+    let all = problems(read(
+        Command::Worker,
+        &[
+            ("SCHEDULE", "10 25 * * *"),
+            ("SCHEDULE_TIMEZONE", "Paris"),
+            ("SCALINGO_REGION", "osc-fr2"),
+            ("DATABASE_URL", "mysql://u:word-2@h/d"),
+            ("PG_RESTORE_JOBS", "many"),
+            ("RESTORE_FK_CONSTRAINTS", "yes"),
+            ("BACKUP_MODE", "{answers}"),
+            ("MAX_RETRY_COUNT", "-1"),
+            ("MIN_TIMEOUT", "15min"),
+            ("NOTIFICATIONS", "https://hooks.example/key-3"),
+            ("LOG_FORMAT", "xml"),
+            // Another command's.
+            ("PORT", "http"),
+            ("STATUS_TOKEN", "short"),
+        ],
+    ));
+    let expected = [
+        "SCHEDULE (--schedule): \"10 25 * * *\": hour: \"25\" is not from 0 to 23",
+        "SCHEDULE_TIMEZONE (--schedule-timezone): expected a name of the IANA database, such as \
+         `Europe/Paris`, found \"Paris\"",
+        "SCALINGO_APP (--app): required by \"worker\", or BACKUP_SOURCE in its place",
+        "SCALINGO_API_TOKEN: required by \"worker\", or BACKUP_SOURCE in its place",
+        "SCALINGO_REGION (--region): expected `osc-fr1` or `osc-secnum-fr1`, found \"osc-fr2\"",
+    ];
+    assert_eq!(all[..5], expected);
+    assert!(all[5].starts_with("DATABASE_URL (--database-url): "), "{}", all[5]);
+    assert_eq!(
+        all[6..],
+        [
+            "PG_RESTORE_JOBS (--jobs): expected a whole number from 1 to 1000, found \"many\"",
+            "RESTORE_FK_CONSTRAINTS (--restore-fk-constraints): expected `true` or `false`, found \
+             \"yes\"",
+            "BACKUP_MODE (--backup-mode): invalid JSON: key must be a string at line 1 column 2",
+            "MAX_RETRY_COUNT (--max-retry-count): expected a whole number from 0 to 1000, found \
+             \"-1\"",
+            "MIN_TIMEOUT (--min-timeout): expected a whole number from 0 to 86400000, found \
+             \"15min\"",
+            "NOTIFICATIONS: invalid JSON at line 1 column 1",
+            "LOG_FORMAT (--log-format): expected `text` or `json`, found \"xml\"",
+        ]
+    );
+    let text = all.join("\n");
+    assert!(!text.contains("word-2") && !text.contains("key-3"), "{text}");
+}
+
+#[test]
+fn each_command_needs_its_own() {
+    let needs = |command, variables: &[(&str, &str)]| -> Vec<&str> {
+        match read(command, variables) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().map(|problem| problem.variable.name).collect(),
+        }
+    };
+    let backup = ["SCALINGO_APP", "SCALINGO_API_TOKEN"];
+    let with_backup = |more: &[&'static str]| -> Vec<&str> { [&backup, more].concat() };
+    assert_eq!(
+        needs(Command::Worker, &[]),
+        ["SCHEDULE", "SCALINGO_APP", "SCALINGO_API_TOKEN", "DATABASE_URL"]
+    );
+    assert_eq!(needs(Command::Run, &[]), with_backup(&["DATABASE_URL"]));
+    assert_eq!(needs(Command::FetchBackup, &[]), with_backup(&[]));
+    assert_eq!(needs(Command::DropObjects, &[]), ["DATABASE_URL"]);
+    assert_eq!(needs(Command::Enrich, &[]), ["DATABASE_URL"]);
+    assert_eq!(needs(Command::Incremental, &[]), ["DATABASE_URL", "SOURCE_DATABASE_URL"]);
+    assert_eq!(needs(Command::Web, &[]), ["PORT"]);
+    // What takes the place of something else.
+    assert_eq!(needs(Command::FetchBackup, &[("BACKUP_SOURCE", "backup.tar.gz")]), [""; 0]);
+    let target = ("TARGET_DATABASE_URL", "postgres://u@h/t");
+    assert_eq!(needs(Command::Incremental, &[target]), ["SOURCE_DATABASE_URL"]);
+    // What one setting makes necessary.
+    let incremental = [&WORKER[..], &[("BACKUP_MODE", r#"{"a":"incremental"}"#)]].concat();
+    assert_eq!(needs(Command::Worker, &incremental), ["SOURCE_DATABASE_URL"]);
+    let status = [("PORT", "80"), ("STATUS_TOKEN", "0123456789abcdef")];
+    assert_eq!(needs(Command::Web, &status), ["DATABASE_URL"]);
+    // The web process does not care about the settings of a run.
+    assert_eq!(needs(Command::Web, &[("PORT", "80"), ("BACKUP_MODE", "wrong")]), [""; 0]);
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    assert_eq!(
+        problem(&[("MIN_TIMEOUT", "1000000")]),
+        "MIN_TIMEOUT (--min-timeout): 1000000 is more than MAX_TIMEOUT, which is 900000"
+    );
+    let incremental = r#"{"a":"incremental"}"#;
+    let source = ("SOURCE_DATABASE_URL", "postgres://u@h/s");
+    assert!(problem(&[("SWAP", "true"), ("BACKUP_MODE", incremental), source]).starts_with("SWAP"));
+    let elsewhere = [("BACKUP_SOURCE", "/backups"), ("BACKUP_ID", "5f1")];
+    assert!(problem(&elsewhere).starts_with("BACKUP_ID"));
+    let twice = [("NOTIFICATIONS", "[]"), ("NOTIFICATION_URLS", "[]")];
+    assert!(problem(&twice).starts_with("NOTIFICATION_URLS"));
+    let old = ("RESTORE_ANSWERS_AND_KES", "true");
+    assert!(problem(&[("BACKUP_MODE", "{}"), old]).starts_with("RESTORE_ANSWERS_AND_KES "));
+    let by_increment = ("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true");
+    assert!(problem(&[old, by_increment]).starts_with("RESTORE_ANSWERS_AND_KES_INCREMENTALLY"));
+    assert!(
+        problem(&[("BACKUP_MODE", "{}"), by_increment])
+            .starts_with("RESTORE_ANSWERS_AND_KES_INCREMENTALLY")
+    );
+}
+
+#[test]
+fn the_old_variables_decide_about_their_two_tables_only() {
+    let source = ("SOURCE_DATABASE_URL", "postgres://u@h/s");
+    for (more, mode) in [
+        (vec![], TableMode::None),
+        (vec![("RESTORE_ANSWERS_AND_KES", "false")], TableMode::None),
+        (vec![("RESTORE_ANSWERS_AND_KES", "true")], TableMode::Full),
+        (vec![("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true"), source], TableMode::Incremental),
+        // Set, even to nothing in particular, the newer variable decides alone.
+        (vec![("BACKUP_MODE", "{}")], TableMode::Full),
+    ] {
+        let tables = config(&more).restore.tables;
+        assert_eq!(tables.mode("public", "answers"), mode, "{more:?}");
+        assert_eq!(tables.mode("public", "knowledge-elements"), mode, "{more:?}");
+        assert_eq!(tables.mode("public", "knowledge-element-snapshots"), TableMode::Full);
+        assert_eq!(tables.mode("public", "element-answers"), TableMode::Full);
+        assert_eq!(tables.mode("pgboss", "answers"), TableMode::Full);
+    }
+    // Nobody asked for these two: they need not exist.
+    assert!(config(&[]).restore.tables.unused([].into_iter()).is_empty());
+}
+
+#[test]
+fn backup_mode_takes_exact_names_first_and_then_patterns_in_order() {
+    let text = r#"{"log_*":"none","log_audit_*":"full","log_main":"schema-only","job.*":"none"}"#;
+    let tables = config(&[("BACKUP_MODE", text)]).restore.tables;
+    assert_eq!(tables.mode("public", "log_main"), TableMode::SchemaOnly);
+    assert_eq!(tables.mode("public", "log_audit_1"), TableMode::None);
+    assert_eq!(tables.mode("job", "queue"), TableMode::None);
+    assert_eq!(tables.mode("public", "users"), TableMode::Full);
+    let there = [("public", "log_main"), ("public", "log_x")];
+    let unused: Vec<String> =
+        tables.unused(there.into_iter()).iter().map(|rule| rule.tables.to_string()).collect();
+    assert_eq!(unused, ["log_audit_*", "job.*"]);
+}
+
+#[test]
+fn what_is_no_backup_mode_says_why() {
+    for (text, end) in [
+        ("{answers: none}", "invalid JSON: key must be a string at line 1 column 2"),
+        (
+            "[]",
+            "expected a JSON object: invalid type: sequence, expected an object at line 1 \
+                column 0",
+        ),
+        (
+            r#"{"a":"none","a":"full"}"#,
+            "expected a JSON object: \"a\" is there twice at line 1 \
+                                        column 23",
+        ),
+        (
+            r#"{"answers":"incremantal"}"#,
+            "table \"answers\": unknown mode \"incremantal\", \
+            expected \"incremental\", \"none\", \"schema-only\" or \"full\"",
+        ),
+        (
+            r#"{"answers":true}"#,
+            "table \"answers\": unknown mode true, expected \"incremental\", \
+                                 \"none\", \"schema-only\" or \"full\"",
+        ),
+        (
+            r#"{"a.b.c":"none"}"#,
+            "table \"a.b.c\": more than one \".\" (quote a part that holds \
+                                 one: \"\\\"a.b\\\"\")",
+        ),
+    ] {
+        assert_eq!(
+            problem(&[("BACKUP_MODE", text)]),
+            format!("BACKUP_MODE (--backup-mode): {end}")
+        );
+    }
+    assert_eq!(
+        problem(&[("INCREMENTAL_KEYS", r#"{"a":1}"#)]),
+        "INCREMENTAL_KEYS (--incremental-keys): table \"a\": 1 is not a column's name"
+    );
+}
+
+#[test]
+fn notifications_are_urls_or_objects_under_either_name() {
+    let old = config(&[("NOTIFICATION_URLS", r#"["https://one.example"]"#)]);
+    assert_eq!(old.notifications.len(), 1);
+    for (text, end) in [
+        (r#"{"url":"https://one.example"}"#, "expected a JSON array"),
+        (r#"["https://one.example",3]"#, "element 2: neither a URL nor an object with one"),
+        (r#"["one.example"]"#, "element 1: not a URL"),
+        (r#"["ftp://one.example"]"#, "element 1: not an http:// or https:// URL"),
+        (r#"[{"token":"t"}]"#, "element 1: no \"url\" that is a text"),
+        (r#"[{"url":"https://one.example","tokn":"t"}]"#, "element 1: unknown member \"tokn\""),
+        (r#"[{"url":"https://one.example","token":1}]"#, "element 1: \"token\" is not a text"),
+    ] {
+        assert_eq!(problem(&[("NOTIFICATIONS", text)]), format!("NOTIFICATIONS: {end}"));
+    }
+}
+
+#[test]
+fn a_backup_from_elsewhere_is_a_path_or_an_address_without_its_secrets() {
+    let backup = |text| {
+        let all = [&WORKER[..], &[("BACKUP_SOURCE", text)]].concat();
+        read(Command::Run, &all).unwrap().backup.elsewhere.unwrap()
+    };
+    assert!(
+        matches!(backup("/srv/backups"), Elsewhere::Path(path) if path.as_os_str() == "/srv/backups")
+    );
+    let address = backup("https://user:word@files.example/b.tar.gz?signature=word#word");
+    assert_eq!(address.to_string(), "https://files.example/b.tar.gz");
+    assert!(!format!("{address:?}").contains("word"));
+    assert!(problem(&[("BACKUP_SOURCE", "s3://bucket/word")]).ends_with("`https://` URL"));
+}
+
+#[test]
+fn neither_debug_nor_the_shown_settings_hold_a_secret() {
+    let config = config(&[
+        ("SOURCE_DATABASE_URL", "postgres://reader:word-3@source/app?sslmode=require"),
+        ("TARGET_DATABASE_URL", "host=h user=u password=word-4 dbname=d"),
+        ("BACKUP_SOURCE", "https://u:word-5@h/b?t=word-6"),
+        ("NOTIFICATIONS", r#"[{"url":"https://u:word-7@h/word-8?word-9","token":"word-10"}]"#),
+    ]);
+    let shown: Vec<String> = config
+        .settings()
+        .iter()
+        .map(|setting| format!("{}={:?}", setting.variable.name, setting.shown))
+        .collect();
+    let shown = format!("{config:?}\n{}", shown.join("\n"));
+    assert!(!shown.contains("word-") && !shown.contains("tk-secret"), "{shown}");
+    for expected in [
+        "SCALINGO_API_TOKEN=Some(\"(set)\")",
+        "DATABASE_URL=Some(\"owner@db.example:31000/warehouse\")",
+        "NOTIFICATIONS=Some(\"https://h\")",
+        "HOOKS_DIR=None",
+        "PG_RESTORE_JOBS=Some(\"4\")",
+    ] {
+        assert!(shown.lines().any(|line| line == expected), "{expected} in {shown}");
+    }
+    let web = [("PORT", "1"), ("STATUS_TOKEN", "word-0123456789abcdef"), WORKER[3]];
+    let web = read(Command::Web, &web).unwrap();
+    assert!(!format!("{web:?} {:?}", web.settings()).contains("word-"));
+}
+
+#[test]
+fn a_status_token_is_long_and_fits_into_a_header() {
+    for text in ["short", "fifteen-letters", "sixteen letters, blanks", "sixteen-lettérs…"] {
+        let all = problems(read(Command::Web, &[("PORT", "1"), ("STATUS_TOKEN", text)]));
+        assert_eq!(all, ["STATUS_TOKEN: expected 16 visible characters or more"]);
+    }
+}

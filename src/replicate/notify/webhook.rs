@@ -1,0 +1,86 @@
+//! An address that is told how a run ended.
+
+use std::fmt;
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Why a text is not a webhook's address. It does not show the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It cannot be read as a URL.
+    #[error("not a URL")]
+    Url,
+    /// Another scheme than HTTP's.
+    #[error("not an http:// or https:// URL")]
+    Scheme,
+}
+
+/// An address that is told how a run ended, and the token that goes with it.
+///
+/// `Display` and `Debug` show scheme and host only: hosts of chats put their secret into the
+/// path.
+#[derive(Clone)]
+pub struct Webhook {
+    url: Url,
+    token: Option<SecretString>,
+}
+
+impl Webhook {
+    /// A webhook. The token is sent as `Authorization: Bearer`.
+    ///
+    /// # Errors
+    /// [`AddressError`] if the URL is none, or none of HTTP.
+    pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, AddressError> {
+        let url = Url::parse(url).map_err(|_| AddressError::Url)?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(AddressError::Scheme);
+        }
+        Ok(Self { url, token })
+    }
+
+    pub(super) fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_ref().map(ExposeSecret::expose_secret)
+    }
+}
+
+impl fmt::Display for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.url.scheme(), self.url.host_str().unwrap_or_default())?;
+        if let Some(port) = self.url.port() {
+            write!(f, ":{port}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Webhook({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_display_nor_debug_shows_more_than_the_host() {
+        let token = Some(SecretString::from("token-1"));
+        let text = "https://user:word-2@hooks.example:8443/services/key-3?key=key-4#key-5";
+        let webhook = Webhook::new(text, token).unwrap();
+        assert_eq!(webhook.to_string(), "https://hooks.example:8443");
+        assert_eq!(format!("{webhook:?}"), "Webhook(https://hooks.example:8443)");
+    }
+
+    #[test]
+    fn only_addresses_of_http_are_webhooks() {
+        assert_eq!(Webhook::new("hooks.example", None).unwrap_err(), AddressError::Url);
+        assert_eq!(Webhook::new("ftp://hooks.example", None).unwrap_err(), AddressError::Scheme);
+        assert_eq!(Webhook::new("data:text/plain,x", None).unwrap_err(), AddressError::Scheme);
+    }
+}

@@ -1,0 +1,278 @@
+//! Schedules against known times, against croner, and over the days when clocks change.
+
+use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
+use croner::parser::CronParser;
+use proptest::prelude::*;
+
+use super::*;
+
+fn utc(text: &str) -> DateTime<Utc> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap().and_utc()
+}
+
+fn schedule(text: &str) -> Schedule {
+    Schedule::parse(text, Tz::UTC).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn paris(text: &str) -> Schedule {
+    Schedule::parse(text, Tz::Europe__Paris).unwrap()
+}
+
+/// The next times in the schedule's zone, as a clock there shows them, with the offset.
+fn upcoming(schedule: &Schedule, after: &str, count: usize) -> Vec<String> {
+    let local = |time: DateTime<Utc>| time.with_timezone(&schedule.zone());
+    schedule
+        .upcoming(utc(after))
+        .take(count)
+        .map(|time| local(time).format("%a %m-%d %H:%M:%S %z").to_string())
+        .collect()
+}
+
+#[test]
+fn five_fields_start_at_second_zero() {
+    let daily = schedule("10 5 * * *");
+    assert_eq!(daily.next_after(utc("2026-03-01 05:09:59")), Some(utc("2026-03-01 05:10:00")));
+    assert_eq!(daily.next_after(utc("2026-03-01 05:10:00")), Some(utc("2026-03-02 05:10:00")));
+}
+
+#[test]
+fn six_fields_begin_with_seconds() {
+    let times = upcoming(&schedule("30 10 5 * * *"), "2026-03-01 05:10:30", 1);
+    assert_eq!(times, ["Mon 03-02 05:10:30 +0000"]);
+}
+
+#[test]
+fn days_of_the_week_are_numbered_from_sunday_zero_and_sunday_is_seven_too() {
+    for (text, weekdays) in [
+        ("10 5 * * 0", vec![Weekday::Sun]),
+        ("10 5 * * 7", vec![Weekday::Sun]),
+        ("10 5 * * 1", vec![Weekday::Mon]),
+        ("10 5 * * 6", vec![Weekday::Sat]),
+        ("10 5 * * sun", vec![Weekday::Sun]),
+        ("10 5 * * MON", vec![Weekday::Mon]),
+        ("10 5 * * 5-7", vec![Weekday::Fri, Weekday::Sat, Weekday::Sun]),
+        ("10 5 * * Mon-Wed", vec![Weekday::Mon, Weekday::Tue, Weekday::Wed]),
+        ("10 5 * * tue,4,SAT", vec![Weekday::Tue, Weekday::Thu, Weekday::Sat]),
+        ("10 5 * * 1-5/2", vec![Weekday::Mon, Weekday::Wed, Weekday::Fri]),
+        ("10 5 * * */3", vec![Weekday::Wed, Weekday::Sat, Weekday::Sun]),
+        ("10 5 * * 5/1", vec![Weekday::Fri, Weekday::Sat, Weekday::Sun]),
+    ] {
+        // 2 March 2026 is a Monday.
+        let found: Vec<Weekday> = schedule(text)
+            .upcoming(utc("2026-03-02 00:00:00"))
+            .take_while(|time| *time < utc("2026-03-09 00:00:00"))
+            .map(|time| time.weekday())
+            .collect();
+        assert_eq!(found, weekdays, "{text}");
+    }
+}
+
+#[test]
+fn a_day_counts_that_fits_either_restricted_day_field() {
+    let either = schedule("0 4 13 * fri");
+    let days: Vec<u32> =
+        either.upcoming(utc("2026-03-01 00:00:00")).take(6).map(|time| time.day()).collect();
+    // Fridays are 6, 13, 20, 27 March and 3, 10, 17 April; 13 April is a Monday.
+    assert_eq!(days, [6, 13, 20, 27, 3, 10]);
+    let april = either.upcoming(utc("2026-04-10 12:00:00")).next().unwrap();
+    assert_eq!(april, utc("2026-04-13 04:00:00"));
+}
+
+#[test]
+fn a_day_field_that_names_every_value_is_not_restricted() {
+    for text in ["0 4 1-31 * fri", "0 4 * * fri", "0 4 ? * fri"] {
+        let days = upcoming(&schedule(text), "2026-03-01 00:00:00", 2);
+        assert_eq!(days, ["Fri 03-06 04:00:00 +0000", "Fri 03-13 04:00:00 +0000"], "{text}");
+    }
+    let days = upcoming(&schedule("0 4 13 * 0-6"), "2026-03-01 00:00:00", 2);
+    assert_eq!(days, ["Fri 03-13 04:00:00 +0000", "Mon 04-13 04:00:00 +0000"]);
+}
+
+#[test]
+fn steps_lists_ranges_and_month_names_work_in_every_field() {
+    let times = upcoming(&schedule("*/20 4-6/2 1,15 jan-mar,Dec *"), "2026-03-15 04:30:00", 4);
+    assert_eq!(
+        times,
+        [
+            "Sun 03-15 04:40:00 +0000",
+            "Sun 03-15 06:00:00 +0000",
+            "Sun 03-15 06:20:00 +0000",
+            "Sun 03-15 06:40:00 +0000"
+        ]
+    );
+    // A step without an end goes to the highest value.
+    let times = upcoming(&schedule("50/5 4 * * *"), "2026-03-15 04:30:00", 3);
+    assert_eq!(times[1], "Sun 03-15 04:55:00 +0000");
+    assert_eq!(times[2], "Mon 03-16 04:50:00 +0000");
+}
+
+#[test]
+fn shorthands_are_those_of_node_cron() {
+    let times = upcoming(&schedule("@weekly"), "2026-03-04 00:00:00", 1);
+    assert_eq!(times, ["Sun 03-08 00:00:00 +0000"]);
+    let times = upcoming(&schedule("@weekdays"), "2026-03-06 00:00:00", 1);
+    assert_eq!(times, ["Mon 03-09 00:00:00 +0000"]);
+}
+
+#[test]
+fn leap_days_are_found_across_the_century() {
+    let leap = schedule("0 4 29 2 *");
+    assert_eq!(leap.next_after(utc("2026-01-01 00:00:00")), Some(utc("2028-02-29 04:00:00")));
+}
+
+#[test]
+fn what_is_no_schedule_is_refused_by_field() {
+    let problem = |text| Schedule::parse(text, Tz::UTC).unwrap_err().to_string();
+    assert_eq!(problem("10 5 * *"), Error::FieldCount(4).to_string());
+    assert_eq!(problem("0 10 5 * * * 2026"), Error::FieldCount(7).to_string());
+    assert_eq!(problem(""), Error::FieldCount(0).to_string());
+    assert_eq!(problem("60 5 * * *"), "minute: \"60\" is not from 0 to 59");
+    assert_eq!(problem("* 24 * * *"), "hour: \"24\" is not from 0 to 23");
+    assert_eq!(problem("* * 0 * *"), "day of month: \"0\" is not from 1 to 31");
+    assert_eq!(problem("* * * foo *"), "month: \"foo\" is not from 1 to 12, or jan to dec");
+    assert_eq!(
+        problem("* * * * monday"),
+        "day of week: \"monday\" is not from 0 to 7, or sun to sat"
+    );
+    assert_eq!(problem("* 9-5 * * *"), "hour: \"9-5\" ends before it begins");
+    assert_eq!(problem("*/0 * * * *"), "minute: \"*/0\" has no step that is a positive number");
+    assert_eq!(problem("*/ * * * *"), "minute: \"*/\" has no step that is a positive number");
+    assert_eq!(problem("1, * * * *"), "minute: \"\" is not from 0 to 59");
+    assert_eq!(problem("+5 * * * *"), "minute: \"+5\" is not from 0 to 59");
+    assert_eq!(problem("0 4 L * *"), "day of month: \"L\" is not from 1 to 31");
+    assert_eq!(problem("0 4 * * 5#2"), "day of week: \"5#2\" is not from 0 to 7, or sun to sat");
+    assert_eq!(problem("? 4 * * *"), "minute: \"?\" is not from 0 to 59");
+    assert_eq!(problem("@nightly"), "unknown shorthand \"@nightly\"");
+    assert_eq!(problem("0 4 30 2 *"), Error::Never.to_string());
+    assert_eq!(problem("0 4 31 apr,jun *"), Error::Never.to_string());
+}
+
+#[test]
+fn a_time_that_is_left_out_becomes_the_first_minute_after_it() {
+    // Europe/Paris goes from 02:00 +0100 to 03:00 +0200 on 29 March 2026.
+    let times = upcoming(&paris("30 2 * * *"), "2026-03-28 00:00:00", 3);
+    assert_eq!(
+        times,
+        ["Sat 03-28 02:30:00 +0100", "Sun 03-29 03:00:00 +0200", "Mon 03-30 02:30:00 +0200"]
+    );
+    // Several of them become one.
+    let times = upcoming(&paris("*/15 2 * * *"), "2026-03-28 01:40:00", 3);
+    assert_eq!(
+        times,
+        ["Sat 03-28 02:45:00 +0100", "Sun 03-29 03:00:00 +0200", "Mon 03-30 02:00:00 +0200"]
+    );
+    let times = upcoming(&paris("15 30 2 * * *"), "2026-03-29 00:00:00", 1);
+    assert_eq!(times, ["Sun 03-29 03:00:00 +0200"]);
+}
+
+#[test]
+fn a_time_that_is_shown_twice_counts_the_first_time_only() {
+    // Europe/Paris goes from 03:00 +0200 to 02:00 +0100 on 25 October 2026.
+    let times = upcoming(&paris("30 2 * * *"), "2026-10-24 00:00:00", 3);
+    assert_eq!(
+        times,
+        ["Sat 10-24 02:30:00 +0200", "Sun 10-25 02:30:00 +0200", "Mon 10-26 02:30:00 +0100"]
+    );
+    // Asked in the second of the two hours, when the first 02:30 has gone by.
+    let times = upcoming(&paris("30 2 * * *"), "2026-10-25 01:10:00", 1);
+    assert_eq!(times, ["Mon 10-26 02:30:00 +0100"]);
+}
+
+#[test]
+fn a_day_that_a_zone_has_left_out_altogether_is_survived() {
+    // Pacific/Apia had no 30 December 2011.
+    let apia = Schedule::parse("0 4 30 12 *", Tz::Pacific__Apia).unwrap();
+    let times: Vec<_> = apia.upcoming(utc("2011-12-01 00:00:00")).take(2).collect();
+    assert_eq!(times[0], utc("2011-12-30 10:00:00"));
+    assert_eq!(times[1], utc("2012-12-29 14:00:00"));
+}
+
+#[test]
+fn a_schedule_shows_itself_as_it_was_written() {
+    assert_eq!(schedule(" 10 5 * * * ").to_string(), "10 5 * * *");
+    assert_eq!(zone("Europe/Paris"), Some(Tz::Europe__Paris));
+    assert_eq!(zone("Paris"), None);
+}
+
+/// A field in which at least one value is missing, or `*`: croner counts `1-31` as a restriction,
+/// node-cron does not.
+fn field(low: u8, high: u8) -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => (low..=high).prop_map(|value| value.to_string()),
+        2 => (low..high, 1..=high)
+            .prop_map(move |(first, step)| format!("{}-{}/{step}", first, high - 1)),
+        1 => (2..=high).prop_map(|step| format!("*/{step}")),
+        2 => (low..high).prop_map(move |first| format!("{}-{}", first.max(low + 1), high)),
+    ];
+    prop_oneof![
+        2 => Just("*".to_owned()),
+        3 => part.clone(),
+        1 => (low..=high, low..=high).prop_map(|(one, other)| format!("{one},{other}")),
+    ]
+}
+
+fn expression() -> impl Strategy<Value = String> {
+    (field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(0, 6)).prop_map(
+        |(minute, hour, day, month, week)| format!("{minute} {hour} {day} {month} {week}"),
+    )
+}
+
+/// The next times as croner, another reader of the same notation, gives them.
+fn oracle(text: &str, zone: Tz, after: DateTime<Utc>, count: usize) -> Vec<DateTime<Utc>> {
+    let cron = CronParser::new().parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    cron.iter_after(after.with_timezone(&zone))
+        .take(count)
+        .map(|time| time.with_timezone(&Utc))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn croner_gives_the_same_times(
+        text in expression(),
+        start in 1_600_000_000_i64..2_000_000_000,
+    ) {
+        let Ok(schedule) = Schedule::parse(&text, Tz::UTC) else {
+            // Only days that do not exist, such as 31 February.
+            prop_assert_eq!(Schedule::parse(&text, Tz::UTC).unwrap_err(), Error::Never);
+            return Ok(());
+        };
+        let after = Utc.timestamp_opt(start, 0).unwrap();
+        let ours: Vec<_> = schedule.upcoming(after).take(5).collect();
+        prop_assert_eq!(ours, oracle(&text, Tz::UTC, after, 5), "{}", text);
+    }
+
+    #[test]
+    fn croner_gives_the_same_times_of_a_nightly_run_over_changes_of_the_clock(
+        minute in 0..60_u32,
+        hour in 0..24_u32,
+        start in 1_600_000_000_i64..2_000_000_000,
+        zone in prop::sample::select(vec![
+            Tz::Europe__Paris,
+            Tz::America__New_York,
+            Tz::Australia__Lord_Howe,
+            Tz::America__Santiago,
+        ]),
+    ) {
+        let text = format!("{minute} {hour} * * *");
+        let after = Utc.timestamp_opt(start, 0).unwrap();
+        let ours: Vec<_> = Schedule::parse(&text, zone).unwrap().upcoming(after).take(370).collect();
+        prop_assert_eq!(ours, oracle(&text, zone, after, 370), "{} {}", text, zone);
+    }
+
+    #[test]
+    fn times_ascend_and_fit_the_wall_clock(
+        text in expression(),
+        start in 1_600_000_000_i64..2_000_000_000,
+    ) {
+        let Ok(schedule) = Schedule::parse(&text, Tz::Europe__Paris) else { return Ok(()) };
+        let mut last = Utc.timestamp_opt(start, 0).unwrap();
+        for time in schedule.upcoming(last).take(20) {
+            prop_assert!(time > last);
+            prop_assert_eq!(time.second(), 0);
+            last = time;
+        }
+    }
+}

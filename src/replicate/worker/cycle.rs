@@ -1,0 +1,180 @@
+//! Waits for one time of the schedule after the other.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::clock::sleep_until;
+use super::job::Job;
+use super::night::{Night, Turn};
+use super::record::{RunOutcome, RunRecord, Trigger};
+use super::run::Run;
+use crate::replicate::schedule::Schedule;
+use crate::restore::chain;
+
+/// A time that is noticed later than this is missed: a run in the middle of the day does more
+/// harm than yesterday's data. A restart of the container takes less.
+const LATEST_START: TimeDelta = TimeDelta::minutes(10);
+
+/// More missed times than this are not counted: a schedule of every second, say.
+const MOST_COUNTED: usize = 1000;
+
+/// How many records are looked through for the last scheduled run.
+const LOOKED_THROUGH: usize = 50;
+
+/// Starts a night at each time of a schedule.
+pub struct Worker<J> {
+    /// When.
+    pub schedule: Schedule,
+    /// What.
+    pub night: Night<J>,
+}
+
+impl<J: Job> Worker<J> {
+    /// Waits and runs, until asked to stop.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let clock = self.night.clock.as_ref();
+        let mut seen = clock.now();
+        if let Some(last) = self.last_turn().await {
+            self.close(&last).await;
+            match self.resumable(&last, seen) {
+                Some(turn) => {
+                    tracing::info!(id = last.id, "the last run was interrupted: it is resumed");
+                    self.night.run_for(Trigger::Resume, Some(turn), stop).await;
+                    seen = self.report_missed_since(seen, "the run before went on", stop).await;
+                }
+                None => seen = last.scheduled.unwrap_or(seen).min(seen),
+            }
+        }
+        while !stop.is_cancelled() {
+            let Some(next) = self.schedule.next_after(seen) else {
+                tracing::warn!("the schedule \"{}\" has no more times", self.schedule);
+                return stop.cancelled().await;
+            };
+            if next > clock.now() {
+                tracing::info!("next run: {}", self.shown(next));
+            }
+            if !sleep_until(clock, next, stop).await {
+                return;
+            }
+            let now = clock.now();
+            let due = self.due(seen, now);
+            // At least `next` has come; the latest is the one that may still be started.
+            let latest = due.last().copied().unwrap_or(next);
+            let in_time = now - latest <= LATEST_START;
+            let missed = &due[..due.len().saturating_sub(usize::from(in_time))];
+            self.report_missed(missed, "the process was not there", stop).await;
+            seen = latest.max(next);
+            if in_time {
+                self.night.run_for(Trigger::Schedule, Some(self.turn(latest)), stop).await;
+                seen = self.report_missed_since(seen, "the run before went on", stop).await;
+            }
+        }
+    }
+
+    /// The record of the last run that answered to this schedule.
+    async fn last_turn(&self) -> Option<RunRecord> {
+        match self.night.history.latest(LOOKED_THROUGH).await {
+            Ok(records) => {
+                let schedule = Some(self.text());
+                records.into_iter().find(|run| run.scheduled.is_some() && run.schedule == schedule)
+            }
+            Err(error) => {
+                tracing::warn!("no record of earlier runs: {}", chain(&error));
+                None
+            }
+        }
+    }
+
+    /// Ends the record of a run whose process was killed. If another container is still at it, it
+    /// will write its own end over this one.
+    async fn close(&self, last: &RunRecord) {
+        if last.outcome != RunOutcome::Running {
+            return;
+        }
+        let error = Some("the process ended without a word".to_owned());
+        let closed = RunRecord { outcome: RunOutcome::Interrupted, error, ..last.clone() };
+        if let Err(error) = self.night.history.save(&closed).await {
+            tracing::warn!("the end of run {} is not recorded: {}", last.id, chain(&error));
+        }
+    }
+
+    /// The turn of a run that was interrupted, by a signal or by the process's death, as long as
+    /// the next turn has not come.
+    fn resumable(&self, last: &RunRecord, now: DateTime<Utc>) -> Option<Turn> {
+        let was_cut = matches!(last.outcome, RunOutcome::Interrupted | RunOutcome::Running);
+        let time = last.scheduled?;
+        let next = self.schedule.next_after(time)?;
+        (was_cut && next > now).then(|| self.turn(time))
+    }
+
+    /// The times after one instant, up to another.
+    fn due(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        let mut due: Vec<_> = self
+            .schedule
+            .upcoming(after)
+            .take_while(|time| *time <= until)
+            .take(MOST_COUNTED)
+            .collect();
+        if due.len() == MOST_COUNTED {
+            // The latest counts, however many there were: look from shortly before now.
+            let shortly = until - LATEST_START;
+            due.extend(
+                self.schedule.upcoming(shortly.max(after)).take_while(|time| *time <= until),
+            );
+            due.sort_unstable();
+            due.dedup();
+        }
+        due
+    }
+
+    /// Reports the times that went by, and gives the instant from which to look on.
+    async fn report_missed_since(
+        &self,
+        since: DateTime<Utc>,
+        why: &str,
+        stop: &CancellationToken,
+    ) -> DateTime<Utc> {
+        let now = self.night.clock.now();
+        self.report_missed(&self.due(since, now), why, stop).await;
+        now.max(since)
+    }
+
+    /// Tells of times at which no run was started; the last one is recorded.
+    async fn report_missed(&self, times: &[DateTime<Utc>], why: &str, stop: &CancellationToken) {
+        let (Some(first), Some(last)) = (times.first(), times.last()) else { return };
+        // A process that is leaving has not missed what the next one will see.
+        if stop.is_cancelled() {
+            return;
+        }
+        let (first, last_shown) = (self.shown(*first), self.shown(*last));
+        let message = match times.len() {
+            1 => format!("missed the run of {last_shown}: {why}"),
+            more => format!("missed {more} runs, from {first} to {last_shown}: {why}"),
+        };
+        tracing::warn!("{message}");
+        let clock = std::sync::Arc::clone(&self.night.clock);
+        let run = Run::begin(clock, Trigger::Schedule, self.night.app.clone());
+        run.change(|record| {
+            record.scheduled = Some(*last);
+            record.schedule = Some(self.text());
+            record.ended = Some(record.started);
+            record.outcome = RunOutcome::Missed;
+            record.attempts = 0;
+            record.error = Some(message);
+        });
+        self.night.conclude(&run.record(), stop).await;
+    }
+
+    fn turn(&self, time: DateTime<Utc>) -> Turn {
+        Turn { time, schedule: self.text() }
+    }
+
+    /// The schedule and its zone.
+    fn text(&self) -> String {
+        format!("{} {}", self.schedule, self.schedule.zone())
+    }
+
+    fn shown(&self, time: DateTime<Utc>) -> String {
+        time.with_timezone(&self.schedule.zone()).format("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+}

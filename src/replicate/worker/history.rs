@@ -1,0 +1,177 @@
+//! Where records of runs are kept: in the target, in a schema of its own.
+//!
+//! The web process is another container, with another disk, and both lose it at each deployment.
+//! What they share is the target. So `nocturne.runs` is a table there, and whoever drops the
+//! target's objects keeps the schema `nocturne`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::record::RunRecord;
+use crate::sql::ident::literal;
+use crate::target::{self, Session, SessionSettings, Target};
+
+/// How long a reading or a writing may take, the connecting included.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// Records older than this are forgotten when another one is written.
+const KEPT: &str = "400 days";
+
+/// Why records could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The database refused, or is not there.
+    #[error("records of runs (table nocturne.runs)")]
+    Database(#[from] target::Error),
+    /// It took too long.
+    #[error("records of runs (table nocturne.runs): no answer within {} s", TIME_LIMIT.as_secs())]
+    Slow,
+    /// The record is not JSON; which does not happen.
+    #[error("records of runs")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Where records of runs are kept.
+pub trait History: Send + Sync {
+    /// Keeps a record, in the place of an earlier one of the same run.
+    fn save<'a>(&'a self, record: &'a RunRecord) -> BoxFuture<'a, Result<(), HistoryError>>;
+    /// The latest records, the newest first.
+    fn latest(&self, count: usize) -> BoxFuture<'_, Result<Vec<RunRecord>, HistoryError>>;
+}
+
+/// Keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHistory;
+
+impl History for NoHistory {
+    fn save<'a>(&'a self, _: &'a RunRecord) -> BoxFuture<'a, Result<(), HistoryError>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn latest(&self, _: usize) -> BoxFuture<'_, Result<Vec<RunRecord>, HistoryError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+}
+
+/// Keeps records in the table `nocturne.runs` of a database, which it makes.
+///
+/// A session is opened for each call: there are few, and the database may have been replaced in
+/// between.
+#[derive(Clone, Debug)]
+pub struct DatabaseHistory {
+    target: Target,
+}
+
+impl DatabaseHistory {
+    /// A history in this database.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self { target }
+    }
+
+    /// Brings all records to another database, which is about to take the place of this one.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub async fn copy_to(&self, other: &Self) -> Result<(), HistoryError> {
+        for record in self.latest(usize::MAX >> 1).await?.iter().rev() {
+            other.save(record).await?;
+        }
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Session, HistoryError> {
+        Ok(Session::connect(&self.target, &SessionSettings::default()).await?)
+    }
+
+    async fn write(&self, record: &RunRecord) -> Result<(), HistoryError> {
+        let session = self.connect().await?;
+        if !exists(&session).await? {
+            // CREATE … IF NOT EXISTS wants the right to create even where nothing is to do.
+            let has_schema = "SELECT pg_catalog.to_regnamespace('nocturne') IS NOT NULL";
+            if session.query_value(has_schema).await?.as_deref() != Some("t") {
+                session.execute("CREATE SCHEMA IF NOT EXISTS nocturne").await?;
+            }
+            session.execute(include_str!("runs.sql")).await?;
+        }
+        let time = |time: Option<DateTime<Utc>>| {
+            time.map_or_else(|| "NULL".to_owned(), |time| literal(&time.to_rfc3339()))
+        };
+        let sql = format!(
+            "INSERT INTO nocturne.runs (id, started_at, ended_at, outcome, record) \
+             VALUES ({}, {}, {}, {}, {}) ON CONFLICT (id) DO UPDATE SET \
+             ended_at = excluded.ended_at, outcome = excluded.outcome, record = excluded.record;\n\
+             DELETE FROM nocturne.runs WHERE started_at < pg_catalog.now() - interval '{KEPT}'",
+            literal(&record.id),
+            time(Some(record.started)),
+            time(record.ended),
+            literal(record.outcome.word()),
+            literal(&storable(record)?),
+        );
+        session.execute(&sql).await?;
+        Ok(())
+    }
+
+    async fn read(&self, count: usize) -> Result<Vec<RunRecord>, HistoryError> {
+        let session = self.connect().await?;
+        if !exists(&session).await? {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT record FROM nocturne.runs ORDER BY started_at DESC, id DESC LIMIT {count}"
+        );
+        let rows = session.query_text(&sql).await?;
+        let records = rows.into_iter().filter_map(|row| {
+            let text = row.into_iter().next().flatten()?;
+            // A record of another version of the program may be unreadable: others are not.
+            serde_json::from_str(&text)
+                .inspect_err(|error| tracing::warn!(%error, "a record of a run is not readable"))
+                .ok()
+        });
+        Ok(records.collect())
+    }
+}
+
+/// The record as JSON that jsonb takes: a text in it has no character of the number 0.
+fn storable(record: &RunRecord) -> Result<String, HistoryError> {
+    let mut value = serde_json::to_value(record)?;
+    without_zeros(&mut value);
+    Ok(value.to_string())
+}
+
+fn without_zeros(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            *text = text.replace('\0', "\u{fffd}");
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_zeros),
+        Value::Object(members) => members.values_mut().for_each(without_zeros),
+        _ => {}
+    }
+}
+
+async fn exists(session: &Session) -> Result<bool, HistoryError> {
+    let sql = "SELECT pg_catalog.to_regclass('nocturne.runs') IS NOT NULL";
+    Ok(session.query_value(sql).await?.as_deref() == Some("t"))
+}
+
+/// Not longer than it may take.
+async fn limited<T>(
+    work: impl Future<Output = Result<T, HistoryError>> + Send,
+) -> Result<T, HistoryError> {
+    tokio::time::timeout(TIME_LIMIT, work).await.unwrap_or(Err(HistoryError::Slow))
+}
+
+impl History for DatabaseHistory {
+    fn save<'a>(&'a self, record: &'a RunRecord) -> BoxFuture<'a, Result<(), HistoryError>> {
+        limited(self.write(record)).boxed()
+    }
+
+    fn latest(&self, count: usize) -> BoxFuture<'_, Result<Vec<RunRecord>, HistoryError>> {
+        limited(self.read(count)).boxed()
+    }
+}

@@ -1,0 +1,225 @@
+//! One run with its retries, and who is told of it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::{Clock, sleep_until};
+use super::history::History;
+use super::job::{Failure, Job, Outcome};
+use super::record::{RunOutcome, RunRecord, Trigger};
+use super::retry::RetryPolicy;
+use super::run::{Run, random};
+use crate::replicate::notify::Notifier;
+use crate::report::stages::{run_done, run_failed, run_started};
+use crate::report::units;
+use crate::restore::chain;
+
+/// How long a job may take to leave when it is asked to stop. The host kills the process 30
+/// seconds after its SIGTERM; what is left is for keeping the record.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(25);
+
+/// How long the last record may take when the process is asked to stop.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Records of a run that goes on are not kept more often than this.
+const BETWEEN_RECORDS: Duration = Duration::from_secs(5);
+
+/// One run with its retries: by the schedule, or asked for.
+pub struct Night<J> {
+    /// What is done.
+    pub job: J,
+    /// What happens after a failure.
+    pub retry: RetryPolicy,
+    /// Where the record is kept.
+    pub history: Arc<dyn History>,
+    /// Who is told how it ended.
+    pub notifier: Notifier,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The app that nocturne runs in.
+    pub app: Option<String>,
+}
+
+/// A time of the schedule that a run answers to.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    pub(super) time: DateTime<Utc>,
+    pub(super) schedule: String,
+}
+
+impl<J: Job> Night<J> {
+    /// Runs the job until it succeeds, fails for good, or is asked to stop. The record is kept,
+    /// and the end is told, but for a run that is asked to stop: it will be resumed.
+    pub async fn run(&self, trigger: Trigger, stop: &CancellationToken) -> RunRecord {
+        self.run_for(trigger, None, stop).await
+    }
+
+    pub(super) async fn run_for(
+        &self,
+        trigger: Trigger,
+        turn: Option<Turn>,
+        stop: &CancellationToken,
+    ) -> RunRecord {
+        let run = Run::begin(Arc::clone(&self.clock), trigger, self.app.clone());
+        if let Some(turn) = turn {
+            run.change(|record| {
+                record.scheduled = Some(turn.time);
+                record.schedule = Some(turn.schedule);
+            });
+        }
+        tracing::info!(id = run.record().id, "night begins");
+        let outcome = {
+            let mut attempts = std::pin::pin!(self.attempts(&run, stop));
+            let mut records = std::pin::pin!(self.keep_records(&run));
+            tokio::select! {
+                biased;
+                outcome = &mut attempts => outcome,
+                () = &mut records => attempts.await,
+            }
+        };
+        run.change(|record| {
+            record.outcome = outcome;
+            record.ended = Some(self.clock.now());
+        });
+        let record = run.record();
+        log_end(&record);
+        self.conclude(&record, stop).await;
+        record
+    }
+
+    /// One attempt after the other.
+    async fn attempts(&self, run: &Run, stop: &CancellationToken) -> RunOutcome {
+        let mut warned = false;
+        loop {
+            let attempt = run.attempt();
+            let began = self.clock.now();
+            run_started(self.job.mode(), attempt);
+            let outcome = self.attempt(run, stop).await;
+            let took = (self.clock.now() - began).to_std().unwrap_or_default();
+            let failure = match outcome {
+                Outcome::Succeeded => {
+                    run_done(took);
+                    run.change(|record| record.error = None);
+                    return RunOutcome::Succeeded;
+                }
+                Outcome::Stopped => {
+                    run_failed(took, "stopped");
+                    return RunOutcome::Interrupted;
+                }
+                Outcome::Failed(failure) => failure,
+            };
+            run_failed(took, &failure.message);
+            run.change(|record| record.error = Some(failure.message.clone()));
+            // Whatever went wrong while it was leaving is for the next start.
+            if stop.is_cancelled() {
+                return RunOutcome::Interrupted;
+            }
+            if failure.is_permanent || attempt > self.retry.retries {
+                return RunOutcome::Failed;
+            }
+            let chance = random() as f64 / u64::MAX as f64;
+            let wait = self.retry.wait(attempt - 1, chance);
+            tracing::warn!(
+                attempt,
+                retries = self.retry.retries,
+                "tried again in {}",
+                units::duration(wait)
+            );
+            let gone = run.record().duration(self.clock.now());
+            if gone > self.retry.warn_after && !warned {
+                warned = true;
+                let gone = units::duration(gone);
+                tracing::warn!(attempt, "the run has been failing for {gone}");
+            }
+            let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+            let until =
+                self.clock.now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+            if !sleep_until(self.clock.as_ref(), until, stop).await {
+                return RunOutcome::Interrupted;
+            }
+            run.change(|record| record.attempts += 1);
+        }
+    }
+
+    /// One attempt, which is left to itself no longer than it may take to stop.
+    async fn attempt(&self, run: &Run, stop: &CancellationToken) -> Outcome {
+        let job = AssertUnwindSafe(self.job.run(run, stop.child_token())).catch_unwind();
+        let mut job = std::pin::pin!(job);
+        let too_late = async {
+            stop.cancelled().await;
+            tracing::info!("asked to stop");
+            self.clock.sleep(LEAVE_WITHIN).await;
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = &mut job => ended,
+            () = too_late => {
+                tracing::warn!("the run did not leave in time and is dropped");
+                return Outcome::Stopped;
+            }
+        };
+        ended.unwrap_or_else(|panic| {
+            let words = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown");
+            // Memory safe, but a bug: the process lives on for the next night.
+            let message = format!("a bug in nocturne: {words}");
+            Outcome::Failed(Failure { message, is_permanent: false })
+        })
+    }
+
+    /// Keeps the record of what has changed, while the run goes on. Without it a run is only
+    /// less well known.
+    async fn keep_records(&self, run: &Run) {
+        loop {
+            run.changed().await;
+            if let Err(error) = self.history.save(&run.record()).await {
+                tracing::debug!("{}", chain(&error));
+            }
+            tokio::time::sleep(BETWEEN_RECORDS).await;
+        }
+    }
+
+    /// Keeps the last record and tells the end.
+    pub(super) async fn conclude(&self, record: &RunRecord, stop: &CancellationToken) {
+        let saved = async {
+            if let Err(error) = self.history.save(record).await {
+                tracing::warn!("the run is not recorded: {}", chain(&error));
+            }
+        };
+        if record.outcome == RunOutcome::Interrupted {
+            if tokio::time::timeout(LAST_WORDS, saved).await.is_err() {
+                tracing::warn!("the run is not recorded: the process ends");
+            }
+            return;
+        }
+        let told = async {
+            saved.await;
+            self.notifier.tell(record).await;
+        };
+        let asked_to_stop = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            () = told => {}
+            () = asked_to_stop => tracing::warn!("not all could be told: the process ends"),
+        }
+    }
+}
+
+fn log_end(record: &RunRecord) {
+    let took = units::duration(record.duration(record.ended.unwrap_or(record.started)));
+    let (outcome, attempts, rows) = (record.outcome.word(), record.attempts, record.rows());
+    match record.outcome {
+        RunOutcome::Succeeded => tracing::info!(attempts, rows, "night {outcome} after {took}"),
+        _ => tracing::warn!(attempts, rows, "night {outcome} after {took}"),
+    }
+}

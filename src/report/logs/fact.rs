@@ -1,0 +1,271 @@
+//! What a line means for a run, if anything.
+//!
+//! The lines of the system that nocturne replaces are texts, or JSON objects with the text as
+//! `msg`; those that matter are its markers and the lines that pg_restore writes with `--verbose`
+//! and several jobs (`launching item`, `finished item`: `pg_backup_archiver.c`). nocturne's own
+//! are [`super::nocturne`]'s.
+
+use serde_json::{Map, Value};
+
+use super::{nocturne, stamp};
+use crate::archive::Desc;
+use crate::report::nights::{ItemEnd, Moment};
+use crate::report::stages::Stage;
+
+/// Bytes of a name or message that are kept.
+const MOST_TEXT: usize = 1024;
+
+/// What a line tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fact {
+    pub(super) what: What,
+    /// Whether nocturne wrote the line.
+    pub(super) nocturne: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum What {
+    /// A run, or one more attempt, begins.
+    RunStarted,
+    /// A run ends well.
+    RunDone,
+    /// A run ends badly, for this reason.
+    RunFailed(String),
+    /// A backup is asked for.
+    Backup,
+    /// The restore begins.
+    Restore,
+    /// The restore is done.
+    Restored,
+    /// The enrichment is done.
+    Enriched,
+    /// A stage that none of the above stands for begins.
+    StageStarted(Stage),
+    /// A stage ends.
+    StageEnded { stage: Stage, failed: bool },
+    /// Work on an entry begins.
+    Started(About),
+    /// Work on an entry ends.
+    Finished(About, Ending),
+    /// A job of a run, and with it the run, failed.
+    JobFailed(String),
+    /// Something went wrong.
+    Error(String),
+}
+
+/// Which entry, and which session.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct About {
+    pub(super) id: u64,
+    pub(super) kind: String,
+    pub(super) label: String,
+    pub(super) lane: Option<usize>,
+}
+
+/// How work on an entry ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Ending {
+    pub(super) outcome: ItemEnd,
+    pub(super) seconds: Option<f64>,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    /// What went wrong, if it counts as an error.
+    pub(super) error: Option<String>,
+}
+
+impl Fact {
+    pub(super) fn is_nocturne(&self) -> bool {
+        self.nocturne
+    }
+
+    /// How much memory it takes, more or less.
+    pub(super) fn size(&self) -> usize {
+        let text = match &self.what {
+            What::Started(about) | What::Finished(about, _) => about.label.len() + about.kind.len(),
+            What::Error(message) | What::JobFailed(message) | What::RunFailed(message) => {
+                message.len()
+            }
+            _ => 0,
+        };
+        size_of::<Self>() + text
+    }
+}
+
+/// What a line without its prefix tells, and the time that the program itself put on it.
+pub(super) fn fact(text: &str) -> (Option<Fact>, Option<Moment>) {
+    if text.starts_with('{')
+        && let Ok(object) = serde_json::from_str::<Map<String, Value>>(text)
+    {
+        return json(&object);
+    }
+    let inner = stamp::split(text);
+    if let Some(what) = nocturne::text(inner.rest) {
+        return (Some(Fact { what, nocturne: true }), inner.at);
+    }
+    (old(text).map(|what| Fact { what, nocturne: false }), None)
+}
+
+fn json(object: &Map<String, Value>) -> (Option<Fact>, Option<Moment>) {
+    let at = ["timestamp", "time"].into_iter().find_map(|name| {
+        let (at, _) = stamp::time(object.get(name)?.as_str()?)?;
+        Some(at)
+    });
+    if let Some(fields) = object.get("fields").and_then(Value::as_object) {
+        let level = object.get("level").and_then(Value::as_str).unwrap_or_default();
+        let what = nocturne::json(level, fields);
+        return (what.map(|what| Fact { what, nocturne: true }), at);
+    }
+    let Some(message) = object.get("msg").and_then(Value::as_str) else { return (None, at) };
+    let what = old(message).or_else(|| {
+        // bunyan's levels: 50 is an error, 60 the end of the program.
+        let level = object.get("level").and_then(Value::as_u64).unwrap_or_default();
+        (level >= 50).then(|| What::Error(cut(message)))
+    });
+    (what.map(|what| Fact { what, nocturne: false }), at)
+}
+
+/// A message of the system that nocturne replaces, or of its pg_restore.
+fn old(text: &str) -> Option<What> {
+    if let Some(about) = item(text, "launching item ") {
+        return Some(What::Started(about));
+    }
+    if let Some(about) = item(text, "finished item ") {
+        let ending = Ending { outcome: ItemEnd::Done, ..Ending::default() };
+        return Some(What::Finished(about, ending));
+    }
+    let (stage, ended) = (
+        |stage| Some(What::StageStarted(stage)),
+        |stage| Some(What::StageEnded { stage, failed: false }),
+    );
+    // In the order of a night. The first that is in the line counts.
+    let markers: [(&str, Option<What>); 19] = [
+        ("Start replication and enrichment", Some(What::RunStarted)),
+        ("Start import and enrichment", Some(What::RunStarted)),
+        ("Starting job in Replication queue", Some(What::RunStarted)),
+        ("Backup ID:", Some(What::Backup)),
+        ("Start create Backup", Some(What::Backup)),
+        ("Backup will be created", Some(What::Backup)),
+        ("Start download backup", stage(Stage::Download)),
+        ("Fin download backup", ended(Stage::Download)),
+        ("End create Backup", ended(Stage::Download)),
+        ("Start restore", Some(What::Restore)),
+        ("Restore done", Some(What::Restored)),
+        ("enrichment.add - Ended", ended(Stage::Enrich)),
+        ("Full replication and enrichment done", Some(What::Enriched)),
+        ("Import and enrichment done", Some(What::Enriched)),
+        ("Start incremental replication", stage(Stage::Incremental)),
+        ("Incremental replication done", ended(Stage::Incremental)),
+        ("Start notification", stage(Stage::Notify)),
+        ("Notification done", ended(Stage::Notify)),
+        ("enrichment.add - Started", stage(Stage::Enrich)),
+    ];
+    let found = markers.into_iter().find(|(marker, _)| text.contains(marker));
+    if let Some((_, what)) = found {
+        return what;
+    }
+    if text.contains("Failed job in ") {
+        return Some(What::JobFailed(cut(text)));
+    }
+    let errors = [
+        "pg_restore: error:",
+        "pg_restore: [archiver", // Before PostgreSQL 12.
+        "Unable to ",
+        "Backup download failed",
+        "The backup for today is not available",
+        "Received signal ",
+    ];
+    errors.into_iter().any(|words| text.contains(words)).then(|| What::Error(cut(text)))
+}
+
+/// `… launching item 4242 TABLE DATA answers`.
+fn item(text: &str, words: &str) -> Option<About> {
+    let (before, after) = text.split_once(words)?;
+    // The words stand alone, as pg_restore writes them, not in the middle of another.
+    if !before.is_empty() && !before.ends_with(' ') {
+        return None;
+    }
+    let (number, label) = after.split_once(' ')?;
+    let label = cut(label.trim_end());
+    Some(About { id: number.parse().ok()?, kind: kind(&label), label, lane: None })
+}
+
+/// The kind that a label begins with: the longest that PostgreSQL knows, else its capitals.
+pub(super) fn kind(label: &str) -> String {
+    let ends = label.match_indices(' ').map(|(end, _)| end).chain([label.len()]);
+    let known = |end: &usize| !matches!(Desc::from_text(&label[..*end]), Desc::Other(_));
+    if let Some(end) = ends.take(5).filter(known).last() {
+        return label[..end].to_owned();
+    }
+    label.split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// The start of a text, as much as is kept.
+pub(super) fn cut(text: &str) -> String {
+    let end = (0..=text.len().min(MOST_TEXT)).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn what(text: &str) -> Option<What> {
+        fact(text).0.map(|fact| fact.what)
+    }
+
+    #[test]
+    fn the_lines_of_pg_restore_tell_entries() {
+        let about = About {
+            id: 4242,
+            kind: "TABLE DATA".into(),
+            label: "TABLE DATA answers".into(),
+            lane: None,
+        };
+        let line = "pg_restore: launching item 4242 TABLE DATA answers";
+        assert_eq!(what(line), Some(What::Started(about.clone())));
+        let line = "pg_restore: finished item 4242 TABLE DATA answers";
+        assert!(matches!(what(line), Some(What::Finished(found, _)) if found == about));
+        assert_eq!(what("pg_restore: launching item x TABLE DATA answers"), None);
+        assert_eq!(what("pg_restore: processing item 1 ENCODING ENCODING"), None);
+    }
+
+    #[test]
+    fn the_markers_of_every_era_are_known() {
+        for (line, expected) in [
+            ("Backup ID: 5f91", What::Backup),
+            ("Start restore", What::Restore),
+            ("Restore done", What::Restored),
+            (r#"{"name":"x","level":30,"msg":"Start create Backup","v":0}"#, What::Backup),
+            (r#"{"level":30,"msg":"Import and enrichment done"}"#, What::Enriched),
+            (r#"{"level":50,"msg":"something broke"}"#, What::Error("something broke".into())),
+        ] {
+            assert_eq!(what(line), Some(expected), "{line}");
+        }
+        assert_eq!(what(r#"{"level":30,"msg":"Start drop Objects AndRestoreBackup"}"#), None);
+        assert_eq!(what(r#"{"level":30"#), None);
+        assert_eq!(what("[]"), None);
+    }
+
+    #[test]
+    fn a_kind_is_the_longest_that_is_known() {
+        for (label, expected) in [
+            ("TABLE DATA answers", "TABLE DATA"),
+            ("TABLE answers", "TABLE"),
+            ("FK CONSTRAINT answers answers_foreign", "FK CONSTRAINT"),
+            ("SEQUENCE SET a_id_seq", "SEQUENCE SET"),
+            ("MATERIALIZED VIEW DATA m", "MATERIALIZED VIEW DATA"),
+            ("GADGET x", "GADGET"),
+            ("", ""),
+        ] {
+            assert_eq!(kind(label), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        let label = "é".repeat(MOST_TEXT);
+        assert_eq!(cut(&label).len(), MOST_TEXT);
+        assert!(cut(&format!("x{label}")).len() < MOST_TEXT);
+    }
+}

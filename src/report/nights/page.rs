@@ -1,0 +1,103 @@
+//! Runs as a page: for each its parts, its chart, the time by kind, the longest entries.
+
+use maud::{Markup, html};
+
+use super::run::{Run, RunEnd, Shape};
+use crate::report::timeline::{self, page::document};
+use crate::report::{units, wording};
+
+/// The page, self-contained.
+#[must_use]
+pub fn page(runs: &[Run], title: &str) -> String {
+    let content = html! {
+        h1 { (title) }
+        p.lead { (units::plural(runs.len() as u64, "run", "runs")) }
+        @for run in runs { (one(run)) }
+    };
+    document("en", title, &content).into_string()
+}
+
+fn one(run: &Run) -> Markup {
+    let totals = run.totals();
+    let length = run.phases().total.unwrap_or_default();
+    html! {
+        section {
+            h2 {
+                "Run of " (run.start().format("%Y-%m-%d at %H:%M:%S %:z"))
+                @if let Some(container) = &run.container { " on " (wording::one_line(container)) }
+            }
+            (verdict(run))
+            (timeline::facts(&facts(run)))
+            h3 { "Timeline" }
+            (run.gantt().markup())
+            @if !totals.work.is_empty() {
+                h3 { "Time by kind" }
+                (timeline::kinds(&totals))
+                h3 { "Longest entries" }
+                (timeline::longest(&totals, length))
+            }
+            (unfinished(run))
+            (errors(run))
+        }
+    }
+}
+
+fn verdict(run: &Run) -> Markup {
+    html! {
+        @if run.end == RunEnd::Failed {
+            p.bad { "The run failed." }
+        } @else if run.is_complete() {
+            p.good {
+                "The run is complete"
+                @if run.error_count > 0 {
+                    ", with " (units::plural(run.error_count, "error", "errors"))
+                }
+                "."
+            }
+        } @else {
+            p.bad { "The log does not have all of this run." }
+        }
+    }
+}
+
+fn facts(run: &Run) -> Vec<(&'static str, String)> {
+    let phases = run.phases();
+    let known = |time: Option<_>| time.map_or_else(|| "not known".to_owned(), units::duration);
+    let mut facts = Vec::new();
+    if run.shape() == Shape::Full {
+        facts.push(("backup", known(phases.backup)));
+    }
+    if run.shape() != Shape::Incremental {
+        facts.push(("replication", known(phases.replication)));
+    }
+    if run.shape() == Shape::Full {
+        facts.push(("enrichment", known(phases.enrichment)));
+    }
+    if phases.incremental.is_some() {
+        facts.push(("incremental copy", known(phases.incremental)));
+    }
+    facts.push(("total", known(phases.total)));
+    facts
+}
+
+fn unfinished(run: &Run) -> Markup {
+    html! {
+        @if run.unfinished().next().is_some() {
+            h3 { "Not finished" }
+            ul {
+                @for item in run.unfinished() { li { (wording::one_line(&item.label)) } }
+            }
+        }
+    }
+}
+
+fn errors(run: &Run) -> Markup {
+    html! {
+        @if run.error_count > 0 {
+            h3 { (units::plural(run.error_count, "error", "errors")) }
+            ul {
+                @for error in &run.errors { li { (wording::one_line(error)) } }
+            }
+        }
+    }
+}

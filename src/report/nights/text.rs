@@ -1,0 +1,260 @@
+//! Runs as text, in the form of the script that this replaces, so that whoever reads its output
+//! can go on: four durations, then the time of each kind of entry and its three longest.
+//!
+//! One run that is complete gives exactly those lines. Everything else that is known (several
+//! runs, a missing end, errors) has lines of its own. Seconds are rounded with a carry: the old
+//! script's `2h 49min 60s` is `2h 50min 0s`.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::run::{Item, Run, RunEnd, Shape, since};
+use crate::report::wording;
+
+/// The kinds that the old script knew, in its order: prefixes of what the log calls an entry.
+const KINDS: [&str; 5] = ["FK CONSTRAINT", "CONSTRAINT", "INDEX", "SEQUENCE", "TABLE DATA"];
+/// How many of each kind's longest entries are named.
+const NAMED: usize = 3;
+
+/// The language of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// French, the old script's.
+    Fr,
+}
+
+impl Lang {
+    /// The language of a locale as `LC_ALL` and `LANG` have it, `fr_FR.UTF-8`: French for French,
+    /// English for all others.
+    #[must_use]
+    pub fn of_locale(locale: &str) -> Self {
+        let language = locale.split(['_', '.', '@', '-']).next().unwrap_or_default();
+        if language.eq_ignore_ascii_case("fr") { Self::Fr } else { Self::En }
+    }
+
+    fn of(self, en: &'static str, fr: &'static str) -> &'static str {
+        match self {
+            Self::En => en,
+            Self::Fr => fr,
+        }
+    }
+}
+
+/// All runs, one below the other.
+#[must_use]
+pub fn report(runs: &[Run], lang: Lang) -> String {
+    let mut text = String::new();
+    for (index, run) in runs.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        let heading = runs.len() > 1 || !run.is_complete() || run.shape() != Shape::Full;
+        // Writing to a string does not fail.
+        let _ = write_run(&mut text, run, heading.then_some((index, runs.len())), lang);
+    }
+    text
+}
+
+fn write_run(
+    text: &mut String,
+    run: &Run,
+    place: Option<(usize, usize)>,
+    lang: Lang,
+) -> std::fmt::Result {
+    if let Some((index, count)) = place {
+        heading(text, run, index, count, lang)?;
+    }
+    durations(text, run, lang)?;
+    if run.shape() != Shape::Incremental {
+        for kind in KINDS {
+            write_kind(text, run, kind)?;
+        }
+    }
+    unfinished(text, run, lang)?;
+    errors(text, run, lang)
+}
+
+/// `Exécution 1/2 du 2020-10-22 à 05:10:00 (background-1) : incomplète`.
+fn heading(
+    text: &mut String,
+    run: &Run,
+    index: usize,
+    count: usize,
+    lang: Lang,
+) -> std::fmt::Result {
+    text.push_str(lang.of("Run", "Exécution"));
+    if count > 1 {
+        write!(text, " {}/{count}", index + 1)?;
+    }
+    let start = run.start();
+    let (day, time) = (start.format("%Y-%m-%d"), start.format("%H:%M:%S"));
+    match lang {
+        Lang::En => write!(text, " of {day} at {time}")?,
+        Lang::Fr => write!(text, " du {day} à {time}")?,
+    }
+    if let Some(container) = &run.container {
+        write!(text, " ({})", wording::one_line(container))?;
+    }
+    text.push_str(match (run.end, run.is_complete()) {
+        (RunEnd::Failed, _) => lang.of(": failed", " : en échec"),
+        (_, false) => lang.of(": incomplete", " : incomplète"),
+        (_, true) => lang.of(": complete", " : complète"),
+    });
+    text.push('\n');
+    Ok(())
+}
+
+fn durations(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
+    let phases = run.phases();
+    let shape = run.shape();
+    if shape == Shape::Full {
+        let name = lang.of("Backup retrieval", "Durée de récupération du backup");
+        let lack = if run.backup.is_none() { "Backup ID" } else { "Start restore" };
+        phase(text, name, phases.backup, run.backup, run, lack, lang)?;
+    }
+    if shape != Shape::Incremental {
+        let name = lang.of("Replication", "Durée de réplication");
+        let lack = if run.restore.is_none() { "Start restore" } else { "Restore done" };
+        phase(text, name, phases.replication, run.restore, run, lack, lang)?;
+    }
+    if shape == Shape::Full {
+        let name = lang.of("Enrichment", "Durée de l'enrichissement");
+        phase(text, name, phases.enrichment, None, run, "Restore done", lang)?;
+    }
+    if let Some(time) = phases.incremental {
+        let name = lang.of("Incremental copy", "Durée de la copie incrémentale");
+        writeln!(text, "{name}: {}", clock(time))?;
+    }
+    let name = lang.of("Total", "Durée totale");
+    let total = phases.total.unwrap_or_default();
+    if run.is_complete() {
+        writeln!(text, "{name}: {}", clock(total))
+    } else {
+        let until = lang.of("until the last line of the run", "jusqu'à sa dernière ligne");
+        writeln!(text, "{name}: {} ({until})", clock(total))
+    }
+}
+
+/// The line of a part of the run, known or not.
+fn phase(
+    text: &mut String,
+    name: &str,
+    time: Option<Duration>,
+    begun: Option<super::run::Moment>,
+    run: &Run,
+    lack: &str,
+    lang: Lang,
+) -> std::fmt::Result {
+    if let Some(time) = time {
+        return writeln!(text, "{name}: {}", clock(time));
+    }
+    // nocturne names its marks otherwise.
+    let lack = match (run.nocturne, lack) {
+        (false, lack) => lack,
+        (true, "Backup ID") => "stage started stage=\"find-backup\"",
+        (true, "Start restore") => "stage started stage=\"restore\"",
+        (true, _) => "stage done stage=\"restore\"",
+    };
+    match (begun, lang) {
+        (Some(begun), Lang::En) => {
+            let least = clock(since(begun, run.last));
+            writeln!(text, "{name}: at least {least} (no line \"{lack}\")")
+        }
+        (Some(begun), Lang::Fr) => {
+            let least = clock(since(begun, run.last));
+            writeln!(text, "{name}: au moins {least} (pas de ligne « {lack} »)")
+        }
+        (None, Lang::En) => writeln!(text, "{name}: unknown (no line \"{lack}\")"),
+        (None, Lang::Fr) => writeln!(text, "{name}: inconnue (pas de ligne « {lack} »)"),
+    }
+}
+
+fn write_kind(text: &mut String, run: &Run, kind: &str) -> std::fmt::Result {
+    let of_kind = |item: &&Item| item.label.starts_with(kind) && item.took.is_some();
+    let mut items: Vec<&Item> = run.items.iter().filter(of_kind).collect();
+    Item::longest_first(&mut items);
+    let took = items.iter().filter_map(|item| item.took);
+    let total = took.fold(Duration::ZERO, Duration::saturating_add);
+    // The script wrote these words in English, between French ones.
+    writeln!(text, "{kind} total duration : {}", clock(total))?;
+    for item in items.iter().take(NAMED) {
+        let took = clock(item.took.unwrap_or_default());
+        writeln!(text, "\t{} : {took}", wording::one_line(&item.label))?;
+    }
+    Ok(())
+}
+
+fn unfinished(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
+    let count = run.unfinished().count();
+    if count == 0 {
+        return Ok(());
+    }
+    writeln!(text, "{}{count}", lang.of("Not finished: ", "Non terminés : "))?;
+    for item in run.unfinished() {
+        let Some(start) = item.start else { continue };
+        let label = wording::one_line(&item.label);
+        let time = clock(since(start, run.last));
+        match lang {
+            Lang::En => writeln!(text, "\t{label} : at least {time}")?,
+            Lang::Fr => writeln!(text, "\t{label} : au moins {time}")?,
+        }
+    }
+    Ok(())
+}
+
+fn errors(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
+    if run.error_count == 0 {
+        return Ok(());
+    }
+    writeln!(text, "{}{}", lang.of("Errors: ", "Erreurs : "), run.error_count)?;
+    for error in &run.errors {
+        writeln!(text, "\t{}", wording::one_line(error))?;
+    }
+    Ok(())
+}
+
+/// Hours, minutes and seconds, all three always, as the old script has them; rounded with a carry.
+fn clock(time: Duration) -> String {
+    let seconds = (time.as_millis() + 500) / 1000;
+    format!("{}h {}min {}s", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_never_reach_sixty() {
+        for (millis, text) in [
+            (0, "0h 0min 0s"),
+            (179_000, "0h 2min 59s"),
+            (179_499, "0h 2min 59s"),
+            (179_500, "0h 3min 0s"),
+            // What the old script gave as 2h 49min 60s.
+            (10_199_700, "2h 50min 0s"),
+            (3_599_999, "1h 0min 0s"),
+            (43_121_000, "11h 58min 41s"),
+        ] {
+            assert_eq!(clock(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn only_a_french_locale_means_french() {
+        for (locale, lang) in [
+            ("fr_FR.UTF-8", Lang::Fr),
+            ("fr", Lang::Fr),
+            ("fr_CA@euro", Lang::Fr),
+            ("fr-FR", Lang::Fr),
+            ("frr_DE", Lang::En),
+            ("en_GB.UTF-8", Lang::En),
+            ("C", Lang::En),
+            ("", Lang::En),
+        ] {
+            assert_eq!(Lang::of_locale(locale), lang, "{locale}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Work added up by kind, and its longest pieces. For live restores and for nights in a log.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::archive::Desc;
+
+use super::kind::Kind;
+use super::recording::seconds;
+
+/// How much work was done on an entry.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Work {
+    /// The entry's kind, `TABLE DATA`.
+    pub kind: String,
+    /// The entry, with its kind.
+    pub label: String,
+    /// Time of sessions spent on it.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+    /// Rows (or large objects) stored.
+    pub rows: u64,
+    /// Bytes sent to the server.
+    pub bytes: u64,
+}
+
+impl Work {
+    /// The kind of bar that stands for it.
+    #[must_use]
+    pub fn colour(&self) -> Kind {
+        Kind::of(&Desc::from_text(&self.kind))
+    }
+}
+
+/// The entries of a kind, added up.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KindTotals {
+    /// The kind, `TABLE DATA`.
+    pub kind: String,
+    /// How many entries.
+    pub count: u64,
+    /// Their times, added up: more than passed when sessions worked side by side.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+    /// The longest of them.
+    pub longest: Work,
+    /// Their rows.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// All work of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Entry by entry, the longest first.
+    pub work: Vec<Work>,
+    /// Kind by kind, the one that took longest first.
+    pub kinds: Vec<KindTotals>,
+}
+
+impl Totals {
+    /// Adds up. Of entries that took the same time, the one given first comes first.
+    #[must_use]
+    pub fn of(mut work: Vec<Work>) -> Self {
+        work.sort_by_key(|work| Reverse(work.took));
+        let mut kinds: BTreeMap<&str, KindTotals> = BTreeMap::new();
+        for one in &work {
+            let totals = kinds.entry(&one.kind).or_insert_with(|| KindTotals {
+                kind: one.kind.clone(),
+                count: 0,
+                took: Duration::ZERO,
+                longest: one.clone(),
+                rows: 0,
+                bytes: 0,
+            });
+            totals.count += 1;
+            totals.took = totals.took.saturating_add(one.took);
+            totals.rows = totals.rows.saturating_add(one.rows);
+            totals.bytes = totals.bytes.saturating_add(one.bytes);
+        }
+        let mut kinds: Vec<KindTotals> = kinds.into_values().collect();
+        kinds.sort_by_key(|totals| Reverse(totals.took));
+        Self { work, kinds }
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.kinds.iter().fold(0, |sum, kind| sum.saturating_add(kind.rows))
+    }
+
+    /// All bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.kinds.iter().fold(0, |sum, kind| sum.saturating_add(kind.bytes))
+    }
+
+    /// The time of all sessions' work.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.work.iter().fold(Duration::ZERO, |sum, work| sum.saturating_add(work.took))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(kind: &str, label: &str, seconds: u64) -> Work {
+        let took = Duration::from_secs(seconds);
+        Work { kind: kind.into(), label: label.into(), took, rows: 1, bytes: 10 }
+    }
+
+    #[test]
+    fn kinds_are_summed_and_the_longest_comes_first() {
+        let totals = Totals::of(vec![
+            work("INDEX", "a", 1),
+            work("TABLE DATA", "b", 4),
+            work("INDEX", "c", 2),
+            work("INDEX", "d", 2),
+        ]);
+        let kinds: Vec<_> = totals
+            .kinds
+            .iter()
+            .map(|k| (k.kind.as_str(), k.count, k.took.as_secs(), k.longest.label.as_str()))
+            .collect();
+        assert_eq!(kinds, [("INDEX", 3, 5, "c"), ("TABLE DATA", 1, 4, "b")]);
+        let order: Vec<_> = totals.work.iter().map(|work| work.label.as_str()).collect();
+        assert_eq!(order, ["b", "c", "d", "a"]);
+        assert_eq!(totals.took(), Duration::from_secs(9));
+    }
+}

@@ -1,0 +1,243 @@
+//! Tables that are left out, with all that is theirs and all that cannot be without them.
+//!
+//! Decided by the archive's own dependencies and identities, not by names: an index belongs to a
+//! table because the archive says so. pg_restore has no such selection.
+
+use std::collections::HashMap;
+
+use super::selection::Selection;
+use super::unwanted::Unwanted;
+use super::want::Want;
+use crate::archive::{Desc, DumpId, Entry};
+
+/// How a table is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// It is not in the target: neither it nor what is its own nor what depends on it (views,
+    /// functions over its row type, foreign keys to it) is restored.
+    Absent,
+    /// The target has it already: it and what is its own is not restored, and no foreign key from
+    /// it or to it. What depends on it (views) is.
+    Kept,
+    /// It is restored without rows. Foreign keys to it are not.
+    WithoutRows,
+}
+
+impl Selection {
+    /// Leaves out tables (foreign and partitioned ones too). `how` is asked for every table of the
+    /// archive. Of a partitioned table that is left out, its partitions are too.
+    pub fn leave_out(&mut self, entries: &[Entry], how: impl Fn(&Entry) -> Option<Leave>) {
+        let left = LeftOut::find(entries, how);
+        for (place, entry) in entries.iter().enumerate() {
+            let Some(reason) = left.reason(entries, entry) else { continue };
+            if self.wants[place].any() {
+                self.wants[place] = Want::default();
+                self.reasons[place] = Some(reason);
+            }
+        }
+    }
+}
+
+/// What is left out, by number, and the table that it is left out with.
+struct LeftOut(HashMap<DumpId, (Leave, usize)>);
+
+impl LeftOut {
+    fn find(entries: &[Entry], how: impl Fn(&Entry) -> Option<Leave>) -> Self {
+        let places: HashMap<DumpId, usize> =
+            entries.iter().enumerate().map(|(place, entry)| (entry.dump_id, place)).collect();
+        let mut behind: HashMap<DumpId, Vec<usize>> = HashMap::new();
+        for (place, entry) in entries.iter().enumerate() {
+            for id in &entry.dependencies {
+                behind.entry(*id).or_default().push(place);
+            }
+        }
+        let mut left = HashMap::new();
+        let mut next = Vec::new();
+        for (place, entry) in entries.iter().enumerate() {
+            if matches!(entry.desc, Desc::Table | Desc::ForeignTable)
+                && let Some(leave) = how(entry)
+            {
+                left.insert(entry.dump_id, (leave, place));
+                next.push(entry.dump_id);
+            }
+        }
+        while let Some(id) = next.pop() {
+            let Some(&(leave, table)) = left.get(&id) else { continue };
+            for &place in behind.get(&id).into_iter().flatten() {
+                let entry = &entries[place];
+                let goes = match leave {
+                    Leave::Absent => true,
+                    Leave::Kept => is_own(&entry.desc),
+                    Leave::WithoutRows => needs_rows(&entry.desc),
+                };
+                if !goes {
+                    continue;
+                }
+                // Those that are not named by their own number, but go with the one that is.
+                let also = match entry.desc {
+                    // A sequence does not depend on the table that owns it.
+                    Desc::SequenceOwnedBy if leave != Leave::WithoutRows => Some(Desc::Sequence),
+                    // Nor a partition on its parent; its entry has the partition's name.
+                    Desc::TableAttach
+                        if leave != Leave::WithoutRows
+                            && id_is_parent(entries, &places, entry, id) =>
+                    {
+                        Some(Desc::Table)
+                    }
+                    _ => None,
+                };
+                let also = also.and_then(|desc| {
+                    let of = entry.dependencies.iter().filter_map(|id| places.get(id));
+                    of.map(|place| &entries[*place]).find(|other| {
+                        other.desc == desc
+                            && other.tag == entry.tag
+                            && other.namespace == entry.namespace
+                    })
+                });
+                for id in
+                    [Some(entry.dump_id), also.map(|entry| entry.dump_id)].into_iter().flatten()
+                {
+                    left.entry(id).or_insert_with(|| {
+                        next.push(id);
+                        (leave, table)
+                    });
+                }
+            }
+        }
+        Self(left)
+    }
+
+    fn reason(&self, entries: &[Entry], entry: &Entry) -> Option<Unwanted> {
+        let (leave, table) = *self.0.get(&entry.dump_id)?;
+        let itself = entry.dump_id == entries[table].dump_id;
+        match leave {
+            // The definition stays.
+            Leave::WithoutRows if itself => None,
+            _ if itself => Some(Unwanted::TableLeftOut(leave)),
+            _ => Some(Unwanted::WithTable(entries[table].label())),
+        }
+    }
+}
+
+/// Whether a TABLE ATTACH is reached from the parent, not from the partition that it names.
+fn id_is_parent(
+    entries: &[Entry],
+    places: &HashMap<DumpId, usize>,
+    attach: &Entry,
+    id: DumpId,
+) -> bool {
+    places.get(&id).is_some_and(|place| {
+        let table = &entries[*place];
+        table.tag != attach.tag || table.namespace != attach.namespace
+    })
+}
+
+/// Kinds that are part of a table, or tie it to others.
+fn is_own(desc: &Desc) -> bool {
+    matches!(
+        desc,
+        Desc::TableData
+            | Desc::Default
+            | Desc::Constraint
+            | Desc::CheckConstraint
+            | Desc::FkConstraint
+            | Desc::Index
+            | Desc::IndexAttach
+            | Desc::TableAttach
+            | Desc::Trigger
+            | Desc::Policy
+            | Desc::RowSecurity
+            | Desc::Comment
+            | Desc::Acl
+            | Desc::SecurityLabel
+            | Desc::Sequence
+            | Desc::SequenceOwnedBy
+            | Desc::SequenceSet
+            | Desc::Statistics
+            | Desc::StatisticsData
+            | Desc::PublicationTable
+    )
+}
+
+/// Kinds that make no sense without the table's rows.
+fn needs_rows(desc: &Desc) -> bool {
+    matches!(desc, Desc::TableData | Desc::FkConstraint | Desc::StatisticsData)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::select::testing::entry;
+    use crate::select::{SelectOptions, select};
+
+    /// Two tables with all that a table can have, and what is over them.
+    fn entries() -> Vec<Entry> {
+        [
+            entry(1, "TABLE", "answers"),
+            entry(2, "SEQUENCE", "answers_id_seq"),
+            entry(3, "SEQUENCE OWNED BY", "answers_id_seq").after(&[1, 2]),
+            entry(4, "DEFAULT", "answers id").after(&[1, 2]),
+            // The names that fooled filters of text.
+            entry(5, "TABLE", "element-answers"),
+            entry(6, "TABLE DATA", "answers").after(&[1]),
+            entry(7, "TABLE DATA", "element-answers").after(&[5]),
+            entry(8, "SEQUENCE SET", "answers_id_seq").after(&[2]),
+            entry(9, "CONSTRAINT", "answers answers_pkey").after(&[1, 1]),
+            entry(10, "INDEX", "anything").after(&[1]),
+            entry(11, "INDEX", "answers_like").after(&[5]),
+            entry(12, "FK CONSTRAINT", "element-answers to_answers").after(&[5, 9, 1]),
+            entry(13, "FK CONSTRAINT", "answers to_other").after(&[1, 5]),
+            entry(14, "VIEW", "students").after(&[1]),
+            entry(15, "VIEW", "over_students").after(&[14]),
+            entry(16, "COMMENT", "TABLE answers").after(&[1]),
+            entry(17, "COMMENT", "VIEW students").after(&[14]),
+        ]
+        .map(|entry| entry.build())
+        .into()
+    }
+
+    fn left(leave: Leave) -> Vec<i32> {
+        let entries = entries();
+        let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
+        selection.leave_out(&entries, |table| (table.tag == "answers").then_some(leave));
+        let left = (0..entries.len()).filter(|place| !selection.want(*place).any());
+        left.map(|place| entries[place].dump_id.0).collect()
+    }
+
+    #[test]
+    fn an_absent_table_takes_all_with_it_that_cannot_be_without_it() {
+        assert_eq!(left(Leave::Absent), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17]);
+    }
+
+    #[test]
+    fn a_kept_table_takes_its_own_with_it_and_leaves_the_views() {
+        assert_eq!(left(Leave::Kept), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 16]);
+    }
+
+    #[test]
+    fn a_table_without_rows_takes_foreign_keys_with_it() {
+        // Also those out of it: nothing is lost, for it has no rows.
+        assert_eq!(left(Leave::WithoutRows), [6, 12, 13]);
+    }
+
+    #[test]
+    fn partitions_go_with_their_parent_and_not_the_other_way_round() {
+        let entries: Vec<Entry> = [
+            entry(1, "TABLE", "parent"),
+            entry(2, "TABLE", "part"),
+            entry(3, "TABLE", "other"),
+            entry(4, "TABLE ATTACH", "part").after(&[2, 1]),
+            entry(5, "TABLE ATTACH", "other").after(&[3, 1]),
+            entry(6, "TABLE DATA", "part").after(&[2]),
+        ]
+        .map(|entry| entry.build())
+        .into();
+        for (name, expected) in [("parent", &[1, 2, 3, 4, 5, 6][..]), ("part", &[2, 4, 6])] {
+            let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
+            selection.leave_out(&entries, |table| (table.tag == name).then_some(Leave::Kept));
+            let left = (0..entries.len()).filter(|place| !selection.want(*place).any());
+            let left: Vec<i32> = left.map(|place| entries[place].dump_id.0).collect();
+            assert_eq!(left, expected);
+        }
+    }
+}

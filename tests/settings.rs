@@ -1,0 +1,15 @@
+//! What a restore sets on real servers, and what it leaves behind for speed: frozen rows,
+//! statistics, memory and parallel workers.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+#[path = "settings/analyze.rs"]
+mod analyze;
+mod common;
+#[path = "settings/frozen.rs"]
+mod frozen;
+#[path = "settings/session.rs"]
+mod session;
+#[path = "faults/source.rs"]
+mod source;

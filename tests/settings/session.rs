@@ -1,0 +1,184 @@
+//! Settings of the sessions: memory, parallel workers, `--set`.
+//!
+//! What a session is set to is told by a function that an index is built on.
+
+use std::collections::BTreeSet;
+
+use crate::common::{Cluster, Restored, cluster, for_each_version, nocturne, restore, versions};
+use crate::source::Archive;
+
+/// A table whose index tells a setting, twice if it is built together with another one.
+fn telling(settings: &[&str]) -> String {
+    let told: Vec<String> = settings
+        .iter()
+        .map(|name| format!("RAISE WARNING '{name} is %', current_setting('{name}', true);"))
+        .collect();
+    format!(
+        "CREATE FUNCTION public.tell(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+             $$ BEGIN IF current_database() NOT LIKE 'source%' THEN {} END IF; RETURN id; END $$;
+         CREATE TABLE t (id int); CREATE INDEX t_tell ON t (public.tell(id));
+         INSERT INTO t VALUES (1);",
+        told.join(" ")
+    )
+}
+
+/// The values that a setting had.
+fn values(restored: &Restored, name: &str) -> BTreeSet<String> {
+    let start = format!("{name} is ");
+    let told = restored.stderr();
+    let values = told.lines().filter_map(|line| line.split_once(&start)).map(|(_, value)| value);
+    values.map(|value| value.split_whitespace().next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn sessions_that_rest_lend_their_processors_to_an_index_build() {
+    for_each_version(|cluster| {
+        let archive = Archive::of(cluster, &telling(&["max_parallel_maintenance_workers"]));
+        for (options, expected) in [
+            (&["-j", "1"][..], "2"),
+            (&["-j", "2"], "1"),
+            (&["-j", "4"], "3"),
+            (&["-j", "4", "--set", "max_parallel_maintenance_workers=1"], "1"),
+        ] {
+            let target = cluster.fresh_db("workers");
+            let restored = restore(&archive.path(), &target, options).expect(0);
+            let values = values(&restored, "max_parallel_maintenance_workers");
+            assert_eq!(values, [expected.to_owned()].into(), "{options:?}: {}", restored.finished);
+        }
+    });
+}
+
+#[test]
+fn no_build_has_workers_while_all_sessions_are_busy() {
+    let cluster = cluster(versions::newest());
+    // Each build waits until the other runs as well.
+    let archive = Archive::of(
+        cluster,
+        "CREATE FUNCTION public.tell(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+             $$ BEGIN IF current_database() NOT LIKE 'source%' THEN
+             RAISE WARNING 'max_parallel_maintenance_workers is %',
+                 current_setting('max_parallel_maintenance_workers');
+             FOR attempt IN 1..600 LOOP
+                 EXIT WHEN (SELECT count(*) = 2 FROM pg_locks WHERE mode = 'ShareLock'
+                            AND locktype = 'relation' AND relation = 'public.t'::regclass);
+                 PERFORM pg_sleep(0.05); END LOOP; END IF; RETURN id; END $$;
+         CREATE TABLE t (id int); INSERT INTO t VALUES (1);
+         CREATE INDEX ON t (public.tell(id)); CREATE INDEX ON t (public.tell(id), id);",
+    );
+    let target = cluster.fresh_db("workers");
+    let restored = restore(&archive.path(), &target, &["-j", "2"]).expect(0);
+    let values = values(&restored, "max_parallel_maintenance_workers");
+    assert_eq!(values, ["0".to_owned()].into(), "{}", restored.finished);
+}
+
+#[test]
+fn memory_for_index_builds_grows_with_that_of_the_server() {
+    let newest = versions::newest();
+    let large = Cluster::start(newest, &[("shared_buffers", "400MB")]);
+    for (cluster, options, expected) in [
+        (&large, &["-j", "2"][..], "100MB"),
+        (&large, &["-j", "1"], "200MB"),
+        (&large, &["-j", "8"], "64MB"),
+        (&large, &["-j", "2", "--set", "Maintenance_Work_Mem=70MB"], "70MB"),
+        (cluster(newest), &["-j", "1"], "64MB"),
+    ] {
+        let archive = Archive::of(cluster, &telling(&["maintenance_work_mem"]));
+        let target = cluster.fresh_db("memory");
+        let restored = restore(&archive.path(), &target, options).expect(0);
+        let values = values(&restored, "maintenance_work_mem");
+        assert_eq!(values, [expected.to_owned()].into(), "{options:?}: {}", restored.finished);
+    }
+}
+
+#[test]
+fn memory_that_is_more_already_is_not_lowered() {
+    let cluster = Cluster::start(versions::newest(), &[("maintenance_work_mem", "300MB")]);
+    let archive = Archive::of(&cluster, &telling(&["maintenance_work_mem"]));
+    let target = cluster.fresh_db("memory");
+    let restored = restore(&archive.path(), &target, &["-j", "2"]).expect(0);
+    assert_eq!(values(&restored, "maintenance_work_mem"), ["300MB".to_owned()].into());
+}
+
+#[test]
+fn what_is_set_for_the_database_is_not_changed() {
+    let names = ["maintenance_work_mem", "max_parallel_maintenance_workers"];
+    let cluster = Cluster::start(versions::newest(), &[("shared_buffers", "400MB")]);
+    let archive = Archive::of(&cluster, &telling(&names));
+    let target = cluster.fresh_db("purpose");
+    for (name, value) in names.iter().zip(["5MB", "4"]) {
+        target.execute(&format!("ALTER DATABASE \"{}\" SET {name} = '{value}'", target.name));
+    }
+    let restored = restore(&archive.path(), &target, &["-j", "2"]).expect(0);
+    for (name, value) in names.iter().zip(["5MB", "4"]) {
+        assert_eq!(values(&restored, name), [value.to_owned()].into(), "{}", restored.finished);
+    }
+}
+
+#[test]
+fn every_session_gets_what_the_user_sets() {
+    for_each_version(|cluster| {
+        let archive = Archive::of(cluster, &telling(&["work_mem", "app.who", "DateStyle"]));
+        for jobs in ["1", "3"] {
+            let target = cluster.fresh_db("set");
+            let options = [
+                "-j",
+                jobs,
+                "--set",
+                "work_mem=7MB",
+                "--set",
+                "app.who=it's",
+                "--set",
+                "datestyle=German, DMY",
+            ];
+            let restored = restore(&archive.path(), &target, &options).expect(0);
+            for (name, value) in
+                [("work_mem", "7MB"), ("app.who", "it's"), ("DateStyle", "German,")]
+            {
+                assert_eq!(
+                    values(&restored, name),
+                    [value.to_owned()].into(),
+                    "{}",
+                    restored.finished
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_script_takes_neither_settings_nor_statistics() {
+    let archive = Archive::of(cluster(versions::newest()), "CREATE TABLE t (id int)");
+    for options in [&["--analyze"][..], &["--set", "work_mem=1MB"]] {
+        let tool = nocturne().args(["restore", "-f", "-"]).args(options).arg(archive.path());
+        let refused = tool.run().expect_code(2);
+        assert_eq!(refused.stdout(), "");
+        assert!(refused.stderr().contains(options[0]), "{refused}");
+    }
+}
+
+#[test]
+fn a_setting_that_the_server_refuses_is_told_by_its_name() {
+    for_each_version(|cluster| {
+        let archive = Archive::of(cluster, "CREATE TABLE t (id int)");
+        let target = cluster.fresh_db("set");
+        for (setting, words) in [
+            ("no_such_setting=1", "cannot set no_such_setting: ERROR: unrecognized"),
+            ("work_mem=much", "cannot set work_mem: ERROR: invalid value"),
+            ("shared_buffers=1GB", "cannot set shared_buffers: ERROR: parameter"),
+        ] {
+            let restored = restore(&archive.path(), &target, &["--set", setting]);
+            assert_eq!(restored.finished.code(), 4, "{}", restored.finished);
+            assert!(restored.stderr().contains(words), "{}", restored.finished);
+        }
+        assert_eq!(target.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+        for (setting, words) in [
+            ("work_mem", "expected NAME=VALUE"),
+            ("work mem=1", "cannot be the name of a setting"),
+            ("search_path=x", "is set by the restore itself"),
+        ] {
+            let restored = restore(&archive.path(), &target, &["--set", setting]);
+            assert_eq!(restored.finished.code(), 2, "{}", restored.finished);
+            assert!(restored.stderr().contains(words), "{}", restored.finished);
+        }
+    });
+}

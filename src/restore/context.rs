@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use rayon::ThreadPool;
 
@@ -74,6 +75,8 @@ pub(super) struct Ledger {
     pub(super) formats: HashMap<usize, RowFormat>,
     /// What became of the first step of entries that are made in two, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
+    /// How long other sessions helped with an entry, by place, until that is counted to its cost.
+    pub(super) helped: HashMap<usize, Duration>,
     /// Entries that are done, with their rows, in a transaction that is still open.
     pub(super) uncommitted: Vec<(usize, u64)>,
     /// Failures that count.

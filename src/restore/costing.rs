@@ -28,6 +28,11 @@ impl Costing {
         Self { costs, begun: HashMap::new(), rank_from: Instant::now() }
     }
 
+    /// What a job is thought to take now.
+    pub(super) fn of(&self, job: JobId) -> Duration {
+        self.costs.of(job)
+    }
+
     /// A job begins.
     pub(super) fn begin(&mut self, job: JobId) {
         self.begun.insert(job, Instant::now());
@@ -42,6 +47,9 @@ impl Costing {
         let Some(done) = ctx.done(job.entry, job.step) else {
             return;
         };
+        // What it would take one session alone.
+        let helped = ctx.ledger().helped.remove(&job.entry);
+        let duration = duration + helped.unwrap_or_default();
         self.costs.observe(id, duration);
         if done.rows > 0 {
             self.costs.loaded(id, done.rows, done.bytes);

@@ -14,10 +14,11 @@ use clap_complete::Shell;
 use super::connection::Connection;
 use super::selection::Selection;
 use super::settings::{ForWeb, ForWorker, Settings};
+use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::{CopyFormat, ForeignKeys, ServerSetting};
+use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
 mod help;
 mod plan;
@@ -225,7 +226,7 @@ pub struct Properties {
 }
 
 /// How the restore works, as typed.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
 #[command(next_help_heading = "Behaviour")]
 pub struct Behaviour {
     /// How many sessions work side by side: a number, or auto
@@ -242,6 +243,14 @@ pub struct Behaviour {
     /// all the same. auto, the default, leaves small tables as text.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub copy_format: CopyFormat,
+
+    /// Let sessions with nothing to do help to load a table of which this much is left for each
+    ///
+    /// Counted are bytes of the archive, compressed as they are there; units are kB, MB, GB and
+    /// TB; 0 means never. Only tables that this restore creates are split, with more than one
+    /// job, and where other work does not fill the time. The order of their rows is not kept.
+    #[arg(long, value_name = "SIZE", default_value_t = Size(SPLIT_SIZE))]
+    pub split_size: Size,
 
     /// What becomes of foreign keys
     ///

@@ -23,6 +23,7 @@ mod restore;
 mod script;
 pub mod selection;
 pub mod settings;
+pub mod size;
 pub mod values;
 mod verify;
 mod web;

@@ -89,7 +89,12 @@ impl PgRestore {
                     pass: job.pass,
                     size: job.size,
                     number: entry.dump_id,
-                    locks: depends_on.iter().filter(is_table).filter(|_| exclusive).copied().collect(),
+                    locks: depends_on
+                        .iter()
+                        .filter(is_table)
+                        .filter(|_| exclusive)
+                        .copied()
+                        .collect(),
                     depends_on,
                     waits_for: 0,
                     behind: Vec::new(),
@@ -107,8 +112,7 @@ impl PgRestore {
                 items[earlier].behind.push(later);
             }
         }
-        let mut new =
-            Self { items, ready: BTreeSet::new(), running: Vec::new(), pass: Pass::Main };
+        let mut new = Self { items, ready: BTreeSet::new(), running: Vec::new(), pass: Pass::Main };
         new.collect_ready();
         new
     }
@@ -211,8 +215,7 @@ mod tests {
         let entries = archive(more);
         let order: Vec<usize> = (0..entries.len()).collect();
         let size = |place: usize| [0, 0, 100, 1].get(place).copied();
-        let plan =
-            Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
+        let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
         let hours = |id: JobId| match entries[plan.jobs[id.0].entry].desc {
             Desc::TableData => Duration::ZERO,
             _ => Duration::from_secs(1),
@@ -245,8 +248,8 @@ mod tests {
 
     #[test]
     fn what_is_of_a_larger_table_goes_first() {
-        let [small, large] = [(7, 2), (8, 1)]
-            .map(|(id, table)| named(id, Desc::Constraint, "c", &[table, 9]));
+        let [small, large] =
+            [(7, 2), (8, 1)].map(|(id, table)| named(id, Desc::Constraint, "c", &[table, 9]));
         // Both wait for the index 9, on a third table; with one lock in common, one must wait.
         let third = named(9, Desc::Index, "i", &[2]);
         let entries = [third, small, large];

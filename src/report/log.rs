@@ -59,7 +59,11 @@ pub(super) fn write(event: &Event, format: LogFormat) {
         Event::Progress { .. }
         | Event::Measured { .. }
         | Event::Paused { .. }
+        | Event::Left { .. }
         | Event::NotChecked { .. } => {}
+        Event::Joined { entry, lane } => {
+            at!(level, entry.dump_id, lane, "{}: one session more", wording::label(entry));
+        }
         Event::Analyzed { entry, lane, failure, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
             // Statistics that could not be gathered are no error.
@@ -148,8 +152,11 @@ pub(super) fn level(event: &Event) -> Level {
         Event::Progress { .. }
         | Event::Measured { .. }
         | Event::Paused { .. }
+        | Event::Left { .. }
         | Event::NotChecked { .. } => Level::TRACE,
-        Event::Note { .. } | Event::Analyzed { failure: None, .. } => Level::DEBUG,
+        Event::Note { .. } | Event::Joined { .. } | Event::Analyzed { failure: None, .. } => {
+            Level::DEBUG
+        }
         Event::Started { entry, .. } | Event::RolledBack { entry, .. } => {
             level_of_kind(&entry.kind())
         }

@@ -129,6 +129,7 @@ impl Conductor {
             tokio::select! {
                 Some(done) = self.running.join_next() => self.take_back(done)?,
                 arrival = next_arrival(&mut self.stream), if wants_data => self.arrived(arrival),
+                () = self.ctx.shares.wanted(), if !self.idle.is_empty() => {}
             }
         }
     }
@@ -155,11 +156,36 @@ impl Conductor {
             }
         }
         self.share_workers(&mut starting);
-        for (lane, waiting) in starting {
+        for (mut lane, waiting) in starting {
+            lane.may_share = self.may_share(&waiting);
             self.start(lane, waiting);
         }
         if !self.must_stop() {
+            self.help();
             self.break_deadlock();
+        }
+    }
+
+    /// Whether other sessions may help to load a table. That keeps its rows from being frozen, so
+    /// it must be likely that others will have nothing else to do for a while.
+    fn may_share(&self, waiting: &Waiting) -> bool {
+        let ctx = &self.ctx;
+        if ctx.options.jobs < 2 || ctx.options.split_size.is_none() || waiting.object.is_some() {
+            return false;
+        }
+        match waiting.source {
+            Source::Archive => self.schedule.gains_from_help(waiting.job, ctx.options.jobs),
+            // No other rows come until these are taken, so who is idle now will be for a while.
+            Source::Stream { .. } => !self.idle.is_empty(),
+        }
+    }
+
+    /// Lets sessions that find no job help with the rows of large tables.
+    fn help(&mut self) {
+        while let Some(lane) = self.idle.pop() {
+            if let Some(lane) = self.ctx.shares.help(lane) {
+                return self.idle.push(lane);
+            }
         }
     }
 
@@ -258,6 +284,7 @@ impl Conductor {
             done.map_err(|error| Error::Internal(format!("a session's task failed: {error}")))?;
         self.workers.give_back(lane.number);
         self.idle.push(lane);
+        self.idle.extend(self.ctx.shares.take_returned());
         match (task, result) {
             (Task::Job(job), _) => {
                 self.schedule.finish(job);

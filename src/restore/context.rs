@@ -9,6 +9,7 @@ use rayon::ThreadPool;
 use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::options::RestoreOptions;
+use super::share::Shares;
 use super::statements::{Style, oids};
 use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
@@ -34,7 +35,7 @@ pub(super) struct Context {
     /// The formats of rows that earlier runs speak for, by the place of a table's data.
     pub(super) formats: HashMap<usize, RowFormat>,
     pub(super) events: Events,
-    /// Decoders run here; as many threads as there are sessions.
+    /// Decoders run here, and what turns rows into binary: two threads for each session.
     pub(super) pool: ThreadPool,
     /// Roles that the target lacks; known once it was looked at.
     pub(super) missing_roles: OnceLock<HashSet<String>>,
@@ -47,6 +48,11 @@ pub(super) struct Context {
     /// Each session's way to cancel what it runs.
     pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
     pub(super) ledger: Mutex<Ledger>,
+    /// Tables that several sessions load.
+    pub(super) shares: Shares,
+    /// Read while the transactions of several sessions are committed that belong together; who
+    /// ends the restore early waits to write.
+    pub(super) commits: tokio::sync::RwLock<()>,
 }
 
 /// What became of the entries.

@@ -35,16 +35,18 @@ impl Context {
     }
 }
 
-/// The columns of a COPY statement if its rows are to be sent in binary format.
+/// The columns of a COPY statement if its rows are to be sent in binary format. `size` is that of
+/// the archived data, if known.
 pub(super) async fn binary_columns(
     ctx: &Context,
     session: &Session,
     entry: &Entry,
+    size: Option<u64>,
 ) -> Option<Vec<ColumnType>> {
     if entry.copy_stmt.is_empty() {
         return None;
     }
-    let wanted = wanted(ctx, entry);
+    let wanted = wanted(ctx, entry, size);
     let columns = match wanted {
         RowFormat::Text => None,
         RowFormat::Binary => codecs(session, entry).await,
@@ -58,7 +60,7 @@ pub(super) async fn binary_columns(
 }
 
 /// The format that rows should have if their columns allow it.
-fn wanted(ctx: &Context, entry: &Entry) -> RowFormat {
+fn wanted(ctx: &Context, entry: &Entry, size: Option<u64>) -> RowFormat {
     if !ctx.toc.encoding.is_utf8() {
         return RowFormat::Text;
     }
@@ -66,8 +68,7 @@ fn wanted(ctx: &Context, entry: &Entry) -> RowFormat {
         CopyFormat::Text => RowFormat::Text,
         CopyFormat::Binary => RowFormat::Binary,
         CopyFormat::Auto => {
-            let size = ctx.random.as_ref().and_then(|random| random.size(entry));
-            // A stream does not tell sizes.
+            // A custom archive that comes as a stream does not tell sizes.
             if size.is_some_and(|size| size < BINARY_FROM) {
                 return RowFormat::Text;
             }

@@ -154,6 +154,21 @@ pub enum Event {
         /// Bytes of the entry's data in the archive (compressed), if known.
         data_bytes: Option<u64>,
     },
+    /// A session that had nothing to do helps to load a table's rows. The entry is told as usual by
+    /// the session that began with it.
+    Joined {
+        /// The entry.
+        entry: EntryRef,
+        /// The session that helps.
+        lane: usize,
+    },
+    /// A session is done with helping, just before the entry is finished.
+    Left {
+        /// The entry.
+        dump_id: i32,
+        /// The session that helped.
+        lane: usize,
+    },
     /// The first step of an entry that is made in two is done: the session is free, the entry is
     /// not finished.
     Paused {

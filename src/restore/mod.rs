@@ -1,7 +1,7 @@
 //! Carries out a restore: the prelude on one session, the rest on as many as are wanted.
 //!
 //! ```text
-//! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY
+//! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY, one session or several
 //!    │                                               ▲
 //!    └── stream ─▶ feed ─▶ conductor ─▶ lanes ───────┘
 //! ```
@@ -14,6 +14,7 @@ mod analyze;
 mod clean;
 mod conductor;
 mod context;
+mod copy;
 mod copy_format;
 mod costing;
 mod decode;
@@ -21,14 +22,17 @@ pub mod event;
 mod failure;
 mod feed;
 mod foreign_keys;
+mod helpers;
 mod lane;
 mod load;
 mod options;
 mod orphans;
 mod planning;
 mod preflight;
+mod progress;
 pub mod script;
 mod settings;
+mod share;
 pub mod statements;
 mod steps;
 mod work;
@@ -41,7 +45,7 @@ use std::time::Duration;
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
-pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
+pub use options::{CopyFormat, RestoreOptions, SPLIT_SIZE, Tolerance, Transactions};
 pub use planning::{PlanOptions, Planned};
 pub use settings::{ServerSetting, SettingError};
 
@@ -127,7 +131,7 @@ pub async fn restore(
     // The lack of roles and extensions is known only after the first connection.
     let result = tokio::select! {
         result = Box::pin(run(ctx.clone(), planned, selection, target, stream)) => result,
-        () = shutdown => Err(Error::Interrupted),
+        () = interrupted(&ctx, shutdown) => Err(Error::Interrupted),
     };
     if let Err(error) = &result {
         // Nobody waits any more for what the sessions may still run.
@@ -136,6 +140,13 @@ pub async fn restore(
         ctx.finish_rest(&format!("{NOT_REACHED}: {}", chain(error)));
     }
     result
+}
+
+/// Resolves when the restore is to end early. Commits that belong together are let finish, unless
+/// the server does not answer.
+async fn interrupted(ctx: &Context, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    let _ = tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await;
 }
 
 /// The roles that a restore of the selected entries names, and how many entries name each.
@@ -176,7 +187,7 @@ fn prepare(
         Access::Stream(stream) => (None, Some(stream)),
     };
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.jobs.max(1))
+        .num_threads(options.jobs.max(1) * 2)
         .thread_name(|number| format!("decode-{number}"))
         .build()
         .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
@@ -200,6 +211,8 @@ fn prepare(
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
+        shares: share::Shares::default(),
+        commits: tokio::sync::RwLock::default(),
     };
     ctx.formats = ctx.learned_formats();
     let size = |place: usize| {

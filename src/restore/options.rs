@@ -12,6 +12,9 @@ use super::settings::ServerSetting;
 use super::statements::Style;
 use crate::verify::Digests;
 
+/// The default of [`RestoreOptions::split_size`]: some tenths of a second's work for a session.
+pub const SPLIT_SIZE: u64 = 4 << 20;
+
 /// What to restore is decided elsewhere ([`crate::select`]); this is how.
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
@@ -31,6 +34,9 @@ pub struct RestoreOptions {
     pub transactions: Transactions,
     /// In which format rows are sent.
     pub copy_format: CopyFormat,
+    /// Bytes of archived data that must be left of a table for each session that loads it, for a
+    /// session with nothing to do to help (`--split-size`). `None`: one session for each table.
+    pub split_size: Option<u64>,
     /// Disable triggers while rows are loaded in a data-only restore (`--disable-triggers`).
     pub disable_triggers: bool,
     /// Leave out the rows of tables that could not be created (`--no-data-for-failed-tables`).

@@ -88,6 +88,8 @@ impl Tally {
             Event::Progress { .. }
             | Event::Paused { .. }
             | Event::Measured { .. }
+            | Event::Joined { .. }
+            | Event::Left { .. }
             | Event::Step { .. }
             | Event::Note { .. } => {}
         }

@@ -97,7 +97,10 @@ mod tests {
         let tables = toc.entries.iter().filter(|entry| entry.desc == Desc::TableData);
         let mut seen = 0;
         for entry in tables {
-            assert_eq!(sizes.get(&entry.dump_id).copied().unwrap_or(0), random.size(entry).unwrap());
+            assert_eq!(
+                sizes.get(&entry.dump_id).copied().unwrap_or(0),
+                random.size(entry).unwrap()
+            );
             seen += 1;
         }
         assert!(seen > 5);

@@ -183,8 +183,16 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         for text in [
-            "", "INDEX", "INDEX=", "=7h", "INDEX=7", "INDEX=7x", "INDEX=5min7h", "INDEX=1h1h",
-            "INDEX=99999999999999999999h", "INDEX=9999999999999999999h",
+            "",
+            "INDEX",
+            "INDEX=",
+            "=7h",
+            "INDEX=7",
+            "INDEX=7x",
+            "INDEX=5min7h",
+            "INDEX=1h1h",
+            "INDEX=99999999999999999999h",
+            "INDEX=9999999999999999999h",
         ] {
             assert_eq!(text.parse::<AsIf>(), Err(NotAsIf), "{text}");
         }

@@ -29,7 +29,7 @@ impl PlanReport {
             h2 { "Predicted timeline" }
             (self.gantt().markup())
             h2 { "Critical path" }
-            (table(&self.chain(), self.longest_chain_seconds))
+            (table(&self.chain(), self.critical_seconds))
             (self.comparison())
             h2 {
                 "Most costly jobs"
@@ -66,7 +66,7 @@ impl PlanReport {
             .map(|job| Bar {
                 lane: job.worker,
                 start: job.start_seconds,
-                end: job.end(),
+                end: job.end_seconds,
                 kind: Kind::of(&job.entry.kind()),
                 label: job.label(),
                 detail: format!("cost from: {}", job.source()),

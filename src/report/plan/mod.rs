@@ -16,8 +16,7 @@ use crate::archive::Entry;
 use crate::plan::cost::{Basis, Costs};
 use crate::plan::forecast::{Forecast, lower_bound};
 use crate::plan::history::{Database, Night};
-use crate::plan::simulate::simulate;
-use crate::plan::{JobId, Plan, Step, simulate_pg_restore};
+use crate::plan::{JobId, Plan, Step, simulate_pg_restore, simulate_with_help};
 use crate::restore::event::EntryRef;
 
 /// Workers that orders are compared with.
@@ -46,7 +45,10 @@ pub struct PlanReport {
     /// What all jobs take together.
     #[serde(serialize_with = "seconds")]
     pub total_seconds: Duration,
-    /// What the longest chain of jobs takes.
+    /// What the critical path takes, each of its jobs by one session.
+    #[serde(serialize_with = "seconds")]
+    pub critical_seconds: Duration,
+    /// What the longest chain of jobs takes at least, when other sessions help with rows.
     #[serde(serialize_with = "seconds")]
     pub longest_chain_seconds: Duration,
     /// What rests on earlier runs, of the total.
@@ -90,6 +92,9 @@ pub struct PlannedJob {
     /// When it would begin, counted from the start of all.
     #[serde(serialize_with = "seconds")]
     pub start_seconds: Duration,
+    /// When it would end: sooner than its cost says, if other sessions help.
+    #[serde(serialize_with = "seconds")]
+    pub end_seconds: Duration,
     /// Whether it is on the longest chain.
     pub critical: bool,
     /// The jobs that it waits for.
@@ -166,6 +171,7 @@ impl PlanReport {
                     size: costs.size(span.job),
                     worker: span.worker,
                     start_seconds: forecast.prelude + span.start,
+                    end_seconds: forecast.prelude + span.end,
                     critical: critical.contains(&span.job),
                     after: wanted_before(plan, span.job),
                 }
@@ -182,6 +188,7 @@ impl PlanReport {
             wall_seconds: forecast.wall(),
             lower_bound_seconds: forecast.lower_bound(),
             total_seconds: total,
+            critical_seconds: forecast.critical_seconds,
             longest_chain_seconds: forecast.longest_chain,
             known_seconds: known,
             runs: subject.history.map_or(0, Database::runs),
@@ -224,11 +231,6 @@ impl PlannedJob {
         super::wording::label(&entry) + step
     }
 
-    /// When it would end.
-    fn end(&self) -> Duration {
-        self.start_seconds + self.seconds
-    }
-
     /// Where its cost comes from, in words.
     fn source(&self) -> String {
         match self.runs {
@@ -259,15 +261,14 @@ fn wanted_before(plan: &Plan, id: JobId) -> Vec<usize> {
 
 fn compare(subject: &Subject<'_>, plan: &Plan, costs: &Costs) -> Vec<Compared> {
     let prelude = costs.prelude();
-    let cost = |id: JobId| costs.of(id);
     COMPARED
         .into_iter()
         .map(|workers| Compared {
             workers,
             pg_restore_seconds: prelude
-                + simulate_pg_restore(plan, subject.entries, workers, cost).makespan(),
-            nocturne_seconds: prelude + simulate(plan, workers, cost).makespan(),
-            lower_bound_seconds: prelude + lower_bound(plan, workers, cost),
+                + simulate_pg_restore(plan, subject.entries, workers, |id| costs.of(id)).makespan(),
+            nocturne_seconds: prelude + simulate_with_help(plan, workers, costs).makespan(),
+            lower_bound_seconds: prelude + lower_bound(plan, costs, workers),
         })
         .collect()
 }
@@ -275,4 +276,3 @@ fn compare(subject: &Subject<'_>, plan: &Plan, costs: &Costs) -> Vec<Compared> {
 fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }
-

@@ -74,7 +74,10 @@ async fn the_shipped_files_fit_the_mission_and_stand_being_run_twice() {
 async fn a_file_that_fails_takes_only_those_with_it_that_depend_on_it() {
     let database = cluster(15).fresh_db("enrich_fails");
     let folder = folder(&[
-        ("a.sql", "CREATE TABLE a (i int);\n\nCREATE INDEX ON missing (i);\nCREATE TABLE b (i int);"),
+        (
+            "a.sql",
+            "CREATE TABLE a (i int);\n\nCREATE INDEX ON missing (i);\nCREATE TABLE b (i int);",
+        ),
         ("b.sql", "-- depends: a\nSELECT 1;"),
         ("c.sql", "-- depends: d\nCREATE VIEW c AS SELECT * FROM d;"),
         ("d.sql", "CREATE TABLE d (i int);\nCREATE INDEX CONCURRENTLY d_i ON d (i)"),
@@ -112,7 +115,8 @@ async fn the_largest_table_comes_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_what_runs() {
     let database = cluster(15).fresh_db("enrich_stop");
-    let folder = folder(&[("a.sql", "SELECT pg_sleep(600);"), ("b.sql", "-- depends: a\nSELECT 1;")]);
+    let folder =
+        folder(&[("a.sql", "SELECT pg_sleep(600);"), ("b.sql", "-- depends: a\nSELECT 1;")]);
     let files = Enrichments::read(folder.path()).unwrap();
     let stop = CancellationToken::new();
     let stopper = stop.clone();

@@ -21,8 +21,11 @@ use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
 mod help;
+mod plan;
 #[cfg(test)]
 mod tests;
+
+pub use plan::{AsIf, Costs, NotAsIf, Plan, PlanFormat};
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,14 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     List(Box<List>),
+
+    /// Print what a restore would do, in which order, and how long it would take; no server is needed
+    #[command(
+        long_about = help::PLAN,
+        after_long_help = help::PLAN_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Plan(Box<Plan>),
 
     /// Read an archive from end to end and say whether all of it is sound; no server is needed
     #[command(
@@ -319,22 +330,6 @@ pub struct Behaviour {
     /// Accepted and ignored, as in pg_restore
     #[arg(short = 'R', long, hide_short_help = true)]
     pub no_reconnect: bool,
-}
-
-/// What earlier runs have taken, as typed.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Behaviour")]
-pub struct Costs {
-    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
-    ///
-    /// It decides what goes first, and in which format rows are sent. The default is
-    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
-    pub cost_history: Option<PathBuf>,
-
-    /// Do without what earlier runs took, and write nothing down
-    #[arg(long)]
-    pub no_cost_history: bool,
 }
 
 /// What is told while a command works, as typed.

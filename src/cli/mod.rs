@@ -17,6 +17,7 @@ mod costs;
 mod embedded;
 pub mod exit;
 mod list;
+mod plan;
 mod report;
 mod restore;
 mod script;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
     exit::code(match cli.command {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
+        Command::Plan(typed) => plan::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),

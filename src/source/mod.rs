@@ -12,6 +12,7 @@
 mod detect;
 mod reader;
 mod sequential;
+mod sizes;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use reader::StreamAccess;
 pub use sequential::Sequential;
+pub use sizes::Sizes;
 
 use crate::archive::custom::CustomFile;
 use crate::archive::files::Files;

@@ -108,6 +108,34 @@ EXAMPLES
 MEMORY
   The table of contents; data are not read.";
 
+/// What `plan` does.
+pub(super) const PLAN: &str = "\
+Print what a restore would do: its jobs by predicted cost, the longest chain of them, the least \
+time that any order takes, and the wall time for so many sessions. No server is needed.
+
+A prediction comes from what the job took in earlier restores, which restore writes down, or from \
+a model of the work. docs/planning.md tells what the model knows.";
+
+/// Below the long help of `plan`.
+pub(super) const PLAN_EPILOGUE: &str = "\
+EXIT CODES
+  0  all is well
+  2  the command line is wrong
+  3  the archive cannot be read
+
+EXAMPLES
+  How long will it take with four sessions, and what will it wait for:
+      nocturne plan -j 4 app.dump
+  As a page with a chart:
+      nocturne plan --format html -f plan.html app.dump
+  What waits for what:
+      nocturne plan --format dot app.dump | dot -Tsvg > plan.svg
+  What more cores would bring, in this order and in pg_restore's:
+      nocturne plan --compare app.dump
+
+MEMORY
+  The table of contents and the jobs.";
+
 /// What `verify` does.
 pub(super) const VERIFY: &str = "\
 Read an archive from end to end and say whether all of it is sound; no server is needed.

@@ -2,22 +2,23 @@
 //!
 //! The driver is told to speak "direct TLS", so that the whole negotiation happens here
 //! ([`Handshake`]) and every `sslmode` of libpq can be had; what it gets back may well be plain.
-//! The stream notes two things that the driver's interface does not tell: the transaction's
-//! status in each ReadyForQuery, and that an ErrorResponse came while a COPY is still sending
-//! (PostgreSQL documentation, section "Message Formats").
+//! The stream notes three things that the driver's interface does not tell: the transaction's
+//! status in each ReadyForQuery, that an ErrorResponse came while a COPY is still sending, and how
+//! many rows a COPY says that it has copied (PostgreSQL documentation, section "Message Formats").
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::command_tag::CommandTag;
 use super::error::{Error, ServerError, Source};
 use super::last_words::LastWords;
 
@@ -38,6 +39,8 @@ pub(super) struct Watch {
     /// The last ReadyForQuery's byte, 0 before the first.
     status: AtomicU8,
     errors: AtomicU64,
+    /// The rows in the last COPY's command tag.
+    copied: Mutex<Option<u64>>,
     /// What the server said when it ended the session.
     last_words: OnceLock<ServerError>,
 }
@@ -64,6 +67,11 @@ impl Watch {
         self.errors.load(Ordering::Acquire)
     }
 
+    /// The rows of the COPY that ended last since this was called, if one did.
+    pub(super) fn take_copied(&self) -> Option<u64> {
+        self.copied.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Why the server ended the session, if it said so.
     pub(super) fn last_words(&self) -> Option<&ServerError> {
         self.last_words.get()
@@ -79,6 +87,7 @@ struct Scanner {
     /// Bytes of the body still to come, once the header is whole.
     body: usize,
     words: LastWords,
+    tag: CommandTag,
 }
 
 impl Scanner {
@@ -97,6 +106,14 @@ impl Scanner {
                         let _ = watch.last_words.set(error);
                     }
                 }
+                if self.header[0] == b'C' {
+                    self.tag.feed(&bytes[..skipped]);
+                    if let Some(rows) = self.tag.copied().filter(|_| self.body == 0) {
+                        let mut copied =
+                            watch.copied.lock().unwrap_or_else(PoisonError::into_inner);
+                        *copied = Some(rows);
+                    }
+                }
                 bytes = &bytes[skipped..];
                 continue;
             }
@@ -110,6 +127,7 @@ impl Scanner {
                 // The length counts itself. The driver complains about one below four.
                 self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
                 self.words.begin();
+                self.tag.begin();
                 if kind == b'E' {
                     watch.failed();
                 }
@@ -319,9 +337,9 @@ impl<S: Stream> AsyncWrite for Watched<S> {
 mod tests {
     use super::*;
 
-    /// A NoticeResponse, an ErrorResponse and a ReadyForQuery after it.
-    const MESSAGES: &[u8] =
-        b"N\0\0\0\x08EZZEE\0\0\0\x07ZZNZ\0\0\0\x05EC\0\0\0\x04N\0\0\0\x04Z\0\0\0\x05T";
+    /// A NoticeResponse, an ErrorResponse and a ReadyForQuery after it; a COPY's end.
+    const MESSAGES: &[u8] = b"N\0\0\0\x08EZZEE\0\0\0\x07ZZNZ\0\0\0\x05E\
+        C\0\0\0\x0cCOPY 42\0N\0\0\0\x04Z\0\0\0\x05T";
 
     #[tokio::test]
     async fn what_the_server_said_last_is_read_when_writing_fails() {
@@ -351,6 +369,7 @@ mod tests {
                 }
             }
             assert_eq!(watch.errors(), 1, "{size}");
+            assert_eq!((watch.take_copied(), watch.take_copied()), (Some(42), None), "{size}");
             assert_eq!(seen.last(), Some(&TransactionStatus::InTransaction), "{size}");
             if size == 1 {
                 assert!(seen.contains(&TransactionStatus::Failed));

@@ -15,6 +15,7 @@ use nocturne::replicate::worker::{
     BackupRecord, DatabaseHistory, Entries, History, RunOutcome, RunRecord, StageName, StageRecord,
     StageState, Trigger,
 };
+use nocturne::report::stages::Stage;
 use nocturne::target::{ConnectOptions, Target};
 
 use common::versions::newest;
@@ -149,13 +150,20 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
         outcome: RunOutcome::Succeeded,
         attempts: 2,
         stages: vec![
-            stage(1, StageName::Find, 0, 1, StageState::Failed, 0),
-            stage(2, StageName::Find, 16, 17, done, 0),
-            stage(2, StageName::Drop, 17, 19, done, 0),
-            stage(2, StageName::Restore, 19, 128, done, 412_345_678),
-            stage(2, StageName::Enrich, 128, 141, done, 0),
-            stage(2, StageName::Incremental, 141, 152, done, 1_234_567 + 1000 * ago.unsigned_abs()),
-            stage(2, StageName::Verify, 152, 153, done, 0),
+            stage(1, StageName::Known(Stage::FindBackup), 0, 1, StageState::Failed, 0),
+            stage(2, StageName::Known(Stage::FindBackup), 16, 17, done, 0),
+            stage(2, StageName::Known(Stage::Drop), 17, 19, done, 0),
+            stage(2, StageName::Known(Stage::Restore), 19, 128, done, 412_345_678),
+            stage(2, StageName::Known(Stage::Enrich), 128, 141, done, 0),
+            stage(
+                2,
+                StageName::Known(Stage::Incremental),
+                141,
+                152,
+                done,
+                1_234_567 + 1000 * ago.unsigned_abs(),
+            ),
+            stage(2, StageName::Known(Stage::Verify), 152, 153, done, 0),
         ],
         backup: Some(BackupRecord {
             id: format!("backup-2026-{ago}"),

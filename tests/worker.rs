@@ -13,6 +13,7 @@ use nocturne::replicate::worker::{
     BackupRecord, DatabaseHistory, Entries, History, RunOutcome, RunRecord, StageName, StageRecord,
     StageState, Trigger,
 };
+use nocturne::report::stages::Stage;
 use nocturne::target::{ConnectOptions, Target};
 
 use common::versions::newest;
@@ -171,7 +172,7 @@ fn record(id: &str, hour: u32) -> RunRecord {
         outcome: RunOutcome::Running,
         attempts: 1,
         stages: vec![StageRecord {
-            name: StageName::Restore,
+            name: StageName::Known(Stage::Restore),
             attempt: 1,
             started,
             ended: Some(started + TimeDelta::minutes(5)),

@@ -14,10 +14,11 @@ use clap_complete::Shell;
 use super::connection::Connection;
 use super::selection::Selection;
 use super::settings::{ForWeb, ForWorker, Settings};
+use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::{CopyFormat, ForeignKeys, ServerSetting};
+use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
 mod help;
 #[cfg(test)]
@@ -141,6 +142,10 @@ pub struct Restore {
     #[command(flatten)]
     pub behaviour: Behaviour,
 
+    /// What earlier runs have taken.
+    #[command(flatten)]
+    pub costs: Costs,
+
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
@@ -210,7 +215,7 @@ pub struct Properties {
 }
 
 /// How the restore works, as typed.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
 #[command(next_help_heading = "Behaviour")]
 pub struct Behaviour {
     /// How many sessions work side by side: a number, or auto
@@ -227,6 +232,14 @@ pub struct Behaviour {
     /// all the same. auto, the default, leaves small tables as text.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub copy_format: CopyFormat,
+
+    /// Let sessions with nothing to do help to load a table of which this much is left for each
+    ///
+    /// Counted are bytes of the archive, compressed as they are there; units are kB, MB, GB and
+    /// TB; 0 means never. Only tables that this restore creates are split, with more than one
+    /// job, and where other work does not fill the time. The order of their rows is not kept.
+    #[arg(long, value_name = "SIZE", default_value_t = Size(SPLIT_SIZE))]
+    pub split_size: Size,
 
     /// What becomes of foreign keys
     ///
@@ -306,6 +319,22 @@ pub struct Behaviour {
     /// Accepted and ignored, as in pg_restore
     #[arg(short = 'R', long, hide_short_help = true)]
     pub no_reconnect: bool,
+}
+
+/// What earlier runs have taken, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Behaviour")]
+pub struct Costs {
+    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
+    ///
+    /// It decides what goes first, and in which format rows are sent. The default is
+    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
+    pub cost_history: Option<PathBuf>,
+
+    /// Do without what earlier runs took, and write nothing down
+    #[arg(long)]
+    pub no_cost_history: bool,
 }
 
 /// What is told while a command works, as typed.

@@ -13,6 +13,7 @@
 pub mod args;
 mod choose;
 pub mod connection;
+mod costs;
 mod embedded;
 pub mod exit;
 mod list;
@@ -21,6 +22,7 @@ mod restore;
 mod script;
 pub mod selection;
 pub mod settings;
+pub mod size;
 pub mod values;
 mod verify;
 mod web;

@@ -140,6 +140,10 @@ fn describe(config: &Config) -> String {
 struct NotBuilt;
 
 impl Job for NotBuilt {
+    fn mode(&self) -> &'static str {
+        "full"
+    }
+
     async fn run(&self, _: &Run, _: CancellationToken) -> JobOutcome {
         JobOutcome::Failed(crate::replicate::worker::Failure {
             message: "the nightly run is not part of this version".to_owned(),

@@ -17,6 +17,7 @@ pub mod config;
 pub mod enrich;
 pub mod hooks;
 pub mod incremental;
+pub mod lock;
 pub mod notify;
 pub mod schedule;
 pub mod web;

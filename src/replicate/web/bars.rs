@@ -22,7 +22,7 @@ pub(super) fn render(run: &RunRecord, now: DateTime<Utc>) -> Markup {
                 @let state = state(stage);
                 li class=(state) {
                     span.name {
-                        (stage.name.word())
+                        (stage.name.as_str())
                         @if stage.attempt != run.attempts { small { " attempt " (stage.attempt) } }
                     }
                     svg viewBox="0 0 1000 10" preserveAspectRatio="none" role="img"
@@ -56,7 +56,7 @@ fn state(stage: &StageRecord) -> &'static str {
 
 fn label(stage: &StageRecord, now: DateTime<Utc>) -> String {
     let took = units::duration(stage.duration(now));
-    format!("{}, {}: {took}", stage.name.word(), state(stage))
+    format!("{}, {}: {took}", stage.name.as_str(), state(stage))
 }
 
 /// What a stage brought, as far as it counts.

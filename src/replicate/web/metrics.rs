@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::router::Runs;
 use crate::replicate::schedule::Schedule;
-use crate::replicate::worker::{RunOutcome, RunRecord, StageName, StageState};
+use crate::replicate::worker::{RunOutcome, RunRecord, StageState};
 
 /// All numbers. Those that are not known are left out.
 pub(super) fn render(schedule: Option<&Schedule>, runs: &Runs, now: DateTime<Utc>) -> String {
@@ -55,13 +55,13 @@ fn last_run(page: &mut Page, run: &RunRecord, now: DateTime<Utc>) {
         }
     }
     // A stage can come several times: hooks do. Each name is told once.
-    let mut names: Vec<StageName> = run.last_attempt().map(|stage| stage.name).collect();
+    let mut names: Vec<_> = run.last_attempt().map(|stage| &stage.name).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
-        let stages = || run.last_attempt().filter(|stage| stage.name == name);
+        let stages = || run.last_attempt().filter(|stage| stage.name == *name);
         let took: f64 = stages().map(|stage| stage.duration(now).as_secs_f64()).sum();
-        let labels = [("stage", name.word())];
+        let labels = [("stage", name.as_str())];
         let help = "How long the parts of the last attempt took.";
         page.number("nocturne_last_run_stage_duration_seconds", help, &labels, took);
     }
@@ -99,9 +99,10 @@ impl Page {
             let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge");
             self.last = name;
         }
-        // Values of labels are words of this program: nothing in them needs an escape.
+        // No word of this program needs an escape; one from the table of records might.
+        let word = |value: &str| value.replace(['\\', '"', '\n'], "_");
         let labels: Vec<String> =
-            labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", word(value))).collect();
         let labels =
             if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.text, "{name}{labels} {value}");

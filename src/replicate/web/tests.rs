@@ -19,6 +19,7 @@ use crate::replicate::worker::{
     BackupRecord, Clock, Entries, History, HistoryError, RunOutcome, RunRecord, StageName,
     StageRecord, StageState, Trigger,
 };
+use crate::report::stages::Stage;
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -77,11 +78,11 @@ fn runs() -> Vec<RunRecord> {
         outcome: RunOutcome::Succeeded,
         attempts: 2,
         stages: vec![
-            stage(1, StageName::Restore, 0, 10, StageState::Failed, 7),
-            stage(2, StageName::Find, 25, 26, StageState::Done, 0),
-            stage(2, StageName::Restore, 26, 110, StageState::Done, 1_234_567),
-            stage(2, StageName::Hooks, 110, 111, StageState::Done, 0),
-            stage(2, StageName::Hooks, 112, 114, StageState::Done, 0),
+            stage(1, StageName::Known(Stage::Restore), 0, 10, StageState::Failed, 7),
+            stage(2, StageName::Known(Stage::FindBackup), 25, 26, StageState::Done, 0),
+            stage(2, StageName::Known(Stage::Restore), 26, 110, StageState::Done, 1_234_567),
+            stage(2, StageName::Known(Stage::Hooks), 110, 111, StageState::Done, 0),
+            stage(2, StageName::Known(Stage::Hooks), 112, 114, StageState::Done, 0),
         ],
         backup: Some(BackupRecord {
             id: "5f1e".to_owned(),

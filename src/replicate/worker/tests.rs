@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::replicate::notify::{Notifier, Patience};
 use crate::replicate::schedule::Schedule;
+use crate::report::stages::Stage;
 
 fn utc(text: &str) -> DateTime<Utc> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap().and_utc()
@@ -110,6 +111,10 @@ struct Steps {
 }
 
 impl Job for Steps {
+    fn mode(&self) -> &'static str {
+        "full"
+    }
+
     async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {
         let nth = {
             let mut starts = self.starts.lock().unwrap();
@@ -343,7 +348,7 @@ async fn a_clock_that_is_put_back_starts_no_second_run() {
 #[tokio::test]
 async fn a_job_that_is_asked_to_stop_leaves_and_is_recorded_as_interrupted() {
     let leaves = step(|run: Run, stop: CancellationToken| async move {
-        let _stage = run.stage(StageName::Restore);
+        let _stage = run.stage(Stage::Restore);
         stop.cancelled().await;
         Outcome::Stopped
     });
@@ -364,7 +369,7 @@ async fn a_job_that_is_asked_to_stop_leaves_and_is_recorded_as_interrupted() {
 #[tokio::test]
 async fn a_job_that_does_not_leave_is_dropped_within_the_host_s_limit() {
     let stays = step(|run: Run, _| async move {
-        let _stage = run.stage(StageName::Enrich);
+        let _stage = run.stage(Stage::Enrich);
         futures::future::pending().await
     });
     let scene = Scene::new(|_| vec![stays]);
@@ -481,12 +486,12 @@ async fn a_schedule_of_every_second_reports_in_one_line_what_a_run_has_passed() 
 async fn stages_are_timed_and_counted_by_attempt() {
     let clock = FakeClock::at("2026-03-02 04:10:00");
     let run = Run::begin(Arc::clone(&clock) as Arc<dyn Clock>, Trigger::Manual, None);
-    let left = run.stage(StageName::Restore);
+    let left = run.stage(Stage::Restore);
     left.add(10, 100);
     clock.sleep(HOUR).await;
     drop(left);
     run.change(|record| record.attempts = 2);
-    let stage = run.stage(StageName::Restore);
+    let stage = run.stage(Stage::Restore);
     stage.add(1, 10);
     stage.add(2, 20);
     clock.sleep(2 * HOUR).await;
@@ -506,7 +511,7 @@ fn a_record_of_an_older_or_newer_version_is_still_read() {
         "outcome":"succeeded","attempts":1,"stages":[{"name":"polish","attempt":1,
         "started":"2026-03-02T05:10:00Z","state":"done"}],"unheard":true}"#;
     let record: RunRecord = serde_json::from_str(text).unwrap();
-    assert_eq!(record.stages[0].name, StageName::Other);
+    assert_eq!(record.stages[0].name, StageName::Other("polish".to_owned()));
     assert_eq!(record.backup, None);
     let again: RunRecord = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
     assert_eq!(again, record);

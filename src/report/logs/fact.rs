@@ -28,8 +28,10 @@ pub(super) struct Fact {
 pub(super) enum What {
     /// A run, or one more attempt, begins.
     RunStarted,
-    /// A run ends.
-    RunEnded { failed: bool },
+    /// A run ends well.
+    RunDone,
+    /// A run ends badly, for this reason.
+    RunFailed(String),
     /// A backup is asked for.
     Backup,
     /// The restore begins.
@@ -81,7 +83,9 @@ impl Fact {
     pub(super) fn size(&self) -> usize {
         let text = match &self.what {
             What::Started(about) | What::Finished(about, _) => about.label.len() + about.kind.len(),
-            What::Error(message) | What::JobFailed(message) => message.len(),
+            What::Error(message) | What::JobFailed(message) | What::RunFailed(message) => {
+                message.len()
+            }
             _ => 0,
         };
         size_of::<Self>() + text
@@ -198,7 +202,8 @@ pub(super) fn kind(label: &str) -> String {
 
 /// The start of a text, as much as is kept.
 pub(super) fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(MOST_TEXT)].to_owned()
+    let end = (0..=text.len().min(MOST_TEXT)).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].to_owned()
 }
 
 #[cfg(test)]

@@ -10,9 +10,6 @@ use super::fact::{About, Ending, Fact, What};
 use crate::report::nights::{FirstStep, Item, ItemEnd, Moment, Run, RunEnd, StageSpan};
 use crate::report::stages::Stage;
 
-/// Errors that a run keeps; of more, only the number.
-const MOST_ERRORS: usize = 20;
-
 /// What happened in a container, in the order of the log, which need not be that of time.
 #[derive(Default)]
 pub(super) struct Moments {
@@ -83,9 +80,7 @@ impl Builder<'_> {
         run.nocturne |= nocturne;
         match what {
             What::RunStarted => {}
-            What::RunEnded { failed } => {
-                run.end = if failed { RunEnd::Failed } else { RunEnd::Done };
-            }
+            What::RunDone => run.end = RunEnd::Done,
             What::Backup => {
                 run.backup.get_or_insert(at);
             }
@@ -102,11 +97,11 @@ impl Builder<'_> {
             What::StageEnded { stage, failed } => stage_ended(run, stage, failed, at),
             What::Started(about) => self.started(about, at),
             What::Finished(about, ending) => self.finished(about, ending, at),
-            What::JobFailed(message) => {
+            What::JobFailed(message) | What::RunFailed(message) => {
                 run.end = RunEnd::Failed;
-                error(run, message);
+                run.note_error(message);
             }
-            What::Error(message) => error(run, message),
+            What::Error(message) => run.note_error(message),
         }
     }
 
@@ -116,7 +111,11 @@ impl Builder<'_> {
             // What went wrong outside of a run is not about one.
             return !matches!(
                 what,
-                What::Error(_) | What::JobFailed(_) | What::RunEnded { .. } | What::Enriched
+                What::Error(_)
+                    | What::JobFailed(_)
+                    | What::RunDone
+                    | What::RunFailed(_)
+                    | What::Enriched
             );
         };
         let over = is_over(run);
@@ -159,7 +158,7 @@ impl Builder<'_> {
     fn finished(&mut self, about: About, ending: Ending, at: Moment) {
         let Some(run) = self.runs.last_mut() else { return };
         if let Some(message) = ending.error {
-            error(run, message);
+            run.note_error(message);
         }
         let place = self.open.remove(&about.id).unwrap_or_else(|| {
             run.items.push(unknown(about));
@@ -194,26 +193,7 @@ fn is_over(run: &Run) -> bool {
 
 fn unknown(about: About) -> Item {
     let About { id, kind, label, lane } = about;
-    Item {
-        id,
-        kind,
-        label,
-        lane,
-        start: None,
-        end: None,
-        took: None,
-        first_step: None,
-        outcome: ItemEnd::Unknown,
-        rows: 0,
-        bytes: 0,
-    }
-}
-
-fn error(run: &mut Run, message: String) {
-    run.error_count += 1;
-    if run.errors.len() < MOST_ERRORS {
-        run.errors.push(message);
-    }
+    Item { id, kind, label, lane, ..Item::default() }
 }
 
 fn stage_started(run: &mut Run, stage: Stage, at: Moment) {

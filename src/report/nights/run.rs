@@ -11,6 +11,9 @@ use crate::report::stages::Stage;
 use crate::report::timeline::{Bar, Gantt, Kind, Mark, Totals, Work};
 use crate::report::units;
 
+/// Errors that a run keeps; of more, only the number.
+const MOST_ERRORS: usize = 20;
+
 /// A moment, with the offset that the log gives it.
 pub type Moment = DateTime<FixedOffset>;
 
@@ -84,7 +87,7 @@ pub struct StageSpan {
 }
 
 /// An entry of the archive in time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Item {
     /// Its number in the archive.
     pub id: u64,
@@ -180,6 +183,14 @@ impl Run {
             items: Vec::new(),
             errors: Vec::new(),
             error_count: 0,
+        }
+    }
+
+    /// One more thing that went wrong. Of many, the first are kept and the others counted.
+    pub(in crate::report) fn note_error(&mut self, message: String) {
+        self.error_count += 1;
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push(message);
         }
     }
 

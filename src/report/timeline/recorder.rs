@@ -89,7 +89,9 @@ impl Heard {
                 self.end_step(now);
                 self.step = Some((what.clone(), now));
             }
-            Event::Started { entry, lane, .. } => self.begin(*lane, entry.clone(), now),
+            Event::Started { entry, lane, .. } | Event::Joined { entry, lane } => {
+                self.begin(*lane, entry.clone(), now);
+            }
             Event::Paused { dump_id, lane } => {
                 if self.open.get(lane).is_some_and(|(entry, _)| entry.dump_id == *dump_id) {
                     self.end(*lane, SpanEnd::Paused, now);
@@ -131,8 +133,12 @@ impl Heard {
                 }
             }
             Event::Progress { .. }
+            // The entry's own end follows at once and ends all that are at it.
+            | Event::Left { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
+            | Event::Predicted { .. }
+            | Event::Measured { .. }
             | Event::Note { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }

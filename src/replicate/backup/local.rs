@@ -34,7 +34,8 @@ pub fn find(path: &Path) -> Result<FoundBackup, BackupError> {
         };
         let Ok(modified) = metadata.modified() else { continue };
         let size = metadata.is_file().then_some(metadata.len());
-        if is_candidate && newest.as_ref().is_none_or(|(time, other, _)| (time, other) < (&modified, &path))
+        if is_candidate
+            && newest.as_ref().is_none_or(|(time, other, _)| (time, other) < (&modified, &path))
         {
             newest = Some((modified, path, size));
         }
@@ -112,7 +113,11 @@ mod tests {
     fn a_folder_without_archives_is_told_with_what_was_looked_for() {
         let folder = tempfile::tempdir().unwrap();
         let error = find(folder.path()).unwrap_err();
-        assert!(error.to_string().ends_with("holds no archive (.tar.gz, .tgz, .pgsql, .dump, .tar, .backup)"));
+        assert!(
+            error
+                .to_string()
+                .ends_with("holds no archive (.tar.gz, .tgz, .pgsql, .dump, .tar, .backup)")
+        );
         assert!(!error.is_permanent());
         assert!(find(&folder.path().join("missing")).is_err());
     }

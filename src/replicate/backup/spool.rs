@@ -72,10 +72,8 @@ pub(super) fn check_space(
 ) -> Result<(), BackupError> {
     let Some(total) = progress.total() else { return Ok(()) };
     let needed = total.saturating_sub(here);
-    let space = rustix::fs::statvfs(folder).map_err(|error| BackupError::Read {
-        path: folder.to_owned(),
-        source: error.into(),
-    })?;
+    let space = rustix::fs::statvfs(folder)
+        .map_err(|error| BackupError::Read { path: folder.to_owned(), source: error.into() })?;
     let free = space.f_bavail.saturating_mul(space.f_frsize);
     if free < needed {
         return Err(BackupError::NoSpace { folder: folder.to_owned(), free, needed });

@@ -71,8 +71,7 @@ impl Download {
             .map_err(|error| DownloadError::Start(Box::new(error)))?;
         let (out, pieces) = channel(IN_FLIGHT);
         let progress = Progress::default();
-        let fetch =
-            Fetch::new((locate, promised), client, options, start, (out, progress.clone()));
+        let fetch = Fetch::new((locate, promised), client, options, start, (out, progress.clone()));
         std::thread::Builder::new()
             .name("download".to_owned())
             .spawn(move || runtime.block_on(fetch.run()))

@@ -269,7 +269,8 @@ impl<L: Locate> Fetch<L> {
                 Err(_) => return Ok(Ended::Broken(self.silent(address))),
             };
             if skip > 0 {
-                let old = bytes.split_to(bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX)));
+                let old =
+                    bytes.split_to(bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX)));
                 skipped.update(&old);
                 skip -= old.len() as u64;
                 if skip == 0 && skipped.clone().finalize() != self.hash.clone().finalize() {

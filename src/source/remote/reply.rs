@@ -48,9 +48,9 @@ impl Reply {
             {
                 Self::Passing
             }
-            StatusCode::REQUEST_TIMEOUT
-            | StatusCode::TOO_EARLY
-            | StatusCode::TOO_MANY_REQUESTS => Self::Passing,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+                Self::Passing
+            }
             status if status.is_server_error() => Self::Passing,
             _ => Self::Refused,
         }
@@ -154,7 +154,8 @@ mod tests {
     }
 
     fn range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
-        ContentRange::of(&headers(&[("content-range", text)])).map(|range| (range.from, range.total))
+        ContentRange::of(&headers(&[("content-range", text)]))
+            .map(|range| (range.from, range.total))
     }
 
     #[test]

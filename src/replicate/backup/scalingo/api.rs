@@ -138,7 +138,13 @@ impl Api {
         let body = body(response).await.map_err(unreachable)?;
         if !status.is_success() {
             let message = message(&body.unwrap_or_default(), credentials);
-            return Err(ApiError::Refused { step, address: address(), status, message, retry_after });
+            return Err(ApiError::Refused {
+                step,
+                address: address(),
+                status,
+                message,
+                retry_after,
+            });
         }
         let body = body.ok_or_else(|| unreadable(format!("longer than {MAX_ANSWER} bytes")))?;
         serde_json::from_slice(&body).map_err(|error| {

@@ -176,11 +176,7 @@ fn usable(kept: Option<&Token>, refused: Option<&Token>) -> Option<Token> {
 }
 
 /// The one PostgreSQL add-on, or the one that was asked for.
-fn pick_addon(
-    app: &str,
-    addons: &[Addon],
-    wanted: Option<&str>,
-) -> Result<String, ScalingoError> {
+fn pick_addon(app: &str, addons: &[Addon], wanted: Option<&str>) -> Result<String, ScalingoError> {
     let app = app.to_owned();
     let found: Vec<&Addon> = addons.iter().filter(|addon| addon.provider() == POSTGRESQL).collect();
     let labels = || found.iter().map(|addon| addon.label()).collect();

@@ -173,7 +173,11 @@ pub enum ScalingoError {
 }
 
 fn has(others: &[String]) -> String {
-    if others.is_empty() { "it has none".to_owned() } else { format!("it has {}", others.join(", ")) }
+    if others.is_empty() {
+        "it has none".to_owned()
+    } else {
+        format!("it has {}", others.join(", "))
+    }
 }
 
 impl ScalingoError {

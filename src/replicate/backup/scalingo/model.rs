@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn every_state_reads_back_from_its_word() {
-        for word in ["scheduled", "pending", "running", "done", "error", "cancelling", "cancelled"] {
+        for word in ["scheduled", "pending", "running", "done", "error", "cancelling", "cancelled"]
+        {
             let status = BackupStatus::from(word.to_owned());
             assert!(!matches!(status, BackupStatus::Other(_)), "{word}");
             assert_eq!(status.to_string(), word);

@@ -101,7 +101,10 @@ mod tests {
         let dated = "e30.eyJpc3MiOiJhdXRoIiwiaWF0IjoxNjAwMDAwMDAwLCJleHAiOjE2MDAwMDM2MDB9.sig";
         assert_eq!(lifetime(dated, now), Some(Duration::from_secs(3600)));
         // {"exp":1700000060}
-        assert_eq!(lifetime("e30.eyJleHAiOjE3MDAwMDAwNjB9.sig", now), Some(Duration::from_secs(60)));
+        assert_eq!(
+            lifetime("e30.eyJleHAiOjE3MDAwMDAwNjB9.sig", now),
+            Some(Duration::from_secs(60))
+        );
         // {"exp":1}
         assert_eq!(lifetime("e30.eyJleHAiOjF9.sig", now), Some(Duration::ZERO));
         for opaque in ["", "tk-us-abc", "a.b.c", "e30.e30.e30"] {

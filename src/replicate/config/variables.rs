@@ -55,6 +55,14 @@ pub(super) static SCALINGO_API_TOKEN: Variable = Variable::new(
 )
 .required("with `SCALINGO_APP`");
 
+pub(super) static SCALINGO_ADDON: Variable = Variable::new(
+    "SCALINGO_ADDON",
+    Kind::Text("an add-on's id, such as `ad-…`"),
+    FETCHING,
+    "The add-on that is the database, where the app has several databases.",
+)
+.option("addon");
+
 pub(super) static SCALINGO_REGION: Variable = Variable::new(
     "SCALINGO_REGION",
     Kind::Word(&["osc-fr1", "osc-secnum-fr1"]),
@@ -90,6 +98,15 @@ pub(super) static BACKUP_ANY_DAY: Variable = Variable::new(
 )
 .option("any-day")
 .default("false");
+
+pub(super) static BACKUP_MAX_AGE_HOURS: Variable = Variable::new(
+    "BACKUP_MAX_AGE_HOURS",
+    Kind::Number { min: 1, max: 24 * 366 },
+    FETCHING,
+    "Takes the newest backup that is done and not older than this, even when it is not of today. \
+     `BACKUP_ANY_DAY` and `BACKUP_ID` go before it.",
+)
+.option("max-age-hours");
 
 pub(super) static DOWNLOAD_FIRST: Variable = Variable::new(
     "DOWNLOAD_FIRST",

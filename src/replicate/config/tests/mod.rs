@@ -50,6 +50,7 @@ fn defaults_are_those_of_the_replaced_system() {
     assert_eq!(config.schedule.as_ref().unwrap().to_string(), "10 5 * * *");
     assert_eq!(config.backup.region.name(), "osc-fr1");
     assert!(!config.backup.any_day && !config.backup.download_first);
+    assert_eq!((config.backup.max_age, &config.backup.addon), (None, &None));
     assert_eq!(
         config.retry,
         RetryPolicy {
@@ -101,6 +102,8 @@ fn every_variable_reaches_its_setting() {
         ("NOTIFICATIONS", r#"["https://one.example/x",{"url":"https://two.example","token":"t"}]"#),
         ("LOG_FORMAT", "json"),
         ("APP", "pix-datawarehouse"),
+        ("SCALINGO_ADDON", "ad-1"),
+        ("BACKUP_MAX_AGE_HOURS", "36"),
     ]);
     let schedule = config.schedule.as_ref().unwrap();
     assert_eq!((schedule.to_string().as_str(), schedule.zone()), ("@daily", Tz::Europe__Paris));
@@ -114,6 +117,8 @@ fn every_variable_reaches_its_setting() {
     assert_eq!(backup.endpoints.database_api.as_ref().unwrap().port(), Some(3));
     assert_eq!(backup.id.as_deref(), Some("5f1"));
     assert!(backup.any_day && backup.download_first);
+    assert_eq!(backup.addon.as_deref(), Some("ad-1"));
+    assert_eq!(backup.max_age, Some(Duration::from_secs(36 * 60 * 60)));
     let databases = &config.databases;
     assert_eq!(databases.source.as_ref().unwrap().to_string(), "reader@source:5432/app");
     let target = databases.incremental_target.as_ref().unwrap();

@@ -14,7 +14,9 @@ pub mod args;
 mod choose;
 pub mod connection;
 mod costs;
+mod drop_objects;
 mod embedded;
+mod enrich;
 pub mod exit;
 mod list;
 mod report;
@@ -56,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Verify(typed) => verify::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
+        Command::DropObjects(typed) => drop_objects::run(&typed),
+        Command::Enrich(typed) => enrich::run(&typed),
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();

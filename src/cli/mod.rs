@@ -14,7 +14,9 @@ pub mod args;
 mod choose;
 pub mod connection;
 mod costs;
+mod drop_objects;
 mod embedded;
+mod enrich;
 pub mod exit;
 mod fetch_backup;
 mod list;
@@ -60,6 +62,8 @@ pub fn main() -> ExitCode {
         Command::FetchBackup(typed) => fetch_backup::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
+        Command::DropObjects(typed) => drop_objects::run(&typed),
+        Command::Enrich(typed) => enrich::run(&typed),
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();

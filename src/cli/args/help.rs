@@ -235,6 +235,55 @@ EXIT CODES
 EXAMPLES
   nocturne web --port 8080";
 
+/// What `drop-objects` does.
+pub(super) const DROP_OBJECTS: &str = "\
+Drop everything that the role owns in the target, but for tables that are kept.
+
+Of every kind and in every schema, without being a superuser; what belongs to others, to their \
+extensions, the schema public and all privileges are left alone, and so is the schema nocturne \
+with the records of runs. Kept tables stay with rows, indexes, sequences, and the types and \
+functions that they need; their foreign keys to tables that go are dropped. Each object is dropped \
+in a transaction of its own, which waits for readers no longer than --drop-timeout-ms, and then \
+tells who they are.";
+
+/// Below the long help of `drop-objects`.
+pub(super) const DROP_OBJECTS_EPILOGUE: &str = "\
+EXIT CODES
+  0    all of it is dropped, or --dry-run printed what would be
+  1    an object cannot be dropped, or another run is at work on the target
+  2    the command line or a setting is wrong, or --keep names no table
+  4    the server cannot be reached
+  130  interrupted; what was dropped stays dropped
+
+EXAMPLES
+  nocturne drop-objects --dry-run
+  nocturne drop-objects -d postgres://me@db/app --keep answers --keep 'events.*'";
+
+/// What `enrich` does.
+pub(super) const ENRICH: &str = "\
+Run a folder of SQL files: indexes and views of the warehouse's own.
+
+Files run side by side, the statements of each one after the other. Comments at the top of a file \
+say what it needs:
+
+  -- requires-table: users      skipped unless this table is there
+  -- unless-table: students     not needed when this one is there
+  -- depends: users             after users.sql, if that is done
+
+A file that fails does not keep others from running, but for those that depend on it.";
+
+/// Below the long help of `enrich`.
+pub(super) const ENRICH_EPILOGUE: &str = "\
+EXIT CODES
+  0    every file is done, or skipped for a reason of its own
+  1    a file failed, or another run is at work on the target
+  2    the command line or a setting is wrong, or a file is no script
+  4    the server cannot be reached
+  130  interrupted; what ran is cancelled
+
+EXAMPLES
+  nocturne enrich -d postgres://me@db/app --dir sql/enrichment -j 4";
+
 /// What `report` does.
 pub(super) const REPORT: &str = "\
 Read the logs of nightly runs: how long each part took, and which entries were slow.

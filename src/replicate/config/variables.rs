@@ -169,8 +169,8 @@ pub(super) static TARGET_DATABASE_URL: Variable = Variable::new(
 pub(super) static PG_RESTORE_JOBS: Variable = Variable::new(
     "PG_RESTORE_JOBS",
     Kind::Number { min: 1, max: 1000 },
-    NIGHTS,
-    "How many sessions restore side by side.",
+    &[Run, Worker, Enrich],
+    "How many sessions restore side by side, and run files of the enrichment.",
 )
 .option("jobs")
 .default("4");

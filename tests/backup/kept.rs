@@ -95,7 +95,9 @@ async fn two_processes_do_not_write_one_file() {
     let backup = found(&files).await;
     let (sender, started) = tokio::sync::oneshot::channel();
     let mut sender = Some(sender);
-    let first = save(&backup, &path, |_| drop(sender.take().map(|sender| sender.send(()))));
+    let first = save(&backup, &path, |_| {
+        let _ = sender.take().map(|sender| sender.send(()));
+    });
     let second = async {
         started.await.unwrap();
         keep(&files, &path).await

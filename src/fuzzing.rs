@@ -10,6 +10,8 @@ use bytes::Bytes;
 use crate::archive::stream::{Answer, Item, Sink};
 use crate::archive::toc::Toc;
 use crate::archive::{Data, Format};
+use crate::report::logs;
+use crate::report::nights::{self, Lang};
 use crate::rows::CopyText;
 use crate::source;
 
@@ -54,6 +56,21 @@ pub fn copy_text(bytes: &[u8]) {
         assert_eq!([&rows[..], b"\\.\n\n\n"].concat(), bytes);
         assert_eq!(copy.bytes(), rows.len() as u64);
     }
+}
+
+/// A log of nightly runs, reported in every form.
+///
+/// # Panics
+/// When a text has sixty seconds, or a line that the log forged.
+pub fn logs(bytes: &[u8]) {
+    let Ok(log) = logs::read(bytes) else { return };
+    for lang in [Lang::En, Lang::Fr] {
+        let text = nights::text::report(&log.runs, lang);
+        assert!(!text.lines().any(|line| line.ends_with(" 60s")), "{text}");
+        assert!(!text.contains(['\r', '\u{1b}']), "{text}");
+    }
+    let page = nights::page(&log.runs, "fuzz");
+    assert!(!page.contains("<script"), "{page}");
 }
 
 fn walk(bytes: &[u8]) {
@@ -131,6 +148,11 @@ mod tests {
     #[test]
     fn the_corpus_of_tars_is_read_without_a_panic() {
         replay("tar", super::tar);
+    }
+
+    #[test]
+    fn the_corpus_of_logs_is_read_without_a_panic() {
+        replay("logs", super::logs);
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub trait Sink {
 pub struct Item {
     /// What it is the data of.
     pub of: ItemOf,
+    /// Bytes of the item, where the archive's format says so beforehand: a member of a tar.
+    pub size: Option<u64>,
     form: Form,
 }
 
@@ -172,7 +174,7 @@ pub(crate) fn walk_custom(reader: impl Read, sink: &mut dyn Sink) -> Result<(), 
             return Err(Error::malformed(what).into());
         }
         let form = Form::Block(block.kind, header.clone());
-        let item = Item { of: ItemOf::Entry(block.dump_id), form };
+        let item = Item { of: ItemOf::Entry(block.dump_id), size: None, form };
         let mut forward = Forward::begin(sink, &item)?;
         match block.kind {
             BlockKind::Rows => forward_chunks(&mut reader, layout, &mut forward)?,
@@ -240,10 +242,11 @@ impl FilesWalk {
         Self { known, listed: BTreeSet::new(), seen: HashSet::new() }
     }
 
-    /// Takes one member: its name (without directories) and contents.
+    /// Takes one member: its name (without directories), its size in bytes and its contents.
     pub(crate) fn member(
         &mut self,
         name: &str,
+        size: u64,
         reader: impl Read,
         sink: &mut dyn Sink,
     ) -> Result<(), Halt> {
@@ -251,10 +254,16 @@ impl FilesWalk {
             Halt::Error(error) => Halt::Error(error.in_file(name)),
             other => other,
         };
-        self.dispatch(name, reader, sink).map_err(named)
+        self.dispatch(name, size, reader, sink).map_err(named)
     }
 
-    fn dispatch(&mut self, name: &str, reader: impl Read, sink: &mut dyn Sink) -> Result<(), Halt> {
+    fn dispatch(
+        &mut self,
+        name: &str,
+        size: u64,
+        reader: impl Read,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Halt> {
         if name == "toc.dat" {
             if self.known.is_none() {
                 let (toc, _) = Toc::read(reader, Container::Files)?;
@@ -288,7 +297,7 @@ impl FilesWalk {
                 None => return Ok(()),
             },
         };
-        let item = Item { of, form: Form::File(compression) };
+        let item = Item { of, size: Some(size), form: Form::File(compression) };
         let mut forward = Forward::begin(sink, &item)?;
         forward.copy(&mut BufReader::with_capacity(PIECE, reader))?;
         forward.end()

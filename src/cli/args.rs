@@ -13,10 +13,12 @@ use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
+use super::settings::{ForWeb, ForWorker, Settings};
+use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::{CopyFormat, ForeignKeys, ServerSetting};
+use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
 mod help;
 #[cfg(test)]
@@ -78,6 +80,22 @@ pub enum Command {
     )]
     Verify(Box<Verify>),
 
+    /// Start a nightly run at each time of a schedule
+    #[command(
+        long_about = help::WORKER,
+        after_long_help = help::WORKER_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Worker(Box<Worker>),
+
+    /// Answer on $PORT: health, and a page of the last and the next runs
+    #[command(
+        long_about = help::WEB,
+        after_long_help = help::WEB_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Web(Box<Web>),
+
     /// Read the logs of nightly runs: how long each part took, and which entries were slow
     #[command(
         long_about = help::REPORT,
@@ -123,6 +141,10 @@ pub struct Restore {
     /// How.
     #[command(flatten)]
     pub behaviour: Behaviour,
+
+    /// What earlier runs have taken.
+    #[command(flatten)]
+    pub costs: Costs,
 
     /// What is told meanwhile.
     #[command(flatten)]
@@ -193,7 +215,7 @@ pub struct Properties {
 }
 
 /// How the restore works, as typed.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
 #[command(next_help_heading = "Behaviour")]
 pub struct Behaviour {
     /// How many sessions work side by side: a number, or auto
@@ -210,6 +232,14 @@ pub struct Behaviour {
     /// all the same. auto, the default, leaves small tables as text.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub copy_format: CopyFormat,
+
+    /// Let sessions with nothing to do help to load a table of which this much is left for each
+    ///
+    /// Counted are bytes of the archive, compressed as they are there; units are kB, MB, GB and
+    /// TB; 0 means never. Only tables that this restore creates are split, with more than one
+    /// job, and where other work does not fill the time. The order of their rows is not kept.
+    #[arg(long, value_name = "SIZE", default_value_t = Size(SPLIT_SIZE))]
+    pub split_size: Size,
 
     /// What becomes of foreign keys
     ///
@@ -289,6 +319,22 @@ pub struct Behaviour {
     /// Accepted and ignored, as in pg_restore
     #[arg(short = 'R', long, hide_short_help = true)]
     pub no_reconnect: bool,
+}
+
+/// What earlier runs have taken, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Behaviour")]
+pub struct Costs {
+    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
+    ///
+    /// It decides what goes first, and in which format rows are sent. The default is
+    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
+    pub cost_history: Option<PathBuf>,
+
+    /// Do without what earlier runs took, and write nothing down
+    #[arg(long)]
+    pub no_cost_history: bool,
 }
 
 /// What is told while a command works, as typed.
@@ -398,6 +444,42 @@ pub struct Verify {
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
+}
+
+/// `nocturne worker`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Check the settings, print them without secrets, print the next five runs, and end
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForWorker>,
+}
+
+/// `nocturne web`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Tell more; twice, tell every detail
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForWeb>,
 }
 
 /// `nocturne report`, as typed.

@@ -4,6 +4,7 @@
 //! - [`args`]: the commands and their options, with the text of the help.
 //! - [`selection`]: the options that choose entries, shared by the commands.
 //! - [`connection`]: the options that say where the target is.
+//! - [`settings`]: the options that stand above variables of the environment.
 //! - [`values`]: the words that options take.
 //!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
@@ -12,6 +13,7 @@
 pub mod args;
 mod choose;
 pub mod connection;
+mod costs;
 mod embedded;
 pub mod exit;
 mod list;
@@ -19,8 +21,12 @@ mod report;
 mod restore;
 mod script;
 pub mod selection;
+pub mod settings;
+pub mod size;
 pub mod values;
 mod verify;
+mod web;
+mod worker;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -48,6 +54,8 @@ pub fn main() -> ExitCode {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
+        Command::Worker(typed) => worker::run(&typed),
+        Command::Web(typed) => web::run(&typed),
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();

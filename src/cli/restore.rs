@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use super::args::Restore;
 use super::choose::{self, Chosen};
+use super::costs::History;
 use super::embedded::Server;
 use super::exit::{ERRORS, Failure, Outcome, USAGE};
 use super::values::{ArchiveFormat, Jobs, Tolerate};
@@ -57,7 +58,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         None => reporter.events(),
     };
     let chosen = choose::choose(&archive.toc, &select_options, &typed.selection, &events)?;
-    let options = options(typed, &archive, &chosen)?;
+    let mut options = options(typed, &archive, &chosen)?;
     if let Goal::Script = goal {
         drop(reporter);
         let events = script_warnings(screen, report.format);
@@ -72,6 +73,9 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         return script::write(&script, archive, &chosen.selection, &options, &events);
     }
 
+    let history = History::open(&typed.costs, &events);
+    options.history = history.costs.clone();
+    let database = archive.toc.header.dbname.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -89,8 +93,11 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         for warning in target.warnings() {
             events.send(Event::Warning { message: warning.clone() });
         }
+        let told = history.listen(events.clone());
         let result =
-            restore(archive, &chosen.selection, options, target, events, interrupted()).await;
+            restore(archive, &chosen.selection, options, target, told, interrupted()).await;
+        let complete = matches!(result, Ok(Ended { errors: 0 }));
+        history.save(&database, complete, &events);
         let outcome = conclude(typed, reporter, recorder.as_ref(), result);
         match server {
             Some(server) => server.stay(&typed.place, outcome).await,
@@ -257,6 +264,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         exit_on_error: behaviour.exit_on_error || transactions != Transactions::None,
         transactions,
         copy_format: behaviour.copy_format,
+        split_size: Some(behaviour.split_size.0).filter(|size| *size > 0),
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
         tolerate: behaviour.tolerate.iter().map(tolerance).collect(),
@@ -264,6 +272,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
             Some(path) => Some(Arc::new(super::verify::read_digests(path)?)),
             None => None,
         },
+        history: Arc::default(),
         foreign_keys: behaviour.foreign_keys,
         analyze: behaviour.analyze,
         settings: behaviour.set.clone(),

@@ -169,17 +169,17 @@ fn names(entry: &Entry, table: &Entry) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::tests::entry;
+    use super::super::testing::entry;
     use super::super::{Options, Schedule};
     use super::*;
     use crate::archive::Section;
 
     /// A table and its rows, with the numbers `id` and `id + 100`.
     fn table(id: i32, partitioned: bool) -> [Entry; 2] {
-        let mut table = entry(id, Desc::Table, Section::PreData);
+        let mut table = entry(id, Desc::Table);
         table.tag = format!("t{id}");
         table.relkind = if partitioned { b'p' } else { b'r' };
-        let mut data = entry(id + 100, Desc::TableData, Section::Data);
+        let mut data = entry(id + 100, Desc::TableData);
         data.had_dumper = !partitioned;
         data.tag.clone_from(&table.tag);
         data.dependencies = vec![table.dump_id];
@@ -187,14 +187,14 @@ mod tests {
     }
 
     fn attach(part: i32, whole: i32) -> Entry {
-        let mut attach = entry(part * 1000 + whole, Desc::TableAttach, Section::PreData);
+        let mut attach = entry(part * 1000 + whole, Desc::TableAttach);
         attach.tag = format!("t{part}");
         attach.dependencies = vec![DumpId(part), DumpId(whole)];
         attach
     }
 
     fn about(id: i32, desc: Desc, table: i32) -> Entry {
-        let mut about = entry(id, desc, Section::PostData);
+        let mut about = entry(id, desc);
         about.dependencies = vec![DumpId(table)];
         about
     }

@@ -1,9 +1,10 @@
 //! Builds a plan from the entries.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use super::cost::{rank, weight};
-use super::{Job, JobId, LockMode, Step};
+use super::rank::{ends_first, rank};
+use super::{Job, JobId, LockMode, Step, micros};
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::select::Pass;
 use crate::sql::constraint;
@@ -85,10 +86,14 @@ impl Plan {
         }
         if options.strictly_in_order {
             plan.chain();
-        } else {
-            rank(&mut plan.jobs, |job| weight(&entries[job.entry].desc, job.step));
         }
         plan
+    }
+
+    /// Ranks the jobs by what each will take.
+    pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
+        let order = ends_first(&self.jobs);
+        rank(&mut self.jobs, &order, |id| micros(cost(id)));
     }
 
     /// Each job after the one before it, pass by pass.
@@ -235,7 +240,7 @@ pub(super) struct Links {
 }
 
 impl Links {
-    fn new(entries: &[Entry]) -> Self {
+    pub(super) fn new(entries: &[Entry]) -> Self {
         let places = entries.iter().enumerate().map(|(place, e)| (e.dump_id, place)).collect();
         let mut data_of = HashMap::new();
         let mut table_of = HashMap::new();
@@ -255,7 +260,7 @@ impl Links {
     }
 
     /// The entries that must be restored before this one.
-    fn needs(&self, entry: &Entry) -> Vec<DumpId> {
+    pub(super) fn needs(&self, entry: &Entry) -> Vec<DumpId> {
         let mut needs = entry.dependencies.clone();
         if entry.section == Section::PostData {
             // Post-data work on a table waits for its rows, not only for its definition.
@@ -271,7 +276,7 @@ impl Links {
     }
 
     /// The TABLE entries among an entry's dependencies.
-    fn tables(&self, entry: &Entry, entries: &[Entry]) -> Vec<DumpId> {
+    pub(super) fn tables(&self, entry: &Entry, entries: &[Entry]) -> Vec<DumpId> {
         let table = |id: &DumpId| match self.table_of.get(id) {
             Some(table) => Some(*table),
             None => {
@@ -283,7 +288,7 @@ impl Links {
     }
 
     /// Whether a constraint is of this table, and not only refers to it.
-    fn is_child(&self, table: DumpId, constraint: &Entry, entries: &[Entry]) -> bool {
+    pub(super) fn is_child(&self, table: DumpId, constraint: &Entry, entries: &[Entry]) -> bool {
         self.entry(table, entries).is_some_and(|table| {
             table.namespace == constraint.namespace
                 && constraint.tag.strip_prefix(&table.tag).is_some_and(|rest| rest.starts_with(' '))
@@ -308,42 +313,13 @@ impl Links {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::archive::DataLocation;
-
-    /// An entry with nothing in it but what the plan goes by.
-    pub(in crate::plan) fn entry(id: i32, desc: Desc, section: Section) -> Entry {
-        Entry {
-            dump_id: DumpId(id),
-            had_dumper: desc == Desc::TableData,
-            table_oid: 0,
-            oid: 0,
-            tag: String::new(),
-            desc,
-            section,
-            defn: String::new(),
-            drop_stmt: String::new(),
-            copy_stmt: String::new(),
-            namespace: None,
-            tablespace: None,
-            table_am: None,
-            relkind: 0,
-            owner: None,
-            with_oids: false,
-            dependencies: Vec::new(),
-            data: DataLocation::None,
-            undecodable: None,
-        }
-    }
+    use crate::plan::testing::entry;
 
     #[test]
     fn a_definition_that_a_list_puts_behind_rows_waits_for_them() {
-        let entries = [
-            entry(1, Desc::Table, Section::PreData),
-            entry(2, Desc::View, Section::PreData),
-            entry(3, Desc::TableData, Section::Data),
-        ];
+        let entries = [entry(1, Desc::Table), entry(2, Desc::View), entry(3, Desc::TableData)];
         for (strictly_in_order, prelude, rest) in
             [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
         {
@@ -356,12 +332,12 @@ pub(super) mod tests {
 
     #[test]
     fn a_key_that_is_not_to_be_checked_is_one_step_however_small_its_table() {
-        let mut key = entry(2, Desc::FkConstraint, Section::PostData);
+        let mut key = entry(2, Desc::FkConstraint);
         key.defn =
             "ALTER TABLE ONLY t\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES p(id);\n".into();
-        let mut odd = entry(3, Desc::FkConstraint, Section::PostData);
+        let mut odd = entry(3, Desc::FkConstraint);
         odd.defn = key.defn.replace(";\n", " NOT VALID;\n");
-        let entries = [entry(1, Desc::Table, Section::PreData), key, odd];
+        let entries = [entry(1, Desc::Table), key, odd];
         for steps_from in [None, Some(0)] {
             let options = Options { not_valid: true, steps_from, ..Options::default() };
             let plan = Plan::new(&entries, &[0, 1, 2], |_| true, |_| Pass::Main, |_| None, options);

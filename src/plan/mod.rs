@@ -10,14 +10,26 @@
 
 mod analyze;
 mod build;
-mod cost;
+pub mod cost;
+pub mod forecast;
+pub mod history;
 mod lock;
+mod pg_restore;
+mod rank;
 mod schedule;
+pub mod simulate;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
 pub use lock::LockMode;
+pub use pg_restore::simulate_pg_restore;
 pub use schedule::Schedule;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::archive::DumpId;
 use crate::select::Pass;
@@ -27,7 +39,10 @@ use crate::select::Pass;
 pub struct JobId(pub usize);
 
 /// What a job does for its entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// All of it, as the archive has it.
     #[default]
@@ -76,7 +91,12 @@ pub struct Job {
     pub locks: Vec<(DumpId, LockMode)>,
     /// Bytes of archived data that the work grows with.
     pub size: u64,
-    /// What is left to do from the start of this job to the end of the longest chain of jobs that
-    /// wait for it, in the same unit. The job with the most goes first.
+    /// What is left from the start of this job to the end of the longest chain of jobs that wait
+    /// for it, in microseconds. The job with the most goes first.
     pub rank: u64,
+}
+
+/// Ranks are whole numbers, so that they can be compared.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -2,19 +2,23 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use super::lock::Locks;
-use super::{Job, JobId, Plan};
+use super::rank::{ends_first, rank};
+use super::{Job, JobId, Plan, micros};
 use crate::select::Pass;
 
 /// The state of a plan's jobs.
 ///
-/// The job with the longest chain behind it goes first, equal ones in the order of the plan. Passes do not overlap. Jobs in a
-/// circle of dependencies are let go one by one, in order, when nothing else is left: the archive
-/// may be restorable all the same, as pg_restore has it.
+/// The job with the longest chain behind it goes first, equal ones in the order of the plan. Passes
+/// do not overlap. Jobs in a circle of dependencies are let go one by one, in order, when nothing
+/// else is left: the archive may be restorable all the same, as pg_restore has it.
 #[derive(Debug)]
 pub struct Schedule {
     jobs: Vec<Job>,
+    /// The order in which ranks are computed.
+    ends_first: Vec<usize>,
     state: Vec<State>,
     /// Jobs that wait for this one.
     before: Vec<Vec<JobId>>,
@@ -55,6 +59,7 @@ impl Schedule {
         let mut schedule = Self {
             state: vec![State::Waiting; jobs.len()],
             unfinished: jobs.len(),
+            ends_first: ends_first(&jobs),
             jobs,
             before,
             waits_for,
@@ -88,6 +93,13 @@ impl Schedule {
                 self.break_circle();
             }
         }
+    }
+
+    /// Ranks the jobs anew, by what each is thought to take now. What runs goes on.
+    pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
+        rank(&mut self.jobs, &self.ends_first, |id| micros(cost(id)));
+        let ready = std::mem::take(&mut self.ready);
+        self.ready = ready.iter().map(|(_, id)| (Reverse(self.jobs[id.0].rank), *id)).collect();
     }
 
     /// Starts exactly this job, whose data has come. Returns whether it can be started now.
@@ -124,6 +136,31 @@ impl Schedule {
         if self.closed.remove(&id) {
             self.make_ready(id);
         }
+    }
+
+    /// Whether a job would be done at least a quarter sooner if other sessions helped with it:
+    /// whether they, `sessions` in all with the one that does it, have little else to do meanwhile.
+    /// `cost` is what each job is thought to take by itself.
+    #[must_use]
+    pub fn gains_from_help(
+        &self,
+        id: JobId,
+        sessions: usize,
+        cost: impl Fn(JobId) -> Duration,
+    ) -> bool {
+        let mut waits_for_it = vec![false; self.jobs.len()];
+        let mut found = vec![id];
+        while let Some(id) = found.pop() {
+            if !std::mem::replace(&mut waits_for_it[id.0], true) {
+                found.extend_from_slice(&self.before[id.0]);
+            }
+        }
+        let beside = (0..self.jobs.len())
+            .filter(|other| self.state[*other] != State::Done && !waits_for_it[*other]);
+        let beside: u128 = beside.map(|other| cost(JobId(other)).as_micros()).sum();
+        let (alone, sessions) = (cost(id).as_micros(), sessions as u128);
+        // With help: all of it divided by all.
+        4 * (alone + beside) <= 3 * sessions * alone
     }
 
     /// The jobs that still wait for their data.
@@ -240,11 +277,10 @@ mod tests {
 
     use super::*;
     use crate::archive::DumpId;
-    use crate::plan::{LockMode, Step};
+    use crate::plan::{LockMode, Step, testing};
 
     fn job(entry: usize, pass: Pass) -> Job {
-        let (after, locks) = (vec![], vec![]);
-        Job { entry, step: Step::Entire, wanted: true, pass, after, locks, size: 0, rank: 0 }
+        Job { pass, ..testing::job(entry) }
     }
 
     /// Runs a schedule with `lanes` sessions that finish in the order they started, and returns
@@ -283,6 +319,21 @@ mod tests {
     }
 
     #[test]
+    fn jobs_that_are_ready_follow_their_new_ranks() {
+        let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
+        jobs[2].after = vec![JobId(1)];
+        (jobs[0].rank, jobs[1].rank) = (9, 1);
+        let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
+        let seconds = [3, 1, 4];
+        schedule.rank(|id| Duration::from_secs(seconds[id.0]));
+        assert_eq!(schedule.job(JobId(1)).rank, 5_000_000);
+        assert_eq!(schedule.take(), Some(JobId(1)));
+        schedule.finish(JobId(1));
+        assert_eq!(schedule.take(), Some(JobId(2)));
+        assert_eq!(schedule.take(), Some(JobId(0)));
+    }
+
+    #[test]
     fn an_exclusive_job_waits_for_those_that_share_its_table() {
         let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
         jobs[0].locks = vec![(DumpId(7), LockMode::Share)];
@@ -305,6 +356,24 @@ mod tests {
         jobs[1].wanted = false;
         jobs[0].after = vec![JobId(1)];
         assert_eq!(run(&Plan { prelude: vec![], jobs }, 2), [2, 0]);
+    }
+
+    #[test]
+    fn help_gains_what_the_others_have_no_other_work_for() {
+        // The first has another behind it, which none can do meanwhile.
+        let gains = |costs: [u64; 3], sessions| {
+            let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
+            jobs[1].after = vec![JobId(0)];
+            let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
+            schedule.take();
+            let cost = |id: JobId| Duration::from_secs(costs[id.0]);
+            schedule.gains_from_help(JobId(0), sessions, cost)
+        };
+        assert!(gains([100, 500, 0], 2));
+        assert!(gains([100, 0, 50], 2), "150 by two is three quarters of 100");
+        assert!(!gains([100, 0, 51], 2));
+        assert!(gains([100, 0, 51], 3));
+        assert!(!gains([100, 0, 0], 1));
     }
 
     #[test]

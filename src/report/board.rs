@@ -38,6 +38,8 @@ struct Lane {
     since: Duration,
     amounts: Amounts,
     data_bytes: Option<u64>,
+    /// Whether it helps another lane, which has the numbers of the entry.
+    helps: bool,
 }
 
 /// What was moved.
@@ -107,19 +109,12 @@ impl Board {
             }
             Event::Started { entry, lane, data_bytes } => {
                 self.step = None;
-                self.width = self.width.max(lane.saturating_add(1));
-                let lane_now = Lane {
-                    entry: entry.clone(),
-                    since: now,
-                    amounts: Amounts::default(),
-                    data_bytes: *data_bytes,
-                };
-                self.lanes.insert(*lane, lane_now);
+                self.works(*lane, Lane::new(entry, now, *data_bytes, false));
             }
+            Event::Joined { entry, lane } => self.works(*lane, Lane::new(entry, now, None, true)),
             Event::Progress { dump_id, rows, bytes, read } => {
-                if let Some(lane) =
-                    self.lanes.values_mut().find(|lane| lane.entry.dump_id == *dump_id)
-                {
+                let leads = |lane: &&mut Lane| lane.entry.dump_id == *dump_id && !lane.helps;
+                if let Some(lane) = self.lanes.values_mut().find(leads) {
                     lane.amounts = Amounts { rows: *rows, bytes: *bytes, read: *read };
                 }
             }
@@ -134,6 +129,7 @@ impl Board {
                 self.ended = self.ended.plus(amounts);
             }
             Event::Paused { dump_id, lane }
+            | Event::Left { dump_id, lane }
             | Event::Analyzed { entry: EntryRef { dump_id, .. }, lane, .. } => {
                 if self.lanes.get(lane).is_some_and(|own| own.entry.dump_id == *dump_id) {
                     self.lanes.remove(lane);
@@ -145,9 +141,16 @@ impl Board {
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::NotChecked { .. }
+            | Event::Predicted { .. }
+            | Event::Measured { .. }
             | Event::Note { .. }
             | Event::Notice { .. } => {}
         }
+    }
+
+    fn works(&mut self, number: usize, lane: Lane) {
+        self.width = self.width.max(number.saturating_add(1));
+        self.lanes.insert(number, lane);
     }
 
     /// The lines to write above the bars since the last call.
@@ -240,11 +243,18 @@ impl Board {
 }
 
 impl Lane {
+    fn new(entry: &EntryRef, since: Duration, data_bytes: Option<u64>, helps: bool) -> Self {
+        Self { entry: entry.clone(), since, amounts: Amounts::default(), data_bytes, helps }
+    }
+
     /// The label on the left, the numbers on the right.
     fn text(&self, now: Duration, columns: usize) -> String {
         let elapsed = now.saturating_sub(self.since);
         let Amounts { rows, bytes, read } = self.amounts;
         let mut numbers = Vec::new();
+        if self.helps {
+            numbers.push("helping".to_owned());
+        }
         if let (Some(all), true) = (self.data_bytes.filter(|all| *all > 0), read > 0) {
             // Whole percents, cut: 100 % means that all is read.
             let percent = u128::from(read.min(all)) * 100 / u128::from(all);
@@ -332,6 +342,28 @@ mod tests {
                 "  INDEX public.users_pkey                                 1s",
             ]
         );
+    }
+
+    #[test]
+    fn a_lane_that_helps_says_so_and_leaves_the_numbers_to_the_other() {
+        let mut board = Board::default();
+        let users = entry(7, "TABLE DATA", "users");
+        board.observe(&planned(None), at(0.0));
+        board.observe(&started(users.clone(), 1, None), at(0.0));
+        board.observe(&Event::Joined { entry: users.clone(), lane: 0 }, at(1.0));
+        board.observe(&Event::Progress { dump_id: 7, rows: 8, bytes: 9, read: 9 }, at(2.0));
+        let frame = board.frame(at(2.0), 60);
+        assert!(frame.entries.contains("8 rows"), "counted once: {}", frame.entries);
+        assert_eq!(
+            frame.lanes,
+            [
+                "  TABLE DATA public.users                        helping  1s",
+                "  TABLE DATA public.users             9 B  8 rows  5 B/s  2s",
+            ]
+        );
+        board.observe(&Event::Left { dump_id: 7, lane: 0 }, at(3.0));
+        board.observe(&finished(users, 1, Outcome::Done), at(3.0));
+        assert_eq!(board.frame(at(3.0), 60).lanes, ["", ""]);
     }
 
     #[test]

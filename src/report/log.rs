@@ -53,22 +53,37 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 wording::label(entry)
             );
         }
-        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => {}
+        Event::Predicted { wall } => {
+            at!(level, seconds = thousandths(*wall), "{}", wording::predicted(*wall));
+        }
+        Event::Progress { .. }
+        | Event::Measured { .. }
+        | Event::Paused { .. }
+        | Event::Left { .. }
+        | Event::NotChecked { .. } => {}
+        Event::Joined { entry, lane } => {
+            at!(level, entry.dump_id, lane, "{}: one session more", wording::label(entry));
+        }
         Event::Analyzed { entry, lane, failure, duration } => {
-            let EntryRef { dump_id, schema, name, .. } = entry;
+            let EntryRef { dump_id, desc, schema, name } = entry;
+            // Statistics that could not be gathered are no error.
+            let outcome = match failure {
+                Some(failure) => Outcome::Tolerated { failure: failure.clone() },
+                None => Outcome::Done,
+            };
+            let (word, _, failure) = parts(&outcome);
             at!(
                 level,
                 dump_id,
+                kind = json.then_some(desc.as_str()),
                 schema = schema.as_deref().filter(|_| json),
                 name = json.then_some(name.as_str()),
                 lane,
+                outcome = json.then_some(word),
                 seconds = thousandths(*duration),
-                sqlstate = failure.as_ref().and_then(|failure| failure.sqlstate.as_deref()),
+                sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
                 "{}",
-                match failure {
-                    Some(failure) => wording::failed(entry, failure),
-                    None => format!("{} done", wording::label(entry)),
-                }
+                ending(entry, &outcome)
             );
         }
         Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {
@@ -130,9 +145,18 @@ fn thousandths(duration: std::time::Duration) -> f64 {
 /// The level of an event's line.
 pub(super) fn level(event: &Event) -> Level {
     match event {
-        Event::Planned { .. } | Event::Connected { .. } | Event::Step { .. } => Level::INFO,
-        Event::Progress { .. } | Event::Paused { .. } | Event::NotChecked { .. } => Level::TRACE,
-        Event::Note { .. } | Event::Analyzed { failure: None, .. } => Level::DEBUG,
+        Event::Planned { .. }
+        | Event::Predicted { .. }
+        | Event::Connected { .. }
+        | Event::Step { .. } => Level::INFO,
+        Event::Progress { .. }
+        | Event::Measured { .. }
+        | Event::Paused { .. }
+        | Event::Left { .. }
+        | Event::NotChecked { .. } => Level::TRACE,
+        Event::Note { .. } | Event::Joined { .. } | Event::Analyzed { failure: None, .. } => {
+            Level::DEBUG
+        }
         Event::Started { entry, .. } | Event::RolledBack { entry, .. } => {
             level_of_kind(&entry.kind())
         }

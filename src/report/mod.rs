@@ -9,6 +9,7 @@
 
 mod bars;
 mod board;
+pub mod costs;
 mod log;
 pub mod logs;
 pub mod nights;

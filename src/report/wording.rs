@@ -3,6 +3,8 @@
 //! Names and messages come from archives and servers: whatever could move the cursor, start a
 //! line of its own or turn the reading direction is shown, not obeyed.
 
+use std::time::Duration;
+
 use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
 
 use super::units;
@@ -62,6 +64,11 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
         }
         _ => None,
     }
+}
+
+/// `this should take 1h 2min 5s, by earlier runs`.
+pub(super) fn predicted(wall: Duration) -> String {
+    format!("this should take {}, by earlier runs", units::duration(wall))
 }
 
 /// `TABLE DATA public.users: duplicate key value … (23505)`.

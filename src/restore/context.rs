@@ -3,15 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use rayon::ThreadPool;
 
 use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::options::RestoreOptions;
+use super::share::Shares;
 use super::statements::{Style, oids};
 use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::plan::history::RowFormat;
 use crate::select::Want;
 use crate::source::RandomAccess;
 use crate::target::{CancelHandle, Class};
@@ -30,8 +33,10 @@ pub(super) struct Context {
     pub(super) style: Style,
     /// Whether any definition is restored, or only data.
     pub(super) with_schema: bool,
+    /// The formats of rows that earlier runs speak for, by the place of a table's data.
+    pub(super) formats: HashMap<usize, RowFormat>,
     pub(super) events: Events,
-    /// Decoders run here; as many threads as there are sessions.
+    /// Decoders run here, and what turns rows into binary: two threads for each session.
     pub(super) pool: ThreadPool,
     /// Roles that the target lacks; known once it was looked at.
     pub(super) missing_roles: OnceLock<HashSet<String>>,
@@ -44,6 +49,11 @@ pub(super) struct Context {
     /// Each session's way to cancel what it runs.
     pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
     pub(super) ledger: Mutex<Ledger>,
+    /// Tables that several sessions load.
+    pub(super) shares: Shares,
+    /// Read while the transactions of several sessions are committed that belong together; who
+    /// ends the restore early waits to write.
+    pub(super) commits: tokio::sync::RwLock<()>,
 }
 
 /// What became of the entries.
@@ -59,8 +69,14 @@ pub(super) struct Ledger {
     pub(super) finished: HashSet<usize>,
     /// Those of them whose rows are in the database.
     pub(super) loaded: HashSet<usize>,
+    /// Entries that are done: the rows that the server stored, and the bytes that were sent.
+    pub(super) restored: HashMap<usize, (u64, u64)>,
+    /// In which format rows are sent, by the place of a table's data.
+    pub(super) formats: HashMap<usize, RowFormat>,
     /// What became of the first step of entries that are made in two, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
+    /// How long other sessions helped with an entry, by place, until that is counted to its cost.
+    pub(super) helped: HashMap<usize, Duration>,
     /// Entries that are done, with their rows, in a transaction that is still open.
     pub(super) uncommitted: Vec<(usize, u64)>,
     /// Failures that count.
@@ -179,6 +195,9 @@ impl Context {
             }
             if done.outcome == Outcome::Done && self.wants_archived_data(place) {
                 ledger.loaded.insert(place);
+            }
+            if done.outcome == Outcome::Done {
+                ledger.restored.insert(place, (done.rows, done.bytes));
             }
             ledger.errors += usize::from(matches!(done.outcome, Outcome::Failed { .. }));
             if done.uncommitted && done.outcome == Outcome::Done {

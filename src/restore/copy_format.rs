@@ -2,13 +2,16 @@
 //!
 //! Binary rows save the server the reading of text, which is much of what loading costs. It takes
 //! a look at the catalogue for each table, so small tables stay text, as do tables with a column
-//! whose type has no codec, and archives that are not in UTF-8.
+//! whose type has no codec, and archives that are not in UTF-8. Where earlier runs have measured
+//! both, the faster one is taken (the rule is at [`crate::plan::history::Database::formats`]).
 
 use std::collections::HashMap;
 
 use super::context::Context;
 use super::options::CopyFormat;
-use crate::archive::Entry;
+use super::planning::past;
+use crate::archive::{Desc, Entry};
+use crate::plan::history::RowFormat;
 use crate::rows::{COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement};
 use crate::sql::ident::literal;
 use crate::target::Session;
@@ -16,26 +19,67 @@ use crate::target::Session;
 /// Bytes of archived data from which a look at the catalogue pays.
 const BINARY_FROM: u64 = 64 * 1024;
 
-/// The columns of a COPY statement if its rows are to be sent in binary format.
+impl Context {
+    /// The formats that earlier runs speak for, by the place of a table's data, if it is left to
+    /// them.
+    pub(super) fn learned_formats(&self) -> HashMap<usize, RowFormat> {
+        let past = past(&self.toc, &self.options.history);
+        let Some(past) = past.filter(|_| self.options.copy_format == CopyFormat::Auto) else {
+            return HashMap::new();
+        };
+        let places = (0..self.wants.len()).filter(|place| self.wants_archived_data(*place));
+        let tables = places.map(|place| (place, self.entry(place)));
+        past.formats(tables.filter(|(_, entry)| entry.desc == Desc::TableData))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// The columns of a COPY statement if its rows are to be sent in binary format. `size` is that of
+/// the archived data, if known.
 pub(super) async fn binary_columns(
     ctx: &Context,
     session: &Session,
     entry: &Entry,
+    size: Option<u64>,
 ) -> Option<Vec<ColumnType>> {
-    if !ctx.toc.encoding.is_utf8() || entry.copy_stmt.is_empty() {
+    if entry.copy_stmt.is_empty() {
         return None;
     }
-    match ctx.options.copy_format {
-        CopyFormat::Text => return None,
-        CopyFormat::Auto => {
-            let size = ctx.random.as_ref().and_then(|random| random.size(entry));
-            // A stream does not tell sizes.
-            if size.is_some_and(|size| size < BINARY_FROM) {
-                return None;
-            }
-        }
-        CopyFormat::Binary => {}
+    let wanted = wanted(ctx, entry, size);
+    let columns = match wanted {
+        RowFormat::Text => None,
+        RowFormat::Binary => codecs(session, entry).await,
+    };
+    // Text for want of a codec is no choice, and nothing is to be learned from it.
+    let is_choice = wanted == RowFormat::Text || columns.is_some();
+    if let Some(place) = ctx.toc.position(entry.dump_id).filter(|_| is_choice) {
+        ctx.ledger().formats.insert(place, wanted);
     }
+    columns
+}
+
+/// The format that rows should have if their columns allow it.
+fn wanted(ctx: &Context, entry: &Entry, size: Option<u64>) -> RowFormat {
+    if !ctx.toc.encoding.is_utf8() {
+        return RowFormat::Text;
+    }
+    match ctx.options.copy_format {
+        CopyFormat::Text => RowFormat::Text,
+        CopyFormat::Binary => RowFormat::Binary,
+        CopyFormat::Auto => {
+            // A custom archive that comes as a stream does not tell sizes.
+            if size.is_some_and(|size| size < BINARY_FROM) {
+                return RowFormat::Text;
+            }
+            let learned = ctx.toc.position(entry.dump_id).and_then(|place| ctx.formats.get(&place));
+            learned.copied().unwrap_or(RowFormat::Binary)
+        }
+    }
+}
+
+/// The codecs of the columns, if each has one.
+async fn codecs(session: &Session, entry: &Entry) -> Option<Vec<ColumnType>> {
     let CopyStatement { table, columns } = CopyStatement::parse(&entry.copy_stmt)?;
     // Whatever is wrong with the table, COPY itself will say.
     let query = COLUMNS_QUERY.replace("{table}", &literal(table));

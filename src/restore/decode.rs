@@ -1,20 +1,28 @@
 //! The seam between the two worlds: blocking decoding on a rayon pool, the network on tokio.
 //!
-//! A decoder fills a bounded channel and waits when it is full; that is the back-pressure, and with
-//! the pieces' size the memory bound: at most [`IN_FLIGHT`] pieces of 256 KiB and a few buffers for
-//! each session, whatever a table's size. The pool has a thread for each session and a session
-//! never has more than one decoder, so a decoder that waits never keeps another from running.
+//! A decoder fills a bounded channel with pieces and waits when it is full; that is the
+//! back-pressure, and with the pieces' size the memory bound: at most [`IN_FLIGHT`] pieces of
+//! 256 KiB and a few buffers for each entry that is loaded, whatever a table's size and however
+//! many sessions empty the channel.
+//!
+//! Rows are turned into binary format by tasks of their own, so that several are at it while the
+//! decoder reads on; the channel holds what they promise, in the order of the rows. The pool has
+//! two threads for each session: a session never has more than one decoder, which may wait, and
+//! what is left never waits, so a decoder that waits keeps nothing from running.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use rayon::ThreadPool;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 
 use crate::archive::encoding::Encoding;
 use crate::archive::{Data, Entry, Error, ErrorKind, LargeObjects, Result};
-use crate::rows::{BinaryText, ColumnType, CopyText, Rows};
+use crate::rows::{Chunk, Chunks, ColumnType, Rows, Transcoder};
 use crate::sql::split::{Batches, Ends};
 use crate::verify::digests::of_large_objects;
 use crate::verify::{Digest, HashingReader};
@@ -25,17 +33,51 @@ const IN_FLIGHT: usize = 4;
 /// Bytes of a piece of a large object.
 const OBJECT_PIECE: usize = 256 * 1024;
 
+/// A row that is longer is sent as text: twice its size is not worth the memory.
+const LONGEST_BINARY_ROW: usize = 16 << 20;
+
 /// A piece of an entry's data, on its way to the server.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// Rows, with the number of them that end in this piece.
-    Rows(Rows, u64),
+    /// Rows.
+    Rows(RowPiece),
     /// Whole SQL statements.
     Statements(String),
     /// The next large object begins.
     Object(u32),
     /// Bytes of the large object.
     ObjectBytes(Bytes),
+}
+
+/// Rows on their way.
+#[derive(Debug)]
+pub(super) struct RowPiece {
+    /// Rows of the table that end before this piece.
+    pub(super) before: u64,
+    /// Rows that end in this piece.
+    pub(super) rows: u64,
+    /// Whether it ends where a row ends. If not, the next piece must follow in the same session.
+    pub(super) ends: bool,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Ready(Rows),
+    /// A task turns them into binary format.
+    Promised(oneshot::Receiver<Rows>),
+}
+
+impl RowPiece {
+    /// The rows themselves, once they are turned into their format.
+    pub(super) async fn rows(self) -> Result<Rows> {
+        match self.content {
+            Content::Ready(rows) => Ok(rows),
+            Content::Promised(rows) => {
+                rows.await.map_err(|_| Error::malformed("turning its rows into binary panicked"))
+            }
+        }
+    }
 }
 
 /// How an entry's data is to be taken apart.
@@ -101,39 +143,53 @@ fn compare(found: Digest, expected: Digest) -> Result<()> {
 
 fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> Result<()> {
     match kind {
-        Kind::Copy { binary: None } => send_rows(reader, sender),
-        Kind::Copy { binary: Some(columns) } => send_binary_rows(reader, columns, sender),
+        Kind::Copy { binary } => send_rows(reader, binary.as_deref(), sender),
         Kind::Sql { encoding, standard_conforming_strings, ends } => {
             send_statements(reader, encoding, *standard_conforming_strings, *ends, sender)
         }
     }
 }
 
-fn send_rows(reader: impl Read, sender: &Sender<Result<Piece>>) -> Result<()> {
-    let mut copy = CopyText::new(reader);
-    let mut rows = 0;
-    while let Some(piece) = copy.next_piece()? {
-        let new = copy.rows() - rows;
-        rows += new;
-        if !send(sender, Piece::Rows(Rows::Text(piece), new)) {
+/// Sends a table's rows, in binary format if the columns are given, until a chunk of them has no
+/// binary form: likely that its column is full of such values.
+fn send_rows(
+    reader: impl Read,
+    columns: Option<&[ColumnType]>,
+    sender: &Sender<Result<Piece>>,
+) -> Result<()> {
+    let transcoder = columns.map(|columns| Transcoder::new(columns.to_vec()));
+    let refused = Arc::new(AtomicBool::new(false));
+    let mut chunks = Chunks::new(reader, columns.map_or(0, |_| LONGEST_BINARY_ROW));
+    while let Some(chunk) = chunks.next_chunk()? {
+        let Chunk { before, rows, ends, .. } = chunk;
+        let content = match &transcoder {
+            Some(transcoder) if !refused.load(Ordering::Relaxed) => {
+                transcode(chunk, transcoder.clone(), refused.clone())
+            }
+            _ => Content::Ready(Rows::Text(chunk.text)),
+        };
+        if !send(sender, Piece::Rows(RowPiece { before, rows, ends, content })) {
             break;
         }
     }
     Ok(())
 }
 
-fn send_binary_rows(
-    reader: impl Read,
-    columns: &[ColumnType],
-    sender: &Sender<Result<Piece>>,
-) -> Result<()> {
-    let mut copy = BinaryText::new(reader, columns.to_vec());
-    while let Some((rows, count)) = copy.next_piece()? {
-        if !send(sender, Piece::Rows(rows, count)) {
-            break;
+/// Starts to turn a chunk into binary format, in the pool that this runs in.
+fn transcode(chunk: Chunk, mut transcoder: Transcoder, refused: Arc<AtomicBool>) -> Content {
+    let (promise, promised) = oneshot::channel();
+    rayon::spawn(move || {
+        // A panic drops the promise, which is an error of the entry.
+        let rows = catch_unwind(AssertUnwindSafe(move || chunk.transcode(&mut transcoder)));
+        if let Ok(rows) = rows {
+            if matches!(rows, Rows::Text(_)) {
+                refused.store(true, Ordering::Relaxed);
+            }
+            // When nobody wants it the session has failed and told so.
+            let _ = promise.send(rows);
         }
-    }
-    Ok(())
+    });
+    Content::Promised(promised)
 }
 
 fn send_statements(

@@ -1,7 +1,7 @@
 //! What a restore tells while it runs: one stream of [`Event`]s.
 //!
-//! Progress bars, log lines, the summary at the end, and later the journal and the cost history
-//! are all readers of these events; nothing in the core prints.
+//! Progress bars, log lines, the summary at the end, the cost history, and later the
+//! journal, are all readers of these events; nothing in the core prints.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::archive::{Desc, DumpId};
+use crate::plan::Step;
+use crate::plan::history::RowFormat;
 
 /// Who an event is about: enough of an entry to name it anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -130,6 +132,12 @@ pub enum Event {
         /// Sessions that will work side by side.
         jobs: usize,
     },
+    /// What the restore will take, as far as earlier runs tell.
+    Predicted {
+        /// Wall time, from the plan to the end.
+        #[serde(serialize_with = "seconds")]
+        wall: Duration,
+    },
     /// Connected to the target.
     Connected {
         /// `user@host:port/database`, never a password.
@@ -145,6 +153,21 @@ pub enum Event {
         lane: usize,
         /// Bytes of the entry's data in the archive (compressed), if known.
         data_bytes: Option<u64>,
+    },
+    /// A session that had nothing to do helps to load a table's rows. The entry is told as usual by
+    /// the session that began with it.
+    Joined {
+        /// The entry.
+        entry: EntryRef,
+        /// The session that helps.
+        lane: usize,
+    },
+    /// A session is done with helping, just before the entry is finished.
+    Left {
+        /// The entry.
+        dump_id: i32,
+        /// The session that helped.
+        lane: usize,
     },
     /// The first step of an entry that is made in two is done: the session is free, the entry is
     /// not finished.
@@ -198,6 +221,25 @@ pub enum Event {
         bytes: u64,
         /// Bytes read from the archive (compressed).
         read: u64,
+        /// Wall time.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
+    /// A job went well: what it took. An entry made in two steps is two jobs, each measured by
+    /// itself. Entries of the prelude are no jobs.
+    Measured {
+        /// The entry.
+        entry: EntryRef,
+        /// Which step of it.
+        step: Step,
+        /// Bytes of archived data that it grows with; 0 when that is not known.
+        size: u64,
+        /// Rows (or large objects) the server stored.
+        rows: u64,
+        /// Bytes sent to the server.
+        bytes: u64,
+        /// In which format rows were sent, if they were.
+        format: Option<RowFormat>,
         /// Wall time.
         #[serde(serialize_with = "seconds")]
         duration: Duration,

@@ -12,6 +12,14 @@ pub(super) enum WorkError {
     /// The server, or the way to it.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The server, about a row that is another line of the COPY than of the archive.
+    #[error("row {row} of the archive's data")]
+    Row {
+        /// The row, from 1.
+        row: u64,
+        /// What the server said.
+        source: TargetError,
+    },
     /// The archive.
     #[error(transparent)]
     Archive(#[from] archive::Error),
@@ -23,7 +31,7 @@ pub(super) enum WorkError {
 impl WorkError {
     pub(super) fn server(&self) -> Option<&ServerError> {
         match self {
-            Self::Target(error) => error.server(),
+            Self::Target(error) | Self::Row { source: error, .. } => error.server(),
             _ => None,
         }
     }
@@ -34,7 +42,7 @@ impl WorkError {
             Some(error) => Failure {
                 message: error.message.clone(),
                 sqlstate: Some(error.sqlstate.clone()),
-                detail: details(error),
+                detail: self.details(error),
                 statement: error.statement.clone(),
                 cause: error
                     .missing_role()
@@ -48,6 +56,24 @@ impl WorkError {
                 cause: None,
             },
         }
+    }
+
+    fn details(&self, error: &ServerError) -> Option<String> {
+        let row = match self {
+            Self::Row { row, .. } => Some(format!("{row} of the archive's data")),
+            _ => None,
+        };
+        let lines: Vec<String> = [
+            ("DETAIL", &error.detail),
+            ("HINT", &error.hint),
+            ("CONTEXT", &error.context),
+            ("QUERY", &error.internal_query),
+            ("ROW", &row),
+        ]
+        .into_iter()
+        .filter_map(|(name, text)| text.as_ref().map(|text| format!("{name}: {text}")))
+        .collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }
 
@@ -65,17 +91,4 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
         source = error.source();
     }
     text
-}
-
-fn details(error: &ServerError) -> Option<String> {
-    let lines: Vec<String> = [
-        ("DETAIL", &error.detail),
-        ("HINT", &error.hint),
-        ("CONTEXT", &error.context),
-        ("QUERY", &error.internal_query),
-    ]
-    .into_iter()
-    .filter_map(|(name, text)| text.as_ref().map(|text| format!("{name}: {text}")))
-    .collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
 }

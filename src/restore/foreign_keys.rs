@@ -61,7 +61,7 @@ pub(super) const PARTITIONED: &str =
     "before PostgreSQL 18 a partitioned table can have no such key";
 
 /// Which entries are foreign keys, or comments on them.
-fn keys_and_comments(entries: &[Entry]) -> Vec<bool> {
+pub(super) fn keys_and_comments(entries: &[Entry]) -> Vec<bool> {
     let is_key = |entry: &Entry| entry.desc == Desc::FkConstraint;
     let keys: std::collections::HashSet<_> =
         entries.iter().filter(|entry| is_key(entry)).map(|entry| entry.dump_id).collect();

@@ -34,6 +34,8 @@ pub(super) struct Lane {
     group: Option<u32>,
     /// The parallel workers that the next job may use; `None` if it uses none anyhow.
     pub(super) workers: Option<usize>,
+    /// Whether other sessions may help with the rows that the next job loads.
+    pub(super) may_share: bool,
 }
 
 impl Lane {
@@ -46,6 +48,7 @@ impl Lane {
             current: Arc::default(),
             group: None,
             workers: None,
+            may_share: false,
         }
     }
 

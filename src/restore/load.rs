@@ -2,30 +2,27 @@
 //!
 //! Rows go into a transaction of their own, which is committed only when the server has stored as
 //! many rows as were sent and the archive's data has come to its proper end: a table is loaded
-//! whole or not at all.
+//! whole or not at all. A large table may be loaded by several sessions ([`super::helpers`]).
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 
 use super::context::Context;
+use super::copy::CopyRows;
 use super::copy_format::binary_columns;
 use super::decode::{Kind, Piece, decode, in_entry};
-use super::event::Event;
 use super::failure::WorkError;
+use super::helpers::load_with_help;
 use super::lane::Lane;
+use super::progress::Progress;
+use super::share::Joining;
 use super::statements::data::{disable_triggers, enable_triggers, truncate_only};
 use crate::archive::stream::{self, Item, ItemOf, ItemReader};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
-use crate::rows::{ColumnType, HEADER, Rows, TRAILER};
-use crate::sql::ident::literal;
+use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::{self, Session};
-
-/// How often progress is told.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Where an entry's data comes from.
 #[derive(Debug)]
@@ -34,6 +31,16 @@ pub(super) enum Source {
     Archive,
     /// From a stream.
     Stream { item: Box<Item>, receiver: Receiver<stream::Piece> },
+}
+
+impl Source {
+    /// Bytes of the data in the archive, if known.
+    pub(super) fn size(&self, ctx: &Context, entry: &Entry) -> Option<u64> {
+        match self {
+            Self::Archive => ctx.random.as_ref().and_then(|random| random.size(entry)),
+            Self::Stream { item, .. } => item.size,
+        }
+    }
 }
 
 /// What becomes of a table's triggers while its rows are loaded.
@@ -64,6 +71,7 @@ pub(super) async fn load(
     source: Source,
     triggers: Triggers,
 ) -> Result<Loaded, WorkError> {
+    let may_share = std::mem::take(&mut lane.may_share);
     lane.renew(ctx).await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
         lane.state.before_large_objects(&ctx.style).into_iter().collect()
@@ -73,44 +81,117 @@ pub(super) async fn load(
     for setting in settings {
         lane.set(ctx, setting).await?;
     }
-    let own_transaction = !lane.in_group();
-    let columns = binary_columns(ctx, lane.session(ctx).await?, entry).await;
-    let mut pieces = Pieces::open(ctx, entry, source, columns)?;
-    // What is damaged from its first byte on is not worth a transaction.
-    let first = pieces.next().await?;
-    let session = lane.session(ctx).await?;
-    if !own_transaction {
-        return transfer(session, triggers, first, &mut pieces).await;
-    }
-    session.begin().await?;
-    let loaded = match truncate(ctx, session, entry).await {
-        Ok(truncated) => {
-            pieces.frozen = truncated && can_be_frozen(ctx, entry);
-            transfer(session, triggers, first, &mut pieces).await
-        }
-        Err(error) => Err(error.into()),
+    let size = source.size(ctx, entry);
+    let columns = binary_columns(ctx, lane.session(ctx).await?, entry, size).await;
+    let counter = ReadCounter::default();
+    let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
+    let surroundings = Surroundings {
+        entry,
+        own_transaction: !lane.in_group(),
+        truncate: !lane.in_group() && ctx.is_new(entry),
+        triggers,
     };
-    match &loaded {
-        Ok(_) => session.commit().await?,
-        // The first error is the one to tell.
-        Err(_) if session.is_usable() => drop(session.rollback().await),
-        Err(_) => {}
+    if entry.desc == Desc::Blobs || entry.copy_stmt.is_empty() {
+        // What is damaged from its first byte on is not worth a transaction.
+        let first = pieces.next().await?;
+        let session = lane.session(ctx).await?;
+        return match entry.desc {
+            Desc::Blobs => surroundings.around(session, pieces.large_objects(session, first)).await,
+            _ => surroundings.around(session, pieces.statements(session, first)).await,
+        };
     }
-    loaded
+    let mut rows = CopyRows::new(ctx, entry, pieces.progress, pieces.receiver);
+    let may_share = may_share && surroundings.truncate && triggers == Triggers::AsTheyAre;
+    let least = ctx.split_size(size).filter(|_| may_share);
+    match least.map(|least| ctx.shares.open(size, counter, least)) {
+        Some((share, joining)) => {
+            rows.share = Some(share);
+            load_rows_together(lane, &rows, joining).await
+        }
+        None => {
+            rows.frozen = surroundings.truncate && can_be_frozen(ctx, entry);
+            load_rows_alone(lane, &rows, &surroundings).await
+        }
+    }
 }
 
-/// Truncates a table that this restore created, in the transaction that fills it: with
-/// `wal_level=minimal` its rows are then not written to the WAL, and they may be frozen.
-///
-/// Says whether it did.
-async fn truncate(ctx: &Context, session: &Session, entry: &Entry) -> target::Result<bool> {
-    let created = entry.desc == Desc::TableData
-        && entry.dependencies.first().is_some_and(|table| ctx.ledger().created.contains(table));
-    let truncated = created && !entry.is_load_via_partition_root();
-    if truncated {
-        session.execute(&truncate_only(entry)).await?;
+async fn load_rows_alone(
+    lane: &mut Lane,
+    rows: &CopyRows<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Loaded, WorkError> {
+    let mut taker = rows.taker();
+    let first = taker.next().await?;
+    let session = lane.session(rows.ctx).await?;
+    let copy = async {
+        let stored = rows.send_all(session, taker, first).await?;
+        stored_as_sent(rows.progress.loaded(), stored)
+    };
+    surroundings.around(session, copy).await
+}
+
+/// The table is not truncated, and its rows are not frozen: both would keep other sessions out
+/// until this one commits.
+async fn load_rows_together(
+    lane: &mut Lane,
+    rows: &CopyRows<'_>,
+    joining: Joining<'_>,
+) -> Result<Loaded, WorkError> {
+    let mut taker = rows.taker();
+    let first = taker.next().await?;
+    lane.session(rows.ctx).await?.begin().await?;
+    load_with_help(rows, lane, taker, first, joining).await
+}
+
+/// What must be done around the work on an entry's data.
+struct Surroundings<'a> {
+    entry: &'a Entry,
+    /// Whether the data has a transaction for itself.
+    own_transaction: bool,
+    /// Whether the table is truncated in the transaction that fills it: with `wal_level=minimal`
+    /// its rows are then not written to the WAL, and they may be frozen.
+    truncate: bool,
+    triggers: Triggers,
+}
+
+impl Surroundings<'_> {
+    /// Does the work, which uses this session, and what is around it.
+    async fn around(
+        &self,
+        session: &Session,
+        work: impl Future<Output = Result<Loaded, WorkError>>,
+    ) -> Result<Loaded, WorkError> {
+        if !self.own_transaction {
+            return self.inside(session, work).await;
+        }
+        session.begin().await?;
+        let loaded = self.inside(session, work).await;
+        match &loaded {
+            Ok(_) => session.commit().await?,
+            // The first error is the one to tell.
+            Err(_) if session.is_usable() => drop(session.rollback().await),
+            Err(_) => {}
+        }
+        loaded
     }
-    Ok(truncated)
+
+    async fn inside(
+        &self,
+        session: &Session,
+        work: impl Future<Output = Result<Loaded, WorkError>>,
+    ) -> Result<Loaded, WorkError> {
+        if self.truncate {
+            session.execute(&truncate_only(self.entry)).await?;
+        }
+        if self.triggers == Triggers::Disabled {
+            session.execute(&disable_triggers(self.entry)).await?;
+        }
+        let loaded = work.await?;
+        if self.triggers == Triggers::Disabled {
+            session.execute(&enable_triggers(self.entry)).await?;
+        }
+        Ok(loaded)
+    }
 }
 
 /// Whether a table that was truncated can take frozen rows (`COPY` with `FREEZE`): an ordinary
@@ -124,27 +205,29 @@ fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
     })
 }
 
-async fn transfer(
-    session: &Session,
-    triggers: Triggers,
-    first: Option<Piece>,
-    pieces: &mut Pieces<'_>,
-) -> Result<Loaded, WorkError> {
-    let entry = pieces.entry;
-    if triggers == Triggers::Disabled {
-        session.execute(&disable_triggers(entry)).await?;
+/// What was sent, if the server has stored as many rows.
+pub(super) fn stored_as_sent(sent: Loaded, stored: u64) -> Result<Loaded, WorkError> {
+    if stored == sent.rows {
+        return Ok(sent);
     }
-    let loaded = if entry.desc == Desc::Blobs {
-        pieces.large_objects(session, first).await
-    } else if entry.copy_stmt.is_empty() {
-        pieces.statements(session, first).await
-    } else {
-        pieces.copy(session, first).await
-    }?;
-    if triggers == Triggers::Disabled {
-        session.execute(&enable_triggers(entry)).await?;
+    let rows = sent.rows;
+    Err(WorkError::Other(format!("{rows} rows were sent but the server stored {stored}")))
+}
+
+impl Context {
+    /// Whether the entry's rows go into a table that this restore created: it is empty, and may be
+    /// emptied again.
+    fn is_new(&self, entry: &Entry) -> bool {
+        let created = entry.desc == Desc::TableData
+            && entry.dependencies.first().is_some_and(|id| self.ledger().created.contains(id));
+        created && !entry.is_load_via_partition_root()
     }
-    Ok(loaded)
+
+    /// How much must be left of a table of this size for each session that loads it; `None` if
+    /// it is too small for more than one.
+    fn split_size(&self, size: Option<u64>) -> Option<u64> {
+        self.options.split_size.filter(|least| size.is_none_or(|size| size >= *least))
+    }
 }
 
 /// The pieces of an entry's data, with what has gone through so far.
@@ -152,14 +235,9 @@ struct Pieces<'a> {
     ctx: &'a Context,
     entry: &'a Entry,
     receiver: Receiver<Result<Piece, ArchiveError>>,
-    counter: ReadCounter,
-    loaded: Loaded,
-    told: Instant,
+    progress: Progress<'a>,
     /// Whether this is one of several parts of the entry's data.
     partial: bool,
-    /// Whether the rows are stored frozen: visible to all from the start. The indexes built on
-    /// them need not look at transactions, and foreign keys are checked with index-only scans.
-    frozen: bool,
 }
 
 impl<'a> Pieces<'a> {
@@ -168,8 +246,8 @@ impl<'a> Pieces<'a> {
         entry: &'a Entry,
         source: Source,
         columns: Option<Vec<ColumnType>>,
+        counter: &ReadCounter,
     ) -> Result<Self, WorkError> {
-        let counter = ReadCounter::default();
         let kind = if entry.copy_stmt.is_empty() {
             Kind::Sql {
                 encoding: ctx.toc.encoding.clone(),
@@ -213,17 +291,8 @@ impl<'a> Pieces<'a> {
                 Err(ArchiveError::missing("the archive holds no block of data for it"))
             }),
         };
-        let loaded = Loaded::default();
-        Ok(Self {
-            ctx,
-            entry,
-            receiver,
-            counter,
-            loaded,
-            told: Instant::now(),
-            partial,
-            frozen: false,
-        })
+        let progress = Progress::new(ctx, entry, counter.clone());
+        Ok(Self { ctx, entry, receiver, progress, partial })
     }
 
     async fn next(&mut self) -> Result<Option<Piece>, WorkError> {
@@ -231,92 +300,6 @@ impl<'a> Pieces<'a> {
             Some(Ok(piece)) => Ok(Some(piece)),
             Some(Err(error)) => Err(in_entry(error, self.entry, &self.ctx.archive).into()),
             None => Ok(None),
-        }
-    }
-
-    fn sent(&mut self, rows: u64, bytes: usize) {
-        self.loaded.rows += rows;
-        self.loaded.bytes += bytes as u64;
-        self.loaded.read = self.counter.get();
-        if self.told.elapsed() >= PROGRESS_EVERY {
-            self.told = Instant::now();
-            self.ctx.events.send(Event::Progress {
-                dump_id: self.entry.dump_id.0,
-                rows: self.loaded.rows,
-                bytes: self.loaded.bytes,
-                read: self.loaded.read,
-            });
-        }
-    }
-
-    fn finished(&mut self) -> Loaded {
-        self.loaded.read = self.counter.get();
-        self.loaded
-    }
-
-    async fn copy(
-        &mut self,
-        session: &Session,
-        mut next: Option<Piece>,
-    ) -> Result<Loaded, WorkError> {
-        // Binary rows may be followed by text, never the other way round.
-        let mut stored = 0;
-        if let Some(Piece::Rows(Rows::Binary(_), _)) = next {
-            let mut copy = session.copy_in(&self.copy_statement(&["FORMAT binary"])).await?;
-            copy.send(Bytes::from_static(&HEADER)).await?;
-            while let Some(Piece::Rows(Rows::Binary(bytes), rows)) = next {
-                self.send(&mut copy, bytes, rows).await?;
-                next = self.next().await?;
-            }
-            copy.send(Bytes::from_static(&TRAILER)).await?;
-            stored += copy.finish().await?;
-        }
-        if next.is_some() || stored == 0 {
-            let mut copy = session.copy_in(&self.copy_statement(&[])).await?;
-            while let Some(piece) = next {
-                if let Piece::Rows(Rows::Text(bytes), rows) = piece {
-                    self.send(&mut copy, bytes, rows).await?;
-                }
-                next = self.next().await?;
-            }
-            stored += copy.finish().await?;
-        }
-        let loaded = self.finished();
-        if stored != loaded.rows {
-            return Err(WorkError::Other(format!(
-                "{} rows were sent but the server stored {stored}",
-                loaded.rows
-            )));
-        }
-        Ok(loaded)
-    }
-
-    async fn send(
-        &mut self,
-        copy: &mut target::CopyIn<'_>,
-        bytes: Bytes,
-        rows: u64,
-    ) -> Result<(), WorkError> {
-        let length = bytes.len();
-        copy.send(bytes).await?;
-        self.sent(rows, length);
-        Ok(())
-    }
-
-    /// The archive's COPY statement with options. Its data is in the archive's encoding while the
-    /// session speaks UTF-8.
-    fn copy_statement(&self, options: &[&str]) -> String {
-        let statement = self.entry.copy_stmt.trim_end().trim_end_matches(';');
-        let mut options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-        if self.frozen {
-            options.push("FREEZE".to_owned());
-        }
-        if !self.ctx.toc.encoding.is_utf8() {
-            options.push(format!("ENCODING {}", literal(self.ctx.toc.encoding.name())));
-        }
-        match options[..] {
-            [] => statement.to_owned(),
-            _ => format!("{statement} WITH ({})", options.join(", ")),
         }
     }
 
@@ -328,11 +311,11 @@ impl<'a> Pieces<'a> {
         while let Some(piece) = next {
             if let Piece::Statements(sql) = piece {
                 let rows = session.execute_counting(&sql).await?;
-                self.sent(rows, sql.len());
+                self.progress.sent(rows, sql.len());
             }
             next = self.next().await?;
         }
-        Ok(self.finished())
+        Ok(self.progress.loaded())
     }
 
     async fn large_objects(
@@ -367,13 +350,13 @@ impl<'a> Pieces<'a> {
                         session.create_large_object(oid).await?;
                     }
                     open = Some(session.open_large_object(oid).await?);
-                    self.sent(1, 0);
+                    self.progress.sent(1, 0);
                 }
                 Piece::ObjectBytes(bytes) => {
                     if let Some(object) = &mut open {
                         let length = bytes.len();
                         object.write(bytes).await?;
-                        self.sent(0, length);
+                        self.progress.sent(0, length);
                     }
                 }
                 Piece::Rows(..) | Piece::Statements(..) => {}
@@ -385,7 +368,7 @@ impl<'a> Pieces<'a> {
         }
         match missing.iter().min() {
             Some(oid) => Err(missing_object(self.ctx, self.entry, *oid)),
-            None => Ok(self.finished()),
+            None => Ok(self.progress.loaded()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Carries out a restore: the prelude on one session, the rest on as many as are wanted.
 //!
 //! ```text
-//! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY
+//! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY, one session or several
 //!    │                                               ▲
 //!    └── stream ─▶ feed ─▶ conductor ─▶ lanes ───────┘
 //! ```
@@ -14,31 +14,39 @@ mod analyze;
 mod clean;
 mod conductor;
 mod context;
+mod copy;
 mod copy_format;
+mod costing;
 mod decode;
 pub mod event;
 mod failure;
 mod feed;
 mod foreign_keys;
+mod helpers;
 mod lane;
 mod load;
 mod options;
 mod orphans;
+mod planning;
 mod preflight;
+mod progress;
 pub mod script;
 mod settings;
+mod share;
 pub mod statements;
 mod steps;
 mod work;
 mod workers;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
-pub use options::{CopyFormat, RestoreOptions, Tolerance, Transactions};
+pub use options::{CopyFormat, RestoreOptions, SPLIT_SIZE, Tolerance, Transactions};
+pub use planning::{PlanOptions, Planned};
 pub use settings::{ServerSetting, SettingError};
 
 use conductor::Conductor;
@@ -50,18 +58,13 @@ use load::Source;
 use work::restore_entry;
 
 use crate::archive::{self, Desc, Entry, Format};
-use crate::plan::{self, Plan};
-use crate::select::{Selection, pass};
+use crate::select::Selection;
 use crate::source::{Access, Archive};
 use crate::target::{self, Target};
 use crate::verify::{TOC_ID, toc_digest};
 
 /// How long to try to cancel what runs, when the restore ends early.
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
-
-/// Bytes of a table's archived data from which its constraints are made in steps: below, a second
-/// round trip costs more than it gains.
-const STEPS_FROM: u64 = 256 * 1024;
 
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -123,12 +126,12 @@ pub async fn restore(
     events: Events,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ended> {
-    let (context, plan, stream) = prepare(archive, selection, options, events)?;
+    let (context, planned, stream) = prepare(archive, selection, options, events)?;
     let ctx = Arc::new(context);
     // The lack of roles and extensions is known only after the first connection.
     let result = tokio::select! {
-        result = Box::pin(run(ctx.clone(), plan, selection, target, stream)) => result,
-        () = shutdown => Err(Error::Interrupted),
+        result = Box::pin(run(ctx.clone(), planned, selection, target, stream)) => result,
+        () = interrupted(&ctx, shutdown) => Err(Error::Interrupted),
     };
     if let Err(error) = &result {
         // Nobody waits any more for what the sessions may still run.
@@ -137,6 +140,13 @@ pub async fn restore(
         ctx.finish_rest(&format!("{NOT_REACHED}: {}", chain(error)));
     }
     result
+}
+
+/// Resolves when the restore is to end early. Commits that belong together are let finish, unless
+/// the server does not answer.
+async fn interrupted(ctx: &Context, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    let _ = tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await;
 }
 
 /// The roles that a restore of the selected entries names, and how many entries name each.
@@ -155,7 +165,7 @@ fn prepare(
     selection: &Selection,
     options: RestoreOptions,
     events: Events,
-) -> Result<(Context, Plan, Option<crate::source::StreamAccess>)> {
+) -> Result<(Context, Planned, Option<crate::source::StreamAccess>)> {
     let toc = archive.toc.clone();
     let wants = selection.wants.clone();
     if let Some(digests) = &options.digests {
@@ -177,14 +187,14 @@ fn prepare(
         Access::Stream(stream) => (None, Some(stream)),
     };
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.jobs.max(1))
+        .num_threads(options.jobs.max(1) * 2)
         .thread_name(|number| format!("decode-{number}"))
         .build()
         .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
     let mut style = options.style.clone();
     // The TOC's text is decoded already, and COPY says its encoding itself.
     "UTF8".clone_into(&mut style.source.encoding);
-    let ctx = Context {
+    let mut ctx = Context {
         archive: archive.name,
         with_schema: selection.dump_schema(),
         toc,
@@ -192,6 +202,7 @@ fn prepare(
         random,
         options,
         style,
+        formats: HashMap::new(),
         events,
         pool,
         missing_roles: std::sync::OnceLock::new(),
@@ -200,29 +211,32 @@ fn prepare(
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
+        shares: share::Shares::default(),
+        commits: tokio::sync::RwLock::default(),
     };
+    ctx.formats = ctx.learned_formats();
     let size = |place: usize| {
         let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
         random.size(ctx.entry(place))
     };
-    // A stream does not tell sizes.
-    let steps_from = if ctx.random.is_some() { STEPS_FROM } else { 0 };
     let left_out = ctx.left_out();
-    let plan = Plan::new(
-        &ctx.toc.entries,
-        &selection.order,
-        |place| ctx.is_wanted(place) && !left_out[place],
-        |place| pass(ctx.entry(place)),
-        size,
-        plan::Options {
-            strictly_in_order: ctx.options.strictly_in_order && ctx.random.is_some(),
-            // One session has nobody to make room for.
-            steps_from: (ctx.options.jobs > 1).then_some(steps_from),
-            not_valid: ctx.options.foreign_keys == ForeignKeys::NotValid,
+    let planned = Planned::new(
+        &ctx.toc,
+        selection,
+        PlanOptions {
+            jobs: ctx.options.jobs,
+            strictly_in_order: ctx.options.strictly_in_order,
+            foreign_keys: ctx.options.foreign_keys,
             analyze: ctx.options.analyze,
+            streamed: ctx.random.is_none(),
         },
+        &size,
+        &ctx.options.history,
     );
     tell_plan(&ctx);
+    if let Some(wall) = planned.predicted(ctx.options.jobs) {
+        ctx.events.send(Event::Predicted { wall });
+    }
     ctx.tell_foreign_keys(&left_out);
     let one_by_one = archive.format == Format::Tar && ctx.random.is_none();
     let objects =
@@ -231,7 +245,7 @@ fn prepare(
         let message = "large objects of a tar that comes as a stream are not compared with digests";
         ctx.events.send(Event::Warning { message: message.to_owned() });
     }
-    Ok((ctx, plan, stream))
+    Ok((ctx, planned, stream))
 }
 
 fn tell_plan(ctx: &Context) {
@@ -253,7 +267,7 @@ fn tell_plan(ctx: &Context) {
 
 async fn run(
     ctx: Arc<Context>,
-    plan: Plan,
+    planned: Planned,
     selection: &Selection,
     target: Target,
     stream: Option<crate::source::StreamAccess>,
@@ -275,6 +289,7 @@ async fn run(
     if ctx.options.clean && !clean::drop_objects(&ctx, &mut lane, &selection.order).await {
         return Err(Error::Stopped);
     }
+    let Planned { plan, costs } = planned;
     for &place in &plan.prelude {
         restore_entry(&ctx, &mut lane, place, Source::Archive).await;
         if ctx.options.exit_on_error && ctx.ledger().errors > 0 {
@@ -297,7 +312,7 @@ async fn run(
     let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
     let arrivals = stream.map(|stream| feed::start(stream, &ctx));
-    let mut lanes = Conductor::new(ctx.clone(), &plan, lanes, arrivals).run().await?;
+    let mut lanes = Conductor::new(ctx.clone(), &plan, costs, lanes, arrivals).run().await?;
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
         return Err(Error::Internal("the first session is gone".to_owned()));
     };

@@ -4,12 +4,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::archive::Desc;
+use crate::plan::history::CostHistory;
 use crate::target::{Class, ServerError};
 
 use super::foreign_keys::ForeignKeys;
 use super::settings::ServerSetting;
 use super::statements::Style;
 use crate::verify::Digests;
+
+/// The default of [`RestoreOptions::split_size`]: some tenths of a second's work for a session.
+pub const SPLIT_SIZE: u64 = 4 << 20;
 
 /// What to restore is decided elsewhere ([`crate::select`]); this is how.
 #[derive(Clone, Debug)]
@@ -30,6 +34,9 @@ pub struct RestoreOptions {
     pub transactions: Transactions,
     /// In which format rows are sent.
     pub copy_format: CopyFormat,
+    /// Bytes of archived data that must be left of a table for each session that loads it, for a
+    /// session with nothing to do to help (`--split-size`). `None`: one session for each table.
+    pub split_size: Option<u64>,
     /// Disable triggers while rows are loaded in a data-only restore (`--disable-triggers`).
     pub disable_triggers: bool,
     /// Leave out the rows of tables that could not be created (`--no-data-for-failed-tables`).
@@ -38,6 +45,8 @@ pub struct RestoreOptions {
     pub tolerate: Vec<Tolerance>,
     /// What the archive must hold (`--digests`).
     pub digests: Option<Arc<Digests>>,
+    /// What jobs cost in earlier runs; empty if nothing is known.
+    pub history: Arc<CostHistory>,
     /// What becomes of foreign keys (`--foreign-keys`).
     pub foreign_keys: ForeignKeys,
     /// Gather statistics about the tables that are filled (`--analyze`).

@@ -15,21 +15,24 @@ use memchr::memmem;
 use crate::archive::{Error, Result};
 
 /// Bytes of a piece. 256 KiB a message is where the client's cost for each byte is lowest.
-const PIECE: usize = 256 * 1024;
+pub(super) const PIECE: usize = 256 * 1024;
 
 /// What follows the last row.
 const END: &[u8] = b"\\.\n\n\n";
 
-/// The end marker as a whole line, with the newline before it.
-const MARKER: &[u8] = b"\n\\.\n";
+/// The line that ends a block.
+const MARKER: &[u8] = b"\\.\n";
+
+/// The same with the newline of the row before it.
+const MARKER_AFTER_ROW: &[u8] = b"\n\\.\n";
 
 /// Reads a COPY block piece by piece, without its end marker.
 pub struct CopyText<R> {
     reader: R,
-    /// Bytes read and not given out. At the very start it holds one newline that is not part of
-    /// the data, so that the marker of an empty block is found like any other.
+    /// Bytes read and not given out.
     buffer: BytesMut,
-    at_start: bool,
+    /// Whether a line begins where the buffer begins.
+    at_line_start: bool,
     ended: bool,
     rows: u64,
     bytes: u64,
@@ -38,8 +41,8 @@ pub struct CopyText<R> {
 impl<R: Read> CopyText<R> {
     /// Reads from `reader`, which gives the decompressed block.
     pub fn new(reader: R) -> Self {
-        let buffer = BytesMut::from(&b"\n"[..]);
-        Self { reader, buffer, at_start: true, ended: false, rows: 0, bytes: 0 }
+        let buffer = BytesMut::new();
+        Self { reader, buffer, at_line_start: true, ended: false, rows: 0, bytes: 0 }
     }
 
     /// Rows in the pieces given out so far.
@@ -54,37 +57,42 @@ impl<R: Read> CopyText<R> {
         self.bytes
     }
 
-    /// The next piece of rows, or `None` after the last. Pieces need not end at a row boundary.
+    /// The next piece of rows, or `None` after the last. A piece ends where a row ends, unless it
+    /// lies within a row that is longer than a piece.
     ///
     /// # Errors
     /// When the data ends without its end marker, goes on after it, or cannot be read.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>> {
-        while !self.ended {
-            let more = self.fill()?;
-            if let Some(at) = memmem::find(&self.buffer, MARKER) {
-                return self.last_piece(at);
-            }
-            if !more {
-                return Err(Error::truncated("the rows stop without their end marker (\\.)"));
-            }
-            // What could be the beginning of the marker waits for the next piece.
-            let held = MARKER.len() - 1;
-            if self.buffer.len() > held {
-                let piece = self.buffer.split_to(self.buffer.len() - held);
-                if let Some(piece) = self.give(piece) {
-                    return Ok(Some(piece));
-                }
-            }
+        if self.ended {
+            return Ok(None);
         }
-        Ok(None)
+        let more = self.fill()?;
+        if let Some(at) = self.marker() {
+            return self.last_piece(at);
+        }
+        if !more {
+            return Err(Error::truncated("the rows stop without their end marker (\\.)"));
+        }
+        // The marker is a line, so a row that has no end yet cannot be its beginning.
+        let end = memchr::memrchr(b'\n', &self.buffer).map_or(self.buffer.len(), |at| at + 1);
+        let piece = self.buffer.split_to(end);
+        self.at_line_start = piece.ends_with(b"\n");
+        Ok(self.give(piece))
+    }
+
+    /// Where the end marker begins.
+    fn marker(&self) -> Option<usize> {
+        if self.at_line_start && self.buffer.starts_with(MARKER) {
+            return Some(0);
+        }
+        memmem::find(&self.buffer, MARKER_AFTER_ROW).map(|at| at + 1)
     }
 
     /// Reads until the buffer holds a piece. Returns false at the end of the input.
     fn fill(&mut self) -> Result<bool> {
-        let wanted = PIECE + MARKER.len();
         let mut filled = self.buffer.len();
-        self.buffer.resize(wanted.max(filled), 0);
-        while filled < wanted {
+        self.buffer.resize(PIECE, 0);
+        while filled < PIECE {
             match self.reader.read(&mut self.buffer[filled..]) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
@@ -92,18 +100,17 @@ impl<R: Read> CopyText<R> {
                 Err(error) => return Err(Error::from_io(error)),
             }
         }
-        let full = filled >= wanted;
         self.buffer.truncate(filled);
-        Ok(full)
+        Ok(filled == PIECE)
     }
 
-    /// The marker's newline is at `at`: what is before belongs to the last row, and after it
-    /// nothing may come but the empty lines that pg_dump writes.
+    /// The marker is at `at`: what is before are the last rows, and after it nothing may come but
+    /// the empty lines that pg_dump writes.
     fn last_piece(&mut self, at: usize) -> Result<Option<Bytes>> {
         self.ended = true;
-        let piece = self.buffer.split_to(at + 1);
+        let piece = self.buffer.split_to(at);
         loop {
-            if !END.starts_with(&self.buffer) && self.buffer != END {
+            if !END.starts_with(&self.buffer) {
                 return Err(Error::malformed(
                     "there is data after the end marker (\\.) of the rows",
                 ));
@@ -122,12 +129,8 @@ impl<R: Read> CopyText<R> {
         Ok(self.give(piece))
     }
 
-    /// Counts a piece. `None` if it turns out to be only the newline that is not data.
-    fn give(&mut self, mut piece: BytesMut) -> Option<Bytes> {
-        if self.at_start && !piece.is_empty() {
-            let _ = piece.split_to(1);
-            self.at_start = false;
-        }
+    /// Counts a piece. `None` if it is empty, which only the last one can be.
+    fn give(&mut self, piece: BytesMut) -> Option<Bytes> {
         self.rows += memchr::memchr_iter(b'\n', &piece).count() as u64;
         self.bytes += piece.len() as u64;
         (!piece.is_empty()).then(|| piece.freeze())
@@ -152,7 +155,8 @@ mod tests {
         let mut copy = CopyText::new(Slow(data, step));
         let mut all = Vec::new();
         while let Some(piece) = copy.next_piece()? {
-            assert!(!piece.is_empty() && piece.len() <= PIECE + MARKER.len());
+            assert!(!piece.is_empty() && piece.len() <= PIECE);
+            assert!(piece.ends_with(b"\n") || piece.len() == PIECE);
             all.extend_from_slice(&piece);
         }
         assert!(copy.next_piece()?.is_none());

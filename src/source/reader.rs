@@ -245,7 +245,7 @@ fn walk_tar(
             if !looking {
                 let size = entry.size();
                 let mut whole = Whole { reader: &mut entry, left: size };
-                walk.member(name, &mut whole, sink)?;
+                walk.member(name, size, &mut whole, sink)?;
             }
         } else if files.is_none() && !found {
             let size = entry.size();

@@ -7,7 +7,7 @@
 //! Only the exact form of pg_dump is taken apart (`dumpConstraint` in `pg_dump.c`). Whatever else
 //! is in the way gives `None`, and the statement is run as it is.
 
-use super::scan::{identifier, names_in_parentheses, qualified};
+use super::scan::{identifier, names_in_parentheses, qualified, unquoted};
 
 /// A primary key or unique constraint in two steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,14 +120,6 @@ impl<'a> Head<'a> {
         let rest = rest.strip_prefix("\n    ADD CONSTRAINT ")?;
         let (name, rest) = rest.split_at(identifier(rest)?);
         Some(Self { table, name, rest: rest.strip_prefix(' ')? })
-    }
-}
-
-/// An identifier as the catalogue has it.
-fn unquoted(name: &str) -> String {
-    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(inside) => inside.replace("\"\"", "\""),
-        None => name.to_owned(),
     }
 }
 

@@ -26,6 +26,14 @@ pub(crate) fn qualified(text: &str) -> Option<usize> {
     }
 }
 
+/// An identifier as the catalogue has it.
+pub(crate) fn unquoted(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(inside) => inside.replace("\"\"", "\""),
+        None => name.to_owned(),
+    }
+}
+
 /// `(a, "b")`, and nothing else between the parentheses.
 pub(crate) fn names_in_parentheses(text: &str) -> Option<(&str, &str)> {
     let mut at = text.strip_prefix('(').map(|_| 1)?;

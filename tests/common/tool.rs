@@ -5,6 +5,10 @@ use std::fmt;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Programs that were made by this test binary.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// A command under construction. Its environment has nothing of the machine's PostgreSQL
 /// settings, the time zone is UTC and the messages are English.
@@ -26,6 +30,10 @@ impl Tool {
             }
         }
         command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
+        // What one test's restores took is nothing to another's, nor to the user's own.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let cache = format!("cache/{}-{number}", std::process::id());
+        command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join(cache));
         Self { command, input: None }
     }
 

@@ -134,6 +134,49 @@ EXAMPLES
 MEMORY
   About 2 MiB for each job, and the table of contents.";
 
+/// What `worker` does.
+pub(super) const WORKER: &str = "\
+Start a nightly run at each time of a schedule, until a signal.
+
+The settings are variables of the environment; each option stands above the variable of the same \
+meaning, and docs/variables.md lists them all. Everything that is wrong with them is told at once. \
+A run that fails is tried again; the failure of a night does not end the process. Runs never \
+overlap: a time that comes while one goes on is reported as missed. Runs are recorded in the \
+table nocturne.runs of the target.
+
+SIGTERM and SIGINT let the run leave within 25 seconds; it is resumed at the next start.";
+
+/// Below the long help of `worker`.
+pub(super) const WORKER_EPILOGUE: &str = "\
+EXIT CODES
+  0    asked to stop, or --dry-run found nothing wrong
+  1    the process cannot work, for a reason of the system
+  2    the command line or a setting is wrong
+  130  asked to stop a second time, before the run had left
+
+EXAMPLES
+  nocturne worker --dry-run
+  nocturne worker --schedule @daily --schedule-timezone Europe/Paris";
+
+/// What `web` does.
+pub(super) const WEB: &str = "\
+Answer on $PORT: health, and a page of the last and the next runs.
+
+/ and /healthz tell the version to everybody. With STATUS_TOKEN set, /status is a page of the last \
+and the next runs, and /metrics tells the same to Prometheus, to those who have the token: as \
+\"Authorization: Bearer TOKEN\" or as ?token=TOKEN. Without it these pages do not exist.";
+
+/// Below the long help of `web`.
+pub(super) const WEB_EPILOGUE: &str = "\
+EXIT CODES
+  0    asked to stop
+  1    the port cannot be had
+  2    the command line or a setting is wrong
+  130  asked to stop a second time, before the last requests were answered
+
+EXAMPLES
+  nocturne web --port 8080";
+
 /// What `report` does.
 pub(super) const REPORT: &str = "\
 Read the logs of nightly runs: how long each part took, and which entries were slow.

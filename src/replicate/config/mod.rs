@@ -19,6 +19,7 @@ mod reader;
 pub mod table;
 mod tables;
 mod variable;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -154,8 +155,9 @@ impl Config {
         config.settings.retain(|setting| setting.variable.commands.contains(&command));
         problems.retain(|problem| problem.variable.commands.contains(&command));
         // In the order of the table, and one for each variable: what is wrong may be missing too.
-        let place = |problem: &Problem| table::all().position(|other| other == problem.variable);
-        problems.sort_by_key(place);
+        let place = |variable: &Variable| table::all().position(|other| other == variable);
+        config.settings.sort_by_key(|setting| place(setting.variable));
+        problems.sort_by_key(|problem| place(problem.variable));
         problems.dedup_by(|second, first| second.variable == first.variable);
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }

@@ -72,6 +72,12 @@ impl Notifier {
         Ok(Self { webhooks, client: client(patience.timeout)?, patience })
     }
 
+    /// The client, for tests: reqwest has no TLS of its own here.
+    #[cfg(test)]
+    pub(in crate::replicate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Tells all webhooks at the same time, and logs which were not reached. How many were.
     pub async fn tell(&self, run: &RunRecord) -> usize {
         if self.webhooks.is_empty() {

@@ -14,6 +14,7 @@ use super::*;
 use crate::replicate::worker::{
     BackupRecord, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
 };
+use crate::report::stages::Stage;
 
 /// A run of an hour and a half, at the second attempt.
 fn record() -> RunRecord {
@@ -40,9 +41,9 @@ fn record() -> RunRecord {
         outcome: RunOutcome::Succeeded,
         attempts: 2,
         stages: vec![
-            stage(1, StageName::Restore, 0, 10, StageState::Failed, 7),
-            stage(2, StageName::Restore, 25, 85, StageState::Done, 1200),
-            stage(2, StageName::Incremental, 85, 90, StageState::Done, 34),
+            stage(1, StageName::Known(Stage::Restore), 0, 10, StageState::Failed, 7),
+            stage(2, StageName::Known(Stage::Restore), 25, 85, StageState::Done, 1200),
+            stage(2, StageName::Known(Stage::Incremental), 85, 90, StageState::Done, 34),
         ],
         backup: Some(BackupRecord {
             id: "5f1".to_owned(),

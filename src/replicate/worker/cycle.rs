@@ -35,6 +35,7 @@ impl<J: Job> Worker<J> {
         let clock = self.night.clock.as_ref();
         let mut seen = clock.now();
         if let Some(last) = self.last_turn().await {
+            self.close(&last).await;
             match self.resumable(&last, seen) {
                 Some(turn) => {
                     tracing::info!(id = last.id, "the last run was interrupted: it is resumed");
@@ -81,6 +82,19 @@ impl<J: Job> Worker<J> {
                 tracing::warn!("no record of earlier runs: {}", chain(&error));
                 None
             }
+        }
+    }
+
+    /// Ends the record of a run whose process was killed. If another container is still at it, it
+    /// will write its own end over this one.
+    async fn close(&self, last: &RunRecord) {
+        if last.outcome != RunOutcome::Running {
+            return;
+        }
+        let error = Some("the process ended without a word".to_owned());
+        let closed = RunRecord { outcome: RunOutcome::Interrupted, error, ..last.clone() };
+        if let Err(error) = self.night.history.save(&closed).await {
+            tracing::warn!("the end of run {} is not recorded: {}", last.id, chain(&error));
         }
     }
 

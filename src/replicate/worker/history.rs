@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde_json::Value;
 
 use super::record::RunRecord;
 use crate::sql::ident::literal;
@@ -135,9 +136,22 @@ impl DatabaseHistory {
     }
 }
 
-/// The record as JSON that jsonb takes: it has no character of the number 0.
+/// The record as JSON that jsonb takes: a text in it has no character of the number 0.
 fn storable(record: &RunRecord) -> Result<String, HistoryError> {
-    Ok(serde_json::to_string(record)?.replace("\\u0000", "\\ufffd"))
+    let mut value = serde_json::to_value(record)?;
+    without_zeros(&mut value);
+    Ok(value.to_string())
+}
+
+fn without_zeros(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            *text = text.replace('\0', "\u{fffd}");
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_zeros),
+        Value::Object(members) => members.values_mut().for_each(without_zeros),
+        _ => {}
+    }
 }
 
 async fn exists(session: &Session) -> Result<bool, HistoryError> {

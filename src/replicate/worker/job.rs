@@ -12,6 +12,9 @@ use crate::restore::chain;
 /// [`Outcome::Stopped`] before [`LEAVE_WITHIN`](super::LEAVE_WITHIN) is over. Otherwise it is
 /// dropped where it stands.
 pub trait Job: Sync {
+    /// What it is, in the log line of its start: `full` or `incremental`.
+    fn mode(&self) -> &'static str;
+
     /// Does it, and tells `run` its stages.
     fn run(&self, run: &Run, stop: CancellationToken) -> impl Future<Output = Outcome> + Send;
 }

@@ -15,6 +15,7 @@ use super::record::{RunOutcome, RunRecord, Trigger};
 use super::retry::RetryPolicy;
 use super::run::{Run, random};
 use crate::replicate::notify::Notifier;
+use crate::report::stages::{run_done, run_failed, run_started};
 use crate::report::units;
 use crate::restore::chain;
 
@@ -71,7 +72,7 @@ impl<J: Job> Night<J> {
                 record.schedule = Some(turn.schedule);
             });
         }
-        tracing::info!(id = run.record().id, "run begins");
+        tracing::info!(id = run.record().id, "night begins");
         let outcome = {
             let mut attempts = std::pin::pin!(self.attempts(&run, stop));
             let mut records = std::pin::pin!(self.keep_records(&run));
@@ -95,23 +96,30 @@ impl<J: Job> Night<J> {
     async fn attempts(&self, run: &Run, stop: &CancellationToken) -> RunOutcome {
         let mut warned = false;
         loop {
-            let failure = match self.attempt(run, stop).await {
+            let attempt = run.attempt();
+            let began = self.clock.now();
+            run_started(self.job.mode(), attempt);
+            let outcome = self.attempt(run, stop).await;
+            let took = (self.clock.now() - began).to_std().unwrap_or_default();
+            let failure = match outcome {
                 Outcome::Succeeded => {
+                    run_done(took);
                     run.change(|record| record.error = None);
                     return RunOutcome::Succeeded;
                 }
-                Outcome::Stopped => return RunOutcome::Interrupted,
+                Outcome::Stopped => {
+                    run_failed(took, "stopped");
+                    return RunOutcome::Interrupted;
+                }
                 Outcome::Failed(failure) => failure,
             };
-            let attempt = run.attempt();
+            run_failed(took, &failure.message);
             run.change(|record| record.error = Some(failure.message.clone()));
             // Whatever went wrong while it was leaving is for the next start.
             if stop.is_cancelled() {
-                tracing::warn!(attempt, "run stopped: {}", failure.message);
                 return RunOutcome::Interrupted;
             }
             if failure.is_permanent || attempt > self.retry.retries {
-                tracing::error!(attempt, "{}", failure.message);
                 return RunOutcome::Failed;
             }
             let chance = random() as f64 / u64::MAX as f64;
@@ -119,9 +127,8 @@ impl<J: Job> Night<J> {
             tracing::warn!(
                 attempt,
                 retries = self.retry.retries,
-                wait = units::duration(wait),
-                "attempt failed, tried again later: {}",
-                failure.message
+                "tried again in {}",
+                units::duration(wait)
             );
             let gone = run.record().duration(self.clock.now());
             if gone > self.retry.warn_after && !warned {
@@ -212,7 +219,7 @@ fn log_end(record: &RunRecord) {
     let took = units::duration(record.duration(record.ended.unwrap_or(record.started)));
     let (outcome, attempts, rows) = (record.outcome.word(), record.attempts, record.rows());
     match record.outcome {
-        RunOutcome::Succeeded => tracing::info!(attempts, rows, "run {outcome} after {took}"),
-        _ => tracing::warn!(attempts, rows, "run {outcome} after {took}"),
+        RunOutcome::Succeeded => tracing::info!(attempts, rows, "night {outcome} after {took}"),
+        _ => tracing::warn!(attempts, rows, "night {outcome} after {took}"),
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::report::stages::Stage;
+
 /// One run, from its start to its last retry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -93,49 +95,36 @@ impl RunOutcome {
     }
 }
 
-/// A part of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The name of a part of a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum StageName {
-    /// Looking for the backup.
-    Find,
-    /// Downloading it before anything else.
-    Download,
-    /// Dropping what the last run left.
-    Drop,
-    /// Restoring, and downloading meanwhile.
-    Restore,
-    /// Indexes and views of the warehouse's own.
-    Enrich,
-    /// Copying new rows from the source.
-    Incremental,
-    /// SQL files between stages.
-    Hooks,
-    /// Comparing the target with the backup.
-    Verify,
-    /// Putting the new database in the place of the old one.
-    Swap,
+    /// A part that this version knows.
+    Known(Stage),
     /// A part that another version knows.
-    #[serde(other)]
-    Other,
+    Other(String),
 }
 
 impl StageName {
-    /// The part in a word.
+    /// The name as it is written in log lines.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
-            Self::Find => "find",
-            Self::Download => "download",
-            Self::Drop => "drop",
-            Self::Restore => "restore",
-            Self::Enrich => "enrich",
-            Self::Incremental => "incremental",
-            Self::Hooks => "hooks",
-            Self::Verify => "verify",
-            Self::Swap => "swap",
-            Self::Other => "other",
+            Self::Known(stage) => stage.name(),
+            Self::Other(name) => name,
         }
+    }
+}
+
+impl From<String> for StageName {
+    fn from(name: String) -> Self {
+        Stage::from_name(&name).map_or(Self::Other(name), Self::Known)
+    }
+}
+
+impl From<StageName> for String {
+    fn from(name: StageName) -> Self {
+        name.as_str().to_owned()
     }
 }
 

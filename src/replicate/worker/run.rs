@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::record::{
     BackupRecord, Entries, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
 };
+use crate::report::stages::{Running, Stage};
 
 /// A run that goes on. Clones are the same run.
 #[derive(Clone)]
@@ -54,13 +55,14 @@ impl Run {
         self.lock().attempts
     }
 
-    /// Begins a part of the run. It counts as failed unless it is said to be done.
+    /// Begins a part of the run, and writes the log line of that. It counts as failed unless it
+    /// is said to be done.
     #[must_use]
-    pub fn stage(&self, name: StageName) -> Stage {
+    pub fn stage(&self, stage: Stage) -> OpenStage {
         let started = self.shared.clock.now();
         let index = self.change(|record| {
             record.stages.push(StageRecord {
-                name,
+                name: StageName::Known(stage),
                 attempt: record.attempts,
                 started,
                 ended: None,
@@ -70,8 +72,7 @@ impl Run {
             });
             record.stages.len() - 1
         });
-        tracing::info!(stage = name.word(), "stage begins");
-        Stage { run: self.clone(), index, state: StageState::Failed }
+        OpenStage { run: self.clone(), index, log: Some(stage.start()) }
     }
 
     /// Tells which backup is restored.
@@ -117,13 +118,14 @@ impl Run {
 }
 
 /// A part of a run that goes on. When it is dropped, the part is over.
-pub struct Stage {
+pub struct OpenStage {
     run: Run,
     index: usize,
-    state: StageState,
+    /// None once the end is told.
+    log: Option<Running>,
 }
 
-impl Stage {
+impl OpenStage {
     /// Adds to what the part has brought to the target.
     pub fn add(&self, rows: u64, bytes: u64) {
         self.run.change(|record| {
@@ -136,28 +138,38 @@ impl Stage {
 
     /// The part is done.
     pub fn done(mut self) {
-        self.state = StageState::Done;
+        self.end(StageState::Done);
+        if let Some(log) = self.log.take() {
+            log.done();
+        }
+    }
+
+    /// The part failed; no secret may be in the reason.
+    pub fn failed(mut self, reason: &str) {
+        self.fail(reason);
+    }
+
+    fn fail(&mut self, reason: &str) {
+        if let Some(log) = self.log.take() {
+            self.end(StageState::Failed);
+            log.failed(reason);
+        }
+    }
+
+    fn end(&self, state: StageState) {
+        let now = self.run.now();
+        self.run.change(|record| {
+            if let Some(stage) = record.stages.get_mut(self.index) {
+                stage.ended = Some(now);
+                stage.state = state;
+            }
+        });
     }
 }
 
-impl Drop for Stage {
+impl Drop for OpenStage {
     fn drop(&mut self) {
-        let now = self.run.now();
-        let state = self.state;
-        let ended = self.run.change(|record| {
-            let stage = record.stages.get_mut(self.index)?;
-            stage.ended = Some(now);
-            stage.state = state;
-            Some(stage.clone())
-        });
-        let Some(stage) = ended else { return };
-        let (name, seconds) = (stage.name.word(), stage.duration(now).as_secs_f64());
-        match state {
-            StageState::Done => {
-                tracing::info!(stage = name, seconds, rows = stage.rows, "stage done");
-            }
-            _ => tracing::warn!(stage = name, seconds, "stage left before it was done"),
-        }
+        self.fail("left before it was done");
     }
 }
 

@@ -28,8 +28,10 @@ pub(super) struct Fact {
 pub(super) enum What {
     /// A run, or one more attempt, begins.
     RunStarted,
-    /// A run ends.
-    RunEnded { failed: bool },
+    /// A run ends well.
+    RunDone,
+    /// A run ends badly, for this reason.
+    RunFailed(String),
     /// A backup is asked for.
     Backup,
     /// The restore begins.
@@ -46,6 +48,8 @@ pub(super) enum What {
     Started(About),
     /// Work on an entry ends.
     Finished(About, Ending),
+    /// A job of a run, and with it the run, failed.
+    JobFailed(String),
     /// Something went wrong.
     Error(String),
 }
@@ -79,7 +83,9 @@ impl Fact {
     pub(super) fn size(&self) -> usize {
         let text = match &self.what {
             What::Started(about) | What::Finished(about, _) => about.label.len() + about.kind.len(),
-            What::Error(message) => message.len(),
+            What::Error(message) | What::JobFailed(message) | What::RunFailed(message) => {
+                message.len()
+            }
             _ => 0,
         };
         size_of::<Self>() + text
@@ -158,16 +164,18 @@ fn old(text: &str) -> Option<What> {
     if let Some((_, what)) = found {
         return what;
     }
-    let is_error = [
+    if text.contains("Failed job in ") {
+        return Some(What::JobFailed(cut(text)));
+    }
+    let errors = [
         "pg_restore: error:",
-        "Failed job in ",
+        "pg_restore: [archiver", // Before PostgreSQL 12.
         "Unable to ",
         "Backup download failed",
         "The backup for today is not available",
-    ]
-    .into_iter()
-    .any(|words| text.contains(words));
-    is_error.then(|| What::Error(cut(text)))
+        "Received signal ",
+    ];
+    errors.into_iter().any(|words| text.contains(words)).then(|| What::Error(cut(text)))
 }
 
 /// `… launching item 4242 TABLE DATA answers`.
@@ -194,7 +202,8 @@ pub(super) fn kind(label: &str) -> String {
 
 /// The start of a text, as much as is kept.
 pub(super) fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(MOST_TEXT)].to_owned()
+    let end = (0..=text.len().min(MOST_TEXT)).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].to_owned()
 }
 
 #[cfg(test)]

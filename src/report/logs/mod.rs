@@ -57,7 +57,7 @@ pub fn read(input: impl Read) -> io::Result<Log> {
         let text = String::from_utf8_lossy(line.bytes);
         let stamped = stamp::split(&text);
         let (fact, inner) = if line.is_whole || !stamped.rest.starts_with('{') {
-            fact(&stamped.rest)
+            fact(stamped.rest)
         } else {
             (None, None)
         };

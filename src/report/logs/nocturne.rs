@@ -63,9 +63,9 @@ fn run_or_stage(message: &str, field: impl Fn(&str) -> Option<String>) -> Option
     if is(RUN_STARTED) {
         Some(What::RunStarted)
     } else if is(RUN_DONE) {
-        Some(What::RunEnded { failed: false })
+        Some(What::RunDone)
     } else if is(RUN_FAILED) {
-        Some(What::RunEnded { failed: true })
+        Some(What::RunFailed(cut(&field("error").unwrap_or_default())))
     } else if is(STAGE_STARTED) {
         stage().map(What::StageStarted)
     } else if is(STAGE_DONE) {
@@ -164,9 +164,11 @@ impl Fields<'_> {
         self.value(name)?.parse().ok()
     }
 
+    /// A text, which ends with the quote that ends the word or the line.
     fn quoted(&self, name: &str) -> Option<String> {
-        let value = self.value(name)?;
-        Some(value.trim_matches('"').to_owned())
+        let (_, after) = self.0.split_once(&format!(" {name}=\""))?;
+        let end = after.find("\" ").unwrap_or(after.len());
+        Some(after[..end].trim_end_matches('"').to_owned())
     }
 }
 
@@ -224,6 +226,8 @@ mod tests {
         let failed = What::StageEnded { stage: Stage::Download, failed: true };
         assert_eq!(text(line), Some(failed));
         assert_eq!(text(" INFO stage started stage=\"airtable\""), None);
+        let line = "ERROR run failed seconds=3.1 error=\"no backup of today is done\"";
+        assert_eq!(text(line), Some(What::RunFailed("no backup of today is done".into())));
     }
 
     #[test]

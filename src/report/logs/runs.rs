@@ -10,9 +10,6 @@ use super::fact::{About, Ending, Fact, What};
 use crate::report::nights::{FirstStep, Item, ItemEnd, Moment, Run, RunEnd, StageSpan};
 use crate::report::stages::Stage;
 
-/// Errors that a run keeps; of more, only the number.
-const MOST_ERRORS: usize = 20;
-
 /// What happened in a container, in the order of the log, which need not be that of time.
 #[derive(Default)]
 pub(super) struct Moments {
@@ -75,13 +72,15 @@ impl Builder<'_> {
             self.runs.push(Run::new(self.container.map(str::to_owned), nocturne, at));
         }
         let Some(run) = self.runs.last_mut() else { return };
+        if is_over(run) && matches!(what, What::Error(_)) {
+            // Of whatever went wrong hours after a run, it knows nothing.
+            return;
+        }
         run.last = at;
         run.nocturne |= nocturne;
         match what {
             What::RunStarted => {}
-            What::RunEnded { failed } => {
-                run.end = if failed { RunEnd::Failed } else { RunEnd::Done };
-            }
+            What::RunDone => run.end = RunEnd::Done,
             What::Backup => {
                 run.backup.get_or_insert(at);
             }
@@ -98,7 +97,11 @@ impl Builder<'_> {
             What::StageEnded { stage, failed } => stage_ended(run, stage, failed, at),
             What::Started(about) => self.started(about, at),
             What::Finished(about, ending) => self.finished(about, ending, at),
-            What::Error(message) => error(run, message),
+            What::JobFailed(message) | What::RunFailed(message) => {
+                run.end = RunEnd::Failed;
+                run.note_error(message);
+            }
+            What::Error(message) => run.note_error(message),
         }
     }
 
@@ -106,9 +109,16 @@ impl Builder<'_> {
     fn begins(&self, what: &What) -> bool {
         let Some(run) = self.runs.last() else {
             // What went wrong outside of a run is not about one.
-            return !matches!(what, What::Error(_) | What::RunEnded { .. } | What::Enriched);
+            return !matches!(
+                what,
+                What::Error(_)
+                    | What::JobFailed(_)
+                    | What::RunDone
+                    | What::RunFailed(_)
+                    | What::Enriched
+            );
         };
-        let over = run.end != RunEnd::Unknown || run.enriched.is_some();
+        let over = is_over(run);
         let blank = run.backup.is_none() && run.restore.is_none() && run.items.is_empty();
         match what {
             What::RunStarted => over || !blank || !run.stages.is_empty(),
@@ -148,7 +158,7 @@ impl Builder<'_> {
     fn finished(&mut self, about: About, ending: Ending, at: Moment) {
         let Some(run) = self.runs.last_mut() else { return };
         if let Some(message) = ending.error {
-            error(run, message);
+            run.note_error(message);
         }
         let place = self.open.remove(&about.id).unwrap_or_else(|| {
             run.items.push(unknown(about));
@@ -175,28 +185,15 @@ impl Builder<'_> {
     }
 }
 
-fn unknown(about: About) -> Item {
-    let About { id, kind, label, lane } = about;
-    Item {
-        id,
-        kind,
-        label,
-        lane,
-        start: None,
-        end: None,
-        took: None,
-        first_step: None,
-        outcome: ItemEnd::Unknown,
-        rows: 0,
-        bytes: 0,
-    }
+/// Whether the log says that the run's last entry is done with.
+fn is_over(run: &Run) -> bool {
+    // nocturne tells when a run ends; what it replaces only that the enrichment did.
+    run.end != RunEnd::Unknown || (run.enriched.is_some() && !run.nocturne)
 }
 
-fn error(run: &mut Run, message: String) {
-    run.error_count += 1;
-    if run.errors.len() < MOST_ERRORS {
-        run.errors.push(message);
-    }
+fn unknown(about: About) -> Item {
+    let About { id, kind, label, lane } = about;
+    Item { id, kind, label, lane, ..Item::default() }
 }
 
 fn stage_started(run: &mut Run, stage: Stage, at: Moment) {
@@ -225,9 +222,12 @@ fn stage_ended(run: &mut Run, stage: Stage, failed: bool, at: Moment) {
 
 /// What can be said of a run once all of it is known; `last` is the last line before the next run.
 fn complete(run: &mut Run, last: Option<Moment>) {
-    let said = run.end != RunEnd::Unknown || run.enriched.is_some();
-    if let (false, Some(last)) = (said, last) {
+    if let (false, Some(last)) = (is_over(run), last) {
         run.last = run.last.max(last);
+    }
+    if run.restored.is_some() {
+        // Nobody waits for statistics: some are begun and left to another session.
+        run.items.retain(|item| item.end.is_some() || item.kind != "ANALYZE");
     }
     Item::sort(&mut run.items);
     if run.nocturne {

@@ -1,6 +1,9 @@
 //! Runs found in logs, from text to [`Run`](crate::report::nights::Run).
 
+use std::fmt::Write;
 use std::time::Duration;
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::report::nights::{RunEnd, Shape};
@@ -51,6 +54,21 @@ fn without_a_last_word_the_last_line_is_the_end() {
 }
 
 #[test]
+fn what_goes_wrong_long_after_a_run_is_not_the_run_s() {
+    let log = night(&[
+        "05:10:00 Backup ID: 5f91",
+        "06:00:00 Start restore",
+        "08:00:00 Restore done",
+        "09:00:00 Full replication and enrichment done",
+        "20:00:00 Received signal SIGTERM.",
+    ]);
+    let [run] = &runs(&log)[..] else { panic!("{log}") };
+    assert_eq!(run.error_count, 0);
+    assert_eq!(run.phases().enrichment, Some(Duration::from_secs(3600)));
+    assert_eq!(run.phases().total, Some(Duration::from_secs(3 * 3600 + 3000)));
+}
+
+#[test]
 fn the_order_of_lines_does_not_matter() {
     let log = night(&[
         "08:00:00 Restore done",
@@ -81,7 +99,7 @@ fn the_same_numbers_in_two_runs_are_two_entries() {
     let [first, second] = &runs(&night(&one))[..] else { panic!() };
     assert!(!first.is_complete());
     assert_eq!(first.unfinished().count(), 1);
-    assert_eq!(first.error_count, 1);
+    assert_eq!((first.end, first.error_count), (RunEnd::Failed, 1));
     assert_eq!(first.phases().replication, None);
     assert!(second.is_complete());
     assert_eq!(second.items[0].took, Some(Duration::from_secs(2)));
@@ -165,4 +183,47 @@ fn a_log_of_anything_else_has_no_run() {
     assert!(runs("hello\n2020-10-22 05:00:00 +0200 CEST [web-1] GET /\n").is_empty());
     assert!(runs(&"\0\u{feff}{[\n".repeat(1000)).is_empty());
     assert!(read(&[0x1f, 0x8b, 0, 0][..]).is_err());
+}
+
+/// What lines may say, so that a random log has runs in it.
+const SAID: [&str; 16] = [
+    "Backup ID: 1",
+    "Start restore",
+    "Restore done",
+    "Full replication and enrichment done",
+    "Start incremental replication",
+    "Incremental replication done",
+    "pg_restore: launching item 1 INDEX a",
+    "pg_restore: finished item 1 INDEX a",
+    "pg_restore: launching item 2 TABLE DATA b",
+    "pg_restore: finished item 2 TABLE DATA b",
+    "Failed job in Replication queue: 1",
+    " INFO run started mode=\"full\" attempt=1",
+    " INFO stage started stage=\"restore\"",
+    " INFO stage done stage=\"restore\" seconds=1e300",
+    " INFO INDEX a done dump_id=1 lane=99999999999 rows=18446744073709551615 seconds=1e19",
+    "ERROR run failed seconds=NaN",
+];
+
+proptest! {
+    #[test]
+    fn lines_in_any_order_at_any_time_are_told_in_every_form(
+        lines in prop::collection::vec((0..SAID.len(), 0..200_000_i64), 0..60),
+        rest in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let mut log = String::new();
+        for (said, millis) in &lines {
+            let at = chrono::DateTime::from_timestamp_millis(1_600_000_000_000 + millis).unwrap();
+            writeln!(log, "{} [a] {}", at.format("%Y-%m-%d %H:%M:%S%.f +0000 UTC"), SAID[*said])
+                .unwrap();
+        }
+        let mut log = log.into_bytes();
+        log.extend(rest);
+        let found = read(&log[..]).unwrap_or_default();
+        for run in &found.runs {
+            prop_assert!(run.first <= run.last);
+            prop_assert!(run.start() >= run.first);
+        }
+        crate::fuzzing::logs(&log);
+    }
 }

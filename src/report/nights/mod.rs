@@ -1,9 +1,10 @@
 //! A night: one run of the replication, as far as a log tells of it.
 //!
 //! [`Run`] is the model. It is told as text in the form of the script that it replaces ([`text`]),
-//! as a page with a timeline (`page`), and as JSON by serde. Where runs come from is
-//! [`super::logs`]' business.
+//! as a page with a timeline (`page`), and as JSON by serde. They come from [`super::logs`], or,
+//! when a night has just ended, from [`Run::of_night`].
 
+mod live;
 mod page;
 mod run;
 pub mod text;

@@ -47,7 +47,13 @@ fn verdict(run: &Run) -> Markup {
         @if run.end == RunEnd::Failed {
             p.bad { "The run failed." }
         } @else if run.is_complete() {
-            p.good { "The run is complete." }
+            p.good {
+                "The run is complete"
+                @if run.error_count > 0 {
+                    ", with " (units::plural(run.error_count, "error", "errors"))
+                }
+                "."
+            }
         } @else {
             p.bad { "The log does not have all of this run." }
         }

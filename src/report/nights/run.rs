@@ -3,13 +3,16 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde::{Serialize, Serializer};
 
 use crate::archive::Desc;
 use crate::report::stages::Stage;
 use crate::report::timeline::{Bar, Gantt, Kind, Mark, Totals, Work};
 use crate::report::units;
+
+/// Errors that a run keeps; of more, only the number.
+const MOST_ERRORS: usize = 20;
 
 /// A moment, with the offset that the log gives it.
 pub type Moment = DateTime<FixedOffset>;
@@ -84,7 +87,7 @@ pub struct StageSpan {
 }
 
 /// An entry of the archive in time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Item {
     /// Its number in the archive.
     pub id: u64,
@@ -180,6 +183,14 @@ impl Run {
             items: Vec::new(),
             errors: Vec::new(),
             error_count: 0,
+        }
+    }
+
+    /// One more thing that went wrong. Of many, the first are kept and the others counted.
+    pub(in crate::report) fn note_error(&mut self, message: String) {
+        self.error_count += 1;
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push(message);
         }
     }
 
@@ -342,6 +353,10 @@ impl Run {
 /// Lanes that a chart shows at most.
 const MOST_LANES: usize = 256;
 
+/// Lines of one moment reach the host one after the other: an entry may seem to begin this much
+/// before the one that it followed ended.
+const JITTER: TimeDelta = TimeDelta::milliseconds(100);
+
 /// Lanes that are filled from the top.
 #[derive(Default)]
 struct Lanes(Vec<Moment>);
@@ -349,7 +364,8 @@ struct Lanes(Vec<Moment>);
 impl Lanes {
     /// The first lane that is free from `start`; it is taken until `end`.
     fn place(&mut self, start: Moment, end: Moment) -> usize {
-        let lane = self.0.iter().position(|busy| *busy <= start).unwrap_or(self.0.len());
+        let free = |busy: &Moment| *busy - start <= JITTER;
+        let lane = self.0.iter().position(free).unwrap_or(self.0.len());
         if lane == self.0.len() {
             // Whatever is put beyond them is not drawn.
             if lane < MOST_LANES {

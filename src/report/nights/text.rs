@@ -176,7 +176,8 @@ fn write_kind(text: &mut String, run: &Run, kind: &str) -> std::fmt::Result {
     let of_kind = |item: &&Item| item.label.starts_with(kind) && item.took.is_some();
     let mut items: Vec<&Item> = run.items.iter().filter(of_kind).collect();
     Item::longest_first(&mut items);
-    let total = items.iter().filter_map(|item| item.took).sum();
+    let took = items.iter().filter_map(|item| item.took);
+    let total = took.fold(Duration::ZERO, Duration::saturating_add);
     // The script wrote these words in English, between French ones.
     writeln!(text, "{kind} total duration : {}", clock(total))?;
     for item in items.iter().take(NAMED) {

@@ -34,6 +34,9 @@ pub struct Summary {
     /// Wall time, from the plan to the end.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
+    /// What it was thought to take, by earlier runs. `None` if they told nothing.
+    #[serde(serialize_with = "some_seconds")]
+    pub predicted_seconds: Option<Duration>,
     /// Number of errors: see [`Summary::errors`].
     errors: u64,
     /// Whether all wanted entries are accounted for: see [`Summary::is_balanced`].
@@ -248,6 +251,10 @@ struct LogLine<'a> {
 struct Fields<'a> {
     message: &'static str,
     summary: &'a Summary,
+}
+
+fn some_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64()).serialize(serializer)
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

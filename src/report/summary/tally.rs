@@ -51,6 +51,7 @@ impl Tally {
                 self.summary.jobs = *jobs;
                 self.planned = now;
             }
+            Event::Predicted { wall } => self.summary.predicted_seconds = Some(*wall),
             Event::Connected { target, server_version } => {
                 self.summary.target = Some(target.clone());
                 self.summary.server_version = Some(server_version.clone());
@@ -86,6 +87,9 @@ impl Tally {
             }
             Event::Progress { .. }
             | Event::Paused { .. }
+            | Event::Measured { .. }
+            | Event::Joined { .. }
+            | Event::Left { .. }
             | Event::Step { .. }
             | Event::Note { .. } => {}
         }

@@ -34,6 +34,9 @@ impl Summary {
         }
         let jobs = units::plural(self.jobs as u64, "job", "jobs");
         writeln!(f, " took {}, {jobs}", units::duration(self.seconds))?;
+        if let Some(predicted) = self.predicted_seconds {
+            writeln!(f, "predicted {} from earlier runs", units::duration(predicted))?;
+        }
         // Names can be long: each has a line.
         if let Some(target) = &self.target {
             write!(f, "into {}", wording::one_line(target))?;

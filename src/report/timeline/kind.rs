@@ -18,6 +18,8 @@ pub enum Kind {
     ForeignKey,
     /// Rows of materialized views.
     View,
+    /// Statistics for the planner, `ANALYZE`; no archive has such entries.
+    Statistics,
     /// Every other entry of an archive: definitions, sequences, comments, privileges.
     Definition,
     /// Finding and fetching a backup.
@@ -34,12 +36,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of the legend.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Data,
         Self::Index,
         Self::Constraint,
         Self::ForeignKey,
         Self::View,
+        Self::Statistics,
         Self::Definition,
         Self::Intake,
         Self::Clean,
@@ -57,6 +60,7 @@ impl Kind {
             Desc::Constraint | Desc::CheckConstraint => Self::Constraint,
             Desc::FkConstraint => Self::ForeignKey,
             Desc::MaterializedViewData => Self::View,
+            Desc::Other(text) if text == "ANALYZE" => Self::Statistics,
             _ => Self::Definition,
         }
     }
@@ -70,6 +74,7 @@ impl Kind {
             Self::Constraint => "constraint",
             Self::ForeignKey => "foreign key",
             Self::View => "materialized view",
+            Self::Statistics => "statistics",
             Self::Definition => "definition",
             Self::Intake => "backup",
             Self::Clean => "drop",
@@ -88,6 +93,7 @@ impl Kind {
             Self::Constraint => "k-constraint",
             Self::ForeignKey => "k-foreign-key",
             Self::View => "k-view",
+            Self::Statistics => "k-statistics",
             Self::Definition => "k-definition",
             Self::Intake => "k-intake",
             Self::Clean => "k-clean",

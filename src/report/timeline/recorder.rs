@@ -49,6 +49,14 @@ impl Recorder {
     }
 }
 
+/// What tells pieces of work apart: the statistics of a table have its entry's number, and a kind
+/// of their own.
+type Key = (i32, String);
+
+fn key(entry: &EntryRef) -> Key {
+    (entry.dump_id, entry.desc.clone())
+}
+
 /// What was heard so far. Times are counted from the recorder's start.
 #[derive(Clone, Debug, Default)]
 struct Heard {
@@ -58,7 +66,7 @@ struct Heard {
     /// What each session is doing.
     open: BTreeMap<usize, (EntryRef, Duration)>,
     /// Where in the recording each entry's last span is.
-    last: BTreeMap<i32, usize>,
+    last: BTreeMap<Key, usize>,
     step: Option<(String, Duration)>,
 }
 
@@ -81,8 +89,10 @@ impl Heard {
                 self.end_step(now);
                 self.step = Some((what.clone(), now));
             }
-            Event::Started { entry, lane, .. } => self.begin(*lane, entry.clone(), now),
-            Event::Paused { dump_id, lane } => {
+            Event::Started { entry, lane, .. } | Event::Joined { entry, lane } => {
+                self.begin(*lane, entry.clone(), now);
+            }
+            Event::Paused { dump_id, lane } | Event::Left { dump_id, lane } => {
                 if self.open.get(lane).is_some_and(|(entry, _)| entry.dump_id == *dump_id) {
                     self.end(*lane, SpanEnd::Paused, now);
                 }
@@ -105,7 +115,7 @@ impl Heard {
                     }
                 };
                 self.end_all(entry, *lane, end, now, *duration);
-                if let Some(span) = self.last_of(entry.dump_id) {
+                if let Some(span) = self.last_of(entry) {
                     (span.rows, span.bytes, span.read) = (*rows, *bytes, *read);
                     span.message = message;
                 }
@@ -113,18 +123,20 @@ impl Heard {
             Event::Analyzed { entry, lane, failure, duration } => {
                 let end = if failure.is_some() { SpanEnd::Tolerated } else { SpanEnd::Done };
                 self.end_all(entry, *lane, end, now, *duration);
-                if let (Some(span), Some(failure)) = (self.last_of(entry.dump_id), failure) {
+                if let (Some(span), Some(failure)) = (self.last_of(entry), failure) {
                     span.message = Some(failure.message.clone());
                 }
             }
             Event::RolledBack { entry, .. } => {
-                if let Some(span) = self.last_of(entry.dump_id) {
+                if let Some(span) = self.last_of(entry) {
                     span.outcome = SpanEnd::RolledBack;
                 }
             }
             Event::Progress { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
+            | Event::Predicted { .. }
+            | Event::Measured { .. }
             | Event::Note { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
@@ -165,7 +177,7 @@ impl Heard {
         now: Duration,
         took: Duration,
     ) {
-        let at_it = |(at, _): &(EntryRef, Duration)| at.dump_id == entry.dump_id;
+        let at_it = |(at, _): &(EntryRef, Duration)| key(at) == key(entry);
         let helpers: Vec<usize> = self
             .open
             .iter()
@@ -178,9 +190,9 @@ impl Heard {
         }
         if self.open.get(&lane).is_some_and(at_it) {
             self.end(lane, outcome, now);
-        } else if had_helpers || self.last.contains_key(&entry.dump_id) {
+        } else if had_helpers || self.last.contains_key(&key(entry)) {
             // It ended on a session that has left it: its last span tells how.
-            if let Some(span) = self.last_of(entry.dump_id) {
+            if let Some(span) = self.last_of(entry) {
                 span.outcome = outcome;
             }
         } else if !took.is_zero() {
@@ -191,12 +203,12 @@ impl Heard {
     }
 
     fn push(&mut self, span: Span) {
-        self.last.insert(span.entry.dump_id, self.recording.spans.len());
+        self.last.insert(key(&span.entry), self.recording.spans.len());
         self.recording.spans.push(span);
     }
 
-    fn last_of(&mut self, dump_id: i32) -> Option<&mut Span> {
-        let place = *self.last.get(&dump_id)?;
+    fn last_of(&mut self, entry: &EntryRef) -> Option<&mut Span> {
+        let place = *self.last.get(&key(entry))?;
         self.recording.spans.get_mut(place)
     }
 
@@ -315,7 +327,8 @@ mod tests {
             &[
                 (0, planned()),
                 (0, started(0, data.clone())),
-                (1, started(1, data.clone())),
+                (1, Event::Joined { entry: data.clone(), lane: 1 }),
+                (5, Event::Left { dump_id: 1, lane: 1 }),
                 (5, finished(0, data, Outcome::Done)),
             ],
             5,
@@ -377,6 +390,25 @@ mod tests {
         assert_eq!(spans(&recording), [(0, 1, 0, 1, SpanEnd::Failed)]);
         let follows: Vec<bool> = recording.failures.iter().map(|failed| failed.follows).collect();
         assert_eq!(follows, [false, true]);
+    }
+
+    #[test]
+    fn statistics_are_work_of_their_own() {
+        let (data, analyze) = (entry(1, "TABLE DATA"), entry(1, "ANALYZE"));
+        let duration = Duration::from_secs(2);
+        let recording = heard(
+            &[
+                (0, planned()),
+                (0, started(0, data.clone())),
+                (3, finished(0, data, Outcome::Done)),
+                (4, started(1, analyze.clone())),
+                (6, Event::Analyzed { entry: analyze, lane: 1, failure: None, duration }),
+            ],
+            6,
+        );
+        let expected = [(0, 1, 0, 3, SpanEnd::Done), (1, 1, 4, 6, SpanEnd::Done)];
+        assert_eq!(spans(&recording), expected);
+        assert_eq!(recording.totals().kinds.len(), 2);
     }
 
     #[test]

@@ -70,15 +70,17 @@ impl Recording {
     /// The work, entry by entry: spans of one entry are added up.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut works: BTreeMap<i32, Work> = BTreeMap::new();
+        // The statistics of a table have its entry's number.
+        let mut works: BTreeMap<(i32, &str), Work> = BTreeMap::new();
         for span in &self.spans {
-            let work = works.entry(span.entry.dump_id).or_insert_with(|| Work {
-                kind: span.entry.desc.clone(),
-                label: span.entry.label(),
-                took: Duration::ZERO,
-                rows: 0,
-                bytes: 0,
-            });
+            let work =
+                works.entry((span.entry.dump_id, &span.entry.desc)).or_insert_with(|| Work {
+                    kind: span.entry.desc.clone(),
+                    label: span.entry.label(),
+                    took: Duration::ZERO,
+                    rows: 0,
+                    bytes: 0,
+                });
             work.took = work.took.saturating_add(span.took());
             work.rows = work.rows.saturating_add(span.rows);
             work.bytes = work.bytes.saturating_add(span.bytes);
@@ -107,9 +109,9 @@ impl Recording {
     }
 
     fn facts(&self, totals: &Totals) -> Vec<(&'static str, String)> {
-        let rows: u64 = totals.work.iter().map(|work| work.rows).sum();
-        let bytes: u64 = totals.work.iter().map(|work| work.bytes).sum();
+        let (rows, bytes) = (totals.rows(), totals.bytes());
         let read: u64 = self.spans.iter().map(|span| span.read).sum();
+        let entries = totals.work.iter().filter(|work| work.colour() != Kind::Statistics).count();
         let there = self.length.saturating_mul(u32::try_from(self.lanes()).unwrap_or(u32::MAX));
         let with_rate = |number: u64| match units::byte_rate(number, self.data_time()) {
             Some(rate) => format!("{}, {rate}", units::bytes(number)),
@@ -119,7 +121,7 @@ impl Recording {
             ("wall time", units::duration(self.length)),
             ("sessions", self.lanes().to_string()),
             ("sessions busy", share(totals.took(), there)),
-            ("entries worked on", format!("{} of {}", totals.work.len(), self.wanted)),
+            ("entries worked on", format!("{entries} of {}", self.wanted)),
         ];
         if rows > 0 {
             facts.push(("rows", units::count(rows)));

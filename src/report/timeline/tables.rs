@@ -69,8 +69,8 @@ pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
                         td { (units::duration(all)) }
                         td {}
                         @if with_rows {
-                            td { (units::count(totals.work.iter().map(|work| work.rows).sum())) }
-                            td { (units::bytes(totals.work.iter().map(|work| work.bytes).sum())) }
+                            td { (units::count(totals.rows())) }
+                            td { (units::bytes(totals.bytes())) }
                             td {}
                         }
                         td {}

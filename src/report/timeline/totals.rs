@@ -87,6 +87,18 @@ impl Totals {
         Self { work, kinds }
     }
 
+    /// All rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.kinds.iter().fold(0, |sum, kind| sum.saturating_add(kind.rows))
+    }
+
+    /// All bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.kinds.iter().fold(0, |sum, kind| sum.saturating_add(kind.bytes))
+    }
+
     /// The time of all sessions' work.
     #[must_use]
     pub fn took(&self) -> Duration {

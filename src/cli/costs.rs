@@ -1,0 +1,72 @@
+//! The cost history on the command line: which file, and what becomes of what is wrong with it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::args::Costs as Typed;
+use super::environment;
+use crate::plan::history::CostHistory;
+use crate::report::costs::{Recorder, load};
+use crate::restore::chain;
+use crate::restore::event::{Event, Events};
+
+/// The file's name in the user's cache folder (XDG Base Directory Specification).
+const DEFAULT: &str = "nocturne/costs.json";
+
+/// A history, and the file that it is to be written to.
+#[derive(Debug)]
+pub(super) struct History {
+    pub(super) costs: Arc<CostHistory>,
+    file: Option<PathBuf>,
+    recorder: Recorder,
+}
+
+impl History {
+    /// Reads the file that is meant. What cannot be used is told as a warning, and not written to.
+    pub(super) fn open(typed: &Typed, events: &Events) -> Self {
+        let (costs, file) = match file(typed) {
+            None => (CostHistory::default(), None),
+            Some(path) => match load(&path) {
+                Ok(costs) => (costs, Some(path)),
+                Err(error) => {
+                    warn(events, &error);
+                    (CostHistory::default(), None)
+                }
+            },
+        };
+        Self { costs: Arc::new(costs), file, recorder: Recorder::default() }
+    }
+
+    /// Events that are kept for the history, and then go on to `others`.
+    pub(super) fn listen(&self, others: Events) -> Events {
+        if self.file.is_some() { self.recorder.listen(others) } else { others }
+    }
+
+    /// Writes down what a run took. `complete` says whether it came to its end.
+    pub(super) fn save(&self, database: &str, complete: bool, events: &Events) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let saved =
+            self.file.as_ref().map(|path| self.recorder.save(path, database, complete, now));
+        if let Some(Err(error)) = saved {
+            warn(events, &error);
+        }
+    }
+}
+
+fn warn(events: &Events, error: &dyn std::error::Error) {
+    events.send(Event::Warning { message: chain(error) });
+}
+
+fn file(typed: &Typed) -> Option<PathBuf> {
+    if typed.no_cost_history {
+        return None;
+    }
+    let cache = || {
+        // The specification wants a relative path ignored.
+        let xdg =
+            environment("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        xdg.or_else(|| Some(PathBuf::from(environment("HOME")?).join(".cache")))
+    };
+    typed.cost_history.clone().or_else(|| Some(cache()?.join(DEFAULT)))
+}

@@ -1,0 +1,190 @@
+//! The options that stand above variables of the environment.
+//!
+//! They are made of the table of variables, for the commands of the nightly run: one list of
+//! names, meanings and values, and one reader for both.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use clap::{Arg, ArgMatches, Args, Command as Clap, Error, FromArgMatches};
+
+use super::environment;
+use super::exit::{Failure, USAGE};
+use crate::replicate::config::{Command, Config, Kind, Variable, table};
+
+/// Which command's settings.
+pub trait Purpose {
+    /// The command.
+    const COMMAND: Command;
+}
+
+/// The settings of `nocturne worker`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForWorker {}
+
+impl Purpose for ForWorker {
+    const COMMAND: Command = Command::Worker;
+}
+
+/// The settings of `nocturne web`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForWeb {}
+
+impl Purpose for ForWeb {
+    const COMMAND: Command = Command::Web;
+}
+
+/// What was typed, by the name of the variable. `Debug` shows the names only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings<P> {
+    typed: BTreeMap<&'static str, String>,
+    purpose: PhantomData<P>,
+}
+
+impl<P: Purpose> Settings<P> {
+    /// The settings, checked: what was typed goes before the environment.
+    ///
+    /// # Errors
+    /// A usage failure that tells everything that is wrong.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
+        Config::for_command(P::COMMAND, variable)
+            .map_err(|problems| Failure::new(USAGE, problems.to_string()))
+    }
+
+    /// What was typed for a variable.
+    #[cfg(test)]
+    pub(super) fn typed(&self, name: &str) -> Option<&str> {
+        self.typed.get(name).map(String::as_str)
+    }
+}
+
+impl<P> fmt::Debug for Settings<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.typed.keys()).finish()
+    }
+}
+
+/// The variables that have an option, for a command.
+fn options<P: Purpose>() -> impl Iterator<Item = (&'static Variable, &'static str)> {
+    table::of(P::COMMAND).filter_map(|variable| Some((variable, variable.option?)))
+}
+
+fn argument(variable: &'static Variable, option: &'static str) -> Arg {
+    let meaning = variable.meaning.replace('`', "");
+    let (short, _) = meaning.split_once(". ").unwrap_or((meaning.trim_end_matches('.'), ""));
+    let mut expected = variable.kind.expected().replace('`', "");
+    if let Some(default) = variable.default {
+        expected.push_str(&format!("; {default} when not given"));
+    }
+    let long = format!("{meaning}\n\nExpected: {expected}. Variable: {}.", variable.name);
+    let arg = Arg::new(variable.name)
+        .long(option)
+        .help(short.to_owned())
+        .long_help(long)
+        .help_heading("Settings");
+    let arg = if option == "jobs" { arg.short('j') } else { arg };
+    match variable.kind {
+        // --swap is --swap=true.
+        Kind::Flag => arg
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_name("true|false"),
+        Kind::Number { .. } => arg.value_name("NUM").allow_negative_numbers(true),
+        _ => arg.value_name(value_name(option)),
+    }
+}
+
+/// The kind of value, for the help.
+fn value_name(option: &str) -> &'static str {
+    match option {
+        option if option.ends_with("url") => "URL",
+        option if option.ends_with("dir") => "DIR",
+        "from" => "PATH|URL",
+        "backup" => "ID",
+        "backup-mode" | "incremental-keys" => "JSON",
+        "schedule" => "CRON",
+        _ => "NAME",
+    }
+}
+
+impl<P: Purpose> Args for Settings<P> {
+    fn augment_args(command: Clap) -> Clap {
+        options::<P>()
+            .fold(command, |command, (variable, option)| command.arg(argument(variable, option)))
+    }
+
+    fn augment_args_for_update(command: Clap) -> Clap {
+        Self::augment_args(command)
+    }
+}
+
+impl<P: Purpose> FromArgMatches for Settings<P> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut settings = Self { typed: BTreeMap::new(), purpose: PhantomData };
+        settings.update_from_arg_matches(matches)?;
+        Ok(settings)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        for (variable, _) in options::<P>() {
+            if let Some(text) = matches.get_one::<String>(variable.name) {
+                self.typed.insert(variable.name, text.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings<ForWorker>,
+    }
+
+    fn parse(line: &str) -> Settings<ForWorker> {
+        let words = std::iter::once("nocturne").chain(line.split_whitespace());
+        Line::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")).settings
+    }
+
+    #[test]
+    fn each_option_stands_above_its_variable() {
+        for (line, name, text) in [
+            ("-j 8", "PG_RESTORE_JOBS", "8"),
+            ("--jobs=8", "PG_RESTORE_JOBS", "8"),
+            ("--region osc-secnum-fr1", "SCALINGO_REGION", "osc-secnum-fr1"),
+            ("--app pix", "SCALINGO_APP", "pix"),
+            ("--swap", "SWAP", "true"),
+            ("--swap=false", "SWAP", "false"),
+            ("--any-day", "BACKUP_ANY_DAY", "true"),
+            ("--max-retry-count -1", "MAX_RETRY_COUNT", "-1"),
+            ("--from backup.tar.gz", "BACKUP_SOURCE", "backup.tar.gz"),
+        ] {
+            assert_eq!(parse(line).typed(name), Some(text), "{line}");
+        }
+        assert_eq!(parse("").typed("SWAP"), None);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let settings = parse("--database-url postgres://u:word-1@h/d");
+        assert_eq!(format!("{settings:?}"), "{\"DATABASE_URL\"}");
+    }
+
+    #[test]
+    fn a_command_has_the_options_of_its_own_variables_only() {
+        let words = |line: &'static str| line.split_whitespace();
+        assert!(Line::try_parse_from(words("nocturne --port 80")).is_err());
+        let web = Settings::<ForWeb>::augment_args(Clap::new("web"));
+        let named: Vec<_> = web.get_arguments().filter_map(Arg::get_long).collect();
+        assert_eq!(named, ["schedule", "schedule-timezone", "database-url", "log-format", "port"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! `nocturne worker`: runs by the schedule.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use chrono::Utc;
+use tokio_util::sync::CancellationToken;
+
+use super::args::Worker as Typed;
+use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::list;
+use super::restore::interrupted;
+use crate::replicate::config::Config;
+use crate::replicate::notify::{Notifier, Patience};
+use crate::replicate::worker::{
+    DatabaseHistory, History, Job, Night, NoHistory, Outcome as JobOutcome, Run, SystemClock,
+    Worker,
+};
+use crate::report::{Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry};
+
+/// How many runs a dry run tells.
+const NEXT: usize = 5;
+
+/// Runs the command.
+pub(super) fn run(typed: &Typed) -> Outcome {
+    let config = typed.settings.config()?;
+    if typed.dry_run {
+        return list::write(None, describe(&config).as_bytes());
+    }
+    start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    serve(&config, NotBuilt)
+}
+
+/// Sends log lines to standard error, in the format that the settings ask for.
+pub(super) fn start_log(config: &Config, verbosity: Verbosity) -> Result<(), Failure> {
+    let report =
+        ReportOptions { progress: ProgressMode::Log, format: config.log_format, verbosity };
+    let screen = Screen::new(&report);
+    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))
+}
+
+/// Where runs are recorded.
+pub(super) fn history(config: &Config) -> Arc<dyn History> {
+    match &config.databases.target {
+        Some(target) => Arc::new(DatabaseHistory::new(target.clone())),
+        None => Arc::new(NoHistory),
+    }
+}
+
+/// A night of the job, with the settings' retries and notifications.
+pub(super) fn night<J: Job>(config: &Config, job: J) -> Result<Night<J>, Failure> {
+    let notifier = Notifier::new(config.notifications.clone(), Patience::default())
+        .map_err(|error| Failure::of(ERRORS, &error))?;
+    Ok(Night {
+        job,
+        retry: config.retry,
+        history: history(config),
+        notifier,
+        clock: Arc::new(SystemClock),
+        app: config.app.clone(),
+    })
+}
+
+/// Runs the job by the schedule, until a signal.
+fn serve<J: Job>(config: &Config, job: J) -> Outcome {
+    let Some(schedule) = config.schedule.clone() else {
+        return Err(Failure::new(USAGE, "SCHEDULE is not set"));
+    };
+    tracing::info!("nocturne {} worker, schedule \"{schedule}\"", env!("CARGO_PKG_VERSION"));
+    for setting in config.settings().iter().filter(|setting| !setting.is_default) {
+        let shown = setting.shown.as_deref().unwrap_or_default();
+        tracing::info!("{}: {shown}", setting.variable.name);
+    }
+    let worker = Worker { schedule, night: night(config, job)? };
+    until_signal(|stop| async move {
+        worker.run(&stop).await;
+        Ok(())
+    })
+}
+
+/// Runs something that ends when its token is cancelled, which the first signal does. To have
+/// stopped when asked to is a success: the host restarts what ends otherwise. A second signal
+/// does not wait.
+pub(super) fn until_signal<F: Future<Output = Outcome>>(
+    work: impl FnOnce(CancellationToken) -> F,
+) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let outcome = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let signals = async {
+            interrupted().await;
+            stop.cancel();
+            interrupted().await;
+        };
+        tokio::select! {
+            outcome = Box::pin(work(stop.clone())) => outcome,
+            () = signals => Err(Failure::new(INTERRUPTED, "asked twice to stop")),
+        }
+    });
+    // What blocks a thread, a decoder say, does not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The settings as they count, what is done with tables, and the next runs.
+fn describe(config: &Config) -> String {
+    let mut text = String::from("Settings\n");
+    let width = config.settings().iter().map(|setting| setting.variable.name.len()).max();
+    let width = width.unwrap_or_default();
+    // Writing to a String does not fail.
+    for setting in config.settings() {
+        let shown = setting.shown.as_deref().unwrap_or("-");
+        let origin = if setting.is_default && setting.shown.is_some() { "  (default)" } else { "" };
+        let _ = writeln!(text, "  {:width$}  {shown}{origin}", setting.variable.name);
+    }
+    let rules = config.restore.tables.rules();
+    if !rules.is_empty() {
+        text.push_str("\nTables with a rule of their own\n");
+        let name = |rule: &crate::replicate::config::TableRule| rule.tables.to_string();
+        let width = rules.iter().map(|rule| name(rule).len()).max().unwrap_or_default();
+        for rule in rules {
+            let origin = if rule.is_written { "" } else { "  (default)" };
+            let _ = writeln!(text, "  {:width$}  {}{origin}", name(rule), rule.mode.word());
+        }
+    }
+    if let Some(schedule) = &config.schedule {
+        text.push_str("\nNext runs\n");
+        for time in schedule.upcoming(Utc::now()).take(NEXT) {
+            let local = time.with_timezone(&schedule.zone()).format("%a %Y-%m-%d %H:%M:%S %:z");
+            let _ = writeln!(text, "  {local}   {}", time.format("%Y-%m-%d %H:%M:%S UTC"));
+        }
+    }
+    text
+}
+
+/// Stands in the place of the run until its parts are put together.
+struct NotBuilt;
+
+impl Job for NotBuilt {
+    fn mode(&self) -> &'static str {
+        "full"
+    }
+
+    async fn run(&self, _: &Run, _: CancellationToken) -> JobOutcome {
+        JobOutcome::Failed(crate::replicate::worker::Failure {
+            message: "the nightly run is not part of this version".to_owned(),
+            is_permanent: true,
+        })
+    }
+}

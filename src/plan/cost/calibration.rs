@@ -1,0 +1,99 @@
+//! How fast this server is, learned from the jobs that are done.
+//!
+//! For each kind of work the time that was measured is divided by the time that was predicted. A
+//! kind of which little was seen leans on all kinds together, and they lean on 1: a few short jobs
+//! say less than one that took a minute.
+
+use super::work::Kind;
+
+/// Predicted seconds that count as much as what was measured: of all work for 1, and of a kind of
+/// work for all work.
+const LEAN: f64 = 0.25;
+
+/// No server is faster or slower than the model by more than this. It keeps a broken clock from
+/// making nonsense of a plan.
+const MOST: f64 = 1000.0;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    predicted: f64,
+    measured: f64,
+}
+
+impl Sums {
+    fn add(&mut self, predicted: f64, measured: f64) {
+        self.predicted += predicted;
+        self.measured += measured;
+    }
+}
+
+/// The ratios of measured to predicted time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calibration {
+    kinds: [Sums; Kind::COUNT],
+    all: Sums,
+}
+
+impl Calibration {
+    /// Takes note of a job. `predicted` is the model's own figure, without any calibration.
+    pub(super) fn observe(&mut self, kind: Kind, predicted: f64, measured: f64) {
+        self.kinds[kind as usize].add(predicted, measured);
+        // Statements are about the way to the server, and there are very many of them.
+        if kind != Kind::Statement {
+            self.all.add(predicted, measured);
+        }
+    }
+
+    /// What to multiply the model's figure by.
+    pub(super) fn factor(&self, kind: Kind) -> f64 {
+        let lean = |sums: Sums, on: f64| (sums.measured + LEAN * on) / (sums.predicted + LEAN);
+        let all = lean(self.all, 1.0);
+        lean(self.kinds[kind as usize], all).clamp(1.0 / MOST, MOST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_measurements_the_model_is_taken_as_it_is() {
+        assert!((Calibration::default().factor(Kind::Rows) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_kind_follows_what_was_measured_of_it() {
+        let mut calibration = Calibration::default();
+        calibration.observe(Kind::Rows, 10.0, 30.0);
+        calibration.observe(Kind::TextIndex, 10.0, 5.0);
+        assert!((2.9..3.0).contains(&calibration.factor(Kind::Rows)));
+        assert!((0.5..0.6).contains(&calibration.factor(Kind::TextIndex)));
+        // Of foreign keys nothing is known but the machine: 35 s instead of 20 s.
+        assert!((1.7..1.8).contains(&calibration.factor(Kind::ForeignKey)));
+    }
+
+    #[test]
+    fn short_jobs_say_little() {
+        let mut calibration = Calibration::default();
+        calibration.observe(Kind::Rows, 0.002, 0.2);
+        assert!(calibration.factor(Kind::Rows) < 3.0);
+    }
+
+    #[test]
+    fn a_slow_way_to_the_server_does_not_make_the_server_slow() {
+        let mut calibration = Calibration::default();
+        calibration.observe(Kind::Statement, 2.0, 40.0);
+        assert!((calibration.factor(Kind::Rows) - 1.0).abs() < 1e-12);
+        assert!(calibration.factor(Kind::Statement) > 10.0);
+    }
+
+    #[test]
+    fn absurd_measurements_stay_within_bounds() {
+        let mut calibration = Calibration::default();
+        calibration.observe(Kind::Rows, 1.0, 1e12);
+        assert!((calibration.factor(Kind::Rows) - MOST).abs() < 1e-9);
+        let mut calibration = Calibration::default();
+        calibration.observe(Kind::Rows, 1e12, 0.0);
+        assert!((calibration.factor(Kind::Rows) - 1.0 / MOST).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,141 @@
+use super::*;
+use crate::archive::{Desc, DumpId};
+use crate::plan::Options;
+use crate::plan::Step;
+use crate::plan::history::{CostHistory, Measured, Night, Run};
+use crate::plan::testing::entry;
+use crate::select::Pass;
+
+/// A table with an index on a number, one on text, and a foreign key to itself.
+fn archive() -> Vec<Entry> {
+    let named = |id, desc, tag: &str, defn: &str, dependencies: &[i32]| Entry {
+        tag: tag.to_owned(),
+        namespace: Some("public".to_owned()),
+        defn: defn.to_owned(),
+        dependencies: dependencies.iter().copied().map(DumpId).collect(),
+        ..entry(id, desc)
+    };
+    vec![
+        named(
+            1,
+            Desc::Table,
+            "t",
+            "CREATE TABLE public.t (\n    id bigint,\n    name text\n);\n",
+            &[],
+        ),
+        named(2, Desc::TableData, "t", "", &[1]),
+        named(3, Desc::Index, "numbers", "CREATE INDEX n ON public.t USING btree (id);\n", &[1]),
+        named(4, Desc::Index, "texts", "CREATE INDEX x ON public.t USING btree (name);\n", &[1]),
+        named(
+            5,
+            Desc::FkConstraint,
+            "t fk",
+            "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES public.t(id);\n",
+            &[1],
+        ),
+    ]
+}
+
+const DATA: JobId = JobId(0);
+const NUMBERS: JobId = JobId(1);
+const TEXTS: JobId = JobId(2);
+const KEY: JobId = JobId(3);
+
+fn costs(size: Option<u64>, history: Option<&Database>) -> Costs {
+    let entries = archive();
+    let order: Vec<usize> = (0..entries.len()).collect();
+    let size = |place: usize| size.filter(|_| place == 1);
+    let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
+    let known = Known { compression: Compression::Gzip, size: &size, history };
+    Costs::new(&plan, &entries, known)
+}
+
+fn seconds(costs: &Costs, id: JobId) -> f64 {
+    costs.of(id).as_secs_f64()
+}
+
+#[test]
+fn an_index_on_text_costs_many_times_one_on_a_number() {
+    let costs = costs(Some(50_000_000), None);
+    assert!(seconds(&costs, TEXTS) > 8.0 * seconds(&costs, NUMBERS));
+    assert_eq!(costs.kind(KEY), Kind::ForeignKey);
+    assert_eq!(costs.basis(TEXTS), Basis::Model);
+}
+
+#[test]
+fn a_finished_job_changes_what_others_of_its_kind_are_thought_to_take() {
+    let mut costs = costs(Some(50_000_000), None);
+    let (data, key) = (seconds(&costs, DATA), seconds(&costs, KEY));
+    costs.observe(DATA, Duration::from_secs_f64(data * 3.0));
+    assert!(seconds(&costs, DATA) > 2.5 * data);
+    assert!(seconds(&costs, KEY) > 2.5 * key, "of this kind nothing else is known");
+}
+
+#[test]
+fn rows_that_were_loaded_decide_over_what_is_built_on_them() {
+    let mut costs = costs(None, None);
+    let before = seconds(&costs, TEXTS);
+    assert!(before < 0.01, "a stream does not tell sizes");
+    costs.loaded(DATA, 3_000_000, 324_000_000);
+    assert!(seconds(&costs, TEXTS) > 5.0);
+    costs.loaded(TEXTS, 7, 7);
+    assert!(seconds(&costs, TEXTS) > 5.0, "only loading loads");
+}
+
+fn history() -> CostHistory {
+    let measured = |name: &str, seconds: f64| Measured {
+        desc: "INDEX".to_owned(),
+        schema: Some("public".to_owned()),
+        name: name.to_owned(),
+        step: Step::Entire,
+        size: 50_000_000,
+        seconds,
+        rows: 0,
+        bytes: 0,
+        format: None,
+    };
+    let mut history = CostHistory::default();
+    let night = Night { at: 1, jobs: 1, predicted: None, seconds: 100.0 };
+    let jobs = vec![measured("texts", 90.0)];
+    history.record("app", Run { at: 1, night: Some(night), statement: Some(0.5), jobs });
+    history
+}
+
+#[test]
+fn what_was_measured_in_an_earlier_run_is_taken_for_the_data_of_this_one() {
+    let history = history();
+    let costs = costs(Some(100_000_000), history.database("app"));
+    assert_eq!(costs.of(TEXTS), Duration::from_secs(180));
+    assert_eq!(costs.basis(TEXTS), Basis::History { runs: 1 });
+    assert_eq!(costs.basis(NUMBERS), Basis::Model);
+    assert_eq!(costs.prelude(), Duration::from_millis(500));
+}
+
+#[test]
+fn the_history_tells_how_fast_the_server_is_for_what_it_does_not_know() {
+    let history = history();
+    let model = costs(Some(50_000_000), None);
+    let costs = costs(Some(50_000_000), history.database("app"));
+    let factor = seconds(&costs, NUMBERS) / seconds(&model, NUMBERS);
+    let measured = seconds(&costs, TEXTS) / seconds(&model, TEXTS);
+    assert!(measured > 2.0, "{measured}");
+    assert!((0.8..=1.0).contains(&(factor / measured)), "{factor} {measured}");
+}
+
+#[test]
+fn a_slower_night_than_the_last_one_is_noticed() {
+    let history = history();
+    let mut costs = costs(Some(50_000_000), history.database("app"));
+    costs.observe(TEXTS, Duration::from_secs(180));
+    assert!(seconds(&costs, TEXTS) > 170.0);
+}
+
+#[test]
+fn scaled_jobs_take_together_what_was_asked_and_keep_their_shares() {
+    let mut costs = costs(Some(50_000_000), None);
+    let share = seconds(&costs, TEXTS) / seconds(&costs, NUMBERS);
+    costs.scale(&[NUMBERS, TEXTS], Duration::from_secs(3600));
+    let (numbers, texts) = (seconds(&costs, NUMBERS), seconds(&costs, TEXTS));
+    assert!((numbers + texts - 3600.0).abs() < 1.0);
+    assert!((texts / numbers / share - 1.0).abs() < 1e-6);
+}

@@ -1,0 +1,218 @@
+//! What a job does, as far as its cost depends on it.
+
+use std::collections::HashMap;
+
+use super::key::{self, IndexKey, Method};
+use super::table::{Columns, Comparison};
+use crate::archive::{Compression, Desc, DumpId, Entry};
+use crate::plan::build::Links;
+use crate::plan::history::Database;
+use crate::plan::{Job, Step};
+
+/// Kinds of work whose costs have something in common on a server: when one is slower than the
+/// model thinks, so are the others of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Rows through COPY or INSERT.
+    Rows,
+    /// Large objects.
+    LargeObjects,
+    /// An index that compares numbers.
+    NumberIndex,
+    /// An index that compares text by a collation, or the values of expressions.
+    TextIndex,
+    /// An index that is no sort: GIN, GiST and the like.
+    OtherIndex,
+    /// The check of a foreign key.
+    ForeignKey,
+    /// `ANALYZE`.
+    Analyze,
+    /// `REFRESH MATERIALIZED VIEW`.
+    Refresh,
+    /// A statement whose cost does not grow with the rows.
+    Statement,
+}
+
+impl Kind {
+    pub(super) const COUNT: usize = 9;
+}
+
+/// A table's rows as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    /// Rows.
+    pub(super) rows: f64,
+    /// Bytes of the rows as COPY text.
+    pub(super) bytes: f64,
+    pub(super) columns: Columns,
+}
+
+/// A table's place among [`Tables`].
+pub(super) type TableNumber = usize;
+
+/// What a job does.
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    Rows(TableNumber),
+    /// So many bytes.
+    LargeObjects(f64),
+    Index(TableNumber, IndexKey),
+    /// One look at all rows: a check constraint.
+    Look(TableNumber),
+    ForeignKey {
+        child: TableNumber,
+        parent: Option<TableNumber>,
+        text: bool,
+    },
+    Analyze(TableNumber),
+    /// Over these tables.
+    Refresh(Vec<TableNumber>),
+    Statement,
+}
+
+impl Work {
+    pub(super) fn kind(&self) -> Kind {
+        let is_text = |key: &Option<Comparison>| matches!(key, None | Some(Comparison::Collation));
+        match self {
+            Self::Rows(_) => Kind::Rows,
+            Self::LargeObjects(_) => Kind::LargeObjects,
+            Self::Index(_, IndexKey { method: Method::Inverted | Method::Tree, .. }) => {
+                Kind::OtherIndex
+            }
+            Self::Index(_, index) if index.keys.iter().any(is_text) => Kind::TextIndex,
+            Self::Index(..) | Self::Look(_) => Kind::NumberIndex,
+            Self::ForeignKey { .. } => Kind::ForeignKey,
+            Self::Analyze(_) => Kind::Analyze,
+            Self::Refresh(_) => Kind::Refresh,
+            Self::Statement => Kind::Statement,
+        }
+    }
+}
+
+/// The tables of an archive.
+pub(super) struct Tables<'a> {
+    entries: &'a [Entry],
+    links: &'a Links,
+    numbers: HashMap<DumpId, TableNumber>,
+    all: Vec<Table>,
+}
+
+impl<'a> Tables<'a> {
+    /// The tables with rows. `size` is asked by the place of a table's data.
+    pub(super) fn new(
+        entries: &'a [Entry],
+        links: &'a Links,
+        compression: Compression,
+        size: impl Fn(usize) -> Option<u64>,
+    ) -> Self {
+        let mut tables = Self { entries, links, numbers: HashMap::new(), all: Vec::new() };
+        let data = entries.iter().enumerate().filter(|(_, entry)| entry.desc == Desc::TableData);
+        for (place, data) in data {
+            let definition =
+                data.dependencies.first().and_then(|table| links.entry(*table, entries));
+            let columns = definition.map(|table| Columns::of(&table.defn)).unwrap_or_default();
+            let archived = size(place).unwrap_or(0) as f64;
+            let bytes = archived * expansion(compression);
+            let rows = bytes / f64::from(columns.width().unwrap_or(UNKNOWN_WIDTH));
+            tables.numbers.insert(data.dump_id, tables.all.len());
+            if let Some(table) = data.dependencies.first() {
+                tables.numbers.insert(*table, tables.all.len());
+            }
+            tables.all.push(Table { rows, bytes, columns });
+        }
+        tables
+    }
+
+    /// Takes over what earlier runs have seen of the tables' rows.
+    pub(super) fn learn(&mut self, history: &Database, size: impl Fn(usize) -> Option<u64>) {
+        let data = self.entries.iter().enumerate();
+        for (place, entry) in data.filter(|(_, entry)| entry.desc == Desc::TableData) {
+            let record = history.job(entry, Step::Entire).filter(|record| record.rows > 0);
+            if let (Some(record), Some(number)) = (record, self.number(entry.dump_id)) {
+                let rows = record.rows_for(size(place).unwrap_or(0));
+                let width = record.bytes as f64 / record.rows as f64;
+                let table = &mut self.all[number];
+                (table.rows, table.bytes) = (rows, rows * width);
+            }
+        }
+    }
+
+    pub(super) fn number(&self, id: DumpId) -> Option<TableNumber> {
+        self.numbers.get(&id).copied()
+    }
+
+    pub(super) fn into_all(self) -> Vec<Table> {
+        self.all
+    }
+
+    /// What a job does.
+    pub(super) fn work(&self, job: &Job) -> Work {
+        let entry = &self.entries[job.entry];
+        let own = || self.links.tables(entry, self.entries).into_iter();
+        let table = || own().find_map(|id| self.number(id));
+        let columns = |number: TableNumber| &self.all[number].columns;
+        match (job.step, &entry.desc) {
+            (Step::UseIndex | Step::AddForeignKey | Step::AddNotValid, _) => Work::Statement,
+            (Step::Analyze | Step::AnalyzePartition, _) => {
+                self.number(entry.dump_id).map_or(Work::Statement, Work::Analyze)
+            }
+            (_, Desc::TableData) => self.number(entry.dump_id).map_or(Work::Statement, Work::Rows),
+            (_, Desc::Blobs) => Work::LargeObjects(job.size as f64),
+            (_, Desc::FkConstraint) => {
+                let is_child = |id: &DumpId| self.links.is_child(*id, entry, self.entries);
+                let Some(child) = own().find(is_child).and_then(|id| self.number(id)) else {
+                    return Work::Statement;
+                };
+                let parent = own().find(|id| !is_child(id)).and_then(|id| self.number(id));
+                let keys = key::foreign_key(&entry.defn, columns(child));
+                let text = keys.contains(&Some(Comparison::Collation));
+                Work::ForeignKey { child, parent, text }
+            }
+            (_, Desc::Index | Desc::Constraint | Desc::CheckConstraint) => {
+                let Some(table) = table() else {
+                    return Work::Statement;
+                };
+                let index = IndexKey::of(&entry.defn, columns(table));
+                index.map_or(Work::Look(table), |index| Work::Index(table, index))
+            }
+            (_, Desc::MaterializedViewData) => Work::Refresh(self.read_by(entry)),
+            _ => Work::Statement,
+        }
+    }
+
+    /// The tables that a materialized view reads, through other views.
+    fn read_by(&self, view: &Entry) -> Vec<TableNumber> {
+        let mut tables = Vec::new();
+        let mut ahead = view.dependencies.clone();
+        let mut seen = std::collections::HashSet::new();
+        while let Some(id) = ahead.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let entry = self.links.entry(id, self.entries);
+            match (self.number(id), entry.map(|entry| &entry.desc)) {
+                (Some(table), _) => tables.push(table),
+                (None, Some(Desc::MaterializedView | Desc::View)) => {
+                    ahead.extend(entry.into_iter().flat_map(|entry| &entry.dependencies));
+                }
+                _ => {}
+            }
+        }
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+    }
+}
+
+/// Bytes of a row of which no column is known.
+const UNKNOWN_WIDTH: u32 = 100;
+
+/// Bytes of COPY text that a byte in the archive stands for. A guess: it depends on the rows. The
+/// table's history knows better.
+fn expansion(compression: Compression) -> f64 {
+    match compression {
+        Compression::None => 1.0,
+        Compression::Lz4 => 3.5,
+        Compression::Gzip | Compression::Zstd => 6.0,
+    }
+}

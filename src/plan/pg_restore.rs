@@ -1,0 +1,259 @@
+//! The order in which `pg_restore -j` would do the same work, for comparison.
+//!
+//! Its rules, from `pg_backup_archiver.c`:
+//!
+//! - Post-data waits for a table's rows instead of the table, and takes over their size as its
+//!   priority (`repoint_table_dependencies`).
+//! - A post-data entry other than an INDEX is taken to lock every table that it depends on, and
+//!   keeps away all that depends on such a table (`identify_locking_dependencies`,
+//!   `has_lock_conflicts`).
+//! - Of what is ready the largest goes first, of equal ones the lowest number
+//!   (`TocEntrySizeCompareQsort`, `pop_next_work_item`). Since 17 the ready entries are a heap that
+//!   is searched in its own order, which comes near to this.
+//! - Constraints are made whole, and nothing is analysed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use super::build::Links;
+use super::simulate::{Dispatcher, Simulation, run};
+use super::{JobId, Plan};
+use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::select::Pass;
+
+/// An entry as pg_restore sees it.
+#[derive(Debug)]
+struct Item {
+    wanted: bool,
+    pass: Pass,
+    size: u64,
+    number: DumpId,
+    /// All entries that it depends on, whether they are still to be done or not.
+    depends_on: HashSet<DumpId>,
+    /// Tables that it locks.
+    locks: Vec<DumpId>,
+    waits_for: usize,
+    behind: Vec<usize>,
+    done: bool,
+}
+
+/// Gives entries out as pg_restore does. A [`JobId`] is an entry's place in its own list here.
+#[derive(Debug)]
+struct PgRestore {
+    items: Vec<Item>,
+    ready: BTreeSet<(Reverse<u64>, DumpId, usize)>,
+    running: Vec<usize>,
+    pass: Pass,
+}
+
+/// Carries out a plan's entries in pg_restore's order. `cost` is that of a whole entry, by the
+/// plan's jobs: both programs are given the same work, and differ in order and locks only.
+#[must_use]
+pub fn simulate_pg_restore(
+    plan: &Plan,
+    entries: &[Entry],
+    workers: usize,
+    cost: impl Fn(JobId) -> Duration,
+) -> Simulation {
+    // The steps of an entry are one piece of work here.
+    let mut places: Vec<usize> = Vec::new();
+    let mut costs: HashMap<usize, Duration> = HashMap::new();
+    let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
+    for (number, job) in jobs {
+        if !costs.contains_key(&job.entry) {
+            places.push(job.entry);
+        }
+        *costs.entry(job.entry).or_default() += cost(JobId(number));
+    }
+    let mut dispatcher = PgRestore::new(plan, entries, &places);
+    run(&mut dispatcher, workers, |id| costs.get(&places[id.0]).copied().unwrap_or_default())
+}
+
+impl PgRestore {
+    fn new(plan: &Plan, entries: &[Entry], places: &[usize]) -> Self {
+        let links = Links::new(entries);
+        let own = plan.jobs.iter().map(|job| (job.entry, job)).collect::<HashMap<_, _>>();
+        let mut items: Vec<Item> = places
+            .iter()
+            .map(|place| {
+                let (entry, job) = (&entries[*place], own[place]);
+                let depends_on: HashSet<DumpId> = links.needs(entry).into_iter().collect();
+                let exclusive = entry.section == Section::PostData && entry.desc != Desc::Index;
+                let is_table = |id: &&DumpId| {
+                    let desc = links.entry(**id, entries).map(|entry| &entry.desc);
+                    matches!(desc, Some(Desc::Table | Desc::TableData))
+                };
+                Item {
+                    wanted: job.wanted,
+                    pass: job.pass,
+                    size: job.size,
+                    number: entry.dump_id,
+                    locks: depends_on
+                        .iter()
+                        .filter(is_table)
+                        .filter(|_| exclusive)
+                        .copied()
+                        .collect(),
+                    depends_on,
+                    waits_for: 0,
+                    behind: Vec::new(),
+                    done: false,
+                }
+            })
+            .collect();
+        let at: HashMap<DumpId, usize> =
+            items.iter().enumerate().map(|(at, item)| (item.number, at)).collect();
+        for later in 0..items.len() {
+            let earlier: Vec<usize> =
+                items[later].depends_on.iter().filter_map(|id| at.get(id).copied()).collect();
+            items[later].waits_for = earlier.len();
+            for earlier in earlier {
+                items[earlier].behind.push(later);
+            }
+        }
+        let mut new = Self { items, ready: BTreeSet::new(), running: Vec::new(), pass: Pass::Main };
+        new.collect_ready();
+        new
+    }
+
+    fn collect_ready(&mut self) {
+        for at in 0..self.items.len() {
+            self.settle(at);
+        }
+    }
+
+    /// Puts what waits for nothing among the ready; what is not wanted is done at once.
+    fn settle(&mut self, at: usize) {
+        let mut ahead = vec![at];
+        while let Some(at) = ahead.pop() {
+            let item = &mut self.items[at];
+            if item.done || item.waits_for > 0 || item.pass > self.pass {
+                continue;
+            }
+            if item.wanted {
+                self.ready.insert((Reverse(item.size), item.number, at));
+            } else {
+                item.done = true;
+                ahead.extend(self.release(at));
+            }
+        }
+    }
+
+    /// Tells those behind that an entry is done.
+    fn release(&mut self, at: usize) -> Vec<usize> {
+        let behind = std::mem::take(&mut self.items[at].behind);
+        for later in &behind {
+            self.items[*later].waits_for -= 1;
+        }
+        behind
+    }
+
+    fn conflict(&self, one: usize, other: usize) -> bool {
+        let keeps_away = |a: &Item, b: &Item| a.locks.iter().any(|id| b.depends_on.contains(id));
+        let (one, other) = (&self.items[one], &self.items[other]);
+        keeps_away(one, other) || keeps_away(other, one)
+    }
+}
+
+impl Dispatcher for PgRestore {
+    fn take(&mut self) -> Option<JobId> {
+        loop {
+            let free = |at: usize| !self.running.iter().any(|other| self.conflict(at, *other));
+            let next = self.ready.iter().find(|(_, _, at)| free(*at)).copied();
+            if let Some(key) = next {
+                self.ready.remove(&key);
+                self.items[key.2].done = true;
+                self.running.push(key.2);
+                return Some(JobId(key.2));
+            }
+            if !self.running.is_empty() || self.pass == Pass::PostAcl {
+                return None;
+            }
+            self.pass = if self.pass == Pass::Main { Pass::Acl } else { Pass::PostAcl };
+            self.collect_ready();
+        }
+    }
+
+    fn finish(&mut self, JobId(at): JobId) {
+        self.running.retain(|running| *running != at);
+        for later in self.release(at) {
+            self.settle(later);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::entry;
+    use crate::plan::{Options, Plan};
+
+    fn named(id: i32, desc: Desc, tag: &str, dependencies: &[i32]) -> Entry {
+        Entry {
+            tag: tag.to_owned(),
+            dependencies: dependencies.iter().copied().map(DumpId).collect(),
+            ..entry(id, desc)
+        }
+    }
+
+    /// Two tables with rows, and what else is asked for.
+    fn archive(more: &[Entry]) -> Vec<Entry> {
+        let mut entries = vec![
+            named(1, Desc::Table, "child", &[]),
+            named(2, Desc::Table, "parent", &[]),
+            named(3, Desc::TableData, "child", &[1]),
+            named(4, Desc::TableData, "parent", &[2]),
+        ];
+        entries.extend(more.iter().cloned());
+        entries
+    }
+
+    /// When each of the entries behind the rows began and ended, with 4 workers; rows take no time
+    /// and everything else an hour.
+    fn spans(more: &[Entry]) -> Vec<(u64, u64)> {
+        let entries = archive(more);
+        let order: Vec<usize> = (0..entries.len()).collect();
+        let size = |place: usize| [0, 0, 100, 1].get(place).copied();
+        let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
+        let hours = |id: JobId| match entries[plan.jobs[id.0].entry].desc {
+            Desc::TableData => Duration::ZERO,
+            _ => Duration::from_secs(1),
+        };
+        let mut spans = simulate_pg_restore(&plan, &entries, 4, hours).spans;
+        spans.sort_by_key(|span| span.job);
+        spans[2..].iter().map(|span| (span.start.as_secs(), span.end.as_secs())).collect()
+    }
+
+    #[test]
+    fn indexes_of_a_table_are_built_side_by_side() {
+        let indexes = [named(5, Desc::Index, "a", &[1]), named(6, Desc::Index, "b", &[1])];
+        assert_eq!(spans(&indexes), [(0, 1), (0, 1)]);
+    }
+
+    #[test]
+    fn a_constraint_keeps_the_indexes_of_its_table_away() {
+        let both = [named(5, Desc::Constraint, "child pk", &[1]), named(6, Desc::Index, "b", &[1])];
+        assert_eq!(spans(&both), [(0, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn foreign_keys_to_one_table_are_added_one_after_the_other() {
+        let keys = [
+            named(5, Desc::FkConstraint, "child a", &[1, 2]),
+            named(6, Desc::FkConstraint, "child b", &[2]),
+        ];
+        assert_eq!(spans(&keys), [(0, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn what_is_of_a_larger_table_goes_first() {
+        let [small, large] =
+            [(7, 2), (8, 1)].map(|(id, table)| named(id, Desc::Constraint, "c", &[table, 9]));
+        // Both wait for the index 9, on a third table; with one lock in common, one must wait.
+        let third = named(9, Desc::Index, "i", &[2]);
+        let entries = [third, small, large];
+        let spans = spans(&entries);
+        assert!(spans[2].0 <= spans[1].0, "{spans:?}");
+    }
+}

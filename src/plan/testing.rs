@@ -1,0 +1,53 @@
+//! Entries and jobs for tests.
+
+use super::{Job, Step};
+use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
+use crate::select::Pass;
+
+/// An entry of this kind in its usual section.
+pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
+    let section = match desc {
+        Desc::TableData | Desc::Blobs | Desc::SequenceSet | Desc::StatisticsData => Section::Data,
+        Desc::Index
+        | Desc::Constraint
+        | Desc::FkConstraint
+        | Desc::MaterializedViewData
+        | Desc::Statistics => Section::PostData,
+        _ => Section::PreData,
+    };
+    Entry {
+        dump_id: DumpId(id),
+        had_dumper: desc == Desc::TableData,
+        table_oid: 0,
+        oid: 0,
+        tag: String::new(),
+        desc,
+        section,
+        defn: String::new(),
+        drop_stmt: String::new(),
+        copy_stmt: String::new(),
+        namespace: None,
+        tablespace: None,
+        table_am: None,
+        relkind: 0,
+        owner: None,
+        with_oids: false,
+        dependencies: Vec::new(),
+        data: DataLocation::None,
+        undecodable: None,
+    }
+}
+
+/// A wanted job of the main pass that waits for nothing.
+pub(super) fn job(entry: usize) -> Job {
+    Job {
+        entry,
+        step: Step::Entire,
+        wanted: true,
+        pass: Pass::Main,
+        after: vec![],
+        locks: vec![],
+        size: 0,
+        rank: 0,
+    }
+}

@@ -1,0 +1,91 @@
+//! What can go wrong when objects are dropped.
+
+use std::fmt;
+
+use crate::target;
+
+/// Why the target is not clean.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CleanError {
+    /// The catalogue could not be read.
+    #[error("cannot list what is to be dropped")]
+    Catalogue(#[source] target::Error),
+    /// A statement was refused.
+    #[error("cannot drop {object}")]
+    Drop {
+        /// What was to be dropped, `table public.users`.
+        object: String,
+        /// Why not.
+        #[source]
+        source: target::Error,
+    },
+    /// Somebody uses an object for longer than was to be waited.
+    #[error("cannot drop {object}: it is in use{}", Holders(.holders))]
+    InUse {
+        /// What was to be dropped.
+        object: String,
+        /// Who has it, as far as can be seen.
+        holders: Vec<Holder>,
+        /// What the server said.
+        #[source]
+        source: target::Error,
+    },
+    /// Dropping an object would have taken a part of a kept table; it was rolled back.
+    #[error("dropping {object} would take a part of the kept tables along; it was not dropped")]
+    TouchesKept {
+        /// What was to be dropped.
+        object: String,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl CleanError {
+    /// Whether time may heal it.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Catalogue(source) | Self::Drop { source, .. } => {
+                source.class() == target::Class::Retry || source.is_connection_lost()
+            }
+            Self::InUse { .. } | Self::Stopped => true,
+            Self::TouchesKept { .. } => false,
+        }
+    }
+}
+
+/// A session that holds a lock. What it runs is not told: there may be secrets in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process of the server.
+    pub pid: String,
+    /// Its role, if it may be seen.
+    pub user: Option<String>,
+    /// What it says it is.
+    pub application: Option<String>,
+    /// When its transaction began, as the server writes times.
+    pub since: Option<String>,
+}
+
+struct Holders<'a>(&'a [Holder]);
+
+impl fmt::Display for Holders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, holder) in self.0.iter().enumerate() {
+            let Holder { pid, user, application, since } = holder;
+            write!(f, "{}process {pid}", if number == 0 { " by " } else { ", " })?;
+            if let Some(user) = user {
+                write!(f, " of {user}")?;
+            }
+            if let Some(application) = application {
+                write!(f, " ({application})")?;
+            }
+            if let Some(since) = since {
+                write!(f, " since {since}")?;
+            }
+        }
+        Ok(())
+    }
+}

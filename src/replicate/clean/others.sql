@@ -1,0 +1,29 @@
+-- What other roles own and would be dropped along, because it depends on what is dropped: views
+-- of analysts, say. Rules stand for their views, constraints and defaults are parts of tables.
+-- {classes}, {objects}: what is dropped, as two arrays of oids side by side.
+WITH RECURSIVE gone (classid, objid) AS (
+    SELECT o.classid, o.objid
+    FROM ROWS FROM (pg_catalog.unnest({classes}), pg_catalog.unnest({objects})) AS o (classid, objid)
+    UNION
+    SELECT COALESCE(view.classid, d.classid), COALESCE(view.objid, d.objid)
+    FROM gone
+    JOIN pg_catalog.pg_depend d ON d.refclassid = gone.classid AND d.refobjid = gone.objid
+    LEFT JOIN LATERAL (
+        SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, r.ev_class AS objid
+        FROM pg_catalog.pg_rewrite r
+        WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
+          AND r.rulename = '_RETURN'
+    ) view ON true
+    WHERE d.deptype IN ('n', 'a', 'i')
+)
+SELECT DISTINCT object.type, object.identity, pg_catalog.pg_get_userbyid(owned.owner)
+FROM gone
+JOIN (
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid, relowner
+    FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+    UNION ALL
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner FROM pg_catalog.pg_proc
+) owned (classid, objid, owner) ON owned.classid = gone.classid AND owned.objid = gone.objid
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(gone.classid, gone.objid, 0) object
+WHERE pg_catalog.pg_get_userbyid(owned.owner) <> current_user
+ORDER BY 1, 2

@@ -1,0 +1,215 @@
+//! What is dropped, in order.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::BOOKKEEPING;
+use super::error::CleanError;
+use crate::sql::ident::{literal, qualified, quoted};
+use crate::target::Session;
+
+/// What is to be dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DropPlan {
+    /// The objects, in order.
+    pub drops: Vec<Drop>,
+    /// What other roles own and is dropped along.
+    pub others: Vec<Other>,
+    /// Schemas that stay, because others have objects in them.
+    pub shared_schemas: Vec<String>,
+    /// The tables that are kept, quoted and qualified.
+    pub kept: Vec<String>,
+    pub(super) kept_oids: Vec<u32>,
+}
+
+/// One object that is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drop {
+    /// What kind of object.
+    pub kind: Kind,
+    /// Its name, quoted and qualified, with what else makes it unique.
+    pub identity: String,
+    /// The statement.
+    pub sql: String,
+    /// The OID of the object, which locks are held on when it is a relation.
+    pub(super) oid: u32,
+}
+
+impl fmt::Display for Drop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.identity)
+    }
+}
+
+/// A kind of object, by PostgreSQL's own word (`getObjectTypeDescription` in
+/// `src/backend/catalog/objectaddress.c`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Kind(pub(super) String);
+
+impl Kind {
+    /// The words after DROP.
+    fn words(&self) -> String {
+        match self.0.as_str() {
+            // One word for functions, procedures and aggregates.
+            "function" | "procedure" | "aggregate" => "ROUTINE".to_owned(),
+            "statistics object" => "STATISTICS".to_owned(),
+            "foreign-data wrapper" => "FOREIGN DATA WRAPPER".to_owned(),
+            other => other.to_uppercase(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Something that another role owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// What kind of object.
+    pub kind: Kind,
+    /// Its name, quoted and qualified.
+    pub identity: String,
+    /// Who owns it.
+    pub owner: String,
+}
+
+/// Makes the plan. `keep` is asked for every table that the role owns, by schema and name.
+///
+/// # Errors
+/// [`CleanError::Catalogue`].
+pub async fn plan(
+    session: &Session,
+    keep: impl Fn(&str, &str) -> bool,
+) -> Result<DropPlan, CleanError> {
+    let mut plan = DropPlan::default();
+    let tables = "SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c \
+                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                  WHERE c.relkind IN ('r', 'p', 'f') AND c.oid >= 16384 ORDER BY 1, 2";
+    for row in rows(session, tables).await? {
+        if let [Some(schema), Some(name), Some(oid)] = &row[..]
+            && keep(schema, name)
+        {
+            plan.kept.push(qualified(Some(schema), name));
+            plan.kept_oids.extend(oid.parse::<u32>().ok());
+        }
+    }
+    let mut needed = HashSet::new();
+    if !plan.kept_oids.is_empty() {
+        let kept = array(&plan.kept_oids);
+        let sql = include_str!("kept.sql").replace("{tables}", &kept);
+        for row in rows(session, &sql).await? {
+            if let [Some(class), Some(object)] = &row[..] {
+                needed.insert((class.clone(), object.clone()));
+            }
+        }
+        plan.drops = foreign_keys(session, &kept).await?;
+    }
+    let sql = include_str!("owned.sql").replace("{bookkeeping}", &literal(BOOKKEEPING));
+    let (mut classes, mut objects) = (Vec::new(), Vec::new());
+    let mut schemas = Vec::new();
+    for row in rows(session, &sql).await? {
+        let [Some(kind), _, Some(identity), Some(class), Some(object)] = &row[..] else {
+            continue;
+        };
+        if needed.contains(&(class.clone(), object.clone())) {
+            continue;
+        }
+        let (Ok(class), Ok(oid)) = (class.parse::<u32>(), object.parse::<u32>()) else { continue };
+        let kind = Kind(kind.clone());
+        let sql = statement(&kind, identity);
+        let drop = Drop { kind, identity: identity.clone(), sql, oid };
+        // A schema may be shared with others, whose objects have nothing to do with ours.
+        if drop.kind.0 == "schema" {
+            schemas.push(drop);
+            continue;
+        }
+        classes.push(class);
+        objects.push(oid);
+        plan.drops.push(drop);
+    }
+    if !objects.is_empty() {
+        let sql = include_str!("others.sql")
+            .replace("{classes}", &array(&classes))
+            .replace("{objects}", &array(&objects));
+        for row in rows(session, &sql).await? {
+            if let [Some(kind), Some(identity), Some(owner)] = &row[..] {
+                plan.others.push(Other {
+                    kind: Kind(kind.clone()),
+                    identity: identity.clone(),
+                    owner: owner.clone(),
+                });
+            }
+        }
+    }
+    for schema in schemas {
+        if holds_objects_of_others(session, schema.oid).await? {
+            plan.shared_schemas.push(schema.identity);
+        } else {
+            plan.drops.push(schema);
+        }
+    }
+    Ok(plan)
+}
+
+/// Foreign keys of kept tables to tables that go.
+async fn foreign_keys(session: &Session, kept: &str) -> Result<Vec<Drop>, CleanError> {
+    // Of a partitioned table the parent's goes, and its partitions' with it.
+    let sql = format!(
+        "SELECT n.nspname, t.relname, c.conname, t.oid FROM pg_catalog.pg_constraint c \
+         JOIN pg_catalog.pg_class t ON t.oid = c.conrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
+         WHERE c.contype = 'f' AND c.conparentid = 0 \
+           AND c.conrelid = ANY ({kept}) AND c.confrelid <> ALL ({kept}) ORDER BY 1, 2, 3"
+    );
+    let drop = |row: Vec<Option<String>>| {
+        let [Some(schema), Some(table), Some(name), Some(oid)] = &row[..] else { return None };
+        let table = qualified(Some(schema), table);
+        let name = quoted(name);
+        Some(Drop {
+            kind: Kind("foreign key".to_owned()),
+            identity: format!("{name} on {table}"),
+            sql: format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),
+            oid: oid.parse().ok()?,
+        })
+    };
+    Ok(rows(session, &sql).await?.into_iter().filter_map(drop).collect())
+}
+
+/// Whether anything in a schema belongs to another role, or to an extension.
+async fn holds_objects_of_others(session: &Session, schema: u32) -> Result<bool, CleanError> {
+    let of = |catalogue: &str, namespace: &str, owner: &str| {
+        format!(
+            "EXISTS (SELECT FROM pg_catalog.{catalogue} o \
+             WHERE o.{namespace} = {schema} AND pg_catalog.pg_get_userbyid(o.{owner}) <> current_user)"
+        )
+    };
+    let sql = format!(
+        "SELECT {} OR {} OR {}",
+        of("pg_class", "relnamespace", "relowner"),
+        of("pg_proc", "pronamespace", "proowner"),
+        of("pg_type", "typnamespace", "typowner"),
+    );
+    let value = session.query_value(&sql).await.map_err(CleanError::Catalogue)?;
+    Ok(value.as_deref() == Some("t"))
+}
+
+fn statement(kind: &Kind, identity: &str) -> String {
+    match kind.0.as_str() {
+        "large object" => format!("SELECT pg_catalog.lo_unlink({identity})"),
+        // CASCADE is for what is left in it: casts, or what was made meanwhile.
+        _ => format!("DROP {} IF EXISTS {identity} CASCADE", kind.words()),
+    }
+}
+
+async fn rows(session: &Session, sql: &str) -> Result<Vec<Vec<Option<String>>>, CleanError> {
+    session.query_text(sql).await.map_err(CleanError::Catalogue)
+}
+
+/// An array of OIDs as SQL.
+pub(super) fn array(oids: &[u32]) -> String {
+    let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
+    format!("'{{{}}}'::oid[]", oids.join(","))
+}

@@ -1,0 +1,112 @@
+//! One run at a time for a target.
+//!
+//! The host starts the new container before it stops the old one, and somebody may start a run by
+//! hand: two runs on one target would drop what the other restores. A session-level advisory lock
+//! of the target's server prevents it (PostgreSQL documentation, "Advisory Locks"): it belongs to
+//! the database, needs no table, and ends with its session, however that ends.
+
+use crate::target::{self, Session, SessionSettings, Target};
+
+/// The first half of the lock's key: the program. The second half is the kind of lock, of which
+/// there is one. Advisory locks are per database, so the key does not name the database.
+const KEY: (u32, u32) = (0x6e6f_6374, 1);
+
+/// A lock on a target that is held until this is dropped.
+pub struct TargetLock {
+    session: Session,
+}
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another run has it.
+    #[error("another run is at work on this target{}", said(.holder.as_ref()))]
+    Taken {
+        /// Who, if the server tells.
+        holder: Option<Holder>,
+    },
+    /// The server could not be asked.
+    #[error("cannot lock the target")]
+    Target(#[from] target::Error),
+    /// The session that held it is gone.
+    #[error("the lock on the target is lost: its session ended")]
+    Lost,
+}
+
+/// Who holds the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process of the server.
+    pub pid: String,
+    /// Where the session comes from.
+    pub address: Option<String>,
+    /// Since when the session is there, as the server writes times.
+    pub since: Option<String>,
+}
+
+fn said(holder: Option<&Holder>) -> String {
+    let Some(Holder { pid, address, since }) = holder else { return String::new() };
+    let mut text = format!(": process {pid}");
+    if let Some(address) = address {
+        text.push_str(&format!(" from {address}"));
+    }
+    if let Some(since) = since {
+        text.push_str(&format!(" since {since}"));
+    }
+    text
+}
+
+impl TargetLock {
+    /// Takes the lock, or says who has it. Does not wait.
+    ///
+    /// # Errors
+    /// [`LockError::Taken`] and [`LockError::Target`].
+    pub async fn take(target: &Target) -> Result<Self, LockError> {
+        let session = Session::connect(target, &SessionSettings::default()).await?;
+        // The session is idle all night: nothing may end it for that.
+        session
+            .execute(
+                "SET application_name = 'nocturne lock'; SET statement_timeout = 0; \
+                 SET idle_in_transaction_session_timeout = 0",
+            )
+            .await?;
+        let (program, kind) = KEY;
+        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({program}, {kind})");
+        if session.query_value(&sql).await?.as_deref() == Some("t") {
+            return Ok(Self { session });
+        }
+        let sql = format!(
+            "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
+             FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {program} \
+               AND l.objid = {kind} AND l.objsubid = 2 AND l.database = \
+                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+        );
+        let holder = session.query_text(&sql).await?.into_iter().next().and_then(|row| {
+            let [pid, address, since] = row.try_into().ok()?;
+            Some(Holder { pid: pid?, address, since })
+        });
+        Err(LockError::Taken { holder })
+    }
+
+    /// Whether the lock is still held: a session can be lost with nobody noticing until it is
+    /// used.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`].
+    pub async fn check(&self) -> Result<(), LockError> {
+        self.session.execute("SELECT 1").await.map_err(|_| LockError::Lost)
+    }
+}
+
+impl LockError {
+    /// Whether time may heal it.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Taken { .. } | Self::Lost => true,
+            Self::Target(error) => error.class() == target::Class::Retry,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! A table's rows through several sessions: all commit, or none.
+//!
+//! Each session has a transaction of its own, and no server commits several of them as one. So all
+//! results are looked at first (every COPY, the sum of the rows, the end of the archive's data),
+//! and only then is one after the other committed. What can still go wrong is the loss of a session
+//! between two commits; then the table is emptied again, which this restore created and nobody
+//! else knows.
+
+use std::time::Instant;
+
+use futures::StreamExt;
+use futures::future::{Fuse, FutureExt};
+use futures::stream::FuturesUnordered;
+
+use super::context::Context;
+use super::copy::{CopyRows, Taker};
+use super::decode::RowPiece;
+use super::event::{EntryRef, Event};
+use super::failure::{WorkError, chain};
+use super::lane::Lane;
+use super::load::{Loaded, stored_as_sent};
+use super::share::Joining;
+use super::statements::data::truncate_only;
+use crate::target;
+
+/// A session that came to help.
+struct Helper {
+    lane: Lane,
+    joined: Instant,
+    /// Whether its transaction has begun.
+    begun: bool,
+}
+
+/// What the sessions have made of the rows.
+#[derive(Default)]
+struct Parts {
+    stored: u64,
+    failure: Option<WorkError>,
+    helpers: Vec<Helper>,
+}
+
+/// Loads a table's rows, beginning with `first`, through `lane`, which is in a transaction, and
+/// through the sessions that join. Ends the transactions.
+pub(super) async fn load_with_help(
+    rows: &CopyRows<'_>,
+    lane: &mut Lane,
+    taker: Taker<'_>,
+    first: Option<RowPiece>,
+    mut joining: Joining<'_>,
+) -> Result<Loaded, WorkError> {
+    let ctx = rows.ctx;
+    let Parts { stored, failure, mut helpers } =
+        load_parts(rows, lane, taker, first, &mut joining).await;
+    let loaded = match failure {
+        None => stored_as_sent(rows.progress.loaded(), stored),
+        Some(failure) => Err(failure),
+    };
+    let loaded = match loaded {
+        Ok(loaded) => commit(rows, lane, &mut helpers).await.map(|()| loaded),
+        Err(error) => {
+            roll_back(ctx, lane, &mut helpers).await;
+            Err(error)
+        }
+    };
+    let place = ctx.toc.position(rows.entry.dump_id);
+    for Helper { lane, joined, .. } in helpers {
+        if let Some(place) = place {
+            *ctx.ledger().helped.entry(place).or_default() += joined.elapsed();
+        }
+        lane.attend(0);
+        ctx.events.send(Event::Left { dump_id: rows.entry.dump_id.0, lane: lane.number });
+        ctx.shares.give_back(lane);
+    }
+    loaded
+}
+
+async fn load_parts(
+    rows: &CopyRows<'_>,
+    lane: &mut Lane,
+    taker: Taker<'_>,
+    first: Option<RowPiece>,
+    joining: &mut Joining<'_>,
+) -> Parts {
+    let mut parts = Parts::default();
+    let own = async {
+        let session = lane.session(rows.ctx).await?;
+        rows.send_all(session, taker, first).await
+    };
+    let own = own.fuse();
+    let mut own = std::pin::pin!(own);
+    let mut helping = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            stored = &mut own, if !is_done(&own) => {
+                joining.close();
+                parts.add(stored);
+            }
+            Some((helper, stored)) = helping.next() => {
+                parts.helpers.push(helper);
+                parts.add(stored);
+            }
+            Some(lane) = joining.next(), if !is_done(&own) => helping.push(help(rows, lane)),
+            else => return parts,
+        }
+    }
+}
+
+fn is_done<F: Future>(future: &Fuse<F>) -> bool {
+    use futures::future::FusedFuture;
+    future.is_terminated()
+}
+
+impl Parts {
+    fn add(&mut self, stored: Result<u64, WorkError>) {
+        match stored {
+            Ok(stored) => self.stored += stored,
+            // The others fail because of the first.
+            Err(failure) => drop(self.failure.get_or_insert(failure)),
+        }
+    }
+}
+
+/// One session's help. Its transaction stays open.
+async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkError>) {
+    let (ctx, entry, joined) = (rows.ctx, rows.entry, Instant::now());
+    lane.attend(entry.dump_id.0);
+    ctx.events.send(Event::Joined { entry: EntryRef::from(entry), lane: lane.number });
+    if let Err(error) = begin(rows, &mut lane).await {
+        // It has taken nothing, so the table lacks nothing.
+        let message = format!("one session less for {}: {}", entry.label(), chain(&error));
+        ctx.events.send(Event::Warning { message });
+        return (Helper { lane, joined, begun: false }, Ok(0));
+    }
+    let stored = take_part(rows, &mut lane).await;
+    (Helper { lane, joined, begun: true }, stored)
+}
+
+async fn begin(rows: &CopyRows<'_>, lane: &mut Lane) -> target::Result<()> {
+    let (ctx, entry) = (rows.ctx, rows.entry);
+    lane.renew(ctx).await?;
+    for setting in lane.state.before_data(entry, &ctx.style) {
+        lane.set(ctx, setting).await?;
+    }
+    lane.session(ctx).await?.begin().await
+}
+
+async fn take_part(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<u64, WorkError> {
+    let session = lane.session(rows.ctx).await?;
+    let mut taker = rows.taker();
+    match taker.next().await {
+        Ok(None) => Ok(0),
+        Ok(first) => rows.send_all(session, taker, first).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Commits one after the other. If one cannot be committed and another is, or may be, the table is
+/// emptied.
+async fn commit(
+    rows: &CopyRows<'_>,
+    lane: &mut Lane,
+    helpers: &mut [Helper],
+) -> Result<(), WorkError> {
+    let ctx = rows.ctx;
+    // A restore that is interrupted waits for this, so that it does not end between two commits.
+    let _committing = ctx.commits.read().await;
+    let mut open: Vec<&mut Lane> = Vec::with_capacity(1 + helpers.len());
+    open.push(lane);
+    open.extend(helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane));
+    for number in 0..open.len() {
+        let committed = match open[number].session(ctx).await {
+            Ok(session) => session.commit().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = committed {
+            for lane in &mut open[number + 1..] {
+                roll_back_one(ctx, lane).await;
+            }
+            if number > 0 || error.is_connection_lost() {
+                empty(rows, open[0]).await;
+            }
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// Takes the rows of committed transactions out of the table again.
+async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) {
+    let ctx = rows.ctx;
+    let truncated = match lane.renew(ctx).await {
+        Ok(()) => lane.execute(ctx, &truncate_only(rows.entry)).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = truncated {
+        let table = rows.entry.label();
+        let message = format!("{table} may be there in part, it cannot be emptied: {error}");
+        ctx.events.send(Event::Warning { message });
+    }
+}
+
+async fn roll_back(ctx: &Context, lane: &mut Lane, helpers: &mut [Helper]) {
+    let begun = helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane);
+    for lane in std::iter::once(lane).chain(begun) {
+        roll_back_one(ctx, lane).await;
+    }
+}
+
+/// The first error is the one to tell: a session that cannot roll back is at its end.
+async fn roll_back_one(ctx: &Context, lane: &mut Lane) {
+    if let Ok(session) = lane.session(ctx).await
+        && session.is_usable()
+    {
+        drop(session.rollback().await);
+    }
+}

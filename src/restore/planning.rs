@@ -1,0 +1,103 @@
+//! From a selection to a plan with its costs, the same for `restore` and for `plan`.
+
+use std::time::Duration;
+
+use super::foreign_keys::{ForeignKeys, keys_and_comments};
+use crate::archive::{Entry, Toc};
+use crate::plan::cost::{Costs, Known};
+use crate::plan::forecast::Forecast;
+use crate::plan::history::{CostHistory, Database};
+use crate::plan::{Options, Plan};
+use crate::select::{Selection, pass};
+
+/// Bytes of a table's archived data from which its constraints are made in steps: below, a second
+/// round trip costs more than it gains.
+const STEPS_FROM: u64 = 256 * 1024;
+
+/// The share of the predicted work that must have been measured in earlier runs for a prediction of
+/// the wall time to be worth a word.
+const KNOWN_ENOUGH: f64 = 0.5;
+
+/// What a plan depends on beside the archive and the selection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// Sessions that work side by side, at least 1.
+    pub jobs: usize,
+    /// One entry after the other, in the order of the selection.
+    pub strictly_in_order: bool,
+    /// What becomes of foreign keys.
+    pub foreign_keys: ForeignKeys,
+    /// Gather statistics about the tables that are filled.
+    pub analyze: bool,
+    /// The archive comes as a stream: sizes are not known when the jobs are made.
+    pub streamed: bool,
+}
+
+/// A plan and what its jobs are thought to take.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The plan, ranked by the costs.
+    pub plan: Plan,
+    /// The costs.
+    pub costs: Costs,
+}
+
+impl Planned {
+    /// Plans the selected entries of an archive.
+    ///
+    /// `size` is the number of bytes of an entry's data in the archive, by the entry's place.
+    #[must_use]
+    pub fn new(
+        toc: &Toc,
+        selection: &Selection,
+        options: PlanOptions,
+        size: &dyn Fn(usize) -> Option<u64>,
+        history: &CostHistory,
+    ) -> Self {
+        let entries: &[Entry] = &toc.entries;
+        let left_out = match options.foreign_keys {
+            ForeignKeys::None => keys_and_comments(entries),
+            ForeignKeys::Validated | ForeignKeys::NotValid => vec![false; entries.len()],
+        };
+        let wanted = |place: usize| {
+            let want = selection.want(place);
+            (want.schema || want.data || want.stats) && !left_out[place]
+        };
+        let size = |place: usize| size(place).filter(|_| selection.want(place).data);
+        let steps_from = if options.streamed { 0 } else { STEPS_FROM };
+        let mut plan = Plan::new(
+            entries,
+            &selection.order,
+            wanted,
+            |place| pass(&entries[place]),
+            size,
+            Options {
+                strictly_in_order: options.strictly_in_order && !options.streamed,
+                // One session has nobody to make room for.
+                steps_from: (options.jobs > 1).then_some(steps_from),
+                not_valid: options.foreign_keys == ForeignKeys::NotValid,
+                analyze: options.analyze,
+            },
+        );
+        let known =
+            Known { compression: toc.header.compression, size: &size, history: past(toc, history) };
+        let costs = Costs::new(&plan, entries, known);
+        plan.rank(|id| costs.of(id));
+        Self { plan, costs }
+    }
+
+    /// What the restore will take with so many sessions, if earlier runs tell.
+    #[must_use]
+    pub fn predicted(&self, jobs: usize) -> Option<Duration> {
+        let (known, all) = self.costs.measured_share();
+        if known.is_zero() || known.as_secs_f64() < KNOWN_ENOUGH * all.as_secs_f64() {
+            return None;
+        }
+        Some(Forecast::new(&mut self.plan.clone(), &self.costs, jobs).wall())
+    }
+}
+
+/// What the history holds of the database that an archive is of.
+pub(super) fn past<'a>(toc: &Toc, history: &'a CostHistory) -> Option<&'a Database> {
+    history.database(&toc.header.dbname)
+}

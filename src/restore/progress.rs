@@ -1,0 +1,61 @@
+//! How far an entry's data has come, told a few times a second.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::context::Context;
+use super::event::Event;
+use super::load::Loaded;
+use crate::archive::{Entry, ReadCounter};
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// What has gone through so far, by all sessions that load the entry.
+pub(super) struct Progress<'a> {
+    ctx: &'a Context,
+    entry: &'a Entry,
+    counter: ReadCounter,
+    state: Mutex<State>,
+}
+
+struct State {
+    loaded: Loaded,
+    told: Instant,
+}
+
+impl<'a> Progress<'a> {
+    /// Nothing has gone through. `counter` counts what is read from the archive.
+    pub(super) fn new(ctx: &'a Context, entry: &'a Entry, counter: ReadCounter) -> Self {
+        let state = State { loaded: Loaded::default(), told: Instant::now() };
+        Self { ctx, entry, counter, state: Mutex::new(state) }
+    }
+
+    /// Counts what was sent.
+    pub(super) fn sent(&self, rows: u64, bytes: usize) {
+        let told = self.update(|state| {
+            state.loaded.rows += rows;
+            state.loaded.bytes += bytes as u64;
+            let due = state.told.elapsed() >= PROGRESS_EVERY;
+            if due {
+                state.told = Instant::now();
+            }
+            due.then_some(state.loaded)
+        });
+        if let Some(Loaded { rows, bytes, .. }) = told {
+            let (dump_id, read) = (self.entry.dump_id.0, self.counter.get());
+            self.ctx.events.send(Event::Progress { dump_id, rows, bytes, read });
+        }
+    }
+
+    /// All that was sent.
+    pub(super) fn loaded(&self) -> Loaded {
+        let loaded = self.update(|state| state.loaded);
+        Loaded { read: self.counter.get(), ..loaded }
+    }
+
+    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        // Numbers that a panic has left are still numbers.
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,185 @@
+//! Cuts a table's rows into chunks, each of which can go to another session.
+//!
+//! A chunk is whole rows, so that it can be turned into binary format by itself and stored in any
+//! order with the others. A row of any length is let through: beyond a limit it comes in several
+//! chunks, which say so and belong into one session.
+
+use std::io::Read;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{CopyText, Transcoder};
+use crate::archive::Result;
+
+/// Rows in one of the two formats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Whole rows in binary format, without header and trailer.
+    Binary(Bytes),
+    /// Text.
+    Text(Bytes),
+}
+
+/// Some of a table's rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The rows as COPY text.
+    pub text: Bytes,
+    /// Rows that end before this chunk.
+    pub before: u64,
+    /// Rows that end in this chunk.
+    pub rows: u64,
+    /// Whether it begins where a row begins.
+    pub begins: bool,
+    /// Whether it ends where a row ends. If not, the next chunk must follow in the same session.
+    pub ends: bool,
+}
+
+impl Chunk {
+    /// The rows in binary format if all of them have one, else as they are.
+    #[must_use]
+    pub fn transcode(self, transcoder: &mut Transcoder) -> Rows {
+        let mut binary = BytesMut::new();
+        let whole = self.begins && self.ends;
+        if whole && transcoder.transcode(&self.text, &mut binary).is_ok() {
+            Rows::Binary(binary.freeze())
+        } else {
+            Rows::Text(self.text)
+        }
+    }
+}
+
+/// Reads a COPY block chunk by chunk.
+///
+/// A chunk has at most 256 KiB, unless it is one longer row that was to be collected.
+pub struct Chunks<R> {
+    copy: CopyText<R>,
+    /// A row of up to so many bytes is collected.
+    longest: usize,
+    /// The beginning of a row whose end has not come.
+    rest: BytesMut,
+    /// Whether the next chunk begins where a row begins.
+    begins: bool,
+    /// Rows that end in the chunks given out.
+    given: u64,
+}
+
+impl<R: Read> Chunks<R> {
+    /// Reads from `reader`, which gives the decompressed block. A row of more than `longest` bytes
+    /// (and more than 256 KiB) comes in several chunks.
+    pub fn new(reader: R, longest: usize) -> Self {
+        let (copy, rest) = (CopyText::new(reader), BytesMut::new());
+        Self { copy, longest, rest, begins: true, given: 0 }
+    }
+
+    /// The next chunk, or `None` after the last.
+    ///
+    /// # Errors
+    /// As [`CopyText::next_piece`].
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        while let Some(piece) = self.copy.next_piece()? {
+            let ends = piece.ends_with(b"\n");
+            if self.rest.is_empty() && (ends || self.longest < piece.len()) {
+                return Ok(Some(self.give(piece, ends)));
+            }
+            self.rest.extend_from_slice(&piece);
+            if ends || self.rest.len() > self.longest {
+                let text = self.rest.split().freeze();
+                return Ok(Some(self.give(text, ends)));
+            }
+        }
+        // Every block ends with a whole row, so nothing is left over.
+        Ok(None)
+    }
+
+    fn give(&mut self, text: Bytes, ends: bool) -> Chunk {
+        let before = std::mem::replace(&mut self.given, self.copy.rows());
+        let begins = std::mem::replace(&mut self.begins, ends);
+        Chunk { text, before, rows: self.given - before, begins, ends }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::rows::ColumnType;
+    use crate::rows::copy_text::PIECE;
+
+    fn split(text: &str, longest: usize) -> Vec<Chunk> {
+        let block = format!("{text}\\.\n\n\n");
+        let mut chunks = Chunks::new(block.as_bytes(), longest);
+        std::iter::from_fn(|| chunks.next_chunk().unwrap()).collect()
+    }
+
+    fn rejoined(chunks: &[Chunk]) -> Vec<u8> {
+        chunks.iter().flat_map(|chunk| chunk.text.to_vec()).collect()
+    }
+
+    #[test]
+    fn an_empty_table_has_no_chunk() {
+        assert_eq!(split("", 0), []);
+    }
+
+    #[test]
+    fn rows_with_a_binary_form_are_binary_and_others_stay_text() {
+        let mut transcoder = Transcoder::new(vec![ColumnType::Int2]);
+        let [good] = &split("1\n2\n", 0)[..] else { panic!("not one chunk") };
+        let binary = Bytes::from_static(b"\0\x01\0\0\0\x02\0\x01\0\x01\0\0\0\x02\0\x02");
+        assert_eq!(good.clone().transcode(&mut transcoder), Rows::Binary(binary));
+        let [bad] = &split("1\nx\n", 0)[..] else { panic!("not one chunk") };
+        let text = Rows::Text(Bytes::from_static(b"1\nx\n"));
+        assert_eq!(bad.clone().transcode(&mut transcoder), text);
+    }
+
+    #[test]
+    fn a_long_row_is_collected_up_to_the_limit_and_let_through_beyond() {
+        let rows = format!("1\n{}\n3\n", "x".repeat(3 * PIECE));
+        let collected = split(&rows, 4 * PIECE);
+        assert!(collected.iter().all(|chunk| chunk.begins && chunk.ends));
+        assert_eq!(rejoined(&collected), rows.as_bytes());
+
+        let passed = split(&rows, 0);
+        assert_eq!(rejoined(&passed), rows.as_bytes());
+        assert!(passed.iter().all(|chunk| chunk.text.len() <= PIECE));
+        let inner = passed.iter().filter(|chunk| !chunk.begins && !chunk.ends).count();
+        assert!(inner >= 1, "the long row has a middle");
+        // What lies within a row has no binary form, however it looks.
+        let mut transcoder = Transcoder::new(vec![ColumnType::Text]);
+        for chunk in passed {
+            let whole = chunk.begins && chunk.ends;
+            assert_eq!(matches!(chunk.transcode(&mut transcoder), Rows::Binary(_)), whole);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn chunks_are_the_rows_in_order_and_cut_between_them(
+            lengths in proptest::collection::vec(
+                prop_oneof![8 => 0usize..2000, 1 => 0usize..PIECE, 1 => PIECE - 3..3 * PIECE],
+                0..40,
+            ),
+            longest in prop_oneof![Just(0), 0..4 * PIECE],
+        ) {
+            let text: String = lengths.iter().map(|n| format!("{}\n", "x".repeat(*n))).collect();
+            let chunks = split(&text, longest);
+            prop_assert_eq!(rejoined(&chunks), text.as_bytes());
+            let (mut before, mut begins) = (0, true);
+            for chunk in &chunks {
+                prop_assert_eq!(chunk.begins, begins);
+                prop_assert_eq!(chunk.ends, chunk.text.ends_with(b"\n"));
+                prop_assert_eq!(chunk.before, before);
+                let ends = memchr::memchr_iter(b'\n', &chunk.text).count() as u64;
+                prop_assert_eq!(chunk.rows, ends);
+                prop_assert!(chunk.text.len() <= PIECE || chunk.text.len() <= longest + PIECE);
+                (before, begins) = (before + chunk.rows, chunk.ends);
+            }
+            prop_assert_eq!(before, lengths.len() as u64);
+            if lengths.iter().all(|length| *length < PIECE.max(longest)) {
+                prop_assert!(chunks.iter().all(|chunk| chunk.begins && chunk.ends));
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Dropping what the last night left, as somebody who owns the objects and is no superuser.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Cluster, Database, cluster, versions};
+use nocturne::replicate::clean::{self, CleanError, DropPlan};
+use nocturne::target::{ConnectOptions, Session, SessionSettings, Target};
+use tokio_util::sync::CancellationToken;
+
+/// A database that belongs to a role of its own.
+struct Owned<'a> {
+    database: Database<'a>,
+    role: String,
+}
+
+impl<'a> Owned<'a> {
+    fn new(cluster: &'a Cluster, name: &str) -> Self {
+        let role = format!("{name}_{}", std::process::id());
+        let create = format!("CREATE ROLE {role} LOGIN");
+        cluster.psql("postgres").args(["--command", &create]).succeed();
+        let database = cluster.fresh_db(name);
+        database.execute(&format!("ALTER DATABASE \"{}\" OWNER TO {role}", database.name));
+        database.execute(&format!("GRANT ALL ON SCHEMA public TO {role}"));
+        Self { database, role }
+    }
+
+    fn url(&self) -> String {
+        self.database.url().replace("user=postgres", &format!("user={}", self.role))
+    }
+
+    async fn session(&self) -> Session {
+        let options = ConnectOptions { dbname: Some(self.url()), ..ConnectOptions::default() };
+        let target = Target::resolve(&options, &|_| None).unwrap();
+        Session::connect(&target, &SessionSettings::default()).await.unwrap()
+    }
+
+    /// As the role that owns all.
+    async fn execute(&self, sql: &str) {
+        let session = self.session().await;
+        session.execute("SET search_path = public").await.unwrap();
+        session.execute(sql).await.unwrap();
+    }
+
+    async fn clean(&self, keep: impl Fn(&str, &str) -> bool) -> (DropPlan, Result<(), CleanError>) {
+        let session = self.session().await;
+        let plan = clean::plan(&session, keep).await.unwrap();
+        let stop = CancellationToken::new();
+        let timeout = Some(Duration::from_millis(300));
+        let result = clean::execute(&session, &plan, timeout, &stop, |_| {}).await;
+        (plan, result)
+    }
+
+    /// What is left that is the role's own, but for what is in the schema `nocturne`.
+    fn left(&self) -> String {
+        self.database.query(&format!(
+            "SELECT string_agg(i.type || ' ' || i.identity, ', ' ORDER BY i.type, i.identity)
+             FROM pg_shdepend s, pg_identify_object(s.classid, s.objid, 0) i
+             WHERE s.refobjid = '{}'::regrole AND s.deptype = 'o' AND s.classid <> 'pg_database'::regclass
+               AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND i.identity NOT LIKE 'nocturne%'",
+            self.role
+        ))
+    }
+}
+
+/// Every kind of object that somebody can make without being a superuser, and all the cases that
+/// lists of drops have stumbled over.
+const EVERYTHING: &str = r#"
+CREATE SCHEMA pgboss;
+CREATE SCHEMA "odd ""schema";
+CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE TYPE pgboss.state AS ENUM ('a');
+CREATE TYPE pair AS (a integer, b mood);
+CREATE TYPE span AS RANGE (subtype = integer);
+CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
+CREATE SEQUENCE alone;
+CREATE TABLE users (id serial PRIMARY KEY, mood mood, n positive);
+CREATE TABLE "knowledge-elements" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "userId" integer REFERENCES users);
+CREATE TABLE pgboss.job (id integer, state pgboss.state);
+CREATE TABLE "odd ""schema"."t.""x" (a integer);
+CREATE TABLE parted (id integer, k integer) PARTITION BY LIST (k);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1) PARTITION BY LIST (id);
+CREATE TABLE parted_1_1 PARTITION OF parted_1 FOR VALUES IN (1);
+CREATE TABLE heir () INHERITS (users);
+CREATE VIEW over_users AS SELECT id FROM users;
+CREATE VIEW over_view AS SELECT id FROM over_users;
+CREATE VIEW over_nothing AS SELECT 1 AS one;
+CREATE MATERIALIZED VIEW matview AS SELECT 1 AS one;
+CREATE MATERIALIZED VIEW pgboss.over_job AS SELECT id FROM pgboss.job;
+CREATE FUNCTION twice(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1 * 2';
+CREATE FUNCTION twice(text, "odd ""schema"."t.""x") RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE PROCEDURE proceed() LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION add(state integer, n integer) RETURNS integer LANGUAGE sql AS 'SELECT $1 + $2';
+CREATE AGGREGATE total(integer) (SFUNC = add, STYPE = integer, INITCOND = '0');
+CREATE FUNCTION one_more(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1 + 1';
+CREATE AGGREGATE number_of(*) (SFUNC = one_more, STYPE = integer, INITCOND = '0');
+CREATE FUNCTION is_like(integer, integer) RETURNS boolean LANGUAGE sql AS 'SELECT $1 = $2';
+CREATE OPERATOR ~~~~ (LEFTARG = integer, RIGHTARG = integer, FUNCTION = is_like);
+CREATE FUNCTION to_mood(integer) RETURNS mood LANGUAGE sql AS $$SELECT 'sad'::mood$$;
+CREATE CAST (integer AS mood) WITH FUNCTION to_mood(integer);
+CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = simple);
+CREATE TEXT SEARCH CONFIGURATION searching (COPY = simple);
+CREATE COLLATION sorting FROM "C";
+CREATE CONVERSION turning FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE STATISTICS of_both ON k, id FROM parted;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER touching BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE RULE silent AS ON DELETE TO pgboss.job DO INSTEAD NOTHING;
+CREATE PUBLICATION telling FOR TABLE users;
+SELECT lo_create(4711);
+"#;
+
+#[test]
+fn nothing_of_the_role_is_left() {
+    for major in versions() {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let owned = Owned::new(cluster(major), "clean_all");
+            owned.execute("CREATE SCHEMA nocturne; CREATE TABLE nocturne.runs (id integer)").await;
+            owned.execute(EVERYTHING).await;
+            let (plan, result) = owned.clean(|_, _| false).await;
+            result.unwrap_or_else(|error| panic!("{major}: {error}: {plan:#?}"));
+            assert_eq!(owned.left(), "", "{major}");
+            assert_eq!(owned.database.query("SELECT count(*) FROM nocturne.runs"), "0");
+            // What was there can be made again: nothing is in its way.
+            owned.execute(EVERYTHING).await;
+            // And a clean target has nothing to drop.
+            owned.clean(|_, _| false).await.1.unwrap();
+            assert_eq!(owned.clean(|_, _| false).await.0, DropPlan::default());
+        });
+    }
+}
+
+#[test]
+fn kept_tables_stay_with_all_that_they_need() {
+    for major in versions() {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let owned = Owned::new(cluster(major), "clean_kept");
+            owned.execute(EVERYTHING).await;
+            owned
+                .execute(
+                    r#"
+                    CREATE TABLE answers (
+                        id serial PRIMARY KEY, mood mood DEFAULT to_mood(1), name text,
+                        n positive, "userId" integer CONSTRAINT answers_user REFERENCES users,
+                        other bigint CONSTRAINT answers_ke REFERENCES "knowledge-elements"
+                    );
+                    CREATE INDEX answers_twice ON answers (twice(n));
+                    CREATE TRIGGER touching BEFORE UPDATE ON answers FOR EACH ROW EXECUTE FUNCTION touch();
+                    CREATE VIEW over_answers AS SELECT id FROM answers;
+                    CREATE TABLE of_answers (answer integer REFERENCES answers);
+                    INSERT INTO users (id) VALUES (1);
+                    INSERT INTO answers (name, n, "userId") VALUES ('a', 1, 1), ('b', 2, 1);
+                    INSERT INTO "knowledge-elements" ("userId") VALUES (1);
+                    "#,
+                )
+                .await;
+            let keep = |schema: &str, table: &str| {
+                schema == "public" && ["answers", "knowledge-elements"].contains(&table)
+            };
+            let (plan, result) = owned.clean(keep).await;
+            result.unwrap_or_else(|error| panic!("{major}: {error}: {plan:#?}"));
+            assert_eq!(plan.kept, ["public.answers", "public.\"knowledge-elements\""]);
+            assert_eq!(
+                owned.left(),
+                "function public.to_mood(integer), function public.touch(), \
+                 function public.twice(integer), sequence public.\"knowledge-elements_id_seq\", \
+                 sequence public.answers_id_seq, table public.\"knowledge-elements\", \
+                 table public.answers, type public.mood, type public.positive",
+                "{major}"
+            );
+            assert_eq!(owned.database.query("SELECT string_agg(id || name || n, ',' ORDER BY id) FROM answers"), "1a1,2b2");
+            // The sequence goes on, the key between the two kept tables is there.
+            owned.execute("INSERT INTO answers (name) VALUES ('c')").await;
+            assert_eq!(owned.database.query("SELECT max(id) FROM answers"), "3");
+            assert_eq!(
+                owned.database.query("SELECT string_agg(conname, ',') FROM pg_constraint WHERE contype = 'f'"),
+                "answers_ke"
+            );
+            assert_eq!(owned.database.query("SELECT count(*) FROM pg_indexes WHERE tablename = 'answers'"), "2");
+            // Once more: nothing is left to do.
+            let (plan, result) = owned.clean(keep).await;
+            result.unwrap();
+            assert_eq!(plan.drops, []);
+        });
+    }
+}
+
+#[test]
+fn extensions_of_the_role_go_unless_a_kept_table_needs_them() {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let owned = Owned::new(cluster(15), "clean_extensions");
+        owned.execute("CREATE EXTENSION citext; CREATE EXTENSION pgcrypto").await;
+        owned.execute("CREATE TABLE answers (name citext)").await;
+        owned.clean(|_, table| table == "answers").await.1.unwrap();
+        assert_eq!(owned.left(), "extension citext, table public.answers");
+        owned.clean(|_, _| false).await.1.unwrap();
+        assert_eq!(owned.left(), "");
+    });
+}
+
+#[test]
+fn what_others_own_is_left_alone_or_told() {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let owned = Owned::new(cluster(15), "clean_others");
+        owned.execute("CREATE SCHEMA shared; CREATE TABLE shared.t (a integer); CREATE TABLE users (id integer)").await;
+        owned.database.execute(
+            "CREATE TABLE shared.theirs (a integer); CREATE TABLE theirs (a integer);
+             CREATE VIEW analysis AS SELECT id FROM users; CREATE EXTENSION hstore",
+        );
+        let (plan, result) = owned.clean(|_, _| false).await;
+        result.unwrap();
+        let others: Vec<String> = plan.others.iter().map(|o| format!("{} {} {}", o.kind, o.identity, o.owner)).collect();
+        assert_eq!(others, ["view public.analysis postgres"]);
+        assert_eq!(plan.shared_schemas, ["shared"]);
+        assert_eq!(owned.left(), "schema shared");
+        assert_eq!(
+            owned.database.query("SELECT string_agg(oid::regclass::text, ',' ORDER BY oid::regclass::text) FROM pg_class WHERE relkind = 'r' AND relname = 'theirs'"),
+            "shared.theirs,theirs"
+        );
+    });
+}
+
+#[test]
+fn who_uses_a_table_is_named() {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let owned = Owned::new(cluster(15), "clean_in_use");
+        owned.execute("CREATE TABLE a (a integer); CREATE TABLE users (id integer)").await;
+        let reader = owned.session().await;
+        reader
+            .execute("SET application_name = 'dashboard'; BEGIN; SELECT * FROM public.users")
+            .await
+            .unwrap();
+        let (_, result) = owned.clean(|_, _| false).await;
+        let error = result.unwrap_err();
+        assert!(error.is_passing());
+        let said = error.to_string();
+        assert!(
+            said.starts_with("cannot drop table public.users: it is in use by process "),
+            "{said}"
+        );
+        assert!(said.contains(&format!("of {} (dashboard) since 20", owned.role)), "{said}");
+        reader.rollback().await.unwrap();
+        owned.clean(|_, _| false).await.1.unwrap();
+        assert_eq!(owned.left(), "");
+    });
+}
+
+#[test]
+fn a_drop_that_would_touch_a_kept_table_is_rolled_back() {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let owned = Owned::new(cluster(15), "clean_touch");
+        owned.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE answers (id integer)").await;
+        let session = owned.session().await;
+        let plan = clean::plan(&session, |_, table| table == "answers").await.unwrap();
+        // Between the plan and its execution the table comes to need the type.
+        owned.execute("ALTER TABLE answers ADD mood mood").await;
+        let stop = CancellationToken::new();
+        let error = clean::execute(&session, &plan, None, &stop, |_| {}).await.unwrap_err();
+        assert!(matches!(error, CleanError::TouchesKept { .. }), "{error}");
+        assert_eq!(owned.database.query("SELECT count(mood) FROM answers"), "0");
+    });
+}
+
+#[test]
+fn more_tables_than_the_server_has_locks_for_are_dropped() {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let small = Cluster::start(15, &[("max_locks_per_transaction", "10"), ("max_connections", "10")]);
+        let owned = Owned::new(&small, "clean_many");
+        for from in [1, 101, 201] {
+            let create = format!("DO $$BEGIN FOR n IN {from}..{from}+99 LOOP EXECUTE format('CREATE TABLE t%s (id serial PRIMARY KEY)', n); COMMIT; END LOOP; END$$");
+            owned.execute(&create).await;
+        }
+        owned.clean(|_, _| false).await.1.unwrap();
+        assert_eq!(owned.left(), "");
+    });
+}

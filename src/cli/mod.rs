@@ -5,7 +5,7 @@
 //! - [`selection`]: the options that choose entries, shared by the commands.
 //! - [`connection`]: the options that say where the target is.
 //! - [`settings`]: the options that stand above variables of the environment.
-//! - [`values`]: the words that options take.
+//! - [`values`] and [`table_key`]: the words that options take.
 //!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
 //! Nothing else in the program reads the command line or the environment.
@@ -16,6 +16,7 @@ pub mod connection;
 mod costs;
 mod embedded;
 pub mod exit;
+mod incremental;
 mod list;
 mod report;
 mod restore;
@@ -23,6 +24,7 @@ mod script;
 pub mod selection;
 pub mod settings;
 pub mod size;
+pub mod table_key;
 pub mod values;
 mod verify;
 mod web;
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
+        Command::Incremental(typed) => incremental::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
         Command::Report(typed) => report::run(&typed),

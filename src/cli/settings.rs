@@ -27,6 +27,14 @@ impl Purpose for ForWorker {
     const COMMAND: Command = Command::Worker;
 }
 
+/// The settings of `nocturne incremental`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForIncremental {}
+
+impl Purpose for ForIncremental {
+    const COMMAND: Command = Command::Incremental;
+}
+
 /// The settings of `nocturne web`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForWeb {}
@@ -84,7 +92,13 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
         .help(short.to_owned())
         .long_help(long)
         .help_heading("Settings");
-    let arg = if option == "jobs" { arg.short('j') } else { arg };
+    let arg = match option {
+        "jobs" => arg.short('j'),
+        "database-url" => arg.short('d'),
+        "source-database-url" => arg.visible_alias("source"),
+        "target-database-url" => arg.visible_alias("target"),
+        _ => arg,
+    };
     match variable.kind {
         // --swap is --swap=true.
         Kind::Flag => arg

@@ -183,7 +183,9 @@ fn partitioned_tables_are_copied_by_their_parent() {
          CREATE TABLE answers_1 PARTITION OF answers FOR VALUES FROM (0) TO (500); \
          CREATE TABLE answers_2 PARTITION OF answers FOR VALUES FROM (500) TO (2000)",
     );
-    pair.source.execute("INSERT INTO answers SELECT n, n FROM generate_series(1, 1000) n");
+    pair.source.execute(
+        "INSERT INTO answers SELECT n, n FROM generate_series(1, 1000) n; ANALYZE answers",
+    );
     let settings = Settings { range_rows: 300.try_into().ok(), ..pair.settings(&["answers"]) };
     let copied = copied(execute(&settings));
     assert_eq!((copied.rows, copied.ranges), (1000, 4));

@@ -2,8 +2,10 @@
 
 use super::catalogue::{Column, Relation};
 use super::error::{IncrementalError, Side};
+use super::ranges::Range;
 use super::settings::Table;
 use crate::sql::ident::{literal, quoted};
+use crate::target::{self, Session};
 
 /// The key of a table.
 ///
@@ -96,6 +98,24 @@ impl Key {
             Some(after) => format!("{key} > {} AND {through}", self.literal(after)),
             None => through,
         }
+    }
+
+    /// How many rows the planner expects in a range; it looks at the table's size, also when no
+    /// ANALYZE has ever been.
+    pub(super) async fn estimate(
+        &self,
+        table: &Table,
+        range: &Range,
+        session: &Session,
+    ) -> target::Result<u64> {
+        let condition = self.between(range.after.as_deref(), &range.through);
+        let sql = format!("EXPLAIN (FORMAT json) SELECT FROM {table} r WHERE {condition}");
+        let json = session.query_value(&sql).await?.unwrap_or_default();
+        let plan: serde_json::Value = serde_json::from_str(&json).unwrap_or_default();
+        let rows = plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64);
+        // A float beyond the largest number becomes that number.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Ok(rows.unwrap_or_default() as u64)
     }
 
     /// A value as SQL.

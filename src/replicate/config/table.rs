@@ -4,6 +4,7 @@
 use super::Command;
 use super::variable::Variable;
 pub(super) use super::variables::{
+    INCREMENTAL_JOBS, INCREMENTAL_RANGE_ROWS, INCREMENTAL_LAG, INCREMENTAL_ADD_COLUMNS, INCREMENTAL_CHECK_GAPS, INCREMENTAL_STATEMENT_TIMEOUT_MS,
     APP, BACKUP_ANY_DAY, BACKUP_ID, BACKUP_MAX_AGE_HOURS, BACKUP_MODE, BACKUP_SOURCE, DATABASE_URL,
     DOWNLOAD_FIRST, DROP_TIMEOUT_MS, ENRICHMENT_DIR, HOOKS_DIR, INCREMENTAL_KEYS, LOG_FORMAT,
     MAX_RETRY_COUNT, MAX_TIMEOUT, MIN_TIMEOUT, NOTIFICATION_URLS, NOTIFICATIONS, PG_RESTORE_JOBS,
@@ -23,7 +24,7 @@ pub struct Chapter {
 }
 
 /// All variables, by chapter.
-pub static CHAPTERS: [Chapter; 7] = [
+pub static CHAPTERS: [Chapter; 8] = [
     Chapter { title: "When", variables: &[&SCHEDULE, &SCHEDULE_TIMEZONE] },
     Chapter {
         title: "From where",
@@ -54,11 +55,22 @@ pub static CHAPTERS: [Chapter; 7] = [
             &BACKUP_MODE,
             &RESTORE_ANSWERS_AND_KES,
             &RESTORE_ANSWERS_AND_KES_INCREMENTALLY,
-            &INCREMENTAL_KEYS,
             &SWAP,
             &DROP_TIMEOUT_MS,
             &ENRICHMENT_DIR,
             &HOOKS_DIR,
+        ],
+    },
+    Chapter {
+        title: "Incremental tables",
+        variables: &[
+            &INCREMENTAL_KEYS,
+            &INCREMENTAL_JOBS,
+            &INCREMENTAL_RANGE_ROWS,
+            &INCREMENTAL_LAG,
+            &INCREMENTAL_ADD_COLUMNS,
+            &INCREMENTAL_CHECK_GAPS,
+            &INCREMENTAL_STATEMENT_TIMEOUT_MS,
         ],
     },
     Chapter {

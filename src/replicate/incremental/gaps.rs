@@ -78,7 +78,7 @@ pub(super) async fn find(
     };
     let part = parts.as_ref().map_or_else(|| "0".to_owned(), |parts| parts.number(&key.sql()));
     let sql =
-        format!("SELECT {part}, pg_catalog.count(*) FROM {table} WHERE {condition} GROUP BY 1");
+        format!("SELECT {part}, pg_catalog.count(*) FROM {table} r WHERE {condition} GROUP BY 1");
     // One after the other: each is a heavy query for its server, and there is no hurry.
     let of_source = counts(source, &sql).await.map_err(of_source)?;
     let of_target = counts(target, &sql).await.map_err(of_target)?;

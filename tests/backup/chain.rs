@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
+use nocturne::replicate::backup::BackupSource;
 use nocturne::replicate::backup::scalingo::Choice;
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
 use crate::files::{Files, Served};
 use crate::host::{
-    ADDON, EXCHANGE, Host, addons_path, archive_path, assert_no_secret, backup, backups_path, now,
-    token_path, told,
+    ADDON, EXCHANGE, Host, addons_path, archive_path, assert_no_secret, backup, backups_path,
+    client_of, now, token_path, told,
 };
 
 const TODAY: Choice = Choice::Today(Tz::UTC);
@@ -199,10 +200,11 @@ async fn a_server_that_stays_broken_is_told_and_may_be_tried_later() {
 
 #[tokio::test]
 async fn an_api_that_is_not_there_is_told_and_may_be_tried_later() {
-    let host = Host::silent().await;
-    let source = host.source(TODAY);
-    let uri = host.server.uri();
-    drop(host);
+    crate::log::collect();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let source = BackupSource::Scalingo { client: client_of(&uri, None), choice: TODAY };
     let error = source.find(now()).await.unwrap_err();
     assert!(!error.is_permanent());
     let text = told(&error);

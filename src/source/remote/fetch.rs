@@ -170,7 +170,7 @@ impl<L: Locate> Fetch<L> {
             let pause = pause.max(broken.retry_after().unwrap_or_default());
             tracing::warn!(
                 position,
-                total = self.known.total,
+                total = self.total(),
                 attempt = tries,
                 ?pause,
                 error = &broken as &dyn std::error::Error,
@@ -213,7 +213,7 @@ impl<L: Locate> Fetch<L> {
                 match reply {
                     Reply::Whole => self.position,
                     Reply::Part { from } if from == self.position => 0,
-                    _ if self.known.total == Some(self.position) => return Ok(Ended::Whole),
+                    _ if self.total() == Some(self.position) => return Ok(Ended::Whole),
                     _ => {
                         self.has_no_ranges = true;
                         return Ok(Ended::Broken(Break::NoRange { address }));
@@ -244,8 +244,7 @@ impl<L: Locate> Fetch<L> {
             return Err(DownloadError::Changed { address: address.clone(), what });
         }
         self.known.learn(found);
-        self.known.total = self.known.total.or(self.promised);
-        self.progress.expect(self.known.total);
+        self.progress.expect(self.total());
         Ok(())
     }
 
@@ -281,8 +280,8 @@ impl<L: Locate> Fetch<L> {
                 continue;
             }
             self.position += bytes.len() as u64;
-            if self.known.total.is_some_and(|total| self.position > total) {
-                return changed("it is longer than the server said");
+            if self.total().is_some_and(|total| self.position > total) {
+                return changed("it is longer than it should be");
             }
             self.hash.update(&bytes);
             self.progress.advance_to(self.position);
@@ -291,7 +290,7 @@ impl<L: Locate> Fetch<L> {
                 return Ok(Ended::Unwanted);
             }
         }
-        match self.known.total {
+        match self.total() {
             Some(total) if self.position < total => {
                 let position = self.position;
                 Ok(Ended::Broken(Break::Short { address, position, total }))
@@ -299,6 +298,11 @@ impl<L: Locate> Fetch<L> {
             _ if skip > 0 => changed("it is shorter than before"),
             _ => Ok(Ended::Whole),
         }
+    }
+
+    /// How many bytes there must be.
+    fn total(&self) -> Option<u64> {
+        self.known.total.or(self.promised)
     }
 
     fn silent(&self, address: Address) -> Break {

@@ -78,6 +78,22 @@ async fn a_day_without_a_backup_is_told_with_what_there_is_and_passes() {
 }
 
 #[tokio::test]
+async fn of_several_databases_the_one_that_is_named_counts() {
+    let host = Host::silent().await;
+    host.exchange(3600).await;
+    let database = |id: &str| json!({"id": id, "addon_provider": {"id": "postgresql"}});
+    host.addons(json!([database("ad-other"), database(ADDON)])).await;
+    host.addon_token().await;
+    host.get(&backups_path(), json!({"database_backups": week()})).await;
+    let uri = host.server.uri();
+    let source = |addon| BackupSource::Scalingo { client: client_of(&uri, addon), choice: TODAY };
+    assert_eq!(source(Some(ADDON)).find(now()).await.unwrap().id, "5f3");
+    let error = source(None).find(now()).await.unwrap_err();
+    assert!(error.is_permanent());
+    assert!(told(&error).contains("several PostgreSQL add-ons: say which with --addon"));
+}
+
+#[tokio::test]
 async fn an_app_without_any_backup_is_told_as_such() {
     let host = Host::with(vec![], "http://nowhere").await;
     let error = host.source(Choice::AnyDay).find(now()).await.unwrap_err();

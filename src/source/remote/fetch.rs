@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::error::{Break, Result};
 use super::reply::{Identity, Reply, retry_after};
-use super::{Address, DownloadError, LocateError, Progress, Start};
+use super::{Address, DownloadError, LocateError, Progress, Start, is_lasting};
 
 /// Says where the bytes are. Asked before each request: a signed address expires.
 pub trait Locate: Send + 'static {
@@ -47,9 +47,10 @@ pub struct DownloadOptions {
     /// How many tries in a row may bring no byte before it fails. A try that brings some starts
     /// the count anew.
     pub tries: u32,
-    /// The pause before a first try to go on; it doubles from try to try.
+    /// The pause before a first try to go on; it doubles from try to try. At random, up to as much
+    /// again is added, so that many clients do not come back at once.
     pub first_pause: Duration,
-    /// The longest pause.
+    /// The longest pause, without what is added.
     pub longest_pause: Duration,
 }
 
@@ -198,6 +199,9 @@ impl<L: Locate> Fetch<L> {
         }
         let response = match timeout(self.options.idle, request.send()).await {
             Ok(Ok(response)) => response,
+            Ok(Err(error)) if is_lasting(&error) => {
+                return Err(DownloadError::Unsafe { address, source: error.without_url() });
+            }
             Ok(Err(error)) => return Ok(Ended::Broken(network(address, error))),
             Err(_) => return Ok(Ended::Broken(self.silent(address))),
         };

@@ -13,16 +13,20 @@ use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
-use super::settings::{ForFetchBackup, ForWeb, ForWorker, Settings};
+use super::settings::{ForDropObjects, ForEnrich, ForFetchBackup, ForWeb, ForWorker, Settings};
 use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
+use crate::replicate::config::TablePattern;
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
 mod help;
+mod plan;
 #[cfg(test)]
 mod tests;
+
+pub use plan::{AsIf, Costs, NotAsIf, Plan, PlanFormat};
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug, PartialEq, Eq)]
@@ -72,6 +76,14 @@ pub enum Command {
     )]
     List(Box<List>),
 
+    /// Print what a restore would do, in which order, and how long it would take; no server is needed
+    #[command(
+        long_about = help::PLAN,
+        after_long_help = help::PLAN_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Plan(Box<Plan>),
+
     /// Read an archive from end to end and say whether all of it is sound; no server is needed
     #[command(
         long_about = help::VERIFY,
@@ -103,6 +115,22 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Web(Box<Web>),
+
+    /// Drop everything that the role owns in the target, but for tables that are kept
+    #[command(
+        long_about = help::DROP_OBJECTS,
+        after_long_help = help::DROP_OBJECTS_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    DropObjects(Box<DropObjects>),
+
+    /// Run a folder of SQL files: indexes and views of the warehouse's own
+    #[command(
+        long_about = help::ENRICH,
+        after_long_help = help::ENRICH_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Enrich(Box<Enrich>),
 
     /// Read the logs of nightly runs: how long each part took, and which entries were slow
     #[command(
@@ -330,22 +358,6 @@ pub struct Behaviour {
     pub no_reconnect: bool,
 }
 
-/// What earlier runs have taken, as typed.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Behaviour")]
-pub struct Costs {
-    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
-    ///
-    /// It decides what goes first, and in which format rows are sent. The default is
-    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
-    pub cost_history: Option<PathBuf>,
-
-    /// Do without what earlier runs took, and write nothing down
-    #[arg(long)]
-    pub no_cost_history: bool,
-}
-
 /// What is told while a command works, as typed.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Output")]
@@ -516,6 +528,50 @@ pub struct Web {
     /// What stands above the environment.
     #[command(flatten)]
     pub settings: Settings<ForWeb>,
+}
+
+/// `nocturne drop-objects`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct DropObjects {
+    /// Keep this table, with its rows and all that it needs
+    ///
+    /// Written as in BACKUP_MODE: the schema is public when there is none, * stands for any
+    /// characters. May be given several times. Tables that BACKUP_MODE says are incremental are
+    /// kept anyhow.
+    #[arg(long, value_name = "TABLE", value_parser = TablePattern::parse)]
+    pub keep: Vec<TablePattern>,
+
+    /// Print the statements, and run none
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell each object; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForDropObjects>,
+}
+
+/// `nocturne enrich`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Enrich {
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForEnrich>,
 }
 
 /// `nocturne report`, as typed.

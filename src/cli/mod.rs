@@ -14,10 +14,13 @@ pub mod args;
 mod choose;
 pub mod connection;
 mod costs;
+mod drop_objects;
 mod embedded;
+mod enrich;
 pub mod exit;
 mod fetch_backup;
 mod list;
+mod plan;
 mod report;
 mod restore;
 mod script;
@@ -54,10 +57,13 @@ pub fn main() -> ExitCode {
     exit::code(match cli.command {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
+        Command::Plan(typed) => plan::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
         Command::FetchBackup(typed) => fetch_backup::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
+        Command::DropObjects(typed) => drop_objects::run(&typed),
+        Command::Enrich(typed) => enrich::run(&typed),
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();

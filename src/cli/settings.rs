@@ -43,6 +43,22 @@ impl Purpose for ForFetchBackup {
     const COMMAND: Command = Command::FetchBackup;
 }
 
+/// The settings of `nocturne drop-objects`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForDropObjects {}
+
+impl Purpose for ForDropObjects {
+    const COMMAND: Command = Command::DropObjects;
+}
+
+/// The settings of `nocturne enrich`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForEnrich {}
+
+impl Purpose for ForEnrich {
+    const COMMAND: Command = Command::Enrich;
+}
+
 /// What was typed, by the name of the variable. `Debug` shows the names only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings<P> {
@@ -99,7 +115,12 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
         .help(short.to_owned())
         .long_help(long)
         .help_heading("Settings");
-    let arg = if option == "jobs" { arg.short('j') } else { arg };
+    let arg = match option {
+        "jobs" => arg.short('j'),
+        "database-url" => arg.short('d'),
+        "enrichment-dir" => arg.visible_alias("dir"),
+        _ => arg,
+    };
     match variable.kind {
         // --swap is --swap=true.
         Kind::Flag => arg
@@ -174,6 +195,8 @@ mod tests {
     fn each_option_stands_above_its_variable() {
         for (line, name, text) in [
             ("-j 8", "PG_RESTORE_JOBS", "8"),
+            ("-d postgres://db/app", "DATABASE_URL", "postgres://db/app"),
+            ("--dir sql", "ENRICHMENT_DIR", "sql"),
             ("--jobs=8", "PG_RESTORE_JOBS", "8"),
             ("--region osc-secnum-fr1", "SCALINGO_REGION", "osc-secnum-fr1"),
             ("--app pix", "SCALINGO_APP", "pix"),

@@ -14,6 +14,7 @@ mod detect;
 mod reader;
 pub mod remote;
 mod sequential;
+mod sizes;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub use reader::StreamAccess;
 pub use remote::Address;
 pub use sequential::Sequential;
+pub use sizes::Sizes;
 
 use remote::{AddressError, Download, DownloadOptions, Fixed, Start};
 

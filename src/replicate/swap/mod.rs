@@ -1,0 +1,1 @@
+//! A new database beside the old one, renamed at the end: readers never see an empty one.

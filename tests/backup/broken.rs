@@ -139,7 +139,7 @@ async fn without_a_length_of_the_server_that_of_the_list_counts() {
     assert_eq!(progress.total(), Some(300_000));
 
     let (text, _) = fails(&Files::serve(served()), Some(299_999)).await;
-    assert!(text.contains("it is longer than the server said"), "{text}");
+    assert!(text.contains("it is longer than it should be"), "{text}");
     let (text, _) = fails(&Files::serve(served()), Some(300_001)).await;
     // The next request, for the byte that is missing, tells how many there are.
     assert!(text.contains("has 300000 bytes, but the backup is of 300001"), "{text}");

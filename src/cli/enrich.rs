@@ -15,8 +15,8 @@ use crate::target::Target;
 pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
-    let enrichment = Enrichment::read(&config.restore.enrichment)
-        .map_err(|error| Failure::of(USAGE, &error))?;
+    let enrichment =
+        Enrichment::read(&config.restore.enrichment).map_err(|error| Failure::of(USAGE, &error))?;
     let target = target(&config)?;
     until_signal(|stop| work(&config, enrichment, target, stop))
 }

@@ -75,7 +75,8 @@ impl Enrichment {
     fn circle(&self) -> Option<Vec<String>> {
         let mut left: Vec<usize> = (0..self.files.len()).collect();
         loop {
-            let waits = |place: &usize| self.files[*place].after.iter().any(|one| left.contains(one));
+            let waits =
+                |place: &usize| self.files[*place].after.iter().any(|one| left.contains(one));
             let still: Vec<usize> = left.iter().copied().filter(waits).collect();
             if still.len() == left.len() {
                 break;

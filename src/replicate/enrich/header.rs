@@ -31,8 +31,7 @@ impl Header {
     pub(super) fn of(file: &SqlFile) -> Result<Self, EnrichError> {
         let mut header = Self::default();
         for (line, text) in file.head() {
-            let wrong =
-                |what| EnrichError::Header { file: file.name().to_owned(), line, what };
+            let wrong = |what| EnrichError::Header { file: file.name().to_owned(), line, what };
             let Some((word, value)) = text.split_once(':') else { continue };
             let value = value.trim();
             match word {
@@ -62,7 +61,8 @@ fn looks_like_ours(word: &str) -> bool {
 }
 
 fn table(text: &str) -> Result<Table, String> {
-    let pattern = TablePattern::parse(text).map_err(|error| format!("table \"{text}\": {error}"))?;
+    let pattern =
+        TablePattern::parse(text).map_err(|error| format!("table \"{text}\": {error}"))?;
     match pattern.exact() {
         Some((schema, name)) => {
             Ok(Table { schema: schema.to_owned(), name: name.to_owned(), text: text.to_owned() })
@@ -87,7 +87,10 @@ mod tests {
         )
         .unwrap();
         let names = |tables: &[Table]| {
-            tables.iter().map(|table| format!("{}|{}", table.schema, table.name)).collect::<Vec<_>>()
+            tables
+                .iter()
+                .map(|table| format!("{}|{}", table.schema, table.name))
+                .collect::<Vec<_>>()
         };
         assert_eq!(names(&read.requires), ["public|answers", "s|knowledge-elements"]);
         assert_eq!(names(&read.unless), ["public|a.b"]);
@@ -97,7 +100,10 @@ mod tests {
     #[test]
     fn what_is_mistyped_is_told_with_its_line() {
         for (text, message) in [
-            ("-- require-table: a", "f.sql, line 1: unknown word \"require-table\", expected one of"),
+            (
+                "-- require-table: a",
+                "f.sql, line 1: unknown word \"require-table\", expected one of",
+            ),
             ("--\n-- Requires-Table: a", "f.sql, line 2: unknown word \"Requires-Table\""),
             ("-- depends-on: a", "f.sql, line 1: unknown word \"depends-on\""),
             ("-- depends:", "f.sql, line 1: no file is named"),

@@ -35,7 +35,8 @@ pub async fn run(
     let tell = &tell;
     loop {
         while running.len() < sessions.max(1) && !stop.is_cancelled() {
-            let ready = |place: &usize| files[*place].after.iter().all(|one| outcomes[*one].is_some());
+            let ready =
+                |place: &usize| files[*place].after.iter().all(|one| outcomes[*one].is_some());
             let Some(next) = waiting.iter().position(ready) else { break };
             let place = waiting.remove(next);
             let file = &files[place];

@@ -198,7 +198,10 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(name), "SELECT 1;").unwrap();
             let error = Hooks::read(folder.path()).unwrap_err();
-            assert!(matches!(&error, HookError::Unknown { path } if path.ends_with(name)), "{error}");
+            assert!(
+                matches!(&error, HookError::Unknown { path } if path.ends_with(name)),
+                "{error}"
+            );
         }
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("after-everything")).unwrap();
@@ -210,7 +213,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("after-restore.sql"), "SELECT 1;\n\\copy t from x\n").unwrap();
         let error = Hooks::read(folder.path()).unwrap_err();
-        assert!(crate::restore::chain(&error).contains("after-restore.sql is no script of SQL: line 2"));
+        assert!(
+            crate::restore::chain(&error).contains("after-restore.sql is no script of SQL: line 2")
+        );
         assert!(matches!(Hooks::read(Path::new("/nowhere")), Err(HookError::Folder { .. })));
     }
 }

@@ -1,9 +1,10 @@
 //! Tables that are spread over other servers (Citus), and what is not done with them.
 //!
-//! A distributed table refuses some of what makes a restore quick: TRUNCATE in the transaction that
-//! fills it and rows that are frozen, a constraint made of an index (`USING INDEX`), and `NOT
-//! VALID` (Citus: `src/backend/distributed/commands/table.c`, `multi_copy.c`). Such tables get the
-//! archive's own statements instead.
+//! What makes a restore quick is made for tables of one server. On a distributed table a constraint
+//! cannot be made of an index (citusdata/citus issues 1721 and 4774), `NOT VALID` came with Citus
+//! 8.1 (pull request 2488) and with `VALIDATE` is a statement for every shard twice, TRUNCATE in
+//! the transaction that fills the table locks all servers, and rows that the coordinator only
+//! passes on cannot be frozen there. Such tables get the archive's own statements.
 
 use std::collections::HashSet;
 

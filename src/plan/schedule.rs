@@ -398,16 +398,13 @@ mod tests {
     #[test]
     fn help_gains_what_the_others_have_no_other_work_for() {
         // The first has another behind it, which none can do meanwhile.
-        let plan = |costs: [u64; 3]| {
+        let gains = |costs: [u64; 3], sessions| {
             let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
             jobs[1].after = vec![JobId(0)];
             for (job, cost) in jobs.iter_mut().zip(costs) {
                 job.cost = cost;
             }
-            Plan { prelude: vec![], jobs }
-        };
-        let gains = |costs, sessions| {
-            let mut schedule = Schedule::new(&plan(costs), |_| false);
+            let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
             schedule.take();
             schedule.gains_from_help(JobId(0), sessions)
         };

@@ -92,7 +92,7 @@ impl Heard {
             Event::Started { entry, lane, .. } | Event::Joined { entry, lane } => {
                 self.begin(*lane, entry.clone(), now);
             }
-            Event::Paused { dump_id, lane } => {
+            Event::Paused { dump_id, lane } | Event::Left { dump_id, lane } => {
                 if self.open.get(lane).is_some_and(|(entry, _)| entry.dump_id == *dump_id) {
                     self.end(*lane, SpanEnd::Paused, now);
                 }
@@ -133,8 +133,6 @@ impl Heard {
                 }
             }
             Event::Progress { .. }
-            // The entry's own end follows at once and ends all that are at it.
-            | Event::Left { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
             | Event::Predicted { .. }
@@ -329,7 +327,8 @@ mod tests {
             &[
                 (0, planned()),
                 (0, started(0, data.clone())),
-                (1, started(1, data.clone())),
+                (1, Event::Joined { entry: data.clone(), lane: 1 }),
+                (5, Event::Left { dump_id: 1, lane: 1 }),
                 (5, finished(0, data, Outcome::Done)),
             ],
             5,

@@ -191,8 +191,9 @@ impl Conductor {
         }
         match waiting.source {
             Source::Archive => {
-                let cost = |job| self.costing.of(job);
-                self.schedule.gains_from_help(waiting.job, ctx.options.jobs, cost)
+                // Asked of large tables only: it takes a look at all jobs.
+                let place = self.schedule.job(waiting.job).entry;
+                ctx.is_large(place) && self.schedule.gains_from_help(waiting.job, ctx.options.jobs)
             }
             // No other rows come until these are taken, so who is idle now will be for a while.
             Source::Stream { .. } => !self.idle.is_empty(),

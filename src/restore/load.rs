@@ -223,6 +223,13 @@ impl Context {
         created && !entry.is_load_via_partition_root() && !self.is_distributed(entry)
     }
 
+    /// Whether an entry brings the rows of a table that several sessions could load.
+    pub(super) fn is_large(&self, place: usize) -> bool {
+        let entry = self.entry(place);
+        let size = self.random.as_ref().and_then(|random| random.size(entry));
+        entry.desc == Desc::TableData && self.split_size(size).is_some()
+    }
+
     /// How much must be left of a table of this size for each session that loads it; `None` if
     /// it is too small for more than one.
     fn split_size(&self, size: Option<u64>) -> Option<u64> {

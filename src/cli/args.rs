@@ -13,7 +13,7 @@ use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
-use super::settings::{ForWeb, ForWorker, Settings};
+use super::settings::{ForFetchBackup, ForWeb, ForWorker, Settings};
 use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
 use crate::report::nights::Lang;
@@ -21,8 +21,11 @@ use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
 mod help;
+mod plan;
 #[cfg(test)]
 mod tests;
+
+pub use plan::{AsIf, Costs, NotAsIf, Plan, PlanFormat};
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,14 @@ pub enum Command {
     )]
     List(Box<List>),
 
+    /// Print what a restore would do, in which order, and how long it would take; no server is needed
+    #[command(
+        long_about = help::PLAN,
+        after_long_help = help::PLAN_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Plan(Box<Plan>),
+
     /// Read an archive from end to end and say whether all of it is sound; no server is needed
     #[command(
         long_about = help::VERIFY,
@@ -79,6 +90,14 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Verify(Box<Verify>),
+
+    /// Find the backup that a nightly run would restore, and download it into a file
+    #[command(
+        long_about = help::FETCH_BACKUP,
+        after_long_help = help::FETCH_BACKUP_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    FetchBackup(Box<FetchBackup>),
 
     /// Start a nightly run at each time of a schedule
     #[command(
@@ -115,10 +134,11 @@ pub enum Command {
 /// `nocturne restore`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Restore {
-    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
     ///
     /// A file is of pg_dump's custom or tar format, a directory of its directory format. The format
-    /// is found by looking inside.
+    /// is found by looking inside. What an http:// or https:// URL leads to is restored while it
+    /// downloads, and nothing of it is written to the disk.
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
@@ -321,22 +341,6 @@ pub struct Behaviour {
     pub no_reconnect: bool,
 }
 
-/// What earlier runs have taken, as typed.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Behaviour")]
-pub struct Costs {
-    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
-    ///
-    /// It decides what goes first, and in which format rows are sent. The default is
-    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
-    pub cost_history: Option<PathBuf>,
-
-    /// Do without what earlier runs took, and write nothing down
-    #[arg(long)]
-    pub no_cost_history: bool,
-}
-
 /// What is told while a command works, as typed.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Output")]
@@ -377,7 +381,7 @@ pub struct Results {
 /// `nocturne list`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct List {
-    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
@@ -411,7 +415,7 @@ pub struct List {
 /// `nocturne verify`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
-    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
@@ -444,6 +448,33 @@ pub struct Verify {
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
+}
+
+/// `nocturne fetch-backup`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct FetchBackup {
+    /// The file to write, or "-" for standard output; the backup's own name when not given
+    ///
+    /// In a folder, the file gets the backup's own name. While it is not whole it is called
+    /// NAME.part; the next try goes on with that.
+    #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Read the API token from this file instead of SCALINGO_API_TOKEN
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub api_token_file: Option<PathBuf>,
+
+    /// Tell more
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForFetchBackup>,
 }
 
 /// `nocturne worker`, as typed.

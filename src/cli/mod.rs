@@ -16,7 +16,9 @@ pub mod connection;
 mod costs;
 mod embedded;
 pub mod exit;
+mod fetch_backup;
 mod list;
+mod plan;
 mod report;
 mod restore;
 mod script;
@@ -53,7 +55,9 @@ pub fn main() -> ExitCode {
     exit::code(match cli.command {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
+        Command::Plan(typed) => plan::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
+        Command::FetchBackup(typed) => fetch_backup::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
         Command::Report(typed) => report::run(&typed),
@@ -68,11 +72,13 @@ pub fn main() -> ExitCode {
 /// The archive that an argument names.
 fn input(argument: Option<&Path>) -> Result<Input, Failure> {
     match argument {
-        Some(path) if path != Path::new("-") => Ok(Input::Path(path.to_owned())),
+        Some(argument) => {
+            Input::from_argument(argument).map_err(|error| Failure::of(USAGE, &error))
+        }
         None if std::io::stdin().is_terminal() => {
             Err(Failure::new(USAGE, "no archive given (\"-\" is standard input)"))
         }
-        _ => Ok(Input::Stdin),
+        None => Ok(Input::Stdin),
     }
 }
 

@@ -24,6 +24,11 @@ use crate::target::{ConnectOptions, PasswordPrompt, Target};
 /// Most sessions that are used without being asked for.
 const MOST_AUTOMATIC_JOBS: usize = 8;
 
+/// Sessions when nothing else is asked for.
+pub(super) fn automatic_jobs() -> usize {
+    available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS))
+}
+
 /// Runs the command.
 pub(super) fn run(typed: &Restore) -> Outcome {
     if typed.behaviour.list {
@@ -240,7 +245,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         // Tables that are there already may have foreign keys, which nobody disables: their rows
         // come in the archive's order, which is the one that pg_dump has chosen.
         _ if !chosen.selection.dump_schema() && !behaviour.disable_triggers => 1,
-        _ => available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS)),
+        _ => automatic_jobs(),
     };
     Ok(RestoreOptions {
         jobs,

@@ -35,6 +35,14 @@ impl Purpose for ForWeb {
     const COMMAND: Command = Command::Web;
 }
 
+/// The settings of `nocturne fetch-backup`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForFetchBackup {}
+
+impl Purpose for ForFetchBackup {
+    const COMMAND: Command = Command::FetchBackup;
+}
+
 /// What was typed, by the name of the variable. `Debug` shows the names only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings<P> {
@@ -51,6 +59,13 @@ impl<P: Purpose> Settings<P> {
         let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
         Config::for_command(P::COMMAND, variable)
             .map_err(|problems| Failure::new(USAGE, problems.to_string()))
+    }
+
+    /// The same settings, one of which stands somewhere else than on the command line.
+    #[must_use]
+    pub(super) fn with(mut self, name: &'static str, text: String) -> Self {
+        self.typed.insert(name, text);
+        self
     }
 
     /// What was typed for a variable.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::cost::Costs;
-use super::simulate::{Simulation, simulate};
+use super::help::{at_least, simulate_with_help};
+use super::simulate::Simulation;
 use super::{JobId, Plan};
 
 /// A plan with its predictions, for a number of workers.
@@ -15,7 +16,9 @@ pub struct Forecast {
     pub simulation: Simulation,
     /// The longest chain of jobs, in order.
     pub critical_path: Vec<JobId>,
-    /// What that chain takes.
+    /// What that chain takes, each of its jobs by one session.
+    pub critical_seconds: Duration,
+    /// What the longest chain takes at least, if other sessions help with rows wherever they can.
     pub longest_chain: Duration,
     /// What all jobs take together.
     pub total: Duration,
@@ -28,12 +31,14 @@ impl Forecast {
     #[must_use]
     pub fn new(plan: &mut Plan, costs: &Costs, workers: usize) -> Self {
         let workers = workers.max(1);
+        let longest_chain = shortest(plan, costs, workers);
         plan.rank(|id| costs.of(id));
         Self {
             prelude: costs.prelude(),
-            simulation: simulate(plan, workers, |id| costs.of(id)),
+            simulation: simulate_with_help(plan, workers, costs),
             critical_path: critical_path(plan),
-            longest_chain: longest_chain(plan),
+            critical_seconds: longest_chain_of(plan),
+            longest_chain,
             total: total(plan, |id| costs.of(id)),
             workers,
         }
@@ -53,24 +58,30 @@ impl Forecast {
     }
 }
 
-/// No order of a plan's jobs takes less. The plan must be ranked by the same costs.
+/// No order of a plan's jobs takes less with so many sessions, though they help each other with rows.
 #[must_use]
-pub fn lower_bound(plan: &Plan, workers: usize, cost: impl Fn(JobId) -> Duration) -> Duration {
-    bound(total(plan, cost), workers, longest_chain(plan))
+pub fn lower_bound(plan: &Plan, costs: &Costs, workers: usize) -> Duration {
+    bound(total(plan, |id| costs.of(id)), workers, shortest(plan, costs, workers))
+}
+
+/// What the longest chain takes at least with so many sessions.
+fn shortest(plan: &Plan, costs: &Costs, workers: usize) -> Duration {
+    let mut plan = plan.clone();
+    plan.rank(|id| at_least(costs, id, workers));
+    longest_chain_of(&plan)
 }
 
 /// What the longest chain of a ranked plan takes.
-#[must_use]
-pub fn longest_chain(plan: &Plan) -> Duration {
+pub(super) fn longest_chain_of(plan: &Plan) -> Duration {
     Duration::from_micros(plan.jobs.iter().map(|job| job.rank).max().unwrap_or(0))
 }
 
-fn bound(total: Duration, workers: usize, longest_chain: Duration) -> Duration {
+pub(super) fn bound(total: Duration, workers: usize, longest_chain: Duration) -> Duration {
     let workers = u32::try_from(workers.max(1)).unwrap_or(u32::MAX);
     (total / workers).max(longest_chain)
 }
 
-fn total(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Duration {
+pub(super) fn total(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Duration {
     wanted(plan).map(cost).sum()
 }
 
@@ -126,14 +137,16 @@ mod tests {
     fn the_critical_path_is_the_longest_chain() {
         let plan = plan();
         assert_eq!(critical_path(&plan), [JobId(0), JobId(1), JobId(3)]);
-        assert_eq!(longest_chain(&plan), Duration::from_secs(9));
+        assert_eq!(longest_chain_of(&plan), Duration::from_secs(9));
         assert_eq!(critical_path(&Plan::default()), []);
     }
 
     #[test]
     fn the_lower_bound_is_the_chain_s_or_the_work_s() {
         for (workers, bound) in [(1, 19.0), (2, 9.5), (3, 9.0), (64, 9.0)] {
-            let found = lower_bound(&plan(), workers, cost).as_secs_f64();
+            let plan = plan();
+            let found = super::bound(total(&plan, cost), workers, longest_chain_of(&plan));
+            let found = found.as_secs_f64();
             assert!((found - bound).abs() < 1e-9, "{workers}: {found}");
         }
     }

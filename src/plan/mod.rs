@@ -12,6 +12,7 @@ mod analyze;
 mod build;
 pub mod cost;
 pub mod forecast;
+mod help;
 pub mod history;
 mod lock;
 mod pg_restore;
@@ -23,6 +24,8 @@ pub(crate) mod testing;
 
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
+pub(crate) use help::WORTH;
+pub use help::simulate_with_help;
 pub use lock::LockMode;
 pub use pg_restore::simulate_pg_restore;
 pub use schedule::Schedule;

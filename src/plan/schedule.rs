@@ -138,11 +138,16 @@ impl Schedule {
         }
     }
 
-    /// Whether a job of this plan's best order would be done at least a quarter sooner if other
-    /// sessions helped with it: whether they, `sessions` in all with the one that does it, have
-    /// little else to do meanwhile.
+    /// Whether a job would be done at least a quarter sooner if other sessions helped with it:
+    /// whether they, `sessions` in all with the one that does it, have little else to do meanwhile.
+    /// `cost` is what each job is thought to take by itself.
     #[must_use]
-    pub fn gains_from_help(&self, id: JobId, sessions: usize) -> bool {
+    pub fn gains_from_help(
+        &self,
+        id: JobId,
+        sessions: usize,
+        cost: impl Fn(JobId) -> Duration,
+    ) -> bool {
         let mut waits_for_it = vec![false; self.jobs.len()];
         let mut found = vec![id];
         while let Some(id) = found.pop() {
@@ -150,21 +155,12 @@ impl Schedule {
                 found.extend_from_slice(&self.before[id.0]);
             }
         }
-        let beside = (0..self.jobs.len()).map(JobId).filter(|other| {
-            self.jobs[other.0].wanted
-                && self.state[other.0] != State::Done
-                && !waits_for_it[other.0]
-        });
-        let beside: u128 = beside.map(|other| u128::from(self.cost(other))).sum();
-        let (alone, sessions) = (u128::from(self.cost(id)), sessions as u128);
+        let beside = (0..self.jobs.len())
+            .filter(|other| self.state[*other] != State::Done && !waits_for_it[*other]);
+        let beside: u128 = beside.map(|other| cost(JobId(other)).as_micros()).sum();
+        let (alone, sessions) = (cost(id).as_micros(), sessions as u128);
         // With help: all of it divided by all.
         4 * (alone + beside) <= 3 * sessions * alone
-    }
-
-    /// What a job costs by itself, in the unit of the ranks.
-    fn cost(&self, id: JobId) -> u64 {
-        let behind = self.before[id.0].iter().map(|later| self.jobs[later.0].rank).max();
-        self.jobs[id.0].rank.saturating_sub(behind.unwrap_or(0))
     }
 
     /// The jobs that still wait for their data.
@@ -365,16 +361,13 @@ mod tests {
     #[test]
     fn help_gains_what_the_others_have_no_other_work_for() {
         // The first has another behind it, which none can do meanwhile.
-        let plan = |costs: [u64; 3]| {
+        let gains = |costs: [u64; 3], sessions| {
             let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
             jobs[1].after = vec![JobId(0)];
-            (jobs[0].rank, jobs[1].rank, jobs[2].rank) = (costs[0] + costs[1], costs[1], costs[2]);
-            Plan { prelude: vec![], jobs }
-        };
-        let gains = |costs, sessions| {
-            let mut schedule = Schedule::new(&plan(costs), |_| false);
+            let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
             schedule.take();
-            schedule.gains_from_help(JobId(0), sessions)
+            let cost = |id: JobId| Duration::from_secs(costs[id.0]);
+            schedule.gains_from_help(JobId(0), sessions, cost)
         };
         assert!(gains([100, 500, 0], 2));
         assert!(gains([100, 0, 50], 2), "150 by two is three quarters of 100");

@@ -20,5 +20,6 @@ pub mod incremental;
 pub mod lock;
 pub mod notify;
 pub mod schedule;
+pub mod sql_file;
 pub mod web;
 pub mod worker;

@@ -174,7 +174,10 @@ impl Conductor {
             return false;
         }
         match waiting.source {
-            Source::Archive => self.schedule.gains_from_help(waiting.job, ctx.options.jobs),
+            Source::Archive => {
+                let cost = |job| self.costing.of(job);
+                self.schedule.gains_from_help(waiting.job, ctx.options.jobs, cost)
+            }
             // No other rows come until these are taken, so who is idle now will be for a while.
             Source::Stream { .. } => !self.idle.is_empty(),
         }

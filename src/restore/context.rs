@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use rayon::ThreadPool;
 
@@ -72,6 +73,8 @@ pub(super) struct Ledger {
     pub(super) restored: HashMap<usize, (u64, u64)>,
     /// In which format rows are sent, by the place of a table's data.
     pub(super) formats: HashMap<usize, RowFormat>,
+    /// Time that other sessions have helped with a table's rows.
+    pub(super) helped: HashMap<DumpId, Duration>,
     /// What became of the first step of entries that are made in two, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
@@ -246,7 +249,7 @@ pub(super) struct Finished {
     pub(super) rows: u64,
     pub(super) bytes: u64,
     pub(super) read: u64,
-    pub(super) duration: std::time::Duration,
+    pub(super) duration: Duration,
     /// Whether a transaction that is still open holds it.
     pub(super) uncommitted: bool,
 }
@@ -259,7 +262,7 @@ impl Default for Finished {
             rows: 0,
             bytes: 0,
             read: 0,
-            duration: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
             uncommitted: false,
         }
     }

@@ -120,10 +120,12 @@ impl Driver {
     }
 
     /// # Errors
-    /// [`Error::Lost`] if the connection is dying after a refused COPY.
+    /// [`Error::Lost`] after a refused COPY, of which the connection dies, or an abandoned one.
     pub(super) fn usable(&self) -> Result<()> {
         if self.spent.load(Ordering::Acquire) {
-            return Err(Error::Lost(Some("the server refused a COPY before its data".into())));
+            return Err(Error::Lost(Some(
+                "a COPY was refused before its data, or left before their end".into(),
+            )));
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! One PostgreSQL session: where to connect, how, and what a restore does with it.
 //!
 //! This is the only module that names `tokio_postgres`; everything above it speaks of a
-//! [`Target`], a [`Session`], a [`CopyIn`] and a [`LargeObject`].
+//! [`Target`], a [`Session`], a [`CopyIn`], a [`CopyOut`] and a [`LargeObject`].
 //!
 //! ```text
 //! ConnectOptions + environment ──▶ params ──▶ Target ──▶ connect ──▶ Session
 //!   conninfo: URI, key=value         host       in turn    wire, tls     ├─ execute, query_text
-//!   keyword:  what libpq knows       pgpass                driver        ├─ copy: CopyIn
+//!   keyword:  what libpq knows       pgpass                driver        ├─ copy: CopyIn, CopyOut
 //!                                                                        └─ large_object
 //! ```
 //!
@@ -15,9 +15,11 @@
 //! `pg_restore` works here. Parameters that cannot be honoured are refused by name, never
 //! silently dropped, unless ignoring them is harmless.
 
+mod command_tag;
 mod connect;
 mod conninfo;
 mod copy;
+mod copy_out;
 mod driver;
 mod error;
 mod host;
@@ -37,6 +39,7 @@ mod tests;
 
 pub use connect::Target;
 pub use copy::CopyIn;
+pub use copy_out::CopyOut;
 pub use error::{Error, Result, ServerError};
 pub use large_object::LargeObject;
 pub use notice::{Notice, Notices};

@@ -2,22 +2,23 @@
 //!
 //! The driver is told to speak "direct TLS", so that the whole negotiation happens here
 //! ([`Handshake`]) and every `sslmode` of libpq can be had; what it gets back may well be plain.
-//! The stream notes two things that the driver's interface does not tell: the transaction's
-//! status in each ReadyForQuery, and that an ErrorResponse came while a COPY is still sending
-//! (PostgreSQL documentation, section "Message Formats").
+//! The stream notes three things that the driver's interface does not tell: the transaction's
+//! status in each ReadyForQuery, that an ErrorResponse came while a COPY is still sending, and how
+//! many rows a COPY says that it has copied (PostgreSQL documentation, section "Message Formats").
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::command_tag::CommandTag;
 use super::error::{Error, ServerError, Source};
 use super::last_words::LastWords;
 
@@ -38,6 +39,8 @@ pub(super) struct Watch {
     /// The last ReadyForQuery's byte, 0 before the first.
     status: AtomicU8,
     errors: AtomicU64,
+    /// The rows in the last COPY's command tag.
+    copied: Mutex<Option<u64>>,
     /// What the server said when it ended the session.
     last_words: OnceLock<ServerError>,
 }
@@ -64,6 +67,11 @@ impl Watch {
         self.errors.load(Ordering::Acquire)
     }
 
+    /// The rows of the COPY that ended last since this was called, if one did.
+    pub(super) fn take_copied(&self) -> Option<u64> {
+        self.copied.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Why the server ended the session, if it said so.
     pub(super) fn last_words(&self) -> Option<&ServerError> {
         self.last_words.get()
@@ -79,6 +87,7 @@ struct Scanner {
     /// Bytes of the body still to come, once the header is whole.
     body: usize,
     words: LastWords,
+    tag: CommandTag,
 }
 
 impl Scanner {
@@ -97,6 +106,14 @@ impl Scanner {
                         let _ = watch.last_words.set(error);
                     }
                 }
+                if self.header[0] == b'C' {
+                    self.tag.feed(&bytes[..skipped]);
+                    if let Some(rows) = self.tag.copied().filter(|_| self.body == 0) {
+                        let mut copied =
+                            watch.copied.lock().unwrap_or_else(PoisonError::into_inner);
+                        *copied = Some(rows);
+                    }
+                }
                 bytes = &bytes[skipped..];
                 continue;
             }
@@ -110,6 +127,7 @@ impl Scanner {
                 // The length counts itself. The driver complains about one below four.
                 self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
                 self.words.begin();
+                self.tag.begin();
                 if kind == b'E' {
                     watch.failed();
                 }
@@ -161,7 +179,7 @@ impl<S: Stream> TlsConnect<S> for Handshake {
         Box::pin(async move {
             let watch = Arc::clone(&self.connector.watch);
             let wire = self.negotiate(stream).await?;
-            Ok(Watched { wire, scanner: Scanner::default(), watch })
+            Ok(Watched { wire, scanner: Scanner::default(), watch, broken: None })
         })
     }
 }
@@ -228,6 +246,38 @@ pub(super) struct Watched<S: Stream> {
     wire: Wire<S>,
     scanner: Scanner,
     watch: Arc<Watch>,
+    /// Why no more can be written.
+    broken: Option<io::Error>,
+}
+
+impl<S: Stream> Watched<S> {
+    /// Passes on the result of writing. The driver reads no more after an error, so what the server
+    /// said before it went is read here.
+    fn poll_written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(&mut Wire<S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let error = match self.broken.take() {
+            Some(error) => error,
+            None => match write(&mut self.wire, cx) {
+                Poll::Ready(Err(error)) => error,
+                other => return other,
+            },
+        };
+        let mut bytes = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut *self).poll_read(cx, &mut buffer) {
+                Poll::Pending => {
+                    self.broken = Some(error);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
 }
 
 impl<S: Stream> TlsStream for Watched<S> {
@@ -262,17 +312,17 @@ impl<S: Stream> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().wire {
+        self.get_mut().poll_written(cx, |wire, cx| match wire {
             Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-        }
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().wire {
+        self.get_mut().poll_written(cx, |wire, cx| match wire {
             Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
-        }
+        })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -287,9 +337,24 @@ impl<S: Stream> AsyncWrite for Watched<S> {
 mod tests {
     use super::*;
 
-    /// A NoticeResponse, an ErrorResponse and a ReadyForQuery after it.
-    const MESSAGES: &[u8] =
-        b"N\0\0\0\x08EZZEE\0\0\0\x07ZZNZ\0\0\0\x05EC\0\0\0\x04N\0\0\0\x04Z\0\0\0\x05T";
+    /// A NoticeResponse, an ErrorResponse and a ReadyForQuery after it; a COPY's end.
+    const MESSAGES: &[u8] = b"N\0\0\0\x08EZZEE\0\0\0\x07ZZNZ\0\0\0\x05E\
+        C\0\0\0\x0cCOPY 42\0N\0\0\0\x04Z\0\0\0\x05T";
+
+    #[tokio::test]
+    async fn what_the_server_said_last_is_read_when_writing_fails() {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let body = b"VFATAL\0C57P01\0Mterminating\0\0";
+        theirs.write_all(&[b'E', 0, 0, 0, body.len() as u8 + 4]).await.unwrap();
+        theirs.write_all(body).await.unwrap();
+        drop(theirs);
+        let (wire, watch) = (Wire::Plain(ours), Arc::<Watch>::default());
+        let mut stream =
+            Watched { wire, scanner: Scanner::default(), watch: watch.clone(), broken: None };
+        let error = stream.write_all(b"more rows").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(watch.last_words().unwrap().sqlstate, "57P01");
+    }
 
     #[test]
     fn messages_are_told_apart_wherever_the_chunks_end() {
@@ -304,6 +369,7 @@ mod tests {
                 }
             }
             assert_eq!(watch.errors(), 1, "{size}");
+            assert_eq!((watch.take_copied(), watch.take_copied()), (Some(42), None), "{size}");
             assert_eq!(seen.last(), Some(&TransactionStatus::InTransaction), "{size}");
             if size == 1 {
                 assert!(seen.contains(&TransactionStatus::Failed));

@@ -95,7 +95,7 @@ impl Heard {
             Event::Started { entry, lane, .. } | Event::Joined { entry, lane } => {
                 self.begin(*lane, entry.clone(), now);
             }
-            Event::Paused { dump_id, lane } => {
+            Event::Paused { dump_id, lane } | Event::Left { dump_id, lane } => {
                 if self.open.get(lane).is_some_and(|(entry, _)| entry.dump_id == *dump_id) {
                     self.end(*lane, SpanEnd::Paused, now);
                 }
@@ -136,8 +136,6 @@ impl Heard {
                 }
             }
             Event::Progress { .. }
-            // The entry's own end follows at once and ends all that are at it.
-            | Event::Left { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
             | Event::Predicted { .. }

@@ -84,7 +84,8 @@ fn sessions_that_help_with_an_entry_have_a_span_each() {
         &[
             (0, planned()),
             (0, started(0, data.clone())),
-            (1, started(1, data.clone())),
+            (1, Event::Joined { entry: data.clone(), lane: 1 }),
+            (5, Event::Left { dump_id: 1, lane: 1 }),
             (5, finished(0, data, Outcome::Done)),
         ],
         5,

@@ -1,0 +1,2 @@
+-- requires-table: answers
+CREATE INDEX IF NOT EXISTS "answers_challengeId_idx" ON "answers" ("challengeId");

@@ -1,0 +1,125 @@
+//! What a server says about a table.
+
+use super::settings::Table;
+use crate::sql::ident::literal;
+use crate::target::{self, Session};
+
+/// A table as one server has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Relation {
+    pub(super) oid: u32,
+    /// `pg_class.relkind`: `r`, `p`, `v` …
+    pub(super) kind: String,
+    /// Rows, as the last ANALYZE guessed; negative when there was none.
+    pub(super) rows: f64,
+    pub(super) columns: Vec<Column>,
+}
+
+/// A column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// With modifiers and, outside `pg_catalog`, with its schema.
+    pub(super) type_name: String,
+    pub(super) not_null: bool,
+    /// The expression of a generated column.
+    pub(super) generated: Option<Generated>,
+    /// Whether its binary values mean the same on every server.
+    pub(super) binary: bool,
+    /// The type below all domains.
+    pub(super) base_type: String,
+    pub(super) is_built_in: bool,
+    pub(super) has_collation: bool,
+    /// The enum that it is of, or an array of.
+    pub(super) labels: Option<Labels>,
+    /// Whether a B-tree index begins with it.
+    pub(super) has_index: bool,
+    /// Whether no value comes twice.
+    pub(super) is_unique: bool,
+}
+
+/// How a column is generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Generated {
+    pub(super) expression: String,
+    pub(super) is_stored: bool,
+}
+
+/// An enum and its labels in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Labels {
+    pub(super) type_name: String,
+    pub(super) labels: Vec<String>,
+}
+
+impl Relation {
+    /// Looks a table up; `None` if there is none of that name.
+    pub(super) async fn read(session: &Session, table: &Table) -> target::Result<Option<Self>> {
+        let (schema, name) = (literal(&table.schema), literal(&table.name));
+        let sql = format!(
+            "SELECT c.oid, c.relkind, c.reltuples FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = {schema} AND c.relname = {name}"
+        );
+        let found = session.query_text(&sql).await?;
+        let Some([Some(oid), Some(kind), Some(rows)]) = found.first().map(Vec::as_slice) else {
+            return Ok(None);
+        };
+        let sql = include_str!("columns.sql").replace("{schema}", &schema).replace("{name}", &name);
+        let columns = session.query_text(&sql).await?;
+        let columns: Option<Vec<Column>> = columns.into_iter().map(Column::of).collect();
+        let (Ok(oid), Ok(rows), Some(columns)) = (oid.parse(), rows.parse(), columns) else {
+            let what = format!("the catalogue says of {table} what cannot be");
+            return Err(target::Error::Protocol(what, None));
+        };
+        Ok(Some(Self { oid, kind: kind.clone(), rows, columns }))
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl Column {
+    /// From a row of `columns.sql`.
+    fn of(row: Vec<Option<String>>) -> Option<Self> {
+        let row: [Option<String>; 13] = row.try_into().ok()?;
+        let [
+            name,
+            type_name,
+            not_null,
+            generated,
+            expression,
+            binary,
+            base_type,
+            is_built_in,
+            has_collation,
+            enum_name,
+            labels,
+            has_index,
+            is_unique,
+        ] = row;
+        let is_true = |value: Option<String>| value.as_deref() == Some("t");
+        let generated = generated.filter(|kind| !kind.is_empty()).map(|kind| Generated {
+            expression: expression.unwrap_or_default(),
+            is_stored: kind == "s",
+        });
+        let labels = enum_name.map(|type_name| Labels {
+            type_name,
+            labels: labels.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        });
+        Some(Self {
+            name: name?,
+            type_name: type_name?,
+            not_null: is_true(not_null),
+            generated,
+            binary: is_true(binary),
+            base_type: base_type?,
+            is_built_in: is_true(is_built_in),
+            has_collation: is_true(has_collation),
+            labels,
+            has_index: is_true(has_index),
+            is_unique: is_true(is_unique),
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Which tables are copied, by the settings of a night.
+
+use super::error::IncrementalError;
+use super::settings::Table;
+use crate::replicate::config::{KeyColumns, TableMode, TableModes};
+use crate::target::{Session, SessionSettings, Target};
+
+/// Tables that rows can be copied of; partitions come with their parents.
+const ALL: &str = "\
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_'
+    AND n.nspname <> 'information_schema'
+ORDER BY 1, 2";
+
+/// The incremental tables: those that are named, in the order in which they are, then those that
+/// patterns mean, as the source has them. The source is asked only if there are patterns.
+///
+/// # Errors
+/// [`IncrementalError::Connect`] and [`IncrementalError::List`].
+pub async fn tables(
+    source: &Target,
+    modes: &TableModes,
+    keys: &KeyColumns,
+) -> Result<Vec<Table>, IncrementalError> {
+    let table = |schema: &str, name: &str| Table {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        key: keys.column(schema, name).to_owned(),
+    };
+    let rules = || modes.rules().iter().filter(|rule| rule.mode == TableMode::Incremental);
+    let named = rules().filter_map(|rule| rule.tables.exact());
+    let mut chosen: Vec<Table> = named.map(|(schema, name)| table(schema, name)).collect();
+    if rules().any(|rule| rule.tables.exact().is_none()) {
+        let session = Session::connect(source, &SessionSettings::default())
+            .await
+            .map_err(|source| IncrementalError::Connect { side: super::Side::Source, source })?;
+        for row in session.query_text(ALL).await.map_err(IncrementalError::List)? {
+            if let [Some(schema), Some(name)] = &row[..]
+                && modes.mode(schema, name) == TableMode::Incremental
+            {
+                chosen.push(table(schema, name));
+            }
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    chosen.retain(|table| seen.insert((table.schema.clone(), table.name.clone())));
+    Ok(chosen)
+}

@@ -1,0 +1,73 @@
+//! One copy of a table at a time, also when the last one is not quite dead.
+//!
+//! A run that was killed, or cut off while it committed, may leave transactions behind in the
+//! server that still write. The highest key must not be read before they have ended: what they
+//! commit afterwards would be copied a second time. So there are two advisory locks for each table
+//! (PostgreSQL documentation, section "Advisory Locks"): one for the run, which a second run
+//! waits for, and one that all its writers share, which a new run waits for as well.
+
+use super::error::{IncrementalError, Side};
+use super::settings::{Settings, Table};
+use super::snapshot::common;
+use crate::target::{self, Session, SessionSettings};
+
+/// The first number of a run's lock, `noc` and 1; the second is the table's OID.
+const RUN: i32 = 0x6e6f_6301;
+/// The first number of a writer's lock.
+const WRITER: i32 = 0x6e6f_6302;
+
+/// Opens a session of the target.
+pub(super) async fn connect(settings: &Settings) -> Result<Session, IncrementalError> {
+    Session::connect(&settings.target, &SessionSettings::default())
+        .await
+        .map_err(|source| IncrementalError::Connect { side: Side::Target, source })
+}
+
+/// Begins the transaction that holds the run's claim on a table of the target, by its OID. What
+/// the session reads from now on has no writer of an earlier run behind it.
+pub(super) async fn claim(
+    session: &Session,
+    settings: &Settings,
+    table: &Table,
+    oid: u32,
+) -> Result<(), IncrementalError> {
+    let oid = oid.cast_signed();
+    let claimed = async {
+        session
+            .execute(&format!(
+                "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED; {}; \
+                 SET LOCAL statement_timeout = 0; \
+                 SET LOCAL idle_in_transaction_session_timeout = 0",
+                common(settings)
+            ))
+            .await?;
+        session.execute(&format!("SELECT pg_catalog.pg_advisory_xact_lock({RUN}, {oid})")).await?;
+        session
+            .execute(&format!(
+                "SELECT pg_catalog.pg_advisory_lock({WRITER}, {oid}), \
+                 pg_catalog.pg_advisory_unlock({WRITER}, {oid})"
+            ))
+            .await
+    };
+    let refused =
+        |source| IncrementalError::of(table, Side::Target, settings.target.user(), source);
+    claimed.await.map_err(refused)
+}
+
+/// Begins a transaction that writes to a table of the target, by its OID.
+pub(super) async fn begin_writing(
+    session: &Session,
+    settings: &Settings,
+    oid: u32,
+) -> target::Result<()> {
+    session
+        .execute(&format!(
+            "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; {}; \
+             SET LOCAL statement_timeout = 0; \
+             SET LOCAL idle_in_transaction_session_timeout = 0; \
+             SELECT pg_catalog.pg_advisory_xact_lock_shared({WRITER}, {})",
+            common(settings),
+            oid.cast_signed()
+        ))
+        .await
+}

@@ -1,0 +1,122 @@
+//! One range of a table: from the source into a transaction of the target that waits for its
+//! commit.
+
+use tokio::sync::Semaphore;
+
+use super::catalogue::Relation;
+use super::claim::{begin_writing, connect};
+use super::error::{IncrementalError, Side};
+use super::key::Key;
+use super::pipe::pipe;
+use super::ranges::Range;
+use super::settings::{Settings, Table};
+use super::snapshot::Readers;
+use crate::sql::ident::quoted;
+use crate::target::{self, Session};
+
+/// What the tables of a run share.
+pub(super) struct Context<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) readers: Readers<'a>,
+    /// One for each connection of the source that may work.
+    pub(super) permits: Semaphore,
+}
+
+impl Context<'_> {
+    /// A reader, and the right to have it.
+    pub(super) async fn reader(
+        &self,
+    ) -> Result<(tokio::sync::SemaphorePermit<'_>, Session), IncrementalError> {
+        // It is never closed.
+        let permit = self.permits.acquire().await.map_err(|_| IncrementalError::Stopped)?;
+        let session = self
+            .readers
+            .open()
+            .await
+            .map_err(|source| IncrementalError::Connect { side: Side::Source, source })?;
+        Ok((permit, session))
+    }
+
+    /// Sorts what a server said while it worked on a table.
+    pub(super) fn refused(
+        &self,
+        table: &Table,
+        side: Side,
+        source: target::Error,
+    ) -> IncrementalError {
+        let of = match side {
+            Side::Source => &self.settings.source,
+            Side::Target => &self.settings.target,
+        };
+        IncrementalError::of(table, side, of.user(), source)
+    }
+}
+
+/// How a table is copied.
+pub(super) struct Plan<'a> {
+    pub(super) table: &'a Table,
+    /// The table's OID in the target.
+    pub(super) oid: u32,
+    pub(super) key: Key,
+    /// The columns that are copied, as a list in SQL.
+    columns: String,
+    /// Whether all their values mean the same in binary on both sides.
+    pub(super) is_binary: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// A plan for a table whose sides have been compared.
+    pub(super) fn new(table: &'a Table, key: Key, source: &Relation, target: &Relation) -> Self {
+        let copied = || target.columns.iter().filter(|column| column.generated.is_none());
+        let names: Vec<_> = copied().map(|column| quoted(&column.name)).collect();
+        let is_binary = copied().all(|column| {
+            column.binary && source.column(&column.name).is_some_and(|column| column.binary)
+        });
+        Self { table, oid: target.oid, key, columns: names.join(", "), is_binary }
+    }
+
+    fn copy_out(&self, range: &Range) -> String {
+        let condition = self.key.between(range.after.as_deref(), &range.through);
+        let (columns, table, format) = (&self.columns, self.table, self.format());
+        format!("COPY (SELECT {columns} FROM {table} WHERE {condition}) TO STDOUT ({format})")
+    }
+
+    fn copy_in(&self) -> String {
+        format!("COPY {} ({}) FROM STDIN ({})", self.table, self.columns, self.format())
+    }
+
+    fn format(&self) -> &'static str {
+        if self.is_binary { "FORMAT binary" } else { "FORMAT text" }
+    }
+}
+
+/// A range that is in the target but for its commit. Dropping it rolls it back.
+pub(super) struct Loaded {
+    pub(super) writer: Session,
+    pub(super) range: Range,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+/// Copies a range, and counts it on both sides. The source's session ends with the COPY.
+///
+/// # Errors
+/// Nothing is in the target then.
+pub(super) async fn load(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    range: Range,
+) -> Result<Loaded, IncrementalError> {
+    let (_permit, reader) = context.reader().await?;
+    let of_target = |source| context.refused(plan.table, Side::Target, source);
+    let writer = connect(context.settings).await?;
+    begin_writing(&writer, context.settings, plan.oid).await.map_err(of_target)?;
+    let piped = pipe(&reader, &plan.copy_out(&range), &writer, &plan.copy_in())
+        .await
+        .map_err(|(side, source)| context.refused(plan.table, side, source))?;
+    if piped.sent != piped.stored {
+        let (table, sent, stored) = (plan.table.clone(), piped.sent, piped.stored);
+        return Err(IncrementalError::Count { table, sent, stored });
+    }
+    Ok(Loaded { writer, range, rows: piped.stored, bytes: piped.bytes })
+}

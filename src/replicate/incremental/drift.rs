@@ -1,0 +1,301 @@
+//! How a table differs between source and target, and the statements that would mend it.
+
+use std::fmt;
+
+use super::catalogue::{Column, Labels, Relation};
+use super::settings::Table;
+use crate::sql::ident::{literal, quoted};
+
+/// How a table differs between source and target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// The table.
+    pub table: Table,
+    /// The differences; never empty.
+    pub changes: Vec<Change>,
+}
+
+/// A difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A column that only the source has.
+    Added {
+        /// Its name.
+        column: String,
+        /// Its type, and how it is generated if it is.
+        definition: String,
+        /// Whether it may be NULL, and so can be added to a table that has rows.
+        is_nullable: bool,
+    },
+    /// A column that only the target has.
+    Removed {
+        /// Its name.
+        column: String,
+    },
+    /// A column of another type.
+    Type {
+        /// Its name.
+        column: String,
+        /// The type in the source.
+        source: String,
+        /// The type in the target.
+        target: String,
+    },
+    /// A label of an enum that only the source has.
+    Label {
+        /// The type.
+        type_name: String,
+        /// The label.
+        label: String,
+        /// The label before it in the source, if it is not the first.
+        after: Option<String>,
+    },
+}
+
+impl Drift {
+    /// Compares a table on both sides; `None` if the columns that are copied are alike.
+    pub(super) fn between(table: &Table, source: &Relation, target: &Relation) -> Option<Self> {
+        let mut changes = Vec::new();
+        for column in &source.columns {
+            if target.column(&column.name).is_none() {
+                changes.push(Change::added(column));
+            }
+        }
+        for column in target.columns.iter().filter(|column| column.generated.is_none()) {
+            match source.column(&column.name) {
+                None => changes.push(Change::Removed { column: column.name.clone() }),
+                Some(of_source) if of_source.type_name != column.type_name => {
+                    changes.push(Change::Type {
+                        column: column.name.clone(),
+                        source: of_source.type_name.clone(),
+                        target: column.type_name.clone(),
+                    });
+                }
+                Some(of_source) => {
+                    if let (Some(source), Some(target)) = (&of_source.labels, &column.labels) {
+                        let missing = missing_labels(source, target);
+                        changes.extend(
+                            missing.filter(|change| !changes.contains(change)).collect::<Vec<_>>(),
+                        );
+                    }
+                }
+            }
+        }
+        (!changes.is_empty()).then(|| Self { table: table.clone(), changes })
+    }
+
+    /// Whether nothing is needed but columns that may be NULL.
+    pub(super) fn is_addable(&self) -> bool {
+        self.changes.iter().all(|change| matches!(change, Change::Added { is_nullable: true, .. }))
+    }
+
+    /// The columns that only the source has.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Added { column, .. } => Some(column.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The statements that mend it, for the target.
+    pub fn statements(&self) -> impl Iterator<Item = String> {
+        self.changes.iter().map(|change| change.statement(&self.table))
+    }
+}
+
+/// The differences, a line for each with its statement.
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table {} differs between source and target:", self.table)?;
+        for change in &self.changes {
+            write!(f, "\n  {change}: {}", change.statement(&self.table))?;
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    fn added(column: &Column) -> Self {
+        let mut definition = column.type_name.clone();
+        if let Some(generated) = &column.generated {
+            let kind = if generated.is_stored { "STORED" } else { "VIRTUAL" };
+            definition.push_str(&format!(" GENERATED ALWAYS AS ({}) {kind}", generated.expression));
+        }
+        Self::Added {
+            column: column.name.clone(),
+            definition,
+            is_nullable: !column.not_null && column.generated.is_none(),
+        }
+    }
+
+    /// The statement that mends it, for the target.
+    #[must_use]
+    pub fn statement(&self, table: &Table) -> String {
+        match self {
+            Self::Added { column, definition, .. } => {
+                format!("ALTER TABLE {table} ADD COLUMN {} {definition};", quoted(column))
+            }
+            Self::Removed { column } => {
+                format!("ALTER TABLE {table} DROP COLUMN {};", quoted(column))
+            }
+            Self::Type { column, source, .. } => {
+                format!("ALTER TABLE {table} ALTER COLUMN {} TYPE {source};", quoted(column))
+            }
+            Self::Label { type_name, label, after } => {
+                let place = after.as_deref().map(|after| format!(" AFTER {}", literal(after)));
+                let place = place.unwrap_or_default();
+                format!("ALTER TYPE {type_name} ADD VALUE {}{place};", literal(label))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Added { column, is_nullable: true, .. } => {
+                write!(f, "column {} is only in the source", quoted(column))
+            }
+            Self::Added { column, .. } => {
+                write!(f, "column {}, NOT NULL or generated, is only in the source", quoted(column))
+            }
+            Self::Removed { column } => {
+                write!(f, "column {} is only in the target", quoted(column))
+            }
+            Self::Type { column, source, target } => {
+                write!(
+                    f,
+                    "column {} is {source} in the source, {target} in the target",
+                    quoted(column)
+                )
+            }
+            Self::Label { type_name, label, .. } => {
+                write!(f, "label {} of type {type_name} is only in the source", literal(label))
+            }
+        }
+    }
+}
+
+/// The labels that only the source has. More labels in the target do no harm.
+fn missing_labels<'a>(source: &'a Labels, target: &'a Labels) -> impl Iterator<Item = Change> + 'a {
+    let before = std::iter::once(None).chain(source.labels.iter().map(Some));
+    source.labels.iter().zip(before).filter(|(label, _)| !target.labels.contains(label)).map(
+        |(label, after)| Change::Label {
+            type_name: target.type_name.clone(),
+            label: label.clone(),
+            after: after.cloned(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::Generated;
+    use super::*;
+
+    fn table() -> Table {
+        Table { schema: "public".into(), name: "knowledge-elements".into(), key: "id".into() }
+    }
+
+    fn column(name: &str, type_name: &str) -> Column {
+        Column { name: name.into(), type_name: type_name.into(), ..Column::default() }
+    }
+
+    fn relation(columns: Vec<Column>) -> Relation {
+        Relation { oid: 1, kind: "r".into(), rows: 0.0, columns }
+    }
+
+    fn labelled(labels: &[&str]) -> Column {
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        let labels = Some(Labels { type_name: "public.source".into(), labels });
+        Column { labels, ..column("source", "public.source") }
+    }
+
+    fn drift(source: Vec<Column>, target: Vec<Column>) -> Option<Drift> {
+        Drift::between(&table(), &relation(source), &relation(target))
+    }
+
+    #[test]
+    fn the_order_of_columns_is_no_difference() {
+        let (a, b) = (column("a", "integer"), column("b", "text"));
+        assert_eq!(drift(vec![a.clone(), b.clone()], vec![b, a]), None);
+    }
+
+    #[test]
+    fn every_difference_is_told_with_its_statement() {
+        let not_null = Column { not_null: true, ..column("createdAt", "timestamp with time zone") };
+        let drift = drift(
+            vec![column("a", "bigint"), column("new", "character varying(10)"), not_null],
+            vec![column("a", "integer"), column("old", "text")],
+        )
+        .unwrap();
+        assert_eq!(
+            drift.to_string(),
+            "table public.\"knowledge-elements\" differs between source and target:\n  \
+             column new is only in the source: ALTER TABLE public.\"knowledge-elements\" ADD COLUMN \
+             new character varying(10);\n  \
+             column \"createdAt\", NOT NULL or generated, is only in the source: ALTER TABLE \
+             public.\"knowledge-elements\" ADD COLUMN \"createdAt\" timestamp with time zone;\n  \
+             column a is bigint in the source, integer in the target: ALTER TABLE \
+             public.\"knowledge-elements\" ALTER COLUMN a TYPE bigint;\n  \
+             column old is only in the target: ALTER TABLE public.\"knowledge-elements\" DROP \
+             COLUMN old;"
+        );
+        assert!(!drift.is_addable());
+    }
+
+    #[test]
+    fn a_column_that_may_be_null_can_be_added() {
+        let a = column("a", "integer");
+        let drift = drift(vec![a.clone(), column("new", "text")], vec![a]).unwrap();
+        assert!(drift.is_addable());
+        let statements: Vec<String> = drift.statements().collect();
+        assert_eq!(statements, ["ALTER TABLE public.\"knowledge-elements\" ADD COLUMN new text;"]);
+    }
+
+    #[test]
+    fn generated_columns_of_the_target_need_no_source() {
+        let generated = |is_stored| Column {
+            generated: Some(Generated { expression: "(a + 1)".into(), is_stored }),
+            ..column("b", "integer")
+        };
+        let a = column("a", "integer");
+        assert_eq!(drift(vec![a.clone()], vec![a.clone(), generated(true)]), None);
+        assert_eq!(
+            drift(vec![a.clone(), column("b", "text")], vec![a.clone(), generated(true)]),
+            None
+        );
+        let drift = drift(vec![a.clone(), generated(false)], vec![a]).unwrap();
+        assert!(!drift.is_addable());
+        assert!(
+            drift
+                .to_string()
+                .ends_with("ADD COLUMN b integer GENERATED ALWAYS AS ((a + 1)) VIRTUAL;")
+        );
+    }
+
+    #[test]
+    fn new_labels_of_an_enum_are_a_difference_and_old_ones_are_not() {
+        let (old, new) = (labelled(&["direct", "gone"]), labelled(&["first", "direct", "it's"]));
+        let drift = drift(vec![new.clone(), Column { name: "other".into(), ..new.clone() }], {
+            vec![old.clone(), Column { name: "other".into(), ..old }]
+        })
+        .unwrap();
+        let statements: Vec<String> = drift.statements().collect();
+        assert_eq!(
+            statements,
+            [
+                "ALTER TYPE public.source ADD VALUE 'first';",
+                "ALTER TYPE public.source ADD VALUE 'it''s' AFTER 'direct';",
+            ]
+        );
+        assert_eq!(
+            super::Drift::between(
+                &table(),
+                &relation(vec![labelled(&["a"])]),
+                &relation(vec![labelled(&["a", "b"])])
+            ),
+            None
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! Why rows are not copied.
+
+use std::fmt;
+
+use super::drift::Drift;
+use super::settings::Table;
+use crate::sql::ident::quoted;
+use crate::target::{self, Class};
+
+/// One of the two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where rows come from.
+    Source,
+    /// Where they go.
+    Target,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        })
+    }
+}
+
+/// Why the rows of a table are not copied. What was committed before stays.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IncrementalError {
+    /// A database cannot be reached.
+    #[error("{side} database")]
+    Connect {
+        /// Which one.
+        side: Side,
+        /// Why not.
+        #[source]
+        source: target::Error,
+    },
+    /// The tables that patterns mean cannot be listed.
+    #[error("cannot list the tables of the source")]
+    List(#[source] target::Error),
+    /// The table is not there.
+    #[error("table {table} is not in the {side}{}", .side.advice())]
+    Missing {
+        /// The table.
+        table: Table,
+        /// Where it is missing.
+        side: Side,
+    },
+    /// It is a view, a sequence or the like.
+    #[error("{table} is no table in the target")]
+    NotATable {
+        /// Its name.
+        table: Table,
+    },
+    /// The key is no column of the table.
+    #[error("table {table}: no column \"{}\" in the {side} to go by", .table.key)]
+    NoKey {
+        /// The table, with the key.
+        table: Table,
+        /// Where it is missing.
+        side: Side,
+    },
+    /// The key's type does not ascend in a way that both servers agree on.
+    #[error("table {table}: key \"{}\" is of type {type_name}, which cannot be a key", .table.key)]
+    KeyType {
+        /// The table, with the key.
+        table: Table,
+        /// The type.
+        type_name: String,
+    },
+    /// A lag was asked for, in keys, and keys are no numbers.
+    #[error("table {table}: a lag needs an integer key, and \"{}\" is of type {type_name}", .table.key)]
+    Lag {
+        /// The table, with the key.
+        table: Table,
+        /// The type.
+        type_name: String,
+    },
+    /// The table differs between source and target.
+    #[error("{0}")]
+    Drift(Box<Drift>),
+    /// The role lacks a privilege.
+    #[error("table {table}: role {role} lacks a privilege in the {side} ({})", .side.grant(.table, .role))]
+    Privilege {
+        /// The table.
+        table: Table,
+        /// Where.
+        side: Side,
+        /// Who lacks it.
+        role: String,
+        /// What the server said.
+        #[source]
+        source: target::Error,
+    },
+    /// A foreign key of the target refuses new rows.
+    #[error(
+        "table {table}: a foreign key of the target refuses new rows (ALTER TABLE {table} DROP \
+         CONSTRAINT {constraint})"
+    )]
+    ForeignKey {
+        /// The table.
+        table: Table,
+        /// The constraint, quoted where SQL needs it.
+        constraint: String,
+        /// What the server said.
+        #[source]
+        source: target::Error,
+    },
+    /// Another copy of the same table goes on.
+    #[error("table {table}: another copy of it is at work, or holds a lock")]
+    Busy {
+        /// The table.
+        table: Table,
+        /// What the server said.
+        #[source]
+        source: target::Error,
+    },
+    /// The servers do not agree on how many rows were copied.
+    #[error("table {table}: the source sent {sent} rows and the target stored {stored}")]
+    Count {
+        /// The table.
+        table: Table,
+        /// Rows in the source's command tag.
+        sent: u64,
+        /// Rows in the target's command tag.
+        stored: u64,
+    },
+    /// A server refused, or was lost.
+    #[error("table {table}, {side}")]
+    Server {
+        /// The table.
+        table: Table,
+        /// Which server.
+        side: Side,
+        /// What it said.
+        #[source]
+        source: target::Error,
+    },
+    /// A server answered what makes no sense.
+    #[error("table {table}, {side}: unexpected answer: {what}")]
+    Answer {
+        /// The table.
+        table: Table,
+        /// Which server.
+        side: Side,
+        /// What it said.
+        what: String,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl IncrementalError {
+    /// Sorts what a server said while it worked on a table.
+    pub(super) fn of(table: &Table, side: Side, role: &str, source: target::Error) -> Self {
+        let table = table.clone();
+        match source.sqlstate() {
+            // insufficient_privilege
+            Some("42501") => Self::Privilege { table, side, role: role.to_owned(), source },
+            // foreign_key_violation
+            Some("23503") => {
+                let constraint = source.server().and_then(|error| error.constraint.clone());
+                let constraint = quoted(&constraint.unwrap_or_default()).into_owned();
+                Self::ForeignKey { table, constraint, source }
+            }
+            // lock_not_available
+            Some("55P03") => Self::Busy { table, source },
+            _ => Self::Server { table, side, source },
+        }
+    }
+
+    /// Whether time may heal it.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } | Self::List(source) | Self::Server { source, .. } => {
+                source.class() == Class::Retry || source.is_connection_lost()
+            }
+            // The lock was waited for already; the next run may have more luck.
+            Self::Busy { .. } | Self::Stopped => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is worth to try again at once: a connection is gone.
+    pub(super) fn is_retried(&self) -> bool {
+        self.is_passing() && !matches!(self, Self::Busy { .. } | Self::Stopped)
+    }
+}
+
+impl Side {
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Source => "",
+            Self::Target => ": restore its definition first, with schema-only say",
+        }
+    }
+
+    fn grant(self, table: &Table, role: &str) -> String {
+        let privileges = match self {
+            Self::Source => "SELECT",
+            Self::Target => "SELECT, INSERT",
+        };
+        let (schema, role) = (quoted(&table.schema), quoted(role));
+        format!("GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT {privileges} ON {table} TO {role}")
+    }
+}

@@ -1,0 +1,164 @@
+//! The key of a table: how its values are compared in SQL.
+
+use super::catalogue::{Column, Relation};
+use super::error::{IncrementalError, Side};
+use super::settings::Table;
+use crate::sql::ident::{literal, quoted};
+
+/// The key of a table.
+///
+/// Values travel as the text that the servers write, and come back as literals of the key's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// The column, quoted where SQL needs it.
+    column: String,
+    /// The type below all domains.
+    type_name: String,
+    has_collation: bool,
+    /// Whether a B-tree index of the source begins with it.
+    pub(super) has_index: bool,
+}
+
+impl Key {
+    /// The key of a table that both sides have.
+    ///
+    /// # Errors
+    /// A key that is missing or cannot be compared.
+    pub(super) fn of(
+        table: &Table,
+        source: &Relation,
+        target: &Relation,
+    ) -> Result<Self, IncrementalError> {
+        let find = |relation: &Relation, side| {
+            let missing = || IncrementalError::NoKey { table: table.clone(), side };
+            relation.column(&table.key).cloned().ok_or_else(missing)
+        };
+        let (column, of_target) = (find(source, Side::Source)?, find(target, Side::Target)?);
+        // Operators of other schemas are not found without a search path.
+        if !column.is_built_in {
+            let (table, type_name) = (table.clone(), column.type_name);
+            return Err(IncrementalError::KeyType { table, type_name });
+        }
+        tell_doubts(table, &column, &of_target);
+        Ok(Self {
+            column: quoted(&column.name).into_owned(),
+            type_name: column.base_type,
+            has_collation: column.has_collation,
+            has_index: column.has_index,
+        })
+    }
+
+    /// The type below all domains, as SQL has it.
+    pub(super) fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// Whether its values are whole numbers of at most 64 bits.
+    pub(super) fn is_integer(&self) -> bool {
+        matches!(self.type_name.as_str(), "smallint" | "integer" | "bigint")
+    }
+
+    /// The key as an expression. Two servers need not agree on how a language sorts, so that
+    /// text goes by its bytes.
+    pub(super) fn sql(&self) -> String {
+        let collation = if self.has_collation { " COLLATE pg_catalog.\"C\"" } else { "" };
+        format!("{}{collation}", self.column)
+    }
+
+    /// A query for the lowest key of a table.
+    pub(super) fn lowest(&self, table: &Table) -> String {
+        let key = self.sql();
+        format!(
+            "SELECT {}::pg_catalog.text FROM {table} WHERE {} IS NOT NULL ORDER BY {key} LIMIT 1",
+            self.column, self.column
+        )
+    }
+
+    /// A query for the highest key of a table, above one if it is given.
+    pub(super) fn highest(&self, table: &Table, after: Option<&str>) -> String {
+        let condition = match after {
+            Some(after) => format!("{} > {}", self.sql(), self.literal(after)),
+            None => format!("{} IS NOT NULL", self.column),
+        };
+        format!(
+            "SELECT {}::pg_catalog.text FROM {table} WHERE {condition} ORDER BY {} DESC LIMIT 1",
+            self.column,
+            self.sql()
+        )
+    }
+
+    /// The condition of the rows above one key, if given, up to and with another.
+    pub(super) fn between(&self, after: Option<&str>, through: &str) -> String {
+        let key = self.sql();
+        let through = format!("{key} <= {}", self.literal(through));
+        match after {
+            Some(after) => format!("{key} > {} AND {through}", self.literal(after)),
+            None => through,
+        }
+    }
+
+    /// A value as SQL.
+    fn literal(&self, value: &str) -> String {
+        format!("{}::{}", literal(value), self.type_name)
+    }
+}
+
+/// Warns of a key that may let rows be missed, or that makes the copy slow.
+fn tell_doubts(table: &Table, source: &Column, target: &Column) {
+    let key = quoted(&source.name);
+    if !source.is_unique {
+        tracing::warn!(
+            table_name = %table,
+            "key {key} is not unique in the source: rows that come later with the highest key so \
+             far are missed"
+        );
+    }
+    if !source.not_null {
+        tracing::warn!(table_name = %table, "rows without a key ({key} is NULL) are not copied");
+    }
+    for (column, side) in [(source, Side::Source), (target, Side::Target)] {
+        if !column.has_index {
+            tracing::warn!(
+                table_name = %table,
+                "no index begins with key {key} in the {side}: the whole table is read there"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(type_name: &str, has_collation: bool) -> Key {
+        let (type_name, column) = (type_name.to_owned(), "\"createdAt\"".to_owned());
+        Key { column, type_name, has_collation, has_index: true }
+    }
+
+    fn table() -> Table {
+        Table { schema: "public".into(), name: "Answers".into(), key: "createdAt".into() }
+    }
+
+    #[test]
+    fn values_are_literals_of_the_key_s_type() {
+        let key = key("timestamp with time zone", false);
+        assert_eq!(
+            key.between(Some("2024-01-01 00:00:00+00"), "it's"),
+            "\"createdAt\" > '2024-01-01 00:00:00+00'::timestamp with time zone \
+             AND \"createdAt\" <= 'it''s'::timestamp with time zone"
+        );
+        assert_eq!(
+            key.highest(&table(), None),
+            "SELECT \"createdAt\"::pg_catalog.text FROM public.\"Answers\" \
+             WHERE \"createdAt\" IS NOT NULL ORDER BY \"createdAt\" DESC LIMIT 1"
+        );
+    }
+
+    #[test]
+    fn text_goes_by_its_bytes() {
+        assert_eq!(
+            key("text", true).between(None, "z"),
+            "\"createdAt\" COLLATE pg_catalog.\"C\" <= 'z'::text"
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! The sequences that a table owns, after rows came that did not go by them.
+
+use super::settings::Table;
+use crate::restore::chain;
+use crate::sql::ident::{literal, qualified, quoted};
+use crate::target::{self, Session};
+
+/// The ascending sequences of a table's columns that an index begins with: others would cost a
+/// look at every row.
+const OWNED: &str = "\
+SELECT n.nspname, s.relname, a.attname
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
+JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refobjid = {oid} AND d.deptype IN ('a', 'i')
+    AND EXISTS (SELECT FROM pg_catalog.pg_index i
+        WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid)";
+
+/// Moves the sequences of a table of the target, by its OID, up to the highest values of their
+/// columns; never down. What cannot be moved is a warning: the rows are there.
+pub(super) async fn advance(session: &Session, table: &Table, oid: u32) -> target::Result<()> {
+    let owned = session.query_text(&OWNED.replace("{oid}", &oid.to_string())).await?;
+    for row in owned {
+        let [Some(schema), Some(name), Some(column)] = &row[..] else { continue };
+        let sequence = qualified(Some(schema), name);
+        // Not part of a transaction: setval is not undone anyhow, and a refusal would end it.
+        let sql = format!(
+            "SELECT pg_catalog.setval({}::pg_catalog.regclass, rows.highest) FROM \
+             (SELECT pg_catalog.max({})::bigint AS highest FROM {table}) rows, {sequence} \
+             WHERE rows.highest > last_value OR (rows.highest = last_value AND NOT is_called)",
+            literal(&sequence),
+            quoted(column)
+        );
+        match session.execute(&sql).await {
+            Ok(()) => {}
+            Err(error) if error.is_connection_lost() => return Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    table_name = %table,
+                    "cannot move sequence {sequence} to the highest {}: {}",
+                    quoted(column),
+                    chain(&error)
+                );
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! What is copied, from where to where, and how.
+
+use std::fmt;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use crate::sql::ident::qualified;
+use crate::target::Target;
+
+/// A table that grows by its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Table {
+    /// The schema, on both sides.
+    pub schema: String,
+    /// The name, on both sides.
+    pub name: String,
+    /// The column whose values ascend from row to row.
+    pub key: String,
+}
+
+impl Table {
+    /// The name in SQL.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        qualified(Some(&self.schema), &self.name)
+    }
+}
+
+/// `schema.name`, quoted where SQL needs it.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.sql())
+    }
+}
+
+/// What is done when a connection is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// How often a table is tried again.
+    pub times: usize,
+    /// The wait before the first retry; it doubles from one to the next.
+    pub min: Duration,
+    /// The longest wait.
+    pub max: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { times: 5, min: Duration::from_secs(1), max: Duration::from_secs(60) }
+    }
+}
+
+/// What is copied, from where to where, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The source: it is only read.
+    pub source: Target,
+    /// The target.
+    pub target: Target,
+    /// The tables, in the order in which they are begun.
+    pub tables: Vec<Table>,
+    /// How many ranges are read side by side, of all tables together.
+    pub jobs: NonZeroUsize,
+    /// About how many rows make a range of a large table. None: each table is one transaction,
+    /// however large. Only tables with an integer key that has an index in the source are split.
+    pub range_rows: Option<NonZeroU64>,
+    /// How far below the highest key of the source to stop, in keys. More than 0 needs an integer
+    /// key.
+    pub lag: u64,
+    /// Whether columns that only the source has are added to the target, when they may be NULL.
+    /// Rows that are there already get NULL.
+    pub add_columns: bool,
+    /// Whether rows that earlier runs should have copied are counted on both sides. Reads the key
+    /// of the whole table.
+    pub check_gaps: bool,
+    /// How long one range may be read, by the source's clock. None is without end.
+    pub statement_timeout: Option<Duration>,
+    /// How long to wait for a lock on either side: for another copy of the same table, say. None is
+    /// without end.
+    pub lock_timeout: Option<Duration>,
+    /// What is done when a connection is lost.
+    pub retries: Retries,
+}
+
+impl Settings {
+    /// Settings with the defaults: two ranges side by side, ranges of five million rows, no lag.
+    #[must_use]
+    pub fn new(source: Target, target: Target, tables: Vec<Table>) -> Self {
+        Self {
+            source,
+            target,
+            tables,
+            jobs: NonZeroUsize::MIN.saturating_add(1),
+            range_rows: NonZeroU64::new(5_000_000),
+            lag: 0,
+            add_columns: false,
+            check_gaps: false,
+            statement_timeout: Some(Duration::from_secs(6 * 3600)),
+            lock_timeout: Some(Duration::from_secs(300)),
+            retries: Retries::default(),
+        }
+    }
+}

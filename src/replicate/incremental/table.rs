@@ -1,0 +1,257 @@
+//! One table: compared, claimed, read in ranges, committed in their order.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable};
+use futures::{StreamExt, pin_mut, stream};
+
+use super::catalogue::Relation;
+use super::claim::{claim, connect};
+use super::copy::{Context, Loaded, Plan, load};
+use super::drift::Drift;
+use super::error::{IncrementalError, Side};
+use super::gaps::{self, Gaps};
+use super::key::Key;
+use super::ranges::{Range, density, split};
+use super::sequences::advance;
+use super::settings::Table;
+use super::snapshot::{common, until_lost};
+use crate::restore::chain;
+use crate::target::Session;
+
+/// What was copied of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Rows committed.
+    pub rows: u64,
+    /// Their bytes in the COPY format.
+    pub bytes: u64,
+    /// Transactions that they came in.
+    pub ranges: usize,
+    /// Whether they came in binary; `None` if nothing was to be copied.
+    pub is_binary: Option<bool>,
+    /// The highest key in the target before, as the server writes it; `None` in an empty table.
+    pub before: Option<String>,
+    /// The highest key in the target afterwards; `None` also when the copy failed.
+    pub after: Option<String>,
+    /// Columns that were added to the target.
+    pub added_columns: Vec<String>,
+    /// What the check for gaps found, if it was asked for.
+    pub gaps: Option<Gaps>,
+    /// How long it took, waiting included.
+    pub elapsed: Duration,
+}
+
+/// How it went with a table.
+#[derive(Debug)]
+pub struct TableOutcome {
+    /// The table.
+    pub table: Table,
+    /// What was copied; ranges that were committed before an error count.
+    pub copied: Copied,
+    /// Why not all of it.
+    pub error: Option<IncrementalError>,
+}
+
+/// What has been done so far, through all attempts.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Copied>);
+
+impl Tally {
+    fn lock(&self) -> MutexGuard<'_, Copied> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn into_copied(self) -> Copied {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Copies what is new in a table; goes on behind the last committed range when a connection is
+/// lost.
+///
+/// # Errors
+/// The last attempt's. What was committed is in the tally.
+pub(super) async fn copy(
+    context: &Context<'_>,
+    table: &Table,
+    tally: &Tally,
+) -> Result<(), IncrementalError> {
+    let started = Instant::now();
+    let retries = &context.settings.retries;
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(retries.min)
+        .with_max_delay(retries.max)
+        .with_max_times(retries.times)
+        .with_jitter();
+    let result = (|| Box::pin(attempt(context, table, tally)))
+        .retry(waits)
+        .when(IncrementalError::is_retried)
+        .notify(|error, wait| {
+            tracing::warn!(table_name = %table, "{}; tries again in {wait:.1?}", chain(error));
+        })
+        .await;
+    tally.lock().elapsed = started.elapsed();
+    result
+}
+
+async fn attempt(
+    context: &Context<'_>,
+    table: &Table,
+    tally: &Tally,
+) -> Result<(), IncrementalError> {
+    let settings = context.settings;
+    let of_source = |source| context.refused(table, Side::Source, source);
+    let of_target = |source| context.refused(table, Side::Target, source);
+
+    let keeper = connect(settings).await?;
+    let (permit, reader) = context.reader().await?;
+    let (source, target) = alike(context, table, &reader, &keeper, tally).await?;
+    let plan = Plan::new(table, Key::of(table, &source, &target)?, &source, &target);
+    if settings.lag > 0 && !plan.key.is_integer() {
+        let type_name = plan.key.type_name().to_owned();
+        return Err(IncrementalError::Lag { table: table.clone(), type_name });
+    }
+
+    claim(&keeper, settings, table, target.oid).await?;
+    let highest = plan.key.highest(table, None);
+    let before = keeper.query_value(&highest).await.map_err(of_target)?;
+    let is_first = tally.lock().ranges == 0;
+    if is_first {
+        tally.lock().before.clone_from(&before);
+    }
+    if let (true, true, Some(through)) = (is_first, settings.check_gaps, &before) {
+        let gaps = gaps::find(&reader, &keeper, table, &plan.key, through)
+            .await
+            .map_err(|(side, source)| context.refused(table, side, source))?;
+        tally.lock().gaps = Some(gaps);
+    }
+    let ranges = ranges(context, &plan, source.rows, before, &reader).await.map_err(of_source)?;
+    drop(reader);
+    drop(permit);
+
+    tokio::select! {
+        copied = copy_ranges(context, &plan, ranges, &keeper, tally) => copied?,
+        error = until_lost(&keeper) => return Err(of_target(error)),
+    }
+    advance(&keeper, table, target.oid).await.map_err(of_target)?;
+    let after = keeper.query_value(&highest).await.map_err(of_target)?;
+    tally.lock().after = after;
+    keeper.commit().await.map_err(of_target)
+}
+
+/// Reads the table's definition on both sides and makes sure that they are alike; adds columns
+/// if that is wanted and enough.
+async fn alike(
+    context: &Context<'_>,
+    table: &Table,
+    reader: &Session,
+    keeper: &Session,
+    tally: &Tally,
+) -> Result<(Relation, Relation), IncrementalError> {
+    let missing = |side| IncrementalError::Missing { table: table.clone(), side };
+    let read = async |session: &Session, side| {
+        Relation::read(session, table)
+            .await
+            .map_err(|source| context.refused(table, side, source))?
+            .ok_or_else(|| missing(side))
+    };
+    let source = read(reader, Side::Source).await?;
+    let mut target = read(keeper, Side::Target).await?;
+    if !matches!(target.kind.as_str(), "r" | "p") {
+        return Err(IncrementalError::NotATable { table: table.clone() });
+    }
+    let Some(drift) = Drift::between(table, &source, &target) else {
+        return Ok((source, target));
+    };
+    if !context.settings.add_columns || !drift.is_addable() {
+        return Err(IncrementalError::Drift(Box::new(drift)));
+    }
+    let statements: Vec<String> = drift.statements().collect();
+    let (settings, alter) = (common(context.settings), statements.join("\n"));
+    keeper
+        .execute(&format!("BEGIN; {settings}; {alter} COMMIT"))
+        .await
+        .map_err(|error| context.refused(table, Side::Target, error))?;
+    for statement in &statements {
+        tracing::warn!(table_name = %table, "{statement} Rows that were there have NULL in it");
+    }
+    tally.lock().added_columns.extend(drift.columns().map(str::to_owned));
+    target = read(keeper, Side::Target).await?;
+    match Drift::between(table, &source, &target) {
+        None => Ok((source, target)),
+        Some(drift) => Err(IncrementalError::Drift(Box::new(drift))),
+    }
+}
+
+/// The ranges of what is new, in ascending order.
+async fn ranges(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    rows: f64,
+    before: Option<String>,
+    reader: &Session,
+) -> crate::target::Result<Vec<Range>> {
+    let settings = context.settings;
+    let highest = plan.key.highest(plan.table, before.as_deref());
+    let Some(through) = reader.query_value(&highest).await? else {
+        return Ok(Vec::new());
+    };
+    let Some(high) = through.parse::<i64>().ok().filter(|_| plan.key.is_integer()) else {
+        return Ok(vec![Range { after: before, through }]);
+    };
+    let lag = i64::try_from(settings.lag).unwrap_or(i64::MAX);
+    let through = high.saturating_sub(lag);
+    let whole = Range { after: before.clone(), through: through.to_string() };
+    let Some(rows_wanted) = settings.range_rows.filter(|_| plan.key.has_index) else {
+        return Ok(vec![whole]);
+    };
+    let lowest = reader.query_value(&plan.key.lowest(plan.table)).await?;
+    let Some(lowest) = lowest.and_then(|key| key.parse::<i64>().ok()) else {
+        return Ok(vec![whole]);
+    };
+    // The target may have keys that the source has no more.
+    let after = before.as_ref().and_then(|key| key.parse::<i64>().ok());
+    let Some(after) = after.map_or_else(|| lowest.checked_sub(1), Some) else {
+        return Ok(vec![whole]);
+    };
+    if after >= through {
+        return Ok(Vec::new());
+    }
+    Ok(split(after, through, density(rows, lowest, high), rows_wanted))
+}
+
+/// Reads ranges side by side, and commits each after the one before it.
+async fn copy_ranges(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    ranges: Vec<Range>,
+    keeper: &Session,
+    tally: &Tally,
+) -> Result<(), IncrementalError> {
+    let of_target = |source| context.refused(plan.table, Side::Target, source);
+    let count = ranges.len();
+    if count > 0 {
+        tally.lock().is_binary = Some(plan.is_binary);
+    }
+    let loads = stream::iter(ranges)
+        .map(|range| Box::pin(load(context, plan, range)))
+        .buffered(context.settings.jobs.get());
+    pin_mut!(loads);
+    while let Some(loaded) = loads.next().await {
+        let Loaded { writer, range, rows, bytes } = loaded?;
+        // Without the claim another run may be copying the same rows.
+        keeper.execute("SELECT 1").await.map_err(of_target)?;
+        writer.commit().await.map_err(of_target)?;
+        let mut copied = tally.lock();
+        copied.rows += rows;
+        copied.bytes += bytes;
+        copied.ranges += 1;
+        if count > 1 {
+            let (table, after) = (plan.table, range.after.as_deref().unwrap_or("-"));
+            tracing::info!(table_name = %table, rows, "keys above {after} up to {}", range.through);
+        }
+    }
+    Ok(())
+}

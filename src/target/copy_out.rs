@@ -1,0 +1,141 @@
+//! `COPY … TO STDOUT`: whole rows out, and the row count that the server says.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use tokio_postgres::CopyOutStream;
+
+use super::error::{Error, Result};
+use super::session::Session;
+
+/// A chunk is given out once it is this large. The size that is cheapest to send on.
+const CHUNK: usize = 256 * 1024;
+
+impl Session {
+    /// Begins a `COPY … TO STDOUT`. Nothing else can be asked of the session until its end.
+    ///
+    /// # Errors
+    /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone. A
+    /// refusal costs nothing but the transaction.
+    pub async fn copy_out(&self, copy_sql: &str) -> Result<CopyOut<'_>> {
+        let driver = &self.driver;
+        driver.usable()?;
+        let begun = async {
+            let statement = driver.client.prepare(copy_sql).await?;
+            // The count of an earlier COPY is not this one's.
+            driver.watch().take_copied();
+            driver.client.copy_out(&statement).await
+        };
+        match begun.await {
+            Ok(stream) => Ok(CopyOut {
+                session: self,
+                stream: Some(Box::pin(stream)),
+                // Room for the row that goes beyond the chunk's size.
+                buffer: BytesMut::with_capacity(CHUNK + CHUNK / 8),
+                errors: driver.watch().errors(),
+                rows: None,
+                statement: copy_sql.to_owned(),
+            }),
+            Err(error) => Err(driver.error(error, Some(copy_sql)).await),
+        }
+    }
+}
+
+/// A COPY that gives data. The server sends no faster than they are taken.
+///
+/// Dropping it before its end asks the server to cancel the statement, so that it does not read
+/// the rest of a table for nobody; the session is spent then.
+pub struct CopyOut<'a> {
+    session: &'a Session,
+    /// `None` once the data have ended.
+    stream: Option<Pin<Box<CopyOutStream>>>,
+    buffer: BytesMut,
+    /// ErrorResponses of the session when the COPY began: one more is this COPY's.
+    errors: u64,
+    rows: Option<u64>,
+    statement: String,
+}
+
+impl CopyOut<'_> {
+    /// The next chunk: whole rows as the server sent them, about 256 KiB of them, more if a row
+    /// is larger; or `None` when the data have come to their proper end.
+    ///
+    /// # Errors
+    /// [`Error::Server`] or [`Error::Lost`]: the data are not complete.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        while let Some(stream) = &mut self.stream {
+            match stream.next().await {
+                Some(Ok(row)) => {
+                    self.buffer.extend_from_slice(&row);
+                    if self.buffer.len() >= CHUNK {
+                        break;
+                    }
+                }
+                Some(Err(error)) => {
+                    // The server has ended it already: nothing is left to cancel.
+                    self.stream = None;
+                    return Err(self.session.driver.error(error, Some(&self.statement)).await);
+                }
+                None => self.end().await?,
+            }
+        }
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        let chunk = self.buffer.split().freeze();
+        self.buffer.reserve(CHUNK + CHUNK / 8);
+        Ok(Some(chunk))
+    }
+
+    /// The rows that the server says it has sent; known once [`CopyOut::next`] has given `None`.
+    #[must_use]
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
+    /// CopyDone has come, which says that the data are complete; the command's own end, which has
+    /// the count, comes right after it.
+    async fn end(&mut self) -> Result<()> {
+        self.stream = None;
+        // The answer to another statement comes behind that end. The empty one does nothing.
+        self.session.execute("").await?;
+        let watch = self.session.driver.watch();
+        match watch.take_copied() {
+            Some(rows) if watch.errors() == self.errors => {
+                self.rows = Some(rows);
+                Ok(())
+            }
+            _ => Err(Error::Protocol("COPY ended without a count of rows".into(), None)),
+        }
+    }
+}
+
+impl Drop for CopyOut<'_> {
+    fn drop(&mut self) {
+        if self.stream.is_none() {
+            return;
+        }
+        self.session.driver.spent.store(true, Ordering::Release);
+        // Without a runtime nobody reads the connection any more: the server notices itself.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let cancel = self.session.cancel_handle();
+            runtime.spawn(async move {
+                if let Err(error) = cancel.cancel().await {
+                    tracing::debug!("cannot cancel a COPY: {error}");
+                }
+            });
+        }
+    }
+}
+
+impl fmt::Debug for CopyOut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CopyOut")
+            .field("statement", &self.statement)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}

@@ -89,9 +89,10 @@ async fn rename(
         }
         session.commit().await.map_err(SwapError::refused("rename the databases"))
     };
+    let names = names.join(", ");
     tokio::select! {
         renamed = work => renamed,
-        never = show_out(&porter, &names.join(", ")) => match never {},
+        never = show_out(&porter, &names) => match never {},
     }
 }
 

@@ -86,7 +86,10 @@ fn its_lines_have_the_fields_of_the_replaced_system() {
         line["fields"].clone()
     };
     let first = run();
-    assert_eq!(first["table_name"], "public.answers");
+    assert_eq!(
+        (&first["schema_name"], &first["table_name"]),
+        (&"public".into(), &"answers".into())
+    );
     assert_eq!(first["last_record_index_before_replication"], Value::Null);
     assert_eq!(first["last_record_index_after_replication"], "1000");
     assert_eq!(first["total_records_replicated"], 1000);

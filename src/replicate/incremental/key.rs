@@ -129,18 +129,21 @@ fn tell_doubts(table: &Table, source: &Column, target: &Column) {
     let key = quoted(&source.name);
     if !source.is_unique {
         tracing::warn!(
-            table_name = %table,
+            table_name = table.name,
             "key {key} is not unique in the source: rows that come later with the highest key so \
              far are missed"
         );
     }
     if !source.not_null {
-        tracing::warn!(table_name = %table, "rows without a key ({key} is NULL) are not copied");
+        tracing::warn!(
+            table_name = table.name,
+            "rows without a key ({key} is NULL) are not copied"
+        );
     }
     for (column, side) in [(source, Side::Source), (target, Side::Target)] {
         if !column.has_index {
             tracing::warn!(
-                table_name = %table,
+                table_name = table.name,
                 "no index begins with key {key} in the {side}: the whole table is read there"
             );
         }

@@ -1,7 +1,7 @@
 //! One table: compared, claimed, read in ranges, committed in their order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures::{StreamExt, pin_mut, stream};
@@ -78,22 +78,19 @@ pub(super) async fn copy(
     table: &Table,
     tally: &Tally,
 ) -> Result<(), IncrementalError> {
-    let started = Instant::now();
     let retries = &context.settings.retries;
     let waits = ExponentialBuilder::default()
         .with_min_delay(retries.min)
         .with_max_delay(retries.max)
         .with_max_times(retries.times)
         .with_jitter();
-    let result = (|| Box::pin(attempt(context, table, tally)))
+    (|| Box::pin(attempt(context, table, tally)))
         .retry(waits)
         .when(IncrementalError::is_retried)
         .notify(|error, wait| {
-            tracing::warn!(table_name = %table, "{}; tries again in {wait:.1?}", chain(error));
+            tracing::warn!(table_name = table.name, "{}; tries again in {wait:.1?}", chain(error));
         })
-        .await;
-    tally.lock().elapsed = started.elapsed();
-    result
+        .await
 }
 
 async fn attempt(
@@ -175,7 +172,7 @@ async fn alike(
         .await
         .map_err(|error| context.refused(table, Side::Target, error))?;
     for statement in &statements {
-        tracing::warn!(table_name = %table, "{statement} Rows that were there have NULL in it");
+        tracing::warn!(table_name = table.name, "{statement} Rows that were there have NULL in it");
     }
     tally.lock().added_columns.extend(drift.columns().map(str::to_owned));
     target = read(keeper, Side::Target).await?;
@@ -248,7 +245,12 @@ async fn copy_ranges(
         copied.ranges += 1;
         if count > 1 {
             let (table, after) = (plan.table, range.after.as_deref().unwrap_or("-"));
-            tracing::info!(table_name = %table, rows, "keys above {after} up to {}", range.through);
+            tracing::info!(
+                table_name = table.name,
+                rows,
+                "keys above {after} up to {}",
+                range.through
+            );
         }
     }
     Ok(())

@@ -140,7 +140,8 @@ impl Parts {
     }
 
     fn last(&self, number: i128) -> i64 {
-        self.first(number + 1).saturating_sub(1).min(self.high)
+        let last = i128::from(self.low) + (number + 1) * self.width - 1;
+        i64::try_from(last).map_or(self.high, |last| last.min(self.high))
     }
 }
 

@@ -140,7 +140,7 @@ async fn a_disk_that_is_too_small_is_told_before_it_is_full() {
     for error in [open.unwrap_err(), kept.unwrap_err()] {
         assert!(matches!(error, BackupError::NoSpace { .. }), "{error:?}");
         assert!(!error.is_permanent());
-        assert!(told(&error).contains(" free, but the backup needs 1,1"), "{}", told(&error));
+        assert!(told(&error).contains(" free, but the backup needs 1.2 EB"), "{}", told(&error));
     }
 }
 

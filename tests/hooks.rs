@@ -340,7 +340,14 @@ fn a_distributed_table_gets_the_archive_s_own_statements() {
                 "answers_pkey true, answers_userId_fkey true, users_name_key true, users_pkey true",
                 "{major}"
             );
-            // The other table went the quick way: its rows are frozen.
+            // The other table went the quick way: its rows are frozen. Not every server here has
+            // what shows it.
+            let available =
+                "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_visibility'";
+            if owned.database.query(available) == "0" {
+                assert_ne!(major, 15, "the distribution's server has it");
+                return;
+            }
             let frozen =
                 "SELECT count(*) FROM pg_visibility_map_summary('{}') WHERE all_frozen > 0";
             owned.database.execute("CREATE EXTENSION pg_visibility");

@@ -95,7 +95,9 @@ async fn create(session: &Session, names: &Names) -> Result<String, SwapError> {
     add("ENCODING", value(1).map(literal));
     add("LC_COLLATE", value(2).map(literal));
     add("LC_CTYPE", value(3).map(literal));
-    add("TABLESPACE", value(4).map(|space| quoted(space).into_owned()));
+    // Naming a tablespace takes a right to it, even to the one that template0 is in anyway.
+    let tablespace = value(4).filter(|space| *space != "pg_default");
+    add("TABLESPACE", tablespace.map(|space| quoted(space).into_owned()));
     let (provider, locale) = match value(5) {
         Some("c") => ("libc", None),
         Some("i") => ("icu", Some("ICU_LOCALE")),

@@ -115,12 +115,14 @@ async fn show_out(porter: &Session, names: &str) -> Infallible {
     }
 }
 
-/// Who is connected to a database.
+/// Who is connected to a database. Of sessions of roles that are no business of this one, the
+/// server hides the type and the time.
 async fn holders(session: &Session, database: &str) -> Vec<Holder> {
     let sql = format!(
         "SELECT pid, usename, NULLIF(application_name, ''), \
              pg_catalog.date_trunc('second', backend_start) \
-         FROM pg_catalog.pg_stat_activity WHERE datname = {} AND backend_type = 'client backend'",
+         FROM pg_catalog.pg_stat_activity WHERE datname = {} \
+           AND COALESCE(backend_type, 'client backend') = 'client backend'",
         literal(database)
     );
     let rows = session.query_text(&sql).await.unwrap_or_default();

@@ -21,3 +21,5 @@ mod kept;
 mod log;
 #[path = "backup/restored.rs"]
 mod restored;
+#[path = "backup/tls.rs"]
+mod tls;

@@ -1,4 +1,4 @@
+-- The name that the table of learners had before: reports still use it.
 -- requires-table: organization-learners
 -- unless-table: schooling-registrations
--- The old name of the table, for queries that still have it.
-CREATE OR REPLACE VIEW "schooling-registrations" AS SELECT * FROM "organization-learners";
+CREATE VIEW "schooling-registrations" AS SELECT * FROM "organization-learners";

@@ -1,3 +1,5 @@
+-- The name that schooling registrations had before.
+-- depends: schooling-registrations
 -- requires-table: schooling-registrations
--- The old name of the table, for queries that still have it.
-CREATE OR REPLACE VIEW "students" AS SELECT * FROM "schooling-registrations";
+-- unless-table: students
+CREATE VIEW "students" AS SELECT * FROM "schooling-registrations";

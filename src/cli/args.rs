@@ -13,9 +13,13 @@ use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
-use super::settings::{ForFetchBackup, ForWeb, ForWorker, Settings};
+use super::settings::{
+    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForWeb, ForWorker, Settings,
+};
 use super::size::Size;
+use super::table_key::TableKey;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
+use crate::replicate::config::TablePattern;
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
@@ -99,6 +103,14 @@ pub enum Command {
     )]
     FetchBackup(Box<FetchBackup>),
 
+    /// Copy the new rows of append-only tables from the source database
+    #[command(
+        long_about = help::INCREMENTAL,
+        after_long_help = help::INCREMENTAL_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Incremental(Box<Incremental>),
+
     /// Start a nightly run at each time of a schedule
     #[command(
         long_about = help::WORKER,
@@ -114,6 +126,22 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Web(Box<Web>),
+
+    /// Drop everything that the role owns in the target, but for tables that are kept
+    #[command(
+        long_about = help::DROP_OBJECTS,
+        after_long_help = help::DROP_OBJECTS_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    DropObjects(Box<DropObjects>),
+
+    /// Run a folder of SQL files: indexes and views of the warehouse's own
+    #[command(
+        long_about = help::ENRICH,
+        after_long_help = help::ENRICH_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Enrich(Box<Enrich>),
 
     /// Read the logs of nightly runs: how long each part took, and which entries were slow
     #[command(
@@ -477,6 +505,28 @@ pub struct FetchBackup {
     pub settings: Settings<ForFetchBackup>,
 }
 
+/// `nocturne incremental`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Incremental {
+    /// Copy this table, by this column if it is not id; may be given several times
+    ///
+    /// Written as in BACKUP_MODE, whose tables are copied when none is given here.
+    #[arg(short = 't', long, value_name = "NAME[:KEY]")]
+    pub table: Vec<TableKey>,
+
+    /// Tell more; twice, tell what is said to the servers too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForIncremental>,
+}
+
 /// `nocturne worker`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
@@ -511,6 +561,50 @@ pub struct Web {
     /// What stands above the environment.
     #[command(flatten)]
     pub settings: Settings<ForWeb>,
+}
+
+/// `nocturne drop-objects`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct DropObjects {
+    /// Keep this table, with its rows and all that it needs
+    ///
+    /// Written as in BACKUP_MODE: the schema is public when there is none, * stands for any
+    /// characters. May be given several times. Tables that BACKUP_MODE says are incremental are
+    /// kept anyhow.
+    #[arg(long, value_name = "TABLE", value_parser = TablePattern::parse)]
+    pub keep: Vec<TablePattern>,
+
+    /// Print the statements, and run none
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell each object; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForDropObjects>,
+}
+
+/// `nocturne enrich`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Enrich {
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForEnrich>,
 }
 
 /// `nocturne report`, as typed.

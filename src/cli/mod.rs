@@ -5,7 +5,7 @@
 //! - [`selection`]: the options that choose entries, shared by the commands.
 //! - [`connection`]: the options that say where the target is.
 //! - [`settings`]: the options that stand above variables of the environment.
-//! - [`values`]: the words that options take.
+//! - [`values`] and [`table_key`]: the words that options take.
 //!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
 //! Nothing else in the program reads the command line or the environment.
@@ -14,9 +14,12 @@ pub mod args;
 mod choose;
 pub mod connection;
 mod costs;
+mod drop_objects;
 mod embedded;
+mod enrich;
 pub mod exit;
 mod fetch_backup;
+mod incremental;
 mod list;
 mod plan;
 mod report;
@@ -25,6 +28,7 @@ mod script;
 pub mod selection;
 pub mod settings;
 pub mod size;
+pub mod table_key;
 pub mod values;
 mod verify;
 mod web;
@@ -58,8 +62,11 @@ pub fn main() -> ExitCode {
         Command::Plan(typed) => plan::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
         Command::FetchBackup(typed) => fetch_backup::run(&typed),
+        Command::Incremental(typed) => incremental::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
+        Command::DropObjects(typed) => drop_objects::run(&typed),
+        Command::Enrich(typed) => enrich::run(&typed),
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();

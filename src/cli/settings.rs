@@ -27,6 +27,14 @@ impl Purpose for ForWorker {
     const COMMAND: Command = Command::Worker;
 }
 
+/// The settings of `nocturne incremental`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForIncremental {}
+
+impl Purpose for ForIncremental {
+    const COMMAND: Command = Command::Incremental;
+}
+
 /// The settings of `nocturne web`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForWeb {}
@@ -41,6 +49,22 @@ pub enum ForFetchBackup {}
 
 impl Purpose for ForFetchBackup {
     const COMMAND: Command = Command::FetchBackup;
+}
+
+/// The settings of `nocturne drop-objects`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForDropObjects {}
+
+impl Purpose for ForDropObjects {
+    const COMMAND: Command = Command::DropObjects;
+}
+
+/// The settings of `nocturne enrich`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForEnrich {}
+
+impl Purpose for ForEnrich {
+    const COMMAND: Command = Command::Enrich;
 }
 
 /// What was typed, by the name of the variable. `Debug` shows the names only.
@@ -99,7 +123,14 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
         .help(short.to_owned())
         .long_help(long)
         .help_heading("Settings");
-    let arg = if option == "jobs" { arg.short('j') } else { arg };
+    let arg = match option {
+        "jobs" => arg.short('j'),
+        "database-url" => arg.short('d'),
+        "enrichment-dir" => arg.visible_alias("dir"),
+        "source-database-url" => arg.visible_alias("source"),
+        "target-database-url" => arg.visible_alias("target"),
+        _ => arg,
+    };
     match variable.kind {
         // --swap is --swap=true.
         Kind::Flag => arg
@@ -174,6 +205,8 @@ mod tests {
     fn each_option_stands_above_its_variable() {
         for (line, name, text) in [
             ("-j 8", "PG_RESTORE_JOBS", "8"),
+            ("-d postgres://db/app", "DATABASE_URL", "postgres://db/app"),
+            ("--dir sql", "ENRICHMENT_DIR", "sql"),
             ("--jobs=8", "PG_RESTORE_JOBS", "8"),
             ("--region osc-secnum-fr1", "SCALINGO_REGION", "osc-secnum-fr1"),
             ("--app pix", "SCALINGO_APP", "pix"),

@@ -1,272 +1,264 @@
-//! A file of SQL that somebody wrote for the warehouse: enrichments and hooks.
-//!
-//! Statements run one by one, as `psql -f` runs them, so that `CREATE INDEX CONCURRENTLY` works
-//! and an error has a line. Commands of psql (`\set`) do not; they are refused by their line before
-//! anything runs.
+//! A file of SQL that the operator wrote, and how it is run: statement after statement, as
+//! `psql -f` does. What files mean, and when they run, is decided in [`super::enrich`] and
+//! [`super::hooks`].
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::sql::split::Splitter;
-use crate::target::{self, Class, Session};
+use tokio_util::sync::CancellationToken;
 
-/// Tries of a statement that the server gave up for the sake of another session.
-const TRIES: u32 = 5;
+use crate::sql::split::script::{self, ScriptError, Statement};
+use crate::target::{
+    self, CancelHandle, Class, Notices, Session, SessionSettings, Target, TransactionStatus,
+};
 
-/// A file that was read.
+/// Tries of a statement that the server ended for the sake of another session.
+const TRIES: u32 = 6;
+
+/// A file of SQL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlFile {
-    path: PathBuf,
-    headers: Vec<(String, String)>,
+    name: String,
+    text: String,
     statements: Vec<Statement>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Statement {
-    /// The line that it begins in, from 1.
-    line: usize,
-    sql: String,
-}
-
-/// Why a file cannot be used.
+/// What is wrong with a file, or went wrong in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SqlFileError {
+pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read {}", .path.display())]
+    #[error("cannot read {file}")]
     Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
+        /// Its path.
+        file: String,
+        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// It holds a command of psql.
-    #[error("{}:{line}: commands of psql are not understood here, only SQL", .path.display())]
-    Command {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
+    /// It cannot be taken apart into statements.
+    #[error("{file} is no script of SQL")]
+    Script {
+        /// Its path.
+        file: String,
+        /// Why, with the line.
+        #[source]
+        source: ScriptError,
     },
-    /// A string, a comment or a quoted name does not end.
-    #[error("{}:{line}: the statement that begins here does not end", .path.display())]
-    Unterminated {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// The server refused a statement.
-    #[error("{}:{line}{}", .path.display(), state(.source))]
+    /// The server refused a statement. Those before it have been run.
+    #[error("{file}, line {line}: refused{}", State(.source))]
     Statement {
-        /// The file.
-        path: PathBuf,
-        /// The line that the statement begins in, from 1.
-        line: usize,
+        /// The file's path.
+        file: String,
+        /// The line that the server points to, or else the statement's first one.
+        line: u32,
         /// What the server said.
         #[source]
         source: target::Error,
     },
+    /// It began a transaction and did not end it: its work is rolled back.
+    #[error("{file} ends inside a transaction, which is rolled back")]
+    OpenTransaction {
+        /// Its path.
+        file: String,
+    },
+    /// No session could be opened for it.
+    #[error("no session for {file}")]
+    Connect {
+        /// Its path.
+        file: String,
+        /// Why not.
+        #[source]
+        source: target::Error,
+    },
+    /// Somebody asked to stop; the statement that ran is cancelled.
+    #[error("stopped in {file}")]
+    Stopped {
+        /// Its path.
+        file: String,
+    },
 }
 
-fn state(error: &target::Error) -> String {
-    error.sqlstate().map(|state| format!(" (SQLSTATE {state})")).unwrap_or_default()
+struct State<'a>(&'a target::Error);
+
+impl std::fmt::Display for State<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.sqlstate().map_or(Ok(()), |state| write!(f, " (SQLSTATE {state})"))
+    }
+}
+
+impl FileError {
+    /// Whether time may heal it.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Statement { source, .. } | Self::Connect { source, .. } => {
+                source.class() == Class::Retry || source.is_connection_lost()
+            }
+            Self::Stopped { .. } => true,
+            Self::Read { .. } | Self::Script { .. } | Self::OpenTransaction { .. } => false,
+        }
+    }
 }
 
 impl SqlFile {
     /// Reads a file and takes it apart.
     ///
     /// # Errors
-    /// All but [`SqlFileError::Statement`].
-    pub fn read(path: &Path) -> Result<Self, SqlFileError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SqlFileError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
-    }
-
-    fn parse(path: &Path, text: &str) -> Result<Self, SqlFileError> {
-        let mut statements = Vec::new();
-        let mut splitter = Splitter::new(true);
-        let (mut start, mut scanned) = (0, 0);
-        while let Some(end) = splitter.statement_end(&text.as_bytes()[scanned..]) {
-            scanned += end;
-            let piece = text.get(start..scanned).unwrap_or_default();
-            // The body of such a function has semicolons of its own.
-            if has_open_body(piece) {
-                continue;
-            }
-            statements.extend(statement(text, start, scanned));
-            start = scanned;
+    /// [`FileError::Read`], also when it is not UTF-8, and [`FileError::Script`].
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(file, text),
+            Err(source) => Err(FileError::Read { file, source }),
         }
-        let rest = statement(text, start, text.len());
-        // The last statement may go without its semicolon; a string or a comment has to end.
-        let ends = splitter.statement_end(b"\n;").is_some();
-        if !ends || rest.as_ref().is_some_and(|rest| has_open_body(&rest.sql)) {
-            let line = rest.map_or(1, |rest| rest.line);
-            return Err(SqlFileError::Unterminated { path: path.to_owned(), line });
-        }
-        statements.extend(rest);
-        for Statement { line, sql } in &statements {
-            if sql.starts_with('\\') {
-                return Err(SqlFileError::Command { path: path.to_owned(), line: *line });
-            }
-        }
-        Ok(Self { path: path.to_owned(), headers: headers(text), statements })
     }
 
-    /// The file's name without folder and extension.
-    #[must_use]
-    pub fn stem(&self) -> String {
-        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-    }
-
-    /// The values of a header: of the lines `-- name: value` before the first statement.
-    pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Runs the statements in order. The first that is refused ends it; what ran before stays,
-    /// unless the file has a transaction of its own.
+    /// Takes the text of a file apart. `name` is its path, for errors.
     ///
     /// # Errors
-    /// [`SqlFileError::Statement`].
-    pub async fn run(&self, session: &Session) -> Result<(), SqlFileError> {
-        for Statement { line, sql } in &self.statements {
-            run(session, sql).await.map_err(|source| SqlFileError::Statement {
-                path: self.path.clone(),
-                line: *line,
-                source,
-            })?;
+    /// [`FileError::Script`].
+    pub fn parse(name: String, text: String) -> Result<Self, FileError> {
+        match script::statements(&text) {
+            Ok(statements) => Ok(Self { name, text, statements }),
+            Err(source) => Err(FileError::Script { file: name, source }),
         }
-        Ok(())
     }
-}
 
-/// Runs a statement; once more when the server gave it up for another session (a deadlock).
-async fn run(session: &Session, sql: &str) -> target::Result<()> {
-    let mut pause = Duration::from_millis(100);
-    for attempt in 1.. {
-        match session.execute(sql).await {
-            Err(error)
-                if attempt < TRIES
-                    && error.class() == Class::Retry
-                    && !error.is_connection_lost()
-                    && session.transaction_status() == target::TransactionStatus::Idle => {}
-            result => return result,
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
+    /// Its path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
-    Ok(())
-}
 
-/// A statement without the comments and blanks before it; None if nothing else is there.
-fn statement(text: &str, start: usize, end: usize) -> Option<Statement> {
-    let mut from = start;
-    loop {
-        let rest = text.get(from..end)?;
-        let trimmed = rest.trim_start();
-        from = end - trimmed.len();
-        if !trimmed.starts_with("--") {
-            break;
-        }
-        from += trimmed.find('\n').map_or(trimmed.len(), |at| at + 1);
+    /// The lines of comments that it begins with, without `--`, and their numbers from 1.
+    pub fn head(&self) -> impl Iterator<Item = (u32, &str)> {
+        let lines = (1..).zip(self.text.trim_start_matches('\u{feff}').lines());
+        lines
+            .map(|(number, line)| (number, line.trim()))
+            .take_while(|(_, line)| line.is_empty() || line.starts_with("--"))
+            .filter_map(|(number, line)| Some((number, line.strip_prefix("--")?.trim())))
     }
-    let sql = text.get(from..end)?.trim_end();
-    if sql.is_empty() || sql == ";" {
-        return None;
-    }
-    let line = 1 + text.as_bytes().get(..from)?.iter().filter(|byte| **byte == b'\n').count();
-    Some(Statement { line, sql: sql.to_owned() })
-}
 
-/// Whether a function's body has begun with `BEGIN ATOMIC` and not come to its `END`.
-fn has_open_body(piece: &str) -> bool {
-    let mut words = piece
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_uppercase);
-    let (mut last, mut open) = (String::new(), 0i32);
-    let mut is_body = false;
-    for word in words.by_ref() {
-        match word.as_str() {
-            "ATOMIC" if last == "BEGIN" => {
-                is_body = true;
-                open += 1;
+    /// Runs it in a session of its own, which is set as one of psql would be, but for
+    /// `statement_timeout`: what is built here takes its time. Stops at the first error.
+    ///
+    /// # Errors
+    /// All of [`FileError`] that is not about reading.
+    pub async fn run(&self, target: &Target, stop: &CancellationToken) -> Result<(), FileError> {
+        let file = self.name.clone();
+        let notices = Notices::to(move |notice| match notice.severity.as_str() {
+            "WARNING" => tracing::warn!("{file}: {}", notice.message),
+            severity => tracing::info!("{file}: {severity}: {}", notice.message),
+        });
+        let settings = SessionSettings { notices };
+        let connect = async {
+            let session = Session::connect(target, &settings).await?;
+            session.execute("RESET search_path; SET statement_timeout = 0").await?;
+            Ok(session)
+        };
+        let session = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(self.stopped()),
+            session = connect => {
+                session.map_err(|source| FileError::Connect { file: self.name.clone(), source })?
             }
-            // CASE … END is the other thing that ends so.
-            "CASE" if is_body => open += 1,
-            "END" if is_body => open -= 1,
-            _ => {}
+        };
+        let mut abandoned = Abandoned(Some(session.cancel_handle()));
+        for statement in &self.statements {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(self.stopped()),
+                done = self.execute(&session, statement) => {
+                    if done.is_err() {
+                        abandoned.0 = None;
+                    }
+                    done?;
+                }
+            }
         }
-        last = word;
+        abandoned.0 = None;
+        match session.transaction_status() {
+            TransactionStatus::Idle => Ok(()),
+            _ => Err(FileError::OpenTransaction { file: self.name.clone() }),
+        }
     }
-    open > 0
+
+    /// A statement that ended a deadlock is run again, when it stood alone.
+    async fn execute(&self, session: &Session, statement: &Statement) -> Result<(), FileError> {
+        let mut pause = Duration::from_millis(100);
+        let mut tries = 1;
+        loop {
+            let Err(source) = session.execute(&statement.sql).await else { return Ok(()) };
+            let alone = session.transaction_status() == TransactionStatus::Idle;
+            let gave_way = matches!(source.sqlstate(), Some("40P01" | "40001"));
+            if !(gave_way && alone && tries < TRIES) {
+                let position = source.server().and_then(|error| error.position);
+                let line = position.map_or(statement.line, |at| statement.line_of(at));
+                return Err(FileError::Statement { file: self.name.clone(), line, source });
+            }
+            tokio::time::sleep(pause).await;
+            (pause, tries) = (pause * 2, tries + 1);
+        }
+    }
+
+    fn stopped(&self) -> FileError {
+        FileError::Stopped { file: self.name.clone() }
+    }
 }
 
-fn headers(text: &str) -> Vec<(String, String)> {
-    let lines =
-        text.lines().map(str::trim).take_while(|line| line.is_empty() || line.starts_with("--"));
-    lines
-        .filter_map(|line| {
-            let (name, value) = line.strip_prefix("--")?.split_once(':')?;
-            Some((name.trim().to_owned(), value.trim().to_owned()))
-        })
-        .collect()
+/// Cancels what a session runs when nobody waits for it any more: the server would not notice
+/// before its end.
+struct Abandoned(Option<CancelHandle>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let (Some(handle), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
+        {
+            // If that cannot be had there is nobody to tell.
+            runtime.spawn(async move { handle.cancel().await });
+        }
+    }
+}
+
+/// The files of a folder that end in `.sql`, in the order of their names.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn in_folder(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "sql") && path.is_file()
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<SqlFile, String> {
-        SqlFile::parse(Path::new("f.sql"), text).map_err(|error| error.to_string())
-    }
-
-    fn statements(text: &str) -> Vec<(usize, String)> {
-        parse(text).unwrap().statements.into_iter().map(|s| (s.line, s.sql)).collect()
+    #[test]
+    fn the_head_is_the_comments_before_the_first_statement() {
+        let text = "-- one: a\n\n  --two\nSELECT 1;\n-- three\n";
+        let file = SqlFile::parse("f.sql".to_owned(), text.to_owned()).unwrap();
+        assert_eq!(file.head().collect::<Vec<_>>(), [(1, "one: a"), (3, "two")]);
     }
 
     #[test]
-    fn statements_have_the_line_that_they_begin_in() {
+    fn errors_name_the_file_and_the_line_once() {
+        let error = SqlFile::parse("f.sql".to_owned(), "SELECT 1;\n\\q\n".to_owned()).unwrap_err();
         assert_eq!(
-            statements("-- about\n\nSELECT 1;\n-- more;\n\n  SELECT\n 2 ;;SELECT ';'; -- end\n"),
-            [(3, "SELECT 1;".into()), (6, "SELECT\n 2 ;".into()), (7, "SELECT ';';".into())]
+            crate::restore::chain(&error),
+            "f.sql is no script of SQL: line 2: commands of psql, which begin with a backslash, \
+             are not read here"
         );
-        assert_eq!(statements("SELECT 1"), [(1, "SELECT 1".into())]);
-    }
-
-    #[test]
-    fn a_function_body_is_one_statement() {
-        let function = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC\n SELECT CASE WHEN true THEN 1 END; SELECT 2; END;";
-        assert_eq!(
-            statements(&format!("{function}\nSELECT 3;")),
-            [(1, function.into()), (3, "SELECT 3;".into())]
-        );
-        assert_eq!(statements("BEGIN; SELECT 1; END;").len(), 3, "a transaction is not a body");
-    }
-
-    #[test]
-    fn headers_are_comments_before_the_first_statement() {
-        let file = parse(
-            "-- requires-table: users\n-- requires-table: app.t\n\nSELECT 1;\n-- depends: x\n",
-        )
-        .unwrap();
-        assert_eq!(file.header("requires-table").collect::<Vec<_>>(), ["users", "app.t"]);
-        assert_eq!(file.header("depends").count(), 0);
-    }
-
-    #[test]
-    fn what_cannot_be_run_is_refused_by_its_line() {
-        assert_eq!(
-            parse("SELECT 1;\n\\set a 1\nSELECT 2;").unwrap_err(),
-            "f.sql:2: commands of psql are not understood here, only SQL"
-        );
-        assert_eq!(
-            parse("SELECT 1;\nSELECT 'a").unwrap_err(),
-            "f.sql:2: the statement that begins here does not end"
-        );
-        assert!(parse("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;").is_err());
+        let error = SqlFile::read(Path::new("/nowhere/f.sql")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read /nowhere/f.sql"), "{error}");
     }
 }

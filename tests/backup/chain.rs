@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
+use nocturne::replicate::backup::BackupSource;
 use nocturne::replicate::backup::scalingo::Choice;
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
 use crate::files::{Files, Served};
 use crate::host::{
-    ADDON, EXCHANGE, Host, addons_path, archive_path, assert_no_secret, backup, backups_path, now,
-    token_path, told,
+    ADDON, EXCHANGE, Host, addons_path, archive_path, assert_no_secret, backup, backups_path,
+    client_of, now, token_path, told,
 };
 
 const TODAY: Choice = Choice::Today(Tz::UTC);
@@ -74,6 +75,22 @@ async fn a_day_without_a_backup_is_told_with_what_there_is_and_passes() {
          that is done is 5f2 of 2024-05-01 00:00:12 UTC (29h 9min 48s old), done"
     );
     assert_eq!(host.source(Choice::AnyDay).find(now()).await.unwrap().id, "5f2");
+}
+
+#[tokio::test]
+async fn of_several_databases_the_one_that_is_named_counts() {
+    let host = Host::silent().await;
+    host.exchange(3600).await;
+    let database = |id: &str| json!({"id": id, "addon_provider": {"id": "postgresql"}});
+    host.addons(json!([database("ad-other"), database(ADDON)])).await;
+    host.addon_token().await;
+    host.get(&backups_path(), json!({"database_backups": week()})).await;
+    let uri = host.server.uri();
+    let source = |addon| BackupSource::Scalingo { client: client_of(&uri, addon), choice: TODAY };
+    assert_eq!(source(Some(ADDON)).find(now()).await.unwrap().id, "5f3");
+    let error = source(None).find(now()).await.unwrap_err();
+    assert!(error.is_permanent());
+    assert!(told(&error).contains("several PostgreSQL add-ons: say which with --addon"));
 }
 
 #[tokio::test]
@@ -199,10 +216,11 @@ async fn a_server_that_stays_broken_is_told_and_may_be_tried_later() {
 
 #[tokio::test]
 async fn an_api_that_is_not_there_is_told_and_may_be_tried_later() {
-    let host = Host::silent().await;
-    let source = host.source(TODAY);
-    let uri = host.server.uri();
-    drop(host);
+    crate::log::collect();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let source = BackupSource::Scalingo { client: client_of(&uri, None), choice: TODAY };
     let error = source.find(now()).await.unwrap_err();
     assert!(!error.is_permanent());
     let text = told(&error);

@@ -201,29 +201,8 @@ impl Host {
         requests.iter().filter(|request| request.url.path() == at).count()
     }
 
-    pub fn client(&self, addon: Option<&str>) -> Arc<Client> {
-        let address = Address::parse(&self.server.uri()).unwrap();
-        let options = ScalingoOptions {
-            app: APP.to_owned(),
-            token: API_TOKEN.into(),
-            addon: addon.map(str::to_owned),
-            endpoints: Endpoints {
-                auth: address.clone(),
-                api: address.clone(),
-                database_api: address,
-            },
-            patience: ApiPatience {
-                retries: 3,
-                first_pause: Duration::from_millis(1),
-                longest_pause: Duration::from_millis(2),
-                ..Default::default()
-            },
-        };
-        Arc::new(Client::new(options).unwrap())
-    }
-
     pub fn source(&self, choice: Choice) -> BackupSource {
-        BackupSource::Scalingo { client: self.client(None), choice }
+        BackupSource::Scalingo { client: client_of(&self.server.uri(), None), choice }
     }
 
     /// The variables that lead a program here.
@@ -236,6 +215,24 @@ impl Host {
             ("SCALINGO_DB_URL", self.server.uri()),
         ]
     }
+}
+
+/// A client of the app, for an API at this address.
+pub fn client_of(uri: &str, addon: Option<&str>) -> Arc<Client> {
+    let address = Address::parse(uri).unwrap();
+    let options = ScalingoOptions {
+        app: APP.to_owned(),
+        token: API_TOKEN.into(),
+        addon: addon.map(str::to_owned),
+        endpoints: Endpoints { auth: address.clone(), api: address.clone(), database_api: address },
+        patience: ApiPatience {
+            retries: 3,
+            first_pause: Duration::from_millis(1),
+            longest_pause: Duration::from_millis(2),
+            ..Default::default()
+        },
+    };
+    Arc::new(Client::new(options).unwrap())
 }
 
 /// Whether the request has a bearer token of this kind.

@@ -192,6 +192,36 @@ ENVIRONMENT
   SCALINGO_API_TOKEN, SCALINGO_APP, SCALINGO_REGION, …
                   as for the nightly run: docs/variables.md lists them";
 
+/// What `incremental` does.
+pub(super) const INCREMENTAL: &str = "\
+Copy the new rows of append-only tables from the source database.
+
+The highest key in the target says where the last run stopped; rows of the source above it are new. \
+A range of keys is copied whole or not at all, and committed after the range below it, so that a \
+run which breaks off is resumed where it stopped. An empty table is copied from the beginning. \
+Columns go by name; a difference between the two tables is told with the statements that mend it. \
+Rows that the source changes or deletes later are not followed.
+
+The settings are variables of the environment; each option stands above the variable of the same \
+meaning, and docs/variables.md lists them all.";
+
+/// Below the long help of `incremental`.
+pub(super) const INCREMENTAL_EPILOGUE: &str = "\
+EXIT CODES
+  0    all is copied
+  1    tables could not be copied, or --check-gaps found that rows are missing
+  2    the command line or a setting is wrong
+  4    no connection
+  130  stopped by a signal; what was committed stays
+
+EXAMPLES
+  nocturne incremental --table answers --table knowledge-elements
+  nocturne incremental -t stats.events:event_id --lag 10000 --check-gaps
+  nocturne incremental --backup-mode '{\"answers\":\"incremental\"}'
+
+MEMORY
+  About 2 MiB for each connection that reads.";
+
 /// What `worker` does.
 pub(super) const WORKER: &str = "\
 Start a nightly run at each time of a schedule, until a signal.
@@ -234,6 +264,55 @@ EXIT CODES
 
 EXAMPLES
   nocturne web --port 8080";
+
+/// What `drop-objects` does.
+pub(super) const DROP_OBJECTS: &str = "\
+Drop everything that the role owns in the target, but for tables that are kept.
+
+Of every kind and in every schema, without being a superuser; what belongs to others, to their \
+extensions, the schema public and all privileges are left alone, and so is the schema nocturne \
+with the records of runs. Kept tables stay with rows, indexes, sequences, and the types and \
+functions that they need; their foreign keys to tables that go are dropped. Each object is dropped \
+in a transaction of its own, which waits for readers no longer than --drop-timeout-ms, and then \
+tells who they are.";
+
+/// Below the long help of `drop-objects`.
+pub(super) const DROP_OBJECTS_EPILOGUE: &str = "\
+EXIT CODES
+  0    all of it is dropped, or --dry-run printed what would be
+  1    an object cannot be dropped, or another run is at work on the target
+  2    the command line or a setting is wrong, or --keep names no table
+  4    the server cannot be reached
+  130  interrupted; what was dropped stays dropped
+
+EXAMPLES
+  nocturne drop-objects --dry-run
+  nocturne drop-objects -d postgres://me@db/app --keep answers --keep 'events.*'";
+
+/// What `enrich` does.
+pub(super) const ENRICH: &str = "\
+Run a folder of SQL files: indexes and views of the warehouse's own.
+
+Files run side by side, the statements of each one after the other. Comments at the top of a file \
+say what it needs:
+
+  -- requires-table: users      skipped unless this table is there
+  -- unless-table: students     not needed when this one is there
+  -- depends: users             after users.sql, if that is done
+
+A file that fails does not keep others from running, but for those that depend on it.";
+
+/// Below the long help of `enrich`.
+pub(super) const ENRICH_EPILOGUE: &str = "\
+EXIT CODES
+  0    every file is done, or skipped for a reason of its own
+  1    a file failed, or another run is at work on the target
+  2    the command line or a setting is wrong, or a file is no script
+  4    the server cannot be reached
+  130  interrupted; what ran is cancelled
+
+EXAMPLES
+  nocturne enrich -d postgres://me@db/app --dir sql/enrichment -j 4";
 
 /// What `report` does.
 pub(super) const REPORT: &str = "\

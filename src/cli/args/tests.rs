@@ -325,7 +325,9 @@ fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
     ] {
         assert_eq!(help.matches(heading).count(), 1, "{heading} in:\n{help}");
     }
-    for command in ["list", "verify", "plan", "report", "fetch-backup", "worker", "web"] {
+    for command in
+        ["list", "verify", "plan", "report", "fetch-backup", "incremental", "worker", "web"]
+    {
         let help = refused(&format!("{command} --help")).to_string();
         assert!(help.contains("EXIT CODES"), "{command}");
     }
@@ -341,6 +343,7 @@ fn every_example_in_the_help_is_a_valid_command_line() {
         help::PLAN_EPILOGUE,
         help::REPORT_EPILOGUE,
         help::FETCH_BACKUP_EPILOGUE,
+        help::INCREMENTAL_EPILOGUE,
         help::WORKER_EPILOGUE,
         help::WEB_EPILOGUE,
     ];

@@ -1,170 +1,163 @@
-//! The folder, read and checked before anything runs.
+//! The folder of files, and in which order they may run.
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
-use crate::replicate::sql_file::{SqlFile, SqlFileError};
+use super::super::sql_file::{SqlFile, in_folder};
+use super::error::EnrichError;
+use super::header::Header;
 
-/// The files of a folder, by name.
+/// The files of a folder, read and checked.
 #[derive(Clone, Debug, Default)]
-pub struct Enrichments {
-    pub(super) files: Vec<Enrichment>,
+pub struct Enrichment {
+    pub(super) files: Vec<File>,
 }
 
-/// One file.
 #[derive(Clone, Debug)]
-pub(super) struct Enrichment {
+pub(super) struct File {
+    /// Its name in the folder.
     pub(super) name: String,
-    pub(super) file: SqlFile,
-    /// Tables, each with its schema.
-    pub(super) requires: Vec<(String, String)>,
-    pub(super) unless: Vec<(String, String)>,
-    /// Places in the list of files.
-    pub(super) depends: Vec<usize>,
+    pub(super) header: Header,
+    pub(super) sql: SqlFile,
+    /// Places of the files that it waits for.
+    pub(super) after: Vec<usize>,
 }
 
-/// Why a folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FolderError {
-    /// It cannot be listed.
-    #[error("cannot read the folder {}", .path.display())]
-    Read {
-        /// The folder.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file in it cannot be used.
-    #[error("an enrichment cannot be used")]
-    File(#[from] SqlFileError),
-    /// A file depends on one that is not there.
-    #[error("{file}.sql depends on {missing}.sql, which is not in the folder")]
-    Unknown {
-        /// The file.
-        file: String,
-        /// What it names.
-        missing: String,
-    },
-    /// Files depend on each other in a ring.
-    #[error("{} depend on each other in a ring", .files.join(", "))]
-    Ring {
-        /// Those that can never begin.
-        files: Vec<String>,
-    },
-}
-
-impl Enrichments {
-    /// Reads the `.sql` files of a folder.
+impl Enrichment {
+    /// Reads the files of a folder that end in `.sql`, and checks what they say of each other.
     ///
     /// # Errors
-    /// [`FolderError`]: nothing has run then.
-    pub fn read(folder: &Path) -> Result<Self, FolderError> {
-        let unreadable = |source| FolderError::Read { path: folder.to_owned(), source };
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            if path.extension().is_some_and(|extension| extension == "sql") {
-                paths.push(path);
+    /// All of [`EnrichError`] that does not need a server.
+    pub fn read(folder: &Path) -> Result<Self, EnrichError> {
+        let paths = in_folder(folder).map_err(|source| {
+            let folder = folder.display().to_string();
+            match source.kind() {
+                io::ErrorKind::NotFound => EnrichError::NoFolder { folder },
+                _ => EnrichError::Folder { folder, source },
             }
+        })?;
+        let mut files = Vec::new();
+        for path in paths {
+            let sql = SqlFile::read(&path).map_err(EnrichError::File)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((name, sql));
         }
-        paths.sort();
-        let files = paths.iter().map(|path| SqlFile::read(path)).collect::<Result<Vec<_>, _>>()?;
-        let places: HashMap<String, usize> =
-            files.iter().enumerate().map(|(place, file)| (file.stem(), place)).collect();
-        let mut all = Vec::new();
-        for file in files {
-            let name = file.stem();
-            let mut depends = Vec::new();
-            for other in file.header("depends") {
-                let other = other.strip_suffix(".sql").unwrap_or(other);
-                let unknown =
-                    || FolderError::Unknown { file: name.clone(), missing: other.to_owned() };
-                depends.push(*places.get(other).ok_or_else(unknown)?);
+        Self::of(files)
+    }
+
+    fn of(files: Vec<(String, SqlFile)>) -> Result<Self, EnrichError> {
+        let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+        let mut checked = Vec::new();
+        for (name, sql) in files {
+            let header = Header::of(&sql)?;
+            let place = |depends: &String| {
+                names.iter().position(|other| other == depends).ok_or_else(|| {
+                    let (file, depends) = (name.clone(), depends.clone());
+                    EnrichError::UnknownDependency { file, depends }
+                })
+            };
+            let after = header.depends.iter().map(place).collect::<Result<_, _>>()?;
+            checked.push(File { name, header, sql, after });
+        }
+        let enrichment = Self { files: checked };
+        match enrichment.circle() {
+            Some(files) => Err(EnrichError::Circle { files }),
+            None => Ok(enrichment),
+        }
+    }
+
+    /// The names of the files, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.name.as_str())
+    }
+
+    /// Files that wait for each other, if there are any.
+    fn circle(&self) -> Option<Vec<String>> {
+        let mut left: Vec<usize> = (0..self.files.len()).collect();
+        loop {
+            let waits =
+                |place: &usize| self.files[*place].after.iter().any(|one| left.contains(one));
+            let still: Vec<usize> = left.iter().copied().filter(waits).collect();
+            if still.len() == left.len() {
+                break;
             }
-            let requires = file.header("requires-table").map(table).collect();
-            let unless = file.header("unless-table").map(table).collect();
-            all.push(Enrichment { name, requires, unless, depends, file });
+            left = still;
         }
-        match ring(&all) {
-            rest if rest.is_empty() => Ok(Self { files: all }),
-            files => Err(FolderError::Ring { files }),
+        // Each of those that are left waits for another one of them: following that leads around.
+        let mut way = vec![*left.first()?];
+        loop {
+            let last = *way.last()?;
+            let next = *self.files[last].after.iter().find(|place| left.contains(place))?;
+            if let Some(start) = way.iter().position(|place| *place == next) {
+                way.drain(..start);
+                way.push(next);
+                return Some(way.iter().map(|place| self.files[*place].name.clone()).collect());
+            }
+            way.push(next);
         }
     }
-
-    /// How many files there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
-    }
-}
-
-/// `schema.table` or `table`, of the schema `public`. Names are written without quotes; a name
-/// with a dot in it needs its schema.
-fn table(text: &str) -> (String, String) {
-    let (schema, table) = text.split_once('.').unwrap_or(("public", text));
-    (schema.to_owned(), table.to_owned())
-}
-
-/// The files that can never begin.
-fn ring(files: &[Enrichment]) -> Vec<String> {
-    let mut done = HashSet::new();
-    loop {
-        let ready = |place: &usize| {
-            !done.contains(place) && files[*place].depends.iter().all(|other| done.contains(other))
-        };
-        let next: Vec<usize> = (0..files.len()).filter(ready).collect();
-        if next.is_empty() {
-            break;
-        }
-        done.extend(next);
-    }
-    let left = (0..files.len()).filter(|place| !done.contains(place));
-    left.map(|place| files[place].name.clone()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn folder(files: &[(&str, &str)]) -> Result<Enrichments, String> {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        Enrichments::read(folder.path()).map_err(|error| error.to_string())
+    fn read(files: &[(&str, &str)]) -> Result<Enrichment, EnrichError> {
+        let file = |(name, text): &(&str, &str)| {
+            let name = format!("{name}.sql");
+            (name.clone(), SqlFile::parse(name, (*text).to_owned()).unwrap())
+        };
+        Enrichment::of(files.iter().map(file).collect())
     }
 
     #[test]
-    fn only_sql_files_count() {
-        let all = folder(&[("b.sql", "SELECT 1;"), ("a.sql", "SELECT 1;"), ("README.md", "")]);
-        let names: Vec<String> = all.unwrap().files.into_iter().map(|file| file.name).collect();
-        assert_eq!(names, ["a", "b"]);
-    }
-
-    #[test]
-    fn a_dependency_that_is_not_there_and_a_ring_are_told_before_anything_runs() {
-        let error = folder(&[("a.sql", "-- depends: b\nSELECT 1;")]).unwrap_err();
-        assert_eq!(error, "a.sql depends on b.sql, which is not in the folder");
-        let ring = [
-            ("a.sql", "-- depends: b\n"),
-            ("b.sql", "-- depends: a.sql\n"),
-            ("c.sql", ""),
-            ("d.sql", "-- depends: a\n"),
+    fn files_that_wait_for_each_other_are_an_error_that_shows_the_circle() {
+        let files = [
+            ("a", "-- depends: b"),
+            ("b", "-- depends: x\n-- depends: c"),
+            ("c", "-- depends: d"),
+            ("d", "-- depends: b"),
+            ("x", ""),
         ];
-        assert_eq!(folder(&ring).unwrap_err(), "a, b, d depend on each other in a ring");
+        let error = read(&files).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "files depend on each other in a circle: b.sql → c.sql → d.sql → b.sql"
+        );
+        let error = read(&[("a", "-- depends: a")]).unwrap_err();
+        assert!(error.to_string().ends_with("a.sql → a.sql"), "{error}");
+        assert!(read(&[("a", "-- depends: b"), ("b", "-- depends: c"), ("c", "")]).is_ok());
     }
 
     #[test]
-    fn the_shipped_folder_is_sound() {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/enrichment");
-        assert!(!Enrichments::read(&shipped).unwrap().is_empty());
+    fn a_dependency_that_is_not_there_is_an_error() {
+        let error = read(&[("a", "-- depends: b")]).unwrap_err();
+        assert_eq!(error.to_string(), "a.sql depends on b.sql, which is not in the folder");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_apart() {
+        let error = Enrichment::read(Path::new("/nowhere/at/all")).unwrap_err();
+        assert!(matches!(error, EnrichError::NoFolder { .. }));
+    }
+
+    #[test]
+    fn the_shipped_files_are_sound() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/enrichment");
+        let enrichment = Enrichment::read(&folder).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            enrichment.names().collect::<Vec<_>>(),
+            [
+                "answers.sql",
+                "knowledge-element-snapshots.sql",
+                "knowledge-elements.sql",
+                "schooling-registrations.sql",
+                "students.sql",
+                "users.sql",
+            ]
+        );
+        for file in &enrichment.files {
+            assert!(!file.header.requires.is_empty(), "{}", file.name);
+        }
     }
 }

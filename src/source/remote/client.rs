@@ -1,5 +1,7 @@
 //! The HTTP client of downloads and of the host's API.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +45,27 @@ pub(crate) fn client(connect: Duration) -> Result<reqwest::Client, ClientError> 
         .connect_timeout(connect)
         .user_agent(concat!("nocturne/", env!("CARGO_PKG_VERSION")))
         .build()?)
+}
+
+/// Whether a request failed for a reason that will not pass: a certificate that nobody vouches for,
+/// a redirect that is not followed, a request that cannot be made.
+pub(crate) fn is_lasting(error: &reqwest::Error) -> bool {
+    error.is_redirect() || error.is_builder() || is_about_a_certificate(error)
+}
+
+fn is_about_a_certificate(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // An I/O error's source is that of what is in it, which would be left out.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {

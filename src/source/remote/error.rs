@@ -22,6 +22,14 @@ pub enum DownloadError {
     /// Nobody can say where the bytes are, and asking again would not help.
     #[error("there is no address to download from")]
     Locate(#[source] LocateError),
+    /// The server cannot be talked to, and that will not pass: its certificate, a redirect.
+    #[error("{address}: no safe connection")]
+    Unsafe {
+        /// Where.
+        address: Address,
+        /// The client's error, which shows no address.
+        source: reqwest::Error,
+    },
     /// The server's answer means that there is nothing to be had.
     #[error("{address}: the server answers {status}")]
     Refused {
@@ -68,7 +76,7 @@ impl DownloadError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Start(_) | Self::Locate(_) | Self::Refused { .. } => true,
+            Self::Start(_) | Self::Locate(_) | Self::Unsafe { .. } | Self::Refused { .. } => true,
             Self::Changed { .. }
             | Self::WrongLength { .. }
             | Self::Broken { .. }

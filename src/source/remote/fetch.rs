@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::error::{Break, Result};
 use super::reply::{Identity, Reply, retry_after};
-use super::{Address, DownloadError, LocateError, Progress, Start};
+use super::{Address, DownloadError, LocateError, Progress, Start, is_lasting};
 
 /// Says where the bytes are. Asked before each request: a signed address expires.
 pub trait Locate: Send + 'static {
@@ -47,9 +47,10 @@ pub struct DownloadOptions {
     /// How many tries in a row may bring no byte before it fails. A try that brings some starts
     /// the count anew.
     pub tries: u32,
-    /// The pause before a first try to go on; it doubles from try to try.
+    /// The pause before a first try to go on; it doubles from try to try. At random, up to as much
+    /// again is added, so that many clients do not come back at once.
     pub first_pause: Duration,
-    /// The longest pause.
+    /// The longest pause, without what is added.
     pub longest_pause: Duration,
 }
 
@@ -170,7 +171,7 @@ impl<L: Locate> Fetch<L> {
             let pause = pause.max(broken.retry_after().unwrap_or_default());
             tracing::warn!(
                 position,
-                total = self.known.total,
+                total = self.total(),
                 attempt = tries,
                 ?pause,
                 error = &broken as &dyn std::error::Error,
@@ -198,6 +199,9 @@ impl<L: Locate> Fetch<L> {
         }
         let response = match timeout(self.options.idle, request.send()).await {
             Ok(Ok(response)) => response,
+            Ok(Err(error)) if is_lasting(&error) => {
+                return Err(DownloadError::Unsafe { address, source: error.without_url() });
+            }
             Ok(Err(error)) => return Ok(Ended::Broken(network(address, error))),
             Err(_) => return Ok(Ended::Broken(self.silent(address))),
         };
@@ -213,7 +217,7 @@ impl<L: Locate> Fetch<L> {
                 match reply {
                     Reply::Whole => self.position,
                     Reply::Part { from } if from == self.position => 0,
-                    _ if self.known.total == Some(self.position) => return Ok(Ended::Whole),
+                    _ if self.total() == Some(self.position) => return Ok(Ended::Whole),
                     _ => {
                         self.has_no_ranges = true;
                         return Ok(Ended::Broken(Break::NoRange { address }));
@@ -244,8 +248,7 @@ impl<L: Locate> Fetch<L> {
             return Err(DownloadError::Changed { address: address.clone(), what });
         }
         self.known.learn(found);
-        self.known.total = self.known.total.or(self.promised);
-        self.progress.expect(self.known.total);
+        self.progress.expect(self.total());
         Ok(())
     }
 
@@ -281,8 +284,8 @@ impl<L: Locate> Fetch<L> {
                 continue;
             }
             self.position += bytes.len() as u64;
-            if self.known.total.is_some_and(|total| self.position > total) {
-                return changed("it is longer than the server said");
+            if self.total().is_some_and(|total| self.position > total) {
+                return changed("it is longer than it should be");
             }
             self.hash.update(&bytes);
             self.progress.advance_to(self.position);
@@ -291,7 +294,7 @@ impl<L: Locate> Fetch<L> {
                 return Ok(Ended::Unwanted);
             }
         }
-        match self.known.total {
+        match self.total() {
             Some(total) if self.position < total => {
                 let position = self.position;
                 Ok(Ended::Broken(Break::Short { address, position, total }))
@@ -299,6 +302,11 @@ impl<L: Locate> Fetch<L> {
             _ if skip > 0 => changed("it is shorter than before"),
             _ => Ok(Ended::Whole),
         }
+    }
+
+    /// How many bytes there must be.
+    fn total(&self) -> Option<u64> {
+        self.known.total.or(self.promised)
     }
 
     fn silent(&self, address: Address) -> Break {

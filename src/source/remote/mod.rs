@@ -37,5 +37,5 @@ pub use error::{DownloadError, LocateError};
 pub use fetch::{DownloadOptions, Fixed, Locate};
 pub use progress::{Progress, Sha256Sum};
 
-pub(crate) use client::{ClientError, client};
+pub(crate) use client::{ClientError, client, is_lasting};
 pub(crate) use reply::retry_after;

@@ -8,6 +8,9 @@ use chrono_tz::Tz;
 use super::{Backup, BackupStatus};
 use crate::report::units;
 
+/// From here on an age is told in days.
+const FEW_DAYS: TimeDelta = TimeDelta::days(3);
+
 /// Which backup is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
@@ -42,14 +45,14 @@ pub enum ChooseError {
     #[error("there are no backups")]
     None,
     /// Those that are wanted are not done.
-    #[error("{}", none_done(.wanted, .newest, .newest_done.as_ref()))]
+    #[error("{}", none_done(.wanted, .newest, .newest_done.as_deref()))]
     NoneDone {
         /// What was wanted, in words.
         wanted: String,
         /// The newest one.
         newest: Seen,
         /// The newest one that is done.
-        newest_done: Option<Seen>,
+        newest_done: Option<Box<Seen>>,
     },
     /// There is no such backup.
     #[error("there is no backup {id}; the newest of {count} is {newest}")]
@@ -119,8 +122,10 @@ impl fmt::Display for Seen {
             Some(created) => write!(f, "{}", created.format("%Y-%m-%d %H:%M:%S UTC"))?,
             None => f.write_str("a time unknown")?,
         }
-        if let Some(age) = self.age.and_then(|age| age.to_std().ok()) {
-            write!(f, " ({} old)", units::duration(age))?;
+        match self.age {
+            Some(age) if age >= FEW_DAYS => write!(f, " ({} days old)", age.num_days())?,
+            Some(age) => write!(f, " ({} old)", units::duration(age.to_std().unwrap_or_default()))?,
+            None => {}
         }
         write!(f, ", {}", self.status)
     }
@@ -160,14 +165,15 @@ pub fn choose<'a>(
             format!("of today ({}, {zone})", now.with_timezone(zone).date_naive())
         }
         Choice::MaxAge(age) => {
-            format!("of the last {}", units::duration(age.to_std().unwrap_or_default()))
+            let hours = u64::try_from(age.num_hours()).unwrap_or_default();
+            format!("of the last {}", units::plural(hours, "hour", "hours"))
         }
         Choice::AnyDay => "of any day".to_owned(),
     };
     Err(ChooseError::NoneDone {
         wanted,
         newest: seen(newest_of_all),
-        newest_done: newest(&is_done).map(seen),
+        newest_done: newest(&is_done).map(seen).map(Box::new),
     })
 }
 
@@ -235,7 +241,7 @@ mod tests {
         let hours = |hours| Choice::MaxAge(TimeDelta::hours(hours));
         assert_eq!(chosen(&hours(30), "2024-05-02T05:10:00Z").as_deref(), Ok("b"));
         let error = chosen(&hours(12), "2024-05-02T05:10:00Z").unwrap_err();
-        assert!(error.starts_with("none of the last 12h"), "{error}");
+        assert!(error.starts_with("none of the last 12 hours"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::ChooseError;
-use crate::source::remote::{Address, ClientError};
+use crate::source::remote::{Address, ClientError, is_lasting};
 
 /// What was asked of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl ApiError {
     /// Whether the same call may go well in a moment.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { source, .. } => !source.is_builder() && !source.is_redirect(),
+            Self::Unreachable { source, .. } => !is_lasting(source),
             Self::Refused { status, .. } => {
                 status.is_server_error()
                     || matches!(
@@ -165,7 +165,7 @@ pub enum ScalingoError {
         app: String,
         /// Why.
         #[source]
-        source: ChooseError,
+        source: Box<ChooseError>,
     },
     /// The address that the API gave is none.
     #[error("the address of the backup is not an http:// or https:// URL")]
@@ -185,8 +185,9 @@ impl ScalingoError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Api(error @ ApiError::Refused { .. }) => !error.is_passing(),
-            Self::Api(_) | Self::NoAddress => false,
+            // Somebody's proxy may have answered.
+            Self::Api(ApiError::Unreadable { .. }) | Self::NoAddress => false,
+            Self::Api(error) => !error.is_passing(),
             Self::Client(_)
             | Self::NoAddon { .. }
             | Self::SeveralAddons { .. }

@@ -209,18 +209,22 @@ mod tests {
         entries
     }
 
-    /// When each of the entries behind the rows began and ended, with 4 workers; rows take no time
-    /// and everything else an hour.
     fn spans(more: &[Entry]) -> Vec<(u64, u64)> {
+        spans_with(4, more)
+    }
+
+    /// When each of the entries behind the rows began and ended; rows take no time and everything
+    /// else a second.
+    fn spans_with(workers: usize, more: &[Entry]) -> Vec<(u64, u64)> {
         let entries = archive(more);
         let order: Vec<usize> = (0..entries.len()).collect();
         let size = |place: usize| [0, 0, 100, 1].get(place).copied();
         let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
-        let hours = |id: JobId| match entries[plan.jobs[id.0].entry].desc {
+        let cost = |id: JobId| match entries[plan.jobs[id.0].entry].desc {
             Desc::TableData => Duration::ZERO,
             _ => Duration::from_secs(1),
         };
-        let mut spans = simulate_pg_restore(&plan, &entries, 4, hours).spans;
+        let mut spans = simulate_pg_restore(&plan, &entries, workers, cost).spans;
         spans.sort_by_key(|span| span.job);
         spans[2..].iter().map(|span| (span.start.as_secs(), span.end.as_secs())).collect()
     }
@@ -248,12 +252,10 @@ mod tests {
 
     #[test]
     fn what_is_of_a_larger_table_goes_first() {
-        let [small, large] =
-            [(7, 2), (8, 1)].map(|(id, table)| named(id, Desc::Constraint, "c", &[table, 9]));
-        // Both wait for the index 9, on a third table; with one lock in common, one must wait.
-        let third = named(9, Desc::Index, "i", &[2]);
-        let entries = [third, small, large];
-        let spans = spans(&entries);
-        assert!(spans[2].0 <= spans[1].0, "{spans:?}");
+        let entries = [
+            named(5, Desc::Index, "of the parent, 1 byte", &[2]),
+            named(6, Desc::Index, "of the child, 100 bytes", &[1]),
+        ];
+        assert_eq!(spans_with(1, &entries), [(1, 2), (0, 1)]);
     }
 }

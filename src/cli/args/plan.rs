@@ -134,6 +134,9 @@ impl FromStr for AsIf {
     }
 }
 
+/// A century, in seconds: more is a slip of the finger.
+const LONGEST: u64 = 100 * 366 * 86_400;
+
 /// `7h 57min 25s`, `2h50`, `90 s`: numbers with their units, the largest first.
 fn time_of(text: &str) -> Option<Duration> {
     let mut seconds = 0u64;
@@ -158,7 +161,7 @@ fn time_of(text: &str) -> Option<Duration> {
         seconds = seconds.checked_add(number.checked_mul(unit)?)?;
         (last, rest) = (unit, after[letters..].trim_start());
     }
-    (last != u64::MAX).then(|| Duration::from_secs(seconds))
+    (last != u64::MAX && seconds <= LONGEST).then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -192,6 +195,7 @@ mod tests {
             "INDEX=5min7h",
             "INDEX=1h1h",
             "INDEX=99999999999999999999h",
+            "INDEX=99999999h",
             "INDEX=9999999999999999999h",
         ] {
             assert_eq!(text.parse::<AsIf>(), Err(NotAsIf), "{text}");

@@ -121,8 +121,7 @@ impl Costs {
         if let Some(given) = job.given {
             return given;
         }
-        let seconds = self.seconds(job) * self.calibration(job).factor(job.work.kind());
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
+        time(self.seconds(job) * self.calibration(job).factor(job.work.kind()))
     }
 
     /// Where that comes from.
@@ -159,7 +158,7 @@ impl Costs {
     /// What the prelude will take.
     #[must_use]
     pub fn prelude(&self) -> Duration {
-        Duration::try_from_secs_f64(self.statement * self.statements as f64).unwrap_or_default()
+        time(self.statement * self.statements as f64)
     }
 
     /// Takes note of what a job took.
@@ -185,17 +184,14 @@ impl Costs {
     /// machine, or on a night that was measured.
     pub fn scale(&mut self, jobs: &[JobId], together: Duration) {
         // Without the way to the server, which is nothing to work that takes long.
-        let statement = Duration::try_from_secs_f64(self.statement).unwrap_or_default();
+        let statement = time(self.statement);
         let grows = |id: &JobId| self.of(*id).saturating_sub(statement).as_secs_f64();
         let now: f64 = jobs.iter().map(grows).sum();
         if now <= 0.0 {
             return;
         }
         let factor = together.as_secs_f64() / now;
-        let given: Vec<_> = jobs
-            .iter()
-            .map(|id| Duration::try_from_secs_f64(grows(id) * factor).map_or(statement, |t| t))
-            .collect();
+        let given: Vec<Duration> = jobs.iter().map(|id| time(grows(id) * factor)).collect();
         for (id, given) in jobs.iter().zip(given) {
             self.jobs[id.0].given = Some(given);
         }
@@ -213,6 +209,13 @@ impl Costs {
     fn calibration(&self, job: &JobCost) -> &Calibration {
         if job.past.is_some() { &self.by_history } else { &self.by_model }
     }
+}
+
+/// Seconds as a time. A history may say anything; with less than a century for a job, all sums stay
+/// within bounds.
+fn time(seconds: f64) -> Duration {
+    const CENTURY: f64 = 100.0 * 365.25 * 86_400.0;
+    Duration::try_from_secs_f64(seconds.clamp(0.0, CENTURY)).unwrap_or_default()
 }
 
 fn job_cost(

@@ -139,3 +139,15 @@ fn scaled_jobs_take_together_what_was_asked_and_keep_their_shares() {
     assert!((numbers + texts - 3600.0).abs() < 1.0);
     assert!((texts / numbers / share - 1.0).abs() < 0.02);
 }
+
+#[test]
+fn a_history_that_says_absurd_things_does_no_harm() {
+    let text = history().to_json();
+    for seconds in ["1e300", "-1e300", "1e19"] {
+        let text = text.replace("\"seconds\":90.0", &format!("\"seconds\":{seconds}"));
+        let history = CostHistory::from_json(text.as_bytes()).unwrap();
+        let costs = costs(Some(50_000_000), history.database("app"));
+        let all: Duration = [DATA, NUMBERS, TEXTS, KEY].into_iter().map(|id| costs.of(id)).sum();
+        assert!(all < Duration::from_secs(u64::from(u32::MAX) * 4), "{seconds}: {all:?}");
+    }
+}

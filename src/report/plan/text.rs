@@ -68,7 +68,11 @@ impl PlanReport {
 
     pub(super) fn basis_in_words(&self) -> String {
         if self.known_seconds.is_zero() {
-            return "all of it by the model, nothing was measured yet".to_owned();
+            let words = match self.given.is_empty() {
+                true => "all of it by the model, nothing was measured yet",
+                false => "what was not given is the model's, nothing was measured yet",
+            };
+            return words.to_owned();
         }
         let runs = units::plural(u64::from(self.runs), "earlier run", "earlier runs");
         format!("{} of it measured in {runs}", share(self.known_seconds, self.total_seconds))

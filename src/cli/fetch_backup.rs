@@ -95,17 +95,12 @@ async fn copy_to_stdout(
     let mut download = backup.start(Start::default()).map_err(failure)?;
     let progress = download.progress();
     show(bar, progress.clone());
-    loop {
-        match download.next().await.map_err(|error| failure(error.into()))? {
-            Some(bytes) => {
-                let write = move || io::stdout().lock().write_all(&bytes);
-                let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
-                written.flatten().map_err(|error| {
-                    Failure::new(ERRORS, format!("cannot write to standard output: {error}"))
-                })?;
-            }
-            None => break,
-        }
+    while let Some(bytes) = download.next().await.map_err(|error| failure(error.into()))? {
+        let write = move || io::stdout().lock().write_all(&bytes);
+        let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
+        written.and_then(|written| written).map_err(|error| {
+            Failure::new(ERRORS, format!("cannot write to standard output: {error}"))
+        })?;
     }
     let sha256 = progress.sha256().ok_or_else(|| Failure::of(ERRORS, &DownloadError::Vanished))?;
     Ok((progress.position(), sha256))
@@ -154,9 +149,13 @@ fn show(bar: &ProgressBar, progress: Progress) {
 fn failure(error: BackupError) -> Failure {
     let code = match &error {
         BackupError::NoSource | BackupError::Address(_) | BackupError::IsLocal { .. } => USAGE,
-        BackupError::Scalingo(ScalingoError::Api(ApiError::Unreachable { .. })) => CONNECT,
+        BackupError::Scalingo(error) if is_unreachable(error) => CONNECT,
         BackupError::Download(error) if matches!(**error, DownloadError::Broken { .. }) => CONNECT,
         _ => ERRORS,
     };
     Failure::of(code, &error)
+}
+
+fn is_unreachable(error: &ScalingoError) -> bool {
+    matches!(error, ScalingoError::Api(ApiError::Unreachable { .. }))
 }

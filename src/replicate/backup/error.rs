@@ -21,7 +21,7 @@ pub enum BackupError {
     Address(#[from] AddressError),
     /// The host has none.
     #[error(transparent)]
-    Scalingo(#[from] ScalingoError),
+    Scalingo(Box<ScalingoError>),
     /// A file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -75,6 +75,12 @@ pub enum BackupError {
     /// What came is no archive, or a damaged one.
     #[error(transparent)]
     Archive(#[from] archive::Error),
+}
+
+impl From<ScalingoError> for BackupError {
+    fn from(error: ScalingoError) -> Self {
+        Self::Scalingo(Box::new(error))
+    }
 }
 
 impl BackupError {

@@ -74,7 +74,7 @@ impl BackupSource {
             Self::Scalingo { client, choice } => {
                 let backups = client.backups().await?;
                 let backup = scalingo::choose::choose(&backups, choice, now).map_err(|source| {
-                    ScalingoError::Choose { app: client.app().to_owned(), source }
+                    ScalingoError::Choose { app: client.app().to_owned(), source: Box::new(source) }
                 })?;
                 FoundBackup::with_host(Arc::clone(client), backup)
             }

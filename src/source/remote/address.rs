@@ -1,13 +1,14 @@
 //! An address that may hold secrets.
 
 use std::fmt;
+use std::sync::Arc;
 
 use reqwest::Url;
 
 /// An `http` or `https` address. A user's password, or the signature in a query, opens what lies
 /// behind it: `Display` and `Debug` show scheme, host and path only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Address(Url);
+pub struct Address(Arc<Url>);
 
 /// A text that is no address. It is not repeated, for it may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +50,7 @@ impl TryFrom<Url> for Address {
 
     fn try_from(url: Url) -> Result<Self, AddressError> {
         let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
-        if is_http { Ok(Self(url)) } else { Err(AddressError) }
+        if is_http { Ok(Self(Arc::new(url))) } else { Err(AddressError) }
     }
 }
 

@@ -45,14 +45,14 @@ pub enum ChooseError {
     #[error("there are no backups")]
     None,
     /// Those that are wanted are not done.
-    #[error("{}", none_done(.wanted, .newest, .newest_done.as_ref()))]
+    #[error("{}", none_done(.wanted, .newest, .newest_done.as_deref()))]
     NoneDone {
         /// What was wanted, in words.
         wanted: String,
         /// The newest one.
         newest: Seen,
         /// The newest one that is done.
-        newest_done: Option<Seen>,
+        newest_done: Option<Box<Seen>>,
     },
     /// There is no such backup.
     #[error("there is no backup {id}; the newest of {count} is {newest}")]
@@ -173,7 +173,7 @@ pub fn choose<'a>(
     Err(ChooseError::NoneDone {
         wanted,
         newest: seen(newest_of_all),
-        newest_done: newest(&is_done).map(seen),
+        newest_done: newest(&is_done).map(seen).map(Box::new),
     })
 }
 

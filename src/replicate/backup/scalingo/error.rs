@@ -165,7 +165,7 @@ pub enum ScalingoError {
         app: String,
         /// Why.
         #[source]
-        source: ChooseError,
+        source: Box<ChooseError>,
     },
     /// The address that the API gave is none.
     #[error("the address of the backup is not an http:// or https:// URL")]

@@ -98,7 +98,8 @@ async fn other_bytes_of_the_same_length_are_noticed_by_a_server_without_ranges_a
 
 #[tokio::test]
 async fn another_tag_or_another_length_is_another_backup() {
-    let changes: [(&str, fn(&mut Served)); 3] = [
+    type Change = fn(&mut Served);
+    let changes: [(&str, Change); 3] = [
         ("its ETag is another", |served| served.etag = Some("\"v2\"".to_owned())),
         ("it had 300000 bytes and has 300001", |served| served.body.push(0)),
         ("it had 300000 bytes and has 500", |served| served.body.truncate(500)),

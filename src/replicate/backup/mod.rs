@@ -13,14 +13,14 @@
 //!   host for a fresh signed address each time, and checks length and identity.
 //! - [`OpenBackup`] is the archive, ready for a restore, and the download's progress, which at its
 //!   end has the SHA-256 of what was read.
-//! - [`save`] keeps a backup as a file, and goes on with a part that an earlier try left.
+//! - [`save()`] keeps a backup as a file, and goes on with a part that an earlier try left.
 //!
 //! Tokens and signed addresses appear in no error, log line or `Debug` of this module.
 
 mod error;
 mod found;
 pub mod local;
-pub mod save;
+mod save;
 pub mod scalingo;
 mod source;
 mod spool;

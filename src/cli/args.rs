@@ -13,8 +13,11 @@ use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
-use super::settings::{ForDropObjects, ForEnrich, ForFetchBackup, ForWeb, ForWorker, Settings};
+use super::settings::{
+    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForWeb, ForWorker, Settings,
+};
 use super::size::Size;
+use super::table_key::TableKey;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
 use crate::replicate::config::TablePattern;
 use crate::report::nights::Lang;
@@ -99,6 +102,14 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     FetchBackup(Box<FetchBackup>),
+
+    /// Copy the new rows of append-only tables from the source database
+    #[command(
+        long_about = help::INCREMENTAL,
+        after_long_help = help::INCREMENTAL_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Incremental(Box<Incremental>),
 
     /// Start a nightly run at each time of a schedule
     #[command(
@@ -492,6 +503,28 @@ pub struct FetchBackup {
     /// What stands above the environment.
     #[command(flatten)]
     pub settings: Settings<ForFetchBackup>,
+}
+
+/// `nocturne incremental`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Incremental {
+    /// Copy this table, by this column if it is not id; may be given several times
+    ///
+    /// Written as in BACKUP_MODE, whose tables are copied when none is given here.
+    #[arg(short = 't', long, value_name = "NAME[:KEY]")]
+    pub table: Vec<TableKey>,
+
+    /// Tell more; twice, tell what is said to the servers too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForIncremental>,
 }
 
 /// `nocturne worker`, as typed.

@@ -5,7 +5,7 @@
 //! - [`selection`]: the options that choose entries, shared by the commands.
 //! - [`connection`]: the options that say where the target is.
 //! - [`settings`]: the options that stand above variables of the environment.
-//! - [`values`]: the words that options take.
+//! - [`values`] and [`table_key`]: the words that options take.
 //!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
 //! Nothing else in the program reads the command line or the environment.
@@ -19,6 +19,7 @@ mod embedded;
 mod enrich;
 pub mod exit;
 mod fetch_backup;
+mod incremental;
 mod list;
 mod plan;
 mod report;
@@ -27,6 +28,7 @@ mod script;
 pub mod selection;
 pub mod settings;
 pub mod size;
+pub mod table_key;
 pub mod values;
 mod verify;
 mod web;
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Plan(typed) => plan::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
         Command::FetchBackup(typed) => fetch_backup::run(&typed),
+        Command::Incremental(typed) => incremental::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
         Command::DropObjects(typed) => drop_objects::run(&typed),

@@ -17,7 +17,7 @@ use crate::report::timeline::Recorder;
 use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
 use crate::restore::statements::{Ownership, SourceSettings, Style};
-use crate::restore::{Ended, RestoreOptions, Tolerance, Transactions, restore};
+use crate::restore::{Ended, RestoreOptions, Stages, Tolerance, Transactions, restore};
 use crate::source::{self, Archive};
 use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
@@ -282,6 +282,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         analyze: behaviour.analyze,
         settings: behaviour.set.clone(),
         strictly_in_order: jobs == 1,
+        stages: Stages::default(),
     })
 }
 

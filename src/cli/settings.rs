@@ -27,6 +27,14 @@ impl Purpose for ForWorker {
     const COMMAND: Command = Command::Worker;
 }
 
+/// The settings of `nocturne incremental`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForIncremental {}
+
+impl Purpose for ForIncremental {
+    const COMMAND: Command = Command::Incremental;
+}
+
 /// The settings of `nocturne web`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForWeb {}
@@ -119,6 +127,8 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
         "jobs" => arg.short('j'),
         "database-url" => arg.short('d'),
         "enrichment-dir" => arg.visible_alias("dir"),
+        "source-database-url" => arg.visible_alias("source"),
+        "target-database-url" => arg.visible_alias("target"),
         _ => arg,
     };
     match variable.kind {

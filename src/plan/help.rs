@@ -51,7 +51,7 @@ impl Dispatcher for Helping<'_> {
     fn take(&mut self) -> Option<JobId> {
         let id = self.schedule.take()?;
         let large = self.costs.kind(id) == Kind::Rows && self.costs.of(id) > LEAST;
-        if large && self.schedule.gains_from_help(id, self.workers, |id| self.costs.of(id)) {
+        if large && self.schedule.gains_from_help(id, self.workers) {
             self.shared.insert(id);
         }
         Some(id)

@@ -94,6 +94,8 @@ pub struct Job {
     pub locks: Vec<(DumpId, LockMode)>,
     /// Bytes of archived data that the work grows with.
     pub size: u64,
+    /// What it is thought to take, in microseconds.
+    pub cost: u64,
     /// What is left from the start of this job to the end of the longest chain of jobs that wait
     /// for it, in microseconds. The job with the most goes first.
     pub rank: u64,

@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::archive::DumpId;
-    use crate::plan::forecast::{bound, longest_chain_of, total};
+    use crate::plan::forecast::{bound, by_dependencies, longest_chain_of, total};
     use crate::plan::{Job, LockMode, testing};
 
     fn seconds(plan: &Plan, workers: usize, costs: &[u64]) -> u64 {
@@ -252,7 +252,7 @@ mod tests {
                 job.locks.clear();
             }
             let took = simulate(&plan, workers, cost).makespan();
-            let (total, chain) = (total(&plan, cost), longest_chain_of(&plan));
+            let (total, chain) = (total(&plan, cost), longest_chain_of(&by_dependencies(&plan, cost)));
             let graham = total / workers as u32 + chain;
             prop_assert!(took >= bound(total, workers, chain));
             prop_assert!(took <= graham);
@@ -269,7 +269,7 @@ mod tests {
                 let cost = |id: JobId| Duration::from_secs(costs[id.0]);
                 plan.rank(cost);
                 took += simulate(&plan, workers, cost).makespan().as_secs_f64();
-                let chain = longest_chain_of(&plan);
+                let chain = longest_chain_of(&by_dependencies(&plan, cost));
                 least += bound(total(&plan, cost), workers, chain).as_secs_f64();
             }
             let ratio = took / least;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::sql::split::script::{self, ScriptError, Statement};
-use crate::target::{self, Class, Notices, Session, SessionSettings, Target, TransactionStatus};
+use crate::target::{
+    self, CancelHandle, Class, Notices, Session, SessionSettings, Target, TransactionStatus,
+};
 
 /// Tries of a statement that the server ended for the sake of another session.
 const TRIES: u32 = 6;
@@ -162,17 +164,20 @@ impl SqlFile {
                 session.map_err(|source| FileError::Connect { file: self.name.clone(), source })?
             }
         };
+        let mut abandoned = Abandoned(Some(session.cancel_handle()));
         for statement in &self.statements {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => {
-                    // The session ends with this; the server would go on without it.
-                    let _ = session.cancel().await;
-                    return Err(self.stopped());
+                () = stop.cancelled() => return Err(self.stopped()),
+                done = self.execute(&session, statement) => {
+                    if done.is_err() {
+                        abandoned.0 = None;
+                    }
+                    done?;
                 }
-                done = self.execute(&session, statement) => done?,
             }
         }
+        abandoned.0 = None;
         match session.transaction_status() {
             TransactionStatus::Idle => Ok(()),
             _ => Err(FileError::OpenTransaction { file: self.name.clone() }),
@@ -199,6 +204,20 @@ impl SqlFile {
 
     fn stopped(&self) -> FileError {
         FileError::Stopped { file: self.name.clone() }
+    }
+}
+
+/// Cancels what a session runs when nobody waits for it any more: the server would not notice
+/// before its end.
+struct Abandoned(Option<CancelHandle>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let (Some(handle), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
+        {
+            // If that cannot be had there is nobody to tell.
+            runtime.spawn(async move { handle.cancel().await });
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Context {
     pub(super) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
+    /// Tables that are spread over other servers; known once there are tables.
+    pub(super) distributed: OnceLock<HashSet<(String, String)>>,
     /// Of the server as it was at the first session: see [`super::lane::server_life`].
     pub(super) server_life: OnceLock<Option<String>>,
     /// Whether the number of parallel workers of an index build is ours to choose.

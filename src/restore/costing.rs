@@ -28,11 +28,6 @@ impl Costing {
         Self { costs, begun: HashMap::new(), rank_from: Instant::now() }
     }
 
-    /// What a job is thought to take now.
-    pub(super) fn of(&self, job: JobId) -> Duration {
-        self.costs.of(job)
-    }
-
     /// A job begins.
     pub(super) fn begin(&mut self, job: JobId) {
         self.begun.insert(job, Instant::now());

@@ -192,6 +192,36 @@ ENVIRONMENT
   SCALINGO_API_TOKEN, SCALINGO_APP, SCALINGO_REGION, …
                   as for the nightly run: docs/variables.md lists them";
 
+/// What `incremental` does.
+pub(super) const INCREMENTAL: &str = "\
+Copy the new rows of append-only tables from the source database.
+
+The highest key in the target says where the last run stopped; rows of the source above it are new. \
+A range of keys is copied whole or not at all, and committed after the range below it, so that a \
+run which breaks off is resumed where it stopped. An empty table is copied from the beginning. \
+Columns go by name; a difference between the two tables is told with the statements that mend it. \
+Rows that the source changes or deletes later are not followed.
+
+The settings are variables of the environment; each option stands above the variable of the same \
+meaning, and docs/variables.md lists them all.";
+
+/// Below the long help of `incremental`.
+pub(super) const INCREMENTAL_EPILOGUE: &str = "\
+EXIT CODES
+  0    all is copied
+  1    tables could not be copied, or --check-gaps found that rows are missing
+  2    the command line or a setting is wrong
+  4    no connection
+  130  stopped by a signal; what was committed stays
+
+EXAMPLES
+  nocturne incremental --table answers --table knowledge-elements
+  nocturne incremental -t stats.events:event_id --lag 10000 --check-gaps
+  nocturne incremental --backup-mode '{\"answers\":\"incremental\"}'
+
+MEMORY
+  About 2 MiB for each connection that reads.";
+
 /// What `worker` does.
 pub(super) const WORKER: &str = "\
 Start a nightly run at each time of a schedule, until a signal.

@@ -184,14 +184,20 @@ impl Costs {
     /// Makes these jobs take so long together, each its share: what a plan would be like on another
     /// machine, or on a night that was measured.
     pub fn scale(&mut self, jobs: &[JobId], together: Duration) {
-        let now: f64 = jobs.iter().map(|id| self.of(*id).as_secs_f64()).sum();
+        // Without the way to the server, which is nothing to work that takes long.
+        let statement = Duration::try_from_secs_f64(self.statement).unwrap_or_default();
+        let grows = |id: &JobId| self.of(*id).saturating_sub(statement).as_secs_f64();
+        let now: f64 = jobs.iter().map(grows).sum();
         if now <= 0.0 {
             return;
         }
         let factor = together.as_secs_f64() / now;
-        for id in jobs {
-            let given = Duration::try_from_secs_f64(self.of(*id).as_secs_f64() * factor);
-            self.jobs[id.0].given = given.ok();
+        let given: Vec<_> = jobs
+            .iter()
+            .map(|id| Duration::try_from_secs_f64(grows(id) * factor).map_or(statement, |t| t))
+            .collect();
+        for (id, given) in jobs.iter().zip(given) {
+            self.jobs[id.0].given = Some(given);
         }
     }
 

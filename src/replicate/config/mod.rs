@@ -11,6 +11,7 @@
 mod backup;
 mod databases;
 pub mod document;
+mod incremental;
 mod json;
 mod notifications;
 mod pattern;
@@ -32,6 +33,7 @@ use secrecy::SecretString;
 
 pub use backup::{Backup, Elsewhere, Endpoints, Region, Shown};
 pub use databases::Databases;
+pub use incremental::Incremental;
 pub use pattern::{PatternError, TablePattern};
 pub use problem::{Problem, Problems};
 pub use reader::Setting;
@@ -92,6 +94,8 @@ pub struct Config {
     pub databases: Databases,
     /// What is restored, and how.
     pub restore: Restore,
+    /// How incremental tables are copied.
+    pub incremental: Incremental,
     /// What happens after a failure.
     pub retry: RetryPolicy,
     /// Who is told how a run ended.
@@ -114,8 +118,6 @@ pub struct Restore {
     pub foreign_keys: bool,
     /// What is done with each table.
     pub tables: TableModes,
-    /// The keys of incremental tables.
-    pub keys: KeyColumns,
     /// Whether a new database takes the place of the old one at the end.
     pub swap: bool,
     /// How long dropping an object may wait for a lock; None is without end.
@@ -181,6 +183,7 @@ impl Config {
             backup: backup::read(reader),
             databases: databases::read(reader),
             restore: Restore::read(reader),
+            incremental: incremental::read(reader),
             retry: retry(reader),
             notifications: notifications::read(reader),
             log_format: reader
@@ -260,7 +263,6 @@ impl Restore {
             jobs: usize::try_from(number(reader.number(&table::PG_RESTORE_JOBS))).unwrap_or(1),
             foreign_keys: reader.flag(&table::RESTORE_FK_CONSTRAINTS),
             tables: tables::read(reader),
-            keys: tables::read_keys(reader),
             swap: reader.flag(&table::SWAP),
             drop_timeout: Some(number(reader.number(&table::DROP_TIMEOUT_MS)))
                 .filter(|millis| *millis > 0)

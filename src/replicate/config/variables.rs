@@ -9,6 +9,7 @@ use super::variable::{Kind, Variable};
 const NIGHTS: &[Command] = &[Run, Worker];
 const FETCHING: &[Command] = &[Run, Worker, FetchBackup];
 const RESTORING: &[Command] = &[Run, Worker, DropObjects];
+const COPYING: &[Command] = &[Run, Worker, Incremental];
 const TABLES: &[Command] = &[Run, Worker, DropObjects, Incremental, Enrich];
 
 const DATABASE: &str = "a URL such as `postgresql://user:password@host:5432/name`";
@@ -222,16 +223,6 @@ pub(super) static RESTORE_ANSWERS_AND_KES_INCREMENTALLY: Variable = Variable::ne
 .option("restore-answers-and-kes-incrementally")
 .default("false");
 
-pub(super) static INCREMENTAL_KEYS: Variable = Variable::new(
-    "INCREMENTAL_KEYS",
-    Kind::Text("a JSON object from tables to columns, such as `{\"events\":\"event_id\"}`"),
-    &[Run, Worker, Incremental],
-    "The ascending key of incremental tables whose key is not `id`. Names are written as in \
-     `BACKUP_MODE`.",
-)
-.option("incremental-keys")
-.default("{}");
-
 pub(super) static SWAP: Variable = Variable::new(
     "SWAP",
     Kind::Flag,
@@ -268,6 +259,78 @@ pub(super) static HOOKS_DIR: Variable = Variable::new(
     "The folder of SQL files that run between the stages of a restore. Without it, none do.",
 )
 .option("hooks-dir");
+
+pub(super) static INCREMENTAL_KEYS: Variable = Variable::new(
+    "INCREMENTAL_KEYS",
+    Kind::Text("a JSON object from tables to columns, such as `{\"events\":\"event_id\"}`"),
+    COPYING,
+    "The ascending key of incremental tables whose key is not `id`. Names are written as in \
+     `BACKUP_MODE`.",
+)
+.option("incremental-keys")
+.default("{}");
+
+pub(super) static INCREMENTAL_JOBS: Variable = Variable::new(
+    "INCREMENTAL_JOBS",
+    Kind::Number { min: 1, max: 100 },
+    COPYING,
+    "How many connections read from the source side by side, of all tables together. One more \
+     holds the snapshot that they share.",
+)
+.option("incremental-jobs")
+.default("2");
+
+pub(super) static INCREMENTAL_RANGE_ROWS: Variable = Variable::new(
+    "INCREMENTAL_RANGE_ROWS",
+    Kind::Number { min: 0, max: 1_000_000_000_000 },
+    COPYING,
+    "About how many rows of a table with an integer key are copied in one transaction. A run that \
+     breaks off goes on behind the last one that was committed. 0 takes one transaction for all \
+     that is new in a table.",
+)
+.option("range-rows")
+.default("5000000");
+
+pub(super) static INCREMENTAL_LAG: Variable = Variable::new(
+    "INCREMENTAL_LAG",
+    Kind::Number { min: 0, max: 1_000_000_000_000 },
+    COPYING,
+    "How far below the source's highest key to stop, in keys. A transaction of the source that has \
+     a lower key and commits later is overtaken otherwise, and its rows are never copied.",
+)
+.option("lag")
+.default("0");
+
+pub(super) static INCREMENTAL_ADD_COLUMNS: Variable = Variable::new(
+    "INCREMENTAL_ADD_COLUMNS",
+    Kind::Flag,
+    COPYING,
+    "Adds columns that only the source has to the target, when they may be NULL; rows that are \
+     there already get NULL. Otherwise a new column is a failure of its table, told with the \
+     statement that adds it.",
+)
+.option("add-columns")
+.default("false");
+
+pub(super) static INCREMENTAL_CHECK_GAPS: Variable = Variable::new(
+    "INCREMENTAL_CHECK_GAPS",
+    Kind::Flag,
+    COPYING,
+    "Counts the rows that earlier runs should have copied on both sides, and tells where some are \
+     missing. Reads the keys of the whole table.",
+)
+.option("check-gaps")
+.default("false");
+
+pub(super) static INCREMENTAL_STATEMENT_TIMEOUT_MS: Variable = Variable::new(
+    "INCREMENTAL_STATEMENT_TIMEOUT_MS",
+    Kind::Number { min: 0, max: 2_147_483_647 },
+    COPYING,
+    "How long, in milliseconds, the source may take for one statement, such as reading one range. \
+     0 is without end.",
+)
+.option("source-statement-timeout-ms")
+.default("21600000");
 
 pub(super) static MAX_RETRY_COUNT: Variable = Variable::new(
     "MAX_RETRY_COUNT",

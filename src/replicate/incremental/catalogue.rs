@@ -5,13 +5,11 @@ use crate::sql::ident::literal;
 use crate::target::{self, Session};
 
 /// A table as one server has it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Relation {
     pub(super) oid: u32,
     /// `pg_class.relkind`: `r`, `p`, `v` …
     pub(super) kind: String,
-    /// Rows, as the last ANALYZE guessed; negative when there was none.
-    pub(super) rows: f64,
     pub(super) columns: Vec<Column>,
 }
 
@@ -57,22 +55,22 @@ impl Relation {
     pub(super) async fn read(session: &Session, table: &Table) -> target::Result<Option<Self>> {
         let (schema, name) = (literal(&table.schema), literal(&table.name));
         let sql = format!(
-            "SELECT c.oid, c.relkind, c.reltuples FROM pg_catalog.pg_class c \
+            "SELECT c.oid, c.relkind FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE n.nspname = {schema} AND c.relname = {name}"
         );
         let found = session.query_text(&sql).await?;
-        let Some([Some(oid), Some(kind), Some(rows)]) = found.first().map(Vec::as_slice) else {
+        let Some([Some(oid), Some(kind)]) = found.first().map(Vec::as_slice) else {
             return Ok(None);
         };
         let sql = include_str!("columns.sql").replace("{schema}", &schema).replace("{name}", &name);
         let columns = session.query_text(&sql).await?;
         let columns: Option<Vec<Column>> = columns.into_iter().map(Column::of).collect();
-        let (Ok(oid), Ok(rows), Some(columns)) = (oid.parse(), rows.parse(), columns) else {
+        let (Ok(oid), Some(columns)) = (oid.parse(), columns) else {
             let what = format!("the catalogue says of {table} what cannot be");
             return Err(target::Error::Protocol(what, None));
         };
-        Ok(Some(Self { oid, kind: kind.clone(), rows, columns }))
+        Ok(Some(Self { oid, kind: kind.clone(), columns }))
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&Column> {

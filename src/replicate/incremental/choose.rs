@@ -1,8 +1,10 @@
-//! Which tables are copied, by the settings of a night.
+//! What is copied, by the settings of a night.
 
-use super::error::IncrementalError;
-use super::settings::Table;
-use crate::replicate::config::{KeyColumns, TableMode, TableModes};
+use std::collections::HashSet;
+
+use super::error::{IncrementalError, Side};
+use super::settings::{Settings, Table};
+use crate::replicate::config::{Config, KeyColumns, TableMode, TableModes};
 use crate::target::{Session, SessionSettings, Target};
 
 /// Tables that rows can be copied of; partitions come with their parents.
@@ -34,7 +36,7 @@ pub async fn tables(
     if rules().any(|rule| rule.tables.exact().is_none()) {
         let session = Session::connect(source, &SessionSettings::default())
             .await
-            .map_err(|source| IncrementalError::Connect { side: super::Side::Source, source })?;
+            .map_err(|source| IncrementalError::Connect { side: Side::Source, source })?;
         for row in session.query_text(ALL).await.map_err(IncrementalError::List)? {
             if let [Some(schema), Some(name)] = &row[..]
                 && modes.mode(schema, name) == TableMode::Incremental
@@ -43,7 +45,26 @@ pub async fn tables(
             }
         }
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     chosen.retain(|table| seen.insert((table.schema.clone(), table.name.clone())));
     Ok(chosen)
+}
+
+impl Settings {
+    /// The settings of a night for these tables; `None` if they lack a database.
+    #[must_use]
+    pub fn of(config: &Config, tables: Vec<Table>) -> Option<Self> {
+        let incremental = &config.incremental;
+        let source = config.databases.source.clone()?;
+        let target = config.databases.incremental_target.clone()?;
+        Some(Self {
+            jobs: incremental.jobs,
+            range_rows: incremental.range_rows,
+            lag: incremental.lag,
+            add_columns: incremental.add_columns,
+            check_gaps: incremental.check_gaps,
+            statement_timeout: incremental.statement_timeout,
+            ..Self::new(source, target, tables)
+        })
+    }
 }

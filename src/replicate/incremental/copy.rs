@@ -69,8 +69,13 @@ impl<'a> Plan<'a> {
     pub(super) fn new(table: &'a Table, key: Key, source: &Relation, target: &Relation) -> Self {
         let copied = || target.columns.iter().filter(|column| column.generated.is_none());
         let names: Vec<_> = copied().map(|column| quoted(&column.name)).collect();
+        // The names of types are the same; below a domain's name there may be another type.
         let is_binary = copied().all(|column| {
-            column.binary && source.column(&column.name).is_some_and(|column| column.binary)
+            let of_source = source.column(&column.name);
+            column.binary
+                && of_source.is_some_and(|of_source| {
+                    of_source.binary && of_source.base_type == column.base_type
+                })
         });
         Self { table, oid: target.oid, key, columns: names.join(", "), is_binary }
     }
@@ -78,7 +83,7 @@ impl<'a> Plan<'a> {
     fn copy_out(&self, range: &Range) -> String {
         let condition = self.key.between(range.after.as_deref(), &range.through);
         let (columns, table, format) = (&self.columns, self.table, self.format());
-        format!("COPY (SELECT {columns} FROM {table} WHERE {condition}) TO STDOUT ({format})")
+        format!("COPY (SELECT {columns} FROM {table} r WHERE {condition}) TO STDOUT ({format})")
     }
 
     fn copy_in(&self) -> String {

@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn relation(columns: Vec<Column>) -> Relation {
-        Relation { oid: 1, kind: "r".into(), rows: 0.0, columns }
+        Relation { oid: 1, kind: "r".into(), columns }
     }
 
     fn labelled(labels: &[&str]) -> Column {

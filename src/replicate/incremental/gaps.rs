@@ -78,7 +78,7 @@ pub(super) async fn find(
     };
     let part = parts.as_ref().map_or_else(|| "0".to_owned(), |parts| parts.number(&key.sql()));
     let sql =
-        format!("SELECT {part}, pg_catalog.count(*) FROM {table} WHERE {condition} GROUP BY 1");
+        format!("SELECT {part}, pg_catalog.count(*) FROM {table} r WHERE {condition} GROUP BY 1");
     // One after the other: each is a heavy query for its server, and there is no hurry.
     let of_source = counts(source, &sql).await.map_err(of_source)?;
     let of_target = counts(target, &sql).await.map_err(of_target)?;
@@ -140,7 +140,8 @@ impl Parts {
     }
 
     fn last(&self, number: i128) -> i64 {
-        self.first(number + 1).saturating_sub(1).min(self.high)
+        let last = i128::from(self.low) + (number + 1) * self.width - 1;
+        i64::try_from(last).map_or(self.high, |last| last.min(self.high))
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::catalogue::{Column, Relation};
 use super::error::{IncrementalError, Side};
+use super::ranges::Range;
 use super::settings::Table;
 use crate::sql::ident::{literal, quoted};
+use crate::target::{self, Session};
 
 /// The key of a table.
 ///
@@ -58,36 +60,37 @@ impl Key {
         matches!(self.type_name.as_str(), "smallint" | "integer" | "bigint")
     }
 
-    /// The key as an expression. Two servers need not agree on how a language sorts, so that
+    /// The key as an expression, of a table called `r`: by its bare name, ORDER BY would take the
+    /// column of the result, which is text. Two servers need not agree on how a language sorts, so that
     /// text goes by its bytes.
     pub(super) fn sql(&self) -> String {
         let collation = if self.has_collation { " COLLATE pg_catalog.\"C\"" } else { "" };
-        format!("{}{collation}", self.column)
+        format!("r.{}{collation}", self.column)
     }
 
     /// A query for the lowest key of a table.
     pub(super) fn lowest(&self, table: &Table) -> String {
-        let key = self.sql();
+        let (column, key) = (&self.column, self.sql());
         format!(
-            "SELECT {}::pg_catalog.text FROM {table} WHERE {} IS NOT NULL ORDER BY {key} LIMIT 1",
-            self.column, self.column
+            "SELECT r.{column}::pg_catalog.text FROM {table} r WHERE r.{column} IS NOT NULL \
+             ORDER BY {key} LIMIT 1"
         )
     }
 
     /// A query for the highest key of a table, above one if it is given.
     pub(super) fn highest(&self, table: &Table, after: Option<&str>) -> String {
+        let (column, key) = (&self.column, self.sql());
         let condition = match after {
-            Some(after) => format!("{} > {}", self.sql(), self.literal(after)),
-            None => format!("{} IS NOT NULL", self.column),
+            Some(after) => format!("{key} > {}", self.literal(after)),
+            None => format!("r.{column} IS NOT NULL"),
         };
         format!(
-            "SELECT {}::pg_catalog.text FROM {table} WHERE {condition} ORDER BY {} DESC LIMIT 1",
-            self.column,
-            self.sql()
+            "SELECT r.{column}::pg_catalog.text FROM {table} r WHERE {condition} \
+             ORDER BY {key} DESC LIMIT 1"
         )
     }
 
-    /// The condition of the rows above one key, if given, up to and with another.
+    /// The condition of the rows, of a table called `r`, above one key, if given, up to and with another.
     pub(super) fn between(&self, after: Option<&str>, through: &str) -> String {
         let key = self.sql();
         let through = format!("{key} <= {}", self.literal(through));
@@ -95,6 +98,24 @@ impl Key {
             Some(after) => format!("{key} > {} AND {through}", self.literal(after)),
             None => through,
         }
+    }
+
+    /// How many rows the planner expects in a range; it looks at the table's size, also when no
+    /// ANALYZE has ever been.
+    pub(super) async fn estimate(
+        &self,
+        table: &Table,
+        range: &Range,
+        session: &Session,
+    ) -> target::Result<u64> {
+        let condition = self.between(range.after.as_deref(), &range.through);
+        let sql = format!("EXPLAIN (FORMAT json) SELECT FROM {table} r WHERE {condition}");
+        let json = session.query_value(&sql).await?.unwrap_or_default();
+        let plan: serde_json::Value = serde_json::from_str(&json).unwrap_or_default();
+        let rows = plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64);
+        // A float beyond the largest number becomes that number.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Ok(rows.unwrap_or_default() as u64)
     }
 
     /// A value as SQL.
@@ -108,18 +129,21 @@ fn tell_doubts(table: &Table, source: &Column, target: &Column) {
     let key = quoted(&source.name);
     if !source.is_unique {
         tracing::warn!(
-            table_name = %table,
+            table_name = table.name,
             "key {key} is not unique in the source: rows that come later with the highest key so \
              far are missed"
         );
     }
     if !source.not_null {
-        tracing::warn!(table_name = %table, "rows without a key ({key} is NULL) are not copied");
+        tracing::warn!(
+            table_name = table.name,
+            "rows without a key ({key} is NULL) are not copied"
+        );
     }
     for (column, side) in [(source, Side::Source), (target, Side::Target)] {
         if !column.has_index {
             tracing::warn!(
-                table_name = %table,
+                table_name = table.name,
                 "no index begins with key {key} in the {side}: the whole table is read there"
             );
         }
@@ -144,13 +168,13 @@ mod tests {
         let key = key("timestamp with time zone", false);
         assert_eq!(
             key.between(Some("2024-01-01 00:00:00+00"), "it's"),
-            "\"createdAt\" > '2024-01-01 00:00:00+00'::timestamp with time zone \
-             AND \"createdAt\" <= 'it''s'::timestamp with time zone"
+            "r.\"createdAt\" > '2024-01-01 00:00:00+00'::timestamp with time zone \
+             AND r.\"createdAt\" <= 'it''s'::timestamp with time zone"
         );
         assert_eq!(
             key.highest(&table(), None),
-            "SELECT \"createdAt\"::pg_catalog.text FROM public.\"Answers\" \
-             WHERE \"createdAt\" IS NOT NULL ORDER BY \"createdAt\" DESC LIMIT 1"
+            "SELECT r.\"createdAt\"::pg_catalog.text FROM public.\"Answers\" r \
+             WHERE r.\"createdAt\" IS NOT NULL ORDER BY r.\"createdAt\" DESC LIMIT 1"
         );
     }
 
@@ -158,7 +182,7 @@ mod tests {
     fn text_goes_by_its_bytes() {
         assert_eq!(
             key("text", true).between(None, "z"),
-            "\"createdAt\" COLLATE pg_catalog.\"C\" <= 'z'::text"
+            "r.\"createdAt\" COLLATE pg_catalog.\"C\" <= 'z'::text"
         );
     }
 }

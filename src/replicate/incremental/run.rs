@@ -10,7 +10,7 @@ use super::copy::Context;
 use super::error::IncrementalError;
 use super::settings::{Settings, Table};
 use super::snapshot::Readers;
-use super::table::{TableOutcome, Tally, copy};
+use super::table::{Copied, TableOutcome, Tally, copy};
 use crate::restore::chain;
 
 /// How a run went.
@@ -65,14 +65,15 @@ pub async fn run(settings: &Settings, stop: &CancellationToken) -> Summary {
 }
 
 async fn one(context: &Context<'_>, table: &Table, stop: &CancellationToken) -> TableOutcome {
+    let started = Instant::now();
     let tally = Tally::default();
     let result = tokio::select! {
         biased;
         () = stop.cancelled() => Err(IncrementalError::Stopped),
         result = copy(context, table, &tally) => result,
     };
-    let outcome =
-        TableOutcome { table: table.clone(), copied: tally.into_copied(), error: result.err() };
+    let copied = Copied { elapsed: started.elapsed(), ..tally.into_copied() };
+    let outcome = TableOutcome { table: table.clone(), copied, error: result.err() };
     tell(&outcome);
     outcome
 }
@@ -82,11 +83,11 @@ fn tell(outcome: &TableOutcome) {
     let TableOutcome { table, copied, error } = outcome;
     if let Some(gaps) = copied.gaps.as_ref().filter(|gaps| !gaps.places.is_empty()) {
         let (missing, deleted) = (gaps.missing(), gaps.deleted());
-        tracing::warn!(table_name = %table, missing, deleted, "rows differ from earlier runs'");
+        tracing::warn!(table_name = table.name, missing, deleted, "rows differ from earlier runs'");
         for gap in gaps.places.iter().take(10) {
             let from = gap.from.map_or_else(|| "the first".to_owned(), |from| from.to_string());
             tracing::warn!(
-                table_name = %table,
+                table_name = table.name,
                 "keys from {from} to {}: {} rows in the source, {} in the target",
                 gap.through,
                 gap.source,
@@ -98,7 +99,8 @@ fn tell(outcome: &TableOutcome) {
     let rows = copied.rows;
     match error {
         None => tracing::info!(
-            table_name = %table,
+            schema_name = table.schema,
+            table_name = table.name,
             last_record_index_before_replication = before,
             last_record_index_after_replication = copied.after.as_deref(),
             total_records_replicated = rows,
@@ -108,7 +110,8 @@ fn tell(outcome: &TableOutcome) {
             "table copied"
         ),
         Some(error) => tracing::error!(
-            table_name = %table,
+            schema_name = table.schema,
+            table_name = table.name,
             last_record_index_before_replication = before,
             total_records_replicated = rows,
             seconds = copied.elapsed.as_secs_f64(),

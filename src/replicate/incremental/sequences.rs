@@ -20,18 +20,20 @@ WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
     AND EXISTS (SELECT FROM pg_catalog.pg_index i
         WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid)";
 
-/// Moves the sequences of a table of the target, by its OID, up to the highest values of their
+/// In a transaction, moves the sequences of a table of the target, by its OID, up to the highest values of their
 /// columns; never down. What cannot be moved is a warning: the rows are there.
 pub(super) async fn advance(session: &Session, table: &Table, oid: u32) -> target::Result<()> {
     let owned = session.query_text(&OWNED.replace("{oid}", &oid.to_string())).await?;
     for row in owned {
         let [Some(schema), Some(name), Some(column)] = &row[..] else { continue };
         let sequence = qualified(Some(schema), name);
-        // Not part of a transaction: setval is not undone anyhow, and a refusal would end it.
+        // A savepoint, because a refusal must not end the transaction that the session is in.
         let sql = format!(
-            "SELECT pg_catalog.setval({}::pg_catalog.regclass, rows.highest) FROM \
+            "SAVEPOINT sequence; \
+             SELECT pg_catalog.setval({}::pg_catalog.regclass, rows.highest) FROM \
              (SELECT pg_catalog.max({})::bigint AS highest FROM {table}) rows, {sequence} \
-             WHERE rows.highest > last_value OR (rows.highest = last_value AND NOT is_called)",
+             WHERE rows.highest > last_value OR (rows.highest = last_value AND NOT is_called); \
+             RELEASE SAVEPOINT sequence",
             literal(&sequence),
             quoted(column)
         );
@@ -39,8 +41,9 @@ pub(super) async fn advance(session: &Session, table: &Table, oid: u32) -> targe
             Ok(()) => {}
             Err(error) if error.is_connection_lost() => return Err(error),
             Err(error) => {
+                session.execute("ROLLBACK TO SAVEPOINT sequence").await?;
                 tracing::warn!(
-                    table_name = %table,
+                    table_name = table.name,
                     "cannot move sequence {sequence} to the highest {}: {}",
                     quoted(column),
                     chain(&error)

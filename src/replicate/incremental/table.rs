@@ -1,7 +1,7 @@
 //! One table: compared, claimed, read in ranges, committed in their order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures::{StreamExt, pin_mut, stream};
@@ -13,12 +13,12 @@ use super::drift::Drift;
 use super::error::{IncrementalError, Side};
 use super::gaps::{self, Gaps};
 use super::key::Key;
-use super::ranges::{Range, density, split};
+use super::ranges::{Range, split};
 use super::sequences::advance;
 use super::settings::Table;
 use super::snapshot::{common, until_lost};
 use crate::restore::chain;
-use crate::target::Session;
+use crate::target::{self, Session};
 
 /// What was copied of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,22 +78,19 @@ pub(super) async fn copy(
     table: &Table,
     tally: &Tally,
 ) -> Result<(), IncrementalError> {
-    let started = Instant::now();
     let retries = &context.settings.retries;
     let waits = ExponentialBuilder::default()
         .with_min_delay(retries.min)
         .with_max_delay(retries.max)
         .with_max_times(retries.times)
         .with_jitter();
-    let result = (|| Box::pin(attempt(context, table, tally)))
+    (|| Box::pin(attempt(context, table, tally)))
         .retry(waits)
         .when(IncrementalError::is_retried)
         .notify(|error, wait| {
-            tracing::warn!(table_name = %table, "{}; tries again in {wait:.1?}", chain(error));
+            tracing::warn!(table_name = table.name, "{}; tries again in {wait:.1?}", chain(error));
         })
-        .await;
-    tally.lock().elapsed = started.elapsed();
-    result
+        .await
 }
 
 async fn attempt(
@@ -127,7 +124,7 @@ async fn attempt(
             .map_err(|(side, source)| context.refused(table, side, source))?;
         tally.lock().gaps = Some(gaps);
     }
-    let ranges = ranges(context, &plan, source.rows, before, &reader).await.map_err(of_source)?;
+    let ranges = ranges(context, &plan, before, &reader).await.map_err(of_source)?;
     drop(reader);
     drop(permit);
 
@@ -175,7 +172,7 @@ async fn alike(
         .await
         .map_err(|error| context.refused(table, Side::Target, error))?;
     for statement in &statements {
-        tracing::warn!(table_name = %table, "{statement} Rows that were there have NULL in it");
+        tracing::warn!(table_name = table.name, "{statement} Rows that were there have NULL in it");
     }
     tally.lock().added_columns.extend(drift.columns().map(str::to_owned));
     target = read(keeper, Side::Target).await?;
@@ -189,37 +186,35 @@ async fn alike(
 async fn ranges(
     context: &Context<'_>,
     plan: &Plan<'_>,
-    rows: f64,
     before: Option<String>,
     reader: &Session,
-) -> crate::target::Result<Vec<Range>> {
+) -> target::Result<Vec<Range>> {
     let settings = context.settings;
     let highest = plan.key.highest(plan.table, before.as_deref());
     let Some(through) = reader.query_value(&highest).await? else {
         return Ok(Vec::new());
     };
-    let Some(high) = through.parse::<i64>().ok().filter(|_| plan.key.is_integer()) else {
+    let Some(through) = through.parse::<i64>().ok().filter(|_| plan.key.is_integer()) else {
         return Ok(vec![Range { after: before, through }]);
     };
-    let lag = i64::try_from(settings.lag).unwrap_or(i64::MAX);
-    let through = high.saturating_sub(lag);
-    let whole = Range { after: before.clone(), through: through.to_string() };
-    let Some(rows_wanted) = settings.range_rows.filter(|_| plan.key.has_index) else {
-        return Ok(vec![whole]);
+    let through = through.saturating_sub(i64::try_from(settings.lag).unwrap_or(i64::MAX));
+    let lowest = match &before {
+        Some(_) => None,
+        None => reader.query_value(&plan.key.lowest(plan.table)).await?,
     };
-    let lowest = reader.query_value(&plan.key.lowest(plan.table)).await?;
-    let Some(lowest) = lowest.and_then(|key| key.parse::<i64>().ok()) else {
-        return Ok(vec![whole]);
-    };
-    // The target may have keys that the source has no more.
-    let after = before.as_ref().and_then(|key| key.parse::<i64>().ok());
-    let Some(after) = after.map_or_else(|| lowest.checked_sub(1), Some) else {
-        return Ok(vec![whole]);
-    };
-    if after >= through {
+    let number = |key: &Option<String>| key.as_ref().and_then(|key| key.parse::<i64>().ok());
+    let after = number(&before).or_else(|| number(&lowest)?.checked_sub(1));
+    if after.is_some_and(|after| after >= through) {
         return Ok(Vec::new());
     }
-    Ok(split(after, through, density(rows, lowest, high), rows_wanted))
+    let whole = Range { after: before, through: through.to_string() };
+    match (after, settings.range_rows.filter(|_| plan.key.has_index)) {
+        (Some(after), Some(rows)) => {
+            let estimate = plan.key.estimate(plan.table, &whole, reader).await?;
+            Ok(split(after, through, estimate, rows))
+        }
+        _ => Ok(vec![whole]),
+    }
 }
 
 /// Reads ranges side by side, and commits each after the one before it.
@@ -250,7 +245,12 @@ async fn copy_ranges(
         copied.ranges += 1;
         if count > 1 {
             let (table, after) = (plan.table, range.after.as_deref().unwrap_or("-"));
-            tracing::info!(table_name = %table, rows, "keys above {after} up to {}", range.through);
+            tracing::info!(
+                table_name = table.name,
+                rows,
+                "keys above {after} up to {}",
+                range.through
+            );
         }
     }
     Ok(())

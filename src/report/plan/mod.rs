@@ -48,7 +48,8 @@ pub struct PlanReport {
     /// What the critical path takes, each of its jobs by one session.
     #[serde(serialize_with = "seconds")]
     pub critical_seconds: Duration,
-    /// What the longest chain of jobs takes at least, when other sessions help with rows.
+    /// What the longest chain of jobs takes at least, when other sessions help with rows; jobs that
+    /// a lock keeps apart are a chain, too.
     #[serde(serialize_with = "seconds")]
     pub longest_chain_seconds: Duration,
     /// What rests on earlier runs, of the total.
@@ -276,3 +277,6 @@ fn compare(subject: &Subject<'_>, plan: &Plan, costs: &Costs) -> Vec<Compared> {
 fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,7 @@ pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
                 thead {
                     tr {
                         th { "entry" }
-                        th { "time" }
+                        th { "session time" }
                         th { "of the run" }
                         @if with_rows { th { "rows" } th { "rows/s" } th { "sent" } th { "rate" } }
                     }

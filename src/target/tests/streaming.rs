@@ -175,3 +175,119 @@ async fn a_large_object_that_is_not_there_is_an_error_of_the_server() {
     session.rollback().await.unwrap();
     assert!(session.is_usable());
 }
+
+/// A COPY that would take for ever: rows of ten digits. In FROM, the server would collect them all
+/// on its disk first.
+const ENDLESS: &str = "COPY (SELECT pg_catalog.generate_series(1000000000, 9000000000)) TO STDOUT";
+
+#[tokio::test]
+async fn a_copy_out_gives_whole_rows_and_the_count_that_the_server_says() {
+    let server = Server::with_roles().await;
+    for conninfo in
+        ["host=localhost user=tls_only sslmode=require", "host=localhost user=plain_only"]
+    {
+        let session = server.connect(conninfo).await.unwrap();
+        for rows in [100_000_u64, 0, 1] {
+            let query = format!("SELECT n FROM pg_catalog.generate_series(1, {rows}) n");
+            let mut copy = session.copy_out(&format!("COPY ({query}) TO STDOUT")).await.unwrap();
+            let (mut text, mut chunks) = (Vec::new(), 0);
+            while let Some(chunk) = copy.next().await.unwrap() {
+                assert_eq!(chunk.last(), Some(&b'\n'));
+                text.extend_from_slice(&chunk);
+                chunks += 1;
+            }
+            assert_eq!(copy.rows(), Some(rows));
+            assert!(copy.next().await.unwrap().is_none());
+            let expected: String = (1..=rows).map(|n| format!("{n}\n")).collect();
+            assert!(text == expected.as_bytes());
+            // 588,895 bytes, 256 KiB at a time.
+            assert_eq!(chunks, if rows == 100_000 { 3 } else { rows });
+            drop(copy);
+            assert!(session.is_usable());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_out_that_is_refused_or_fails_costs_the_session_nothing() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let error = session.copy_out("COPY (SELECT 1 FROM no.table) TO STDOUT").await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("42P01"));
+    assert!(session.is_usable());
+    let failing =
+        "COPY (SELECT 1 / (500000 - n) FROM pg_catalog.generate_series(1, 600000) n) TO STDOUT";
+    let mut copy = session.copy_out(failing).await.unwrap();
+    let error = loop {
+        match copy.next().await {
+            Ok(chunk) => assert!(chunk.is_some(), "it ended well"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((error.sqlstate(), copy.rows()), (Some("22012"), None));
+    assert_eq!(error.server().unwrap().statement.as_deref(), Some(failing));
+    drop(copy);
+    assert!(session.is_usable());
+    assert_eq!(session.query_value("SELECT 1").await.unwrap().as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_copy_out_that_is_dropped_is_cancelled_in_the_server() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
+    let mut copy = session.copy_out(ENDLESS).await.unwrap();
+    assert!(copy.next().await.unwrap().is_some());
+    drop(copy);
+    assert!(!session.is_usable());
+    let other = server.superuser().await;
+    let busy = format!(
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity \
+         WHERE pid = {pid} AND state = 'active'"
+    );
+    tokio::time::timeout(std::time::Duration::from_secs(30), async {
+        while other.query_value(&busy).await.unwrap().as_deref() != Some("0") {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the server goes on");
+}
+
+#[tokio::test]
+async fn a_session_killed_in_mid_copy_out_is_lost() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
+    let mut copy = session.copy_out(ENDLESS).await.unwrap();
+    assert!(copy.next().await.unwrap().is_some());
+    let killer = server.superuser().await;
+    killer.execute(&format!("SELECT pg_catalog.pg_terminate_backend({pid}, 5000)")).await.unwrap();
+    let error = loop {
+        match copy.next().await {
+            Ok(chunk) => assert!(chunk.is_some(), "it ended well"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.is_connection_lost(), "{error}");
+    assert_eq!(error.class(), Class::Retry);
+}
+
+#[tokio::test]
+async fn a_copy_out_waits_for_who_takes_its_rows() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
+    let _copy = session.copy_out(ENDLESS).await.unwrap();
+    let other = server.superuser().await;
+    let waits = format!(
+        "SELECT wait_event FROM pg_catalog.pg_stat_activity WHERE pid = {pid} AND state = 'active'"
+    );
+    tokio::time::timeout(std::time::Duration::from_secs(30), async {
+        while other.query_value(&waits).await.unwrap().as_deref() != Some("ClientWrite") {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the server is never held up");
+}

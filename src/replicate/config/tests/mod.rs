@@ -66,7 +66,12 @@ fn defaults_are_those_of_the_replaced_system() {
     assert_eq!(restore.drop_timeout, Some(Duration::from_secs(300)));
     assert_eq!(restore.enrichment, PathBuf::from("sql/enrichment"));
     assert_eq!(restore.hooks, None);
-    assert_eq!(restore.keys.column("public", "answers"), "id");
+    let incremental = &config.incremental;
+    assert_eq!(incremental.keys.column("public", "answers"), "id");
+    assert_eq!((incremental.jobs.get(), incremental.lag), (2, 0));
+    assert_eq!(incremental.range_rows.map(std::num::NonZero::get), Some(5_000_000));
+    assert!(!incremental.add_columns && !incremental.check_gaps);
+    assert_eq!(incremental.statement_timeout, Some(Duration::from_secs(6 * 3600)));
     assert!(config.notifications.is_empty());
     assert_eq!(config.log_format, LogFormat::Text);
     let databases = &config.databases;
@@ -96,6 +101,12 @@ fn every_variable_reaches_its_setting() {
         ("PG_RESTORE_JOBS", "8"),
         ("BACKUP_MODE", r#"{"answers":"incremental"}"#),
         ("INCREMENTAL_KEYS", r#"{"answers":"answer_id"}"#),
+        ("INCREMENTAL_JOBS", "3"),
+        ("INCREMENTAL_RANGE_ROWS", "0"),
+        ("INCREMENTAL_LAG", "1000"),
+        ("INCREMENTAL_ADD_COLUMNS", "true"),
+        ("INCREMENTAL_CHECK_GAPS", "true"),
+        ("INCREMENTAL_STATEMENT_TIMEOUT_MS", "0"),
         ("DROP_TIMEOUT_MS", "1500"),
         ("ENRICHMENT_DIR", "/srv/enrichment"),
         ("HOOKS_DIR", "/srv/hooks"),
@@ -131,7 +142,11 @@ fn every_variable_reaches_its_setting() {
     assert!(restore.foreign_keys);
     assert_eq!(restore.jobs, 8);
     assert_eq!(restore.tables.mode("public", "answers"), TableMode::Incremental);
-    assert_eq!(restore.keys.column("public", "answers"), "answer_id");
+    let incremental = &config.incremental;
+    assert_eq!(incremental.keys.column("public", "answers"), "answer_id");
+    assert_eq!((incremental.jobs.get(), incremental.lag), (3, 1000));
+    assert!(incremental.add_columns && incremental.check_gaps);
+    assert_eq!((incremental.range_rows, incremental.statement_timeout), (None, None));
     assert_eq!(restore.drop_timeout, Some(Duration::from_millis(1500)));
     assert_eq!(restore.enrichment, PathBuf::from("/srv/enrichment"));
     assert_eq!(restore.hooks, Some(PathBuf::from("/srv/hooks")));

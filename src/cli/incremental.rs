@@ -1,0 +1,89 @@
+//! `nocturne incremental`: the new rows of append-only tables, from the source database.
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::Incremental as Typed;
+use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::worker::{start_log, until_signal};
+use crate::replicate::config::Config;
+use crate::replicate::incremental::{self, IncrementalError, Settings, Summary, Table};
+use crate::report::{LogFormat, Verbosity};
+
+/// Runs the command.
+pub(super) fn run(typed: &Typed) -> Outcome {
+    let config = typed.settings.config()?;
+    start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    let outcome = until_signal(|stop| copy(typed, &config, stop));
+    match config.log_format {
+        LogFormat::Text => outcome,
+        LogFormat::Json => outcome.map_err(Failure::logged),
+    }
+}
+
+async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcome {
+    let tables = tables(typed, config).await?;
+    let Some(settings) = Settings::of(config, tables) else {
+        return Err(Failure::new(USAGE, "a database is not set"));
+    };
+    for warning in settings.source.warnings().iter().chain(settings.target.warnings()) {
+        tracing::warn!("{warning}");
+    }
+    conclude(&incremental::run(&settings, &stop).await)
+}
+
+/// The tables that were typed, or those that the settings make incremental.
+async fn tables(typed: &Typed, config: &Config) -> Result<Vec<Table>, Failure> {
+    let keys = &config.incremental.keys;
+    let mut tables: Vec<Table> = Vec::new();
+    for typed in &typed.table {
+        let key = typed.key.as_deref().unwrap_or_else(|| keys.column(&typed.schema, &typed.table));
+        tables.push(Table {
+            schema: typed.schema.clone(),
+            name: typed.table.clone(),
+            key: key.to_owned(),
+        });
+    }
+    if let (true, Some(source)) = (tables.is_empty(), &config.databases.source) {
+        tables =
+            incremental::tables(source, &config.restore.tables, keys).await.map_err(failure)?;
+    }
+    if tables.is_empty() {
+        return Err(Failure::new(
+            USAGE,
+            "no table is incremental: name one with --table, or in BACKUP_MODE",
+        ));
+    }
+    Ok(tables)
+}
+
+fn failure(error: IncrementalError) -> Failure {
+    let code = match &error {
+        IncrementalError::Connect { .. } => CONNECT,
+        IncrementalError::Stopped => INTERRUPTED,
+        _ => ERRORS,
+    };
+    Failure::of(code, &error)
+}
+
+/// What the whole of it comes to. Each table's error has been logged.
+fn conclude(summary: &Summary) -> Outcome {
+    let (failed, all) = (summary.errors().count(), summary.tables.len());
+    if failed > 0 {
+        let is_connect = |error| matches!(error, &IncrementalError::Connect { .. });
+        let message = format!("{failed} of {all} tables not copied; see above");
+        return Err(if summary.errors().any(|error| matches!(error, IncrementalError::Stopped)) {
+            Failure::new(INTERRUPTED, "stopped")
+        } else if summary.errors().all(is_connect) {
+            Failure::new(CONNECT, message)
+        } else {
+            Failure::new(ERRORS, message)
+        });
+    }
+    match summary.missing() {
+        0 => Ok(()),
+        missing => {
+            let message = format!("{missing} rows of earlier runs are missing in the target");
+            Err(Failure::new(ERRORS, message))
+        }
+    }
+}

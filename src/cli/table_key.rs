@@ -1,0 +1,71 @@
+//! `NAME[:KEY]`: a table, and the column that it grows by.
+
+use std::str::FromStr;
+
+use crate::replicate::config::TablePattern;
+
+/// A table, and the column that it grows by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableKey {
+    /// The schema, `public` when none is typed.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// The column, if one is typed.
+    pub key: Option<String>,
+}
+
+impl FromStr for TableKey {
+    type Err = String;
+
+    /// Names are written as in `BACKUP_MODE`: letters count as they are, double quotes enclose a
+    /// part that has `.`, `:`, `*` or `"` in it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A colon within quotes has an odd number of quotes before it.
+        let is_outside = |at: &usize| text[..*at].matches('"').count().is_multiple_of(2);
+        let colon = text.match_indices(':').map(|(at, _)| at).find(is_outside);
+        let (name, key) = match colon {
+            Some(at) => (&text[..at], Some(&text[at + 1..])),
+            None => (text, None),
+        };
+        let pattern = TablePattern::parse(name).map_err(|error| error.to_string())?;
+        let (schema, table) = pattern.exact().ok_or("\"*\" names no single table")?;
+        let key = key.map(|key| {
+            let enclosed = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+            enclosed.map_or_else(|| key.to_owned(), |key| key.replace("\"\"", "\""))
+        });
+        if key.as_deref() == Some("") {
+            return Err("no column after \":\"".to_owned());
+        }
+        Ok(Self { schema: schema.to_owned(), table: table.to_owned(), key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_named_with_or_without_schema_and_key() {
+        for (text, schema, table, key) in [
+            ("answers", "public", "answers", None),
+            ("knowledge-elements:createdAt", "public", "knowledge-elements", Some("createdAt")),
+            ("stats.events:event_id", "stats", "events", Some("event_id")),
+            ("\"a:b.c\":\"x\"\"y:z\"", "public", "a:b.c", Some("x\"y:z")),
+        ] {
+            let expected = TableKey {
+                schema: schema.into(),
+                table: table.into(),
+                key: key.map(str::to_owned),
+            };
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_table_is_refused() {
+        for text in ["", "a*", "a.b.c", "answers:", ":id"] {
+            assert!(text.parse::<TableKey>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A source, a target, and what is done with them.
+
+use std::thread;
+
+use nocturne::replicate::incremental::{
+    Copied, IncrementalError, Retries, Settings, Summary, Table, run,
+};
+use nocturne::target::{ConnectOptions, Target};
+use tokio_util::sync::CancellationToken;
+
+use crate::common::{Cluster, Database, cluster, versions};
+
+/// Two databases.
+pub struct Pair {
+    pub source: Database<'static>,
+    pub target: Database<'static>,
+}
+
+impl Pair {
+    /// Two databases of the newest version.
+    pub fn new(name: &str) -> Self {
+        let newest = cluster(versions::newest());
+        Self::on(newest, newest, name)
+    }
+
+    /// From the oldest version to the newest.
+    pub fn across_versions(name: &str) -> Self {
+        let oldest = cluster(*versions::versions().first().unwrap());
+        Self::on(oldest, cluster(versions::newest()), name)
+    }
+
+    fn on(source: &'static Cluster, target: &'static Cluster, name: &str) -> Self {
+        let source = source.fresh_db(&format!("{name}_source"));
+        Self { source, target: target.fresh_db(&format!("{name}_target")) }
+    }
+
+    /// Runs statements on both.
+    pub fn both(&self, sql: &str) {
+        self.source.execute(sql);
+        self.target.execute(sql);
+    }
+
+    /// Settings without retries.
+    pub fn settings(&self, tables: &[&str]) -> Settings {
+        let tables = tables.iter().map(|name| table(name)).collect();
+        let settings =
+            Settings::new(target(&self.source.url()), target(&self.target.url()), tables);
+        Settings { retries: Retries { times: 0, ..Retries::default() }, ..settings }
+    }
+
+    /// Copies one table by its `id`.
+    pub fn copy(&self, name: &str) -> Copied {
+        copied(execute(&self.settings(&[name])))
+    }
+
+    /// The error of a table that is not copied.
+    pub fn error(&self, name: &str) -> IncrementalError {
+        error(execute(&self.settings(&[name])))
+    }
+
+    /// Whether a table has the same rows on both sides.
+    pub fn assert_same(&self, table: &str, columns: &str) {
+        let sql = format!(
+            "SELECT count(*), md5(string_agg(r::text, ',' ORDER BY r::text)) \
+             FROM (SELECT {columns} FROM {table}) r"
+        );
+        assert_eq!(self.source.query(&sql), self.target.query(&sql));
+    }
+
+    /// Makes the target's COPY into a table wait at the row of an `id`, until the value that this
+    /// gives is dropped.
+    pub fn stall(&self, table: &str, id: u64) -> Stall<'_> {
+        self.target.execute(&format!(
+            "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF NEW.id = {id} THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF; \
+                 RETURN NEW; END $$; \
+             CREATE TRIGGER stall BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION stall()"
+        ));
+        let mut psql = self.target.psql().into_command();
+        let holder = psql
+            .args(["--command", "SELECT pg_advisory_lock(4711)"])
+            .args(["--command", "SELECT pg_sleep(600)"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let stall = Stall { holder, database: &self.target };
+        self.target
+            .wait_until("SELECT EXISTS (SELECT FROM pg_locks WHERE objid = 4711 AND granted)");
+        stall
+    }
+
+    /// Waits until the copy waits at the row of [`Pair::stall`], and the source waits to be rid of
+    /// more rows.
+    pub fn wait_for_stall(&self) {
+        self.target
+            .wait_until("SELECT EXISTS (SELECT FROM pg_locks WHERE objid = 4711 AND NOT granted)");
+        self.source.wait_until(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND \
+             query LIKE 'COPY (%' AND state = 'active' AND wait_event = 'ClientWrite')",
+        );
+    }
+}
+
+/// Holds the lock that a copy waits for.
+pub struct Stall<'a> {
+    holder: std::process::Child,
+    database: &'a Database<'static>,
+}
+
+impl Drop for Stall<'_> {
+    fn drop(&mut self) {
+        self.database.kill_backends("query LIKE 'SELECT pg_sleep%'");
+        let _ = self.holder.wait();
+    }
+}
+
+/// A table in `public` that goes by its `id`.
+pub fn table(name: &str) -> Table {
+    Table { schema: "public".into(), name: name.into(), key: "id".into() }
+}
+
+pub fn target(url: &str) -> Target {
+    let options = ConnectOptions { dbname: Some(url.to_owned()), ..ConnectOptions::default() };
+    Target::resolve(&options, &|_| None).unwrap()
+}
+
+/// A run that nobody stops.
+pub fn execute(settings: &Settings) -> Summary {
+    execute_until(settings, &CancellationToken::new())
+}
+
+pub fn execute_until(settings: &Settings, stop: &CancellationToken) -> Summary {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(run(settings, stop))
+}
+
+/// A run that goes on in another thread.
+pub fn start(settings: Settings, stop: CancellationToken) -> thread::JoinHandle<Summary> {
+    thread::spawn(move || execute_until(&settings, &stop))
+}
+
+/// What a run of one table copied.
+pub fn copied(summary: Summary) -> Copied {
+    let outcome = summary.tables.into_iter().next().unwrap();
+    if let Some(error) = outcome.error {
+        panic!("{}", chain(&error));
+    }
+    outcome.copied
+}
+
+/// Why a run of one table failed.
+pub fn error(summary: Summary) -> IncrementalError {
+    let outcome = summary.tables.into_iter().next().unwrap();
+    outcome.error.expect("it fails")
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

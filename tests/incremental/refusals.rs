@@ -1,0 +1,174 @@
+//! What a server refuses, told with what to do about it.
+
+use std::process::Stdio;
+
+use nocturne::replicate::incremental::{IncrementalError, Settings, Side};
+
+use crate::common::Database;
+use crate::pair::{Pair, chain, copied, error, execute, target};
+
+const TABLE: &str = "CREATE TABLE answers (id bigint PRIMARY KEY, value text)";
+
+fn pair(name: &str) -> Pair {
+    let pair = Pair::new(name);
+    pair.both(TABLE);
+    pair.source.execute(
+        "INSERT INTO answers SELECT n, n FROM generate_series(1, 1000) n; ANALYZE answers",
+    );
+    pair
+}
+
+/// The URL of a database as a role of its own, which is not dropped.
+fn as_role(database: &Database<'_>, role: &str) -> String {
+    database.execute(&format!("CREATE ROLE {role} LOGIN"));
+    let (url, superuser) = (database.url(), database.cluster.server().superuser());
+    let as_role = url.replace(&format!("user={superuser}"), &format!("user={role}"));
+    assert_ne!(as_role, url);
+    as_role
+}
+
+#[test]
+fn a_role_that_may_only_read_is_enough_and_less_is_told() {
+    let pair = pair("reader");
+    let url = as_role(&pair.source, "incremental_reader");
+    let settings = Settings { source: target(&url), ..pair.settings(&["answers"]) };
+    let error = error(execute(&settings));
+    assert!(matches!(error, IncrementalError::Privilege { side: Side::Source, .. }), "{error:?}");
+    assert_eq!(
+        chain(&error),
+        "table public.answers: role incremental_reader lacks a privilege in the source (GRANT USAGE \
+         ON SCHEMA public TO incremental_reader; GRANT SELECT ON public.answers TO \
+         incremental_reader): ERROR: permission denied for table answers"
+    );
+    pair.source.execute("GRANT SELECT ON public.answers TO incremental_reader");
+    // A source that shares no snapshot is read all the same.
+    pair.source.execute("REVOKE EXECUTE ON FUNCTION pg_export_snapshot() FROM PUBLIC");
+    let settings = Settings { range_rows: 300.try_into().ok(), ..settings };
+    let copied = copied(execute(&settings));
+    assert_eq!((copied.rows, copied.ranges), (1000, 4));
+    pair.source.execute("DROP OWNED BY incremental_reader");
+}
+
+#[test]
+fn row_security_never_leaves_rows_out() {
+    let pair = pair("security");
+    let url = as_role(&pair.source, "incremental_limited");
+    pair.source.execute(
+        "ALTER TABLE answers ENABLE ROW LEVEL SECURITY; \
+         CREATE POLICY half ON answers USING (id % 2 = 0); \
+         GRANT SELECT ON answers TO incremental_limited",
+    );
+    let settings = Settings { source: target(&url), ..pair.settings(&["answers"]) };
+    let error = chain(&error(execute(&settings)));
+    assert!(error.contains("row-level security"), "{error}");
+    assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "0");
+    pair.source.execute("DROP OWNED BY incremental_limited");
+}
+
+#[test]
+fn a_target_s_role_needs_to_write() {
+    let pair = pair("writer");
+    let url = as_role(&pair.target, "incremental_writer");
+    pair.target.execute("GRANT SELECT ON answers TO incremental_writer");
+    let settings = Settings { target: target(&url), ..pair.settings(&["answers"]) };
+    let refused = error(execute(&settings));
+    assert!(
+        matches!(refused, IncrementalError::Privilege { side: Side::Target, .. }),
+        "{refused:?}"
+    );
+    // Which moves no sequence: that is no reason to do without the rows.
+    pair.target.execute(
+        "GRANT INSERT ON answers TO incremental_writer; \
+         CREATE SEQUENCE numbers OWNED BY answers.id",
+    );
+    assert_eq!(copied(execute(&settings)).after.as_deref(), Some("1000"));
+    assert_eq!(pair.target.query("SELECT nextval('numbers')"), "1");
+    pair.target.execute("DROP OWNED BY incremental_writer");
+}
+
+#[test]
+fn a_foreign_key_that_refuses_rows_is_named() {
+    let pair = pair("foreign_key");
+    pair.target.execute(
+        "CREATE TABLE assessments (id bigint PRIMARY KEY); \
+         ALTER TABLE answers ADD CONSTRAINT \"answers_Fk\" FOREIGN KEY (id) REFERENCES assessments",
+    );
+    let error = pair.error("answers");
+    assert!(matches!(error, IncrementalError::ForeignKey { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "table public.answers: a foreign key of the target refuses new rows (ALTER TABLE \
+         public.answers DROP CONSTRAINT \"answers_Fk\")"
+    );
+    pair.target.execute("ALTER TABLE public.answers DROP CONSTRAINT \"answers_Fk\"");
+    assert_eq!(pair.copy("answers").rows, 1000);
+}
+
+#[test]
+fn rows_that_the_target_swallows_are_noticed_and_nothing_is_committed() {
+    let pair = pair("swallow");
+    pair.target.execute(
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RETURN CASE WHEN NEW.id <> 7 THEN NEW END; END $$; \
+         CREATE TRIGGER swallow BEFORE INSERT ON answers FOR EACH ROW EXECUTE FUNCTION swallow()",
+    );
+    let error = pair.error("answers");
+    assert_eq!(
+        error.to_string(),
+        "table public.answers: the source sent 1000 rows and the target stored 999"
+    );
+    assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "0");
+}
+
+#[test]
+fn a_row_that_is_there_already_is_an_error_and_not_a_second_row() {
+    let pair = pair("twice");
+    pair.both("CREATE TABLE other (id int PRIMARY KEY, name text UNIQUE)");
+    pair.source.execute("INSERT INTO other VALUES (1, 'a'), (2, 'b')");
+    pair.target.execute("INSERT INTO other VALUES (0, 'b')");
+    let error = pair.error("other");
+    let IncrementalError::Server { source, side: Side::Target, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(source.sqlstate(), Some("23505"));
+    assert_eq!(pair.target.query("SELECT count(*) FROM other"), "1");
+}
+
+#[test]
+fn a_second_run_waits_no_longer_than_it_may() {
+    let pair = pair("busy");
+    let oid = pair.target.query("SELECT 'answers'::regclass::oid::int");
+    let mut psql = pair.target.psql().into_command();
+    let lock = format!("SELECT pg_advisory_lock({}, {oid})", 0x6e6f_6301);
+    psql.args(["--command", &lock, "--command", "SELECT pg_sleep(600)"]);
+    let mut holder = psql.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    pair.target.wait_until("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')");
+    let settings = Settings {
+        lock_timeout: Some(std::time::Duration::from_millis(50)),
+        ..pair.settings(&["answers"])
+    };
+    let error = error(execute(&settings));
+    pair.target.kill_backends("query LIKE 'SELECT pg_sleep%'");
+    let _ = holder.wait();
+    assert!(matches!(error, IncrementalError::Busy { .. }), "{error:?}");
+    assert!(error.is_passing());
+}
+
+#[test]
+fn the_source_s_time_limit_holds() {
+    let pair = pair("limit");
+    pair.source.execute(
+        "CREATE FUNCTION slow(n bigint) RETURNS text LANGUAGE sql AS \
+         'SELECT pg_sleep(60)::text'; ALTER TABLE answers RENAME TO real; \
+         CREATE VIEW answers AS SELECT id, slow(id) AS value FROM real",
+    );
+    let settings = Settings {
+        statement_timeout: Some(std::time::Duration::from_millis(100)),
+        ..pair.settings(&["answers"])
+    };
+    let error = error(execute(&settings));
+    let IncrementalError::Server { source, side: Side::Source, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(source.sqlstate(), Some("57014"));
+}

@@ -136,11 +136,16 @@ impl Parts {
     }
 
     fn first(&self, number: i128) -> i64 {
-        i64::try_from(i128::from(self.low) + number * self.width).unwrap_or(i64::MAX)
+        self.key(number * self.width)
     }
 
     fn last(&self, number: i128) -> i64 {
-        self.first(number + 1).saturating_sub(1).min(self.high)
+        self.key((number + 1) * self.width - 1)
+    }
+
+    /// The key this far above the lowest, but none above the highest.
+    fn key(&self, distance: i128) -> i64 {
+        i64::try_from(i128::from(self.low) + distance).unwrap_or(self.high).min(self.high)
     }
 }
 

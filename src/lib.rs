@@ -12,7 +12,7 @@
 //!                                rows, sql: pure helpers           └──▶ events ──▶ report
 //! ```
 //!
-//! 1. [`source`] opens a file, a directory or standard input, looks through wrappers such as
+//! 1. [`source`] opens a file, a directory, standard input or a URL, looks through wrappers such as
 //!    `.tar.gz`, and says how the data can be reached: at any place, or once as a stream.
 //! 2. [`archive`] reads the table of contents, as [`Entry`](archive::Entry) after entry, and
 //!    decompresses data so that none can end early without a word.

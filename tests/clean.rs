@@ -7,43 +7,24 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Cluster, Database, cluster, versions};
+use common::{Cluster, cluster, versions};
 use nocturne::replicate::clean::{self, CleanError, DropPlan};
-use nocturne::target::{ConnectOptions, Session, SessionSettings, Target};
 use tokio_util::sync::CancellationToken;
 
-/// A database that belongs to a role of its own.
-struct Owned<'a> {
-    database: Database<'a>,
-    role: String,
+/// A database whose objects are dropped.
+struct Owned<'a>(common::Owned<'a>);
+
+impl<'a> std::ops::Deref for Owned<'a> {
+    type Target = common::Owned<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl<'a> Owned<'a> {
     fn new(cluster: &'a Cluster, name: &str) -> Self {
-        let role = format!("{name}_{}", std::process::id());
-        let create = format!("CREATE ROLE {role} LOGIN");
-        cluster.psql("postgres").args(["--command", &create]).succeed();
-        let database = cluster.fresh_db(name);
-        database.execute(&format!("ALTER DATABASE \"{}\" OWNER TO {role}", database.name));
-        database.execute(&format!("GRANT ALL ON SCHEMA public TO {role}"));
-        Self { database, role }
-    }
-
-    fn url(&self) -> String {
-        self.database.url().replace("user=postgres", &format!("user={}", self.role))
-    }
-
-    async fn session(&self) -> Session {
-        let options = ConnectOptions { dbname: Some(self.url()), ..ConnectOptions::default() };
-        let target = Target::resolve(&options, &|_| None).unwrap();
-        Session::connect(&target, &SessionSettings::default()).await.unwrap()
-    }
-
-    /// As the role that owns all.
-    async fn execute(&self, sql: &str) {
-        let session = self.session().await;
-        session.execute("SET search_path = public").await.unwrap();
-        session.execute(sql).await.unwrap();
+        Self(common::Owned::new(cluster, name))
     }
 
     async fn clean(&self, keep: impl Fn(&str, &str) -> bool) -> (DropPlan, Result<(), CleanError>) {
@@ -278,4 +259,33 @@ fn more_tables_than_the_server_has_locks_for_are_dropped() {
         owned.clean(|_, _| false).await.1.unwrap();
         assert_eq!(owned.left(), "");
     });
+}
+
+#[test]
+fn the_command_prints_what_it_would_drop_and_drops_it() {
+    let owned = Owned::new(cluster(15), "clean_command");
+    owned.database.execute(&format!(
+        "SET ROLE {}; CREATE TABLE users (id int); CREATE TABLE answers (id int);
+         CREATE TABLE scores (id int); CREATE VIEW v AS SELECT id FROM users",
+        owned.role
+    ));
+    let command = |args: &[&str]| {
+        let tool = common::nocturne().args(["drop-objects", "-d", &owned.url()]).args(args);
+        tool.env("BACKUP_MODE", "{\"answers\":\"incremental\"}").run()
+    };
+    let printed = command(&["--keep", "sc*", "--dry-run"]);
+    assert_eq!(printed.code(), 0, "{printed}");
+    assert_eq!(
+        printed.stdout(),
+        "-- kept: table public.answers\n-- kept: table public.scores\n\
+         DROP VIEW IF EXISTS public.v CASCADE;\nDROP TABLE IF EXISTS public.users CASCADE;\n"
+    );
+    let mistyped = command(&["--keep", "score"]);
+    assert_eq!(mistyped.code(), 2, "{mistyped}");
+    assert!(mistyped.stderr().contains("--keep score: there is no such table"), "{mistyped}");
+    assert_eq!(owned.database.query("SELECT count(*) FROM pg_views WHERE viewname = 'v'"), "1");
+
+    let done = command(&["--keep", "sc*"]);
+    assert_eq!(done.code(), 0, "{done}");
+    assert_eq!(owned.left(), "table public.answers, table public.scores");
 }

@@ -9,6 +9,8 @@ mod common;
 mod modes;
 #[path = "foreign_keys/orphans.rs"]
 mod orphans;
+// Another binary needs the rest of it.
+#[allow(dead_code)]
 #[path = "faults/source.rs"]
 mod source;
 

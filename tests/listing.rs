@@ -309,5 +309,13 @@ fn a_database_restored_from_an_edited_list_is_the_one_that_pg_restore_makes() {
     let ours =
         nocturne().args(["restore", "-d", &actual.url()]).args(option).arg(&fixture.path).run();
     assert_eq!(ours.code(), theirs.code(), "{ours}");
+    // Keys whose rows are left out: pg_restore adds none of them, we leave them NOT VALID.
+    let keys = "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I;', conrelid::regclass, conname) \
+                FROM pg_constraint \
+                WHERE contype = 'f' AND NOT convalidated AND conparentid = 0 ORDER BY 1";
+    let theirs = expected.query(keys);
+    for key in actual.query(keys).lines().filter(|key| !theirs.lines().any(|line| line == *key)) {
+        actual.execute(key);
+    }
     assert_same_database(&actual, &expected);
 }

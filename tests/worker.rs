@@ -209,7 +209,7 @@ fn records_come_back_as_they_were_kept_the_newest_first() {
                 ..second
             };
             history.save(&ended).await.unwrap();
-            assert_eq!(history.latest(1).await.unwrap(), [ended.clone()]);
+            assert_eq!(history.latest(1).await.unwrap(), std::slice::from_ref(&ended));
             assert_eq!(database.query("SELECT count(*) FROM nocturne.runs"), "2");
             // jsonb has no such character.
             let zero = RunRecord { error: Some("a\0b".to_owned()), ..record("zero", 2) };

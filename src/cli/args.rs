@@ -13,17 +13,23 @@ use clap_complete::Shell;
 
 use super::connection::Connection;
 use super::selection::Selection;
-use super::settings::{ForIncremental, ForWeb, ForWorker, Settings};
+use super::settings::{
+    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForWeb, ForWorker, Settings,
+};
 use super::size::Size;
 use super::table_key::TableKey;
 use super::values::{ArchiveFormat, Jobs, OutputFormat, ReportFormat, Tolerate};
+use crate::replicate::config::TablePattern;
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
 
 mod help;
+mod plan;
 #[cfg(test)]
 mod tests;
+
+pub use plan::{AsIf, Costs, NotAsIf, Plan, PlanFormat};
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug, PartialEq, Eq)]
@@ -73,6 +79,14 @@ pub enum Command {
     )]
     List(Box<List>),
 
+    /// Print what a restore would do, in which order, and how long it would take; no server is needed
+    #[command(
+        long_about = help::PLAN,
+        after_long_help = help::PLAN_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Plan(Box<Plan>),
+
     /// Read an archive from end to end and say whether all of it is sound; no server is needed
     #[command(
         long_about = help::VERIFY,
@@ -80,6 +94,14 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Verify(Box<Verify>),
+
+    /// Find the backup that a nightly run would restore, and download it into a file
+    #[command(
+        long_about = help::FETCH_BACKUP,
+        after_long_help = help::FETCH_BACKUP_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    FetchBackup(Box<FetchBackup>),
 
     /// Copy the new rows of append-only tables from the source database
     #[command(
@@ -105,6 +127,22 @@ pub enum Command {
     )]
     Web(Box<Web>),
 
+    /// Drop everything that the role owns in the target, but for tables that are kept
+    #[command(
+        long_about = help::DROP_OBJECTS,
+        after_long_help = help::DROP_OBJECTS_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    DropObjects(Box<DropObjects>),
+
+    /// Run a folder of SQL files: indexes and views of the warehouse's own
+    #[command(
+        long_about = help::ENRICH,
+        after_long_help = help::ENRICH_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Enrich(Box<Enrich>),
+
     /// Read the logs of nightly runs: how long each part took, and which entries were slow
     #[command(
         long_about = help::REPORT,
@@ -124,10 +162,11 @@ pub enum Command {
 /// `nocturne restore`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Restore {
-    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
     ///
     /// A file is of pg_dump's custom or tar format, a directory of its directory format. The format
-    /// is found by looking inside.
+    /// is found by looking inside. What an http:// or https:// URL leads to is restored while it
+    /// downloads, and nothing of it is written to the disk.
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
@@ -330,22 +369,6 @@ pub struct Behaviour {
     pub no_reconnect: bool,
 }
 
-/// What earlier runs have taken, as typed.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Behaviour")]
-pub struct Costs {
-    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
-    ///
-    /// It decides what goes first, and in which format rows are sent. The default is
-    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
-    pub cost_history: Option<PathBuf>,
-
-    /// Do without what earlier runs took, and write nothing down
-    #[arg(long)]
-    pub no_cost_history: bool,
-}
-
 /// What is told while a command works, as typed.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Output")]
@@ -386,7 +409,7 @@ pub struct Results {
 /// `nocturne list`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct List {
-    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
@@ -420,7 +443,7 @@ pub struct List {
 /// `nocturne verify`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
-    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
@@ -453,6 +476,33 @@ pub struct Verify {
     /// What is told meanwhile.
     #[command(flatten)]
     pub reporting: Reporting,
+}
+
+/// `nocturne fetch-backup`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct FetchBackup {
+    /// The file to write, or "-" for standard output; the backup's own name when not given
+    ///
+    /// In a folder, the file gets the backup's own name. While it is not whole it is called
+    /// NAME.part; the next try goes on with that.
+    #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Read the API token from this file instead of SCALINGO_API_TOKEN
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub api_token_file: Option<PathBuf>,
+
+    /// Tell more
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForFetchBackup>,
 }
 
 /// `nocturne incremental`, as typed.
@@ -511,6 +561,50 @@ pub struct Web {
     /// What stands above the environment.
     #[command(flatten)]
     pub settings: Settings<ForWeb>,
+}
+
+/// `nocturne drop-objects`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct DropObjects {
+    /// Keep this table, with its rows and all that it needs
+    ///
+    /// Written as in BACKUP_MODE: the schema is public when there is none, * stands for any
+    /// characters. May be given several times. Tables that BACKUP_MODE says are incremental are
+    /// kept anyhow.
+    #[arg(long, value_name = "TABLE", value_parser = TablePattern::parse)]
+    pub keep: Vec<TablePattern>,
+
+    /// Print the statements, and run none
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell each object; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForDropObjects>,
+}
+
+/// `nocturne enrich`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Enrich {
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForEnrich>,
 }
 
 /// `nocturne report`, as typed.

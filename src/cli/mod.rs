@@ -14,10 +14,14 @@ pub mod args;
 mod choose;
 pub mod connection;
 mod costs;
+mod drop_objects;
 mod embedded;
+mod enrich;
 pub mod exit;
+mod fetch_backup;
 mod incremental;
 mod list;
+mod plan;
 mod report;
 mod restore;
 mod script;
@@ -55,10 +59,14 @@ pub fn main() -> ExitCode {
     exit::code(match cli.command {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
+        Command::Plan(typed) => plan::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
+        Command::FetchBackup(typed) => fetch_backup::run(&typed),
         Command::Incremental(typed) => incremental::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
+        Command::DropObjects(typed) => drop_objects::run(&typed),
+        Command::Enrich(typed) => enrich::run(&typed),
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -71,11 +79,13 @@ pub fn main() -> ExitCode {
 /// The archive that an argument names.
 fn input(argument: Option<&Path>) -> Result<Input, Failure> {
     match argument {
-        Some(path) if path != Path::new("-") => Ok(Input::Path(path.to_owned())),
+        Some(argument) => {
+            Input::from_argument(argument).map_err(|error| Failure::of(USAGE, &error))
+        }
         None if std::io::stdin().is_terminal() => {
             Err(Failure::new(USAGE, "no archive given (\"-\" is standard input)"))
         }
-        _ => Ok(Input::Stdin),
+        None => Ok(Input::Stdin),
     }
 }
 

@@ -17,12 +17,17 @@ use crate::report::timeline::Recorder;
 use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
 use crate::restore::statements::{Ownership, SourceSettings, Style};
-use crate::restore::{Ended, RestoreOptions, Tolerance, Transactions, restore};
+use crate::restore::{Ended, RestoreOptions, Stages, Tolerance, Transactions, restore};
 use crate::source::{self, Archive};
 use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
 /// Most sessions that are used without being asked for.
 const MOST_AUTOMATIC_JOBS: usize = 8;
+
+/// Sessions when nothing else is asked for.
+pub(super) fn automatic_jobs() -> usize {
+    available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS))
+}
 
 /// Runs the command.
 pub(super) fn run(typed: &Restore) -> Outcome {
@@ -240,7 +245,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         // Tables that are there already may have foreign keys, which nobody disables: their rows
         // come in the archive's order, which is the one that pg_dump has chosen.
         _ if !chosen.selection.dump_schema() && !behaviour.disable_triggers => 1,
-        _ => available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS)),
+        _ => automatic_jobs(),
     };
     Ok(RestoreOptions {
         jobs,
@@ -277,6 +282,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         analyze: behaviour.analyze,
         settings: behaviour.set.clone(),
         strictly_in_order: jobs == 1,
+        stages: Stages::default(),
     })
 }
 

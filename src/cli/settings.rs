@@ -43,6 +43,30 @@ impl Purpose for ForWeb {
     const COMMAND: Command = Command::Web;
 }
 
+/// The settings of `nocturne fetch-backup`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForFetchBackup {}
+
+impl Purpose for ForFetchBackup {
+    const COMMAND: Command = Command::FetchBackup;
+}
+
+/// The settings of `nocturne drop-objects`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForDropObjects {}
+
+impl Purpose for ForDropObjects {
+    const COMMAND: Command = Command::DropObjects;
+}
+
+/// The settings of `nocturne enrich`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForEnrich {}
+
+impl Purpose for ForEnrich {
+    const COMMAND: Command = Command::Enrich;
+}
+
 /// What was typed, by the name of the variable. `Debug` shows the names only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings<P> {
@@ -59,6 +83,13 @@ impl<P: Purpose> Settings<P> {
         let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
         Config::for_command(P::COMMAND, variable)
             .map_err(|problems| Failure::new(USAGE, problems.to_string()))
+    }
+
+    /// The same settings, one of which stands somewhere else than on the command line.
+    #[must_use]
+    pub(super) fn with(mut self, name: &'static str, text: String) -> Self {
+        self.typed.insert(name, text);
+        self
     }
 
     /// What was typed for a variable.
@@ -95,6 +126,7 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
     let arg = match option {
         "jobs" => arg.short('j'),
         "database-url" => arg.short('d'),
+        "enrichment-dir" => arg.visible_alias("dir"),
         "source-database-url" => arg.visible_alias("source"),
         "target-database-url" => arg.visible_alias("target"),
         _ => arg,
@@ -173,6 +205,8 @@ mod tests {
     fn each_option_stands_above_its_variable() {
         for (line, name, text) in [
             ("-j 8", "PG_RESTORE_JOBS", "8"),
+            ("-d postgres://db/app", "DATABASE_URL", "postgres://db/app"),
+            ("--dir sql", "ENRICHMENT_DIR", "sql"),
             ("--jobs=8", "PG_RESTORE_JOBS", "8"),
             ("--region osc-secnum-fr1", "SCALINGO_REGION", "osc-secnum-fr1"),
             ("--app pix", "SCALINGO_APP", "pix"),

@@ -22,7 +22,7 @@ impl FromStr for TableKey {
     /// part that has `.`, `:`, `*` or `"` in it.
     fn from_str(text: &str) -> Result<Self, String> {
         // A colon within quotes has an odd number of quotes before it.
-        let is_outside = |at: &usize| text[..*at].matches('"').count() % 2 == 0;
+        let is_outside = |at: &usize| text[..*at].matches('"').count().is_multiple_of(2);
         let colon = text.match_indices(':').map(|(at, _)| at).find(is_outside);
         let (name, key) = match colon {
             Some(at) => (&text[..at], Some(&text[at + 1..])),

@@ -39,6 +39,7 @@ impl Plan {
                 after,
                 locks: vec![(table, LockMode::ShareUpdateExclusive)],
                 size: 0,
+                cost: 0,
                 rank: 0,
             });
         }

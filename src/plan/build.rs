@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::rank::{ends_first, rank};
+use super::rank::{Chains, ends_first, rank};
 use super::{Job, JobId, LockMode, Step, micros};
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::select::Pass;
@@ -73,6 +73,7 @@ impl Plan {
                     after: Vec::new(),
                     locks: Vec::new(),
                     size: size(place).unwrap_or(0),
+                    cost: 0,
                     rank: 0,
                 });
             }
@@ -93,7 +94,7 @@ impl Plan {
     /// Ranks the jobs by what each will take.
     pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
         let order = ends_first(&self.jobs);
-        rank(&mut self.jobs, &order, |id| micros(cost(id)));
+        rank(&mut self.jobs, &order, Chains::AndLocks, |id| micros(cost(id)));
     }
 
     /// Each job after the one before it, pass by pass.

@@ -1,10 +1,14 @@
 //! What a plan comes to: its critical path, the least time it can take, and the time it will take.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::cost::Costs;
-use super::simulate::{Simulation, simulate};
-use super::{JobId, Plan};
+use super::help::{at_least, simulate_with_help};
+use super::rank::{Chains, ends_first, exclusive, rank};
+use super::simulate::Simulation;
+use super::{JobId, Plan, micros};
+use crate::archive::DumpId;
 
 /// A plan with its predictions, for a number of workers.
 #[derive(Clone, Debug)]
@@ -15,7 +19,10 @@ pub struct Forecast {
     pub simulation: Simulation,
     /// The longest chain of jobs, in order.
     pub critical_path: Vec<JobId>,
-    /// What that chain takes.
+    /// What that chain takes, each of its jobs by one session.
+    pub critical_seconds: Duration,
+    /// What the longest chain takes at least, if other sessions help with rows wherever they can;
+    /// jobs that a lock keeps apart are a chain, too.
     pub longest_chain: Duration,
     /// What all jobs take together.
     pub total: Duration,
@@ -29,11 +36,13 @@ impl Forecast {
     pub fn new(plan: &mut Plan, costs: &Costs, workers: usize) -> Self {
         let workers = workers.max(1);
         plan.rank(|id| costs.of(id));
+        let chains = by_dependencies(plan, |id| costs.of(id));
         Self {
             prelude: costs.prelude(),
-            simulation: simulate(plan, workers, |id| costs.of(id)),
-            critical_path: critical_path(plan),
-            longest_chain: longest_chain(plan),
+            simulation: simulate_with_help(plan, workers, costs),
+            critical_path: critical_path(&chains),
+            critical_seconds: longest_chain_of(&chains),
+            longest_chain: shortest(plan, costs, workers),
             total: total(plan, |id| costs.of(id)),
             workers,
         }
@@ -53,24 +62,63 @@ impl Forecast {
     }
 }
 
-/// No order of a plan's jobs takes less. The plan must be ranked by the same costs.
+/// No order of a plan's jobs takes less with so many sessions, though they help each other with rows.
 #[must_use]
-pub fn lower_bound(plan: &Plan, workers: usize, cost: impl Fn(JobId) -> Duration) -> Duration {
-    bound(total(plan, cost), workers, longest_chain(plan))
+pub fn lower_bound(plan: &Plan, costs: &Costs, workers: usize) -> Duration {
+    bound(total(plan, |id| costs.of(id)), workers, shortest(plan, costs, workers))
 }
 
-/// What the longest chain of a ranked plan takes.
-#[must_use]
-pub fn longest_chain(plan: &Plan) -> Duration {
+/// What the longest chain takes at least with so many sessions.
+fn shortest(plan: &Plan, costs: &Costs, workers: usize) -> Duration {
+    let cost = |id| at_least(costs, id, workers);
+    longest_chain_of(&by_dependencies(plan, cost)).max(longest_queue(plan, cost))
+}
+
+/// What the jobs take at least that a lock of one table keeps apart: one after the other, from when
+/// the first of them can begin. Those that can begin early are left out where that says more.
+fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Duration {
+    let mut begins = vec![Duration::ZERO; plan.jobs.len()];
+    let mut queues: HashMap<DumpId, Vec<(Duration, Duration)>> = HashMap::new();
+    let own = |id: JobId| if plan.jobs[id.0].wanted { cost(id) } else { Duration::ZERO };
+    for &number in ends_first(&plan.jobs).iter().rev() {
+        let job = &plan.jobs[number];
+        let after = job.after.iter().map(|id| begins[id.0] + own(*id));
+        begins[number] = after.max().unwrap_or_default();
+        for table in exclusive(job).filter(|_| job.wanted) {
+            queues.entry(table).or_default().push((begins[number], own(JobId(number))));
+        }
+    }
+    let length = |mut queue: Vec<(Duration, Duration)>| {
+        queue.sort_unstable_by_key(|(begin, _)| std::cmp::Reverse(*begin));
+        let mut sum = Duration::ZERO;
+        let ends = queue.into_iter().map(|(begin, cost)| {
+            sum += cost;
+            begin + sum
+        });
+        ends.max().unwrap_or_default()
+    };
+    queues.into_values().map(length).max().unwrap_or_default()
+}
+
+/// The plan with ranks that count chains of dependencies only, so that no order takes less.
+pub(super) fn by_dependencies(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Plan {
+    let mut plan = plan.clone();
+    let order = ends_first(&plan.jobs);
+    rank(&mut plan.jobs, &order, Chains::Dependencies, |id| micros(cost(id)));
+    plan
+}
+
+/// What the longest chain of a plan takes that is ranked by dependencies.
+pub(super) fn longest_chain_of(plan: &Plan) -> Duration {
     Duration::from_micros(plan.jobs.iter().map(|job| job.rank).max().unwrap_or(0))
 }
 
-fn bound(total: Duration, workers: usize, longest_chain: Duration) -> Duration {
+pub(super) fn bound(total: Duration, workers: usize, longest_chain: Duration) -> Duration {
     let workers = u32::try_from(workers.max(1)).unwrap_or(u32::MAX);
     (total / workers).max(longest_chain)
 }
 
-fn total(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Duration {
+pub(super) fn total(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Duration {
     wanted(plan).map(cost).sum()
 }
 
@@ -78,7 +126,7 @@ fn wanted(plan: &Plan) -> impl Iterator<Item = JobId> + '_ {
     (0..plan.jobs.len()).map(JobId).filter(|id| plan.jobs[id.0].wanted)
 }
 
-/// The longest chain of a ranked plan: its first job has the highest rank, and each next one the
+/// The longest chain of a plan that is ranked by dependencies: its first job has the highest rank, and each next one the
 /// highest among those that wait. Jobs that are not wanted are passed through.
 fn critical_path(plan: &Plan) -> Vec<JobId> {
     let mut behind: Vec<Vec<JobId>> = vec![Vec::new(); plan.jobs.len()];
@@ -126,16 +174,36 @@ mod tests {
     fn the_critical_path_is_the_longest_chain() {
         let plan = plan();
         assert_eq!(critical_path(&plan), [JobId(0), JobId(1), JobId(3)]);
-        assert_eq!(longest_chain(&plan), Duration::from_secs(9));
+        assert_eq!(longest_chain_of(&plan), Duration::from_secs(9));
         assert_eq!(critical_path(&Plan::default()), []);
     }
 
     #[test]
     fn the_lower_bound_is_the_chain_s_or_the_work_s() {
         for (workers, bound) in [(1, 19.0), (2, 9.5), (3, 9.0), (64, 9.0)] {
-            let found = lower_bound(&plan(), workers, cost).as_secs_f64();
+            let plan = plan();
+            let found = super::bound(total(&plan, cost), workers, longest_chain_of(&plan));
+            let found = found.as_secs_f64();
             assert!((found - bound).abs() < 1e-9, "{workers}: {found}");
         }
+    }
+
+    #[test]
+    fn jobs_that_a_lock_keeps_apart_take_their_sum() {
+        use crate::plan::LockMode::{Share, ShareUpdateExclusive};
+        let mut plan = plan();
+        for (number, mode) in [(1, ShareUpdateExclusive), (2, ShareUpdateExclusive), (3, Share)] {
+            plan.jobs[number].locks = vec![(DumpId(7), mode)];
+        }
+        assert_eq!(longest_queue(&plan, cost), Duration::from_secs(1 + 5 + 2));
+        plan.jobs[1].wanted = false;
+        assert_eq!(longest_queue(&plan, cost), Duration::from_secs(1 + 2));
+        // One that could be done before is not in the way.
+        plan.jobs[4].locks = vec![(DumpId(7), ShareUpdateExclusive)];
+        plan.jobs[2].after = vec![JobId(3)];
+        plan.jobs[3].after = vec![JobId(0)];
+        plan.jobs[0].after = vec![];
+        assert_eq!(longest_queue(&plan, |_| Duration::from_secs(1)), Duration::from_secs(3));
     }
 
     #[test]

@@ -44,6 +44,13 @@ impl LockMode {
     }
 }
 
+/// Whether two jobs with these locks cannot run side by side.
+pub(super) fn conflict(one: &[(DumpId, LockMode)], other: &[(DumpId, LockMode)]) -> bool {
+    one.iter().any(|(table, mode)| {
+        other.iter().any(|(same, held)| table == same && mode.conflicts_with(*held))
+    })
+}
+
 /// Who holds what.
 #[derive(Debug, Default)]
 pub(super) struct Locks(HashMap<DumpId, [usize; LockMode::ALL.len()]>);

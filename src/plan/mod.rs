@@ -12,6 +12,7 @@ mod analyze;
 mod build;
 pub mod cost;
 pub mod forecast;
+mod help;
 pub mod history;
 mod lock;
 mod pg_restore;
@@ -23,6 +24,8 @@ pub(crate) mod testing;
 
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
+pub(crate) use help::WORTH;
+pub use help::simulate_with_help;
 pub use lock::LockMode;
 pub use pg_restore::simulate_pg_restore;
 pub use schedule::Schedule;
@@ -91,6 +94,8 @@ pub struct Job {
     pub locks: Vec<(DumpId, LockMode)>,
     /// Bytes of archived data that the work grows with.
     pub size: u64,
+    /// What it is thought to take, in microseconds.
+    pub cost: u64,
     /// What is left from the start of this job to the end of the longest chain of jobs that wait
     /// for it, in microseconds. The job with the most goes first.
     pub rank: u64,

@@ -1,6 +1,13 @@
 //! Ranks: what is left from the start of a job to the end of the longest chain of jobs behind it.
+//!
+//! Jobs that cannot run beside each other for a lock are a chain too, in whatever order: the foreign
+//! keys of one table are validated one after the other. Who comes before any of them has all of them
+//! behind itself.
+
+use std::collections::HashMap;
 
 use super::{Job, JobId};
+use crate::archive::DumpId;
 
 /// The jobs, each before those that it waits for: in this order a rank needs only ranks that are
 /// known. Jobs in a circle come last and do without.
@@ -25,39 +32,76 @@ pub(super) fn ends_first(jobs: &[Job]) -> Vec<usize> {
     order
 }
 
-/// Gives the jobs their ranks: each its own cost and that of the longest chain behind it. Takes
-/// time in proportion to jobs and dependencies.
-pub(super) fn rank(jobs: &mut [Job], ends_first: &[usize], cost: impl Fn(JobId) -> u64) {
-    for job in &mut *jobs {
+/// Whether ranks count jobs as a chain that only a lock makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chains {
+    /// Only those of dependencies: no order of the jobs takes less.
+    Dependencies,
+    /// Those of locks, too: a better guess of what is left.
+    AndLocks,
+}
+
+/// Gives the jobs their costs and their ranks. Takes time in proportion to jobs and dependencies.
+pub(super) fn rank(
+    jobs: &mut [Job],
+    ends_first: &[usize],
+    chains: Chains,
+    cost: impl Fn(JobId) -> u64,
+) {
+    let mut serial: HashMap<DumpId, u64> = HashMap::new();
+    for (number, job) in jobs.iter_mut().enumerate() {
+        job.cost = if job.wanted { cost(JobId(number)) } else { 0 };
         job.rank = 0;
+        if chains == Chains::AndLocks {
+            for table in exclusive(job) {
+                let sum = serial.entry(table).or_default();
+                *sum = sum.saturating_add(job.cost);
+            }
+        }
     }
     for &number in ends_first {
         let job = &mut jobs[number];
-        let own = if job.wanted { cost(JobId(number)) } else { 0 };
         // Until here the rank is the longest chain behind the job.
-        job.rank = job.rank.saturating_add(own);
-        let (rank, after) = (job.rank, std::mem::take(&mut job.after));
+        job.rank = job.rank.saturating_add(job.cost);
+        let group = exclusive(job).filter_map(|table| serial.get(&table)).max();
+        let seen = job.rank.max(group.copied().unwrap_or(0));
+        let after = std::mem::take(&mut job.after);
         for JobId(earlier) in &after {
-            jobs[*earlier].rank = jobs[*earlier].rank.max(rank);
+            jobs[*earlier].rank = jobs[*earlier].rank.max(seen);
         }
         jobs[number].after = after;
     }
 }
 
+/// The tables that a job locks so that no other job with the same lock runs beside it.
+pub(super) fn exclusive(job: &Job) -> impl Iterator<Item = DumpId> + '_ {
+    let locks = job.locks.iter().filter(|(_, mode)| mode.conflicts_with(*mode));
+    locks.map(|(table, _)| *table)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::LockMode;
     use crate::plan::testing::job;
 
-    /// Ranks of jobs that cost 1, 10, 100, …
-    fn ranks(after: &[&[usize]]) -> Vec<u64> {
+    fn jobs(after: &[&[usize]]) -> Vec<Job> {
         let mut jobs: Vec<Job> = (0..after.len()).map(job).collect();
         for (job, after) in jobs.iter_mut().zip(after) {
             job.after = after.iter().copied().map(JobId).collect();
         }
+        jobs
+    }
+
+    /// Ranks of jobs that cost 1, 10, 100, …
+    fn ranked(mut jobs: Vec<Job>, chains: Chains) -> Vec<u64> {
         let order = ends_first(&jobs);
-        rank(&mut jobs, &order, |JobId(number)| 10u64.pow(number as u32));
+        rank(&mut jobs, &order, chains, |JobId(number)| 10u64.pow(number as u32));
         jobs.iter().map(|job| job.rank).collect()
+    }
+
+    fn ranks(after: &[&[usize]]) -> Vec<u64> {
+        ranked(jobs(after), Chains::AndLocks)
     }
 
     #[test]
@@ -73,5 +117,20 @@ mod tests {
         let ranks = ranks(&[&[1], &[0], &[]]);
         assert!(ranks[0] >= 1 && ranks[1] >= 10, "{ranks:?}");
         assert_eq!(ranks[2], 100);
+    }
+
+    #[test]
+    fn what_a_lock_keeps_apart_is_all_behind_who_comes_before() {
+        let mut jobs = jobs(&[&[], &[0], &[0]]);
+        for job in &mut jobs[1..] {
+            job.locks = vec![(DumpId(7), LockMode::ShareUpdateExclusive)];
+        }
+        assert_eq!(ranked(jobs.clone(), Chains::AndLocks), [111, 10, 100]);
+        assert_eq!(ranked(jobs.clone(), Chains::Dependencies), [101, 10, 100]);
+        // Indexes are built side by side.
+        for job in &mut jobs[1..] {
+            job.locks = vec![(DumpId(7), LockMode::Share)];
+        }
+        assert_eq!(ranked(jobs, Chains::AndLocks), [101, 10, 100]);
     }
 }

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use super::lock::Locks;
-use super::rank::{ends_first, rank};
+use super::lock::{Locks, conflict};
+use super::rank::{Chains, ends_first, rank};
 use super::{Job, JobId, Plan, micros};
 use crate::select::Pass;
 
@@ -40,6 +40,12 @@ enum State {
     Running,
     Done,
 }
+
+/// A job is short beside another that takes so many times as long.
+const SHORT: u64 = 20;
+
+/// Jobs that wait for a lock and are looked at: the best ones.
+const LOOKED_AT: usize = 64;
 
 impl Schedule {
     /// Starts the plan's jobs. Jobs for which `closed` holds must be opened one by one.
@@ -76,9 +82,7 @@ impl Schedule {
     /// The next job to start, if one can be started now. It counts as running from here on.
     pub fn take(&mut self) -> Option<JobId> {
         loop {
-            let next =
-                self.ready.iter().find(|(_, id)| self.locks.allow(&self.jobs[id.0].locks)).copied();
-            if let Some(key) = next {
+            if let Some(key) = self.next() {
                 self.ready.remove(&key);
                 self.start(key.1);
                 return Some(key.1);
@@ -97,9 +101,36 @@ impl Schedule {
 
     /// Ranks the jobs anew, by what each is thought to take now. What runs goes on.
     pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
-        rank(&mut self.jobs, &self.ends_first, |id| micros(cost(id)));
+        let is_done = |id: JobId| self.state[id.0] == State::Done;
+        let left = |id| if is_done(id) { 0 } else { micros(cost(id)) };
+        rank(&mut self.jobs, &self.ends_first, Chains::AndLocks, left);
         let ready = std::mem::take(&mut self.ready);
         self.ready = ready.iter().map(|(_, id)| (Reverse(self.jobs[id.0].rank), *id)).collect();
+    }
+
+    /// The best of the ready jobs that may run beside those that run.
+    ///
+    /// A short job that waits for a lock must not wait for ever longer ones that come after it: a
+    /// foreign key is added in no time, but long checks of other keys of both tables keep it out,
+    /// and its own check waits for it. So what it could not run beside does not overtake it.
+    fn next(&self) -> Option<(Reverse<u64>, JobId)> {
+        let mut waiting: Vec<&Job> = Vec::new();
+        for key in &self.ready {
+            let job = &self.jobs[key.1.0];
+            if !self.locks.allow(&job.locks) {
+                if waiting.len() < LOOKED_AT {
+                    waiting.push(job);
+                }
+                continue;
+            }
+            let overtakes = |short: &&Job| {
+                short.cost.saturating_mul(SHORT) < job.cost && conflict(&short.locks, &job.locks)
+            };
+            if !waiting.iter().any(overtakes) {
+                return Some(*key);
+            }
+        }
+        None
     }
 
     /// Starts exactly this job, whose data has come. Returns whether it can be started now.
@@ -138,9 +169,12 @@ impl Schedule {
         }
     }
 
-    /// Whether a job of this plan's best order would be done at least a quarter sooner if other
-    /// sessions helped with it: whether they, `sessions` in all with the one that does it, have
-    /// little else to do meanwhile.
+    /// Whether it is worth that other sessions help with a job: `sessions` in all, with the one that
+    /// does it.
+    ///
+    /// Either they have little else to do meanwhile, so that it would be done at least a quarter
+    /// sooner. Or the chain that begins with it decides when all is over: it is longer by a quarter
+    /// than each session's share of the work, and the job itself is no small part of it.
     #[must_use]
     pub fn gains_from_help(&self, id: JobId, sessions: usize) -> bool {
         let mut waits_for_it = vec![false; self.jobs.len()];
@@ -150,21 +184,20 @@ impl Schedule {
                 found.extend_from_slice(&self.before[id.0]);
             }
         }
-        let beside = (0..self.jobs.len()).map(JobId).filter(|other| {
-            self.jobs[other.0].wanted
-                && self.state[other.0] != State::Done
-                && !waits_for_it[other.0]
-        });
-        let beside: u128 = beside.map(|other| u128::from(self.cost(other))).sum();
-        let (alone, sessions) = (u128::from(self.cost(id)), sessions as u128);
+        let (mut all, mut beside) = (0, 0);
+        for (number, job) in self.jobs.iter().enumerate() {
+            if job.wanted && self.state[number] != State::Done {
+                all += u128::from(job.cost);
+                beside += if waits_for_it[number] { 0 } else { u128::from(job.cost) };
+            }
+        }
+        let job = &self.jobs[id.0];
+        let (alone, sessions) = (u128::from(job.cost), sessions as u128);
+        let chain = u128::from(job.rank);
         // With help: all of it divided by all.
-        4 * (alone + beside) <= 3 * sessions * alone
-    }
-
-    /// What a job costs by itself, in the unit of the ranks.
-    fn cost(&self, id: JobId) -> u64 {
-        let behind = self.before[id.0].iter().map(|later| self.jobs[later.0].rank).max();
-        self.jobs[id.0].rank.saturating_sub(behind.unwrap_or(0))
+        let idle = 4 * (alone + beside) <= 3 * sessions * alone;
+        let critical = 4 * chain * sessions > 5 * all && 8 * alone >= chain;
+        idle || (sessions > 1 && critical)
     }
 
     /// The jobs that still wait for their data.
@@ -365,14 +398,13 @@ mod tests {
     #[test]
     fn help_gains_what_the_others_have_no_other_work_for() {
         // The first has another behind it, which none can do meanwhile.
-        let plan = |costs: [u64; 3]| {
+        let gains = |costs: [u64; 3], sessions| {
             let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
             jobs[1].after = vec![JobId(0)];
-            (jobs[0].rank, jobs[1].rank, jobs[2].rank) = (costs[0] + costs[1], costs[1], costs[2]);
-            Plan { prelude: vec![], jobs }
-        };
-        let gains = |costs, sessions| {
-            let mut schedule = Schedule::new(&plan(costs), |_| false);
+            for (job, cost) in jobs.iter_mut().zip(costs) {
+                job.cost = cost;
+            }
+            let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
             schedule.take();
             schedule.gains_from_help(JobId(0), sessions)
         };
@@ -381,6 +413,42 @@ mod tests {
         assert!(!gains([100, 0, 51], 2));
         assert!(gains([100, 0, 51], 3));
         assert!(!gains([100, 0, 0], 1));
+    }
+
+    #[test]
+    fn help_gains_where_the_chain_that_follows_decides() {
+        // Work for all sessions beside it, and a long chain behind it.
+        let gains = |chain, beside| {
+            let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
+            jobs[1].after = vec![JobId(0)];
+            let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
+            let seconds = [100, chain, beside];
+            schedule.rank(|id| Duration::from_secs(seconds[id.0]));
+            schedule.take();
+            schedule.gains_from_help(JobId(0), 4)
+        };
+        assert!(gains(500, 1000), "600 is more than a quarter of 1600, by more than a quarter");
+        assert!(!gains(500, 1400), "600 of 2000 is not much more");
+        assert!(!gains(900, 1000), "the job is a small part of the chain");
+    }
+
+    #[test]
+    fn long_jobs_do_not_overtake_a_short_one_that_waits_for_a_lock() {
+        use LockMode::{ShareRowExclusive, ShareUpdateExclusive};
+        // 0 checks a key of table 1. 1 adds a key between 1 and 2, and 3 checks it; 2 checks
+        // another key of table 2.
+        let mut jobs: Vec<Job> = (0..4).map(|n| job(n, Pass::Main)).collect();
+        jobs[0].locks = vec![(DumpId(1), ShareUpdateExclusive)];
+        jobs[1].locks = vec![(DumpId(1), ShareRowExclusive), (DumpId(2), ShareRowExclusive)];
+        jobs[2].locks = vec![(DumpId(2), ShareUpdateExclusive)];
+        jobs[3].after = vec![JobId(1)];
+        let mut schedule = Schedule::new(&Plan { prelude: vec![], jobs }, |_| false);
+        let seconds = [600, 0, 100, 500];
+        schedule.rank(|id| Duration::from_secs(seconds[id.0]));
+        assert_eq!(schedule.take(), Some(JobId(0)));
+        assert_eq!(schedule.take(), None, "the check of table 2 would keep the key out");
+        schedule.finish(JobId(0));
+        assert_eq!(schedule.take(), Some(JobId(1)));
     }
 
     #[test]
@@ -421,7 +489,7 @@ mod tests {
                     let after = after.into_iter().filter(|n| *n < count && *n != entry).map(JobId).collect();
                     let mode = if exclusive { LockMode::AccessExclusive } else { LockMode::Share };
                     let locks = vec![(DumpId(table), mode)];
-                    Job { entry, step: Step::Entire, wanted, pass, after, locks, size: 0, rank: size }
+                    Job { entry, step: Step::Entire, wanted, pass, after, locks, rank: size, ..job(entry, pass) }
                 })
                 .collect();
             let plan = Plan { prelude: vec![], jobs };

@@ -39,7 +39,7 @@ pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
 }
 
 /// A wanted job of the main pass that waits for nothing.
-pub(super) fn job(entry: usize) -> Job {
+pub(crate) fn job(entry: usize) -> Job {
     Job {
         entry,
         step: Step::Entire,
@@ -48,6 +48,7 @@ pub(super) fn job(entry: usize) -> Job {
         after: vec![],
         locks: vec![],
         size: 0,
+        cost: 0,
         rank: 0,
     }
 }

@@ -13,6 +13,7 @@ pub mod costs;
 mod log;
 pub mod logs;
 pub mod nights;
+pub mod plan;
 mod reporter;
 mod screen;
 pub mod stages;

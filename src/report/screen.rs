@@ -45,7 +45,7 @@ impl Screen {
     }
 
     /// Where bars are drawn, if they are.
-    pub(super) fn bars(&self) -> Option<&MultiProgress> {
+    pub(crate) fn bars(&self) -> Option<&MultiProgress> {
         self.bars.as_ref()
     }
 

@@ -15,14 +15,15 @@ use super::feed::Arrival;
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load, missing_object};
 use super::options::Transactions;
+use super::stages::StagePoint;
 use super::steps::restore_step;
 use super::work::restore_entry;
 use super::workers::Workers;
 use super::{Error, Result};
-use crate::archive;
 use crate::archive::stream::ItemOf;
+use crate::archive::{self, Section};
 use crate::plan::cost::Costs;
-use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
+use crate::plan::{Job, JobId, Plan, Schedule, Step, builds_index};
 
 /// Carries out the jobs of a plan.
 ///
@@ -44,6 +45,8 @@ pub(super) struct Conductor {
     objects: HashMap<JobId, Objects>,
     /// Why the stream ended, if it did not end well.
     broken: Option<archive::Error>,
+    /// Jobs that wait until all rows are there; `None` once nothing waits for that any more.
+    held: Option<HashSet<JobId>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,10 +87,17 @@ impl Conductor {
         stream: Option<Receiver<Arrival>>,
     ) -> Self {
         let streaming = stream.is_some();
+        let waits = ctx.options.stages.has(StagePoint::AfterData);
+        let follows_data = |job: &Job| {
+            let is_data = ctx.entry(job.entry).section == Section::Data;
+            waits && job.wanted && (job.step.is_analyze() || !is_data)
+        };
         let schedule = Schedule::new(plan, |job| {
             let loads = !job.step.is_analyze() && ctx.wants_archived_data(job.entry);
-            streaming && job.wanted && loads
+            streaming && job.wanted && loads || follows_data(job)
         });
+        let followers = plan.jobs.iter().enumerate().filter(|(_, job)| follows_data(job));
+        let held = waits.then(|| followers.map(|(id, _)| JobId(id)).collect());
         let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
@@ -102,6 +112,7 @@ impl Conductor {
             jobs,
             objects: HashMap::new(),
             broken: None,
+            held,
         }
     }
 
@@ -123,7 +134,12 @@ impl Conductor {
                 return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.waiting.is_none() && self.stream.is_none() {
-                return Ok(self.idle);
+                let Some(held) = self.held.take() else {
+                    return Ok(self.idle);
+                };
+                self.ctx.options.stages.reach(StagePoint::AfterData).await?;
+                held.into_iter().for_each(|job| self.schedule.open(job));
+                continue;
             }
             let wants_data = self.waiting.is_none() && self.stream.is_some();
             tokio::select! {
@@ -174,7 +190,11 @@ impl Conductor {
             return false;
         }
         match waiting.source {
-            Source::Archive => self.schedule.gains_from_help(waiting.job, ctx.options.jobs),
+            Source::Archive => {
+                // Asked of large tables only: it takes a look at all jobs.
+                let place = self.schedule.job(waiting.job).entry;
+                ctx.is_large(place) && self.schedule.gains_from_help(waiting.job, ctx.options.jobs)
+            }
             // No other rows come until these are taken, so who is idle now will be for a while.
             Source::Stream { .. } => !self.idle.is_empty(),
         }
@@ -328,7 +348,8 @@ impl Conductor {
                 self.stream = None;
                 // What has not come by now is not in the archive; the jobs say so themselves.
                 for job in self.schedule.closed() {
-                    if !self.objects.contains_key(&job) {
+                    let is_held = self.held.as_ref().is_some_and(|held| held.contains(&job));
+                    if !is_held && !self.objects.contains_key(&job) {
                         self.schedule.open(job);
                     }
                 }

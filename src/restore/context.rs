@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use rayon::ThreadPool;
 
@@ -41,6 +42,8 @@ pub(super) struct Context {
     pub(super) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
+    /// Tables that are spread over other servers; known once there are tables.
+    pub(super) distributed: OnceLock<HashSet<(String, String)>>,
     /// Of the server as it was at the first session: see [`super::lane::server_life`].
     pub(super) server_life: OnceLock<Option<String>>,
     /// Whether the number of parallel workers of an index build is ours to choose.
@@ -72,6 +75,8 @@ pub(super) struct Ledger {
     pub(super) restored: HashMap<usize, (u64, u64)>,
     /// In which format rows are sent, by the place of a table's data.
     pub(super) formats: HashMap<usize, RowFormat>,
+    /// Time that other sessions have helped with a table's rows.
+    pub(super) helped: HashMap<DumpId, Duration>,
     /// What became of the first step of entries that are made in two, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
@@ -246,7 +251,7 @@ pub(super) struct Finished {
     pub(super) rows: u64,
     pub(super) bytes: u64,
     pub(super) read: u64,
-    pub(super) duration: std::time::Duration,
+    pub(super) duration: Duration,
     /// Whether a transaction that is still open holds it.
     pub(super) uncommitted: bool,
 }
@@ -259,7 +264,7 @@ impl Default for Finished {
             rows: 0,
             bytes: 0,
             read: 0,
-            duration: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
             uncommitted: false,
         }
     }

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::event::{EntryRef, Event};
 use super::steps::FirstStep;
 use crate::plan::cost::Costs;
-use crate::plan::{JobId, Schedule, Step};
+use crate::plan::{JobId, Schedule, Step, WORTH};
 
 /// How often jobs are ranked anew at most.
 const RANK_EVERY: Duration = Duration::from_millis(250);
@@ -42,6 +42,10 @@ impl Costing {
         let Some(done) = ctx.done(job.entry, job.step) else {
             return;
         };
+        let helped = ctx.ledger().helped.get(&ctx.entry(job.entry).dump_id).copied();
+        let helped = helped.filter(|_| job.step == Step::Entire).unwrap_or_default();
+        // What one session would have taken.
+        let duration = duration + helped.mul_f64(WORTH);
         self.costs.observe(id, duration);
         if done.rows > 0 {
             self.costs.loaded(id, done.rows, done.bytes);

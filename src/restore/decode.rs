@@ -33,8 +33,9 @@ const IN_FLIGHT: usize = 4;
 /// Bytes of a piece of a large object.
 const OBJECT_PIECE: usize = 256 * 1024;
 
-/// A row that is longer is sent as text: twice its size is not worth the memory.
-const LONGEST_BINARY_ROW: usize = 16 << 20;
+/// A row that is longer is sent as text, in pieces: in binary it would be several times in memory,
+/// and the server gains little.
+const LONGEST_BINARY_ROW: usize = 4 << 20;
 
 /// A piece of an entry's data, on its way to the server.
 #[derive(Debug)]
@@ -151,7 +152,8 @@ fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> 
 }
 
 /// Sends a table's rows, in binary format if the columns are given, until a chunk of them has no
-/// binary form: likely that its column is full of such values.
+/// binary form: its column is likely to be full of such values. Between them, a row that is too
+/// long is text.
 fn send_rows(
     reader: impl Read,
     columns: Option<&[ColumnType]>,
@@ -161,9 +163,9 @@ fn send_rows(
     let refused = Arc::new(AtomicBool::new(false));
     let mut chunks = Chunks::new(reader, columns.map_or(0, |_| LONGEST_BINARY_ROW));
     while let Some(chunk) = chunks.next_chunk()? {
-        let Chunk { before, rows, ends, .. } = chunk;
+        let Chunk { before, rows, begins, ends, .. } = chunk;
         let content = match &transcoder {
-            Some(transcoder) if !refused.load(Ordering::Relaxed) => {
+            Some(transcoder) if begins && ends && !refused.load(Ordering::Relaxed) => {
                 transcode(chunk, transcoder.clone(), refused.clone())
             }
             _ => Content::Ready(Rows::Text(chunk.text)),

@@ -240,7 +240,7 @@ pub enum Event {
         bytes: u64,
         /// In which format rows were sent, if they were.
         format: Option<RowFormat>,
-        /// Wall time.
+        /// Wall time; of rows that several sessions have loaded, what one would have taken.
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },

@@ -6,6 +6,8 @@
 //! between two commits; then the table is emptied again, which this restore created and nobody
 //! else knows.
 
+use std::time::Instant;
+
 use futures::StreamExt;
 use futures::future::{Fuse, FutureExt};
 use futures::stream::FuturesUnordered;
@@ -24,6 +26,8 @@ use crate::target;
 /// A session that came to help.
 struct Helper {
     lane: Lane,
+    /// When it came.
+    since: Instant,
     /// Whether its transaction has begun.
     begun: bool,
 }
@@ -59,8 +63,9 @@ pub(super) async fn load_with_help(
             Err(error)
         }
     };
-    for Helper { lane, .. } in helpers {
+    for Helper { lane, since, .. } in helpers {
         lane.attend(0);
+        *ctx.ledger().helped.entry(rows.entry.dump_id).or_default() += since.elapsed();
         ctx.events.send(Event::Left { dump_id: rows.entry.dump_id.0, lane: lane.number });
         ctx.shares.give_back(lane);
     }
@@ -116,16 +121,17 @@ impl Parts {
 /// One session's help. Its transaction stays open.
 async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkError>) {
     let (ctx, entry) = (rows.ctx, rows.entry);
+    let since = Instant::now();
     lane.attend(entry.dump_id.0);
     ctx.events.send(Event::Joined { entry: EntryRef::from(entry), lane: lane.number });
     if let Err(error) = begin(rows, &mut lane).await {
         // It has taken nothing, so the table lacks nothing.
         let message = format!("one session less for {}: {}", entry.label(), chain(&error));
         ctx.events.send(Event::Warning { message });
-        return (Helper { lane, begun: false }, Ok(0));
+        return (Helper { lane, since, begun: false }, Ok(0));
     }
     let stored = take_part(rows, &mut lane).await;
-    (Helper { lane, begun: true }, stored)
+    (Helper { lane, since, begun: true }, stored)
 }
 
 async fn begin(rows: &CopyRows<'_>, lane: &mut Lane) -> target::Result<()> {

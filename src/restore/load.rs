@@ -216,11 +216,18 @@ pub(super) fn stored_as_sent(sent: Loaded, stored: u64) -> Result<Loaded, WorkEr
 
 impl Context {
     /// Whether the entry's rows go into a table that this restore created: it is empty, and may be
-    /// emptied again.
+    /// emptied again, unless other servers hold it.
     fn is_new(&self, entry: &Entry) -> bool {
         let created = entry.desc == Desc::TableData
             && entry.dependencies.first().is_some_and(|id| self.ledger().created.contains(id));
-        created && !entry.is_load_via_partition_root()
+        created && !entry.is_load_via_partition_root() && !self.is_distributed(entry)
+    }
+
+    /// Whether an entry brings the rows of a table that several sessions could load.
+    pub(super) fn is_large(&self, place: usize) -> bool {
+        let entry = self.entry(place);
+        let size = self.random.as_ref().and_then(|random| random.size(entry));
+        entry.desc == Desc::TableData && self.split_size(size).is_some()
     }
 
     /// How much must be left of a table of this size for each session that loads it; `None` if

@@ -18,6 +18,7 @@ mod copy;
 mod copy_format;
 mod costing;
 mod decode;
+mod distributed;
 pub mod event;
 mod failure;
 mod feed;
@@ -33,6 +34,7 @@ mod progress;
 pub mod script;
 mod settings;
 mod share;
+mod stages;
 pub mod statements;
 mod steps;
 mod work;
@@ -48,6 +50,7 @@ pub(crate) use foreign_keys::for_script;
 pub use options::{CopyFormat, RestoreOptions, SPLIT_SIZE, Tolerance, Transactions};
 pub use planning::{PlanOptions, Planned};
 pub use settings::{ServerSetting, SettingError};
+pub use stages::{StagePoint, Stages};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
@@ -92,6 +95,15 @@ pub enum Error {
     /// The database could not be created (`--create`): what was meant for it goes nowhere else.
     #[error("the database could not be created, nothing is restored")]
     NoDatabase,
+    /// What the caller does at a point inside the restore failed.
+    #[error("stopped {point}")]
+    Stage {
+        /// Where.
+        point: StagePoint,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// An entry failed, and that was to be the end (`--exit-on-error`).
     #[error("stopped at the first error")]
     Stopped,
@@ -207,6 +219,7 @@ fn prepare(
         pool,
         missing_roles: std::sync::OnceLock::new(),
         missing_extensions: std::sync::OnceLock::new(),
+        distributed: std::sync::OnceLock::new(),
         server_life: std::sync::OnceLock::new(),
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
@@ -305,10 +318,18 @@ async fn run(
         }
         lane.renew(&ctx).await.map_err(Error::Target)?;
     }
+    if ctx.options.stages.has(StagePoint::AfterPreData) {
+        lane.commit_group(&ctx).await.map_err(Error::Target)?;
+        ctx.options.stages.reach(StagePoint::AfterPreData).await?;
+        lane.renew(&ctx).await.map_err(Error::Target)?;
+        lane.begin_group(&ctx).await.map_err(Error::Target)?;
+    }
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
         lane.commit_group(&ctx).await.map_err(Error::Target)?;
     }
+    let session = lane.session(&ctx).await.map_err(Error::Target)?;
+    let _ = ctx.distributed.set(distributed::tables(session).await.map_err(Error::Target)?);
     let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
     let arrivals = stream.map(|stream| feed::start(stream, &ctx));

@@ -9,6 +9,7 @@ use crate::target::{Class, ServerError};
 
 use super::foreign_keys::ForeignKeys;
 use super::settings::ServerSetting;
+use super::stages::Stages;
 use super::statements::Style;
 use crate::verify::Digests;
 
@@ -55,6 +56,9 @@ pub struct RestoreOptions {
     pub settings: Vec<ServerSetting>,
     /// Restore in exactly the order of the selection, which a list file may have changed.
     pub strictly_in_order: bool,
+    /// What the caller does at points inside the restore. A transaction that holds several
+    /// entries is committed there.
+    pub stages: Stages,
 }
 
 /// In which format rows are sent to the server (`--copy-format`).

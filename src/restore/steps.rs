@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::analyze::analyze;
 use super::context::{Context, Finished};
+use super::distributed::DISTRIBUTED;
 use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
 use super::foreign_keys::{PARTITIONED, tell_checked};
@@ -36,6 +37,19 @@ pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
         return analyze(ctx, lane, place, step).await;
     }
     let sql = ctx.step_sql(place, step);
+    if ctx.is_distributed(ctx.entry(place)) {
+        return match step {
+            Step::BuildIndex | Step::AddForeignKey => {
+                // All of it is left for the second step.
+                ctx.ledger().first_steps.insert(place, FirstStep::Refused);
+            }
+            Step::AddNotValid => {
+                tell_checked(&ctx.events, ctx.entry(place), DISTRIBUTED);
+                restore_entry(ctx, lane, place, Source::Archive).await;
+            }
+            _ => restore_entry(ctx, lane, place, Source::Archive).await,
+        };
+    }
     match (step, sql) {
         (Step::AddNotValid, Some(sql)) => add_not_valid(ctx, lane, place, &sql).await,
         (Step::BuildIndex | Step::AddForeignKey, Some(sql)) => {

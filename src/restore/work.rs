@@ -27,11 +27,7 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
     ctx.events.send(Event::Started {
         entry: EntryRef::from(entry),
         lane: lane.number,
-        data_bytes: ctx
-            .random
-            .as_ref()
-            .filter(|_| ctx.wants_archived_data(place))
-            .and_then(|random| random.size(entry)),
+        data_bytes: ctx.wants_archived_data(place).then(|| source.size(ctx, entry)).flatten(),
     });
     let mut work =
         Work { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() };

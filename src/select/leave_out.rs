@@ -167,7 +167,7 @@ fn needs_rows(desc: &Desc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::testing::entry;
+    use crate::select::testing::{Builder, entry};
     use crate::select::{SelectOptions, select};
 
     /// Two tables with all that a table can have, and what is over them.
@@ -192,7 +192,7 @@ mod tests {
             entry(16, "COMMENT", "TABLE answers").after(&[1]),
             entry(17, "COMMENT", "VIEW students").after(&[14]),
         ]
-        .map(|entry| entry.build())
+        .map(Builder::build)
         .into()
     }
 
@@ -230,7 +230,7 @@ mod tests {
             entry(5, "TABLE ATTACH", "other").after(&[3, 1]),
             entry(6, "TABLE DATA", "part").after(&[2]),
         ]
-        .map(|entry| entry.build())
+        .map(Builder::build)
         .into();
         for (name, expected) in [("parent", &[1, 2, 3, 4, 5, 6][..]), ("part", &[2, 4, 6])] {
             let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();

@@ -3,7 +3,8 @@
 //! Nobody has to say which format an archive has. A directory with a `toc.dat` is a directory
 //! archive. A file or standard input is looked at: the magic bytes of an archive, of a tar, or of
 //! a compressor, whose output is looked at in turn. That finds a custom archive inside a tar
-//! inside gzip, which is what some hosts hand out as a backup, without unpacking anything.
+//! inside gzip, which is what some hosts hand out as a backup, without unpacking anything. The bytes
+//! may come over HTTP ([`remote`]), and are restored while they come.
 //!
 //! What lies uncompressed in a file can be read at any place, by several readers at once
 //! ([`Access::Random`]). Everything else is read once, from its start to its end
@@ -11,15 +12,21 @@
 
 mod detect;
 mod reader;
+pub mod remote;
 mod sequential;
+mod sizes;
 
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use reader::StreamAccess;
+pub use remote::Address;
 pub use sequential::Sequential;
+pub use sizes::Sizes;
+
+use remote::{AddressError, Download, DownloadOptions, Fixed, Start};
 
 use crate::archive::custom::CustomFile;
 use crate::archive::files::Files;
@@ -35,13 +42,21 @@ pub enum Input {
     Path(PathBuf),
     /// Standard input.
     Stdin,
+    /// What a server has at this address.
+    Url(Address),
 }
 
 impl Input {
-    /// `-` is standard input, anything else a path.
-    #[must_use]
-    pub fn from_argument(argument: &str) -> Self {
-        if argument == "-" { Self::Stdin } else { Self::Path(argument.into()) }
+    /// `-` is standard input, `http://…` and `https://…` are addresses, anything else is a path.
+    ///
+    /// # Errors
+    /// When an address is none.
+    pub fn from_argument(argument: &Path) -> std::result::Result<Self, AddressError> {
+        match argument.to_str() {
+            Some("-") => Ok(Self::Stdin),
+            Some(text) if Address::is_meant(text) => Address::parse(text).map(Self::Url),
+            _ => Ok(Self::Path(argument.to_owned())),
+        }
     }
 }
 
@@ -50,6 +65,7 @@ impl std::fmt::Display for Input {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("standard input"),
+            Self::Url(address) => address.fmt(f),
         }
     }
 }
@@ -152,8 +168,9 @@ pub fn open(input: &Input) -> Result<Archive> {
         Input::Path(path) if path.is_dir() => open_directory(&name, path.clone()),
         Input::Path(path) => {
             let file = File::open(path).map_err(Error::from_io);
-            file.and_then(|file| open_file(&name, file, Some(path.clone())))
+            file.and_then(|file| locate(&name, file, true))
         }
+        Input::Url(address) => open_url(&name, address),
     };
     archive.map_err(|error| error.in_archive(&name))
 }
@@ -168,7 +185,32 @@ fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
     Ok(random(name, toc, Format::Directory, Place::Files(files)))
 }
 
-fn open_file(name: &str, mut file: File, path: Option<PathBuf>) -> Result<Archive> {
+/// Opens an archive that comes as a stream. `name` is what messages call it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Archive> {
+    stream(name, reader, None).map_err(|error| error.in_archive(name))
+}
+
+/// Opens an archive in a file that has no other name, from the file's start. `name` is what messages
+/// call it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_file(name: &str, mut file: File) -> Result<Archive> {
+    let archive = file.rewind().map_err(Error::from_io).and_then(|()| locate(name, file, true));
+    archive.map_err(|error| error.in_archive(name))
+}
+
+fn open_url(name: &str, address: &Address) -> Result<Archive> {
+    let fixed = Fixed(address.clone());
+    let download = Download::start(fixed, None, Start::default(), DownloadOptions::default());
+    let download = download.map_err(|error| Error::from_io(std::io::Error::other(error)))?;
+    stream(name, Box::new(download.into_reader()), None)
+}
+
+fn locate(name: &str, mut file: File, is_whole: bool) -> Result<Archive> {
     let metadata = file.metadata().map_err(Error::from_io)?;
     if !metadata.is_file() {
         return stream(name, Box::new(file), None);
@@ -186,7 +228,7 @@ fn open_file(name: &str, mut file: File, path: Option<PathBuf>) -> Result<Archiv
             let toc = Toc::read_files(files.toc()?).map_err(|error| error.in_file("toc.dat"))?;
             Ok(random(name, toc, Format::Tar, Place::Files(Arc::new(files))))
         }
-        detect::Located::Stream => stream(name, Box::new(slice.clone()), path.map(|_| slice)),
+        detect::Located::Stream => stream(name, Box::new(slice.clone()), is_whole.then_some(slice)),
     }
 }
 
@@ -195,7 +237,7 @@ fn open_stdin(name: &str) -> Result<Archive> {
     let handle = std::io::stdin().as_fd().try_clone_to_owned().map_err(Error::from_io)?;
     let file = File::from(handle);
     // `nocturne restore < file` can be read at any place, a pipe cannot.
-    open_file(name, file, None)
+    locate(name, file, false)
 }
 
 fn random(name: &str, toc: Toc, format: Format, place: Place) -> Archive {

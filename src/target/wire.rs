@@ -179,7 +179,7 @@ impl<S: Stream> TlsConnect<S> for Handshake {
         Box::pin(async move {
             let watch = Arc::clone(&self.connector.watch);
             let wire = self.negotiate(stream).await?;
-            Ok(Watched { wire, scanner: Scanner::default(), watch })
+            Ok(Watched { wire, scanner: Scanner::default(), watch, broken: None })
         })
     }
 }
@@ -246,6 +246,38 @@ pub(super) struct Watched<S: Stream> {
     wire: Wire<S>,
     scanner: Scanner,
     watch: Arc<Watch>,
+    /// Why no more can be written.
+    broken: Option<io::Error>,
+}
+
+impl<S: Stream> Watched<S> {
+    /// Passes on the result of writing. The driver reads no more after an error, so what the server
+    /// said before it went is read here.
+    fn poll_written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(&mut Wire<S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let error = match self.broken.take() {
+            Some(error) => error,
+            None => match write(&mut self.wire, cx) {
+                Poll::Ready(Err(error)) => error,
+                other => return other,
+            },
+        };
+        let mut bytes = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut *self).poll_read(cx, &mut buffer) {
+                Poll::Pending => {
+                    self.broken = Some(error);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
 }
 
 impl<S: Stream> TlsStream for Watched<S> {
@@ -280,17 +312,17 @@ impl<S: Stream> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().wire {
+        self.get_mut().poll_written(cx, |wire, cx| match wire {
             Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-        }
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().wire {
+        self.get_mut().poll_written(cx, |wire, cx| match wire {
             Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
-        }
+        })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -308,6 +340,21 @@ mod tests {
     /// A NoticeResponse, an ErrorResponse and a ReadyForQuery after it; a COPY's end.
     const MESSAGES: &[u8] = b"N\0\0\0\x08EZZEE\0\0\0\x07ZZNZ\0\0\0\x05E\
         C\0\0\0\x0cCOPY 42\0N\0\0\0\x04Z\0\0\0\x05T";
+
+    #[tokio::test]
+    async fn what_the_server_said_last_is_read_when_writing_fails() {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let body = b"VFATAL\0C57P01\0Mterminating\0\0";
+        theirs.write_all(&[b'E', 0, 0, 0, body.len() as u8 + 4]).await.unwrap();
+        theirs.write_all(body).await.unwrap();
+        drop(theirs);
+        let (wire, watch) = (Wire::Plain(ours), Arc::<Watch>::default());
+        let mut stream =
+            Watched { wire, scanner: Scanner::default(), watch: watch.clone(), broken: None };
+        let error = stream.write_all(b"more rows").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(watch.last_words().unwrap().sqlstate, "57P01");
+    }
 
     #[test]
     fn messages_are_told_apart_wherever_the_chunks_end() {

@@ -12,6 +12,7 @@
 pub mod cluster;
 pub mod compare;
 pub mod fixture;
+pub mod owned;
 pub mod program;
 pub mod proxy;
 pub mod restore;
@@ -22,6 +23,7 @@ pub mod versions;
 pub use cluster::{Cluster, Database, cluster};
 pub use compare::{assert_same_database, dump};
 pub use fixture::{Fixture, fixtures, fixtures_where};
+pub use owned::Owned;
 pub use program::{bare_nocturne, nocturne};
 pub use proxy::Proxy;
 pub use restore::{Restored, Running, restore, restore_to};

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::common::{Cluster, Database, assert_same_database, for_each_version, nocturne, restore};
+use crate::common::{
+    Cluster, Database, assert_same_database, cluster, for_each_version, nocturne, restore, versions,
+};
 use crate::source::Archive;
 
 /// Keys of every kind. One of them is of a table large enough to be made in steps.
@@ -140,6 +142,30 @@ fn a_key_of_a_partitioned_table_is_checked_where_the_server_wants_it_so() {
         restore(&archive.path(), &target, &["-j", "3"]).expect(0);
         assert_same_database(&target, &by_pg_restore(cluster, &archive, &[]));
     });
+}
+
+#[test]
+fn a_key_over_periods_is_checked_and_that_is_told() {
+    let cluster = cluster(versions::newest());
+    if cluster.major < 18 {
+        return;
+    }
+    let archive = archive(
+        cluster,
+        "CREATE TABLE parent (id int4range, at int4range, PRIMARY KEY (id, at WITHOUT OVERLAPS));
+         CREATE TABLE child (id int4range, at int4range,
+             CONSTRAINT by_time FOREIGN KEY (id, PERIOD at) REFERENCES parent (id, PERIOD at),
+             CONSTRAINT unforced FOREIGN KEY (id, PERIOD at)
+                 REFERENCES parent (id, PERIOD at) NOT ENFORCED);
+         INSERT INTO parent VALUES ('[1,2)', '[1,9)'); INSERT INTO child VALUES ('[1,2)', '[2,3)');",
+    );
+    let target = cluster.fresh_db("keys");
+    let options = ["-j", "2", "--foreign-keys", "not-valid"];
+    let restored = restore(&archive.path(), &target, &options).expect(0);
+    assert_eq!(keys(&target), "by_time true, unforced false");
+    let told = restored.summary["warnings"].as_array().unwrap();
+    assert_eq!(told.len(), 1, "{}", restored.finished);
+    assert!(told[0].as_str().unwrap().contains("by_time is not added NOT VALID"), "{told:?}");
 }
 
 #[test]

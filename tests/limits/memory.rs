@@ -89,12 +89,17 @@ fn a_table_twenty_times_as_large_takes_no_more_memory() {
              INSERT INTO t SELECT i, repeat(md5(i::text), 31) FROM generate_series(1, {rows}) i;"
         )
     };
-    let mut most = Vec::new();
-    for rows in [10_000, 200_000] {
-        let archive = dumped(&table(rows), folder.path(), &["--format=custom", "--compress=1"]);
-        let target = cluster(newest()).fresh_db("large");
-        most.push(peak(&archive, &target, &["-j", "2"]));
-        assert_eq!(target.query("SELECT count(*) FROM t"), rows.to_string());
+    let sizes = [10_000, 200_000];
+    let archives =
+        sizes.map(|rows| dumped(&table(rows), folder.path(), &["--format=custom", "--compress=1"]));
+    // By one session, and by all of them.
+    for split in ["0", "64kB"] {
+        let mut most = Vec::new();
+        for (archive, rows) in archives.iter().zip(sizes) {
+            let target = cluster(newest()).fresh_db("large");
+            most.push(peak(archive, &target, &["-j", "4", "--split-size", split]));
+            assert_eq!(target.query("SELECT count(*) FROM t"), rows.to_string());
+        }
+        assert!(most[1] < most[0] + 24, "split at {split}: {most:?} MB");
     }
-    assert!(most[1] < most[0] + 24, "{most:?} MB");
 }

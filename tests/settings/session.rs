@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::common::{Cluster, Restored, cluster, for_each_version, nocturne, restore, versions};
+use crate::common::{
+    Cluster, Restored, cluster, for_each_version, nocturne, restore, restore_to, versions,
+};
 use crate::source::Archive;
 
 /// A table whose index tells a setting, twice if it is built together with another one.
@@ -112,6 +114,23 @@ fn what_is_set_for_the_database_is_not_changed() {
     for (name, value) in names.iter().zip(["5MB", "4"]) {
         assert_eq!(values(&restored, name), [value.to_owned()].into(), "{}", restored.finished);
     }
+}
+
+#[test]
+fn what_cannot_be_tuned_stays_and_is_told_to_who_asks() {
+    let cluster = Cluster::start(versions::newest(), &[("shared_buffers", "400MB")]);
+    let archive = Archive::of(&cluster, &telling(&["maintenance_work_mem"]));
+    let target = cluster.fresh_db("untuned");
+    target.execute(&format!(
+        "CREATE ROLE untuned LOGIN; ALTER DATABASE \"{}\" OWNER TO untuned;
+         REVOKE SELECT ON pg_settings FROM PUBLIC;",
+        target.name
+    ));
+    let url = target.url().replace("user=postgres", "user=untuned");
+    let restored = restore_to(&archive.path(), &url, &["-j", "2", "--no-owner", "-v"]).expect(0);
+    assert_eq!(values(&restored, "maintenance_work_mem"), ["64MB".to_owned()].into());
+    let told = "memory and workers are as the server has them: ERROR: permission denied";
+    assert!(restored.stderr().contains(told), "{}", restored.finished);
 }
 
 #[test]

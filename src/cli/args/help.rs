@@ -25,6 +25,7 @@ EXAMPLES
   nocturne restore -d app app.dump
   nocturne list app.dump
   nocturne verify app.dump
+  nocturne fetch-backup --app pix-api-production
   nocturne report logs.txt
   nocturne completions bash > /etc/bash_completion.d/nocturne
 
@@ -60,6 +61,8 @@ EXAMPLES
       nocturne restore -d app -n sales --section pre-data --section data app.dump
   From another machine, nothing on disk:
       ssh backup cat app.dump | nocturne restore -d app
+  From a web server, nothing on disk:
+      nocturne restore -d app https://backups.example/app.tar.gz
   Look into it without a server of one's own:
       nocturne restore --embedded app.dump
   Try a backup out, and leave nothing behind:
@@ -108,6 +111,34 @@ EXAMPLES
 MEMORY
   The table of contents; data are not read.";
 
+/// What `plan` does.
+pub(super) const PLAN: &str = "\
+Print what a restore would do: its jobs by predicted cost, the longest chain of them, the least \
+time that any order takes, and the wall time for so many sessions. No server is needed.
+
+A prediction comes from what the job took in earlier restores, which restore writes down, or from \
+a model of the work. docs/planning.md tells what the model knows.";
+
+/// Below the long help of `plan`.
+pub(super) const PLAN_EPILOGUE: &str = "\
+EXIT CODES
+  0  all is well
+  2  the command line is wrong
+  3  the archive cannot be read
+
+EXAMPLES
+  How long will it take with four sessions, and what will it wait for:
+      nocturne plan -j 4 app.dump
+  As a page with a chart:
+      nocturne plan --format html -f plan.html app.dump
+  What waits for what:
+      nocturne plan --format dot app.dump | dot -Tsvg > plan.svg
+  What more cores would bring, in this order and in pg_restore's:
+      nocturne plan --compare app.dump
+
+MEMORY
+  The table of contents and the jobs.";
+
 /// What `verify` does.
 pub(super) const VERIFY: &str = "\
 Read an archive from end to end and say whether all of it is sound; no server is needed.
@@ -133,6 +164,33 @@ EXAMPLES
 
 MEMORY
   About 2 MiB for each job, and the table of contents.";
+
+/// What `fetch-backup` does.
+pub(super) const FETCH_BACKUP: &str = "\
+Find the backup that a nightly run would restore, and download it into a file.
+
+The backup is the newest of today that is done, of the database of SCALINGO_APP. The settings are \
+variables of the environment; each option stands above the variable of the same meaning. The token \
+has no option, for other users of a machine can read its command lines. A connection that breaks \
+is taken up where it broke. Name, size and SHA-256 are printed at the end.";
+
+/// Below the long help of `fetch-backup`.
+pub(super) const FETCH_BACKUP_EPILOGUE: &str = "\
+EXIT CODES
+  0    the file is whole
+  1    there is no such backup, or it cannot be read or written; a part of it stays
+  2    the command line or a setting is wrong
+  4    the server cannot be reached, or the connection broke too often; a part stays
+  130  interrupted; a part stays
+
+EXAMPLES
+  nocturne fetch-backup --app pix-api-production
+  nocturne fetch-backup --app pix-api-production --region osc-secnum-fr1 --any-day -o backup.tar.gz
+  nocturne fetch-backup --app pix-api-production -o - | nocturne restore -d warehouse
+
+ENVIRONMENT
+  SCALINGO_API_TOKEN, SCALINGO_APP, SCALINGO_REGION, …
+                  as for the nightly run: docs/variables.md lists them";
 
 /// What `incremental` does.
 pub(super) const INCREMENTAL: &str = "\
@@ -206,6 +264,55 @@ EXIT CODES
 
 EXAMPLES
   nocturne web --port 8080";
+
+/// What `drop-objects` does.
+pub(super) const DROP_OBJECTS: &str = "\
+Drop everything that the role owns in the target, but for tables that are kept.
+
+Of every kind and in every schema, without being a superuser; what belongs to others, to their \
+extensions, the schema public and all privileges are left alone, and so is the schema nocturne \
+with the records of runs. Kept tables stay with rows, indexes, sequences, and the types and \
+functions that they need; their foreign keys to tables that go are dropped. Each object is dropped \
+in a transaction of its own, which waits for readers no longer than --drop-timeout-ms, and then \
+tells who they are.";
+
+/// Below the long help of `drop-objects`.
+pub(super) const DROP_OBJECTS_EPILOGUE: &str = "\
+EXIT CODES
+  0    all of it is dropped, or --dry-run printed what would be
+  1    an object cannot be dropped, or another run is at work on the target
+  2    the command line or a setting is wrong, or --keep names no table
+  4    the server cannot be reached
+  130  interrupted; what was dropped stays dropped
+
+EXAMPLES
+  nocturne drop-objects --dry-run
+  nocturne drop-objects -d postgres://me@db/app --keep answers --keep 'events.*'";
+
+/// What `enrich` does.
+pub(super) const ENRICH: &str = "\
+Run a folder of SQL files: indexes and views of the warehouse's own.
+
+Files run side by side, the statements of each one after the other. Comments at the top of a file \
+say what it needs:
+
+  -- requires-table: users      skipped unless this table is there
+  -- unless-table: students     not needed when this one is there
+  -- depends: users             after users.sql, if that is done
+
+A file that fails does not keep others from running, but for those that depend on it.";
+
+/// Below the long help of `enrich`.
+pub(super) const ENRICH_EPILOGUE: &str = "\
+EXIT CODES
+  0    every file is done, or skipped for a reason of its own
+  1    a file failed, or another run is at work on the target
+  2    the command line or a setting is wrong, or a file is no script
+  4    the server cannot be reached
+  130  interrupted; what ran is cancelled
+
+EXAMPLES
+  nocturne enrich -d postgres://me@db/app --dir sql/enrichment -j 4";
 
 /// What `report` does.
 pub(super) const REPORT: &str = "\

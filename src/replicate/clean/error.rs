@@ -21,7 +21,7 @@ pub enum CleanError {
         source: target::Error,
     },
     /// Somebody uses an object for longer than was to be waited.
-    #[error("cannot drop {object}: it is in use{}", Holders(.holders))]
+    #[error("cannot drop {object}: it is in use{}", Holder::list(.holders))]
     InUse {
         /// What was to be dropped.
         object: String,
@@ -67,6 +67,13 @@ pub struct Holder {
     pub application: Option<String>,
     /// When its transaction began, as the server writes times.
     pub since: Option<String>,
+}
+
+impl Holder {
+    /// ` by process 1 of a, process 2 of b`, to be put behind something that is in use.
+    pub(in crate::replicate) fn list(holders: &[Self]) -> impl fmt::Display {
+        Holders(holders)
+    }
 }
 
 struct Holders<'a>(&'a [Holder]);

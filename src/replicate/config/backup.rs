@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use reqwest::Url;
 use secrecy::SecretString;
@@ -82,6 +83,8 @@ pub struct Backup {
     pub app: Option<String>,
     /// The token of a collaborator of that app.
     pub token: Option<SecretString>,
+    /// The add-on that is the database, where the app has several.
+    pub addon: Option<String>,
     /// The region that the app is in.
     pub region: Region,
     /// Other addresses of the APIs.
@@ -92,6 +95,8 @@ pub struct Backup {
     pub id: Option<String>,
     /// Whether one of another day than today will do.
     pub any_day: bool,
+    /// How old it may be, in place of being today's.
+    pub max_age: Option<Duration>,
     /// Whether it is on the disk before the target is touched.
     pub download_first: bool,
 }
@@ -100,6 +105,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
     let backup = Backup {
         app: reader.string(&table::SCALINGO_APP),
         token: reader.read(&table::SCALINGO_API_TOKEN, |text| Ok(SecretString::from(text))),
+        addon: reader.string(&table::SCALINGO_ADDON),
         region: reader
             .word(
                 &table::SCALINGO_REGION,
@@ -110,6 +116,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
             .read_shown(&table::BACKUP_SOURCE, elsewhere, |found, _| found.to_string()),
         id: reader.string(&table::BACKUP_ID),
         any_day: reader.flag(&table::BACKUP_ANY_DAY),
+        max_age: reader
+            .number(&table::BACKUP_MAX_AGE_HOURS)
+            .map(|hours| Duration::from_secs(60 * 60 * hours)),
         download_first: reader.flag(&table::DOWNLOAD_FIRST),
         endpoints: Endpoints {
             auth: reader.read(&table::SCALINGO_AUTH_URL, url),

@@ -9,7 +9,7 @@ const HEAD: &str = "\
 # Variables
 
 All settings of the nightly run, as variables of the environment. This page is written from the
-program's own table (`src/replicate/config/table.rs`): `NOCTURNE_BLESS=1 cargo test --lib document`
+program's own table (`src/replicate/config/variables.rs`): `NOCTURNE_BLESS=1 cargo test --lib document`
 writes it anew, and a test fails when it is not the same.
 
 All that is wrong is told at once when a command starts, by name, with what is expected; it then

@@ -20,6 +20,7 @@ mod reader;
 pub mod table;
 mod tables;
 mod variable;
+mod variables;
 
 #[cfg(test)]
 mod tests;

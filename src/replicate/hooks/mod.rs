@@ -1,1 +1,221 @@
-//! SQL files that run between the stages of a restore.
+//! Files of SQL that run between the stages of a restore.
+//!
+//! In the folder `HOOKS_DIR`, each [`Stage`] has a file (`after-data.sql`), a folder of files
+//! (`after-data/`, in the order of their names), or both, the file first. All are read before
+//! anything is dropped, so that what is no SQL is told in time. Each runs in a session of its own,
+//! statement after statement, as `psql -f` does; the first error ends the run: what comes next
+//! relies on what a hook was to do.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::sql_file::{FileError, SqlFile, in_folder};
+use crate::target::Target;
+
+/// A place between the stages of a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The target is clean, nothing is restored.
+    BeforeRestore,
+    /// Tables are there, without rows and indexes.
+    AfterPreData,
+    /// Rows are there, without indexes and constraints.
+    AfterData,
+    /// All is restored; the enrichment comes next.
+    AfterRestore,
+}
+
+impl Stage {
+    /// All, in the order of a run.
+    pub const ALL: [Self; 4] =
+        [Self::BeforeRestore, Self::AfterPreData, Self::AfterData, Self::AfterRestore];
+
+    /// Its name: that of its file and folder.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BeforeRestore => "before-restore",
+            Self::AfterPreData => "after-pre-data",
+            Self::AfterData => "after-data",
+            Self::AfterRestore => "after-restore",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why there are no hooks, or why one failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HookError {
+    /// The folder cannot be read.
+    #[error("cannot read the folder of hooks {folder}")]
+    Folder {
+        /// Its path.
+        folder: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Something in the folder belongs to no stage: mistyped, most likely.
+    #[error(
+        "{path} belongs to no stage: expected before-restore, after-pre-data, after-data or \
+         after-restore, as a folder or with .sql"
+    )]
+    Unknown {
+        /// Its path.
+        path: String,
+    },
+    /// A file is no script.
+    #[error(transparent)]
+    File(FileError),
+    /// A file failed.
+    #[error("the hook {stage} failed")]
+    Failed {
+        /// When.
+        stage: Stage,
+        /// The file and the reason.
+        #[source]
+        source: FileError,
+    },
+}
+
+impl HookError {
+    /// Whether time may heal it.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::File(error) | Self::Failed { source: error, .. } => error.is_passing(),
+            Self::Folder { .. } | Self::Unknown { .. } => false,
+        }
+    }
+}
+
+/// The files of all stages. By default there are none.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    files: Vec<(Stage, SqlFile)>,
+}
+
+impl Hooks {
+    /// Reads all files of a folder. What is hidden and what does not end in `.sql` is left alone,
+    /// a `README.md` for instance.
+    ///
+    /// # Errors
+    /// [`HookError::Folder`], [`HookError::Unknown`] and [`HookError::File`].
+    pub fn read(folder: &Path) -> Result<Self, HookError> {
+        let broken = |path: &Path| {
+            let folder = path.display().to_string();
+            move |source| HookError::Folder { folder, source }
+        };
+        for entry in std::fs::read_dir(folder).map_err(broken(folder))? {
+            let path = entry.map_err(broken(folder))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let stem = if path.is_dir() { Some(name.as_str()) } else { name.strip_suffix(".sql") };
+            let known = |stem| Stage::ALL.iter().any(|stage| stage.name() == stem);
+            if !name.starts_with('.') && stem.is_some_and(|stem| !known(stem)) {
+                return Err(HookError::Unknown { path: path.display().to_string() });
+            }
+        }
+        let mut files = Vec::new();
+        for stage in Stage::ALL {
+            let mut paths = vec![folder.join(format!("{stage}.sql"))];
+            paths.retain(|path| path.exists());
+            let more = folder.join(stage.name());
+            if more.is_dir() {
+                paths.extend(in_folder(&more).map_err(broken(&more))?);
+            }
+            for path in paths {
+                files.push((stage, SqlFile::read(&path).map_err(HookError::File)?));
+            }
+        }
+        Ok(Self { files })
+    }
+
+    /// Whether anything runs at this stage.
+    #[must_use]
+    pub fn has(&self, stage: Stage) -> bool {
+        self.of(stage).next().is_some()
+    }
+
+    /// The files of a stage, in order.
+    pub fn of(&self, stage: Stage) -> impl Iterator<Item = &SqlFile> {
+        self.files.iter().filter(move |(of, _)| *of == stage).map(|(_, file)| file)
+    }
+
+    /// Runs the files of a stage, in order, until one fails.
+    ///
+    /// # Errors
+    /// [`HookError::Failed`].
+    pub async fn run(
+        &self,
+        stage: Stage,
+        target: &Target,
+        stop: &CancellationToken,
+    ) -> Result<(), HookError> {
+        for file in self.of(stage) {
+            tracing::info!("hook {stage}: {}", file.name());
+            let done = file.run(target, stop).await;
+            done.map_err(|source| HookError::Failed { stage, source })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_stage_has_a_file_then_a_folder_of_files_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::create_dir(path.join("after-data")).unwrap();
+        for file in ["after-data.sql", "after-data/20.sql", "after-data/10.sql", "README.md"] {
+            fs::write(path.join(file), "SELECT 1;").unwrap();
+        }
+        fs::write(path.join("after-data/notes.txt"), "\\").unwrap();
+        let hooks = Hooks::read(path).unwrap();
+        let names: Vec<_> = hooks.of(Stage::AfterData).map(SqlFile::name).collect();
+        let tails: Vec<_> = names.iter().map(|name| &name[path.as_os_str().len() + 1..]).collect();
+        assert_eq!(tails, ["after-data.sql", "after-data/10.sql", "after-data/20.sql"]);
+        let has: Vec<_> = Stage::ALL.iter().filter(|stage| hooks.has(**stage)).collect();
+        assert_eq!(has, [&Stage::AfterData]);
+    }
+
+    #[test]
+    fn what_belongs_to_no_stage_is_refused() {
+        for name in ["after-predata.sql", "before-restore-2.sql"] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(name), "SELECT 1;").unwrap();
+            let error = Hooks::read(folder.path()).unwrap_err();
+            assert!(
+                matches!(&error, HookError::Unknown { path } if path.ends_with(name)),
+                "{error}"
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("after-everything")).unwrap();
+        assert!(matches!(Hooks::read(folder.path()), Err(HookError::Unknown { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_no_script_is_told_before_anything_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("after-restore.sql"), "SELECT 1;\n\\copy t from x\n").unwrap();
+        let error = Hooks::read(folder.path()).unwrap_err();
+        assert!(
+            crate::restore::chain(&error).contains("after-restore.sql is no script of SQL: line 2")
+        );
+        assert!(matches!(Hooks::read(Path::new("/nowhere")), Err(HookError::Folder { .. })));
+    }
+}

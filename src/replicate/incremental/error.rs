@@ -93,7 +93,7 @@ pub enum IncrementalError {
         role: String,
         /// What the server said.
         #[source]
-        source: target::Error,
+        source: Box<target::Error>,
     },
     /// A foreign key of the target refuses new rows.
     #[error(
@@ -107,7 +107,7 @@ pub enum IncrementalError {
         constraint: String,
         /// What the server said.
         #[source]
-        source: target::Error,
+        source: Box<target::Error>,
     },
     /// Another copy of the same table goes on.
     #[error("table {table}: another copy of it is at work, or holds a lock")]
@@ -116,7 +116,7 @@ pub enum IncrementalError {
         table: Table,
         /// What the server said.
         #[source]
-        source: target::Error,
+        source: Box<target::Error>,
     },
     /// The servers do not agree on how many rows were copied.
     #[error("table {table}: the source sent {sent} rows and the target stored {stored}")]
@@ -137,7 +137,7 @@ pub enum IncrementalError {
         side: Side,
         /// What it said.
         #[source]
-        source: target::Error,
+        source: Box<target::Error>,
     },
     /// A server answered what makes no sense.
     #[error("table {table}, {side}: unexpected answer: {what}")]
@@ -160,26 +160,29 @@ impl IncrementalError {
         let table = table.clone();
         match source.sqlstate() {
             // insufficient_privilege
-            Some("42501") => Self::Privilege { table, side, role: role.to_owned(), source },
+            Some("42501") => {
+                Self::Privilege { table, side, role: role.to_owned(), source: source.into() }
+            }
             // foreign_key_violation
             Some("23503") => {
                 let constraint = source.server().and_then(|error| error.constraint.clone());
                 let constraint = quoted(&constraint.unwrap_or_default()).into_owned();
-                Self::ForeignKey { table, constraint, source }
+                Self::ForeignKey { table, constraint, source: source.into() }
             }
             // lock_not_available
-            Some("55P03") => Self::Busy { table, source },
-            _ => Self::Server { table, side, source },
+            Some("55P03") => Self::Busy { table, source: source.into() },
+            _ => Self::Server { table, side, source: source.into() },
         }
     }
 
     /// Whether time may heal it.
     #[must_use]
     pub fn is_passing(&self) -> bool {
+        let heals =
+            |error: &target::Error| error.class() == Class::Retry || error.is_connection_lost();
         match self {
-            Self::Connect { source, .. } | Self::List(source) | Self::Server { source, .. } => {
-                source.class() == Class::Retry || source.is_connection_lost()
-            }
+            Self::Connect { source, .. } | Self::List(source) => heals(source),
+            Self::Server { source, .. } => heals(source),
             // The lock was waited for already; the next run may have more luck.
             Self::Busy { .. } | Self::Stopped => true,
             _ => false,

@@ -136,16 +136,12 @@ impl Parts {
     }
 
     fn first(&self, number: i128) -> i64 {
-        self.key(number * self.width)
+        i64::try_from(i128::from(self.low) + number * self.width).unwrap_or(i64::MAX)
     }
 
     fn last(&self, number: i128) -> i64 {
-        self.key((number + 1) * self.width - 1)
-    }
-
-    /// The key this far above the lowest, but none above the highest.
-    fn key(&self, distance: i128) -> i64 {
-        i64::try_from(i128::from(self.low) + distance).unwrap_or(self.high).min(self.high)
+        let last = i128::from(self.low) + (number + 1) * self.width - 1;
+        i64::try_from(last).map_or(self.high, |last| last.min(self.high))
     }
 }
 

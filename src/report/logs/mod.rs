@@ -1,9 +1,9 @@
 //! Reads the logs of the replication, nocturne's and those of the system that it replaces, and
 //! finds the runs in them.
 //!
-//! A log goes through four stations: [`lines`] gives lines of bounded length, [`stamp`] takes the
-//! host's prefix and the time off a line, [`fact`] says what a line means for a run, if anything,
-//! and [`runs`] puts the facts, sorted by time, together. What a run is, and how it is told, is
+//! A log goes through four stations: `lines` gives lines of bounded length, `stamp` takes the
+//! host's prefix and the time off a line, `fact` says what a line means for a run, if anything,
+//! and `runs` puts the facts, sorted by time, together. What a run is, and how it is told, is
 //! [`super::nights`]' business.
 //!
 //! Nothing in a log is trusted: lines may be of any length and hold any bytes, and what is kept of
@@ -27,7 +27,7 @@ use runs::Moments;
 use super::nights::Run;
 
 /// What is kept of a log at most, in bytes, more or less: a night of 600 entries takes 200 kB.
-const MOST_KEPT: usize = 256 << 20;
+const MOST_KEPT: usize = 128 << 20;
 
 /// What was found in a log.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,10 @@ pub struct Log {
 ///
 /// When reading fails, or the compression is damaged.
 pub fn read(input: impl Read) -> io::Result<Log> {
+    read_within(input, MOST_KEPT)
+}
+
+fn read_within(input: impl Read, most_kept: usize) -> io::Result<Log> {
     let mut lines = Lines::open(input)?;
     let mut log = Log::default();
     let mut containers: BTreeMap<Option<String>, Moments> = BTreeMap::new();
@@ -75,7 +79,7 @@ pub fn read(input: impl Read) -> io::Result<Log> {
         let Some((at, container)) = at.map(|at| (at, container)).or_else(|| last.clone()) else {
             continue;
         };
-        if kept >= MOST_KEPT {
+        if kept >= most_kept {
             log.cut = true;
             continue;
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::fact::{About, Ending, Fact, What};
-use crate::report::nights::{FirstStep, Item, ItemEnd, Moment, Run, RunEnd, StageSpan};
+use crate::report::nights::{Item, ItemEnd, Moment, Part, Run, RunEnd, StageSpan};
 use crate::report::stages::Stage;
 
 /// What happened in a container, in the order of the log, which need not be that of time.
@@ -145,7 +145,7 @@ impl Builder<'_> {
             // once the whole is.
             if let Some(start) = item.start {
                 let lane = item.lane;
-                item.first_step.get_or_insert(FirstStep { lane, start, end: at });
+                item.parts.push(Part { lane, start, end: at });
             }
             item.start = Some(at);
             item.lane = about.lane;
@@ -172,7 +172,7 @@ impl Builder<'_> {
         let last_step = item.start.and_then(|start| (at - start).to_std().ok());
         let told = ending.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         item.took = told.or(last_step);
-        if let (Some(step), Some(told), Some(last_step)) = (&mut item.first_step, told, last_step) {
+        if let ([step], Some(told), Some(last_step)) = (&mut item.parts[..], told, last_step) {
             let first = chrono::TimeDelta::from_std(told.saturating_sub(last_step)).ok();
             let over = first.and_then(|first| step.start.checked_add_signed(first));
             step.end = over.map_or(step.end, |over| over.min(step.end));

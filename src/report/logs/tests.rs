@@ -159,7 +159,7 @@ fn nocturne_s_night_is_told_by_its_stages() {
     assert_eq!(phases.incremental, Some(Duration::from_secs(10)));
     let item = &run.items[0];
     assert_eq!(item.took, Some(Duration::from_secs(3)));
-    let step = item.first_step.unwrap();
+    let step = item.parts[0];
     assert_eq!(step.lane, Some(0));
     assert_eq!((step.end - step.start).num_seconds(), 2);
 }
@@ -183,6 +183,16 @@ fn a_log_of_anything_else_has_no_run() {
     assert!(runs("hello\n2020-10-22 05:00:00 +0200 CEST [web-1] GET /\n").is_empty());
     assert!(runs(&"\0\u{feff}{[\n".repeat(1000)).is_empty());
     assert!(read(&[0x1f, 0x8b, 0, 0][..]).is_err());
+}
+
+#[test]
+fn what_is_too_much_to_keep_is_left_out_and_told() {
+    let log = night(&["05:10:00 Backup ID: 1", "05:20:00 Start restore", "05:30:00 Restore done"]);
+    let whole = read_within(log.as_bytes(), 10_000).unwrap();
+    assert!(!whole.cut && whole.runs[0].is_complete());
+    let part = read_within(log.as_bytes(), 300).unwrap();
+    assert!(part.cut && !part.runs[0].is_complete());
+    assert_eq!(part.lines, 3);
 }
 
 /// What lines may say, so that a random log has runs in it.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
-use super::run::{FirstStep, Item, ItemEnd, Moment, Run, RunEnd, StageSpan};
+use super::run::{Item, ItemEnd, Moment, Part, Run, RunEnd, StageSpan};
 use crate::report::stages::Stage;
 use crate::report::timeline::{Recording, Span, SpanEnd};
 
@@ -47,7 +47,7 @@ impl Run {
 }
 
 /// The entries of a recording. Where several spans are one entry's, the last is the item's, and
-/// the one before is its first step.
+/// the ones before are its parts.
 fn items(recording: &Recording, began: DateTime<Utc>, zone: &chrono::FixedOffset) -> Vec<Item> {
     let moment = |after: Duration| {
         let after = TimeDelta::from_std(after).ok();
@@ -65,7 +65,7 @@ fn items(recording: &Recording, began: DateTime<Utc>, zone: &chrono::FixedOffset
         });
         let item = &mut items[place];
         if let (Some(start), Some(end)) = (item.start, item.end) {
-            item.first_step = Some(FirstStep { lane: item.lane, start, end });
+            item.parts.push(Part { lane: item.lane, start, end });
         }
         item.lane = Some(span.lane);
         (item.start, item.end) = (Some(start), Some(end));
@@ -141,7 +141,7 @@ mod tests {
         ];
         let run = Run::of_night(stages, Some(&recording), RunEnd::Done, at(171));
         assert!(run.is_complete());
-        let step = run.items[0].first_step.unwrap();
+        let step = run.items[0].parts[0];
         assert_eq!((step.lane, step.start, step.end), (Some(0), at(100), at(120)));
         let told = text::report(&[run], Lang::Fr);
         let lines: Vec<&str> = told.lines().take(4).collect();

@@ -46,14 +46,13 @@ fn verdict(run: &Run) -> Markup {
     html! {
         @if run.end == RunEnd::Failed {
             p.bad { "The run failed." }
-        } @else if run.is_complete() {
-            p.good {
-                "The run is complete"
-                @if run.error_count > 0 {
-                    ", with " (units::plural(run.error_count, "error", "errors"))
-                }
-                "."
+        } @else if run.is_complete() && run.error_count > 0 {
+            p.bad {
+                "The run is complete, with "
+                (units::plural(run.error_count, "error", "errors")) "."
             }
+        } @else if run.is_complete() {
+            p.good { "The run is complete." }
         } @else {
             p.bad { "The log does not have all of this run." }
         }

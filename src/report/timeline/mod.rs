@@ -22,5 +22,5 @@ pub use gantt::{Bar, Gantt, Mark};
 pub use kind::Kind;
 pub use recorder::Recorder;
 pub use recording::{FailedEntry, Recording, Span, SpanEnd, StepAt};
-pub(in crate::report) use tables::{facts, kinds, longest};
+pub(in crate::report) use tables::{facts, kinds, longest, share};
 pub use totals::{KindTotals, Totals, Work};

@@ -92,7 +92,7 @@ pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
                 thead {
                     tr {
                         th { "entry" }
-                        th { "time" }
+                        th { "session time" }
                         th { "of the run" }
                         @if with_rows { th { "rows" } th { "rows/s" } th { "sent" } th { "rate" } }
                     }
@@ -139,7 +139,7 @@ pub(super) fn rate(bytes: u64, time: Duration) -> String {
 }
 
 /// A part of a whole: `12 %`, `0.3 %`.
-pub(super) fn share(part: Duration, whole: Duration) -> String {
+pub(in crate::report) fn share(part: Duration, whole: Duration) -> String {
     if whole.is_zero() {
         return String::new();
     }

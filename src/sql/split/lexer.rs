@@ -10,6 +10,7 @@
 use memchr::{memchr, memchr2};
 
 use super::ending::{Ending, SplitError};
+use super::nesting::Nesting;
 
 /// Finds the ends of SQL statements in text that comes in chunks.
 ///
@@ -27,6 +28,8 @@ pub struct Splitter {
     statements: u64,
     /// Line feeds since the last statement, or since the start.
     line_feeds: u64,
+    /// For scripts of people, not for data.
+    nesting: Option<Nesting>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +112,24 @@ impl Splitter {
             content: false,
             statements: 0,
             line_feeds: 0,
+            nesting: None,
         }
+    }
+
+    /// A splitter for a script that people wrote, which may hold semicolons that end nothing and
+    /// what only psql understands: see [`super::script`].
+    pub(super) fn for_script() -> Self {
+        Self { nesting: Some(Nesting::default()), ..Self::new(true) }
+    }
+
+    /// What was found of the script, if this is a splitter for one.
+    pub(super) fn nesting(&self) -> Option<&Nesting> {
+        self.nesting.as_ref()
+    }
+
+    /// Whether anything but white space and comments has come since the last statement.
+    pub(super) fn has_content(&self) -> bool {
+        self.content
     }
 
     /// Reads on. `Some(n)`: a statement ends with byte `n - 1` of `input`, and the rest is to be
@@ -127,13 +147,11 @@ impl Splitter {
                 }
                 State::Word(Prefix::None) => {
                     let rest = &input[at..];
-                    match rest.iter().position(|&byte| !is_word(byte) && byte != b'$') {
-                        Some(end) => {
-                            self.state = State::Normal;
-                            end
-                        }
-                        None => rest.len(),
+                    let end = rest.iter().position(|&byte| !is_word(byte) && byte != b'$');
+                    if let Some(nesting) = &mut self.nesting {
+                        nesting.read(&rest[..end.unwrap_or(rest.len())]);
                     }
+                    end.inspect(|_| self.end_word()).unwrap_or(rest.len())
                 }
                 State::Word(prefix) => self.word(prefix, byte),
                 State::UnicodePrefix => match byte {
@@ -203,10 +221,14 @@ impl Splitter {
     /// One byte between tokens, which is consumed. Tells whether it ends a statement.
     fn normal(&mut self, byte: u8) -> bool {
         match byte {
+            b';' if self.nesting.as_ref().is_some_and(|nesting| !nesting.may_end()) => {}
             b';' => {
                 self.content = false;
                 self.statements += 1;
                 self.line_feeds = 0;
+                if let Some(nesting) = &mut self.nesting {
+                    nesting.restart();
+                }
                 return true;
             }
             b'\n' => self.line_feeds += 1,
@@ -215,6 +237,7 @@ impl Splitter {
             b'/' => self.state = State::Slash,
             _ => {
                 self.content = true;
+                self.note(byte);
                 self.state = match byte {
                     b'\'' => State::Literal { escapes: !self.standard_conforming_strings },
                     b'"' => State::QuotedIdentifier,
@@ -233,16 +256,45 @@ impl Splitter {
         false
     }
 
-    fn word(&mut self, prefix: Prefix, byte: u8) -> usize {
-        match (prefix, byte) {
-            (Prefix::Escape, b'\'') => self.to(State::Literal { escapes: true }),
-            (Prefix::Bits, b'\'') => self.to(State::Literal { escapes: false }),
-            (Prefix::Unicode, b'&') => self.to(State::UnicodePrefix),
-            // A dollar sign inside a word opens no quote.
-            (_, b'$') => self.to(State::Word(Prefix::None)),
-            _ if is_word(byte) => self.to(State::Word(Prefix::None)),
-            _ => self.back_to_normal(),
+    /// Tells what follows the nesting of a script about a byte between tokens.
+    fn note(&mut self, byte: u8) {
+        let Some(nesting) = &mut self.nesting else { return };
+        match byte {
+            b'(' => nesting.open(),
+            b')' => nesting.close(),
+            b'\\' => nesting.has_command = true,
+            _ if is_word(byte) => nesting.read(&[byte]),
+            _ => {}
         }
+    }
+
+    /// A word is over, by a byte that is looked at again.
+    fn end_word(&mut self) {
+        self.state = State::Normal;
+        if let Some(nesting) = &mut self.nesting {
+            nesting.end_word();
+        }
+    }
+
+    fn word(&mut self, prefix: Prefix, byte: u8) -> usize {
+        let next = match (prefix, byte) {
+            (Prefix::Escape, b'\'') => State::Literal { escapes: true },
+            (Prefix::Bits, b'\'') => State::Literal { escapes: false },
+            (Prefix::Unicode, b'&') => State::UnicodePrefix,
+            // A dollar sign inside a word opens no quote. The byte is read as part of the word.
+            _ if is_word(byte) || byte == b'$' => {
+                self.state = State::Word(Prefix::None);
+                return 0;
+            }
+            _ => {
+                self.end_word();
+                return 0;
+            }
+        };
+        if let Some(nesting) = &mut self.nesting {
+            nesting.forget_word();
+        }
+        self.to(next)
     }
 
     fn literal(&mut self, escapes: bool, rest: &[u8]) -> usize {

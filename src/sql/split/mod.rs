@@ -7,12 +7,14 @@
 //!
 //! The rules are those of PostgreSQL's own lexer (`src/backend/parser/scan.l`), which go beyond
 //! what pg_dump writes and what pg_restore's `ExecuteSimpleCommands` knows, because an archive may
-//! have been edited. The one thing left out is `BEGIN ATOMIC … END`: function bodies are never
-//! table data.
+//! have been edited. `BEGIN ATOMIC … END` is left out, as function bodies are never table data;
+//! [`script`], for files that people wrote, knows it.
 
 mod batches;
 mod ending;
 mod lexer;
+mod nesting;
+pub mod script;
 
 pub use batches::{BATCH_BYTES, Batch, Batches, Ends, STATEMENT_BYTES};
 pub use ending::{Ending, SplitError};

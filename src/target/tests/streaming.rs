@@ -176,10 +176,9 @@ async fn a_large_object_that_is_not_there_is_an_error_of_the_server() {
     assert!(session.is_usable());
 }
 
-/// A COPY that would take for ever. The series stands in the select list because the server would
-/// store one that stands in FROM before it gives the first row.
-const ENDLESS: &str =
-    "COPY (SELECT pg_catalog.generate_series(1000000000, 9000000000)) TO STDOUT";
+/// A COPY that would take for ever: rows of ten digits. In FROM, the server would collect them all
+/// on its disk first.
+const ENDLESS: &str = "COPY (SELECT pg_catalog.generate_series(1000000000, 9000000000)) TO STDOUT";
 
 #[tokio::test]
 async fn a_copy_out_gives_whole_rows_and_the_count_that_the_server_says() {

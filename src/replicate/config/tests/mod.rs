@@ -7,6 +7,8 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
+mod tables;
+
 /// What `worker` needs, and no more.
 const WORKER: [(&str, &str); 4] = [
     ("SCHEDULE", "10 5 * * *"),
@@ -48,6 +50,7 @@ fn defaults_are_those_of_the_replaced_system() {
     assert_eq!(config.schedule.as_ref().unwrap().to_string(), "10 5 * * *");
     assert_eq!(config.backup.region.name(), "osc-fr1");
     assert!(!config.backup.any_day && !config.backup.download_first);
+    assert_eq!((config.backup.max_age, &config.backup.addon), (None, &None));
     assert_eq!(
         config.retry,
         RetryPolicy {
@@ -110,6 +113,8 @@ fn every_variable_reaches_its_setting() {
         ("NOTIFICATIONS", r#"["https://one.example/x",{"url":"https://two.example","token":"t"}]"#),
         ("LOG_FORMAT", "json"),
         ("APP", "pix-datawarehouse"),
+        ("SCALINGO_ADDON", "ad-1"),
+        ("BACKUP_MAX_AGE_HOURS", "36"),
     ]);
     let schedule = config.schedule.as_ref().unwrap();
     assert_eq!((schedule.to_string().as_str(), schedule.zone()), ("@daily", Tz::Europe__Paris));
@@ -123,6 +128,8 @@ fn every_variable_reaches_its_setting() {
     assert_eq!(backup.endpoints.database_api.as_ref().unwrap().port(), Some(3));
     assert_eq!(backup.id.as_deref(), Some("5f1"));
     assert!(backup.any_day && backup.download_first);
+    assert_eq!(backup.addon.as_deref(), Some("ad-1"));
+    assert_eq!(backup.max_age, Some(Duration::from_secs(36 * 60 * 60)));
     let databases = &config.databases;
     assert_eq!(databases.source.as_ref().unwrap().to_string(), "reader@source:5432/app");
     let target = databases.incremental_target.as_ref().unwrap();
@@ -306,83 +313,6 @@ fn settings_that_contradict_each_other_are_refused() {
     assert!(
         problem(&[("BACKUP_MODE", "{}"), by_increment])
             .starts_with("RESTORE_ANSWERS_AND_KES_INCREMENTALLY")
-    );
-}
-
-#[test]
-fn the_old_variables_decide_about_their_two_tables_only() {
-    let source = ("SOURCE_DATABASE_URL", "postgres://u@h/s");
-    for (more, mode) in [
-        (vec![], TableMode::None),
-        (vec![("RESTORE_ANSWERS_AND_KES", "false")], TableMode::None),
-        (vec![("RESTORE_ANSWERS_AND_KES", "true")], TableMode::Full),
-        (vec![("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true"), source], TableMode::Incremental),
-        // Set, even to nothing in particular, the newer variable decides alone.
-        (vec![("BACKUP_MODE", "{}")], TableMode::Full),
-    ] {
-        let tables = config(&more).restore.tables;
-        assert_eq!(tables.mode("public", "answers"), mode, "{more:?}");
-        assert_eq!(tables.mode("public", "knowledge-elements"), mode, "{more:?}");
-        assert_eq!(tables.mode("public", "knowledge-element-snapshots"), TableMode::Full);
-        assert_eq!(tables.mode("public", "element-answers"), TableMode::Full);
-        assert_eq!(tables.mode("pgboss", "answers"), TableMode::Full);
-    }
-    // Nobody asked for these two: they need not exist.
-    assert!(config(&[]).restore.tables.unused([].into_iter()).is_empty());
-}
-
-#[test]
-fn backup_mode_takes_exact_names_first_and_then_patterns_in_order() {
-    let text = r#"{"log_*":"none","log_audit_*":"full","log_main":"schema-only","job.*":"none"}"#;
-    let tables = config(&[("BACKUP_MODE", text)]).restore.tables;
-    assert_eq!(tables.mode("public", "log_main"), TableMode::SchemaOnly);
-    assert_eq!(tables.mode("public", "log_audit_1"), TableMode::None);
-    assert_eq!(tables.mode("job", "queue"), TableMode::None);
-    assert_eq!(tables.mode("public", "users"), TableMode::Full);
-    let there = [("public", "log_main"), ("public", "log_x")];
-    let unused: Vec<String> =
-        tables.unused(there.into_iter()).iter().map(|rule| rule.tables.to_string()).collect();
-    assert_eq!(unused, ["log_audit_*", "job.*"]);
-}
-
-#[test]
-fn what_is_no_backup_mode_says_why() {
-    for (text, end) in [
-        ("{answers: none}", "invalid JSON: key must be a string at line 1 column 2"),
-        (
-            "[]",
-            "expected a JSON object: invalid type: sequence, expected an object at line 1 \
-                column 0",
-        ),
-        (
-            r#"{"a":"none","a":"full"}"#,
-            "expected a JSON object: \"a\" is there twice at line 1 \
-                                        column 23",
-        ),
-        (
-            r#"{"answers":"incremantal"}"#,
-            "table \"answers\": unknown mode \"incremantal\", \
-            expected \"incremental\", \"none\", \"schema-only\" or \"full\"",
-        ),
-        (
-            r#"{"answers":true}"#,
-            "table \"answers\": unknown mode true, expected \"incremental\", \
-                                 \"none\", \"schema-only\" or \"full\"",
-        ),
-        (
-            r#"{"a.b.c":"none"}"#,
-            "table \"a.b.c\": more than one \".\" (quote a part that holds \
-                                 one: \"\\\"a.b\\\"\")",
-        ),
-    ] {
-        assert_eq!(
-            problem(&[("BACKUP_MODE", text)]),
-            format!("BACKUP_MODE (--backup-mode): {end}")
-        );
-    }
-    assert_eq!(
-        problem(&[("INCREMENTAL_KEYS", r#"{"a":1}"#)]),
-        "INCREMENTAL_KEYS (--incremental-keys): table \"a\": 1 is not a column's name"
     );
 }
 

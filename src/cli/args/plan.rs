@@ -1,0 +1,200 @@
+//! `nocturne plan`, and what earlier runs have taken, as typed.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::super::selection::Selection;
+use super::super::values::Jobs;
+use crate::restore::ForeignKeys;
+
+/// `nocturne plan`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    ///
+    /// An archive that can only be read as a stream is read to its end, for the sizes of its data.
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: Option<PathBuf>,
+
+    /// Which entries.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// The entries that only restore --create would use, too
+    #[arg(short = 'C', long, help_heading = "Selection")]
+    pub create: bool,
+
+    /// For how many sessions: a number, or auto, which is the default and means the same as for
+    /// restore
+    #[arg(short = 'j', long, value_name = "NUM|auto", help_heading = "Behaviour")]
+    pub jobs: Option<Jobs>,
+
+    /// What becomes of foreign keys, as for restore
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        default_value = "validated",
+        help_heading = "Behaviour"
+    )]
+    pub foreign_keys: ForeignKeys,
+
+    /// With the jobs that restore --analyze adds
+    #[arg(long, help_heading = "Behaviour")]
+    pub analyze: bool,
+
+    /// What earlier runs have taken.
+    #[command(flatten)]
+    pub costs: Costs,
+
+    /// Take it that all entries of a kind take so long together, each its share; may be given
+    /// several times
+    ///
+    /// For what a plan would come to on another machine: --as-if "INDEX=10h22min". Kinds are named
+    /// as in listings.
+    #[arg(long, value_name = "KIND=TIME", help_heading = "Behaviour")]
+    pub as_if: Vec<AsIf>,
+
+    /// Compare with the order of pg_restore, for 2 to 64 sessions, by simulation
+    #[arg(long, help_heading = "Output")]
+    pub compare: bool,
+
+    /// For people, for machines, for Graphviz, or a page with a chart
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub format: PlanFormat,
+
+    /// Write to this file instead of standard output
+    #[arg(short = 'f', long, value_name = "FILENAME", help_heading = "Output")]
+    pub file: Option<PathBuf>,
+}
+
+/// `--format` of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// The critical path and the most costly jobs.
+    #[default]
+    Text,
+    /// Every job.
+    Json,
+    /// The graph of the jobs, for dot.
+    Dot,
+    /// A page with a timeline.
+    Html,
+}
+
+/// What earlier runs have taken, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Behaviour")]
+pub struct Costs {
+    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
+    ///
+    /// It decides what goes first, and in which format rows are sent. The default is
+    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
+    pub cost_history: Option<PathBuf>,
+
+    /// Do without what earlier runs took, and write nothing down
+    #[arg(long)]
+    pub no_cost_history: bool,
+}
+
+/// `--as-if`: a kind of entry, and what all of them take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsIf {
+    /// The kind, as in listings.
+    pub kind: String,
+    /// What they take together.
+    pub time: Duration,
+}
+
+/// Why a word was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a kind of entry, \"=\" and a time such as 7h57min25s or 90s")]
+pub struct NotAsIf;
+
+impl FromStr for AsIf {
+    type Err = NotAsIf;
+
+    fn from_str(text: &str) -> Result<Self, NotAsIf> {
+        let (kind, time) = text.split_once('=').ok_or(NotAsIf)?;
+        let kind = kind.trim().to_uppercase();
+        if kind.is_empty() {
+            return Err(NotAsIf);
+        }
+        Ok(Self { kind, time: time_of(time).ok_or(NotAsIf)? })
+    }
+}
+
+/// `7h 57min 25s`, `2h50`, `90 s`: numbers with their units, the largest first.
+fn time_of(text: &str) -> Option<Duration> {
+    let mut seconds = 0u64;
+    let mut rest = text.trim();
+    let mut last = u64::MAX;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest[..digits].parse().ok()?;
+        let after = rest[digits..].trim_start();
+        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let unit = match &after[..letters] {
+            "h" => 3600,
+            "m" | "min" => 60,
+            "s" => 1,
+            // As in 2h50.
+            "" if last == 3600 => 60,
+            _ => return None,
+        };
+        if unit >= last {
+            return None;
+        }
+        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
+        (last, rest) = (unit, after[letters..].trim_start());
+    }
+    (last != u64::MAX).then(|| Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_and_a_time_are_read() {
+        for (text, seconds) in [
+            ("fk constraint=7h57min25s", 28_645),
+            ("FK CONSTRAINT = 7h 57min 25s", 28_645),
+            ("FK CONSTRAINT=2h50", 10_200),
+            ("FK CONSTRAINT=90 s", 90),
+            ("FK CONSTRAINT=10m", 600),
+        ] {
+            let expected =
+                AsIf { kind: "FK CONSTRAINT".into(), time: Duration::from_secs(seconds) };
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "INDEX",
+            "INDEX=",
+            "=7h",
+            "INDEX=7",
+            "INDEX=7x",
+            "INDEX=5min7h",
+            "INDEX=1h1h",
+            "INDEX=99999999999999999999h",
+            "INDEX=9999999999999999999h",
+        ] {
+            assert_eq!(text.parse::<AsIf>(), Err(NotAsIf), "{text}");
+        }
+    }
+}

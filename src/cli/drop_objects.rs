@@ -1,0 +1,107 @@
+//! `nocturne drop-objects`: the target without the objects of the last night.
+
+use std::cell::Cell;
+use std::fmt::Write;
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::DropObjects as Typed;
+use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::list;
+use super::worker::{start_log, until_signal};
+use crate::replicate::clean::{self, CleanError, DropPlan};
+use crate::replicate::config::{Config, TableMode};
+use crate::replicate::lock::{LockError, TargetLock};
+use crate::report::Verbosity;
+use crate::target::{Session, SessionSettings, Target};
+
+/// Runs the command.
+pub(super) fn run(typed: &Typed) -> Outcome {
+    let config = typed.settings.config()?;
+    start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    let target = target(&config)?;
+    until_signal(|stop| drop_objects(typed, &config, target, stop))
+}
+
+/// The database that a command of one step works on.
+pub(super) fn target(config: &Config) -> Result<Target, Failure> {
+    let target = config.databases.target.clone();
+    target.ok_or_else(|| Failure::new(USAGE, "DATABASE_URL is not set"))
+}
+
+/// The lock on the target: nobody else may be at work there.
+pub(super) async fn lock(target: &Target) -> Result<TargetLock, Failure> {
+    TargetLock::take(target).await.map_err(|error| match &error {
+        LockError::Target(_) => Failure::of(CONNECT, &error),
+        _ => Failure::of(ERRORS, &error),
+    })
+}
+
+async fn drop_objects(
+    typed: &Typed,
+    config: &Config,
+    target: Target,
+    stop: CancellationToken,
+) -> Outcome {
+    let _lock = if typed.dry_run { None } else { Some(lock(&target).await?) };
+    let session = Session::connect(&target, &SessionSettings::default())
+        .await
+        .map_err(|error| Failure::of(CONNECT, &error))?;
+    let used: Vec<Cell<bool>> = typed.keep.iter().map(|_| Cell::new(false)).collect();
+    let keep = |schema: &str, table: &str| {
+        let mut keep = config.restore.tables.mode(schema, table) == TableMode::Incremental;
+        for (pattern, used) in typed.keep.iter().zip(&used) {
+            if pattern.matches(schema, table) {
+                used.set(true);
+                keep = true;
+            }
+        }
+        keep
+    };
+    let failed = |error: CleanError| match error {
+        CleanError::Stopped => Failure::new(INTERRUPTED, "interrupted"),
+        error => Failure::of(ERRORS, &error),
+    };
+    let plan = clean::plan(&session, keep).await.map_err(failed)?;
+    // A mistyped name must not cost the table that was meant.
+    if let Some((pattern, _)) = typed.keep.iter().zip(&used).find(|(_, used)| !used.get()) {
+        return Err(Failure::new(USAGE, format!("--keep {pattern}: there is no such table")));
+    }
+    if typed.dry_run {
+        return list::write(None, describe(&plan).as_bytes());
+    }
+    for other in &plan.others {
+        tracing::warn!("{} {} of {} is dropped along", other.kind, other.identity, other.owner);
+    }
+    for schema in &plan.shared_schemas {
+        tracing::info!("schema {schema} stays: others have objects in it");
+    }
+    let progress = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
+    let timeout = config.restore.drop_timeout;
+    clean::execute(&session, &plan, timeout, &stop, progress).await.map_err(failed)?;
+    tracing::info!("{} objects dropped, {} tables kept", plan.drops.len(), plan.kept.len());
+    Ok(())
+}
+
+/// The plan as a script.
+fn describe(plan: &DropPlan) -> String {
+    let mut text = String::new();
+    // Writing to a String does not fail.
+    for table in &plan.kept {
+        let _ = writeln!(text, "-- kept: table {table}");
+    }
+    for schema in &plan.shared_schemas {
+        let _ = writeln!(text, "-- stays, as others have objects in it: schema {schema}");
+    }
+    for other in &plan.others {
+        let (kind, identity, owner) = (&other.kind, &other.identity, &other.owner);
+        let _ = writeln!(text, "-- dropped along: {kind} {identity} of {owner}");
+    }
+    for drop in &plan.drops {
+        let _ = writeln!(text, "{};", drop.sql);
+    }
+    if plan.drops.is_empty() {
+        text.push_str("-- nothing to drop\n");
+    }
+    text
+}

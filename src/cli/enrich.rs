@@ -1,0 +1,56 @@
+//! `nocturne enrich`: indexes and views of the warehouse's own.
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::Enrich as Typed;
+use super::drop_objects::{lock, target};
+use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::worker::{start_log, until_signal};
+use crate::replicate::config::Config;
+use crate::replicate::enrich::{self, EnrichError, Enrichment, Outcome as FileOutcome, Progress};
+use crate::report::Verbosity;
+use crate::target::Target;
+
+/// Runs the command.
+pub(super) fn run(typed: &Typed) -> Outcome {
+    let config = typed.settings.config()?;
+    start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    let enrichment =
+        Enrichment::read(&config.restore.enrichment).map_err(|error| Failure::of(USAGE, &error))?;
+    let target = target(&config)?;
+    until_signal(|stop| work(&config, enrichment, target, stop))
+}
+
+async fn work(
+    config: &Config,
+    enrichment: Enrichment,
+    target: Target,
+    stop: CancellationToken,
+) -> Outcome {
+    let _lock = lock(&target).await?;
+    let report = enrich::run(&enrichment, &target, config.restore.jobs, &stop, tell).await;
+    let report = report.map_err(|error| match error {
+        EnrichError::Stopped => Failure::new(INTERRUPTED, "interrupted"),
+        EnrichError::Target(_) => Failure::of(CONNECT, &error),
+        error => Failure::of(ERRORS, &error),
+    })?;
+    match report.failures().count() {
+        0 => Ok(()),
+        count => Err(Failure::new(ERRORS, format!("{count} of the files failed"))),
+    }
+}
+
+/// A log line for what happens.
+fn tell(progress: Progress<'_>) {
+    match progress {
+        Progress::Started { file } => tracing::info!("{file}: started"),
+        Progress::Ended(report) => match &report.outcome {
+            outcome @ FileOutcome::Failed(_) => tracing::error!("{}: {outcome}", report.file),
+            outcome @ FileOutcome::Done => {
+                let seconds = report.duration.as_secs_f64();
+                tracing::info!("{}: {outcome} in {seconds:.1} s", report.file);
+            }
+            outcome => tracing::info!("{}: {outcome}", report.file),
+        },
+    }
+}

@@ -1,0 +1,161 @@
+//! `nocturne fetch-backup`: the backup of a nightly run, as a file.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::Utc;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::FetchBackup as Typed;
+use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::restore::interrupted;
+use super::{list, say};
+use crate::replicate::backup::scalingo::{ApiError, ScalingoError};
+use crate::replicate::backup::{BackupError, BackupSource, FoundBackup, save};
+use crate::report::{
+    LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
+};
+use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
+
+/// The pause between two looks at the download.
+const FRAME: Duration = Duration::from_millis(200);
+
+/// Runs the command.
+pub(super) fn run(typed: &Typed) -> Outcome {
+    let mut settings = Cow::Borrowed(&typed.settings);
+    if let Some(path) = &typed.api_token_file {
+        settings = Cow::Owned(settings.into_owned().with("SCALINGO_API_TOKEN", read_token(path)?));
+    }
+    let config = settings.config()?;
+    let verbosity = Verbosity::from_flags(typed.quiet, typed.verbose);
+    let report =
+        ReportOptions { progress: ProgressMode::Auto, format: config.log_format, verbosity };
+    let screen = Screen::new(&report);
+    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
+
+    let source = BackupSource::of(&config.backup, config.zone).map_err(failure)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let bar = bar(&screen);
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = Box::pin(fetch(typed, &source, &bar)) => outcome,
+            () = interrupted() => Err(Failure::new(INTERRUPTED, "interrupted")),
+        }
+    });
+    // What waits for the disk does not keep the process.
+    runtime.shutdown_background();
+    match config.log_format {
+        LogFormat::Text => outcome,
+        LogFormat::Json => outcome.map_err(Failure::logged),
+    }
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))
+}
+
+async fn fetch(typed: &Typed, source: &BackupSource, bar: &ProgressBar) -> Outcome {
+    let backup = source.find(Utc::now()).await.map_err(failure)?;
+    tracing::info!("found {backup}");
+    if typed.output.as_deref() == Some(Path::new("-")) {
+        let (bytes, sha256) = copy_to_stdout(&backup, bar).await?;
+        bar.finish_and_clear();
+        // Standard output has the bytes.
+        if !typed.quiet {
+            say(describe(&backup, None, bytes, sha256).trim_end());
+        }
+        return Ok(());
+    }
+    let path = match &typed.output {
+        Some(path) if path.is_dir() => path.join(&backup.name),
+        Some(path) => path.clone(),
+        None => PathBuf::from(&backup.name),
+    };
+    let saved = Box::pin(save(&backup, &path, |progress| show(bar, progress)));
+    let saved = saved.await.map_err(failure);
+    bar.finish_and_clear();
+    let saved = saved?;
+    if saved.kept > 0 {
+        tracing::info!("went on after the {} bytes of an earlier try", saved.kept);
+    }
+    let text = describe(&backup, Some(&saved.path), saved.size, saved.sha256);
+    list::write(None, text.as_bytes())
+}
+
+async fn copy_to_stdout(
+    backup: &FoundBackup,
+    bar: &ProgressBar,
+) -> Result<(u64, Sha256Sum), Failure> {
+    let mut download = backup.start(Start::default()).map_err(failure)?;
+    let progress = download.progress();
+    show(bar, progress.clone());
+    while let Some(bytes) = download.next().await.map_err(|error| failure(error.into()))? {
+        let write = move || io::stdout().lock().write_all(&bytes);
+        let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
+        written.and_then(|written| written).map_err(|error| {
+            Failure::new(ERRORS, format!("cannot write to standard output: {error}"))
+        })?;
+    }
+    let sha256 = progress.sha256().ok_or_else(|| Failure::of(ERRORS, &DownloadError::Vanished))?;
+    Ok((progress.position(), sha256))
+}
+
+/// What was fetched, a line for each fact.
+fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha256Sum) -> String {
+    let created = backup.created_at.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+    let lines = [
+        ("backup", Some(backup.id.clone())),
+        ("name", Some(backup.name.clone())),
+        ("created", created),
+        ("bytes", Some(bytes.to_string())),
+        ("sha256", Some(sha256.to_string())),
+        ("file", file.map(|path| path.display().to_string())),
+    ];
+    let known = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    known.map(|(name, value)| format!("{name:<8} {value}\n")).collect()
+}
+
+/// A bar on standard error, if the screen shows any.
+fn bar(screen: &Screen) -> ProgressBar {
+    let Some(bars) = screen.bars() else { return ProgressBar::hidden() };
+    let bar = bars.add(ProgressBar::no_length());
+    let template = "{wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Lets the bar follow a download, until it is finished.
+fn show(bar: &ProgressBar, progress: Progress) {
+    let bar = bar.clone();
+    tokio::spawn(async move {
+        while !bar.is_finished() {
+            if let Some(total) = progress.total() {
+                bar.set_length(total);
+            }
+            bar.set_position(progress.position());
+            tokio::time::sleep(FRAME).await;
+        }
+    });
+}
+
+fn failure(error: BackupError) -> Failure {
+    let code = match &error {
+        BackupError::NoSource | BackupError::Address(_) | BackupError::IsLocal { .. } => USAGE,
+        BackupError::Scalingo(error) if is_unreachable(error) => CONNECT,
+        BackupError::Download(error) if matches!(**error, DownloadError::Broken { .. }) => CONNECT,
+        _ => ERRORS,
+    };
+    Failure::of(code, &error)
+}
+
+fn is_unreachable(error: &ScalingoError) -> bool {
+    matches!(error, ScalingoError::Api(ApiError::Unreachable { .. }))
+}

@@ -1,0 +1,85 @@
+//! `nocturne plan`: what a restore would do, and how long it would take.
+
+use super::args::{Plan, PlanFormat};
+use super::costs::History;
+use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::restore::automatic_jobs;
+use super::values::Jobs;
+use super::{choose, input, list};
+use crate::archive::{Desc, Entry};
+use crate::plan::JobId;
+use crate::report::plan::{Given, PlanReport, Subject};
+use crate::restore::{PlanOptions, Planned};
+use crate::source::{self, Access, Sizes};
+
+/// Runs the command.
+pub(super) fn run(typed: &Plan) -> Outcome {
+    let options = choose::options(&typed.selection, typed.create)?;
+    let archive = source::open(&input(typed.archive.as_deref())?)?;
+    let events = list::warnings();
+    let toc = archive.toc.clone();
+    let chosen = choose::choose(&toc, &options, &typed.selection, &events)?;
+    let streamed = matches!(archive.access, Access::Stream(_));
+    let sizes = sizes(archive.access, &toc.entries)?;
+    let history = History::open(&typed.costs, &events);
+    let past = history.costs.database(&toc.header.dbname);
+    let jobs = match typed.jobs {
+        Some(Jobs::Count(count)) => count.get(),
+        _ if chosen.reordered || !chosen.selection.dump_schema() => 1,
+        _ => automatic_jobs(),
+    };
+    let options = PlanOptions {
+        jobs,
+        strictly_in_order: jobs == 1,
+        foreign_keys: typed.foreign_keys,
+        analyze: typed.analyze,
+        streamed,
+    };
+    let size = |place: usize| sizes.get(&toc.entries[place].dump_id).copied();
+    let Planned { mut plan, mut costs } =
+        Planned::new(&toc, &chosen.selection, options, &size, &history.costs);
+    let mut given = Vec::new();
+    for as_if in &typed.as_if {
+        let kind = Desc::from_text(&as_if.kind);
+        let of_kind: Vec<JobId> = (0..plan.jobs.len())
+            .map(JobId)
+            .filter(|id| {
+                let job = &plan.jobs[id.0];
+                job.wanted && !job.step.is_analyze() && toc.entries[job.entry].desc == kind
+            })
+            .collect();
+        if of_kind.is_empty() {
+            let message = format!("--as-if: no wanted entry that is a job is a {}", as_if.kind);
+            return Err(Failure::new(USAGE, message));
+        }
+        costs.scale(&of_kind, as_if.time);
+        given.push(Given { kind: as_if.kind.clone(), seconds: as_if.time });
+    }
+    let subject = Subject {
+        archive: &archive.name,
+        database: &toc.header.dbname,
+        entries: &toc.entries,
+        history: past,
+        workers: jobs,
+        compare: typed.compare,
+    };
+    let report = PlanReport::new(subject, &mut plan, &costs, given);
+    let text = match typed.format {
+        PlanFormat::Text => report.to_string(),
+        PlanFormat::Json => report.json().map_err(|error| Failure::of(ERRORS, &error))?,
+        PlanFormat::Dot => report.dot(),
+        PlanFormat::Html => report.page(),
+    };
+    list::write(typed.file.as_deref(), text.as_bytes())
+}
+
+/// The sizes of the entries' data. A stream tells them at its end.
+fn sizes(access: Access, entries: &[Entry]) -> Result<Sizes, Failure> {
+    match access {
+        Access::Random(random) => {
+            let sized = |entry: &Entry| Some((entry.dump_id, random.size(entry)?));
+            Ok(entries.iter().filter_map(sized).collect())
+        }
+        Access::Stream(stream) => Ok(stream.sizes()?),
+    }
+}

@@ -1,0 +1,176 @@
+//! A backup kept as a file, by `nocturne fetch-backup`.
+//!
+//! It grows as `NAME.part` and gets its name when all of it is there and written through to the
+//! disk, so that a file of that name is always whole. A part that an earlier try left is gone on
+//! with: the download starts a little before its end, and what comes must be what is there.
+//! Otherwise the part is of another backup, or was not written through, and all is fetched anew.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::spool::{blocking, check_space};
+use super::{BackupError, FoundBackup};
+use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
+
+/// How much of a part is fetched again and compared.
+const OVERLAP: u64 = 64 * 1024;
+
+/// What was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The file.
+    pub path: PathBuf,
+    /// Its length, in bytes.
+    pub size: u64,
+    /// The SHA-256 of all of it.
+    pub sha256: Sha256Sum,
+    /// How many bytes an earlier try had brought.
+    pub kept: u64,
+}
+
+/// Downloads a backup into a file, which replaces one of that name. `watch` gets the progress of
+/// each download that is started.
+///
+/// # Errors
+/// When the download fails, the disk is full, or another process does the same. What has come
+/// stays as `NAME.part`, for the next try.
+pub async fn save(
+    backup: &FoundBackup,
+    path: &Path,
+    mut watch: impl FnMut(Progress),
+) -> Result<Saved, BackupError> {
+    if let Some(path) = backup.path() {
+        return Err(BackupError::IsLocal { path: path.to_owned() });
+    }
+    let mut part = Part::open(path).await?;
+    let kept = part.length;
+    let (sum, kept) = match part.fill(backup, &mut watch).await? {
+        Some(sum) => (sum, kept),
+        None => {
+            tracing::warn!(file = %part.path.display(), "the part is of another backup, starting anew");
+            part = part.clear().await?;
+            let sum = part.fill(backup, &mut watch).await?;
+            // A part of nothing differs from nothing.
+            (sum.ok_or_else(|| Arc::new(DownloadError::Vanished))?, 0)
+        }
+    };
+    let size = part.length;
+    part.finish(path).await?;
+    Ok(Saved { path: path.to_owned(), size, sha256: sum, kept })
+}
+
+/// A file that is not whole yet.
+struct Part {
+    path: PathBuf,
+    file: Arc<File>,
+    length: u64,
+}
+
+impl Part {
+    async fn open(path: &Path) -> Result<Self, BackupError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".part");
+        let path = PathBuf::from(name);
+        blocking(move || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let file = options.open(&path).map_err(|source| write(&path, source))?;
+            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+                return Err(BackupError::Locked { path });
+            }
+            let length = file.metadata().map_err(|source| write(&path, source))?.len();
+            Ok(Self { path, file: Arc::new(file), length })
+        })
+        .await
+    }
+
+    /// Downloads what is missing. None if what comes is not what is there.
+    async fn fill(
+        &mut self,
+        backup: &FoundBackup,
+        watch: &mut impl FnMut(Progress),
+    ) -> Result<Option<Sha256Sum>, BackupError> {
+        let (start, tail) = self.look().await?;
+        let is_anew = self.length == 0;
+        let mut tail = tail.as_slice();
+        let mut download = backup.start(start)?;
+        let progress = download.progress();
+        watch(progress.clone());
+        let mut is_checked = false;
+        loop {
+            let mut bytes = match download.next().await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => break,
+                Err(error) => match &*error {
+                    // The part is longer, or not the beginning of what is there now.
+                    DownloadError::Changed { .. } if !is_anew => return Ok(None),
+                    _ => return Err(error.into()),
+                },
+            };
+            let known = bytes.split_to(bytes.len().min(tail.len()));
+            if known[..] != tail[..known.len()] {
+                return Ok(None);
+            }
+            tail = &tail[known.len()..];
+            if bytes.is_empty() {
+                continue;
+            }
+            if !is_checked {
+                let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                check_space(folder.unwrap_or(Path::new(".")), &progress, self.length)?;
+                is_checked = true;
+            }
+            let (file, at, length) = (Arc::clone(&self.file), self.length, bytes.len() as u64);
+            let path = self.path.clone();
+            blocking(move || file.write_all_at(&bytes, at).map_err(|source| write(&path, source)))
+                .await?;
+            self.length += length;
+        }
+        Ok(if tail.is_empty() { progress.sha256() } else { None })
+    }
+
+    /// Reads what is there: the start of a download, and the tail that it will bring again.
+    async fn look(&self) -> Result<(Start, Vec<u8>), BackupError> {
+        let (file, path) = (Arc::clone(&self.file), self.path.clone());
+        let keep = self.length.saturating_sub(OVERLAP);
+        blocking(move || {
+            let read = || -> io::Result<_> {
+                let mut file = &*file;
+                file.seek(SeekFrom::Start(0))?;
+                let start = Start::after(file.take(keep))?;
+                let mut tail = Vec::new();
+                file.read_to_end(&mut tail)?;
+                Ok((start, tail))
+            };
+            read().map_err(|source| BackupError::Read { path, source })
+        })
+        .await
+    }
+
+    async fn clear(self) -> Result<Self, BackupError> {
+        blocking(move || match self.file.set_len(0) {
+            Ok(()) => Ok(Self { length: 0, ..self }),
+            Err(source) => Err(write(&self.path, source)),
+        })
+        .await
+    }
+
+    /// Writes it through to the disk and gives it its name.
+    async fn finish(self, path: &Path) -> Result<(), BackupError> {
+        let path = path.to_owned();
+        blocking(move || {
+            self.file.sync_all().map_err(|source| write(&self.path, source))?;
+            std::fs::rename(&self.path, &path).map_err(|source| write(&path, source))
+        })
+        .await
+    }
+}
+
+fn write(path: &Path, source: io::Error) -> BackupError {
+    BackupError::Write { path: path.to_owned(), source }
+}

@@ -1,0 +1,264 @@
+//! Which of a database's backups.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::{Backup, BackupStatus};
+use crate::report::units;
+
+/// From here on an age is told in days.
+const FEW_DAYS: TimeDelta = TimeDelta::days(3);
+
+/// Which backup is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The newest that was begun today, by the clocks of this zone.
+    Today(Tz),
+    /// The newest that is not older than this.
+    MaxAge(TimeDelta),
+    /// The newest.
+    AnyDay,
+    /// The one of this id.
+    Id(String),
+}
+
+impl Choice {
+    fn takes(&self, backup: &Backup, now: DateTime<Utc>) -> bool {
+        match (self, backup.created_at) {
+            (Self::Id(id), _) => backup.id == *id,
+            (Self::AnyDay, _) => true,
+            (_, None) => false,
+            (Self::Today(zone), Some(created)) => {
+                created.with_timezone(zone).date_naive() == now.with_timezone(zone).date_naive()
+            }
+            (Self::MaxAge(age), Some(created)) => now - created <= *age,
+        }
+    }
+}
+
+/// Why none of the backups will do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChooseError {
+    /// There are none at all.
+    #[error("there are no backups")]
+    None,
+    /// Those that are wanted are not done.
+    #[error("{}", none_done(.wanted, .newest, .newest_done.as_deref()))]
+    NoneDone {
+        /// What was wanted, in words.
+        wanted: String,
+        /// The newest one.
+        newest: Seen,
+        /// The newest one that is done.
+        newest_done: Option<Box<Seen>>,
+    },
+    /// There is no such backup.
+    #[error("there is no backup {id}; the newest of {count} is {newest}")]
+    NoSuchId {
+        /// What was asked for.
+        id: String,
+        /// How many there are.
+        count: usize,
+        /// The newest one.
+        newest: Seen,
+    },
+    /// The one that was asked for is not done.
+    #[error("it is not done: backup {0}")]
+    NotDone(Seen),
+}
+
+fn none_done(wanted: &str, newest: &Seen, done: Option<&Seen>) -> String {
+    match done {
+        Some(done) if done.id == newest.id => format!("none is {wanted}; the newest is {newest}"),
+        Some(done) => format!(
+            "none {wanted} is done; the newest is {newest}; the newest that is done is {done}"
+        ),
+        None => format!("none {wanted} is done; the newest is {newest}; none is done"),
+    }
+}
+
+impl ChooseError {
+    /// Whether waiting would not help.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::None | Self::NoneDone { .. } => false,
+            Self::NoSuchId { .. } => true,
+            Self::NotDone(seen) => seen.status.is_final(),
+        }
+    }
+}
+
+/// A backup that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its id.
+    pub id: String,
+    /// When it was asked for.
+    pub created_at: Option<DateTime<Utc>>,
+    /// How long ago that is.
+    pub age: Option<TimeDelta>,
+    /// How far it is.
+    pub status: BackupStatus,
+}
+
+impl Seen {
+    fn new(backup: &Backup, now: DateTime<Utc>) -> Self {
+        Self {
+            id: backup.id.clone(),
+            created_at: backup.created_at,
+            age: backup.created_at.map(|created| now - created),
+            status: backup.status.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of ", self.id)?;
+        match self.created_at {
+            Some(created) => write!(f, "{}", created.format("%Y-%m-%d %H:%M:%S UTC"))?,
+            None => f.write_str("a time unknown")?,
+        }
+        match self.age {
+            Some(age) if age >= FEW_DAYS => write!(f, " ({} days old)", age.num_days())?,
+            Some(age) => write!(f, " ({} old)", units::duration(age.to_std().unwrap_or_default()))?,
+            None => {}
+        }
+        write!(f, ", {}", self.status)
+    }
+}
+
+/// The newest of the backups that is wanted and done.
+///
+/// # Errors
+/// Says what there is instead.
+pub fn choose<'a>(
+    backups: &'a [Backup],
+    choice: &Choice,
+    now: DateTime<Utc>,
+) -> Result<&'a Backup, ChooseError> {
+    // The list is newest first as far as is known; nobody has promised it.
+    let newest = |wanted: &dyn Fn(&Backup) -> bool| {
+        backups.iter().filter(|backup| wanted(backup)).max_by_key(|backup| backup.created_at)
+    };
+    let is_done = |backup: &Backup| backup.status == BackupStatus::Done;
+    if let Some(backup) = newest(&|backup| is_done(backup) && choice.takes(backup, now)) {
+        return Ok(backup);
+    }
+    let Some(newest_of_all) = newest(&|_| true) else { return Err(ChooseError::None) };
+    let seen = |backup: &Backup| Seen::new(backup, now);
+    let wanted = match choice {
+        Choice::Id(id) => {
+            return Err(match newest(&|backup| backup.id == *id) {
+                Some(backup) => ChooseError::NotDone(seen(backup)),
+                None => ChooseError::NoSuchId {
+                    id: id.clone(),
+                    count: backups.len(),
+                    newest: seen(newest_of_all),
+                },
+            });
+        }
+        Choice::Today(zone) => {
+            format!("of today ({}, {zone})", now.with_timezone(zone).date_naive())
+        }
+        Choice::MaxAge(age) => {
+            let hours = u64::try_from(age.num_hours()).unwrap_or_default();
+            format!("of the last {}", units::plural(hours, "hour", "hours"))
+        }
+        Choice::AnyDay => "of any day".to_owned(),
+    };
+    Err(ChooseError::NoneDone {
+        wanted,
+        newest: seen(newest_of_all),
+        newest_done: newest(&is_done).map(seen).map(Box::new),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn backup(id: &str, created: &str, status: &str) -> Backup {
+        Backup {
+            id: id.to_owned(),
+            created_at: Some(time(created)),
+            name: None,
+            size: None,
+            status: status.to_owned().into(),
+        }
+    }
+
+    fn week() -> Vec<Backup> {
+        vec![
+            backup("c", "2024-05-02T00:00:12Z", "running"),
+            backup("a", "2024-04-30T00:00:12Z", "done"),
+            backup("b", "2024-05-01T00:00:12Z", "done"),
+            backup("e", "2024-04-29T00:00:12Z", "error"),
+        ]
+    }
+
+    fn chosen(choice: &Choice, now: &str) -> Result<String, String> {
+        let backups = week();
+        let chosen = choose(&backups, choice, time(now));
+        chosen.map(|backup| backup.id.clone()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_newest_of_today_that_is_done_is_chosen_whatever_the_order() {
+        let today = Choice::Today(Tz::UTC);
+        assert_eq!(chosen(&today, "2024-05-01T05:10:00Z").as_deref(), Ok("b"));
+        assert_eq!(chosen(&today, "2024-04-30T23:59:59Z").as_deref(), Ok("a"));
+        assert_eq!(chosen(&Choice::AnyDay, "2024-05-02T05:10:00Z").as_deref(), Ok("b"));
+    }
+
+    #[test]
+    fn today_is_told_by_the_clocks_of_the_zone() {
+        let paris = Choice::Today(Tz::Europe__Paris);
+        // 00:30 of the 2nd in Paris: the backup of 02:00 of the 1st is yesterday's.
+        assert!(chosen(&paris, "2024-05-01T22:30:00Z").is_err());
+        assert_eq!(chosen(&Choice::Today(Tz::UTC), "2024-05-01T22:30:00Z").as_deref(), Ok("b"));
+    }
+
+    #[test]
+    fn a_missing_backup_of_today_is_told_with_what_there_is() {
+        assert_eq!(
+            chosen(&Choice::Today(Tz::UTC), "2024-05-02T00:10:12Z").unwrap_err(),
+            "none of today (2024-05-02, UTC) is done; the newest is c of 2024-05-02 00:00:12 UTC \
+             (10min 0s old), running; the newest that is done is b of 2024-05-01 00:00:12 UTC \
+             (24h 10min 0s old), done"
+        );
+    }
+
+    #[test]
+    fn an_age_limits_how_old_a_backup_may_be() {
+        let hours = |hours| Choice::MaxAge(TimeDelta::hours(hours));
+        assert_eq!(chosen(&hours(30), "2024-05-02T05:10:00Z").as_deref(), Ok("b"));
+        let error = chosen(&hours(12), "2024-05-02T05:10:00Z").unwrap_err();
+        assert!(error.starts_with("none of the last 12 hours"), "{error}");
+    }
+
+    #[test]
+    fn an_id_is_taken_whatever_its_day_but_only_when_it_is_done() {
+        let id = |id: &str| Choice::Id(id.to_owned());
+        let now = "2024-05-02T05:10:00Z";
+        assert_eq!(chosen(&id("a"), now).as_deref(), Ok("a"));
+        let backups = week();
+        let error = |wanted: &str| choose(&backups, &id(wanted), time(now)).unwrap_err();
+        assert!(!error("c").is_permanent(), "it may become done");
+        assert!(error("e").is_permanent());
+        assert!(error("x").is_permanent());
+        assert!(error("x").to_string().starts_with("there is no backup x; the newest of 4 is c"));
+    }
+
+    #[test]
+    fn no_backup_at_all_is_told_as_such() {
+        assert_eq!(choose(&[], &Choice::AnyDay, Utc::now()), Err(ChooseError::None));
+    }
+}

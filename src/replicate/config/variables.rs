@@ -1,0 +1,423 @@
+//! Each variable: its name, what it may hold, who reads it, what it means.
+//!
+//! Names and defaults of those that the replaced system had are its own; the rest is new. Where
+//! a variable changed its meaning over that system's years, the oldest documented one counts.
+
+use super::Command::{self, DropObjects, Enrich, FetchBackup, Incremental, Run, Web, Worker};
+use super::variable::{Kind, Variable};
+
+const NIGHTS: &[Command] = &[Run, Worker];
+const FETCHING: &[Command] = &[Run, Worker, FetchBackup];
+const RESTORING: &[Command] = &[Run, Worker, DropObjects];
+const COPYING: &[Command] = &[Run, Worker, Incremental];
+const TABLES: &[Command] = &[Run, Worker, DropObjects, Incremental, Enrich];
+
+const DATABASE: &str = "a URL such as `postgresql://user:password@host:5432/name`";
+const HTTP: &str = "an `http://` or `https://` URL";
+
+pub(super) static SCHEDULE: Variable = Variable::new(
+    "SCHEDULE",
+    Kind::Text(
+        "a cron expression of 5 fields, 6 with seconds first, or a shorthand such as `@daily`",
+    ),
+    &[Worker, Web],
+    "When runs start, as node-cron reads it: `10 5 * * *` is every day at 5:10. 0 and 7 are both \
+     Sunday. If both the day of the month and the day of the week are restricted, a day that fits \
+     either one counts.",
+)
+.option("schedule")
+.required("by `worker`");
+
+pub(super) static SCHEDULE_TIMEZONE: Variable = Variable::new(
+    "SCHEDULE_TIMEZONE",
+    Kind::Text("a name of the IANA database, such as `Europe/Paris`"),
+    &[Worker, Web, Run, FetchBackup],
+    "The zone in which `SCHEDULE` is read, in which a backup is today's, and in which the status \
+     page shows times. A time that clocks leave out becomes the first minute after it; a time that \
+     they show twice counts once, the first time.",
+)
+.option("schedule-timezone")
+.default("UTC");
+
+pub(super) static SCALINGO_APP: Variable = Variable::new(
+    "SCALINGO_APP",
+    Kind::Text("an app's name, such as `pix-api-production`"),
+    FETCHING,
+    "The app whose database is backed up.",
+)
+.option("app")
+.required("by `run`, `worker` and `fetch-backup`, unless `BACKUP_SOURCE` is set");
+
+pub(super) static SCALINGO_API_TOKEN: Variable = Variable::new(
+    "SCALINGO_API_TOKEN",
+    Kind::Secret("an API token"),
+    FETCHING,
+    "The API token of a collaborator of that app. A limited collaborator may not export data.",
+)
+.required("with `SCALINGO_APP`");
+
+pub(super) static SCALINGO_ADDON: Variable = Variable::new(
+    "SCALINGO_ADDON",
+    Kind::Text("an add-on's id, such as `ad-…`"),
+    FETCHING,
+    "The add-on that is the database, where the app has several databases.",
+)
+.option("addon");
+
+pub(super) static SCALINGO_REGION: Variable = Variable::new(
+    "SCALINGO_REGION",
+    Kind::Word(&["osc-fr1", "osc-secnum-fr1"]),
+    FETCHING,
+    "The host's region that the app is in.",
+)
+.option("region")
+.default("osc-fr1");
+
+pub(super) static BACKUP_SOURCE: Variable = Variable::new(
+    "BACKUP_SOURCE",
+    Kind::Secret("a path, or an `http://` or `https://` URL"),
+    FETCHING,
+    "Where the backup is instead of at Scalingo: a file, a folder of which the newest file counts, \
+     or a URL. Shown without what a URL may hold in secrets.",
+)
+.option("from");
+
+pub(super) static BACKUP_ID: Variable = Variable::new(
+    "BACKUP_ID",
+    Kind::Text("a backup's id"),
+    FETCHING,
+    "This backup of the app, instead of today's newest.",
+)
+.option("backup");
+
+pub(super) static BACKUP_ANY_DAY: Variable = Variable::new(
+    "BACKUP_ANY_DAY",
+    Kind::Flag,
+    FETCHING,
+    "Takes the newest backup that is done, even when it is not of today. Otherwise a missing \
+     backup of today is a failure, which is retried.",
+)
+.option("any-day")
+.default("false");
+
+pub(super) static BACKUP_MAX_AGE_HOURS: Variable = Variable::new(
+    "BACKUP_MAX_AGE_HOURS",
+    Kind::Number { min: 1, max: 24 * 366 },
+    FETCHING,
+    "Takes the newest backup that is done and not older than this, even when it is not of today. \
+     `BACKUP_ANY_DAY` and `BACKUP_ID` go before it.",
+)
+.option("max-age-hours");
+
+pub(super) static DOWNLOAD_FIRST: Variable = Variable::new(
+    "DOWNLOAD_FIRST",
+    Kind::Flag,
+    NIGHTS,
+    "Downloads the backup to the disk before the target is touched. Otherwise it is restored while \
+     it downloads, and nothing is written to the disk.",
+)
+.option("download-first")
+.default("false");
+
+pub(super) static SCALINGO_AUTH_URL: Variable = Variable::new(
+    "SCALINGO_AUTH_URL",
+    Kind::Text(HTTP),
+    FETCHING,
+    "Another address of the authentication API than the host's; for tests.",
+);
+
+pub(super) static SCALINGO_API_URL: Variable = Variable::new(
+    "SCALINGO_API_URL",
+    Kind::Text(HTTP),
+    FETCHING,
+    "Another address of the region's API; for tests.",
+);
+
+pub(super) static SCALINGO_DB_URL: Variable = Variable::new(
+    "SCALINGO_DB_URL",
+    Kind::Text(HTTP),
+    FETCHING,
+    "Another address of the region's database API; for tests.",
+);
+
+pub(super) static DATABASE_URL: Variable = Variable::new(
+    "DATABASE_URL",
+    Kind::Secret(DATABASE),
+    &[Run, Worker, DropObjects, Enrich, Incremental, Web],
+    "The target. It is overwritten at each run. Runs are recorded in its schema `nocturne`, which \
+     is kept.",
+)
+.option("database-url")
+.required("by all commands but `fetch-backup`; by `web` with `STATUS_TOKEN` only");
+
+pub(super) static SOURCE_DATABASE_URL: Variable = Variable::new(
+    "SOURCE_DATABASE_URL",
+    Kind::Secret(DATABASE),
+    &[Run, Worker, Incremental],
+    "The source of the incremental copy. A user that may only read is enough.",
+)
+.option("source-database-url")
+.required("by `incremental`, and by `run` and `worker` when a table is incremental");
+
+pub(super) static TARGET_DATABASE_URL: Variable = Variable::new(
+    "TARGET_DATABASE_URL",
+    Kind::Secret(DATABASE),
+    &[Run, Worker, Incremental],
+    "The target of the incremental copy. When it is not set, `DATABASE_URL` counts.",
+)
+.option("target-database-url");
+
+pub(super) static PG_RESTORE_JOBS: Variable = Variable::new(
+    "PG_RESTORE_JOBS",
+    Kind::Number { min: 1, max: 1000 },
+    &[Run, Worker, Enrich],
+    "How many sessions restore side by side, and run files of the enrichment.",
+)
+.option("jobs")
+.default("4");
+
+pub(super) static RESTORE_FK_CONSTRAINTS: Variable = Variable::new(
+    "RESTORE_FK_CONSTRAINTS",
+    Kind::Flag,
+    NIGHTS,
+    "Restores foreign keys. Never those from or to a table that is incremental or left out.",
+)
+.option("restore-fk-constraints")
+.default("false");
+
+pub(super) static BACKUP_MODE: Variable = Variable::new(
+    "BACKUP_MODE",
+    Kind::Text(
+        "a JSON object from tables to `incremental`, `none`, `schema-only` or `full`, such as \
+         `{\"answers\":\"incremental\"}`",
+    ),
+    TABLES,
+    "What is done with a table. `none`: neither it nor anything of its own is restored. \
+     `incremental`: it is neither dropped nor restored, and gets its new rows from \
+     `SOURCE_DATABASE_URL`. `schema-only`: it is restored without rows. `full`, which also counts \
+     for tables that are not named: restored with its rows. A name may have a schema before it \
+     (`public` when it has none), `*` for any characters, and double quotes around a part in which \
+     `.`, `*` or `\"` stand for themselves. A name without `*` goes before those with one, which \
+     count in the order in which they are written.",
+)
+.option("backup-mode");
+
+pub(super) static RESTORE_ANSWERS_AND_KES: Variable = Variable::new(
+    "RESTORE_ANSWERS_AND_KES",
+    Kind::Flag,
+    TABLES,
+    "`true` restores the tables `answers` and `knowledge-elements`; otherwise they are left out, \
+     with all that is theirs. Without effect when `BACKUP_MODE` is set, which says more: then \
+     setting both is an error.",
+)
+.option("restore-answers-and-kes")
+.default("false");
+
+pub(super) static RESTORE_ANSWERS_AND_KES_INCREMENTALLY: Variable = Variable::new(
+    "RESTORE_ANSWERS_AND_KES_INCREMENTALLY",
+    Kind::Flag,
+    TABLES,
+    "`true` makes these two tables incremental. Not together with `RESTORE_ANSWERS_AND_KES`, or \
+     with `BACKUP_MODE`.",
+)
+.option("restore-answers-and-kes-incrementally")
+.default("false");
+
+pub(super) static SWAP: Variable = Variable::new(
+    "SWAP",
+    Kind::Flag,
+    NIGHTS,
+    "Restores into a new database and renames it at the end, so that readers never see an empty \
+     one. The role must be allowed to create databases. Not together with incremental tables.",
+)
+.option("swap")
+.default("false");
+
+pub(super) static DROP_TIMEOUT_MS: Variable = Variable::new(
+    "DROP_TIMEOUT_MS",
+    Kind::Number { min: 0, max: 2_147_483_647 },
+    RESTORING,
+    "How long, in milliseconds, dropping an object may wait for those who read it. 0 waits without \
+     end.",
+)
+.option("drop-timeout-ms")
+.default("300000");
+
+pub(super) static ENRICHMENT_DIR: Variable = Variable::new(
+    "ENRICHMENT_DIR",
+    Kind::Text("a folder"),
+    &[Run, Worker, Enrich],
+    "The folder of SQL files with indexes and views of the warehouse's own.",
+)
+.option("enrichment-dir")
+.default("sql/enrichment");
+
+pub(super) static HOOKS_DIR: Variable = Variable::new(
+    "HOOKS_DIR",
+    Kind::Text("a folder"),
+    NIGHTS,
+    "The folder of SQL files that run between the stages of a restore. Without it, none do.",
+)
+.option("hooks-dir");
+
+pub(super) static INCREMENTAL_KEYS: Variable = Variable::new(
+    "INCREMENTAL_KEYS",
+    Kind::Text("a JSON object from tables to columns, such as `{\"events\":\"event_id\"}`"),
+    COPYING,
+    "The ascending key of incremental tables whose key is not `id`. Names are written as in \
+     `BACKUP_MODE`.",
+)
+.option("incremental-keys")
+.default("{}");
+
+pub(super) static INCREMENTAL_JOBS: Variable = Variable::new(
+    "INCREMENTAL_JOBS",
+    Kind::Number { min: 1, max: 100 },
+    COPYING,
+    "How many connections read from the source side by side, of all tables together. One more \
+     holds the snapshot that they share.",
+)
+.option("incremental-jobs")
+.default("2");
+
+pub(super) static INCREMENTAL_RANGE_ROWS: Variable = Variable::new(
+    "INCREMENTAL_RANGE_ROWS",
+    Kind::Number { min: 0, max: 1_000_000_000_000 },
+    COPYING,
+    "About how many rows of a table with an integer key are copied in one transaction. A run that \
+     breaks off goes on behind the last one that was committed. 0 takes one transaction for all \
+     that is new in a table.",
+)
+.option("range-rows")
+.default("5000000");
+
+pub(super) static INCREMENTAL_LAG: Variable = Variable::new(
+    "INCREMENTAL_LAG",
+    Kind::Number { min: 0, max: 1_000_000_000_000 },
+    COPYING,
+    "How far below the source's highest key to stop, in keys. A transaction of the source that has \
+     a lower key and commits later is overtaken otherwise, and its rows are never copied.",
+)
+.option("lag")
+.default("0");
+
+pub(super) static INCREMENTAL_ADD_COLUMNS: Variable = Variable::new(
+    "INCREMENTAL_ADD_COLUMNS",
+    Kind::Flag,
+    COPYING,
+    "Adds columns that only the source has to the target, when they may be NULL; rows that are \
+     there already get NULL. Otherwise a new column is a failure of its table, told with the \
+     statement that adds it.",
+)
+.option("add-columns")
+.default("false");
+
+pub(super) static INCREMENTAL_CHECK_GAPS: Variable = Variable::new(
+    "INCREMENTAL_CHECK_GAPS",
+    Kind::Flag,
+    COPYING,
+    "Counts the rows that earlier runs should have copied on both sides, and tells where some are \
+     missing. Reads the keys of the whole table.",
+)
+.option("check-gaps")
+.default("false");
+
+pub(super) static INCREMENTAL_STATEMENT_TIMEOUT_MS: Variable = Variable::new(
+    "INCREMENTAL_STATEMENT_TIMEOUT_MS",
+    Kind::Number { min: 0, max: 2_147_483_647 },
+    COPYING,
+    "How long, in milliseconds, the source may take for one statement, such as reading one range. \
+     0 is without end.",
+)
+.option("source-statement-timeout-ms")
+.default("21600000");
+
+pub(super) static MAX_RETRY_COUNT: Variable = Variable::new(
+    "MAX_RETRY_COUNT",
+    Kind::Number { min: 0, max: 1000 },
+    NIGHTS,
+    "How often a failed run is tried again. 0 is never.",
+)
+.option("max-retry-count")
+.default("10");
+
+pub(super) static MIN_TIMEOUT: Variable = Variable::new(
+    "MIN_TIMEOUT",
+    Kind::Number { min: 0, max: 86_400_000 },
+    NIGHTS,
+    "The wait before the first retry, in milliseconds; it doubles from retry to retry, up to \
+     `MAX_TIMEOUT`, and chance adds a part of it.",
+)
+.option("min-timeout")
+.default("900000");
+
+pub(super) static MAX_TIMEOUT: Variable = Variable::new(
+    "MAX_TIMEOUT",
+    Kind::Number { min: 0, max: 86_400_000 },
+    NIGHTS,
+    "The longest wait before a retry, in milliseconds.",
+)
+.option("max-timeout")
+.default("900000");
+
+pub(super) static RETRIES_TIMEOUT_MINUTES: Variable = Variable::new(
+    "RETRIES_TIMEOUT_MINUTES",
+    Kind::Number { min: 0, max: 10_080 },
+    NIGHTS,
+    "A warning is logged when a run has failed and tries have gone on for longer than this, in \
+     minutes.",
+)
+.option("retries-timeout-minutes")
+.default("180");
+
+const WEBHOOKS: &str =
+    "a JSON array of URLs, or of objects such as `{\"url\":\"https://…\",\"token\":\"…\"}`";
+
+pub(super) static NOTIFICATIONS: Variable = Variable::new(
+    "NOTIFICATIONS",
+    Kind::Secret(WEBHOOKS),
+    NIGHTS,
+    "Where a JSON summary is POSTed when a run has ended, well or not. A token is sent as \
+     `Authorization: Bearer`. Only the host of a URL is ever shown.",
+)
+.default("[]");
+
+pub(super) static NOTIFICATION_URLS: Variable = Variable::new(
+    "NOTIFICATION_URLS",
+    Kind::Secret(WEBHOOKS),
+    NIGHTS,
+    "An older name of `NOTIFICATIONS`. Not both.",
+);
+
+pub(super) static LOG_FORMAT: Variable = Variable::new(
+    "LOG_FORMAT",
+    Kind::Word(&["text", "json"]),
+    &[Run, Worker, Incremental, Web, DropObjects, FetchBackup, Enrich],
+    "How log lines are written on standard error: for people, or one JSON object a line.",
+)
+.option("log-format")
+.default("text");
+
+pub(super) static APP: Variable = Variable::new(
+    "APP",
+    Kind::Text("an app's name"),
+    &[Run, Worker, Incremental, Web],
+    "The name under which runs are told: the app that nocturne itself runs in. The host sets it.",
+);
+
+pub(super) static PORT: Variable = Variable::new(
+    "PORT",
+    Kind::Number { min: 0, max: 65_535 },
+    &[Web],
+    "The port that the web process listens on, at every address. The host sets it. 0 takes any \
+     free one.",
+)
+.option("port")
+.required("by `web`");
+
+pub(super) static STATUS_TOKEN: Variable = Variable::new(
+    "STATUS_TOKEN",
+    Kind::Secret("16 visible characters or more"),
+    &[Web],
+    "Opens `/status` and `/metrics` to those who have it. Without it these pages do not exist.",
+);

@@ -1,0 +1,220 @@
+//! What the new database is given of the old one, beside its rows: privileges, settings, the
+//! comment. What the role may not give is told, and no reason to stop.
+
+use super::error::SwapError;
+use super::names::Names;
+use super::server::Server;
+use crate::restore::chain;
+use crate::sql::ident::{literal, quoted};
+use crate::target::{self, Session, TransactionStatus};
+
+/// A statement, and what to say when it is refused.
+struct Step {
+    what: String,
+    sql: String,
+}
+
+/// Runs statements, and tells which were refused and why.
+async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, SwapError> {
+    let mut refused = Vec::new();
+    for Step { what, sql } in steps {
+        match session.execute(&sql).await {
+            Err(error) if error.is_connection_lost() => {
+                return Err(SwapError::Refused { what: format!("copy {what}"), source: error });
+            }
+            Err(error) => {
+                refused.push(format!("{what}: {}", chain(&error)));
+                // Some steps are transactions.
+                if session.transaction_status() != TransactionStatus::Idle {
+                    session.rollback().await.map_err(SwapError::refused("go on"))?;
+                }
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(refused)
+}
+
+/// What must be there before anything is restored: privileges of the schema `public`, and those
+/// that new objects get by themselves.
+pub(super) async fn begin(server: &Server, names: &Names) -> Result<Vec<String>, SwapError> {
+    let old = server.session_in(&names.current).await?;
+    let mut steps = schema_privileges(&old).await.map_err(reading)?;
+    steps.extend(default_privileges(&old).await.map_err(reading)?);
+    let new = server.session_in(&names.next).await?;
+    attempt(&new, steps).await
+}
+
+/// The rest: what would be in the way before, or let readers in.
+pub(super) async fn complete(
+    server: &Server,
+    beside: &Session,
+    names: &Names,
+) -> Result<Vec<String>, SwapError> {
+    let mut steps = database_privileges(beside, names).await.map_err(reading)?;
+    steps.extend(comment_and_limit(beside, names).await.map_err(reading)?);
+    let mut refused = attempt(beside, steps).await?;
+    // These are made of the settings of a session, which must not be that of the renaming.
+    let other = server.other_session().await?;
+    let steps = settings(beside, names).await.map_err(reading)?;
+    refused.extend(attempt(&other, steps).await?);
+    Ok(refused)
+}
+
+fn reading(source: target::Error) -> SwapError {
+    SwapError::Refused { what: "read the properties of the old database".to_owned(), source }
+}
+
+/// The rows of a query in which no value is NULL.
+async fn rows<const N: usize>(session: &Session, sql: &str) -> target::Result<Vec<[String; N]>> {
+    let rows = session.query_text(sql).await?;
+    let full = |row: Vec<Option<String>>| {
+        let values: Option<Vec<String>> = row.into_iter().collect();
+        values?.try_into().ok()
+    };
+    Ok(rows.into_iter().filter_map(full).collect())
+}
+
+/// `TO role`, as GRANT has it.
+fn grantee(name: &str) -> String {
+    if name.is_empty() { "PUBLIC".to_owned() } else { quoted(name).into_owned() }
+}
+
+fn option(grantable: &str) -> &'static str {
+    if grantable == "t" { " WITH GRANT OPTION" } else { "" }
+}
+
+/// The columns of `aclexplode(…) a` that a GRANT needs; PUBLIC is the empty name.
+const GRANT: &str = "CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) END, \
+                     a.privilege_type, a.is_grantable";
+
+async fn schema_privileges(old: &Session) -> target::Result<Vec<Step>> {
+    let sql = format!(
+        "SELECT {GRANT} FROM pg_catalog.pg_namespace n \
+         CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a \
+         WHERE n.nspname = 'public' AND a.grantee <> n.nspowner ORDER BY 1, 2"
+    );
+    let mut steps = vec![Step {
+        what: "privileges of the schema public".to_owned(),
+        sql: "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned(),
+    }];
+    for [name, privilege, grantable] in rows::<3>(old, &sql).await? {
+        let (to, option) = (grantee(&name), option(&grantable));
+        steps.push(Step {
+            what: format!("{privilege} on the schema public for {to}"),
+            sql: format!("GRANT {privilege} ON SCHEMA public TO {to}{option}"),
+        });
+    }
+    Ok(steps)
+}
+
+async fn default_privileges(old: &Session) -> target::Result<Vec<Step>> {
+    let of = "pg_catalog.pg_get_userbyid(d.defaclrole), \
+              CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' \
+              WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' \
+              WHEN 'L' THEN 'LARGE OBJECTS' ELSE '' END, COALESCE(n.nspname, '')";
+    let from = "FROM pg_catalog.pg_default_acl d \
+                LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace";
+    let mut steps = Vec::new();
+    let head = |role: &str, schema: &str| {
+        let schema = if schema.is_empty() { "" } else { " IN SCHEMA public" };
+        format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}{schema}", quoted(role))
+    };
+    let what = |role: &str, kind: &str| format!("default privileges of {role} on {kind}");
+    for [role, kind, schema] in rows::<3>(old, &format!("SELECT {of} {from} ORDER BY 1, 2")).await?
+    {
+        // Those of all schemas stand in the place of what PostgreSQL gives by itself; those of
+        // one schema are added.
+        if schema.is_empty() {
+            let of = format!("PUBLIC, {}", quoted(&role));
+            let sql = format!("{} REVOKE ALL ON {kind} FROM {of}", head(&role, &schema));
+            steps.push(Step { what: what(&role, &kind), sql });
+        }
+    }
+    let grants = format!(
+        "SELECT {of}, {GRANT} {from} CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a \
+         WHERE COALESCE(n.nspname, 'public') = 'public' ORDER BY 1, 2, 3, 4, 5"
+    );
+    for [role, kind, schema, name, privilege, grantable] in rows::<6>(old, &grants).await? {
+        let (to, option) = (grantee(&name), option(&grantable));
+        let head = head(&role, &schema);
+        let sql = format!("{head} GRANT {privilege} ON {kind} TO {to}{option}");
+        steps.push(Step { what: what(&role, &kind), sql });
+    }
+    Ok(steps)
+}
+
+async fn database_privileges(beside: &Session, names: &Names) -> target::Result<Vec<Step>> {
+    let sql = format!(
+        "SELECT {GRANT} FROM pg_catalog.pg_database d CROSS JOIN LATERAL pg_catalog.aclexplode( \
+             COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a \
+         WHERE d.datname = {} AND a.grantee <> d.datdba ORDER BY 1, 2",
+        literal(&names.current)
+    );
+    let grants = rows::<3>(beside, &sql).await?;
+    let step = |[name, privilege, grantable]: [String; 3]| {
+        let (to, option) = (grantee(&name), option(&grantable));
+        Step {
+            what: format!("{privilege} on the database for {to}"),
+            sql: format!("GRANT {privilege} ON DATABASE {} TO {to}{option}", quoted(&names.next)),
+        }
+    };
+    Ok(grants.into_iter().map(step).collect())
+}
+
+async fn comment_and_limit(beside: &Session, names: &Names) -> target::Result<Vec<Step>> {
+    let sql = format!(
+        "SELECT d.datconnlimit, \
+             COALESCE(pg_catalog.quote_literal(pg_catalog.shobj_description(d.oid, 'pg_database')), \
+                 'NULL') \
+         FROM pg_catalog.pg_database d WHERE d.datname = {}",
+        literal(&names.current)
+    );
+    let next = quoted(&names.next);
+    let mut steps = Vec::new();
+    for [limit, comment] in rows::<2>(beside, &sql).await? {
+        steps.push(Step {
+            what: "the limit of connections".to_owned(),
+            sql: format!("ALTER DATABASE {next} CONNECTION LIMIT {limit}"),
+        });
+        steps.push(Step {
+            what: "the comment".to_owned(),
+            sql: format!("COMMENT ON DATABASE {next} IS {comment}"),
+        });
+    }
+    Ok(steps)
+}
+
+/// Settings of the database, and of roles in it. Some are lists, which are written as they must be
+/// read: so the session takes each over, and the database takes it from there.
+async fn settings(beside: &Session, names: &Names) -> target::Result<Vec<Step>> {
+    let sql = format!(
+        "SELECT CASE s.setrole WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(s.setrole) END, \
+             pg_catalog.split_part(c.one, '=', 1), \
+             pg_catalog.substr(c.one, pg_catalog.strpos(c.one, '=') + 1) \
+         FROM pg_catalog.pg_db_role_setting s \
+         JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase \
+         CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (one) \
+         WHERE d.datname = {} ORDER BY 1, 2",
+        literal(&names.current)
+    );
+    let next = quoted(&names.next);
+    let step = |[role, name, value]: [String; 3]| {
+        let whose = match role.as_str() {
+            "" => format!("DATABASE {next}"),
+            role => format!("ROLE {} IN DATABASE {next}", quoted(role)),
+        };
+        // Names of extensions' settings have a dot, of which each part is a name.
+        let quoted_name: Vec<_> = name.split('.').map(quoted).collect();
+        let quoted_name = quoted_name.join(".");
+        let (name, value) = (literal(&name), literal(&value));
+        Step {
+            what: format!("the setting {quoted_name}"),
+            sql: format!(
+                "BEGIN; SELECT pg_catalog.set_config({name}, {value}, true); \
+                 ALTER {whose} SET {quoted_name} FROM CURRENT; COMMIT"
+            ),
+        }
+    };
+    Ok(rows::<3>(beside, &sql).await?.into_iter().map(step).collect())
+}

@@ -1,0 +1,102 @@
+//! Sessions beside the databases in question, and what is done from there.
+
+use super::error::SwapError;
+use super::names::Names;
+use crate::sql::ident::{literal, quoted};
+use crate::target::{Error, Session, SessionSettings, Target};
+
+/// Databases that are there for such work (PostgreSQL documentation, "Template Databases").
+const BESIDE: [&str; 2] = ["postgres", "template1"];
+
+/// The first half of an advisory lock's key, as in [`super::super::lock`]; the second is the sum of
+/// the database's name. It is taken in the database beside.
+const KEY: u32 = 0x6e6f_6374;
+
+/// A way to the server that does not touch the databases in question.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    beside: Target,
+    pub(super) names: Names,
+}
+
+impl Server {
+    /// Finds a database beside that lets the role in.
+    pub(super) async fn find(target: &Target, names: &Names) -> Result<Self, SwapError> {
+        let mut refusal = None;
+        for name in BESIDE.into_iter().filter(|name| *name != names.current) {
+            let beside = target.with_database(name);
+            match Session::connect(&beside, &SessionSettings::default()).await {
+                Ok(_) => return Ok(Self { beside, names: names.clone() }),
+                // No such database, or no right to connect.
+                Err(error) if is_about_database(&error) => refusal = Some(error),
+                Err(error) => return Err(SwapError::Connect(error)),
+            }
+        }
+        let why = refusal.map(|error| crate::restore::chain(&error)).unwrap_or_default();
+        let why = format!("the role can connect to none of {}: {why}", BESIDE.join(", "));
+        Err(SwapError::NotPermitted { database: names.current.clone(), why })
+    }
+
+    /// A session that nobody else has for these databases: it holds a lock as long as it lives.
+    pub(super) async fn session(&self) -> Result<Session, SwapError> {
+        let session = self.other_session().await?;
+        let lock = format!(
+            "SET statement_timeout = 0; SET lock_timeout = '1min'; \
+             SELECT pg_catalog.pg_advisory_lock({KEY}, pg_catalog.hashtext({})); \
+             RESET lock_timeout",
+            literal(&self.names.current)
+        );
+        let locked = session.execute(&lock).await;
+        locked.map_err(SwapError::refused("keep others from renaming databases"))?;
+        Ok(session)
+    }
+
+    /// Another one, without that lock.
+    pub(super) async fn other_session(&self) -> Result<Session, SwapError> {
+        let session = Session::connect(&self.beside, &SessionSettings::default()).await;
+        session.map_err(SwapError::Connect)
+    }
+
+    /// A session in one of the databases.
+    pub(super) async fn session_in(&self, database: &str) -> Result<Session, SwapError> {
+        let target = self.beside.with_database(database);
+        let session = Session::connect(&target, &SessionSettings::default()).await;
+        session.map_err(SwapError::Connect)
+    }
+}
+
+fn is_about_database(error: &Error) -> bool {
+    matches!(error.sqlstate(), Some("3D000" | "42501" | "28000"))
+}
+
+/// Which of the three databases are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Present {
+    pub(super) current: bool,
+    pub(super) next: bool,
+    pub(super) previous: bool,
+}
+
+pub(super) async fn present(session: &Session, names: &Names) -> Result<Present, SwapError> {
+    let exists = |name: &str| {
+        let name = literal(name);
+        format!("EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = {name})")
+    };
+    let sql = format!(
+        "SELECT {}, {}, {}",
+        exists(&names.current),
+        exists(&names.next),
+        exists(&names.previous)
+    );
+    let rows = session.query_text(&sql).await;
+    let rows = rows.map_err(SwapError::refused("list databases"))?;
+    let is = |at: usize| rows.first().and_then(|row| row.get(at)?.as_deref()) == Some("t");
+    Ok(Present { current: is(0), next: is(1), previous: is(2) })
+}
+
+/// Drops a database if it is there, with the sessions on it.
+pub(super) async fn drop_database(session: &Session, name: &str) -> Result<(), SwapError> {
+    let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
+    let dropped = session.execute(&sql).await;
+    dropped.map_err(SwapError::refused(format!("drop the database \"{name}\"")))
+}

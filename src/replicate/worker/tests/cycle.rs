@@ -1,0 +1,142 @@
+//! A worker over days: starts, retries, missed times.
+
+use super::*;
+
+#[tokio::test]
+async fn a_run_starts_at_each_time_of_the_schedule() {
+    let scene = Scene::new(|clock| vec![taking(clock, 2 * HOUR, Outcome::Succeeded)]);
+    scene.until("2026-03-04 00:00:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:10:00", "03-03 04:10:00"]);
+    assert_eq!(
+        scene.outcomes(),
+        [
+            outcome(RunOutcome::Succeeded, "03-02 04:10", 1),
+            outcome(RunOutcome::Succeeded, "03-03 04:10", 1)
+        ]
+    );
+    let record = &scene.history.records()[0];
+    assert_eq!(record.duration(record.ended.unwrap()), 2 * HOUR);
+    assert_eq!(record.schedule.as_deref(), Some("10 5 * * * Europe/Paris"));
+    assert_eq!((record.trigger, record.app.as_deref()), (Trigger::Schedule, Some("warehouse")));
+}
+
+#[tokio::test]
+async fn nobody_sleeps_longer_than_a_minute() {
+    let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(Outcome::Succeeded)]);
+    scene.until("2026-03-02 06:00:00").await;
+    assert_eq!(*scene.clock.longest_sleep.lock().unwrap(), Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_clock_change_moves_the_start_with_the_wall() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    scene.clock.set("2026-03-27 12:00:00");
+    scene.until("2026-03-30 12:00:00").await;
+    assert_eq!(scene.starts(), ["03-28 04:10:00", "03-29 03:10:00", "03-30 03:10:00"]);
+}
+
+#[tokio::test]
+async fn a_failed_run_is_tried_again_after_the_wait_and_then_given_up() {
+    let scene = Scene::new(|_| vec![at_once(failing(false))]);
+    scene.until("2026-03-02 12:00:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:10:00", "03-02 04:25:00", "03-02 04:40:00"]);
+    assert_eq!(scene.outcomes(), [outcome(RunOutcome::Failed, "03-02 04:10", 3)]);
+    let record = &scene.history.records()[0];
+    assert_eq!(record.error.as_deref(), Some("the network is down"));
+}
+
+#[tokio::test]
+async fn a_retry_that_succeeds_forgets_the_error_and_the_next_night_comes() {
+    let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(Outcome::Succeeded)]);
+    scene.until("2026-03-03 12:00:00").await;
+    assert_eq!(
+        scene.outcomes(),
+        [
+            outcome(RunOutcome::Succeeded, "03-02 04:10", 2),
+            outcome(RunOutcome::Succeeded, "03-03 04:10", 1)
+        ]
+    );
+    assert_eq!(scene.history.records()[0].error, None);
+}
+
+#[tokio::test]
+async fn a_permanent_failure_is_not_tried_again_and_the_process_lives_on() {
+    let scene = Scene::new(|_| vec![at_once(failing(true)), at_once(Outcome::Succeeded)]);
+    scene.until("2026-03-03 12:00:00").await;
+    assert_eq!(
+        scene.outcomes(),
+        [
+            outcome(RunOutcome::Failed, "03-02 04:10", 1),
+            outcome(RunOutcome::Succeeded, "03-03 04:10", 1)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn times_that_a_long_run_passes_are_reported_and_not_caught_up() {
+    let scene = Scene::new(|clock| vec![taking(clock, 50 * HOUR, Outcome::Succeeded)]);
+    scene.until("2026-03-04 12:00:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:10:00"]);
+    assert_eq!(
+        scene.outcomes(),
+        [
+            outcome(RunOutcome::Succeeded, "03-02 04:10", 1),
+            outcome(RunOutcome::Missed, "03-04 04:10", 0)
+        ]
+    );
+    assert_eq!(
+        scene.history.records()[1].error.as_deref(),
+        Some(
+            "missed 2 runs, from 2026-03-03 05:10:00 +01:00 to 2026-03-04 05:10:00 +01:00: the \
+             run before went on"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_time_that_the_process_slept_through_is_reported_as_missed() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 09:00:00"));
+    scene.until("2026-03-03 12:00:00").await;
+    assert_eq!(
+        scene.outcomes(),
+        [
+            outcome(RunOutcome::Missed, "03-02 04:10", 0),
+            outcome(RunOutcome::Succeeded, "03-03 04:10", 1)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_time_that_is_noticed_a_little_late_still_counts() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 04:15:00"));
+    scene.until("2026-03-02 12:00:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:15:00"]);
+    assert_eq!(scene.outcomes(), [outcome(RunOutcome::Succeeded, "03-02 04:10", 1)]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_starts_no_second_run() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    scene.clock.when("2026-03-02 04:11:00", |clock| clock.set("2026-03-02 03:30:00"));
+    scene.until("2026-03-03 12:00:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:10:00", "03-03 04:10:00"]);
+}
+
+#[tokio::test]
+async fn a_wait_for_a_retry_ends_when_asked_to_stop() {
+    let scene = Scene::new(|_| vec![at_once(failing(false))]);
+    scene.until("2026-03-02 04:20:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:10:00"]);
+    assert_eq!(scene.outcomes(), [outcome(RunOutcome::Interrupted, "03-02 04:10", 1)]);
+}
+
+#[tokio::test]
+async fn a_schedule_of_every_second_reports_in_one_line_what_a_run_has_passed() {
+    let mut scene = Scene::new(|clock| vec![taking(clock, HOUR, Outcome::Succeeded)]);
+    scene.worker.schedule = Schedule::parse("* * * * * *", Tz::UTC).unwrap();
+    scene.until("2026-03-01 12:30:00").await;
+    // The run began before it was asked to stop, and ended after.
+    assert_eq!(scene.starts(), ["03-01 12:00:01"]);
+}

@@ -1,0 +1,73 @@
+//! What a worker finds when it starts.
+
+use super::*;
+
+/// The history that another process left behind.
+fn before(scene: &Scene, outcome: RunOutcome, turn: &str, schedule: &str) {
+    let run = Run::begin(Arc::clone(&scene.worker.night.clock), Trigger::Schedule, None);
+    let mut record = run.record();
+    record.outcome = outcome;
+    record.scheduled = Some(utc(turn));
+    record.schedule = Some(schedule.to_owned());
+    scene.history.0.lock().unwrap().push(record);
+}
+
+const PARIS: &str = "10 5 * * * Europe/Paris";
+
+#[tokio::test]
+async fn a_run_that_was_interrupted_or_killed_is_resumed_at_the_start() {
+    for cut in [RunOutcome::Interrupted, RunOutcome::Running] {
+        let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+        before(&scene, cut, "2026-03-01 04:10:00", PARIS);
+        scene.until("2026-03-01 13:00:00").await;
+        assert_eq!(scene.starts(), ["03-01 12:00:00"]);
+        let resumed = scene.history.records().pop().unwrap();
+        assert_eq!(resumed.trigger, Trigger::Resume);
+        assert_eq!(resumed.scheduled, Some(utc("2026-03-01 04:10:00")));
+        // Nobody shall think that the killed one still goes on.
+        assert_eq!(scene.history.records()[0].outcome, RunOutcome::Interrupted);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_ended_is_not_resumed() {
+    for ended in [RunOutcome::Succeeded, RunOutcome::Failed, RunOutcome::Missed] {
+        let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+        before(&scene, ended, "2026-03-01 04:10:00", PARIS);
+        scene.until("2026-03-02 12:00:00").await;
+        assert_eq!(scene.starts(), ["03-02 04:10:00"]);
+        assert_eq!(scene.history.records().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn times_at_which_no_process_was_there_are_reported_at_the_start() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    // It was interrupted, but since then another time has come and gone.
+    before(&scene, RunOutcome::Interrupted, "2026-02-27 04:10:00", PARIS);
+    scene.until("2026-03-01 13:00:00").await;
+    assert!(scene.starts().is_empty());
+    let outcomes = scene.outcomes();
+    assert_eq!(outcomes[1..], [outcome(RunOutcome::Missed, "03-01 04:10", 0)]);
+    let reported = scene.history.records().pop().unwrap().error.unwrap();
+    assert!(reported.starts_with("missed 2 runs, from 2026-02-28"), "{reported}");
+}
+
+#[tokio::test]
+async fn a_start_during_a_deployment_is_made_good() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    before(&scene, RunOutcome::Succeeded, "2026-03-01 04:10:00", PARIS);
+    scene.clock.set("2026-03-02 04:12:00");
+    scene.until("2026-03-02 06:00:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:12:00"]);
+    assert_eq!(scene.outcomes()[1..], [outcome(RunOutcome::Succeeded, "03-02 04:10", 1)]);
+}
+
+#[tokio::test]
+async fn another_schedule_s_runs_say_nothing_about_this_one() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    before(&scene, RunOutcome::Interrupted, "2026-02-20 04:10:00", "10 5 * * * UTC");
+    scene.until("2026-03-01 13:00:00").await;
+    assert!(scene.starts().is_empty());
+    assert_eq!(scene.history.records().len(), 1);
+}

@@ -1,0 +1,60 @@
+//! A plan as a graph in the language of Graphviz (<https://graphviz.org/doc/info/lang.html>).
+
+use std::fmt::Write;
+
+use super::{PlanReport, PlannedJob};
+use crate::report::timeline::Kind;
+use crate::report::units;
+
+impl PlanReport {
+    /// The jobs and what waits for what, for `dot -Tsvg`. The longest chain is drawn thick.
+    #[must_use]
+    pub fn dot(&self) -> String {
+        let mut text = String::from(
+            "digraph plan {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", \
+             fontname=\"sans-serif\", fontsize=10, color=\"#ffffff\", fontcolor=\"#ffffff\"];\n  \
+             edge [color=\"#9aa0a8\", arrowsize=0.6];\n",
+        );
+        let mut jobs: Vec<&PlannedJob> = self.jobs.iter().collect();
+        jobs.sort_by_key(|job| job.job);
+        let chain: std::collections::HashSet<(usize, usize)> =
+            self.critical_path.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        for job in &jobs {
+            let border = if job.critical { ", color=\"#1b1f24\", penwidth=3" } else { "" };
+            // Writing to a string does not fail.
+            let _ = writeln!(
+                text,
+                "  j{} [label=\"{}\\n{}\", fillcolor=\"{}\"{border}];",
+                job.job,
+                quoted(&job.label()),
+                units::duration(job.seconds),
+                colour(Kind::of(&job.entry.kind())),
+            );
+        }
+        for job in &jobs {
+            for earlier in &job.after {
+                let critical = chain.contains(&(*earlier, job.job));
+                let style = if critical { " [color=\"#1b1f24\", penwidth=2.5]" } else { "" };
+                let _ = writeln!(text, "  j{earlier} -> j{}{style};", job.job);
+            }
+        }
+        text + "}\n"
+    }
+}
+
+/// Inside of double quotes.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// The colours of the charts, on light paper.
+fn colour(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Data => "#2563a8",
+        Kind::Index => "#0d7268",
+        Kind::Constraint => "#7645b8",
+        Kind::ForeignKey => "#a84b08",
+        Kind::View => "#b3266b",
+        _ => "#66707b",
+    }
+}

@@ -1,0 +1,282 @@
+//! What a restore would do, told before it is done (`nocturne plan`): as text, as JSON, as a graph
+//! for Graphviz and as a page with a chart.
+//!
+//! [`PlanReport`] has the facts, in the form of the JSON; the other forms are written from it.
+
+mod dot;
+mod html;
+mod text;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::archive::Entry;
+use crate::plan::cost::{Basis, Costs};
+use crate::plan::forecast::{Forecast, lower_bound};
+use crate::plan::history::{Database, Night};
+use crate::plan::{JobId, Plan, Step, simulate_pg_restore, simulate_with_help};
+use crate::restore::event::EntryRef;
+
+/// Workers that orders are compared with.
+const COMPARED: [usize; 6] = [2, 4, 8, 16, 32, 64];
+
+/// A plan and its predictions.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    /// The archive's name as the user gave it.
+    pub archive: String,
+    /// The database that it is of.
+    pub database: String,
+    /// Sessions that the predictions are for.
+    pub workers: usize,
+    /// Entries that one session does before the first job.
+    pub prelude_entries: usize,
+    /// What these take.
+    #[serde(serialize_with = "seconds")]
+    pub prelude_seconds: Duration,
+    /// The predicted wall time, by simulation.
+    #[serde(serialize_with = "seconds")]
+    pub wall_seconds: Duration,
+    /// No order of the jobs takes less with so many sessions.
+    #[serde(serialize_with = "seconds")]
+    pub lower_bound_seconds: Duration,
+    /// What all jobs take together.
+    #[serde(serialize_with = "seconds")]
+    pub total_seconds: Duration,
+    /// What the critical path takes, each of its jobs by one session.
+    #[serde(serialize_with = "seconds")]
+    pub critical_seconds: Duration,
+    /// What the longest chain of jobs takes at least, when other sessions help with rows; jobs that
+    /// a lock keeps apart are a chain, too.
+    #[serde(serialize_with = "seconds")]
+    pub longest_chain_seconds: Duration,
+    /// What rests on earlier runs, of the total.
+    #[serde(serialize_with = "seconds")]
+    pub known_seconds: Duration,
+    /// Earlier runs with archives of this database.
+    pub runs: u32,
+    /// The last of them that came to its end.
+    pub last_run: Option<Night>,
+    /// Times of kinds of entries that were given instead of predicted.
+    pub given: Vec<Given>,
+    /// The jobs, the most costly first.
+    pub jobs: Vec<PlannedJob>,
+    /// The longest chain of jobs, in order, by their numbers.
+    pub critical_path: Vec<usize>,
+    /// Orders of the same work side by side, if that was asked for.
+    pub comparison: Option<Vec<Compared>>,
+}
+
+/// A job and when it would run.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedJob {
+    /// Its number in the plan.
+    pub job: usize,
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: EntryRef,
+    /// Which step of it.
+    pub step: Step,
+    /// What it takes.
+    #[serde(serialize_with = "seconds")]
+    pub seconds: Duration,
+    /// Where that comes from.
+    pub basis: &'static str,
+    /// Earlier runs that it was measured in.
+    pub runs: u32,
+    /// Bytes of archived data that it grows with; 0 when that is not known.
+    pub size: u64,
+    /// The session that would do it, from 0.
+    pub worker: usize,
+    /// When it would begin, counted from the start of all.
+    #[serde(serialize_with = "seconds")]
+    pub start_seconds: Duration,
+    /// When it would end: sooner than its cost says, if other sessions help.
+    #[serde(serialize_with = "seconds")]
+    pub end_seconds: Duration,
+    /// Whether it is on the longest chain.
+    pub critical: bool,
+    /// The jobs that it waits for.
+    pub after: Vec<usize>,
+}
+
+/// A time that was given for all entries of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Given {
+    /// The kind, `FK CONSTRAINT`.
+    pub kind: String,
+    /// What its entries take together.
+    #[serde(serialize_with = "seconds")]
+    pub seconds: Duration,
+}
+
+/// Wall times of the same work in several orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// Sessions.
+    pub workers: usize,
+    /// In pg_restore's order, by its rules of what may run side by side.
+    #[serde(serialize_with = "seconds")]
+    pub pg_restore_seconds: Duration,
+    /// In this program's.
+    #[serde(serialize_with = "seconds")]
+    pub nocturne_seconds: Duration,
+    /// No order takes less.
+    #[serde(serialize_with = "seconds")]
+    pub lower_bound_seconds: Duration,
+}
+
+/// What a report is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The archive's name as the user gave it.
+    pub archive: &'a str,
+    /// The database that it is of.
+    pub database: &'a str,
+    /// Its entries.
+    pub entries: &'a [Entry],
+    /// Earlier runs with archives of this database.
+    pub history: Option<&'a Database>,
+    /// Sessions.
+    pub workers: usize,
+    /// Compare orders.
+    pub compare: bool,
+}
+
+impl PlanReport {
+    /// Ranks the plan by the costs, carries it out in virtual time, and reports that.
+    #[must_use]
+    pub fn new(subject: Subject<'_>, plan: &mut Plan, costs: &Costs, given: Vec<Given>) -> Self {
+        let forecast = Forecast::new(plan, costs, subject.workers);
+        let critical: HashSet<JobId> = forecast.critical_path.iter().copied().collect();
+        let mut jobs: Vec<PlannedJob> = forecast
+            .simulation
+            .spans
+            .iter()
+            .map(|span| {
+                let job = &plan.jobs[span.job.0];
+                let (basis, runs) = match costs.basis(span.job) {
+                    Basis::Given => ("given", 0),
+                    Basis::History { runs } => ("history", runs),
+                    Basis::Model => ("model", 0),
+                };
+                PlannedJob {
+                    job: span.job.0,
+                    entry: EntryRef::from(&subject.entries[job.entry]),
+                    step: job.step,
+                    seconds: costs.of(span.job),
+                    basis,
+                    runs,
+                    size: costs.size(span.job),
+                    worker: span.worker,
+                    start_seconds: forecast.prelude + span.start,
+                    end_seconds: forecast.prelude + span.end,
+                    critical: critical.contains(&span.job),
+                    after: wanted_before(plan, span.job),
+                }
+            })
+            .collect();
+        jobs.sort_by_key(|job| (std::cmp::Reverse(job.seconds), job.job));
+        let (known, total) = costs.measured_share();
+        Self {
+            archive: subject.archive.to_owned(),
+            database: subject.database.to_owned(),
+            workers: forecast.workers,
+            prelude_entries: plan.prelude.len(),
+            prelude_seconds: forecast.prelude,
+            wall_seconds: forecast.wall(),
+            lower_bound_seconds: forecast.lower_bound(),
+            total_seconds: total,
+            critical_seconds: forecast.critical_seconds,
+            longest_chain_seconds: forecast.longest_chain,
+            known_seconds: known,
+            runs: subject.history.map_or(0, Database::runs),
+            last_run: subject.history.and_then(Database::last_night),
+            given,
+            jobs,
+            critical_path: forecast.critical_path.iter().map(|id| id.0).collect(),
+            comparison: subject.compare.then(|| compare(&subject, plan, costs)),
+        }
+    }
+
+    /// The report as indented JSON, with a newline at the end.
+    ///
+    /// # Errors
+    /// When writing fails, which it does not.
+    pub fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+
+    /// The jobs of the longest chain, in order.
+    fn chain(&self) -> Vec<&PlannedJob> {
+        let by_number: std::collections::HashMap<usize, &PlannedJob> =
+            self.jobs.iter().map(|job| (job.job, job)).collect();
+        self.critical_path.iter().filter_map(|number| by_number.get(number).copied()).collect()
+    }
+}
+
+impl PlannedJob {
+    /// `INDEX public.users_email`, and what of it is done if not all.
+    fn label(&self) -> String {
+        let (desc, step) = match self.step {
+            Step::Entire => (self.entry.desc.as_str(), ""),
+            Step::BuildIndex => (self.entry.desc.as_str(), ": its index"),
+            Step::UseIndex => (self.entry.desc.as_str(), ": from its index"),
+            Step::AddForeignKey | Step::AddNotValid => (self.entry.desc.as_str(), ": not valid"),
+            Step::Validate => (self.entry.desc.as_str(), ": validated"),
+            Step::Analyze | Step::AnalyzePartition => ("ANALYZE", ""),
+        };
+        let entry = EntryRef { desc: desc.to_owned(), ..self.entry.clone() };
+        super::wording::label(&entry) + step
+    }
+
+    /// Where its cost comes from, in words.
+    fn source(&self) -> String {
+        match self.runs {
+            0 => self.basis.to_owned(),
+            runs => super::units::plural(u64::from(runs), "run", "runs"),
+        }
+    }
+}
+
+/// The wanted jobs that a job waits for, through those that are not wanted.
+fn wanted_before(plan: &Plan, id: JobId) -> Vec<usize> {
+    let mut before = Vec::new();
+    let mut seen = HashSet::new();
+    let mut ahead = plan.jobs[id.0].after.clone();
+    while let Some(earlier) = ahead.pop() {
+        if !seen.insert(earlier) {
+            continue;
+        }
+        if plan.jobs[earlier.0].wanted {
+            before.push(earlier.0);
+        } else {
+            ahead.extend(&plan.jobs[earlier.0].after);
+        }
+    }
+    before.sort_unstable();
+    before
+}
+
+fn compare(subject: &Subject<'_>, plan: &Plan, costs: &Costs) -> Vec<Compared> {
+    let prelude = costs.prelude();
+    COMPARED
+        .into_iter()
+        .map(|workers| Compared {
+            workers,
+            pg_restore_seconds: prelude
+                + simulate_pg_restore(plan, subject.entries, workers, |id| costs.of(id)).makespan(),
+            nocturne_seconds: prelude + simulate_with_help(plan, workers, costs).makespan(),
+            lower_bound_seconds: prelude + lower_bound(plan, costs, workers),
+        })
+        .collect()
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests;

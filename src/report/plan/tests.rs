@@ -1,0 +1,106 @@
+//! The forms of one report.
+
+use super::*;
+use crate::archive::{Compression, Desc, DumpId};
+use crate::plan::Options;
+use crate::plan::cost::Known;
+use crate::plan::testing::entry;
+use crate::select::Pass;
+
+/// A table of 100 MB with an index; its name would do harm in markup.
+fn report(compare: bool) -> PlanReport {
+    let named = |id, desc, tag: &str, defn: &str, after: &[i32]| Entry {
+        tag: tag.to_owned(),
+        namespace: Some("public".to_owned()),
+        defn: defn.to_owned(),
+        dependencies: after.iter().copied().map(DumpId).collect(),
+        ..entry(id, desc)
+    };
+    let entries = [
+        named(
+            1,
+            Desc::Table,
+            "t",
+            "CREATE TABLE public.t (\n    id bigint,\n    name text\n);\n",
+            &[],
+        ),
+        named(2, Desc::TableData, "<b>\"t\"", "", &[1]),
+        named(3, Desc::Index, "i", "CREATE INDEX i ON public.t USING btree (name);\n", &[1]),
+    ];
+    let size = |place: usize| (place == 1).then_some(100_000_000);
+    let order = [0, 1, 2];
+    let mut plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
+    let known = Known { compression: Compression::None, size: &size, history: None };
+    let costs = Costs::new(&plan, &entries, known);
+    let subject = Subject {
+        archive: "app.dump",
+        database: "app",
+        entries: &entries,
+        history: None,
+        workers: 2,
+        compare,
+    };
+    PlanReport::new(subject, &mut plan, &costs, Vec::new())
+}
+
+#[test]
+fn the_text_tells_the_wall_time_the_bound_and_the_critical_path() {
+    let text = report(true).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "plan of app.dump, database app");
+    assert_eq!(lines[1], "1 definition first, then 2 jobs over 2 sessions");
+    assert!(lines[3].starts_with("predicted wall time  "), "{text}");
+    assert!(lines[4].starts_with("lower bound  "), "{text}");
+    assert!(text.contains("all of it by the model, nothing was measured yet"), "{text}");
+    let path = lines.iter().position(|line| line.starts_with("critical path, ")).unwrap();
+    assert!(lines[path + 1].ends_with("TABLE DATA public.<b>\"t\""), "{text}");
+    assert!(lines[path + 2].ends_with("INDEX public.i"), "{text}");
+    let compared = lines.iter().filter(|line| line.contains('×')).count();
+    assert_eq!(compared, COMPARED.len(), "{text}");
+}
+
+#[test]
+fn the_json_has_every_job_with_its_time_and_what_it_waits_for() {
+    let json: serde_json::Value = serde_json::from_str(&report(false).json().unwrap()).unwrap();
+    let jobs = json["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 2);
+    let index = jobs.iter().find(|job| job["desc"] == "INDEX").unwrap();
+    assert_eq!(index["after"], serde_json::json!([0]));
+    assert_eq!((&index["basis"], &index["step"]), (&"model".into(), &"entire".into()));
+    assert!(index["seconds"].as_f64().unwrap() > 1.0);
+    assert_eq!(json["critical_path"], serde_json::json!([0, 1]));
+    assert!(json["comparison"].is_null());
+    let (wall, bound) = (json["wall_seconds"].as_f64(), json["lower_bound_seconds"].as_f64());
+    assert!(wall >= bound);
+}
+
+#[test]
+fn the_graph_has_a_node_for_each_job_and_its_quotes_are_escaped() {
+    let dot = report(false).dot();
+    assert!(dot.starts_with("digraph plan {\n") && dot.ends_with("}\n"), "{dot}");
+    assert!(dot.contains("j0 [label=\"TABLE DATA public.<b>\\\"t\\\"\\n"), "{dot}");
+    assert!(dot.contains("j0 -> j1 [color="), "the longest chain is thick: {dot}");
+}
+
+#[test]
+fn the_page_is_self_contained_and_names_are_text() {
+    let page = report(true).page();
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
+    assert!(!page.contains("<b>"), "{page}");
+    for word in ["http:", "https:", "src=", "@import", "url(", "<script"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    for word in ["Predicted timeline", "Critical path", "pg_restore", "session 2"] {
+        assert!(page.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn what_waits_through_an_unwanted_job_waits_for_the_one_before() {
+    let mut jobs: Vec<_> = (0..3).map(crate::plan::testing::job).collect();
+    jobs[1].after = vec![JobId(0)];
+    jobs[1].wanted = false;
+    jobs[2].after = vec![JobId(1)];
+    let plan = Plan { prelude: vec![], jobs };
+    assert_eq!(wanted_before(&plan, JobId(2)), [0]);
+}

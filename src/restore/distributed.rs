@@ -1,0 +1,59 @@
+//! Tables that are spread over other servers (Citus), and what is not done with them.
+//!
+//! What makes a restore quick is made for tables of one server. On a distributed table a constraint
+//! cannot be made of an index (citusdata/citus issues 1721 and 4774), `NOT VALID` came with Citus
+//! 8.1 (pull request 2488) and with `VALIDATE` is a statement for every shard twice, TRUNCATE in
+//! the transaction that fills the table locks all servers, and rows that the coordinator only
+//! passes on cannot be frozen there. Such tables get the archive's own statements.
+
+use std::collections::HashSet;
+
+use super::context::Context;
+use crate::archive::{Desc, Entry};
+use crate::target::{Result, Session};
+
+/// Why a foreign key is checked although that was not asked for.
+pub(super) const DISTRIBUTED: &str = "its table is distributed";
+
+/// Schema and name of the tables that are distributed, or copied to every server.
+///
+/// Citus lists them in `pg_dist_partition`: in `pg_catalog`, where a schema `citus` has no such
+/// table.
+pub(super) async fn tables(session: &Session) -> Result<HashSet<(String, String)>> {
+    let catalogue = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) \
+                     FROM pg_catalog.pg_class c \
+                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                     WHERE c.relname = 'pg_dist_partition' AND c.relkind = 'r' \
+                       AND n.nspname IN ('citus', 'pg_catalog') ORDER BY n.nspname";
+    let Some(catalogue) = session.query_value(catalogue).await? else {
+        return Ok(HashSet::new());
+    };
+    let tables = format!(
+        "SELECT n.nspname, c.relname FROM {catalogue} d \
+         JOIN pg_catalog.pg_class c ON c.oid = d.logicalrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    );
+    let pair = |row: Vec<Option<String>>| {
+        let [schema, table] = row.try_into().ok()?;
+        Some((schema?, table?))
+    };
+    Ok(session.query_text(&tables).await?.into_iter().filter_map(pair).collect())
+}
+
+impl Context {
+    /// Whether an entry's table is distributed: that of rows, of an index or of a constraint.
+    pub(super) fn is_distributed(&self, entry: &Entry) -> bool {
+        let Some(distributed) = self.distributed.get().filter(|tables| !tables.is_empty()) else {
+            return false;
+        };
+        let is_one = |schema: Option<&String>, name: &str| {
+            let key = (schema.cloned().unwrap_or_default(), name.to_owned());
+            distributed.contains(&key)
+        };
+        let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));
+        let mut tables = tables.filter(|table| table.desc == Desc::Table);
+        // The archive need not hold the table.
+        let named = entry.desc == Desc::TableData && is_one(entry.namespace.as_ref(), &entry.tag);
+        named || tables.any(|table| is_one(table.namespace.as_ref(), &table.tag))
+    }
+}

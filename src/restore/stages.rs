@@ -1,0 +1,102 @@
+//! Points inside a restore at which the caller does something of its own: hooks, between tables and
+//! their rows, and between rows and indexes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Error, Result};
+
+/// A point inside a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StagePoint {
+    /// Tables, views, functions and types are there; rows, indexes and privileges are not.
+    AfterPreData,
+    /// Rows, large objects and the values of sequences are there; indexes, constraints, triggers
+    /// and privileges are not.
+    AfterData,
+}
+
+impl StagePoint {
+    fn words(self) -> &'static str {
+        match self {
+            Self::AfterPreData => "after the definitions of tables",
+            Self::AfterData => "after the rows",
+        }
+    }
+}
+
+impl fmt::Display for StagePoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.words())
+    }
+}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+type Work = Pin<Box<dyn Future<Output = std::result::Result<(), AnyError>> + Send>>;
+
+/// What is done at these points. Nothing by default.
+///
+/// A point is a wait for all sessions: what was restored so far is committed and can be seen, and
+/// nothing else goes on. A point that has nothing to do costs nothing. An error ends the restore.
+/// Entries that failed before do not keep a point from being reached. When the restore ends early,
+/// the work is dropped where it stands.
+#[derive(Clone, Default)]
+pub struct Stages {
+    after_pre_data: Option<Arc<dyn Fn() -> Work + Send + Sync>>,
+    after_data: Option<Arc<dyn Fn() -> Work + Send + Sync>>,
+}
+
+impl Stages {
+    /// Does this at that point.
+    #[must_use]
+    pub fn at<F, E>(
+        mut self,
+        point: StagePoint,
+        work: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = std::result::Result<(), E>> + Send + 'static,
+        E: Into<AnyError>,
+    {
+        let work = Arc::new(move || {
+            let work = work();
+            Box::pin(async { work.await.map_err(Into::into) }) as Work
+        });
+        match point {
+            StagePoint::AfterPreData => self.after_pre_data = Some(work),
+            StagePoint::AfterData => self.after_data = Some(work),
+        }
+        self
+    }
+
+    /// Whether there is anything to do at this point.
+    #[must_use]
+    pub fn has(&self, point: StagePoint) -> bool {
+        self.work(point).is_some()
+    }
+
+    fn work(&self, point: StagePoint) -> Option<&Arc<dyn Fn() -> Work + Send + Sync>> {
+        match point {
+            StagePoint::AfterPreData => self.after_pre_data.as_ref(),
+            StagePoint::AfterData => self.after_data.as_ref(),
+        }
+    }
+
+    /// Does what is to be done at this point.
+    pub(super) async fn reach(&self, point: StagePoint) -> Result<()> {
+        match self.work(point) {
+            Some(work) => work().await.map_err(|source| Error::Stage { point, source }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Stages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stages")
+            .field("after_pre_data", &self.after_pre_data.is_some())
+            .field("after_data", &self.after_data.is_some())
+            .finish()
+    }
+}

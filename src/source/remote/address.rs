@@ -1,0 +1,103 @@
+//! An address that may hold secrets.
+
+use std::fmt;
+use std::sync::Arc;
+
+use reqwest::Url;
+
+/// An `http` or `https` address. A user's password, or the signature in a query, opens what lies
+/// behind it: `Display` and `Debug` show scheme, host and path only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address(Arc<Url>);
+
+/// A text that is no address. It is not repeated, for it may hold secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an http:// or https:// URL")]
+pub struct AddressError;
+
+impl Address {
+    /// Whether a text is meant as an address: `file.dump` and `./http:` are not.
+    #[must_use]
+    pub fn is_meant(text: &str) -> bool {
+        let begins = |scheme: &str| {
+            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        begins("http://") || begins("https://")
+    }
+
+    /// The address that a text spells.
+    ///
+    /// # Errors
+    /// When it is not a URL of one of the two schemes.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Url::parse(text).map_err(|_| AddressError)?.try_into()
+    }
+
+    /// All of it, for a request and nothing else.
+    pub(crate) fn expose(&self) -> &Url {
+        &self.0
+    }
+
+    /// The last part of the path, which is mostly a file's name.
+    #[must_use]
+    pub fn file_name(&self) -> Option<&str> {
+        self.0.path_segments()?.next_back().filter(|name| !name.is_empty())
+    }
+}
+
+impl TryFrom<Url> for Address {
+    type Error = AddressError;
+
+    fn try_from(url: Url) -> Result<Self, AddressError> {
+        let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if is_http { Ok(Self(Arc::new(url))) } else { Err(AddressError) }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default())?;
+        if let Some(port) = self.0.port() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.0.path())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        let text = "https://user-1:word-2@host.example:8443/a/b.tar.gz?signature=word-3#word-4";
+        let address = Address::parse(text).unwrap();
+        assert_eq!(address.to_string(), "https://host.example:8443/a/b.tar.gz");
+        assert_eq!(format!("{address:?}"), "Address(https://host.example:8443/a/b.tar.gz)");
+        assert_eq!(address.expose().as_str(), text);
+    }
+
+    #[test]
+    fn the_name_is_the_last_part_of_the_path() {
+        let name = |text| Address::parse(text).unwrap().file_name().map(str::to_owned);
+        assert_eq!(name("http://h/a/b.tar.gz?c/d").as_deref(), Some("b.tar.gz"));
+        assert_eq!(name("http://h/a/"), None);
+        assert_eq!(name("http://h"), None);
+    }
+
+    #[test]
+    fn other_schemes_are_no_addresses() {
+        for text in ["ftp://h/f", "file:///f", "f.dump", "http://", "https:"] {
+            assert_eq!(Address::parse(text), Err(AddressError), "{text}");
+        }
+        assert!(Address::is_meant("HTTPS://h/f") && Address::is_meant("http://h"));
+        assert!(!Address::is_meant("./http://h") && !Address::is_meant("h.dump"));
+        assert!(!Address::is_meant("ééééé"));
+    }
+}

@@ -1,0 +1,81 @@
+//! The HTTP client of downloads and of the host's API.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect::{Attempt, Policy};
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+
+/// As many redirects as browsers follow at least.
+const MAX_REDIRECTS: usize = 10;
+
+/// Why there is no HTTP client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+    /// Anything else.
+    #[error("cannot set up HTTP")]
+    Http(#[from] reqwest::Error),
+}
+
+/// A client with rustls' ring provider and the system's root certificates, without a limit on how
+/// long a body may take. Redirects are followed, but never from `https` to `http`, and without
+/// telling the new server the old address, which may be signed.
+///
+/// Each request has a connection of its own: requests come from several runtimes, and an idle
+/// connection would belong to one of them.
+pub(crate) fn client(connect: Duration) -> Result<reqwest::Client, ClientError> {
+    let mut roots = RootCertStore::empty();
+    // Without any, https fails by itself and says so; plain http goes on.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(Policy::custom(follow))
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .connect_timeout(connect)
+        .user_agent(concat!("nocturne/", env!("CARGO_PKG_VERSION")))
+        .build()?)
+}
+
+/// Whether a request failed for a reason that will not pass: a certificate that nobody vouches for,
+/// a redirect that is not followed, a request that cannot be made.
+pub(crate) fn is_lasting(error: &reqwest::Error) -> bool {
+    error.is_redirect() || error.is_builder() || is_about_a_certificate(error)
+}
+
+fn is_about_a_certificate(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // An I/O error's source is that of what is in it, which would be left out.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let is_downgrade = attempt.previous().last().is_some_and(|url| url.scheme() == "https")
+        && attempt.url().scheme() != "https";
+    if is_downgrade {
+        attempt.error("a redirect from https to http")
+    } else if attempt.previous().len() > MAX_REDIRECTS {
+        attempt.error("too many redirects")
+    } else {
+        attempt.follow()
+    }
+}

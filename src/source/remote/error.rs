@@ -1,0 +1,158 @@
+//! Why a download failed.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::Address;
+
+/// Result of a download.
+pub(super) type Result<T, E = DownloadError> = std::result::Result<T, E>;
+
+/// Anybody's error.
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the bytes did not come, or not all of them.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DownloadError {
+    /// There is no HTTP client, or no thread.
+    #[error("cannot start a download")]
+    Start(#[source] Source),
+    /// Nobody can say where the bytes are, and asking again would not help.
+    #[error("there is no address to download from")]
+    Locate(#[source] LocateError),
+    /// The server cannot be talked to, and that will not pass: its certificate, a redirect.
+    #[error("{address}: no safe connection")]
+    Unsafe {
+        /// Where.
+        address: Address,
+        /// The client's error, which shows no address.
+        source: reqwest::Error,
+    },
+    /// The server's answer means that there is nothing to be had.
+    #[error("{address}: the server answers {status}")]
+    Refused {
+        /// Where.
+        address: Address,
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// The bytes are other ones than before.
+    #[error("{address}: the backup changed while it was read ({what})")]
+    Changed {
+        /// Where.
+        address: Address,
+        /// How that is known.
+        what: String,
+    },
+    /// The length is not the one that was promised.
+    #[error("{address}: the server has {found} bytes, but the backup is of {expected}")]
+    WrongLength {
+        /// Where.
+        address: Address,
+        /// The length that the list of backups gives, in bytes.
+        expected: u64,
+        /// The length that the server gives, in bytes.
+        found: u64,
+    },
+    /// It broke too often.
+    #[error("the download stopped at byte {position}, and could not go on in {tries} tries")]
+    Broken {
+        /// Bytes that were passed on.
+        position: u64,
+        /// Tries that brought no byte.
+        tries: u32,
+        /// What happened last.
+        source: Break,
+    },
+    /// The thread is gone.
+    #[error("the download ended without a word")]
+    Vanished,
+}
+
+impl DownloadError {
+    /// Whether another download, from the start, would fail the same way.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Start(_) | Self::Locate(_) | Self::Unsafe { .. } | Self::Refused { .. } => true,
+            Self::Changed { .. }
+            | Self::WrongLength { .. }
+            | Self::Broken { .. }
+            | Self::Vanished => false,
+        }
+    }
+}
+
+/// Why one connection brought no more bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Break {
+    /// The network's error.
+    #[error("{address}: the connection failed")]
+    Network {
+        /// Where.
+        address: Address,
+        /// The client's error, which shows no address.
+        source: reqwest::Error,
+    },
+    /// No answer, or no byte, for this long.
+    #[error("{address}: nothing came for {time:?}")]
+    Silent {
+        /// Where.
+        address: Address,
+        /// How long.
+        time: Duration,
+    },
+    /// The body ended early.
+    #[error("{address}: the server ended after {position} of {total} bytes")]
+    Short {
+        /// Where.
+        address: Address,
+        /// Bytes from the start of the whole.
+        position: u64,
+        /// The promised length, in bytes.
+        total: u64,
+    },
+    /// A passing refusal.
+    #[error("{address}: the server answers {status}")]
+    Status {
+        /// Where.
+        address: Address,
+        /// What it answered.
+        status: StatusCode,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// Not the range that was asked for.
+    #[error("{address}: the server did not send the range that it was asked for")]
+    NoRange {
+        /// Where.
+        address: Address,
+    },
+    /// Nobody could say where the bytes are.
+    #[error("there is no address to download from")]
+    Locate(#[source] LocateError),
+}
+
+impl Break {
+    /// How long the server wants to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no address.
+#[derive(Debug, thiserror::Error)]
+pub enum LocateError {
+    /// It may be there later.
+    #[error(transparent)]
+    Passing(Source),
+    /// It will not.
+    #[error(transparent)]
+    Permanent(Source),
+}

@@ -1,0 +1,119 @@
+//! `nocturne fetch-backup`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::Utc;
+use nocturne::source::remote::Sha256Sum;
+
+use crate::common::{Tool, bare_nocturne};
+use crate::files::{Act, Files, Served, noise};
+use crate::host::{API_TOKEN, Host, assert_no_secret, backup};
+
+fn fetch(host: &Host, folder: &Path) -> Tool {
+    let tool = bare_nocturne().arg("fetch-backup").env("NOCTURNE_LOG", "trace").current_dir(folder);
+    host.variables().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value))
+}
+
+/// A host with a backup of today, of these bytes, and one of another day.
+async fn host(bytes: &[u8], acts: impl IntoIterator<Item = Act>) -> (Host, Files) {
+    let files = Files::serve(Served::new(bytes).acts(acts));
+    let now = Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let list = vec![
+        backup("5f1", "2024-05-01T00:00:12Z", "done", None),
+        backup("5f2", &now, "done", Some(bytes.len())),
+    ];
+    let host = Host::with(list, &files.url("/x.tar.gz")).await;
+    (host, files)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backup_of_today_is_fetched_over_a_broken_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = noise(300_000, 1);
+    let (host, _files) = host(&bytes, [Act::Cut(100_000)]).await;
+    let finished = fetch(&host, folder.path()).succeed();
+    let entry = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+    let name = entry.file_name().into_string().unwrap();
+    assert!(name.ends_with("_pix_api_4553.tar.gz"), "{name}");
+    assert!(std::fs::read(entry.path()).unwrap() == bytes);
+    let sum = Sha256Sum::of(&bytes);
+    for line in
+        ["backup   5f2", &format!("name     {name}"), "bytes    300000", &format!("sha256   {sum}")]
+    {
+        assert!(finished.stdout().lines().any(|found| found == line), "{line}: {finished}");
+    }
+    assert!(finished.stderr().contains("the download broke"), "{finished}");
+    assert_no_secret(&finished.stdout());
+    assert_no_secret(&finished.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backup_goes_to_standard_output_and_the_facts_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = noise(300_000, 1);
+    let (host, _files) = host(&bytes, []).await;
+    let finished = fetch(&host, folder.path()).args(["--backup", "5f1", "-o", "-"]).succeed();
+    assert!(finished.stdout_bytes() == bytes);
+    assert!(finished.stderr().contains(&format!("sha256   {}", Sha256Sum::of(&bytes))));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_may_be_in_a_file_and_has_no_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, format!("{API_TOKEN}\n")).unwrap();
+    let (host, _files) = host(b"bytes", []).await;
+    let tool = || fetch(&host, folder.path()).env("SCALINGO_API_TOKEN", "");
+    let missing = tool().run().expect_code(2);
+    assert!(missing.stderr().contains("SCALINGO_API_TOKEN"), "{missing}");
+    tool().arg("--api-token-file").arg(&token).args(["-q", "-o", "b"]).succeed();
+    assert_eq!(std::fs::read(folder.path().join("b")).unwrap(), b"bytes");
+    tool().args(["--api-token", "x"]).run().expect_code(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_without_a_backup_fails_and_any_day_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::serve(Served::new("bytes"));
+    let list = vec![backup("5f1", "2024-05-01T00:00:12Z", "done", Some(5))];
+    let host = Host::with(list, &files.url("/x.tar.gz")).await;
+    let finished = fetch(&host, folder.path()).run().expect_code(1);
+    assert!(finished.stderr().contains("the newest is 5f1 of 2024-05-01 00:00:12 UTC"));
+    let too_old = fetch(&host, folder.path()).args(["--max-age-hours", "48"]).run().expect_code(1);
+    assert!(too_old.stderr().contains("none is of the last 48 hours"), "{too_old}");
+    fetch(&host, folder.path()).arg("--any-day").succeed();
+    assert!(folder.path().join("20240501000012_pix_api_4553.tar.gz").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_fetch_leaves_a_part_that_the_next_one_goes_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = noise(300_000, 1);
+    let (host, files) = host(&bytes, [Act::Stall(200_000)]).await;
+    let mut command = fetch(&host, folder.path()).args(["-o", "b"]).into_command();
+    let mut child = command.spawn().unwrap();
+    let part = folder.path().join("b.part");
+    while std::fs::metadata(&part).map_or(0, |metadata| metadata.len()) < 200_000 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Tool::new("kill").args(["-s", "INT", &child.id().to_string()]).succeed();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!folder.path().join("b").exists());
+    let finished = fetch(&host, folder.path()).args(["-o", "b"]).succeed();
+    assert!(std::fs::read(folder.path().join("b")).unwrap() == bytes, "{finished}");
+    assert_eq!(files.asked().last().unwrap().header("range"), Some("bytes=134464-"));
+}
+
+#[test]
+fn a_backup_at_another_address_needs_no_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::serve(Served::new("bytes"));
+    let url = files.url("/night.tar.gz?signature=secret-signature");
+    let tool = bare_nocturne().arg("fetch-backup").current_dir(folder.path());
+    let finished = tool.env("BACKUP_SOURCE", url).succeed();
+    assert_eq!(std::fs::read(folder.path().join("night.tar.gz")).unwrap(), b"bytes");
+    assert_no_secret(&format!("{} {}", finished.stdout(), finished.stderr()));
+}

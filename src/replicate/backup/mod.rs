@@ -20,7 +20,7 @@
 mod error;
 mod found;
 pub mod local;
-pub mod save;
+mod save;
 pub mod scalingo;
 mod source;
 mod spool;

@@ -23,7 +23,7 @@ use crate::target::{self, Session};
 /// What was copied of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// Rows committed.
+    /// Rows that are known to be committed: those of a commit whose answer was lost are not.
     pub rows: u64,
     /// Their bytes in the COPY format.
     pub bytes: u64,

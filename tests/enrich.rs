@@ -150,7 +150,7 @@ fn a_file_that_fails_takes_its_dependents_along_and_no_other() {
         assert!(told[5].ends_with("6.sql ends inside a transaction, which is rolled back"));
         assert_eq!(report.failures().map(|(file, _)| file).max(), Some("6.sql"));
         // What the file did before its error stays, as with psql.
-        let tables = "SELECT string_agg(tablename, ' ' ORDER BY 1) FROM pg_tables WHERE schemaname = 'public'";
+        let tables = "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'";
         assert_eq!(owned.database.query(tables), "five two");
     });
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 
+use super::barrier::Barrier;
 use super::context::{Context, Finished};
 use super::costing::Costing;
 use super::event::{EntryRef, Event, Outcome};
@@ -20,10 +21,9 @@ use super::steps::restore_step;
 use super::work::restore_entry;
 use super::workers::Workers;
 use super::{Error, Result};
-use crate::archive::stream::ItemOf;
-use crate::archive::{self, Section};
+use crate::archive::{self, stream::ItemOf};
 use crate::plan::cost::Costs;
-use crate::plan::{Job, JobId, Plan, Schedule, Step, builds_index};
+use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
 
 /// Carries out the jobs of a plan.
 ///
@@ -46,7 +46,7 @@ pub(super) struct Conductor {
     /// Why the stream ended, if it did not end well.
     broken: Option<archive::Error>,
     /// Jobs that wait until all rows are there; `None` once nothing waits for that any more.
-    held: Option<HashSet<JobId>>,
+    barrier: Option<Barrier>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,17 +87,11 @@ impl Conductor {
         stream: Option<Receiver<Arrival>>,
     ) -> Self {
         let streaming = stream.is_some();
-        let waits = ctx.options.stages.has(StagePoint::AfterData);
-        let follows_data = |job: &Job| {
-            let is_data = ctx.entry(job.entry).section == Section::Data;
-            waits && job.wanted && (job.step.is_analyze() || !is_data)
-        };
         let schedule = Schedule::new(plan, |job| {
             let loads = !job.step.is_analyze() && ctx.wants_archived_data(job.entry);
-            streaming && job.wanted && loads || follows_data(job)
+            streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
-        let followers = plan.jobs.iter().enumerate().filter(|(_, job)| follows_data(job));
-        let held = waits.then(|| followers.map(|(id, _)| JobId(id)).collect());
+        let barrier = Barrier::of(&ctx, plan);
         let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
@@ -112,7 +106,7 @@ impl Conductor {
             jobs,
             objects: HashMap::new(),
             broken: None,
-            held,
+            barrier,
         }
     }
 
@@ -134,11 +128,11 @@ impl Conductor {
                 return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.waiting.is_none() && self.stream.is_none() {
-                let Some(held) = self.held.take() else {
+                let Some(barrier) = self.barrier.take() else {
                     return Ok(self.idle);
                 };
                 self.ctx.options.stages.reach(StagePoint::AfterData).await?;
-                held.into_iter().for_each(|job| self.schedule.open(job));
+                barrier.lift().for_each(|job| self.schedule.open(job));
                 continue;
             }
             let wants_data = self.waiting.is_none() && self.stream.is_some();
@@ -348,7 +342,8 @@ impl Conductor {
                 self.stream = None;
                 // What has not come by now is not in the archive; the jobs say so themselves.
                 for job in self.schedule.closed() {
-                    let is_held = self.held.as_ref().is_some_and(|held| held.contains(&job));
+                    let is_held =
+                        self.barrier.as_ref().is_some_and(|barrier| barrier.contains(job));
                     if !is_held && !self.objects.contains_key(&job) {
                         self.schedule.open(job);
                     }

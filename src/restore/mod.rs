@@ -11,6 +11,7 @@
 //! reported as restored has been made durable.
 
 mod analyze;
+mod barrier;
 mod clean;
 mod conductor;
 mod context;
@@ -318,12 +319,7 @@ async fn run(
         }
         lane.renew(&ctx).await.map_err(Error::Target)?;
     }
-    if ctx.options.stages.has(StagePoint::AfterPreData) {
-        lane.commit_group(&ctx).await.map_err(Error::Target)?;
-        ctx.options.stages.reach(StagePoint::AfterPreData).await?;
-        lane.renew(&ctx).await.map_err(Error::Target)?;
-        lane.begin_group(&ctx).await.map_err(Error::Target)?;
-    }
+    stages::after_pre_data(&ctx, &mut lane).await?;
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
         lane.commit_group(&ctx).await.map_err(Error::Target)?;

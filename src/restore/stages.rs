@@ -5,6 +5,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::context::Context;
+use super::lane::Lane;
 use super::{Error, Result};
 
 /// A point inside a restore.
@@ -99,4 +101,15 @@ impl fmt::Debug for Stages {
             .field("after_data", &self.after_data.is_some())
             .finish()
     }
+}
+
+/// What the caller does after the definitions. This session's work must be there for others to see.
+pub(super) async fn after_pre_data(ctx: &Context, lane: &mut Lane) -> Result<()> {
+    if ctx.options.stages.has(StagePoint::AfterPreData) {
+        lane.commit_group(ctx).await.map_err(Error::Target)?;
+        ctx.options.stages.reach(StagePoint::AfterPreData).await?;
+        lane.renew(ctx).await.map_err(Error::Target)?;
+        lane.begin_group(ctx).await.map_err(Error::Target)?;
+    }
+    Ok(())
 }

@@ -55,7 +55,7 @@ fn rows_longer_than_a_piece_are_not_divided() {
     let sql = "
         CREATE FUNCTION held_up(id int) RETURNS boolean LANGUAGE plpgsql AS $$
             BEGIN
-                PERFORM pg_sleep(0.02) WHERE current_database() LIKE 'slow%';
+                PERFORM pg_sleep(0.08) WHERE current_database() LIKE 'slow%';
                 RETURN true;
             END $$;
         CREATE TABLE wide (id int CHECK (public.held_up(id)), t text, odd numeric);

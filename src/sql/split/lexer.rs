@@ -116,13 +116,12 @@ impl Splitter {
         }
     }
 
-    /// A splitter for a script that people wrote, which may hold semicolons that end nothing and
-    /// what only psql understands: see [`super::script`].
+    /// A splitter for [`super::script`].
     pub(super) fn for_script() -> Self {
         Self { nesting: Some(Nesting::default()), ..Self::new(true) }
     }
 
-    /// What was found of the script, if this is a splitter for one.
+    /// What was found in the script.
     pub(super) fn nesting(&self) -> Option<&Nesting> {
         self.nesting.as_ref()
     }
@@ -281,7 +280,7 @@ impl Splitter {
             (Prefix::Escape, b'\'') => State::Literal { escapes: true },
             (Prefix::Bits, b'\'') => State::Literal { escapes: false },
             (Prefix::Unicode, b'&') => State::UnicodePrefix,
-            // A dollar sign inside a word opens no quote. The byte is read as part of the word.
+            // A dollar sign inside a word opens no quote.
             _ if is_word(byte) || byte == b'$' => {
                 self.state = State::Word(Prefix::None);
                 return 0;

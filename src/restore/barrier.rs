@@ -1,0 +1,38 @@
+//! Jobs that are held back until all rows are there, because the caller does something between
+//! rows and indexes ([`super::stages`]).
+
+use std::collections::HashSet;
+
+use super::context::Context;
+use super::stages::StagePoint;
+use crate::archive::Section;
+use crate::plan::{Job, JobId, Plan};
+
+/// The jobs that wait.
+pub(super) struct Barrier {
+    held: HashSet<JobId>,
+}
+
+impl Barrier {
+    /// Whether a job is held back at all: what follows rows, if anybody waits for them.
+    pub(super) fn holds(ctx: &Context, job: &Job) -> bool {
+        let is_data = ctx.entry(job.entry).section == Section::Data && !job.step.is_analyze();
+        ctx.options.stages.has(StagePoint::AfterData) && job.wanted && !is_data
+    }
+
+    /// The barrier of a plan; `None` if nobody waits for rows.
+    pub(super) fn of(ctx: &Context, plan: &Plan) -> Option<Self> {
+        let jobs = plan.jobs.iter().enumerate();
+        let held = jobs.filter(|(_, job)| Self::holds(ctx, job)).map(|(id, _)| JobId(id));
+        ctx.options.stages.has(StagePoint::AfterData).then(|| Self { held: held.collect() })
+    }
+
+    pub(super) fn contains(&self, job: JobId) -> bool {
+        self.held.contains(&job)
+    }
+
+    /// The jobs, when all rows are there.
+    pub(super) fn lift(self) -> impl Iterator<Item = JobId> {
+        self.held.into_iter()
+    }
+}

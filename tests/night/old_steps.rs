@@ -55,7 +55,7 @@ CREATE INDEX "knowledge-elements_createdAt_idx"
 /// Lines of the list that are about the two tables, or over them.
 const ABOUT_LARGE: [&str; 7] = [
     " answers ",
-    "answers_id_seq",
+    " answers_id_seq",
     " answers_assessment",
     "knowledge-elements",
     "user-answers",
@@ -103,7 +103,9 @@ async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new
     // Rows that are newer than the backup.
     grow(&scene.source, 5000);
     let first = night().succeed();
-    assert!(first.stderr().contains("table public.answers is incremental and loaded for the first"));
+    assert!(
+        first.stderr().contains("table public.answers is incremental and loaded for the first")
+    );
     let expected = twin(&scene, "night_inc_twin");
     old_restore(&scene, &expected, &[]);
     psql(&scene, &expected).input([ENRICHMENT, LARGE].concat()).succeed();

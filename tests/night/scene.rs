@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use chrono::Utc;
+use nocturne::target::Session;
 use serde_json::Value;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
@@ -20,6 +21,9 @@ pub const MAJOR: u32 = 15;
 
 /// The address that is told how a night ended.
 const HOOK: &str = "/hooks/word-in-a-path";
+
+/// A hook that waits.
+pub const GATE: &str = "SELECT pg_advisory_lock(4242);";
 
 /// Everything that a night needs.
 pub struct Scene<'a> {
@@ -113,12 +117,39 @@ impl<'a> Scene<'a> {
         serde_json::from_str(&self.warehouse.database.query(sql)).unwrap()
     }
 
+    /// Closes the gate: a hook with [`GATE`] waits until this is dropped.
+    pub async fn gate(&self) -> Session {
+        let session = self.warehouse.session().await;
+        session.execute("SELECT pg_advisory_lock(4242)").await.unwrap();
+        session
+    }
+
+    /// Waits until somebody stands at the gate.
+    pub fn wait_at_the_gate(&self) {
+        self.warehouse.database.wait_until(
+            "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4242 \
+             AND NOT granted AND database = \
+                 (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        );
+    }
+
     /// What the webhook was told, in order.
     pub async fn told(&self) -> Vec<Value> {
         let requests = self.host.server.received_requests().await.unwrap();
         let told = requests.iter().filter(|request| request.url.path() == HOOK);
         told.map(|request| request.body_json().unwrap()).collect()
     }
+}
+
+/// A folder of files.
+pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
 }
 
 /// The present moment, as the host writes times.
@@ -158,23 +189,34 @@ pub fn stages(record: &Value) -> String {
     last.map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// A process that goes on beside the test.
-pub struct Beside(Child);
+/// A process that goes on beside the test, and is killed when the test fails.
+pub struct Beside(Option<Child>);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended.
+            let _ = child.kill();
+        }
+    }
+}
 
 impl Beside {
     pub fn start(tool: Tool) -> Self {
         let mut command = tool.into_command();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().unwrap())
+        Self(Some(command.spawn().unwrap()))
     }
 
     /// Sends it a signal by name.
     pub fn signal(&self, name: &str) {
-        Tool::new("sh").args(["-c", &format!("kill -s {name} {}", self.0.id())]).succeed();
+        let id = self.0.as_ref().unwrap().id();
+        Tool::new("sh").args(["-c", &format!("kill -s {name} {id}")]).succeed();
     }
 
     /// Waits for its end.
-    pub fn end(self) -> Finished {
-        Finished::new("nocturne", self.0.wait_with_output().unwrap())
+    pub fn end(mut self) -> Finished {
+        let child = self.0.take().unwrap();
+        Finished::new("nocturne", child.wait_with_output().unwrap())
     }
 }

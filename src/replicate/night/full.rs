@@ -303,11 +303,7 @@ impl Attempt<'_> {
     }
 
     /// Puts the new database in the place of the target.
-    async fn swap(
-        &self,
-        mut swap: Swap,
-        locked: Result<(), NightError>,
-    ) -> Result<(), NightError> {
+    async fn swap(&self, mut swap: Swap, locked: Result<(), NightError>) -> Result<(), NightError> {
         let done = async {
             locked?;
             ground::finish(&mut swap, self.target, &self.stop).await

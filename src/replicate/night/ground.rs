@@ -96,7 +96,9 @@ impl Ground {
         let Some(swap) = self.swap else { return };
         let name = swap.names().next.clone();
         match swap.abandon().await {
-            Ok(()) => tracing::info!("the new database {name} is dropped, the old one is as it was"),
+            Ok(()) => {
+                tracing::info!("the new database {name} is dropped, the old one is as it was")
+            }
             // The next run drops it.
             Err(error) => tracing::warn!("database {name} is left behind: {}", chain(&error)),
         }

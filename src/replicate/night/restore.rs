@@ -81,8 +81,7 @@ impl Restoring<'_> {
         toc: &Toc,
         history: Arc<CostHistory>,
     ) -> Result<RestoreOptions, StatementError> {
-        let source =
-            SourceSettings::from_archive(&toc.entries, Some(&toc.header.remote_version))?;
+        let source = SourceSettings::from_archive(&toc.entries, Some(&toc.header.remote_version))?;
         Ok(RestoreOptions {
             jobs: self.settings.jobs,
             style: Style {

@@ -35,7 +35,7 @@ mod tls;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use connect::Target;
 pub use copy::CopyIn;

@@ -1,6 +1,7 @@
 //! Two runs at once, and runs that are ended from outside.
 
-use crate::common::Tool;
+use chrono::{TimeDelta, Utc};
+
 use crate::scene::{Beside, GATE, Scene, folder};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,27 +75,25 @@ async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
     let scene = Scene::new("night_resumed").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-data.sql", GATE)]);
-    // Every minute, so that one begins soon; the night it belongs to is not over for another one.
-    let worker = |schedule: &str| {
-        let tool = scene.command("worker").env("SCHEDULE", schedule);
+    // Once a day, in three seconds: the next turn is far away.
+    let schedule = (Utc::now() + TimeDelta::seconds(3)).format("%-S %-M %-H * * *").to_string();
+    let worker = || {
+        let tool = scene.command("worker").env("SCHEDULE", &schedule);
         Beside::start(tool.env("HOOKS_DIR", hooks.path()))
     };
-    let soon = "* * * * * *";
-    let first = worker(soon);
+    let first = worker();
     scene.wait_at_the_gate();
     first.signal("TERM");
     let first = first.end().expect_code(0);
     assert_eq!(scene.record()["outcome"], "interrupted", "{first}");
+    assert_eq!(scene.record()["trigger"], "schedule");
     drop(gate);
-    // That run's own time is long over by now, so that it is a new one: the target becomes whole.
-    let second = worker(soon);
-    scene
-        .warehouse
-        .database
-        .wait_until("EXISTS (SELECT FROM nocturne.runs WHERE outcome = 'succeeded')");
+    let second = worker();
+    let resumed = "EXISTS (SELECT FROM nocturne.runs WHERE outcome = 'succeeded' \
+                   AND record->>'trigger' = 'resume')";
+    scene.warehouse.database.wait_until(resumed);
     second.signal("TERM");
     let second = second.end().expect_code(0);
-    let rows = "SELECT count(*) >= 0 FROM nocturne.runs WHERE outcome = 'running'";
-    assert_eq!(scene.warehouse.database.query(rows), "t", "{second}");
-    Tool::new("true").succeed();
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000", "{second}");
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "2");
 }

@@ -24,6 +24,10 @@ use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::{self, Session};
 
+/// Bytes of archived data from which frozen rows pay: they cost the table one more file, its
+/// visibility map.
+const FROZEN_FROM: u64 = 64 * 1024;
+
 /// Where an entry's data comes from.
 #[derive(Debug)]
 pub(super) enum Source {
@@ -109,7 +113,8 @@ pub(super) async fn load(
             load_rows_together(lane, &rows, joining).await
         }
         None => {
-            rows.frozen = surroundings.truncate && can_be_frozen(ctx, entry);
+            let pays = size.is_none_or(|size| size >= FROZEN_FROM);
+            rows.frozen = pays && surroundings.truncate && can_be_frozen(ctx, entry);
             load_rows_alone(lane, &rows, &surroundings).await
         }
     }

@@ -135,7 +135,7 @@ impl Lane {
         settings.push("SET synchronous_commit = off;".to_owned());
         session.execute(&settings.join("\n")).await?;
         settings::apply(ctx, &session).await?;
-        journal::enter(ctx, &session, self.number == 0).await?;
+        journal::enter(ctx, &session).await?;
         Ok(session)
     }
 

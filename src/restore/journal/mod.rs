@@ -64,7 +64,6 @@ mod mark;
 mod open;
 mod store;
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -91,10 +90,11 @@ pub struct JournalOptions {
 /// The journal of the restore that runs.
 #[derive(Debug)]
 pub(super) struct Journal {
+    guard: lock::Guard,
     /// The number of this run, from 1. See [`lock`].
     run: u32,
     /// The lines that earlier runs have left, with the bytes of the archive that were read.
-    found: HashMap<(DumpId, Mark), u64>,
+    found: store::Lines,
     /// Whether a line must be on disk before its work counts as done.
     durable: AtomicBool,
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::error::JournalError;
 use super::identity::{Identity, Place};
 use super::mark::Mark;
-use super::store::{self, Found, SCHEMA};
+use super::store::{self, Found, Lines, SCHEMA};
 use super::{Journal, lock};
 use crate::archive::{Desc, DumpId, Entry};
 use crate::restore::context::Context;
@@ -46,19 +46,20 @@ pub(in crate::restore) async fn open(
     if ctx.options.journal.is_none() {
         return Ok(());
     }
-    lock::alone(session).await?;
+    let guard = lock::alone(session).await?;
     let sql = "SELECT pg_catalog.current_database(), current_user";
     let row = session.query_text(sql).await?.into_iter().flatten().flatten().collect::<Vec<_>>();
     let [database, role] = <[String; 2]>::try_from(row).unwrap_or_default();
     let place = Place { database, role };
     let identity = Identity::of(&ctx.toc, &ctx.wants, &ctx.options, &place);
-    let journal = match store::find(session).await? {
+    let (run, found) = match store::find(session).await? {
         Some(found) => go_on(ctx, session, found, &identity, server_life).await?,
         None => {
             store::create(session, &identity, server_life).await?;
-            Journal { run: 1, found: Default::default(), durable: AtomicBool::new(false) }
+            (1, Default::default())
         }
     };
+    let journal = Journal { guard, run, found, durable: AtomicBool::new(false) };
     // Opened once for each restore.
     let _ = ctx.journal.set(journal);
     ctx.recall();
@@ -71,7 +72,7 @@ async fn go_on(
     found: Found,
     identity: &Identity,
     server_life: Option<&str>,
-) -> Result<Journal, JournalError> {
+) -> Result<(u32, Lines), JournalError> {
     let mut differences = found.identity.differences(identity);
     if differences.is_empty() {
         differences.extend(changed_data(ctx, &found));
@@ -88,7 +89,7 @@ async fn go_on(
     let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
     let what = format!("going on with the restore that began at {began}: {done} entries are done");
     ctx.events.send(Event::Step { what });
-    Ok(Journal { run: run + 1, found: lines, durable: AtomicBool::new(false) })
+    Ok((run + 1, lines))
 }
 
 /// Entries that are done whose data in the archive are of another size now.

@@ -15,6 +15,9 @@ const FORMAT: &str = "1";
 /// The schema. [`crate::replicate::clean::BOOKKEEPING`] is the same.
 pub(super) const SCHEMA: &str = "nocturne";
 
+/// Lines, with the bytes of the entry's data that were read from the archive.
+pub(super) type Lines = HashMap<(DumpId, Mark), u64>;
+
 /// A journal that was found.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -24,7 +27,7 @@ pub(super) struct Found {
     pub(super) identity: Identity,
     /// The server's life when the last run began.
     pub(super) server_life: Option<String>,
-    pub(super) lines: HashMap<(DumpId, Mark), u64>,
+    pub(super) lines: Lines,
 }
 
 pub(super) async fn exists(session: &Session) -> Result<bool> {

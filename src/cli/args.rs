@@ -319,6 +319,15 @@ pub struct Behaviour {
     #[arg(short = 'e', long)]
     pub exit_on_error: bool,
 
+    /// Keep a journal in the target, and go on from the one that is there
+    ///
+    /// The first run writes down what is done (schema nocturne). If it is broken off, the same
+    /// command goes on: what is done is left alone, a table that is there in part is loaded again.
+    /// The journal is gone after a restore without errors. The archive, the selection and the
+    /// target must be the same; --jobs may change.
+    #[arg(long)]
+    pub resume: bool,
+
     /// All or nothing: restore in one transaction; implies --exit-on-error and one job
     #[arg(short = '1', long)]
     pub single_transaction: bool,

@@ -17,7 +17,7 @@ use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load, missing_object};
 use super::options::Transactions;
 use super::share::may_share;
-use super::stages::StagePoint;
+use super::stages;
 use super::steps::restore_step;
 use super::work::restore_entry;
 use super::workers::Workers;
@@ -91,7 +91,7 @@ impl Conductor {
     ) -> Self {
         let streaming = stream.is_some();
         let schedule = Schedule::new(plan, |job| {
-            let loads = !job.step.is_analyze() && ctx.wants_archived_data(job.entry);
+            let loads = !job.step.is_analyze() && ctx.is_to_load(job.entry);
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
         let barrier = Barrier::of(&ctx, plan);
@@ -136,7 +136,7 @@ impl Conductor {
                 let Some(barrier) = self.barrier.take() else {
                     return Ok(self.idle);
                 };
-                self.ctx.options.stages.reach(StagePoint::AfterData).await?;
+                stages::after_data(&self.ctx, &mut self.idle).await?;
                 barrier.lift().for_each(|job| self.schedule.open(job));
                 continue;
             }
@@ -259,7 +259,9 @@ impl Conductor {
             self.running.spawn(async move {
                 lane.set_workers(&ctx).await;
                 match step {
-                    Step::Entire => restore_entry(&ctx, &mut lane, place, source).await,
+                    Step::Entire if !ctx.is_begun(place) => {
+                        restore_entry(&ctx, &mut lane, place, source).await;
+                    }
                     step => restore_step(&ctx, &mut lane, place, step).await,
                 }
                 (lane, Task::Job(job), None)

@@ -1,0 +1,12 @@
+-- Relations by schema and name, with their columns: a line for each column, one for a relation
+-- without any. What stands in braces is replaced by lines of a number and the two names.
+-- `attgenerated` is asked for by way of JSON because PostgreSQL before 12 has none.
+SELECT w.at, c.oid, c.relkind, pg_catalog.pg_relation_size(c.oid), a.attname,
+       pg_catalog.to_jsonb(a) ->> 'attgenerated'
+FROM (VALUES {wanted}) AS w (at, schema, name)
+JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+LEFT JOIN pg_catalog.pg_attribute a
+    ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY w.at, a.attnum

@@ -28,6 +28,8 @@ pub(super) struct Here {
     columns: Vec<Column>,
     /// Partitions whose rows the archive loads into themselves, not through this root.
     apart: Vec<u32>,
+    /// Which rows of an extension's table pg_dump takes: `WHERE …`, or nothing for all.
+    condition: String,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +57,9 @@ pub(super) async fn look_up<'a>(
             .collect();
         let query = include_str!("relations.sql").replace("{wanted}", &wanted.join(", "));
         for row in session.query_text(&query).await? {
-            let [Some(at), Some(oid), Some(kind), Some(size), column, generated] = &row[..] else {
+            let [Some(at), Some(oid), Some(kind), Some(size), column, generated, condition] =
+                &row[..]
+            else {
                 continue;
             };
             let Some(found) = at.parse().ok().and_then(|at: usize| some.get_mut(at)) else {
@@ -67,6 +71,7 @@ pub(super) async fn look_up<'a>(
                 size: size.parse().unwrap_or_default(),
                 columns: Vec::new(),
                 apart: Vec::new(),
+                condition: condition.clone().unwrap_or_default(),
             });
             if let Some(name) = column {
                 let is_generated = generated.as_deref().is_some_and(|kind| !kind.is_empty());
@@ -149,7 +154,8 @@ impl Found<'_> {
             let own = self.here.iter().flat_map(|here| &here.columns);
             own.into_iter().any(|own| own.is_generated && own.name == **name)
         };
-        let is_ordinary = self.here.as_ref().is_some_and(|here| here.kind == 'r');
+        let is_ordinary =
+            self.here.as_ref().is_some_and(|here| here.kind == 'r' && here.condition.is_empty());
         // COPY of a table is quicker than of a query, but does not know generated columns.
         if is_ordinary && !columns.is_empty() && !columns.iter().any(|name| is_generated(&name)) {
             let (table, columns) = (self.table.sql(), list(&columns));
@@ -160,9 +166,9 @@ impl Found<'_> {
 
     /// The query for columns of those rows that the archive loads into this table.
     pub(super) fn query(&self, columns: &[&str]) -> String {
-        let (kind, apart) = match &self.here {
-            Some(here) => (here.kind, here.apart.as_slice()),
-            None => ('r', &[][..]),
+        let (kind, apart, condition) = match &self.here {
+            Some(here) => (here.kind, here.apart.as_slice(), here.condition.as_str()),
+            None => ('r', &[][..], ""),
         };
         // The rows of an ordinary table's children are those of other entries.
         let only = if kind == 'r' { "ONLY " } else { "" };
@@ -170,6 +176,8 @@ impl Found<'_> {
         if !apart.is_empty() {
             let oids: Vec<String> = apart.iter().map(u32::to_string).collect();
             query.push_str(&format!(" WHERE tableoid <> ALL ('{{{}}}')", oids.join(",")));
+        } else if !condition.is_empty() {
+            query.push_str(&format!(" {condition}"));
         }
         query
     }

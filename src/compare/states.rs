@@ -112,7 +112,7 @@ fn judge(
 /// `src/bin/pg_dump/pg_dump.c`).
 fn set_to(statement: &str) -> Option<(String, bool)> {
     let statement = statement.trim_end().strip_suffix(");")?;
-    let mut fields = statement.rsplit(',').map(str::trim);
+    let mut fields = statement.rsplitn(3, ',').map(str::trim);
     let called = fields.next()?.parse().ok()?;
     let last: i64 = fields.next()?.parse().ok()?;
     fields.next()?.contains("setval(").then(|| (last.to_string(), called))

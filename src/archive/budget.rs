@@ -27,7 +27,7 @@ const MOST: u64 = 8 << 30;
 const RATIO: u64 = 1 << 16;
 
 /// Bytes that a wrapper may give whatever it is made of: below that nothing is lost but a second.
-const FREE_OUTPUT: u64 = 256 << 20;
+const FREE_OUTPUT: u64 = 64 << 20;
 
 /// What is left to take. See the module.
 #[derive(Debug)]
@@ -139,6 +139,6 @@ mod tests {
         let mut reader = Proportionate::new(io::repeat(0), input);
         let error = io::copy(&mut reader, &mut io::sink()).unwrap_err();
         let error = Error::from_io(error).to_string();
-        assert!(error.starts_with("100 bytes hold more than 262 MiB"), "{error}");
+        assert!(error.starts_with("100 bytes hold more than 70 MiB"), "{error}");
     }
 }

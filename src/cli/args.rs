@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::connection::Connection;
+use super::connection::{ComparedDatabase, Connection};
 use super::selection::Selection;
 use super::settings::{
     ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForRun, ForWeb, ForWorker, Settings,
@@ -87,7 +87,7 @@ pub enum Command {
     )]
     Plan(Box<Plan>),
 
-    /// Read an archive from end to end and say whether all of it is sound; no server is needed
+    /// Read an archive from end to end and say whether all of it is sound, or equal to a database
     #[command(
         long_about = help::VERIFY,
         after_long_help = help::VERIFY_EPILOGUE,
@@ -327,6 +327,15 @@ pub struct Behaviour {
     #[arg(short = 'e', long)]
     pub exit_on_error: bool,
 
+    /// Keep a journal in the target, and go on from the one that is there
+    ///
+    /// The first run writes down what is done (schema nocturne). If it is broken off, the same
+    /// command goes on: what is done is left alone, a table that is there in part is loaded again.
+    /// The journal is gone after a restore without errors. The archive, the selection and the
+    /// target must be the same; --jobs may change.
+    #[arg(long)]
+    pub resume: bool,
+
     /// All or nothing: restore in one transaction; implies --exit-on-error and one job
     #[arg(short = '1', long)]
     pub single_transaction: bool,
@@ -459,7 +468,13 @@ pub struct Verify {
     #[command(flatten)]
     pub selection: Selection,
 
+    /// Which database to compare with, if with any.
+    #[command(flatten)]
+    pub database: ComparedDatabase,
+
     /// How many threads read side by side: a number, or auto, which is the default
+    ///
+    /// With --dbname, as many sessions read the database.
     #[arg(short = 'j', long, value_name = "NUM|auto", help_heading = "Behaviour")]
     pub jobs: Option<Jobs>,
 

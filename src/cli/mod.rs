@@ -12,6 +12,7 @@
 
 pub mod args;
 mod choose;
+mod compare;
 pub mod connection;
 mod costs;
 mod drop_objects;

@@ -15,7 +15,7 @@ pub(super) const SEE_LONG_HELP: &str = "--help tells more about each option, and
 pub(super) const EPILOGUE: &str = "\
 EXIT CODES
   0    all is well
-  1    some entries could not be restored, or data differ from a file of digests
+  1    some entries could not be restored, or data differ from a file of digests or a database
   2    the command line is wrong
   3    the archive cannot be read, or is damaged
   4    the server cannot be reached
@@ -25,6 +25,7 @@ EXAMPLES
   nocturne restore -d app app.dump
   nocturne list app.dump
   nocturne verify app.dump
+  nocturne verify -d app app.dump
   nocturne fetch-backup --app pix-api-production
   nocturne run --dry-run
   nocturne report logs.txt
@@ -146,15 +147,21 @@ Read an archive from end to end and say whether all of it is sound; no server is
 
 Every entry's data are decompressed, with the checksums of the compression, and counted: rows, \
 bytes, large objects. With --write-digests a digest of each is kept, which a later verify or \
-restore compares with.";
+restore compares with.
+
+With --dbname, the data are compared with a database's: for each table the rows, whatever their \
+order, by count and digest; large objects, the values of sequences, and whether materialized views \
+are populated. Values are compared, not how a session writes them. The database is read in one \
+snapshot and not changed. docs/verify.md has the details.";
 
 /// Below the long help of `verify`.
 pub(super) const VERIFY_EPILOGUE: &str = "\
 EXIT CODES
-  0  the archive is sound
-  1  it is sound, but some data differ from --digests
+  0  the archive is sound, and with --dbname the database has the same data
+  1  it is sound, but some data differ from --digests or the database's, or cannot be compared
   2  the command line is wrong
   3  the archive cannot be read, or some of it is damaged; the report names the entries
+  4  the server cannot be reached, or refuses the session
 
 EXAMPLES
   Tonight's backup, before it is needed:
@@ -162,9 +169,11 @@ EXAMPLES
   Two archives of the same database:
       nocturne verify --write-digests app.digests app.dump
       nocturne verify --digests app.digests copy-of-app.dump
+  Is the restored database what the archive holds:
+      nocturne verify -d app app.dump
 
 MEMORY
-  About 2 MiB for each job, and the table of contents.";
+  About 2 MiB for each job, and the table of contents; with --dbname, as much for each session.";
 
 /// What `fetch-backup` does.
 pub(super) const FETCH_BACKUP: &str = "\

@@ -176,7 +176,7 @@ async fn the_report_that_is_kept_is_the_one_that_its_log_gives() {
         // But for the seconds, of which the log has the one in which the run's last line came.
         assert_eq!(shape(&read), shape(&kept), "{format}");
         assert!(kept.starts_with("Durée de récupération du backup: 0h 0min "), "{kept}");
-        assert!(kept.contains("\tTABLE DATA public.users : "), "{kept}");
+        assert!(kept.contains("\n\tTABLE DATA public."), "{kept}");
         assert!(
             kept.lines().all(|line| finished.stderr().contains(line.trim_start())),
             "{finished}"

@@ -251,16 +251,13 @@ impl<'a> Work<'a> {
     }
 
     async fn run_command(&mut self, command: &Command<'_>) -> Result<(), WorkError> {
-        for sql in command.texts(OBJECTS_TOGETHER) {
-            self.lane.execute(self.ctx, &sql).await?;
-        }
-        Ok(())
+        self.run_commands(std::slice::from_ref(command), None).await
     }
 
     /// Runs a statement whose failure does not stop the work on the entry.
     async fn attempt(&mut self, sql: &str) {
-        if let Err(error) = self.lane.execute(self.ctx, sql).await {
-            self.fail(&error.into());
+        if let Err(error) = self.run_command(&Command::Sql(sql.into())).await {
+            self.fail(&error);
         }
     }
 

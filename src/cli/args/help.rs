@@ -27,6 +27,7 @@ EXAMPLES
   nocturne verify app.dump
   nocturne verify -d app app.dump
   nocturne fetch-backup --app pix-api-production
+  nocturne run --dry-run
   nocturne report logs.txt
   nocturne completions bash > /etc/bash_completion.d/nocturne
 
@@ -230,6 +231,42 @@ EXAMPLES
 
 MEMORY
   About 2 MiB for each connection that reads.";
+
+/// What `run` does.
+pub(super) const RUN: &str = "\
+Do a whole night now: what \"nocturne worker\" does at each time of its schedule.
+
+Finds the backup of the day, drops what the last night left in the target, restores the backup while \
+it downloads, runs the files of the enrichment, and copies the new rows of incremental tables. What \
+is dropped and what is restored is decided by the tables' modes: try --dry-run first. The target is \
+overwritten. One run at a time works on a target: another one says who is at work.
+
+The settings are variables of the environment; each option stands above the variable of the same \
+meaning, and docs/variables.md lists them all. Everything that is wrong with them is told at once. A \
+run that fails is tried again, --max-retry-count times. Runs are recorded in the table nocturne.runs \
+of the target, and end with a report.";
+
+/// Below the long help of `run`.
+pub(super) const RUN_EPILOGUE: &str = "\
+EXIT CODES
+  0    the warehouse is ready, or --dry-run found nothing wrong
+  1    the run failed; the last lines say why
+  2    the command line or a setting is wrong
+  130  stopped by a signal; the target is not complete
+
+EXAMPLES
+  What would be done, without doing it:
+      nocturne run --dry-run
+  A backup that is on this machine, without the host:
+      nocturne run --from backup.tar.gz -d postgresql://owner@localhost/warehouse
+  The newest backup, even if it is of yesterday, and no second try:
+      nocturne run --any-day --max-retry-count 0
+  Beside the old database, which takes readers until the end:
+      nocturne run --swap
+
+MEMORY
+  About 4 MiB for each job, and a decompressor. With --download-first, the backup's size on the disk \
+(TMPDIR).";
 
 /// What `worker` does.
 pub(super) const WORKER: &str = "\

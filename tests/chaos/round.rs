@@ -47,9 +47,14 @@ impl Round {
         versions[((seed / Family::ALL.len() as u64) % versions.len() as u64) as usize]
     }
 
-    /// Restores into a new database. True if the restore was disturbed at all.
+    /// Restores into a new database, and into another one if the disturbance came too late. True
+    /// if a restore was disturbed at all.
     pub fn run(&mut self, world: &mut World<'_>) -> bool {
         let whole = world.undisturbed(self.form, self.jobs);
+        [1, 2, 4, 8].into_iter().any(|part| self.try_once(world, whole / part))
+    }
+
+    fn try_once(&mut self, world: &World<'_>, whole: Duration) -> bool {
         let tablespace = (self.family == Family::Full).then_some(TABLESPACE);
         let target = owned(&world.server.cluster, "chaos", tablespace);
         let proxy = Proxy::start(&world.server.cluster);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::cluster::Database;
 use super::program::nocturne;
+use super::secrets::Secrets;
 use super::tool::Finished;
 
 /// A restore that came to its end.
@@ -90,6 +91,7 @@ impl Restored {
 /// A restore that runs.
 pub struct Running {
     child: Child,
+    secrets: Secrets,
     folder: tempfile::TempDir,
 }
 
@@ -101,7 +103,8 @@ impl Running {
         let tool = tool.arg("--summary").arg(folder.path().join("summary.json"));
         let mut command = tool.into_command();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self { child: command.spawn().expect("it starts"), folder }
+        let secrets = Secrets::of(&command);
+        Self { child: command.spawn().expect("it starts"), secrets, folder }
     }
 
     /// Sends a signal by its name, `TERM`.
@@ -116,6 +119,6 @@ impl Running {
         let summary = std::fs::read(self.folder.path().join("summary.json"))
             .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
             .unwrap_or_default();
-        Restored { finished: Finished::new("nocturne restore", output), summary }
+        Restored { finished: Finished::new("nocturne restore", &self.secrets, output), summary }
     }
 }

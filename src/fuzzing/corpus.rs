@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Changes of the corpus that each target is run on.
-const CHANGES: usize = 1500;
+const CHANGES: usize = 1000;
 
 /// Bytes of a seed that changes are made of: larger ones only take longer.
 const LONGEST: usize = 16 << 10;

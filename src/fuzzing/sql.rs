@@ -14,15 +14,20 @@ pub fn inserts(bytes: &[u8]) {
         assert_eq!(ends(bytes, 1, standard_conforming_strings), whole);
         let mut rest = bytes;
         let mut found = 0;
-        let batches = Batches::new(bytes, standard_conforming_strings, Ends::Anyhow);
-        for batch in batches.map_while(Result::ok) {
+        let mut ends_well = true;
+        for batch in Batches::new(bytes, standard_conforming_strings, Ends::Anyhow) {
+            let Ok(batch) = batch else {
+                ends_well = false;
+                break;
+            };
             for statement in batch.statements() {
                 let at = memchr::memmem::find(rest, statement).expect("statements are in the text");
                 rest = &rest[at + statement.len()..];
                 found += 1;
             }
         }
-        assert_eq!(found, whole.len());
+        // What is whole before an end that is not is not given.
+        assert!(found == whole.len() || (!ends_well && found < whole.len()));
     }
 }
 

@@ -92,6 +92,7 @@ async fn restore_with(
         settings: Vec::new(),
         strictly_in_order: false,
         stages,
+        journal: None,
     };
     let said = Arc::new(Mutex::new(Vec::new()));
     let heard = said.clone();

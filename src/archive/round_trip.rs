@@ -107,8 +107,12 @@ fn read_objects(data: Data) -> Vec<(u32, Vec<u8>)> {
 }
 
 fn report(path: &Path) -> VerifyReport {
-    let options =
-        VerifyOptions { jobs: NonZeroUsize::new(2).unwrap(), wanted: None, digests: true };
+    let options = VerifyOptions {
+        jobs: NonZeroUsize::new(2).unwrap(),
+        wanted: None,
+        digests: true,
+        rows: None,
+    };
     let report = verify(open(path), &options, &|_| ());
     assert!(report.is_intact(), "{report}");
     report

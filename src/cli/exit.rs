@@ -65,6 +65,7 @@ impl From<restore::Error> for Failure {
         let code = match &error {
             restore::Error::Archive(_) | restore::Error::Stream(_) => ARCHIVE,
             restore::Error::Connect(_) => CONNECT,
+            restore::Error::Journal(restore::journal::JournalError::Cannot(_)) => USAGE,
             restore::Error::Interrupted => INTERRUPTED,
             _ => ERRORS,
         };

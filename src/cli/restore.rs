@@ -16,8 +16,11 @@ use crate::archive::Format;
 use crate::report::timeline::Recorder;
 use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
+use crate::restore::journal::JournalOptions;
 use crate::restore::statements::{Ownership, SourceSettings, Style};
-use crate::restore::{Ended, RestoreOptions, Stages, Tolerance, Transactions, restore};
+use crate::restore::{
+    Ended, Error as RestoreError, RestoreOptions, Stages, Tolerance, Transactions, restore,
+};
 use crate::source::{self, Archive};
 use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
@@ -195,8 +198,11 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         let message = "options --keep, --query and --exit require option --embedded";
         return Err(Failure::new(USAGE, message));
     }
-    for (given, option) in [(behaviour.analyze, "--analyze"), (!behaviour.set.is_empty(), "--set")]
-    {
+    for (given, option) in [
+        (behaviour.analyze, "--analyze"),
+        (!behaviour.set.is_empty(), "--set"),
+        (behaviour.resume, "--resume"),
+    ] {
         // A script is as pg_restore writes it; whoever runs it can do both.
         if typed.place.file.is_some() && given {
             return Err(cannot_be_together("-f/--file", option));
@@ -283,6 +289,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         settings: behaviour.set.clone(),
         strictly_in_order: jobs == 1,
         stages: Stages::default(),
+        journal: behaviour.resume.then(JournalOptions::default),
     })
 }
 
@@ -300,11 +307,12 @@ fn conclude(
     typed: &Restore,
     reporter: Reporter,
     recorder: Option<&Recorder>,
-    result: Result<Ended, crate::restore::Error>,
+    result: Result<Ended, RestoreError>,
 ) -> Outcome {
     // Nothing was begun, so there is nothing to sum up.
-    if let Err(error @ (crate::restore::Error::Connect(_) | crate::restore::Error::Archive(_))) =
-        result
+    if let Err(
+        error @ (RestoreError::Connect(_) | RestoreError::Archive(_) | RestoreError::Journal(_)),
+    ) = result
     {
         drop(reporter);
         return Err(error.into());

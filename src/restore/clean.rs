@@ -1,18 +1,35 @@
 //! Drops what is going to be restored (`--clean`), last things first.
 
+use super::commit::Line;
 use super::context::Context;
 use super::event::{EntryRef, Event};
-use super::failure::WorkError;
+use super::failure::{WorkError, chain};
+use super::journal::{Journal, Mark};
 use super::lane::Lane;
 use super::statements::drop_object;
+use super::{Error, Result};
 use crate::archive::{Desc, Entry};
 
 /// Statements for large objects that are sent together.
 const OBJECTS_TOGETHER: usize = 200;
 
+/// Drops what is in the way, if that is asked for. An earlier run may have done it: what was restored
+/// since must not be dropped. False when the restore must stop because of a failure.
+pub(super) async fn make_room(ctx: &Context, lane: &mut Lane, order: &[usize]) -> Result<bool> {
+    if !ctx.options.clean || ctx.is_over(Mark::Dropped) {
+        return Ok(true);
+    }
+    if !drop_objects(ctx, lane, order).await {
+        return Ok(false);
+    }
+    let written = lane.record(ctx, Line::of_all(Mark::Dropped)).await;
+    written.map_err(|error| Error::Internal(format!("the journal: {}", chain(&error))))?;
+    Ok(true)
+}
+
 /// Drops the wanted entries' objects in the reverse of `order`. Failures are told and counted;
 /// returns false when the restore must stop because of one.
-pub(super) async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
+async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
     ctx.events.send(Event::Step { what: "dropping the old objects".to_owned() });
     for &place in order.iter().rev() {
         let entry = ctx.entry(place);
@@ -52,8 +69,10 @@ async fn drop_one(
     for setting in lane.state.before_data(entry, &ctx.style) {
         lane.set(ctx, setting).await?;
     }
-    let dropping = drop_object(entry, ctx.options.if_exists)
-        .map_err(|error| WorkError::Other(super::failure::chain(&error)))?;
+    // An earlier run may have been broken off in the midst of this.
+    let if_exists = ctx.options.if_exists || ctx.journal().is_some_and(Journal::goes_on);
+    let dropping =
+        drop_object(entry, if_exists).map_err(|error| WorkError::Other(chain(&error)))?;
     if dropping.without_if_exists {
         let message =
             format!("no place for IF EXISTS in the statement that drops {}", entry.label());

@@ -16,7 +16,8 @@ use super::feed::Arrival;
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load, missing_object};
 use super::options::Transactions;
-use super::stages::StagePoint;
+use super::share::may_share;
+use super::stages;
 use super::steps::restore_step;
 use super::work::restore_entry;
 use super::workers::Workers;
@@ -34,6 +35,8 @@ pub(super) struct Conductor {
     schedule: Schedule,
     costing: Costing,
     idle: Vec<Lane>,
+    /// How many sessions can work at the same time.
+    at_once: usize,
     running: JoinSet<(Lane, Task, Option<ObjectResult>)>,
     workers: Workers,
     stream: Option<Receiver<Arrival>>,
@@ -88,16 +91,18 @@ impl Conductor {
     ) -> Self {
         let streaming = stream.is_some();
         let schedule = Schedule::new(plan, |job| {
-            let loads = !job.step.is_analyze() && ctx.wants_archived_data(job.entry);
+            let loads = !job.step.is_analyze() && ctx.is_to_load(job.entry);
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
         let barrier = Barrier::of(&ctx, plan);
+        let sessions = ctx.options.jobs;
         let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
             ctx,
             schedule,
             costing: Costing::new(costs),
+            at_once: idle.first().map_or(sessions, |lane| lane.at_once(sessions)),
             idle,
             running: JoinSet::new(),
             workers: Workers::default(),
@@ -131,7 +136,7 @@ impl Conductor {
                 let Some(barrier) = self.barrier.take() else {
                     return Ok(self.idle);
                 };
-                self.ctx.options.stages.reach(StagePoint::AfterData).await?;
+                stages::after_data(&self.ctx, &mut self.idle).await?;
                 barrier.lift().for_each(|job| self.schedule.open(job));
                 continue;
             }
@@ -176,22 +181,11 @@ impl Conductor {
         }
     }
 
-    /// Whether other sessions may help to load a table. That keeps its rows from being frozen, so
-    /// it must be likely that others will have nothing else to do for a while.
+    /// Whether other sessions may help to load a table.
     fn may_share(&self, waiting: &Waiting) -> bool {
-        let ctx = &self.ctx;
-        if ctx.options.jobs < 2 || ctx.options.split_size.is_none() || waiting.object.is_some() {
-            return false;
-        }
-        match waiting.source {
-            Source::Archive => {
-                // Asked of large tables only: it takes a look at all jobs.
-                let place = self.schedule.job(waiting.job).entry;
-                ctx.is_large(place) && self.schedule.gains_from_help(waiting.job, ctx.options.jobs)
-            }
-            // No other rows come until these are taken, so who is idle now will be for a while.
-            Source::Stream { .. } => !self.idle.is_empty(),
-        }
+        let streamed = matches!(waiting.source, Source::Stream { .. });
+        waiting.object.is_none()
+            && may_share(&self.ctx, &self.schedule, waiting.job, streamed, self.at_once)
     }
 
     /// Lets sessions that find no job help with the rows of large tables.
@@ -233,7 +227,8 @@ impl Conductor {
             .iter()
             .filter_map(|(lane, waiting)| Some((lane.number, builds(waiting)?)))
             .collect();
-        let lent = self.workers.lend(self.idle.len(), &ranks);
+        let busy = self.running.len() + starting.len();
+        let lent = self.workers.lend(self.at_once.saturating_sub(busy), &ranks);
         for (lane, waiting) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
             lane.workers = builds(waiting).map(|_| count());
@@ -264,7 +259,9 @@ impl Conductor {
             self.running.spawn(async move {
                 lane.set_workers(&ctx).await;
                 match step {
-                    Step::Entire => restore_entry(&ctx, &mut lane, place, source).await,
+                    Step::Entire if !ctx.is_begun(place) => {
+                        restore_entry(&ctx, &mut lane, place, source).await;
+                    }
                     step => restore_step(&ctx, &mut lane, place, step).await,
                 }
                 (lane, Task::Job(job), None)

@@ -9,6 +9,7 @@ use rayon::ThreadPool;
 
 use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
+use super::journal::Slot;
 use super::options::RestoreOptions;
 use super::share::Shares;
 use super::statements::{Style, oids};
@@ -46,6 +47,8 @@ pub(super) struct Context {
     pub(super) distributed: OnceLock<HashSet<(String, String)>>,
     /// Of the server as it was at the first session: see [`super::lane::server_life`].
     pub(super) server_life: OnceLock<Option<String>>,
+    /// The journal; known once there is a session, if one is kept.
+    pub(super) journal: Slot,
     /// Whether the number of parallel workers of an index build is ours to choose.
     pub(super) workers_are_ours: AtomicBool,
     /// Each session's way to cancel what it runs.
@@ -81,6 +84,8 @@ pub(super) struct Ledger {
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
     pub(super) uncommitted: Vec<(usize, u64)>,
+    /// Tables whose rows could not be loaded, with the entry of the rows.
+    pub(super) rows_failed: HashMap<DumpId, DumpId>,
     /// Failures that count.
     pub(super) errors: usize,
     /// Why no session can be had any more, if that is so.
@@ -197,6 +202,12 @@ impl Context {
             }
             if done.outcome == Outcome::Done && self.wants_archived_data(place) {
                 ledger.loaded.insert(place);
+            }
+            let failed = matches!(done.outcome, Outcome::Failed { .. } | Outcome::Tolerated { .. });
+            let entry = self.entry(place);
+            if failed && entry.desc == Desc::TableData {
+                let table = entry.dependencies.first().map(|table| (*table, entry.dump_id));
+                ledger.rows_failed.extend(table);
             }
             if done.outcome == Outcome::Done {
                 ledger.restored.insert(place, (done.rows, done.bytes));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::archive::{Desc, DumpId};
+use crate::archive::{Desc, DumpId, Entry};
 use crate::plan::Step;
 use crate::plan::history::RowFormat;
 
@@ -45,6 +45,17 @@ impl EntryRef {
     #[must_use]
     pub fn kind(&self) -> Desc {
         Desc::from_text(&self.desc)
+    }
+}
+
+impl From<&Entry> for EntryRef {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            dump_id: entry.dump_id.0,
+            desc: entry.desc.as_str().to_owned(),
+            schema: entry.namespace.clone(),
+            name: entry.tag.clone(),
+        }
     }
 }
 

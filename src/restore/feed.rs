@@ -49,7 +49,7 @@ struct Feed {
 
 impl Feed {
     fn new(ctx: &Context, arrivals: Sender<Arrival>) -> Self {
-        let wanted = (0..ctx.wants.len()).filter(|place| ctx.wants_archived_data(*place));
+        let wanted = (0..ctx.wants.len()).filter(|place| ctx.is_to_load(*place));
         let entries: HashMap<DumpId, usize> =
             wanted.map(|place| (ctx.entry(place).dump_id, place)).collect();
         let blobs: Vec<usize> = entries

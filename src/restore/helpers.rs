@@ -12,6 +12,7 @@ use futures::StreamExt;
 use futures::future::{Fuse, FutureExt};
 use futures::stream::FuturesUnordered;
 
+use super::commit::Line;
 use super::context::Context;
 use super::copy::{CopyRows, Taker};
 use super::decode::RowPiece;
@@ -48,6 +49,7 @@ pub(super) async fn load_with_help(
     taker: Taker<'_>,
     first: Option<RowPiece>,
     mut joining: Joining<'_>,
+    line: Option<Line>,
 ) -> Result<Loaded, WorkError> {
     let ctx = rows.ctx;
     let Parts { stored, failure, mut helpers } =
@@ -57,7 +59,11 @@ pub(super) async fn load_with_help(
         Some(failure) => Err(failure),
     };
     let loaded = match loaded {
-        Ok(loaded) => commit(rows, lane, &mut helpers).await.map(|()| loaded),
+        Ok(loaded) => {
+            let read = if ctx.random.is_some() { loaded.read } else { 0 };
+            let line = line.map(|line| Line { read, ..line });
+            commit(rows, lane, &mut helpers, line).await.map(|()| loaded)
+        }
         Err(error) => {
             roll_back(ctx, lane, &mut helpers).await;
             Err(error)
@@ -140,7 +146,7 @@ async fn begin(rows: &CopyRows<'_>, lane: &mut Lane) -> target::Result<()> {
     for setting in lane.state.before_data(entry, &ctx.style) {
         lane.set(ctx, setting).await?;
     }
-    lane.session(ctx).await?.begin().await
+    lane.begin_own(ctx).await
 }
 
 async fn take_part(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<u64, WorkError> {
@@ -153,30 +159,29 @@ async fn take_part(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<u64, WorkErro
     }
 }
 
-/// Commits one after the other. If one cannot be committed and another is, or may be, the table is
-/// emptied.
+/// Commits one after the other, the one with the journal's line last: as long as that is not there
+/// the table is not done. If one cannot be committed and another is, the table is emptied.
 async fn commit(
     rows: &CopyRows<'_>,
     lane: &mut Lane,
     helpers: &mut [Helper],
+    line: Option<Line>,
 ) -> Result<(), WorkError> {
     let ctx = rows.ctx;
     // A restore that is interrupted waits for this, so that it does not end between two commits.
     let _committing = ctx.commits.read().await;
-    let mut open: Vec<&mut Lane> = Vec::with_capacity(1 + helpers.len());
+    let begun = helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane);
+    let mut open: Vec<&mut Lane> = begun.collect();
     open.push(lane);
-    open.extend(helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane));
     for number in 0..open.len() {
-        let committed = match open[number].session(ctx).await {
-            Ok(session) => session.commit().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = committed {
+        let line = line.filter(|_| number + 1 == open.len());
+        if let Err(error) = open[number].commit_own(ctx, line).await {
             for lane in &mut open[number + 1..] {
-                roll_back_one(ctx, lane).await;
+                lane.roll_back_own(ctx).await;
             }
-            if number > 0 || error.is_connection_lost() {
-                empty(rows, open[0]).await;
+            let may_be_there = number > 0 || matches!(error, target::Error::Protocol(..));
+            if may_be_there && let Some(last) = open.pop() {
+                empty(rows, last).await?;
             }
             return Err(error.into());
         }
@@ -184,32 +189,23 @@ async fn commit(
     Ok(())
 }
 
-/// Takes the rows of committed transactions out of the table again.
-async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) {
+/// Takes the rows of committed transactions out of the table again. Where that cannot be done the
+/// table must not be loaded once more.
+async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
     let ctx = rows.ctx;
     let truncated = match lane.renew(ctx).await {
         Ok(()) => lane.execute(ctx, &truncate_only(rows.entry)).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = truncated {
-        let table = rows.entry.label();
-        let message = format!("{table} may be there in part, it cannot be emptied: {error}");
-        ctx.events.send(Event::Warning { message });
-    }
+    truncated.map_err(|error| {
+        let message = format!("it may be there in part, and cannot be emptied: {}", chain(&error));
+        WorkError::Other(message)
+    })
 }
 
 async fn roll_back(ctx: &Context, lane: &mut Lane, helpers: &mut [Helper]) {
     let begun = helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane);
     for lane in std::iter::once(lane).chain(begun) {
-        roll_back_one(ctx, lane).await;
-    }
-}
-
-/// The first error is the one to tell: a session that cannot roll back is at its end.
-async fn roll_back_one(ctx: &Context, lane: &mut Lane) {
-    if let Ok(session) = lane.session(ctx).await
-        && session.is_usable()
-    {
-        drop(session.rollback().await);
+        lane.roll_back_own(ctx).await;
     }
 }

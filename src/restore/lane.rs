@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::{Duration, Instant};
+use std::thread::available_parallelism;
+
+use backon::Retryable;
 
 use super::context::Context;
 use super::event::Event;
 use super::failure::{WorkError, chain};
 use super::options::Transactions;
-use super::settings;
+use super::retry::{reconnecting, repeating};
 use super::statements::{SessionState, Setting, fixed_settings};
-use crate::target::{Class, Notices, Result, Session, SessionSettings, Target};
-
-/// Tries of a statement that the server gave up for the sake of another session.
-const TRIES: u32 = 6;
-
-/// How long a server is waited for that was lost: as long as a restart takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+use super::{journal, settings};
+use crate::target::{Class, Notices, Result, Session, SessionSettings, Target, TransactionId};
 
 /// The first version of the server that builds indexes in parallel.
 const WORKERS_SINCE: u32 = 110_000;
@@ -32,6 +29,8 @@ pub(super) struct Lane {
     current: Arc<AtomicI32>,
     /// Entries restored in the open transaction, when there is one for several entries.
     group: Option<u32>,
+    /// The open transaction of one entry: see [`super::commit`].
+    pub(super) own: Option<TransactionId>,
     /// The parallel workers that the next job may use; `None` if it uses none anyhow.
     pub(super) workers: Option<usize>,
     /// Whether other sessions may help with the rows that the next job loads.
@@ -47,9 +46,19 @@ impl Lane {
             session: None,
             current: Arc::default(),
             group: None,
+            own: None,
             workers: None,
             may_share: false,
         }
+    }
+
+    /// How many of so many sessions can really work at the same time: the processors of the
+    /// server, where they are known.
+    pub(super) fn at_once(&self, sessions: usize) -> usize {
+        let known = self.target.is_on_this_machine().then(available_parallelism);
+        known
+            .and_then(std::result::Result::ok)
+            .map_or(sessions, |processors| sessions.min(processors.get()))
     }
 
     /// The session, opened if there is none. It may be lost, which the next statement tells: see
@@ -78,6 +87,7 @@ impl Lane {
 
     fn keep(&mut self, ctx: &Context, session: Session) {
         self.state.forget();
+        self.own = None;
         ctx.cancels
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -87,35 +97,34 @@ impl Lane {
 
     /// Opens a session in place of a lost one. The server may be starting up again.
     async fn reconnect(&self, ctx: &Context) -> Result<Session> {
-        let mut pause = Duration::from_millis(100);
-        let started = Instant::now();
-        loop {
-            let session = match self.connect(ctx).await {
-                Err(error) if error.class() == Class::Retry && started.elapsed() < PATIENCE => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
-                    continue;
-                }
-                Ok(session) => self.same_server(ctx, &session).await.map(|()| session),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = &session {
-                // No entry can do better: the restore ends here.
-                ctx.ledger().server_lost = Some(chain(error));
-            }
-            return session;
+        let connect = || async { Box::pin(self.connect(ctx)).await };
+        let session =
+            connect.retry(reconnecting()).when(|error| error.class() == Class::Retry).await;
+        let session = match session {
+            Ok(session) => self.same_server(ctx, &session).await.map(|()| session),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &session {
+            // No entry can do better: the restore ends here.
+            ctx.ledger().server_lost = Some(chain(error));
         }
+        session
     }
 
-    /// Whether nothing that was committed can have been lost since the first session. Commits
-    /// are not waited for one by one, so a crash takes the last ones with it, and a failover too.
+    /// Whether nothing that was told as done can have been lost since the first session. Without a
+    /// journal commits are not waited for one by one, so a crash takes the last ones with it, and a
+    /// failover too.
     async fn same_server(&self, ctx: &Context, session: &Session) -> Result<()> {
         let life = server_life(session).await?;
-        if ctx.server_life.get().is_none_or(|first| *first == life) {
+        if ctx.server_life.get().is_none_or(|first| *first == life) || ctx.survives_a_crash() {
             return Ok(());
         }
-        let what = "the server crashed or was replaced during the restore: what was restored last \
-                    may be lost, restore again";
+        let what = if ctx.journal().is_some() {
+            "the server crashed or was replaced during the restore: go on with --resume"
+        } else {
+            "the server crashed or was replaced during the restore: what was restored last may be \
+             lost, restore again"
+        };
         Err(crate::target::Error::Lost(Some(what.into())))
     }
 
@@ -136,6 +145,7 @@ impl Lane {
         settings.push("SET synchronous_commit = off;".to_owned());
         session.execute(&settings.join("\n")).await?;
         settings::apply(ctx, &session).await?;
+        journal::enter(ctx, &session).await?;
         Ok(session)
     }
 
@@ -158,22 +168,18 @@ impl Lane {
     /// Runs SQL. What the server gave up for the sake of another session (a deadlock, a
     /// serialization failure) is tried again, unless it is part of a larger transaction.
     pub(super) async fn execute(&mut self, ctx: &Context, sql: &str) -> Result<()> {
-        let in_group = self.group.is_some();
-        let mut pause = Duration::from_millis(50);
-        for attempt in 1.. {
-            let session = self.session(ctx).await?;
-            match session.execute(sql).await {
-                Err(error)
-                    if !in_group
-                        && attempt < TRIES
-                        && error.class() == Class::Retry
-                        && !error.is_connection_lost() => {}
+        let in_transaction = self.group.is_some() || self.own.is_some();
+        let mut pauses = repeating();
+        loop {
+            let error = match self.session(ctx).await?.execute(sql).await {
+                Err(error) if error.class() == Class::Retry && !error.is_connection_lost() => error,
                 result => return result,
+            };
+            match pauses.next().filter(|_| !in_transaction) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         }
-        Ok(())
     }
 
     /// Makes a setting and remembers it.
@@ -230,6 +236,7 @@ impl Lane {
 
     fn end_session(&mut self) {
         self.session = None;
+        self.own = None;
         self.state.forget();
     }
 

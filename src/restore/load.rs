@@ -8,21 +8,28 @@ use std::collections::HashSet;
 
 use tokio::sync::mpsc::Receiver;
 
+use super::commit::Line;
 use super::context::Context;
 use super::copy::CopyRows;
 use super::copy_format::binary_columns;
 use super::decode::{Kind, Piece, decode, in_entry};
 use super::failure::WorkError;
 use super::helpers::load_with_help;
+use super::journal::Mark;
 use super::lane::Lane;
 use super::progress::Progress;
 use super::share::Joining;
-use super::statements::data::{disable_triggers, enable_triggers, truncate_only};
+use super::statements::data::truncate_only;
+use super::surroundings::Surroundings;
 use crate::archive::stream::{self, Item, ItemOf, ItemReader};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::{self, Session};
+
+/// Bytes of archived data from which frozen rows pay: they cost the table one more file, its
+/// visibility map.
+const FROZEN_FROM: u64 = 64 * 1024;
 
 /// Where an entry's data comes from.
 #[derive(Debug)]
@@ -87,29 +94,34 @@ pub(super) async fn load(
     let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
     let surroundings = Surroundings {
         entry,
-        own_transaction: !lane.in_group(),
         truncate: !lane.in_group() && ctx.is_new(entry),
         triggers,
+        line: pieces.line(),
     };
     if entry.desc == Desc::Blobs || entry.copy_stmt.is_empty() {
         // What is damaged from its first byte on is not worth a transaction.
         let first = pieces.next().await?;
+        let begun = surroundings.begin(ctx, lane).await;
         let session = lane.session(ctx).await?;
-        return match entry.desc {
-            Desc::Blobs => surroundings.around(session, pieces.large_objects(session, first)).await,
-            _ => surroundings.around(session, pieces.statements(session, first)).await,
+        let loaded = match (begun, &entry.desc) {
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), Desc::Blobs) => pieces.large_objects(session, first).await,
+            (Ok(()), _) => pieces.statements(session, first).await,
         };
+        return surroundings.end(ctx, lane, loaded).await;
     }
+    let line = pieces.line();
     let mut rows = CopyRows::new(ctx, entry, pieces.progress, pieces.receiver);
     let may_share = may_share && surroundings.truncate && triggers == Triggers::AsTheyAre;
     let least = ctx.split_size(size).filter(|_| may_share);
     match least.map(|least| ctx.shares.open(size, counter, least)) {
         Some((share, joining)) => {
             rows.share = Some(share);
-            load_rows_together(lane, &rows, joining).await
+            load_rows_together(lane, &rows, joining, line).await
         }
         None => {
-            rows.frozen = surroundings.truncate && can_be_frozen(ctx, entry);
+            let pays = size.is_none_or(|size| size >= FROZEN_FROM);
+            rows.frozen = pays && surroundings.truncate && can_be_frozen(ctx, entry);
             load_rows_alone(lane, &rows, &surroundings).await
         }
     }
@@ -122,76 +134,33 @@ async fn load_rows_alone(
 ) -> Result<Loaded, WorkError> {
     let mut taker = rows.taker();
     let first = taker.next().await?;
-    let session = lane.session(rows.ctx).await?;
-    let copy = async {
-        let stored = rows.send_all(session, taker, first).await?;
-        stored_as_sent(rows.progress.loaded(), stored)
+    let begun = surroundings.begin(rows.ctx, lane).await;
+    let loaded = match begun {
+        Ok(()) => {
+            let session = lane.session(rows.ctx).await?;
+            let stored = rows.send_all(session, taker, first).await;
+            stored.and_then(|stored| stored_as_sent(rows.progress.loaded(), stored))
+        }
+        Err(error) => Err(error.into()),
     };
-    surroundings.around(session, copy).await
+    surroundings.end(rows.ctx, lane, loaded).await
 }
 
-/// The table is not truncated, and its rows are not frozen: both would keep other sessions out
-/// until this one commits.
+/// The table is not truncated in the transaction that fills it, and its rows are not frozen: both
+/// would keep other sessions out until this one commits.
 async fn load_rows_together(
     lane: &mut Lane,
     rows: &CopyRows<'_>,
     joining: Joining<'_>,
+    line: Option<Line>,
 ) -> Result<Loaded, WorkError> {
     let mut taker = rows.taker();
     let first = taker.next().await?;
-    lane.session(rows.ctx).await?.begin().await?;
-    load_with_help(rows, lane, taker, first, joining).await
-}
-
-/// What must be done around the work on an entry's data.
-struct Surroundings<'a> {
-    entry: &'a Entry,
-    /// Whether the data has a transaction for itself.
-    own_transaction: bool,
-    /// Whether the table is truncated in the transaction that fills it: with `wal_level=minimal`
-    /// its rows are then not written to the WAL, and they may be frozen.
-    truncate: bool,
-    triggers: Triggers,
-}
-
-impl Surroundings<'_> {
-    /// Does the work, which uses this session, and what is around it.
-    async fn around(
-        &self,
-        session: &Session,
-        work: impl Future<Output = Result<Loaded, WorkError>>,
-    ) -> Result<Loaded, WorkError> {
-        if !self.own_transaction {
-            return self.inside(session, work).await;
-        }
-        session.begin().await?;
-        let loaded = self.inside(session, work).await;
-        match &loaded {
-            Ok(_) => session.commit().await?,
-            // The first error is the one to tell.
-            Err(_) if session.is_usable() => drop(session.rollback().await),
-            Err(_) => {}
-        }
-        loaded
+    if rows.ctx.may_be_half_loaded() {
+        lane.execute(rows.ctx, &truncate_only(rows.entry)).await?;
     }
-
-    async fn inside(
-        &self,
-        session: &Session,
-        work: impl Future<Output = Result<Loaded, WorkError>>,
-    ) -> Result<Loaded, WorkError> {
-        if self.truncate {
-            session.execute(&truncate_only(self.entry)).await?;
-        }
-        if self.triggers == Triggers::Disabled {
-            session.execute(&disable_triggers(self.entry)).await?;
-        }
-        let loaded = work.await?;
-        if self.triggers == Triggers::Disabled {
-            session.execute(&enable_triggers(self.entry)).await?;
-        }
-        Ok(loaded)
-    }
+    lane.begin_own(rows.ctx).await?;
+    load_with_help(rows, lane, taker, first, joining, line).await
 }
 
 /// Whether a table that was truncated can take frozen rows (`COPY` with `FREEZE`): an ordinary
@@ -302,6 +271,12 @@ impl<'a> Pieces<'a> {
         Ok(Self { ctx, entry, receiver, progress, partial })
     }
 
+    /// What the journal is to say when all is loaded. Of several parts of the data each can be
+    /// loaded again; that they are all done nobody knows here.
+    fn line(&self) -> Option<Line> {
+        (!self.partial).then(|| Line::of(self.entry, Mark::Done))
+    }
+
     async fn next(&mut self) -> Result<Option<Piece>, WorkError> {
         match self.receiver.recv().await {
             Some(Ok(piece)) => Ok(Some(piece)),
@@ -351,7 +326,9 @@ impl<'a> Pieces<'a> {
                     }
                     if !version.at_least(12) {
                         // Such archives have no entries that create the objects.
-                        if self.ctx.options.clean {
+                        // The object may have come by itself, in an earlier run.
+                        let again = self.partial && self.ctx.may_be_half_loaded();
+                        if self.ctx.options.clean || again {
                             session.unlink_large_object(oid).await?;
                         }
                         session.create_large_object(oid).await?;

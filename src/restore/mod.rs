@@ -13,6 +13,7 @@
 mod analyze;
 mod barrier;
 mod clean;
+mod commit;
 mod conductor;
 mod context;
 mod copy;
@@ -25,26 +26,29 @@ mod failure;
 mod feed;
 mod foreign_keys;
 mod helpers;
+pub mod journal;
 mod lane;
+mod lanes;
 mod load;
 mod options;
 mod orphans;
 mod planning;
 mod preflight;
 mod progress;
+mod retry;
 pub mod script;
 mod settings;
 mod share;
 mod stages;
 pub mod statements;
 mod steps;
+mod surroundings;
 mod work;
 mod workers;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
@@ -55,20 +59,19 @@ pub use stages::{StagePoint, Stages};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
-use event::{EntryRef, Event, Events, NOT_REACHED};
+use event::{Event, Events, NOT_REACHED};
 pub(crate) use failure::chain;
+use journal::JournalError;
 use lane::Lane;
+use lanes::{CANCEL_WITHIN, cancel_all, interrupted, make_durable, open_lanes};
 use load::Source;
 use work::restore_entry;
 
-use crate::archive::{self, Desc, Entry, Format};
+use crate::archive::{self, Desc, Format};
 use crate::select::Selection;
 use crate::source::{Access, Archive};
 use crate::target::{self, Target};
 use crate::verify::{TOC_ID, toc_digest};
-
-/// How long to try to cancel what runs, when the restore ends early.
-const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -90,6 +93,9 @@ pub enum Error {
     /// A session failed outside of any entry.
     #[error(transparent)]
     Target(target::Error),
+    /// No journal can be kept, or the one in the target is of another restore. Nothing was done.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// A session was lost and no other can be had, or none that may go on.
     #[error("{0}")]
     ServerLost(String),
@@ -155,13 +161,6 @@ pub async fn restore(
     result
 }
 
-/// Resolves when the restore is to end early. Commits that belong together are let finish, unless
-/// the server does not answer.
-async fn interrupted(ctx: &Context, shutdown: impl Future<Output = ()>) {
-    shutdown.await;
-    let _ = tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await;
-}
-
 /// The roles that a restore of the selected entries names, and how many entries name each.
 #[must_use]
 pub fn roles_needed(
@@ -222,12 +221,14 @@ fn prepare(
         missing_extensions: std::sync::OnceLock::new(),
         distributed: std::sync::OnceLock::new(),
         server_life: std::sync::OnceLock::new(),
+        journal: journal::Slot::new(),
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
         shares: share::Shares::default(),
         commits: tokio::sync::RwLock::default(),
     };
+    journal::refuse(&ctx)?;
     ctx.formats = ctx.learned_formats();
     let size = |place: usize| {
         let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
@@ -292,7 +293,9 @@ async fn run(
         target: target.to_string(),
         server_version: session.server_version().to_owned(),
     });
-    let _ = ctx.server_life.set(lane::server_life(session).await.map_err(Error::Target)?);
+    let life = lane::server_life(session).await.map_err(Error::Target)?;
+    journal::open(&ctx, session, life.as_deref()).await?;
+    let _ = ctx.server_life.set(life);
     let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
     let _ = ctx.missing_roles.set(lacking.roles);
     let _ = ctx.missing_extensions.set(lacking.extensions);
@@ -300,7 +303,7 @@ async fn run(
         return Err(Error::Stopped);
     }
     lane.begin_group(&ctx).await.map_err(Error::Target)?;
-    if ctx.options.clean && !clean::drop_objects(&ctx, &mut lane, &selection.order).await {
+    if !clean::make_room(&ctx, &mut lane, &selection.order).await? {
         return Err(Error::Stopped);
     }
     let Planned { plan, costs } = planned;
@@ -324,6 +327,7 @@ async fn run(
         // Other sessions must see what was created.
         lane.commit_group(&ctx).await.map_err(Error::Target)?;
     }
+    journal::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
     let session = lane.session(&ctx).await.map_err(Error::Target)?;
     let _ = ctx.distributed.set(distributed::tables(session).await.map_err(Error::Target)?);
     let mut lanes = open_lanes(&ctx, lane).await;
@@ -339,59 +343,7 @@ async fn run(
         let what = format!("{} was forgotten", ctx.entry(place).label());
         return Err(Error::Internal(what));
     }
+    journal::close(&ctx, lane).await.map_err(JournalError::from)?;
     let errors = ctx.ledger().errors;
     Ok(Ended { errors })
-}
-
-/// The first lane and as many others as are wanted and can be had.
-async fn open_lanes(ctx: &Context, first: Lane) -> Vec<Lane> {
-    let others = (1..ctx.options.jobs.max(1)).map(|number| {
-        let mut lane = Lane::new(number, first.target().clone());
-        async move { lane.session(ctx).await.map(drop).map(|()| lane) }
-    });
-    let others = futures::future::join_all(others).await;
-    let mut lanes = vec![first];
-    for lane in others {
-        match lane {
-            Ok(lane) => lanes.push(lane),
-            Err(error) => {
-                let message = format!("one session less: {}", chain(&error));
-                ctx.events.send(Event::Warning { message });
-            }
-        }
-    }
-    lanes
-}
-
-/// A commit that the server does not confirm before it, and all commits before it, are on disk.
-async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
-    lane.renew(ctx).await?;
-    let sql = "SET synchronous_commit = on;";
-    lane.execute(ctx, sql).await?;
-    // A transaction that has an ID has a commit record, which is what is waited for.
-    lane.execute(ctx, "SELECT pg_catalog.txid_current();").await
-}
-
-/// Cancels what the sessions run.
-async fn cancel_all(ctx: &Context) {
-    let handles: Vec<_> = ctx
-        .cancels
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .drain()
-        .map(|(_, h)| h)
-        .collect();
-    // A server that cannot be reached will notice the closed connections by itself.
-    futures::future::join_all(handles.iter().map(target::CancelHandle::cancel)).await;
-}
-
-impl From<&Entry> for EntryRef {
-    fn from(entry: &Entry) -> Self {
-        Self {
-            dump_id: entry.dump_id.0,
-            desc: entry.desc.as_str().to_owned(),
-            schema: entry.namespace.clone(),
-            name: entry.tag.clone(),
-        }
-    }
 }

@@ -8,6 +8,7 @@ use crate::plan::history::CostHistory;
 use crate::target::{Class, ServerError};
 
 use super::foreign_keys::ForeignKeys;
+use super::journal::JournalOptions;
 use super::settings::ServerSetting;
 use super::stages::Stages;
 use super::statements::Style;
@@ -59,6 +60,9 @@ pub struct RestoreOptions {
     /// What the caller does at points inside the restore. A transaction that holds several
     /// entries is committed there.
     pub stages: Stages,
+    /// Keep a journal, and go on from the one that the target holds (`--resume`): see
+    /// [`super::journal`].
+    pub journal: Option<JournalOptions>,
 }
 
 /// In which format rows are sent to the server (`--copy-format`).

@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::event::Failure;
 use super::failure::WorkError;
+use super::journal::Mark;
 use super::lane::Lane;
 use crate::archive::{Desc, Entry};
 use crate::sql::constraint::{self, ForeignKey};
@@ -39,7 +40,11 @@ pub(super) async fn keep_not_valid(
         return false;
     }
     match constraint::foreign_key(&entry.defn) {
-        Some(key) => lane.execute(ctx, &key.add_not_valid).await.is_ok(),
+        // Another run has only to validate it.
+        Some(key) => {
+            let added = lane.execute_recorded(ctx, entry, &key.add_not_valid, Mark::FirstStep);
+            added.await.is_ok()
+        }
         None => false,
     }
 }

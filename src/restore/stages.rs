@@ -5,7 +5,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::commit::Line;
 use super::context::Context;
+use super::failure::chain;
+use super::journal::Mark;
 use super::lane::Lane;
 use super::{Error, Result};
 
@@ -42,7 +45,8 @@ type Work = Pin<Box<dyn Future<Output = std::result::Result<(), AnyError>> + Sen
 /// A point is a wait for all sessions: what was restored so far is committed and can be seen, and
 /// nothing else goes on. A point that has nothing to do costs nothing. An error ends the restore.
 /// Entries that failed before do not keep a point from being reached. When the restore ends early,
-/// the work is dropped where it stands.
+/// the work is dropped where it stands. With a journal ([`super::journal`]) a restore that goes on
+/// does not do again what was done after no errors; it does what was broken off from its start.
 #[derive(Clone, Default)]
 pub struct Stages {
     after_pre_data: Option<Arc<dyn Fn() -> Work + Send + Sync>>,
@@ -105,11 +109,33 @@ impl fmt::Debug for Stages {
 
 /// What the caller does after the definitions. This session's work must be there for others to see.
 pub(super) async fn after_pre_data(ctx: &Context, lane: &mut Lane) -> Result<()> {
-    if ctx.options.stages.has(StagePoint::AfterPreData) {
+    if ctx.options.stages.has(StagePoint::AfterPreData) && !ctx.is_over(Mark::AfterPreData) {
         lane.commit_group(ctx).await.map_err(Error::Target)?;
         ctx.options.stages.reach(StagePoint::AfterPreData).await?;
         lane.renew(ctx).await.map_err(Error::Target)?;
+        record(ctx, lane, Mark::AfterPreData).await?;
         lane.begin_group(ctx).await.map_err(Error::Target)?;
     }
     Ok(())
+}
+
+/// What the caller does after the rows, when all sessions are idle.
+pub(super) async fn after_data(ctx: &Context, idle: &mut [Lane]) -> Result<()> {
+    if !ctx.is_over(Mark::AfterData) {
+        ctx.options.stages.reach(StagePoint::AfterData).await?;
+        if let Some(lane) = idle.first_mut() {
+            record(ctx, lane, Mark::AfterData).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes that the caller need not do its work again. After errors another run brings what is
+/// missing now, so it is to be done again then.
+async fn record(ctx: &Context, lane: &mut Lane, mark: Mark) -> Result<()> {
+    if ctx.ledger().errors > 0 {
+        return Ok(());
+    }
+    let written = lane.record(ctx, Line::of_all(mark)).await;
+    written.map_err(|error| Error::Internal(format!("the journal: {}", chain(&error))))
 }

@@ -10,10 +10,12 @@ use super::distributed::DISTRIBUTED;
 use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
 use super::foreign_keys::{PARTITIONED, tell_checked};
+use super::journal::{Mark, delete};
 use super::lane::Lane;
 use super::load::Source;
 use super::orphans;
-use super::work::restore_entry;
+use super::work::{pass_over, restore_entry, rows_missing};
+use crate::archive::Desc;
 use crate::plan::Step;
 use crate::sql::constraint;
 use crate::sql::ident::qualified;
@@ -27,6 +29,8 @@ const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
 pub(super) enum FirstStep {
     /// It took this long.
     Done(Duration),
+    /// An earlier run has done it.
+    Before,
     /// The server did not want it like this: the archive's own statement is left.
     Refused,
 }
@@ -36,6 +40,14 @@ pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
     if step.is_analyze() {
         return analyze(ctx, lane, place, step).await;
     }
+    if ctx.is_done(ctx.entry(place)) {
+        return pass_over(ctx, lane, place).await;
+    }
+    if let Some(rows) = ctx.rows_missing(ctx.entry(place)) {
+        let outcome = Outcome::Failed { failure: rows_missing(rows) };
+        return ctx.finish(place, Finished { lane: lane.number, outcome, ..Finished::default() });
+    }
+    let step = ctx.step_left(place, step);
     let sql = ctx.step_sql(place, step);
     if ctx.is_distributed(ctx.entry(place)) {
         return match step {
@@ -50,7 +62,10 @@ pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
             _ => restore_entry(ctx, lane, place, Source::Archive).await,
         };
     }
+    let before = ctx.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
     match (step, sql) {
+        // Told when the second step is done.
+        (Step::BuildIndex | Step::AddForeignKey, _) if before => {}
         (Step::AddNotValid, Some(sql)) => add_not_valid(ctx, lane, place, &sql).await,
         (Step::BuildIndex | Step::AddForeignKey, Some(sql)) => {
             first(ctx, lane, place, step, &sql).await;
@@ -59,6 +74,9 @@ pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
             let first = ctx.ledger().first_steps.get(&place).copied();
             match first {
                 Some(FirstStep::Done(time)) => second(ctx, lane, place, step, &sql, time).await,
+                Some(FirstStep::Before) => {
+                    second(ctx, lane, place, step, &sql, Duration::ZERO).await;
+                }
                 Some(FirstStep::Refused) => {
                     restore_entry(ctx, lane, place, Source::Archive).await;
                 }
@@ -77,7 +95,7 @@ async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &s
     lane.attend(dump_id);
     let about = EntryRef::from(entry);
     ctx.events.send(Event::Started { entry: about, lane: number, data_bytes: None });
-    match run(ctx, lane, place, sql).await {
+    match run(ctx, lane, place, sql, Mark::FirstStep).await {
         Ok(()) => {
             let time = started.elapsed();
             ctx.ledger().first_steps.insert(place, FirstStep::Done(time));
@@ -108,15 +126,19 @@ async fn second(
     lane.attend(entry.dump_id.0);
     let about = EntryRef::from(entry);
     ctx.events.send(Event::Started { entry: about, lane: lane.number, data_bytes: None });
-    match run(ctx, lane, place, sql).await {
+    match run(ctx, lane, place, sql, Mark::Done).await {
         Ok(()) => {
             let duration = before + started.elapsed();
             ctx.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
         }
-        Err(_) if step == Step::UseIndex => {
+        Err(error) if step == Step::UseIndex && !error.is_passing() => {
             // The archive's statement will say what is wrong, if anything is.
             let index = qualified(entry.namespace.as_deref(), ctx.constraint_name(place));
-            let dropped = lane.execute(ctx, &format!("DROP INDEX {index}")).await;
+            let mut drop = format!("DROP INDEX {index};");
+            if ctx.journal().is_some() {
+                drop.push_str(&delete(entry.dump_id, Mark::FirstStep));
+            }
+            let dropped = lane.execute(ctx, &drop).await;
             if let Err(error) = dropped {
                 let message = format!("cannot drop the index {index}: {error}");
                 ctx.events.send(Event::Warning { message });
@@ -145,7 +167,7 @@ async fn add_not_valid(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) 
     lane.attend(dump_id);
     let about = EntryRef::from(entry);
     ctx.events.send(Event::Started { entry: about, lane: number, data_bytes: None });
-    let done = match run(ctx, lane, place, sql).await {
+    let done = match run(ctx, lane, place, sql, Mark::Done).await {
         Ok(()) => lane.count(ctx, 1).await,
         Err(error) => Err(error),
     };
@@ -163,11 +185,19 @@ async fn add_not_valid(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) 
     lane.attend(0);
 }
 
-async fn run(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) -> Result<(), WorkError> {
-    for setting in lane.state.before(ctx.entry(place), &ctx.style) {
+async fn run(
+    ctx: &Context,
+    lane: &mut Lane,
+    place: usize,
+    sql: &str,
+    mark: Mark,
+) -> Result<(), WorkError> {
+    let entry = ctx.entry(place);
+    lane.renew(ctx).await?;
+    for setting in lane.state.before(entry, &ctx.style) {
         lane.set(ctx, setting).await?;
     }
-    Ok(lane.execute(ctx, sql).await?)
+    lane.execute_recorded(ctx, entry, sql, mark).await
 }
 
 /// Integrity constraint violations: class 23 of the SQLSTATEs.
@@ -197,6 +227,17 @@ async fn fail(ctx: &Context, lane: &mut Lane, place: usize, error: &WorkError, d
 }
 
 impl Context {
+    /// What is left to do of a step: an entry that is to be made in one may have been begun in two
+    /// by an earlier run.
+    fn step_left(&self, place: usize, step: Step) -> Step {
+        let begun = self.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
+        match (step, &self.entry(place).desc) {
+            (Step::Entire, Desc::FkConstraint) if begun => Step::Validate,
+            (Step::Entire, Desc::Constraint) if begun => Step::UseIndex,
+            _ => step,
+        }
+    }
+
     /// The SQL of a step; `None` for an entry that is not made in steps.
     fn step_sql(&self, place: usize, step: Step) -> Option<String> {
         let definition = &self.entry(place).defn;

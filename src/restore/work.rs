@@ -2,18 +2,21 @@
 
 use std::time::Instant;
 
+use super::commit::{Line, Statements};
 use super::context::{Context, Finished};
 use super::event::{Cause, EntryRef, Event, Failure, Outcome};
 use super::failure::WorkError;
+use super::journal::{DONE_BEFORE, Mark};
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load};
 use super::options::Transactions;
 use super::orphans;
+use super::retry::{pause, repeating};
 use super::statements::data::{disable_triggers, enable_triggers};
 use super::statements::{
     Command, Ownership, StatementError, definition, owner, partitioned_access_method,
 };
-use crate::archive::{Desc, Entry};
+use crate::archive::{Desc, DumpId, Entry};
 use crate::target::Class;
 
 /// Statements for large objects that are sent together.
@@ -22,6 +25,9 @@ const OBJECTS_TOGETHER: usize = 200;
 /// Restores one entry and tells how it went.
 pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, source: Source) {
     let entry = ctx.entry(place);
+    if ctx.is_done(entry) {
+        return pass_over(ctx, lane, place).await;
+    }
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
     ctx.events.send(Event::Started {
@@ -50,6 +56,46 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
     ctx.finish(place, finished);
 }
 
+/// Tells that an earlier run has restored an entry.
+pub(super) async fn pass_over(ctx: &Context, lane: &mut Lane, place: usize) {
+    let entry = ctx.entry(place);
+    if ctx.switches_triggers(entry) == Some(Switching::Outside) {
+        // That run may have died before it enabled them again.
+        let mut work =
+            Work { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() };
+        work.switch_triggers(enable_triggers(entry)).await;
+        if let outcome @ Outcome::Failed { .. } = work.problems.outcome() {
+            return ctx.finish(place, Finished { outcome, ..Finished::default() });
+        }
+    }
+    let outcome = Outcome::Skipped { reason: DONE_BEFORE.to_owned() };
+    let read = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place));
+    let read = read.and_then(|random| random.size(entry)).unwrap_or_default();
+    ctx.finish(place, Finished { lane: lane.number, outcome, read, ..Finished::default() });
+}
+
+/// Where triggers are disabled and enabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switching {
+    /// In the transaction of the rows: they are enabled again whatever happens.
+    Inside,
+    /// Around it.
+    Outside,
+}
+
+impl Context {
+    /// Whether triggers are switched off for an entry's rows. Rows that go to other partitions must
+    /// not wait for a lock that lasts as long as their transaction, and triggers are not the
+    /// owner's to disable.
+    fn switches_triggers(&self, entry: &Entry) -> Option<Switching> {
+        let switches =
+            self.options.disable_triggers && !self.with_schema && entry.desc == Desc::TableData;
+        let inside = !entry.is_load_via_partition_root()
+            && self.style.ownership != Ownership::SetSessionAuthorization;
+        switches.then_some(if inside { Switching::Inside } else { Switching::Outside })
+    }
+}
+
 struct Work<'a> {
     ctx: &'a Context,
     lane: &'a mut Lane,
@@ -65,6 +111,10 @@ impl Work<'_> {
         let want = ctx.want(place);
         if let Some(why) = &entry.undecodable {
             self.fail(&WorkError::Other(why.clone()));
+            return None;
+        }
+        if let Some(rows) = ctx.rows_missing(entry) {
+            self.problems.add(rows_missing(rows), false);
             return None;
         }
         if entry.desc == Desc::Warning {
@@ -106,20 +156,22 @@ impl Work<'_> {
             Ok(commands) => commands,
             Err(error) => return self.fail_statement(&error),
         };
-        for command in &commands {
-            if let Err(error) = self.run_command(command).await {
-                let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
-                if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, &error)).await {
-                    let mut failure = ctx.failure(entry, &error);
-                    Box::pin(orphans::tell(ctx, self.lane, entry, &mut failure)).await;
-                    return self.problems.add(failure, ctx.tolerates(entry, &error));
-                }
-                let failure = self.fail(&error);
-                ctx.note_refused(entry, &error, &failure);
-                // In a transaction that holds several entries nothing more can be done.
-                if exists && !self.lane.in_group() {
-                    break;
-                }
+        let follows = self.has_more_after_definition();
+        let mark = if follows { Mark::Defined } else { Mark::Done };
+        let line = ctx.is_final(entry).then(|| Line::of(entry, mark));
+        if !ctx.is_defined(entry)
+            && let Err(error) = self.run_commands(&commands, line).await
+        {
+            let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
+            if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, &error)).await {
+                let mut failure = ctx.failure(entry, &error);
+                Box::pin(orphans::tell(ctx, self.lane, entry, &mut failure)).await;
+                return self.problems.add(failure, ctx.tolerates(entry, &error));
+            }
+            let failure = self.fail(&error);
+            ctx.note_refused(entry, &error, &failure);
+            // In a transaction that holds several entries nothing more can be done.
+            if !exists || self.lane.in_group() {
                 return;
             }
         }
@@ -130,6 +182,9 @@ impl Work<'_> {
         if let Some(sql) = partitioned_access_method(entry, &ctx.style) {
             self.attempt(&sql).await;
         }
+        if follows && !self.loads_rows() && !self.problems.any() {
+            self.record_done().await;
+        }
         if entry.is_acl() {
             self.lane.state.forget_user();
         }
@@ -137,6 +192,38 @@ impl Work<'_> {
             self.lane.change_database(&entry.tag);
             self.rejoin_group().await;
         }
+    }
+
+    /// Whether the entry is not done with its definition: an owner is set, or rows are loaded.
+    fn has_more_after_definition(&self) -> bool {
+        let (ctx, entry) = (self.ctx, self.entry);
+        !matches!(owner(entry, &ctx.style), Ok(None))
+            || partitioned_access_method(entry, &ctx.style).is_some()
+            || self.loads_rows()
+    }
+
+    fn loads_rows(&self) -> bool {
+        let place = self.ctx.toc.position(self.entry.dump_id);
+        place.is_some_and(|place| self.ctx.wants_archived_data(place))
+    }
+
+    async fn record_done(&mut self) {
+        let line = Line::of(self.entry, Mark::Done);
+        if let Err(error) = self.lane.record(self.ctx, line).await {
+            self.fail(&error);
+        }
+    }
+
+    async fn run_commands(
+        &mut self,
+        commands: &[Command<'_>],
+        line: Option<Line>,
+    ) -> Result<(), WorkError> {
+        let texts = || {
+            let texts = commands.iter().flat_map(|command| command.texts(OBJECTS_TOGETHER));
+            Box::new(texts) as Statements<'_>
+        };
+        self.lane.run_recorded(self.ctx, self.entry, texts, line).await
     }
 
     /// Makes the session what the entry needs. False if it must not be restored like this.
@@ -223,30 +310,51 @@ impl Work<'_> {
                 return None;
             }
         }
-        let triggers =
-            ctx.options.disable_triggers && !ctx.with_schema && entry.desc == Desc::TableData;
-        // In the transaction of the rows the triggers are enabled again whatever happens. Rows that
-        // go to other partitions must not wait for a lock that lasts so long, and triggers are
-        // not the owner's to disable.
-        let inside = !entry.is_load_via_partition_root()
-            && ctx.style.ownership != Ownership::SetSessionAuthorization;
-        if triggers && inside && !self.become_superuser().await {
+        let switching = ctx.switches_triggers(entry);
+        if switching == Some(Switching::Inside) && !self.become_superuser().await {
             return None;
         }
-        let outside = triggers && !inside;
+        let outside = switching == Some(Switching::Outside);
         if outside && !self.switch_triggers(disable_triggers(entry)).await {
             return None;
         }
-        let triggers = if triggers && inside { Triggers::Disabled } else { Triggers::AsTheyAre };
-        match load(ctx, self.lane, entry, source, triggers).await {
-            Ok(loaded) => self.loaded = loaded,
-            Err(error) => drop(self.fail(&error)),
-        }
+        let triggers = match switching {
+            Some(Switching::Inside) => Triggers::Disabled,
+            _ => Triggers::AsTheyAre,
+        };
+        self.load_rows(source, triggers).await;
         if outside {
             self.switch_triggers(enable_triggers(entry)).await;
         }
         self.count().await;
         None
+    }
+
+    /// Loads the data, and once more when that may help and they can be read again.
+    async fn load_rows(&mut self, source: Source, triggers: Triggers) {
+        let (ctx, entry) = (self.ctx, self.entry);
+        let again = matches!(source, Source::Archive) && !self.lane.in_group();
+        let mut pauses = repeating();
+        let mut loaded = load(ctx, self.lane, entry, source, triggers).await;
+        while let Err(error) = &loaded
+            && again
+            && pause(ctx, entry, error, &mut pauses).await
+        {
+            loaded = load(ctx, self.lane, entry, Source::Archive, triggers).await;
+        }
+        match loaded {
+            Ok(loaded) => self.loaded = loaded,
+            Err(error) if error.is_passing() && ctx.random.is_none() => {
+                let mut failure = ctx.failure(entry, &error);
+                failure.message.push_str(if ctx.journal().is_some() {
+                    "; what a stream has brought cannot be read again: go on with --resume"
+                } else {
+                    "; what a stream has brought cannot be read again"
+                });
+                self.problems.add(failure, false);
+            }
+            Err(error) => drop(self.fail(&error)),
+        }
     }
 
     /// Makes the session that of whoever may disable triggers.
@@ -328,6 +436,17 @@ impl Work<'_> {
         let tolerated = !self.lane.in_group() && self.ctx.tolerates(self.entry, error);
         self.problems.add(failure.clone(), tolerated);
         failure
+    }
+}
+
+/// Why an entry is left for another run, which will load these rows.
+pub(super) fn rows_missing(rows: DumpId) -> Failure {
+    Failure {
+        message: "the rows that it comes after are missing".to_owned(),
+        sqlstate: None,
+        detail: None,
+        statement: None,
+        cause: Some(Cause::Entry { entry: rows.0 }),
     }
 }
 

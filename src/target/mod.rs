@@ -32,6 +32,7 @@ mod pgpass;
 mod session;
 mod sqlstate;
 mod tls;
+mod transaction;
 mod wire;
 
 #[cfg(test)]
@@ -47,4 +48,5 @@ pub use params::{ConnectOptions, PasswordPrompt};
 pub use session::{CancelHandle, Session, SessionSettings};
 pub use sqlstate::Class;
 pub use tls::SslMode;
+pub use transaction::{TransactionId, TransactionOutcome};
 pub use wire::TransactionStatus;

@@ -22,7 +22,7 @@ pub mod tool;
 pub mod versions;
 
 pub use cluster::{Cluster, Database, cluster};
-pub use compare::{assert_same_database, dump};
+pub use compare::{assert_same_database, dump, dump_without};
 pub use fixture::{Fixture, fixtures, fixtures_where};
 pub use owned::Owned;
 pub use program::{bare_nocturne, nocturne};

@@ -1,7 +1,7 @@
 //! A restore by the built program, and what it says of itself.
 
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -98,19 +98,49 @@ pub struct Running {
 impl Running {
     /// Starts a restore to a URL.
     pub fn start(archive: &Path, url: &str, args: &[&str]) -> Self {
+        let (folder, command) = Self::prepared(archive, url, args);
+        Self::spawned(folder, command)
+    }
+
+    /// Starts a restore of an archive that comes through a pipe.
+    pub fn start_stream(archive: &Path, url: &str, args: &[&str]) -> Self {
+        let (folder, mut command) = Self::prepared(Path::new("-"), url, args);
+        // A file as standard input would be read at any place.
+        let mut cat = Command::new("cat");
+        let cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
+        command.stdin(cat.stdout.expect("it is a pipe"));
+        Self::spawned(folder, command)
+    }
+
+    fn spawned(folder: tempfile::TempDir, mut command: Command) -> Self {
+        let secrets = Secrets::of(&command);
+        Self { child: command.spawn().expect("it starts"), secrets, folder }
+    }
+
+    fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
         let folder = tempfile::tempdir().expect("a folder");
         let tool = nocturne().arg("restore").arg(archive).args(["-d", url]).args(args);
         let tool = tool.arg("--summary").arg(folder.path().join("summary.json"));
         let mut command = tool.into_command();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let secrets = Secrets::of(&command);
-        Self { child: command.spawn().expect("it starts"), secrets, folder }
+        (folder, command)
     }
 
     /// Sends a signal by its name, `TERM`.
     pub fn signal(&self, name: &str) {
         let line = format!("kill -s {name} {}", self.child.id());
         super::Tool::new("sh").args(["-c", &line]).succeed();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_some()
+    }
+
+    /// Ends it as the kernel does when memory is short: it cannot do anything any more.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Waits for its end.

@@ -1,0 +1,216 @@
+//! The transaction of one entry's work: begun with its number, ended with the entry's line in the
+//! journal, if there is one, and settled if the answer to COMMIT never comes.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use super::context::Context;
+use super::failure::WorkError;
+use super::journal::{self, Mark, OF_ALL};
+use super::lane::Lane;
+use super::retry::{PATIENCE, pause, repeating};
+use crate::archive::{DumpId, Entry};
+use crate::target::{Error, Result, TransactionId, TransactionOutcome};
+
+/// A line for the journal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) entry: DumpId,
+    pub(super) mark: Mark,
+    /// Bytes of the entry's data that were read from the archive; 0 if there are none, or if it
+    /// comes as a stream, where they are counted in another way.
+    pub(super) read: u64,
+}
+
+impl Line {
+    /// A line about an entry without data.
+    pub(super) fn of(entry: &Entry, mark: Mark) -> Self {
+        Self { entry: entry.dump_id, mark, read: 0 }
+    }
+
+    /// A line about the restore itself.
+    pub(super) fn of_all(mark: Mark) -> Self {
+        Self { entry: OF_ALL, mark, read: 0 }
+    }
+}
+
+/// The statements of an entry, one after the other.
+pub(super) type Statements<'a> = Box<dyn Iterator<Item = Cow<'a, str>> + Send + 'a>;
+
+impl Lane {
+    /// Begins a transaction for one entry's work, unless one for several is open.
+    pub(super) async fn begin_own(&mut self, ctx: &Context) -> Result<()> {
+        if !self.in_group() {
+            let id = self.session(ctx).await?.begin_numbered().await?;
+            self.own = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Ends it, with a line in the journal if one is kept. An error means that nothing of it is in
+    /// the database.
+    pub(super) async fn commit_own(&mut self, ctx: &Context, line: Option<Line>) -> Result<()> {
+        let line = line.filter(|_| ctx.journal().is_some());
+        let written = match line {
+            Some(line) => self.write_line(ctx, line).await,
+            None => Ok(()),
+        };
+        let Some(id) = self.own.take() else {
+            return written;
+        };
+        let session = self.session(ctx).await?;
+        let committed = match written {
+            Ok(()) => session.commit().await,
+            Err(error) => {
+                if session.is_usable() {
+                    // The first error is the one to tell.
+                    drop(session.rollback().await);
+                }
+                return Err(error);
+            }
+        };
+        match committed {
+            Err(error) if error.is_connection_lost() => {
+                if self.was_committed(ctx, &id, line).await? { Ok(()) } else { Err(error) }
+            }
+            committed => committed,
+        }
+    }
+
+    /// Rolls it back. A session that cannot is at its end.
+    pub(super) async fn roll_back_own(&mut self, ctx: &Context) {
+        if self.own.take().is_some()
+            && let Ok(session) = self.session(ctx).await
+            && session.is_usable()
+        {
+            drop(session.rollback().await);
+        }
+    }
+
+    async fn write_line(&mut self, ctx: &Context, line: Line) -> Result<()> {
+        let Some(journal) = ctx.journal() else {
+            return Ok(());
+        };
+        let sql = journal.line(line.entry, line.mark, line.read);
+        self.session(ctx).await?.execute(&sql).await
+    }
+
+    /// Writes a line whose work needs no transaction with it.
+    pub(super) async fn record(&mut self, ctx: &Context, line: Line) -> Result<(), WorkError> {
+        let mut pauses = repeating();
+        loop {
+            let written = match self.renew(ctx).await {
+                Ok(()) => self.write_line(ctx, line).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = written.map_err(WorkError::from) else {
+                return Ok(());
+            };
+            // The same line twice is one.
+            match pauses.next().filter(|_| error.is_passing() && !self.in_group()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a transaction was committed whose session was lost at its COMMIT.
+    async fn was_committed(
+        &mut self,
+        ctx: &Context,
+        id: &TransactionId,
+        line: Option<Line>,
+    ) -> Result<bool> {
+        if self.renew(ctx).await.is_err() {
+            let what = "the connection was lost at COMMIT, and no session can be had to ask whether \
+                        it was carried out";
+            return Err(Error::Protocol(what.to_owned(), None));
+        }
+        let session = self.session(ctx).await?;
+        let started = Instant::now();
+        let outcome = loop {
+            let outcome = session.transaction_outcome(id).await;
+            let is_open = matches!(outcome, Ok(TransactionOutcome::InProgress));
+            if !is_open || started.elapsed() > PATIENCE {
+                break outcome;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        match (outcome, line) {
+            (Ok(TransactionOutcome::InProgress), _) => {}
+            // Also right when the server has crashed, and knows nothing of the number.
+            (Ok(_) | Err(Error::Server(_)), Some(Line { entry, mark, .. })) => {
+                return journal::has(session, entry, mark).await;
+            }
+            (Ok(TransactionOutcome::Committed), None) => return Ok(true),
+            (Ok(TransactionOutcome::Aborted), None) => return Ok(false),
+            (Ok(TransactionOutcome::Unknown), None) => {}
+            (Err(error), _) => return Err(error),
+        }
+        let what = "the connection was lost at COMMIT, and the server does not say whether it \
+                    was carried out";
+        Err(Error::Protocol(what.to_owned(), None))
+    }
+
+    /// Runs one statement of an entry: see [`Lane::run_recorded`].
+    pub(super) async fn execute_recorded(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        sql: &str,
+        mark: Mark,
+    ) -> Result<(), WorkError> {
+        let line = Some(Line::of(entry, mark));
+        let one = || Box::new(std::iter::once(Cow::Borrowed(sql))) as Statements<'_>;
+        self.run_recorded(ctx, entry, one, line).await
+    }
+
+    /// Runs the statements of an entry. With a journal all of them and the line, if there is to be
+    /// one, are one transaction, which is tried again when its session is lost; without one each
+    /// statement is for itself.
+    pub(super) async fn run_recorded<'a>(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        statements: impl Fn() -> Statements<'a>,
+        line: Option<Line>,
+    ) -> Result<(), WorkError> {
+        if ctx.journal().is_none() {
+            for sql in statements() {
+                self.execute(ctx, &sql).await?;
+            }
+            return Ok(());
+        }
+        let mut pauses = repeating();
+        loop {
+            let Err(error) = self.try_recorded(ctx, entry, statements(), line).await else {
+                return Ok(());
+            };
+            if self.in_group() {
+                return Err(error);
+            }
+            self.roll_back_own(ctx).await;
+            if !pause(ctx, entry, &error, &mut pauses).await {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn try_recorded(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        statements: Statements<'_>,
+        line: Option<Line>,
+    ) -> Result<(), WorkError> {
+        self.renew(ctx).await?;
+        for setting in self.state.before(entry, &ctx.style) {
+            self.set(ctx, setting).await?;
+        }
+        self.begin_own(ctx).await?;
+        for sql in statements {
+            self.session(ctx).await?.execute(&sql).await?;
+        }
+        Ok(self.commit_own(ctx, line).await?)
+    }
+}

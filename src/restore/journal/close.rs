@@ -1,0 +1,39 @@
+//! The journal's turning points after its beginning: the definitions are over, the restore is over.
+
+use super::store::drop_tables;
+use crate::restore::context::Context;
+use crate::restore::event::Event;
+use crate::restore::lane::Lane;
+use crate::target::Result;
+
+/// Makes what was done so far durable. From here on each line is.
+pub(in crate::restore) async fn definitions_are_over(ctx: &Context, lane: &mut Lane) -> Result<()> {
+    let Some(journal) = ctx.journal() else {
+        return Ok(());
+    };
+    journal.lines_are_durable();
+    if lane.in_group() {
+        // Its COMMIT, which is to come, is waited for.
+        return lane.execute(ctx, "SET LOCAL synchronous_commit = on;").await;
+    }
+    // A transaction that has a number has a commit record, which is what is waited for.
+    let sql = "BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.txid_current(); COMMIT;";
+    lane.execute(ctx, sql).await
+}
+
+/// Drops the journal of a restore that ended without errors; says that it stays after others.
+pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<()> {
+    let Some(options) = ctx.options.journal.filter(|_| ctx.journal().is_some()) else {
+        return Ok(());
+    };
+    if ctx.ledger().errors > 0 {
+        let message = "the journal stays in the target (schema nocturne): what failed is tried \
+                       again by the same command, with --resume";
+        ctx.events.send(Event::Warning { message: message.to_owned() });
+        return Ok(());
+    }
+    if options.keep {
+        return Ok(());
+    }
+    drop_tables(lane.session(ctx).await?).await
+}

@@ -1,0 +1,129 @@
+//! Of which restore a journal is: archive, selection, options, target.
+
+use std::collections::BTreeMap;
+
+use crate::archive::Toc;
+use crate::restore::options::RestoreOptions;
+use crate::restore::statements::Ownership;
+use crate::restore::{ForeignKeys, StagePoint};
+use crate::select::Want;
+use crate::verify::{Digest, toc_digest};
+
+/// Where a restore goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) database: String,
+    pub(super) role: String,
+}
+
+/// What must be the same for a restore to go on, by a name for people. How many sessions there
+/// are, or how rows are sent, may change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity(BTreeMap<String, String>);
+
+impl Identity {
+    pub(super) fn of(toc: &Toc, wants: &[Want], options: &RestoreOptions, place: &Place) -> Self {
+        let style = &options.style;
+        let words = |set: bool| if set { "given" } else { "not given" };
+        let facts = [
+            ("the archive's time", toc.header.created.to_string()),
+            ("the dumped database", toc.header.dbname.clone()),
+            ("the archive's table of contents", toc_digest(toc).to_string()),
+            ("the selection", selection_digest(toc, wants).to_string()),
+            ("the target database", place.database.clone()),
+            ("the role that restores", place.role.clone()),
+            ("--clean", words(options.clean).to_owned()),
+            (
+                "--foreign-keys",
+                match options.foreign_keys {
+                    ForeignKeys::Validated => "validated",
+                    ForeignKeys::NotValid => "not-valid",
+                    ForeignKeys::None => "none",
+                }
+                .to_owned(),
+            ),
+            ("--no-owner", words(style.ownership == Ownership::Ignore).to_owned()),
+            ("--no-tablespaces", words(style.no_tablespaces).to_owned()),
+            ("--no-table-access-method", words(style.no_table_access_method).to_owned()),
+            ("--disable-triggers", words(options.disable_triggers).to_owned()),
+            (
+                "work after the definitions",
+                words(options.stages.has(StagePoint::AfterPreData)).to_owned(),
+            ),
+            ("work after the rows", words(options.stages.has(StagePoint::AfterData)).to_owned()),
+        ];
+        Self(facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// What differs between this journal's restore and another, in words.
+    pub(super) fn differences(&self, now: &Self) -> Vec<String> {
+        let nothing = String::new();
+        let names: std::collections::BTreeSet<&String> =
+            self.0.keys().chain(now.0.keys()).collect();
+        let both = names.into_iter().map(|name| {
+            (name, self.0.get(name).unwrap_or(&nothing), now.0.get(name).unwrap_or(&nothing))
+        });
+        both.filter(|(_, then, now)| then != now)
+            .map(|(name, then, now)| match Digest::from_hex(then) {
+                Some(_) => format!("{name} is another"),
+                None => format!("{name} was {then}, is {now}"),
+            })
+            .collect()
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        serde_json::Value::from_iter(self.0.clone()).to_string()
+    }
+
+    pub(super) fn from_json(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().map(Self)
+    }
+}
+
+/// The digest of what is wanted of which entries.
+fn selection_digest(toc: &Toc, wants: &[Want]) -> Digest {
+    let mut wanted: Vec<_> = toc
+        .entries
+        .iter()
+        .zip(wants)
+        .filter(|(_, want)| want.schema || want.data || want.stats)
+        .map(|(entry, want)| (entry.dump_id, [want.schema, want.data, want.stats]))
+        .collect();
+    // A list file may have another order.
+    wanted.sort_unstable();
+    let bytes = wanted
+        .iter()
+        .flat_map(|(id, parts)| id.0.to_le_bytes().into_iter().chain(parts.map(u8::from)));
+    Digest::of(&bytes.collect::<Vec<u8>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(facts: &[(&str, &str)]) -> Identity {
+        Identity(facts.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect())
+    }
+
+    #[test]
+    fn what_differs_is_said_and_digests_are_not_shown() {
+        let (one, two) = (Digest::of(b"1").to_string(), Digest::of(b"2").to_string());
+        let then = identity(&[("the selection", &one), ("the role", "a"), ("same", "x")]);
+        let now = identity(&[("the selection", &two), ("the role", "b"), ("same", "x")]);
+        assert_eq!(then.differences(&now), ["the role was a, is b", "the selection is another"]);
+        assert_eq!(then.differences(&then), [""; 0]);
+    }
+
+    #[test]
+    fn what_only_one_of_them_knows_is_a_difference() {
+        let then = identity(&[("--clean", "given")]);
+        assert_eq!(then.differences(&identity(&[])), ["--clean was given, is "]);
+    }
+
+    #[test]
+    fn an_identity_is_read_back_as_it_was_written() {
+        let identity = identity(&[("the role", "a \"b\" 'c'\\")]);
+        assert_eq!(Identity::from_json(&identity.to_json()), Some(identity));
+        assert_eq!(Identity::from_json("[]"), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! What a line of the journal says.
+
+use crate::archive::DumpId;
+
+/// The number in lines that are about the restore itself; no entry has it.
+pub(in crate::restore) const OF_ALL: DumpId = DumpId(0);
+
+/// What a line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::restore) enum Mark {
+    /// All of the entry is in the database.
+    Done,
+    /// The entry's definition has run; what follows it (owner, access method, rows) may be missing.
+    Defined,
+    /// The first step of an entry that is made in two is done.
+    FirstStep,
+    /// Everything was dropped that was to be dropped.
+    Dropped,
+    /// The caller has done what it does after the definitions.
+    AfterPreData,
+    /// The caller has done what it does after the rows.
+    AfterData,
+}
+
+const ALL: [Mark; 6] = [
+    Mark::Done,
+    Mark::Defined,
+    Mark::FirstStep,
+    Mark::Dropped,
+    Mark::AfterPreData,
+    Mark::AfterData,
+];
+
+impl Mark {
+    /// The word in the table.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Defined => "defined",
+            Self::FirstStep => "first step",
+            Self::Dropped => "dropped",
+            Self::AfterPreData => "after pre-data",
+            Self::AfterData => "after data",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        ALL.into_iter().find(|mark| mark.word() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_is_read_back_from_its_word() {
+        for mark in ALL {
+            assert_eq!(Mark::from_word(mark.word()), Some(mark));
+        }
+        assert_eq!(Mark::from_word("finished"), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! The journal: what a restore has done so far, kept so that another run can go on from there.
+//!
+//! # Where it is kept, and why there
+//!
+//! In the target database, in two tables of the schema `nocturne`, the one that
+//! [`replicate::clean`](crate::replicate::clean) keeps. An entry's line is written in the
+//! transaction that does the entry's work, so an entry is done exactly when its line is there,
+//! whatever dies in between: the client, its machine, the connection, the server. A file beside
+//! the archive could not be written in one piece with the work, and a container that is replaced
+//! takes its files along. A COMMIT to which no answer came is settled by looking for the line.
+//!
+//! # What is atomic
+//!
+//! - **Definitions**: all statements of the entry, and its line, are one transaction. What follows a
+//!   definition (its owner, a partitioned table's access method) can be said twice without harm;
+//!   [`Mark::Defined`] tells that only this is left. An index is never left invalid, because none
+//!   is built outside of a transaction.
+//! - **Rows**: COPY and the line are one transaction. Several sessions that load one table have
+//!   several; the one with the line is committed last. So a table without its line may hold rows,
+//!   and one that this restore created is emptied before it is loaded again. A table with its
+//!   line is never touched.
+//! - **Constraints in two steps**: each step has a line ([`Mark::FirstStep`], then
+//!   [`Mark::Done`]). A run that makes them in one step finishes what another began in two.
+//! - **Large objects that come one by one** (a tar as a stream) have no line: they are written
+//!   again over themselves.
+//! - **Dropping** (`--clean`) and what the caller does [at its points](super::Stages) have a line
+//!   when they are over; what was broken off is done again from its start. With a journal,
+//!   dropping forgives what is gone already.
+//!
+//! Lines are written with `synchronous_commit` as soon as the definitions are over, and those are
+//! made durable at that moment. So a server that crashes while rows are loaded takes nothing with
+//! it that was told as done, and the run goes on when the server is back.
+//! What crashes earlier is left to the next run. Rows of UNLOGGED tables do not survive a crash
+//! ([`server_life`](super::lane::server_life) tells): their lines are void then.
+//!
+//! # What is left for the next run
+//!
+//! When the rows of a table cannot be loaded, its indexes, constraints, triggers and whatever else
+//! comes after rows are not made: another run will load the rows, and triggers must not fire
+//! then.
+//!
+//! # Whose journal it is
+//!
+//! [`Identity`] says of which archive, selection, options and target the journal is; if one differs
+//! the restore is refused, with what differs. How many jobs there are, or in which format the
+//! archive's data are reached, may differ. Of tables that are done the archive must have as many
+//! bytes of data as then, and the tables must be there.
+//!
+//! Two processes never write one journal: see [`lock`].
+//!
+//! # How it is used
+//!
+//! Set [`RestoreOptions::journal`](super::RestoreOptions::journal). The first run writes a journal,
+//! one that finds a journal goes on. A restore that ends without errors drops it, and the schema
+//! if the journal brought it, unless [`JournalOptions::keep`]; else it stays. [`exists`] and
+//! [`forget`] are for who prepares a target: do not empty a target with a journal of the same
+//! restore; forget the journal of another one.
+
+mod close;
+mod error;
+mod identity;
+mod lock;
+mod mark;
+mod open;
+mod store;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(super) use close::{close, definitions_are_over};
+pub use error::JournalError;
+pub(super) use lock::enter;
+pub(super) use mark::{Mark, OF_ALL};
+pub(super) use open::{open, refuse};
+pub(super) use store::{delete, drop_tables, has};
+
+use super::context::Context;
+use super::steps::FirstStep;
+use crate::archive::{Desc, DumpId, Entry};
+use crate::target::{self, Session, SessionSettings, Target};
+
+/// That a journal is kept, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// Keep the journal after a restore without errors: another run finds that all is done. For
+    /// callers that have more to do afterwards, which may fail; they [`forget`] it in the end.
+    pub keep: bool,
+}
+
+/// The journal of the restore that runs.
+#[derive(Debug)]
+pub(super) struct Journal {
+    guard: lock::Guard,
+    /// The number of this run, from 1. See [`lock`].
+    run: u32,
+    /// The lines that earlier runs have left, with the bytes of the archive that were read.
+    found: store::Lines,
+    /// Whether a line must be on disk before its work counts as done.
+    durable: AtomicBool,
+}
+
+impl Journal {
+    /// Whether an earlier run has left this line.
+    pub(super) fn has(&self, entry: DumpId, mark: Mark) -> bool {
+        self.found.contains_key(&(entry, mark))
+    }
+
+    /// Whether this run goes on with another.
+    pub(super) fn goes_on(&self) -> bool {
+        self.run > 1
+    }
+
+    /// From here on, what is told as done must survive a crash of the server.
+    pub(super) fn lines_are_durable(&self) {
+        self.durable.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all that was told as done would survive a crash of the server.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable.load(Ordering::Relaxed)
+    }
+
+    /// The statements that write a line, for the transaction of the work.
+    pub(super) fn line(&self, entry: DumpId, mark: Mark, read: u64) -> String {
+        let durable = if self.is_durable() { "SET LOCAL synchronous_commit = on; " } else { "" };
+        format!("{durable}{}", store::insert(entry, mark, read, self.run))
+    }
+}
+
+/// Whether a target holds a journal.
+///
+/// # Errors
+/// When the target cannot be reached or asked.
+pub async fn exists(target: &Target) -> target::Result<bool> {
+    store::exists(&Session::connect(target, &SessionSettings::default()).await?).await
+}
+
+/// Drops a target's journal, if it holds one. Not while a restore writes it.
+///
+/// # Errors
+/// When the target cannot be reached, or refuses.
+pub async fn forget(target: &Target) -> target::Result<()> {
+    let session = Session::connect(target, &SessionSettings::default()).await?;
+    if store::exists(&session).await? { drop_tables(&session).await } else { Ok(()) }
+}
+
+/// The reason that is told of entries which an earlier run has restored.
+pub const DONE_BEFORE: &str = "restored by an earlier run";
+
+/// What the context knows of the journal: it is found with the first session.
+pub(super) type Slot = OnceLock<Journal>;
+
+impl Context {
+    /// The journal, if one is kept.
+    pub(super) fn journal(&self) -> Option<&Journal> {
+        self.journal.get()
+    }
+
+    fn found(&self, entry: DumpId, mark: Mark) -> bool {
+        self.journal().is_some_and(|journal| journal.has(entry, mark))
+    }
+
+    /// Whether an earlier run has restored the entry.
+    pub(super) fn is_done(&self, entry: &Entry) -> bool {
+        self.found(entry.dump_id, Mark::Done)
+    }
+
+    /// Whether an earlier run has run the entry's definition, and what follows is left.
+    pub(super) fn is_defined(&self, entry: &Entry) -> bool {
+        self.found(entry.dump_id, Mark::Defined)
+    }
+
+    /// Whether the entry's data are to be loaded: they are wanted, and not there.
+    pub(super) fn is_to_load(&self, place: usize) -> bool {
+        self.wants_archived_data(place) && !self.is_done(self.entry(place))
+    }
+
+    /// Whether an earlier run has done the first of an entry's two steps.
+    pub(super) fn is_begun(&self, place: usize) -> bool {
+        self.found(self.entry(place).dump_id, Mark::FirstStep)
+    }
+
+    /// Whether something of the restore itself is over.
+    pub(super) fn is_over(&self, mark: Mark) -> bool {
+        self.found(OF_ALL, mark)
+    }
+
+    /// Whether a table without a line may hold some of its rows: they came by way of several
+    /// sessions, of which not all have committed.
+    pub(super) fn may_be_half_loaded(&self) -> bool {
+        self.journal().is_some_and(Journal::goes_on)
+    }
+
+    /// Whether the entry waits for rows that could not be loaded, with the entry of the rows.
+    pub(super) fn rows_missing(&self, entry: &Entry) -> Option<DumpId> {
+        self.journal()?;
+        let ledger = self.ledger();
+        if entry.section != crate::archive::Section::PostData || ledger.rows_failed.is_empty() {
+            return None;
+        }
+        entry.dependencies.iter().find_map(|id| ledger.rows_failed.get(id).copied())
+    }
+
+    /// Whether an entry's work counts as done for good. A materialized view that was filled while
+    /// rows were missing is filled again by the next run.
+    pub(super) fn is_final(&self, entry: &Entry) -> bool {
+        entry.desc != Desc::MaterializedViewData || self.ledger().rows_failed.is_empty()
+    }
+
+    /// Notes in the ledger what earlier runs have done that later entries ask for.
+    fn recall(&self) {
+        let mut ledger = self.ledger();
+        for (place, entry) in self.toc.entries.iter().enumerate() {
+            if entry.desc == Desc::Table && self.is_done(entry) {
+                ledger.created.insert(entry.dump_id);
+            }
+            if self.found(entry.dump_id, Mark::FirstStep) {
+                ledger.first_steps.insert(place, FirstStep::Before);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Begins a journal, or goes on with the one that is there.
+
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
+
+use super::error::JournalError;
+use super::identity::{Identity, Place};
+use super::mark::Mark;
+use super::store::{self, Found, Lines, SCHEMA};
+use super::{Journal, lock};
+use crate::archive::{Desc, DumpId, Entry};
+use crate::restore::context::Context;
+use crate::restore::event::Event;
+use crate::restore::options::Transactions;
+use crate::restore::statements::Ownership;
+use crate::target::Session;
+
+/// Refuses what cannot be done with a journal, before anything is done.
+pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
+    let options = &ctx.options;
+    let holds_schema = |(place, entry): (usize, &Entry)| {
+        entry.desc == Desc::Schema && entry.tag == SCHEMA && ctx.want(place).schema
+    };
+    let why = if options.journal.is_none() {
+        return Ok(());
+    } else if options.transactions == Transactions::Single {
+        "in one transaction there is nothing to go on with"
+    } else if options.create {
+        "it is kept in the target database, which must be there: create it first, without --create"
+    } else if options.style.ownership == Ownership::SetSessionAuthorization {
+        "the roles that the session becomes may not write it (--use-set-session-authorization)"
+    } else if ctx.toc.entries.iter().enumerate().any(holds_schema) {
+        "the archive brings a schema \"nocturne\", which is where it would be kept"
+    } else {
+        return Ok(());
+    };
+    Err(JournalError::Cannot(why))
+}
+
+/// Opens the journal with the first session of a restore.
+pub(in crate::restore) async fn open(
+    ctx: &Context,
+    session: &Session,
+    server_life: Option<&str>,
+) -> Result<(), JournalError> {
+    if ctx.options.journal.is_none() {
+        return Ok(());
+    }
+    let guard = lock::alone(session).await?;
+    let sql = "SELECT pg_catalog.current_database(), current_user";
+    let row = session.query_text(sql).await?.into_iter().flatten().flatten().collect::<Vec<_>>();
+    let [database, role] = <[String; 2]>::try_from(row).unwrap_or_default();
+    let place = Place { database, role };
+    let identity = Identity::of(&ctx.toc, &ctx.wants, &ctx.options, &place);
+    let (run, found) = match store::find(session).await? {
+        Some(found) => go_on(ctx, session, found, &identity, server_life).await?,
+        None => {
+            store::create(session, &identity, server_life).await?;
+            (1, Default::default())
+        }
+    };
+    let journal = Journal { guard, run, found, durable: AtomicBool::new(false) };
+    // Opened once for each restore.
+    let _ = ctx.journal.set(journal);
+    ctx.recall();
+    Ok(lock::let_work(session).await?)
+}
+
+async fn go_on(
+    ctx: &Context,
+    session: &Session,
+    found: Found,
+    identity: &Identity,
+    server_life: Option<&str>,
+) -> Result<(u32, Lines), JournalError> {
+    let mut differences = found.identity.differences(identity);
+    if differences.is_empty() {
+        differences.extend(changed_data(ctx, &found));
+        differences.extend(missing_tables(ctx, session, &found).await?);
+    }
+    if !differences.is_empty() {
+        return Err(JournalError::Differs { began: found.began, differences });
+    }
+    let Found { run, began, mut lines, .. } = found;
+    let crashed = found.server_life.as_deref() != server_life;
+    let void = if crashed { lost_in_a_crash(ctx) } else { Vec::new() };
+    store::go_on(session, &void, server_life).await?;
+    lines.retain(|line, _| !void.contains(line));
+    let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
+    let what = format!("going on with the restore that began at {began}: {done} entries are done");
+    ctx.events.send(Event::Step { what });
+    Ok((run + 1, lines))
+}
+
+/// Entries that are done whose data in the archive are of another size now.
+fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
+    let Some(random) = &ctx.random else {
+        return Vec::new();
+    };
+    let size_then = |entry: &Entry| found.lines.get(&(entry.dump_id, Mark::Done)).copied();
+    let changed = ctx.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
+        let (then, now) = (size_then(entry)?, random.size(entry)?);
+        (then != now).then(|| format!("the data of {} were {then} bytes, are {now}", entry.label()))
+    });
+    changed.take(3).collect()
+}
+
+/// Tables that were made by an earlier run and are gone.
+async fn missing_tables(
+    ctx: &Context,
+    session: &Session,
+    found: &Found,
+) -> Result<Vec<String>, JournalError> {
+    let sql = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.relkind IN ('r', 'p', 'f')";
+    let there: HashSet<Vec<Option<String>>> = session.query_text(sql).await?.into_iter().collect();
+    let made = ctx.toc.entries.iter().filter(|entry| {
+        entry.desc == Desc::Table && found.lines.contains_key(&(entry.dump_id, Mark::Done))
+    });
+    let missing = made
+        .filter(|entry| !there.contains(&vec![entry.namespace.clone(), Some(entry.tag.clone())]));
+    Ok(missing.take(3).map(|entry| format!("{} is gone from the target", entry.label())).collect())
+}
+
+/// The lines of what a crash of the server has emptied: rows of UNLOGGED tables, and the values of
+/// their sequences.
+fn lost_in_a_crash(ctx: &Context) -> Vec<(DumpId, Mark)> {
+    ctx.toc
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.desc, Desc::TableData | Desc::SequenceSet))
+        .filter(|entry| ctx.is_unlogged(entry))
+        .map(|entry| (entry.dump_id, Mark::Done))
+        .collect()
+}
+
+impl Context {
+    /// Whether a crash of the server would empty what an entry fills.
+    fn is_unlogged(&self, entry: &Entry) -> bool {
+        let object = entry.dependencies.first().and_then(|id| self.toc.get(*id));
+        object.is_some_and(|object| object.defn.contains("CREATE UNLOGGED "))
+    }
+
+    /// Whether a crash of the server would take anything with it that is told as done.
+    pub(in crate::restore) fn survives_a_crash(&self) -> bool {
+        let is_kept = |(place, entry): (usize, &Entry)| {
+            !(self.is_wanted(place) && entry.desc == Desc::TableData && self.is_unlogged(entry))
+        };
+        self.journal().is_some_and(Journal::is_durable)
+            && self.toc.entries.iter().enumerate().all(is_kept)
+    }
+}

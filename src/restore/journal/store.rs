@@ -1,0 +1,183 @@
+//! The journal's two tables.
+
+use std::collections::HashMap;
+
+use super::error::JournalError;
+use super::identity::Identity;
+use super::mark::Mark;
+use crate::archive::DumpId;
+use crate::sql::ident::literal;
+use crate::target::{Result, Session};
+
+/// What the tables look like. Another number is not understood.
+const FORMAT: &str = "1";
+
+/// The schema. [`crate::replicate::clean::BOOKKEEPING`] is the same.
+pub(super) const SCHEMA: &str = "nocturne";
+
+/// Lines, with the bytes of the entry's data that were read from the archive.
+pub(super) type Lines = HashMap<(DumpId, Mark), u64>;
+
+/// A journal that was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) run: u32,
+    /// When the first run began.
+    pub(super) began: String,
+    pub(super) identity: Identity,
+    /// The server's life when the last run began.
+    pub(super) server_life: Option<String>,
+    pub(super) lines: Lines,
+}
+
+pub(super) async fn exists(session: &Session) -> Result<bool> {
+    let sql = "SELECT pg_catalog.to_regclass('nocturne.restore_journal') IS NOT NULL";
+    Ok(session.query_value(sql).await?.as_deref() == Some("t"))
+}
+
+/// The number of the last run.
+pub(super) async fn run(session: &Session) -> Result<Option<u32>> {
+    let run = session.query_value("SELECT run FROM nocturne.restore_journal").await?;
+    Ok(run.and_then(|run| run.parse().ok()))
+}
+
+/// Makes the tables. The server says no to a role that may not create a schema.
+pub(super) async fn create(
+    session: &Session,
+    identity: &Identity,
+    server_life: Option<&str>,
+) -> Result<()> {
+    let has_schema = session
+        .query_value("SELECT pg_catalog.to_regnamespace('nocturne') IS NOT NULL")
+        .await?
+        .as_deref()
+        == Some("t");
+    let schema = if has_schema { "" } else { "CREATE SCHEMA nocturne;" };
+    let identity = literal(&identity.to_json());
+    let life = server_life.map_or_else(|| "NULL".into(), literal);
+    let sql = format!(
+        "BEGIN; SET LOCAL synchronous_commit = on; {schema} \
+         CREATE TABLE nocturne.restore_journal (format integer PRIMARY KEY, run integer NOT NULL, \
+             began timestamptz NOT NULL DEFAULT pg_catalog.now(), identity text NOT NULL, \
+             server_life text, schema_is_ours boolean NOT NULL); \
+         CREATE TABLE nocturne.restore_journal_line (dump_id integer, mark text, \
+             read bigint NOT NULL, run integer NOT NULL, \
+             at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), \
+             PRIMARY KEY (dump_id, mark)); \
+         COMMENT ON TABLE nocturne.restore_journal IS \
+             'A restore by nocturne that is not finished: run it again with --resume'; \
+         INSERT INTO nocturne.restore_journal (format, run, identity, server_life, schema_is_ours) \
+             VALUES ({FORMAT}, 1, {identity}, {life}, {}); COMMIT",
+        !has_schema
+    );
+    let created = session.execute(&sql).await;
+    if created.is_err() && session.is_usable() {
+        // The first error is the one to tell.
+        drop(session.rollback().await);
+    }
+    created
+}
+
+/// Reads the journal, if there is one.
+pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalError> {
+    if !exists(session).await? {
+        return Ok(None);
+    }
+    let damaged = |what: &str| JournalError::Damaged(what.to_owned());
+    let format = session.query_value("SELECT format FROM nocturne.restore_journal").await?;
+    match format {
+        Some(format) if format == FORMAT => {}
+        format => return Err(JournalError::Format(format.unwrap_or_default())),
+    }
+    let sql = "SELECT run, pg_catalog.date_trunc('second', began), identity, server_life \
+               FROM nocturne.restore_journal";
+    let row = session.query_text(sql).await?.into_iter().next();
+    let Some([Some(run), Some(began), Some(identity), server_life]) =
+        row.and_then(|row| <[Option<String>; 4]>::try_from(row).ok())
+    else {
+        return Err(damaged("it has no head"));
+    };
+    let sql = "SELECT dump_id, mark, read FROM nocturne.restore_journal_line";
+    let mut lines = HashMap::new();
+    for row in session.query_text(sql).await? {
+        let line = match &row[..] {
+            [Some(id), Some(mark), Some(read)] => {
+                Mark::from_word(mark).zip(id.parse().ok()).zip(read.parse().ok())
+            }
+            _ => None,
+        };
+        let ((mark, id), read) = line.ok_or_else(|| damaged("it has a line of an unknown kind"))?;
+        lines.insert((DumpId(id), mark), read);
+    }
+    Ok(Some(Found {
+        run: run.parse().map_err(|_| damaged("it has no number of its run"))?,
+        began,
+        identity: Identity::from_json(&identity).ok_or_else(|| damaged("it has no identity"))?,
+        server_life,
+        lines,
+    }))
+}
+
+/// Begins another run, without the lines that are void.
+pub(super) async fn go_on(
+    session: &Session,
+    void: &[(DumpId, Mark)],
+    server_life: Option<&str>,
+) -> Result<()> {
+    let life = server_life.map_or_else(|| "NULL".into(), literal);
+    let mut sql = format!(
+        "SET LOCAL synchronous_commit = on; \
+         UPDATE nocturne.restore_journal SET run = run + 1, server_life = {life};"
+    );
+    for (entry, mark) in void {
+        sql.push_str(&delete(*entry, *mark));
+    }
+    // Several statements in one message are one transaction.
+    session.execute(&sql).await
+}
+
+/// The statement that writes a line.
+pub(super) fn insert(entry: DumpId, mark: Mark, read: u64, run: u32) -> String {
+    let word = literal(mark.word());
+    format!(
+        "INSERT INTO nocturne.restore_journal_line (dump_id, mark, read, run) \
+         VALUES ({}, {word}, {read}, {run}) ON CONFLICT DO NOTHING;",
+        entry.0
+    )
+}
+
+/// The statement that takes a line back.
+pub(in crate::restore) fn delete(entry: DumpId, mark: Mark) -> String {
+    format!(
+        "DELETE FROM nocturne.restore_journal_line WHERE dump_id = {} AND mark = {};",
+        entry.0,
+        literal(mark.word())
+    )
+}
+
+/// Whether a line is there.
+pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark) -> Result<bool> {
+    let sql = format!(
+        "SELECT true FROM nocturne.restore_journal_line WHERE dump_id = {} AND mark = {}",
+        entry.0,
+        literal(mark.word())
+    );
+    Ok(session.query_value(&sql).await?.is_some())
+}
+
+/// Drops the tables, and the schema if it came with them and holds nothing else.
+pub(in crate::restore) async fn drop_tables(session: &Session) -> Result<()> {
+    let ours = session.query_value("SELECT schema_is_ours FROM nocturne.restore_journal").await?;
+    let tables = "DROP TABLE nocturne.restore_journal, nocturne.restore_journal_line;";
+    if ours.as_deref() == Some("t") {
+        let alone = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+             WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
+               AND d.refobjid = pg_catalog.to_regnamespace('nocturne') \
+               AND d.objid NOT IN ('nocturne.restore_journal'::pg_catalog.regclass, \
+                                   'nocturne.restore_journal_line'::pg_catalog.regclass))";
+        if session.query_value(alone).await?.as_deref() == Some("t") {
+            return session.execute(&format!("{tables} DROP SCHEMA nocturne;")).await;
+        }
+    }
+    session.execute(tables).await
+}

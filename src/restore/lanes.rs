@@ -1,0 +1,63 @@
+//! All sessions of a restore together: opened, made durable, ended early.
+
+use std::future::Future;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::context::Context;
+use super::event::Event;
+use super::failure::chain;
+use super::lane::Lane;
+use crate::target;
+
+/// How long to try to cancel what runs, when the restore ends early.
+pub(super) const CANCEL_WITHIN: Duration = Duration::from_secs(5);
+
+/// Resolves when the restore is to end early. Commits that belong together are let finish, unless
+/// the server does not answer.
+pub(super) async fn interrupted(ctx: &Context, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    let _ = tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await;
+}
+
+/// The first lane and as many others as are wanted and can be had.
+pub(super) async fn open_lanes(ctx: &Context, first: Lane) -> Vec<Lane> {
+    let others = (1..ctx.options.jobs.max(1)).map(|number| {
+        let mut lane = Lane::new(number, first.target().clone());
+        async move { lane.session(ctx).await.map(drop).map(|()| lane) }
+    });
+    let others = futures::future::join_all(others).await;
+    let mut lanes = vec![first];
+    for lane in others {
+        match lane {
+            Ok(lane) => lanes.push(lane),
+            Err(error) => {
+                let message = format!("one session less: {}", chain(&error));
+                ctx.events.send(Event::Warning { message });
+            }
+        }
+    }
+    lanes
+}
+
+/// A commit that the server does not confirm before it, and all commits before it, are on disk.
+pub(super) async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+    lane.renew(ctx).await?;
+    let sql = "SET synchronous_commit = on;";
+    lane.execute(ctx, sql).await?;
+    // A transaction that has an ID has a commit record, which is what is waited for.
+    lane.execute(ctx, "SELECT pg_catalog.txid_current();").await
+}
+
+/// Cancels what the sessions run.
+pub(super) async fn cancel_all(ctx: &Context) {
+    let handles: Vec<_> = ctx
+        .cancels
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain()
+        .map(|(_, h)| h)
+        .collect();
+    // A server that cannot be reached will notice the closed connections by itself.
+    futures::future::join_all(handles.iter().map(target::CancelHandle::cancel)).await;
+}

@@ -1,0 +1,71 @@
+//! What is done around the work on an entry's data: its transaction, and what else belongs into it.
+
+use super::commit::Line;
+use super::context::Context;
+use super::failure::WorkError;
+use super::lane::Lane;
+use super::load::{Loaded, Triggers};
+use super::statements::data::{disable_triggers, enable_triggers, truncate_only};
+use crate::archive::Entry;
+use crate::target;
+
+/// What must be done around the work on an entry's data.
+pub(super) struct Surroundings<'a> {
+    pub(super) entry: &'a Entry,
+    /// Whether the table is truncated in the transaction that fills it: with `wal_level=minimal`
+    /// its rows are then not written to the WAL, and they may be frozen. Rows of a run that was
+    /// broken off go with it.
+    pub(super) truncate: bool,
+    pub(super) triggers: Triggers,
+    /// What the journal is to say.
+    pub(super) line: Option<Line>,
+}
+
+impl Surroundings<'_> {
+    /// Begins the data's transaction, unless one for several entries is open. After an error,
+    /// too, [`Surroundings::end`] is to be called.
+    pub(super) async fn begin(&self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+        lane.begin_own(ctx).await?;
+        let session = lane.session(ctx).await?;
+        if self.truncate {
+            session.execute(&truncate_only(self.entry)).await?;
+        }
+        if self.triggers == Triggers::Disabled {
+            session.execute(&disable_triggers(self.entry)).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits it if the work went well, and rolls it back if not.
+    pub(super) async fn end(
+        &self,
+        ctx: &Context,
+        lane: &mut Lane,
+        loaded: Result<Loaded, WorkError>,
+    ) -> Result<Loaded, WorkError> {
+        let loaded = match loaded {
+            Ok(loaded) => self.leave(ctx, lane).await.map(|()| loaded),
+            Err(error) => Err(error),
+        };
+        match loaded {
+            Ok(loaded) => {
+                let read = if ctx.random.is_some() { loaded.read } else { 0 };
+                let line = self.line.map(|line| Line { read, ..line });
+                lane.commit_own(ctx, line).await?;
+                Ok(loaded)
+            }
+            // The first error is the one to tell.
+            Err(error) => {
+                lane.roll_back_own(ctx).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn leave(&self, ctx: &Context, lane: &mut Lane) -> Result<(), WorkError> {
+        if self.triggers == Triggers::Disabled {
+            lane.session(ctx).await?.execute(&enable_triggers(self.entry)).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Gates in the target: advisory locks at which a restore waits as long as the test wants.
+
+use std::io::Write;
+use std::process::{Child, ChildStdin, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::{Database, Running};
+
+/// The gate of a row: see [`crate::source::SOURCE`].
+pub const ROW: u32 = 77;
+
+/// The gate of traps.
+pub const TRAP: u32 = 78;
+
+/// How many wait at a gate.
+pub const WAITING: &str = "(SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+     WHERE locktype = 'advisory' AND objid IN (77, 78) AND NOT granted \
+       AND datname = current_database())";
+
+/// A gate that is shut. Dropped, it is open.
+pub struct Gate {
+    child: Child,
+    input: Option<ChildStdin>,
+}
+
+impl Gate {
+    /// Shuts a gate of a database.
+    pub fn shut(database: &Database<'_>, number: u32) -> Self {
+        let mut command = database.psql().into_command();
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        writeln!(input, "SELECT pg_catalog.pg_advisory_lock({number});").unwrap();
+        input.flush().unwrap();
+        database.wait_until(&format!(
+            "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+             WHERE locktype = 'advisory' AND objid = {number} AND granted \
+               AND datname = current_database())"
+        ));
+        Self { child, input: Some(input) }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // psql ends with its input.
+        drop(self.input.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until a restore stands at the gate. False if it ended before that.
+pub fn stands_at_gate(running: &mut Running, database: &Database<'_>) -> bool {
+    let started = Instant::now();
+    loop {
+        if database.query(&format!("SELECT {WAITING} > 0")) == "t" {
+            return true;
+        }
+        if running.has_ended() {
+            return false;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "neither at the gate nor at its end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Lays a trap in a database: the command of this number among those that define something waits
+/// at the gate, in its transaction.
+pub fn trap_command(database: &Database<'_>, number: u32) {
+    database.execute(&format!(
+        "CREATE SCHEMA trap;
+         CREATE SEQUENCE trap.n;
+         CREATE FUNCTION trap.count() RETURNS event_trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 IF nextval('trap.n') = {number} THEN
+                     PERFORM pg_catalog.pg_advisory_xact_lock_shared({TRAP});
+                 END IF;
+             END $$;
+         CREATE EVENT TRIGGER count ON ddl_command_end EXECUTE FUNCTION trap.count();"
+    ));
+}
+
+/// Lays a trap: the COMMIT of the transaction that writes this line of the journal waits at the
+/// gate. It is laid when the restore makes the journal.
+pub fn trap_commit(database: &Database<'_>, dump_id: &str, mark: &str) {
+    database.execute(&format!(
+        "CREATE SCHEMA trap;
+         CREATE FUNCTION trap.wait() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared({TRAP}); RETURN NULL; END $$;
+         CREATE FUNCTION trap.lay() RETURNS event_trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()
+                         WHERE object_identity = 'nocturne.restore_journal_line'
+                           AND command_tag = 'CREATE TABLE') THEN
+                     CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON nocturne.restore_journal_line
+                         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+                         WHEN (NEW.dump_id = {dump_id} AND NEW.mark = '{mark}')
+                         EXECUTE FUNCTION trap.wait();
+                 END IF;
+             END $$;
+         CREATE EVENT TRIGGER lay ON ddl_command_end EXECUTE FUNCTION trap.lay();"
+    ));
+}
+
+/// Takes the trap away, with what belongs to it.
+pub fn untrap(database: &Database<'_>) {
+    database.execute("DROP SCHEMA trap CASCADE;");
+}

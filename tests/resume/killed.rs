@@ -1,0 +1,187 @@
+//! nocturne is killed, by SIGKILL, at chosen places.
+
+use crate::common::versions::newest;
+use crate::common::{Cluster, Database, Running, cluster, for_each_version};
+use crate::gate::{Gate, ROW, TRAP, stands_at_gate, trap_command, trap_commit, untrap};
+use crate::source::{SOURCE, Source, assert_whole, resume, trace};
+
+/// Kills a restore in the middle of the big table's rows and goes on with it.
+fn killed_in_the_rows(cluster: &Cluster, dump: &[&str], first: &[&str], then: &[&str]) {
+    let source = Source::of(cluster, SOURCE, dump);
+    let target = cluster.fresh_db("killed");
+    let gate = Gate::shut(&target, ROW);
+    let args = [first, &["--resume"]].concat();
+    let mut running = Running::start(&source.path(), &target.url(), &args);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    let done = ["a_first", "b_unlogged"].map(|table| trace(&target, table));
+    drop(gate);
+    let restored = resume(&source, &target, then);
+    assert_eq!(["a_first", "b_unlogged"].map(|table| trace(&target, table)), done);
+    assert!(restored.stderr().contains("going on with the restore"), "{}", restored.finished);
+    assert!(restored.total("skipped") > 5, "{}", restored.finished);
+}
+
+#[test]
+fn a_restore_that_was_killed_goes_on_and_touches_no_table_that_is_done() {
+    for_each_version(|cluster| {
+        killed_in_the_rows(cluster, &["--format=custom"], &["-j", "1"], &["-j", "1"]);
+    });
+}
+
+#[test]
+fn formats_and_numbers_of_jobs_do_not_matter() {
+    let cluster = cluster(newest());
+    killed_in_the_rows(cluster, &["--format=directory"], &["-j", "1"], &["-j", "4"]);
+    killed_in_the_rows(cluster, &["--format=tar"], &["-j", "1"], &["-j", "2"]);
+    let inserts = ["--format=custom", "--rows-per-insert=100"];
+    killed_in_the_rows(cluster, &inserts, &["-j", "1"], &["-j", "3"]);
+}
+
+#[test]
+fn a_stream_is_read_past_what_is_done() {
+    let cluster = cluster(newest());
+    for (format, jobs) in [("custom", "1"), ("tar", "1"), ("custom", "3"), ("tar", "3")] {
+        let source = Source::of(cluster, SOURCE, &["--format", format]);
+        let target = cluster.fresh_db("killed");
+        let gate = Gate::shut(&target, ROW);
+        let args = ["-j", jobs, "--resume"];
+        let mut running = Running::start_stream(&source.path(), &target.url(), &args);
+        assert!(stands_at_gate(&mut running, &target));
+        target.wait_until("EXISTS (SELECT FROM a_first)");
+        running.kill();
+        let done = trace(&target, "a_first");
+        drop(gate);
+        let restored = Running::start_stream(&source.path(), &target.url(), &args).wait();
+        let restored = restored.expect(0);
+        assert_whole(&source, &target);
+        assert_eq!(trace(&target, "a_first"), done, "{}", restored.finished);
+    }
+}
+
+#[test]
+fn a_table_of_which_not_all_sessions_have_committed_is_loaded_again() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("killed");
+    // The session with the line commits last, and waits.
+    trap_commit(&target, &source.dump_id("TABLE DATA public big"), "done");
+    let gate = Gate::shut(&target, TRAP);
+    let args = ["-j", "4", "--split-size", "1kB"];
+    let first = [&args[..], &["--resume"]].concat();
+    let mut running = Running::start(&source.path(), &target.url(), &first);
+    assert!(stands_at_gate(&mut running, &target));
+    let rows = target.query("SELECT count(*) FROM big").parse::<u32>().unwrap();
+    assert!(0 < rows && rows < 50_000, "{rows}");
+    running.kill();
+    drop_trap_of_journal(&target);
+    drop(gate);
+    resume(&source, &target, &args);
+}
+
+/// Steps through all that is defined in a restore, its journal included.
+#[test]
+fn whatever_is_being_defined_when_it_is_killed_it_ends_well() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let mut killed = 0;
+    for number in (1..).step_by(2) {
+        let jobs = if number % 4 == 1 { "4" } else { "1" };
+        let target = cluster.fresh_db("killed");
+        trap_command(&target, number);
+        let gate = Gate::shut(&target, TRAP);
+        let mut running = Running::start(&source.path(), &target.url(), &["-j", jobs, "--resume"]);
+        if !stands_at_gate(&mut running, &target) {
+            running.wait().expect(0);
+            break;
+        }
+        running.kill();
+        killed += 1;
+        // The last command drops the journal: killed behind that, there is nothing left to do.
+        let dropping = "EXISTS (SELECT FROM pg_stat_activity WHERE query ~ 'DROP TABLE nocturne' \
+             AND datname = current_database() AND pid <> pg_backend_pid())";
+        if target.query(&format!("SELECT {dropping}")) == "t" {
+            drop(gate);
+            target.wait_until("to_regnamespace('nocturne') IS NULL");
+            untrap(&target);
+            assert_whole(&source, &target);
+            continue;
+        }
+        drop(gate);
+        untrap(&target);
+        let jobs = if number % 3 == 0 { "2" } else { jobs };
+        resume(&source, &target, &["-j", jobs]);
+    }
+    assert!(killed > 10, "{killed}");
+}
+
+#[test]
+fn constraints_begun_in_two_steps_are_finished_in_one() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    for entry in ["CONSTRAINT public big big_pkey", "FK CONSTRAINT public z_last"] {
+        let target = cluster.fresh_db("killed");
+        // The second step's COMMIT waits.
+        trap_commit(&target, &source.dump_id(entry), "done");
+        let gate = Gate::shut(&target, TRAP);
+        let mut running = Running::start(&source.path(), &target.url(), &["-j", "4", "--resume"]);
+        assert!(stands_at_gate(&mut running, &target));
+        running.kill();
+        drop_trap_of_journal(&target);
+        drop(gate);
+        let begun = "SELECT count(*) FROM nocturne.restore_journal_line WHERE mark = 'first step'";
+        assert_ne!(target.query(begun), "0");
+        resume(&source, &target, &["-j", "1"]);
+    }
+}
+
+/// What follows waits no more. The backend that waits is ended.
+fn drop_trap_of_journal(target: &Database<'_>) {
+    target.kill_backends(&format!(
+        "pid IN (SELECT pid FROM pg_locks WHERE objid = {TRAP} AND NOT granted)"
+    ));
+    target.execute("DROP TRIGGER wait ON nocturne.restore_journal_line");
+    untrap(target);
+}
+
+#[test]
+fn a_commit_of_a_dead_client_counts_if_it_went_through() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("killed");
+    trap_commit(&target, &source.dump_id("TABLE DATA public a_first"), "done");
+    let gate = Gate::shut(&target, TRAP);
+    let args = ["-j", "1", "--resume"];
+    let mut running = Running::start(&source.path(), &target.url(), &args);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    // The server is still at the COMMIT of a client that is gone.
+    drop(gate);
+    target.wait_until("SELECT count(*) = 500 FROM a_first");
+    let done = trace(&target, "a_first");
+    drop_trap_of_journal(&target);
+    resume(&source, &target, &["-j", "1"]);
+    assert_eq!(trace(&target, "a_first"), done);
+}
+
+#[test]
+fn a_commit_of_a_dead_client_that_has_not_gone_through_never_will() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("killed");
+    trap_commit(&target, &source.dump_id("TABLE DATA public a_first"), "done");
+    let gate = Gate::shut(&target, TRAP);
+    let args = ["-j", "1", "--resume"];
+    let mut first = Running::start(&source.path(), &target.url(), &args);
+    assert!(stands_at_gate(&mut first, &target));
+    let waiting = format!("SELECT pid FROM pg_locks WHERE objid = {TRAP} AND NOT granted");
+    let pid = target.query(&waiting);
+    first.kill();
+    let second = Running::start(&source.path(), &target.url(), &args);
+    // It comes to the same place, where the first one stands no more.
+    target.wait_until(&format!("({waiting}) <> {pid}"));
+    drop(gate);
+    second.wait().expect(0);
+    untrap(&target);
+    assert_whole(&source, &target);
+}

@@ -1,0 +1,173 @@
+//! Sessions and servers that are lost while nocturne lives on.
+
+use crate::common::versions::newest;
+use crate::common::{Cluster, Database, Proxy, Running, Tool, cluster};
+use crate::gate::{Gate, ROW, TRAP, WAITING, stands_at_gate, trap_commit, untrap};
+use crate::source::{SOURCE, Source, assert_whole, resume, trace};
+
+/// Ends the sessions that wait at a gate.
+fn end_waiting(target: &Database<'_>) {
+    let waiting =
+        format!("pid IN (SELECT pid FROM pg_locks WHERE objid IN ({ROW}, {TRAP}) AND NOT granted)");
+    assert_eq!(target.kill_backends(&waiting), 1);
+}
+
+#[test]
+fn a_table_whose_session_was_ended_is_loaded_again() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    for args in [&["-j", "1"][..], &["-j", "3", "--split-size", "64kB"], &["-j", "1", "--resume"]] {
+        let target = cluster.fresh_db("lost");
+        let gate = Gate::shut(&target, ROW);
+        let mut running = Running::start(&source.path(), &target.url(), args);
+        assert!(stands_at_gate(&mut running, &target));
+        end_waiting(&target);
+        drop(gate);
+        let restored = running.wait().expect(0);
+        let said = restored.stderr();
+        assert!(said.contains("TABLE DATA public.big is tried again"), "{said}");
+        assert_whole(&source, &target);
+    }
+}
+
+#[test]
+fn a_stream_cannot_be_read_again_but_gone_on_with() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("lost");
+    let gate = Gate::shut(&target, ROW);
+    let args = ["-j", "2", "--resume"];
+    let mut running = Running::start_stream(&source.path(), &target.url(), &args);
+    assert!(stands_at_gate(&mut running, &target));
+    end_waiting(&target);
+    drop(gate);
+    let restored = running.wait().expect(1);
+    let said = restored.stderr();
+    assert!(said.contains("cannot be read again: go on with --resume"), "{said}");
+    let done = trace(&target, "z_last");
+    Running::start_stream(&source.path(), &target.url(), &args).wait().expect(0);
+    assert_eq!(trace(&target, "z_last"), done);
+    assert_whole(&source, &target);
+}
+
+/// The connection is cut while the server is at the COMMIT, which then goes through or does not.
+#[test]
+fn a_commit_without_an_answer_is_looked_up() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let id = source.dump_id("TABLE DATA public a_first");
+    for goes_through in [true, false] {
+        let target = cluster.fresh_db("lost");
+        trap_commit(&target, &id, "done");
+        let gate = Gate::shut(&target, TRAP);
+        let proxy = Proxy::start(cluster);
+        let args = ["-j", "1", "--resume"];
+        let mut running = Running::start(&source.path(), &proxy.url(&target), &args);
+        assert!(stands_at_gate(&mut running, &target));
+        proxy.cut_all();
+        if goes_through {
+            drop(gate);
+        } else {
+            end_waiting(&target);
+            drop(gate);
+        }
+        let restored = running.wait().expect(0);
+        let again = restored.stderr().contains("TABLE DATA public.a_first is tried again");
+        assert_eq!(again, !goes_through, "{}", restored.finished);
+        untrap(&target);
+        assert_whole(&source, &target);
+    }
+}
+
+/// The same without a journal: the server knows the transaction by its number.
+#[test]
+fn without_a_journal_the_server_is_asked_for_the_transaction() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    for goes_through in [true, false] {
+        let target = cluster.fresh_db("lost");
+        // A deferred trigger makes the COMMIT of the rows wait.
+        target.execute(&format!(
+            "CREATE SCHEMA trap;
+             CREATE FUNCTION trap.wait() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared({TRAP}); RETURN NULL; END $$;
+             CREATE FUNCTION trap.lay() RETURNS event_trigger LANGUAGE plpgsql AS $$
+                 BEGIN
+                     IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()
+                             WHERE object_identity = 'public.a_first'
+                               AND command_tag = 'CREATE TABLE') THEN
+                         CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON public.a_first
+                             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id = 1)
+                             EXECUTE FUNCTION trap.wait();
+                     END IF;
+                 END $$;
+             CREATE EVENT TRIGGER lay ON ddl_command_end EXECUTE FUNCTION trap.lay();"
+        ));
+        let gate = Gate::shut(&target, TRAP);
+        let proxy = Proxy::start(cluster);
+        let mut running = Running::start(&source.path(), &proxy.url(&target), &["-j", "1"]);
+        assert!(stands_at_gate(&mut running, &target));
+        proxy.cut_all();
+        if !goes_through {
+            end_waiting(&target);
+        }
+        drop(gate);
+        let restored = running.wait().expect(0);
+        let again = restored.stderr().contains("TABLE DATA public.a_first is tried again");
+        assert_eq!(again, !goes_through, "{}", restored.finished);
+        target.execute("DROP SCHEMA trap CASCADE");
+        assert_whole(&source, &target);
+    }
+}
+
+/// All sessions are cut, and what was committed without waiting is lost: the server recovers.
+#[test]
+fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {
+    let server = Cluster::start(newest(), &[]);
+    // Rows of an UNLOGGED table would be lost.
+    let sql = SOURCE.replace("CREATE UNLOGGED", "CREATE");
+    let source = Source::of(cluster(newest()), &sql, &["--format=custom"]);
+    for jobs in ["1", "3"] {
+        let target = server.fresh_db("crash");
+        let gate = Gate::shut(&target, ROW);
+        let mut running = Running::start(&source.path(), &target.url(), &["-j", jobs, "--resume"]);
+        assert!(stands_at_gate(&mut running, &target));
+        crash(&target);
+        // The gate's own session is gone as well.
+        drop(gate);
+        let restored = running.wait().expect(0);
+        assert!(restored.stderr().contains("is tried again"), "{}", restored.finished);
+        assert_whole(&source, &target);
+    }
+}
+
+#[test]
+fn after_a_crash_rows_of_unlogged_tables_are_loaded_again() {
+    let server = Cluster::start(newest(), &[]);
+    let source = Source::of(cluster(newest()), SOURCE, &["--format=custom"]);
+    let target = server.fresh_db("crash");
+    let gate = Gate::shut(&target, ROW);
+    let args = ["-j", "1", "--resume"];
+    let mut running = Running::start(&source.path(), &target.url(), &args);
+    assert!(stands_at_gate(&mut running, &target));
+    crash(&target);
+    drop(gate);
+    let restored = running.wait().expect(1);
+    assert!(restored.stderr().contains("go on with --resume"), "{}", restored.finished);
+    let done = trace(&target, "a_first");
+    assert_eq!(target.query("SELECT count(*) FROM b_unlogged"), "0");
+    resume(&source, &target, &["-j", "1"]);
+    assert_eq!(trace(&target, "a_first"), done);
+}
+
+/// Kills the session that waits at a gate, which the server takes for a crash.
+fn crash(target: &Database<'_>) {
+    let pid = target.query("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    assert_eq!(target.query(&format!("SELECT {WAITING}")), "1");
+    Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
+    // It may refuse sessions for a moment.
+    let ready = || target.psql().args(["--command", "SELECT 1"]).run().code() == 0;
+    while !ready() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}

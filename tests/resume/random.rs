@@ -1,0 +1,69 @@
+//! Kills at random moments, with a seed that is printed: `NOCTURNE_SEED` repeats a run, and
+//! `NOCTURNE_ROUNDS` makes it longer.
+
+use std::time::Instant;
+
+use crate::common::versions::newest;
+use crate::common::{Running, cluster, restore};
+use crate::source::{SOURCE, Source, assert_whole};
+
+/// Rounds when nothing else is asked for.
+const ROUNDS: u64 = 6;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Numbers that look random (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) % limit
+    }
+}
+
+#[test]
+fn restores_killed_at_any_moment_end_well() {
+    let seed = variable("NOCTURNE_SEED").unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        now.as_nanos() as u64
+    });
+    println!("NOCTURNE_SEED={seed}");
+    let mut random = Random(seed);
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let mut killed = 0;
+    for round in 0..variable("NOCTURNE_ROUNDS").unwrap_or(ROUNDS) {
+        let target = cluster.fresh_db("random");
+        // How long an undisturbed one takes on this machine.
+        let jobs = ["1", "2", "4"][random.below(3) as usize];
+        let args = ["-j", jobs, "--split-size", "64kB", "--resume"];
+        let started = Instant::now();
+        let undisturbed = cluster.fresh_db("random");
+        restore(&source.path(), &undisturbed, &args).expect(0);
+        let whole = started.elapsed();
+        let mut ended = false;
+        for _ in 0..4 {
+            let mut running = Running::start(&source.path(), &target.url(), &args);
+            std::thread::sleep(whole.mul_f64(random.below(1000) as f64 / 1000.0));
+            if running.has_ended() {
+                running.wait().expect(0);
+                ended = true;
+                break;
+            }
+            running.kill();
+            killed += 1;
+        }
+        if !ended {
+            restore(&source.path(), &target, &args).expect(0);
+        }
+        println!("round {round}: -j {jobs}, killed {killed} times so far");
+        assert_whole(&source, &target);
+    }
+    assert!(killed > 0, "nothing was tested");
+}

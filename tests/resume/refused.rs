@@ -1,0 +1,129 @@
+//! What another run must not go on with, and what cannot have a journal.
+
+use crate::common::versions::newest;
+use crate::common::{Cluster, Database, Running, cluster, restore, restore_to};
+use crate::gate::{Gate, ROW, stands_at_gate};
+use crate::source::{SOURCE, Source, resume};
+
+/// A target with the journal of a restore that was killed.
+fn begun<'a>(cluster: &'a Cluster, source: &Source<'_>, args: &[&str]) -> Database<'a> {
+    let target = cluster.fresh_db("begun");
+    let gate = Gate::shut(&target, ROW);
+    let args = [args, &["-j", "1", "--resume"]].concat();
+    let mut running = Running::start(&source.path(), &target.url(), &args);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    drop(gate);
+    target
+}
+
+#[test]
+fn another_archive_selection_option_or_target_is_refused_with_what_differs() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = begun(cluster, &source, &[]);
+    let refused = |args: &[&str], words: &str| {
+        let args = [args, &["--resume"]].concat();
+        let restored = restore(&source.path(), &target, &args);
+        assert_eq!(restored.finished.code(), 1, "{}", restored.finished);
+        let said = restored.stderr();
+        assert!(said.contains("the journal of another restore"), "{said}");
+        assert!(said.contains(words), "{words}: {said}");
+    };
+    refused(&["-t", "big"], "the selection is another");
+    refused(&["--foreign-keys", "none"], "--foreign-keys was validated, is none");
+    refused(&["--clean"], "--clean was not given, is given");
+    refused(&["--no-owner"], "--no-owner was not given, is given");
+
+    let renamed = format!("{}_renamed", target.name);
+    cluster
+        .psql("postgres")
+        .args(["-c", &format!("ALTER DATABASE \"{}\" RENAME TO \"{renamed}\"", target.name)])
+        .succeed();
+    let moved = restore_to(&source.path(), &cluster.url(&renamed), &["--resume"]);
+    assert!(moved.stderr().contains("the target database was"), "{}", moved.finished);
+    cluster
+        .psql("postgres")
+        .args(["-c", &format!("ALTER DATABASE \"{renamed}\" RENAME TO \"{}\"", target.name)])
+        .succeed();
+
+    source.database.execute("CREATE TABLE more (a int)");
+    source.dump(&["--format=custom"], &source.other_path());
+    let other = restore(&source.other_path(), &target, &["--resume"]);
+    assert_eq!(other.finished.code(), 1, "{}", other.finished);
+    assert!(
+        other.stderr().contains("the archive's table of contents is another"),
+        "{}",
+        other.finished
+    );
+    source.database.execute("DROP TABLE more");
+
+    // None of these has done anything.
+    resume(&source, &target, &[]);
+}
+
+#[test]
+fn a_table_that_was_done_and_is_gone_is_refused() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = begun(cluster, &source, &[]);
+    target.execute("DROP TABLE a_first");
+    let restored = restore(&source.path(), &target, &["--resume"]);
+    assert_eq!(restored.finished.code(), 1);
+    let said = restored.stderr();
+    assert!(said.contains("TABLE public.a_first is gone from the target"), "{said}");
+}
+
+#[test]
+fn data_of_another_size_are_refused() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=directory", "--compress=0"]);
+    let target = begun(cluster, &source, &[]);
+    let id = source.dump_id("TABLE DATA public a_first");
+    let file = source.path().join(format!("{id}.dat"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("aaa", "aaaa", 1)).unwrap();
+    let restored = restore(&source.path(), &target, &["--resume"]);
+    assert_eq!(restored.finished.code(), 1);
+    let said = restored.stderr();
+    assert!(said.contains("the data of TABLE DATA public.a_first were"), "{said}");
+    std::fs::write(&file, text).unwrap();
+    resume(&source, &target, &[]);
+}
+
+#[test]
+fn a_second_restore_beside_one_that_runs_is_refused() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("busy");
+    let gate = Gate::shut(&target, ROW);
+    let mut first = Running::start(&source.path(), &target.url(), &["--resume"]);
+    assert!(stands_at_gate(&mut first, &target));
+    let second = restore(&source.path(), &target, &["--resume"]);
+    assert_eq!(second.finished.code(), 1);
+    let said = second.stderr();
+    assert!(said.contains("another restore is at work on this target (process "), "{said}");
+    drop(gate);
+    first.wait().expect(0);
+    crate::source::assert_whole(&source, &target);
+}
+
+#[test]
+fn what_cannot_have_a_journal_is_refused_before_anything_is_done() {
+    let cluster = cluster(newest());
+    let source =
+        Source::of(cluster, "CREATE SCHEMA nocturne; CREATE TABLE t ()", &["--format=custom"]);
+    let target = cluster.fresh_db("without");
+    for (args, words) in [
+        (&["--single-transaction"][..], "in one transaction there is nothing to go on with"),
+        (&["--create"], "create it first, without --create"),
+        (&["--use-set-session-authorization"], "may not write it"),
+        (&[], "the archive brings a schema \"nocturne\""),
+    ] {
+        let restored = restore(&source.path(), &target, &[args, &["--resume"]].concat());
+        assert_eq!(restored.finished.code(), 2, "{}", restored.finished);
+        assert!(restored.stderr().contains(words), "{}", restored.finished);
+    }
+    assert_eq!(target.query("SELECT count(*) FROM pg_class WHERE relname = 't'"), "0");
+    restore(&source.path(), &target, &[]).expect(0);
+}

@@ -1,0 +1,121 @@
+//! Rows that cannot be loaded, dropping, and what else decides about what another run does.
+
+use crate::common::versions::newest;
+use crate::common::{Running, cluster, restore};
+use crate::gate::{Gate, ROW, TRAP, stands_at_gate, trap_command, untrap};
+use crate::source::{SOURCE, Source, assert_whole, resume, trace};
+
+/// Triggers must not fire for rows that another run loads.
+#[test]
+fn what_comes_after_rows_that_failed_is_left_for_the_run_that_loads_them() {
+    let cluster = cluster(newest());
+    let sql =
+        SOURCE.replace("CONSTRAINT gate", "CONSTRAINT ok CHECK (public.ok()), CONSTRAINT gate");
+    let sql = format!(
+        "CREATE FUNCTION ok() RETURNS boolean LANGUAGE sql AS
+             $$ SELECT current_database() NOT LIKE 'refuse%' $$; {sql}"
+    );
+    let source = Source::of(cluster, &sql, &["--format=custom"]);
+    for jobs in ["1", "4"] {
+        let target = cluster.fresh_db("refuse");
+        let args = ["-j", jobs, "--resume"];
+        let restored = restore(&source.path(), &target, &args).expect(1);
+        assert_eq!(restored.failed()[0], "TABLE DATA big: 23514", "{}", restored.finished);
+        assert!(restored.stderr().contains("the journal stays in the target"));
+        assert_eq!(
+            target.query("SELECT count(*) FROM pg_index WHERE indrelid = 'big'::regclass"),
+            "0"
+        );
+        assert_eq!(
+            target.query("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'big'::regclass"),
+            "0"
+        );
+        let done = trace(&target, "z_last");
+        // The reason is gone.
+        target.execute(
+            "CREATE OR REPLACE FUNCTION ok() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
+        );
+        restore(&source.path(), &target, &args).expect(0);
+        assert_eq!(trace(&target, "z_last"), done);
+        target.execute(
+            "CREATE OR REPLACE FUNCTION ok() RETURNS boolean LANGUAGE sql AS
+             $$ SELECT current_database() NOT LIKE 'refuse%' $$",
+        );
+        assert_whole(&source, &target);
+    }
+}
+
+#[test]
+fn what_was_restored_is_not_dropped_by_another_run() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("clean");
+    restore(&source.path(), &target, &[]).expect(0);
+    let gate = Gate::shut(&target, ROW);
+    let args = ["-j", "1", "--clean"];
+    let first = [&args[..], &["--resume"]].concat();
+    let mut running = Running::start(&source.path(), &target.url(), &first);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    let done = trace(&target, "a_first");
+    drop(gate);
+    resume(&source, &target, &args);
+    assert_eq!(trace(&target, "a_first"), done);
+}
+
+#[test]
+fn dropping_that_was_broken_off_is_done_again() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("clean");
+    restore(&source.path(), &target, &[]).expect(0);
+    // The restore's first definition beside its journal is that of the type.
+    trap_command(&target, 4);
+    let gate = Gate::shut(&target, TRAP);
+    let args = ["-j", "1", "--clean"];
+    let first = [&args[..], &["--resume"]].concat();
+    let mut running = Running::start(&source.path(), &target.url(), &first);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    drop(gate);
+    untrap(&target);
+    // As if the line had not been written, which comes after the last DROP.
+    target.execute("DELETE FROM nocturne.restore_journal_line WHERE mark = 'dropped'");
+    resume(&source, &target, &args);
+}
+
+#[test]
+fn data_alone_are_loaded_once() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("data");
+    restore(&source.path(), &target, &["--section=pre-data"]).expect(0);
+    let gate = Gate::shut(&target, ROW);
+    let args = ["-j", "1", "--section=data"];
+    let first = [&args[..], &["--resume"]].concat();
+    let mut running = Running::start(&source.path(), &target.url(), &first);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    let done = trace(&target, "a_first");
+    drop(gate);
+    restore(&source.path(), &target, &first).expect(0);
+    assert_eq!(trace(&target, "a_first"), done);
+    restore(&source.path(), &target, &["--section=post-data"]).expect(0);
+    assert_whole(&source, &target);
+}
+
+#[test]
+fn a_role_that_may_not_make_a_schema_is_told_so() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, "CREATE TABLE t ()", &["--format=custom"]);
+    let target = cluster.fresh_db("schema");
+    let role = format!("guest_{}", std::process::id());
+    target.execute(&format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}"));
+    let url = target.url().replace("user=postgres", &format!("user={role}"));
+    let restored = crate::common::restore_to(&source.path(), &url, &["--no-owner", "--resume"]);
+    assert_eq!(restored.finished.code(), 1);
+    let said = restored.stderr();
+    assert!(said.contains("the journal cannot be kept in the target (schema nocturne)"), "{said}");
+    assert!(said.contains("permission denied"), "{said}");
+    target.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}

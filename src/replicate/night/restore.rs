@@ -86,7 +86,6 @@ impl Restoring<'_> {
     ) -> Result<RestoreOptions, StatementError> {
         let source = SourceSettings::from_archive(&toc.entries, Some(&toc.header.remote_version))?;
         Ok(RestoreOptions {
-            journal: None,
             jobs: self.settings.jobs,
             style: Style {
                 // Neither roles nor tablespaces of the source need be in the target.

@@ -90,6 +90,8 @@ impl Restored {
 /// A restore that runs.
 pub struct Running {
     child: Child,
+    /// What feeds its standard input.
+    feeder: Option<Child>,
     folder: tempfile::TempDir,
 }
 
@@ -97,7 +99,7 @@ impl Running {
     /// Starts a restore to a URL.
     pub fn start(archive: &Path, url: &str, args: &[&str]) -> Self {
         let (folder, mut command) = Self::prepared(archive, url, args);
-        Self { child: command.spawn().expect("it starts"), folder }
+        Self { child: command.spawn().expect("it starts"), feeder: None, folder }
     }
 
     /// Starts a restore of an archive that comes through a pipe.
@@ -105,9 +107,9 @@ impl Running {
         let (folder, mut command) = Self::prepared(Path::new("-"), url, args);
         // A file as standard input would be read at any place.
         let mut cat = Command::new("cat");
-        let cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
-        command.stdin(cat.stdout.expect("it is a pipe"));
-        Self { child: command.spawn().expect("it starts"), folder }
+        let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
+        command.stdin(cat.stdout.take().expect("it is a pipe"));
+        Self { child: command.spawn().expect("it starts"), feeder: Some(cat), folder }
     }
 
     fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
@@ -134,11 +136,13 @@ impl Running {
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it ends");
+        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
     }
 
     /// Waits for its end.
     pub fn wait(self) -> Restored {
         let output = self.child.wait_with_output().expect("it ends");
+        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
         let summary = std::fs::read(self.folder.path().join("summary.json"))
             .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
             .unwrap_or_default();

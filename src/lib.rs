@@ -25,7 +25,7 @@
 //! 7. [`report`] reads the [events](restore::event) of all this: bars, log lines, the summary.
 //!
 //! Beside the way stand [`verify`], which takes it up to the decompressed data and needs no
-//! server; [`embedded`], a throw-away server; and [`cli`], which makes settings of options.
+//! server; [`compare`], which holds those data against a database's; [`embedded`], a throw-away server; and [`cli`], which makes settings of options.
 //!
 //! # Example
 //!
@@ -67,6 +67,7 @@
 
 pub mod archive;
 pub mod cli;
+pub mod compare;
 pub mod embedded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

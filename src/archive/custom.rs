@@ -36,6 +36,20 @@ pub(super) struct BlockHeader {
     pub(super) dump_id: DumpId,
 }
 
+impl BlockHeader {
+    /// Whether the table of contents has an entry for the block. pg_dump writes no other, and
+    /// remembering which blocks came must not take more than the table of contents.
+    pub(super) fn is_listed(&self, toc: &Toc) -> Result<()> {
+        match toc.position(self.dump_id) {
+            Some(_) => Ok(()),
+            None => Err(Error::malformed(format!(
+                "a block of data for entry {}, which the table of contents does not list",
+                self.dump_id
+            ))),
+        }
+    }
+}
+
 /// Reads the start of a block; `None` at the end of the archive.
 pub(super) fn block_header(reader: &mut impl Read, layout: Layout) -> Result<Option<BlockHeader>> {
     let mut kind = [0];
@@ -178,14 +192,13 @@ impl CustomFile {
     /// Finds the blocks: from the offsets in the TOC where they are set, else by walking over all
     /// blocks once. `data_start` is the offset of the first block.
     pub(crate) fn new(slice: FileSlice, toc: &Toc, data_start: u64) -> Self {
-        let layout = toc.header.layout;
         let complete = toc.entries.iter().all(|entry| entry.data != DataLocation::OffsetNotSet);
         let mut blocks = HashMap::new();
         let stopped = if complete {
             blocks = set_offsets(&slice, toc);
             None
         } else {
-            scan(&slice, layout, data_start, &mut blocks).err()
+            scan(&slice, toc, data_start, &mut blocks).err()
         };
         let first = blocks.values().map(|block| block.offset).min();
         let gap = match &stopped {
@@ -273,16 +286,18 @@ fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
 /// Walks over all blocks, reading only their framing. What was found before an error stays.
 fn scan(
     slice: &FileSlice,
-    layout: Layout,
+    toc: &Toc,
     data_start: u64,
     blocks: &mut HashMap<DumpId, Block>,
 ) -> Result<()> {
     let mut reader = BufReader::with_capacity(BUFFER, slice.from(data_start));
     let mut offset = data_start;
+    let layout = toc.header.layout;
     let place = |error: Error, offset| error.at(offset);
     while let Some(header) =
         block_header(&mut reader, layout).map_err(|error| place(error, offset))?
     {
+        header.is_listed(toc).map_err(|error| place(error, offset))?;
         let skipped = match header.kind {
             BlockKind::Rows => skip_chunks(&mut reader, layout),
             BlockKind::LargeObjects => skip_objects(&mut reader, layout),

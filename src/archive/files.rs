@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
 
 use super::codec::{Decoder, GzipFraming};
 use super::data::{Data, LargeObject, LargeObjects};
@@ -28,6 +30,11 @@ const SUFFIXES: [(&str, Compression); 4] = [
 
 /// The longest line of a list of large objects that is believed, in bytes.
 const MAX_LINE: u64 = 4096;
+
+/// Whether a name from an archive is that of a file in the archive's own folder, and of no other.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "." && name != ".."
+}
 
 /// The name without its compression suffix, and what the suffix says.
 pub(super) fn split_suffix(name: &str) -> (&str, Compression) {
@@ -61,7 +68,7 @@ pub(super) struct Found {
 impl Files {
     /// The file of this name, or of this name and a suffix.
     pub(super) fn find(&self, name: &str) -> Result<Found> {
-        if name.is_empty() || name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
+        if !is_plain_name(name) {
             let what = format!("the archive names a file outside itself ({name:?})");
             return Err(Error::new(ErrorKind::Malformed(what)));
         }
@@ -78,15 +85,7 @@ impl Files {
     fn get(&self, name: &str) -> Result<Option<FileSlice>> {
         match self {
             Self::Directory(directory) => {
-                let path = directory.join(name);
-                // Opening a FIFO would wait for ever.
-                match std::fs::metadata(&path) {
-                    Ok(metadata) if metadata.is_file() => {}
-                    Ok(_) => return Err(Error::malformed("not a regular file")),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    Err(error) => return Err(Error::from_io(error)),
-                }
-                let file = File::open(&path).map_err(Error::from_io)?;
+                let Some(file) = open_regular(&directory.join(name))? else { return Ok(None) };
                 let len = file.metadata().map_err(Error::from_io)?.len();
                 Ok(Some(FileSlice::new(Arc::new(file), 0, len)))
             }
@@ -98,7 +97,7 @@ impl Files {
 
     /// The table of contents, which is never compressed.
     pub(crate) fn toc(&self) -> Result<impl Read + use<>> {
-        match self.get("toc.dat")? {
+        match self.get("toc.dat").map_err(|error| error.in_file("toc.dat"))? {
             Some(slice) => Ok(BufReader::new(slice)),
             None => Err(Error::missing("the file toc.dat is missing from the archive")),
         }
@@ -132,6 +131,30 @@ impl Files {
             counter,
         })))
     }
+}
+
+/// Opens a file of a directory archive; `None` if there is none. Whoever made the archive chose
+/// what stands there: a link would have any file of this machine read, a FIFO would wait for ever,
+/// a device may do something when it is opened. pg_dump writes none of them.
+fn open_regular(path: &Path) -> Result<Option<File>> {
+    let refuse = |file_type: std::fs::FileType| match file_type {
+        kind if kind.is_file() => Ok(()),
+        kind if kind.is_symlink() => {
+            Err(Error::malformed("a symbolic link, which is not followed out of an archive"))
+        }
+        _ => Err(Error::malformed("not a regular file")),
+    };
+    match path.symlink_metadata() {
+        Ok(metadata) => refuse(metadata.file_type())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::from_io(error)),
+    }
+    // It may have been replaced since.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = rustix::fs::open(path, flags, Mode::empty());
+    let file = File::from(file.map_err(|errno| Error::from_io(errno.into()))?);
+    refuse(file.metadata().map_err(Error::from_io)?.file_type())?;
+    Ok(Some(file))
 }
 
 /// The name of the file with an entry's data.
@@ -195,7 +218,8 @@ impl LargeObjects for ListedObjects {
         else {
             return Ok(None);
         };
-        let content = self.files.find(&name)?.read_large_object(self.counter.clone());
+        let found = self.files.find(&name).map_err(|error| error.in_file(&self.list_name))?;
+        let content = found.read_large_object(self.counter.clone());
         Ok(Some(LargeObject { oid, content }))
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io::{Cursor, Read};
 
+use super::budget::Budget;
 use super::error::{Error, Result};
 use super::primitives::Parsed;
 
@@ -15,8 +16,10 @@ const STEP: usize = 64 * 1024;
 pub(super) type Rest<R> = std::io::Chain<Cursor<Vec<u8>>, R>;
 
 /// A reader and the bytes of it that are not parsed yet.
-pub(super) struct Incremental<R> {
+pub(super) struct Incremental<'a, R> {
     reader: R,
+    /// What the items may take, of which the bytes of an unfinished one are a part.
+    budget: &'a mut Budget,
     buffer: Vec<u8>,
     /// Where in `buffer` the next item begins.
     start: usize,
@@ -24,9 +27,14 @@ pub(super) struct Incremental<R> {
     base: u64,
 }
 
-impl<R: Read> Incremental<R> {
-    pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, base: 0 }
+impl<'a, R: Read> Incremental<'a, R> {
+    pub(super) fn new(reader: R, budget: &'a mut Budget) -> Self {
+        Self { reader, budget, buffer: Vec::new(), start: 0, base: 0 }
+    }
+
+    /// Takes the memory of an item that is kept.
+    pub(super) fn spend(&mut self, bytes: u64) -> Result<()> {
+        self.budget.spend(bytes).map_err(|error| error.at(self.offset()))
     }
 
     /// Bytes parsed so far.
@@ -52,6 +60,8 @@ impl<R: Read> Incremental<R> {
                 }
                 Err(nom::Err::Incomplete(_)) => {
                     let (offset, available) = (self.offset(), input.len());
+                    let allowed = self.budget.allows(available as u64);
+                    allowed.map_err(|error| error.at(offset))?;
                     if !self.fill(available.max(STEP))? {
                         return Err(
                             Error::truncated(format!("in {what}")).at(offset + available as u64)

@@ -43,6 +43,7 @@
 //! demands the end of what it reads: of each compressed stream, each series of chunks, each member
 //! of a tar.
 
+pub(crate) mod budget;
 pub(crate) mod codec;
 pub(crate) mod custom;
 pub mod data;

@@ -13,6 +13,10 @@ use super::entry::DataLocation;
 /// Input and result of every parser here.
 pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault<'a>>;
 
+/// Bytes of the longest text that can be meant: what PostgreSQL allocates for one value
+/// (`MaxAllocSize` in `src/include/utils/memutils.h`), which no statement passes.
+const MAX_TEXT: usize = 0x3fff_ffff;
+
 /// Where parsing stopped, and which rule was broken.
 #[derive(Debug)]
 pub(super) struct Fault<'a> {
@@ -78,6 +82,7 @@ pub(super) fn string(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, Option<&[u8
     move |input| {
         let (rest, length) = int(layout)(input)?;
         match usize::try_from(length) {
+            Ok(length) if length > MAX_TEXT => fault(input, format!("a text of {length} bytes")),
             Ok(length) => take(length).map(Some).parse(rest),
             Err(_) if length == -1 => Ok((rest, None)),
             Err(_) => fault(input, format!("a text of {length} bytes")),
@@ -136,6 +141,10 @@ mod tests {
         assert!(int(LAYOUT)(&[2, 1, 0, 0, 0]).is_err());
         assert!(int(LAYOUT)(&[1, 0, 0, 0, 0]).is_err());
         assert!(string(LAYOUT)(&[1, 3, 0, 0, 0]).is_err());
+        assert!(string(LAYOUT)(&[0, 0, 0, 0, 0x40]).is_err_and(|error| !error.is_incomplete()));
+        assert!(
+            string(LAYOUT)(&[0, 255, 255, 255, 0x3f]).is_err_and(|error| error.is_incomplete())
+        );
     }
 
     #[test]

@@ -107,8 +107,12 @@ fn read_objects(data: Data) -> Vec<(u32, Vec<u8>)> {
 }
 
 fn report(path: &Path) -> VerifyReport {
-    let options =
-        VerifyOptions { jobs: NonZeroUsize::new(2).unwrap(), wanted: None, digests: true };
+    let options = VerifyOptions {
+        jobs: NonZeroUsize::new(2).unwrap(),
+        wanted: None,
+        digests: true,
+        rows: None,
+    };
     let report = verify(open(path), &options, &|_| ());
     assert!(report.is_intact(), "{report}");
     report
@@ -224,7 +228,9 @@ proptest! {
             prop_assert_eq!(walk(&gzip(&bytes), step), at_once);
         }
         let toc = &model.files()[0].1;
-        let (slow, _) = Toc::read(Slow(&toc[..], step), Container::Files).unwrap();
+        let mut budget = super::budget::Budget::unlimited();
+        let slow = Toc::read(Slow(&toc[..], step), Container::Files, &mut budget);
+        let (slow, _) = slow.unwrap();
         assert_entries(&model, &slow, |entry, _| DataLocation::File(model.file_name(entry)));
     }
 

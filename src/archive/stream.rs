@@ -11,6 +11,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::budget::Budget;
 use super::codec::{Decoder, GzipFraming};
 use super::custom::{BlockKind, block_data, block_header, chunk_length, read_int};
 use super::data::{Data, LargeObject, LargeObjects};
@@ -21,6 +22,10 @@ use super::header::{Compression, Header};
 use super::primitives::Layout;
 use super::slice::ReadCounter;
 use super::toc::{Container, Toc};
+
+/// About the bytes of memory for each file or large object that is remembered: what a `BTreeSet` or
+/// `HashSet` takes for a small thing.
+const REMEMBERED: u64 = 48;
 
 /// Bytes collected before they are handed to the sink.
 const PIECE: usize = 128 * 1024;
@@ -159,8 +164,12 @@ impl From<Error> for Halt {
 }
 
 /// Walks over a custom archive.
-pub(crate) fn walk_custom(reader: impl Read, sink: &mut dyn Sink) -> Result<(), Halt> {
-    let (toc, rest) = Toc::read(reader, Container::Custom)?;
+pub(crate) fn walk_custom(
+    reader: impl Read,
+    budget: &mut Budget,
+    sink: &mut dyn Sink,
+) -> Result<(), Halt> {
+    let (toc, rest) = Toc::read(reader, Container::Custom, budget)?;
     let mut reader = BufReader::with_capacity(PIECE, rest);
     if sink.toc(&toc, super::Format::Custom) == Answer::Stop {
         return Err(Halt::Stopped);
@@ -169,6 +178,7 @@ pub(crate) fn walk_custom(reader: impl Read, sink: &mut dyn Sink) -> Result<(), 
     let layout = header.layout;
     let mut seen = HashSet::new();
     while let Some(block) = block_header(&mut reader, layout)? {
+        block.is_listed(&toc)?;
         if !seen.insert(block.dump_id) {
             let what = format!("entry {} has two blocks of data", block.dump_id);
             return Err(Error::malformed(what).into());
@@ -248,13 +258,14 @@ impl FilesWalk {
         name: &str,
         size: u64,
         reader: impl Read,
+        budget: &mut Budget,
         sink: &mut dyn Sink,
     ) -> Result<(), Halt> {
         let named = |halt| match halt {
             Halt::Error(error) => Halt::Error(error.in_file(name)),
             other => other,
         };
-        self.dispatch(name, size, reader, sink).map_err(named)
+        self.dispatch(name, size, reader, budget, sink).map_err(named)
     }
 
     fn dispatch(
@@ -262,11 +273,12 @@ impl FilesWalk {
         name: &str,
         size: u64,
         reader: impl Read,
+        budget: &mut Budget,
         sink: &mut dyn Sink,
     ) -> Result<(), Halt> {
         if name == "toc.dat" {
             if self.known.is_none() {
-                let (toc, _) = Toc::read(reader, Container::Files)?;
+                let (toc, _) = Toc::read(reader, Container::Files, budget)?;
                 self.known = Some(Known::new(&toc));
                 if sink.toc(&toc, super::Format::Tar) == Answer::Stop {
                     return Err(Halt::Stopped);
@@ -281,11 +293,12 @@ impl FilesWalk {
             return Err(Halt::TocLate);
         };
         let (stem, compression) = split_suffix(name);
+        budget.spend(REMEMBERED + stem.len() as u64)?;
         if !self.seen.insert(stem.to_owned()) {
             return Err(Error::malformed("the tar holds two files of this name").into());
         }
         if stem.ends_with(".toc") {
-            return self.list(compression, reader);
+            return self.list(compression, reader, budget);
         }
         let of = match stem.strip_prefix("blob_").and_then(|stem| stem.strip_suffix(".dat")) {
             Some(oid) => match oid.parse() {
@@ -304,10 +317,17 @@ impl FilesWalk {
     }
 
     /// Reads a list of large objects, to know later whether all came by.
-    fn list(&mut self, compression: Compression, reader: impl Read) -> Result<(), Halt> {
+    fn list(
+        &mut self,
+        compression: Compression,
+        reader: impl Read,
+        budget: &mut Budget,
+    ) -> Result<(), Halt> {
         let mut list = BufReader::new(Decoder::new(compression, GzipFraming::Gzip, reader));
         while let Some((oid, _)) = next_line(&mut list)? {
-            self.listed.insert(oid);
+            if self.listed.insert(oid) {
+                budget.spend(REMEMBERED)?;
+            }
         }
         Ok(())
     }
@@ -423,5 +443,20 @@ impl<'a> Forward<'a> {
             return Err(Halt::Stopped);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::ErrorKind;
+    use super::*;
+
+    #[test]
+    fn a_list_of_large_objects_that_takes_more_memory_than_a_stream_may_is_refused() {
+        let lines: String = (1..=3_000_000).map(|oid| format!("{oid} x\n")).collect();
+        let mut budget = Budget::of_stream(ReadCounter::default());
+        let list = FilesWalk::new(None).list(Compression::None, lines.as_bytes(), &mut budget);
+        let Err(Halt::Error(error)) = list else { panic!("it is taken") };
+        assert!(matches!(error.kind(), ErrorKind::Limit(_)), "{error}");
     }
 }

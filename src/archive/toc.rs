@@ -6,9 +6,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 
+use super::budget::Budget;
 use super::encoding::Encoding;
 use super::entry::{DataLocation, Desc, DumpId, Entry, Section};
 use super::error::{Error, ErrorKind, Result};
+use super::files::is_plain_name;
 use super::header::{self, Format, Header, HeaderStart, Version};
 use super::incremental::{Incremental, Rest};
 use super::primitives::{Layout, Parsed, fault, int, offset, string};
@@ -44,18 +46,23 @@ impl Toc {
         self.position(id).map(|position| &self.entries[position])
     }
 
-    /// Reads the TOC of a custom archive, and tells at which byte the first block of data begins.
+    /// Reads the TOC of a custom archive in a file, and tells at which byte the first block of data
+    /// begins.
     pub(crate) fn read_custom(reader: impl Read) -> Result<(Self, u64)> {
         let counter = ReadCounter::default();
-        let (toc, rest) =
-            Self::read(Counted { reader, counter: counter.clone() }, Container::Custom)?;
+        let mut budget = Budget::unlimited();
+        let (toc, rest) = Self::read(
+            Counted { reader, counter: counter.clone() },
+            Container::Custom,
+            &mut budget,
+        )?;
         let unparsed = rest.into_inner().0.get_ref().len() as u64;
         Ok((toc, counter.get() - unparsed))
     }
 
-    /// Reads a `toc.dat`.
+    /// Reads a `toc.dat` in a file.
     pub(crate) fn read_files(reader: impl Read) -> Result<Self> {
-        let (toc, mut rest) = Self::read(reader, Container::Files)?;
+        let (toc, mut rest) = Self::read(reader, Container::Files, &mut Budget::unlimited())?;
         match rest.read(&mut [0]).map_err(Error::from_io)? {
             0 => Ok(toc),
             _ => Err(Error::malformed("there are bytes after the table of contents")),
@@ -63,8 +70,12 @@ impl Toc {
     }
 
     /// Reads header and TOC, and gives back what follows them.
-    pub(super) fn read<R: Read>(reader: R, container: Container) -> Result<(Self, Rest<R>)> {
-        let mut input = Incremental::new(reader);
+    pub(super) fn read<R: Read>(
+        reader: R,
+        container: Container,
+        budget: &mut Budget,
+    ) -> Result<(Self, Rest<R>)> {
+        let mut input = Incremental::new(reader, budget);
         if let HeaderStart::Unsupported(major, minor) = input.parse("the header", header::start)? {
             return Err(Error::new(ErrorKind::UnsupportedVersion { major, minor }));
         }
@@ -75,12 +86,13 @@ impl Toc {
                 header.format.name().to_lowercase()
             )));
         }
-        let count = input.parse("the number of entries", int(header.layout))?;
+        let count = input.parse("the number of entries", count(header.layout))?;
         let mut raw = Vec::new();
         for number in 1..=count {
             let start = input.offset();
             let what = format!("TOC entry {number} of {count}");
             let entry = input.parse(&what, entry(header.version, header.layout, container))?;
+            input.spend(entry.memory())?;
             raw.push((start, entry));
         }
         let toc = Self::assemble(header, &raw)?;
@@ -167,6 +179,14 @@ struct RawEntry {
     data: DataLocation,
 }
 
+/// How many entries there are.
+fn count(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
+    move |input| match int(layout)(input)? {
+        (_, count) if count < 0 => fault(input, format!("{count} entries")),
+        found => Ok(found),
+    }
+}
+
 fn entry(
     version: Version,
     layout: Layout,
@@ -243,9 +263,13 @@ fn entry(
         let (rest, data) = match container {
             Container::Custom => offset(layout)(rest)?,
             Container::Files => {
-                let (rest, name) = text(rest)?;
+                let (after, name) = text(rest)?;
                 let name = String::from_utf8_lossy(&name).into_owned();
-                (rest, if name.is_empty() { DataLocation::None } else { DataLocation::File(name) })
+                if !name.is_empty() && !is_plain_name(&name) {
+                    let what = format!("the file name {name:?}, which leads out of the archive,");
+                    return fault(rest, what);
+                }
+                (after, if name.is_empty() { DataLocation::None } else { DataLocation::File(name) })
             }
         };
         let entry = RawEntry {
@@ -273,6 +297,15 @@ fn entry(
 }
 
 impl RawEntry {
+    /// About the bytes of memory that it takes, raw and decoded.
+    fn memory(&self) -> u64 {
+        let texts = [&self.tag, &self.desc, &self.defn, &self.drop_stmt, &self.copy_stmt];
+        let names = [&self.namespace, &self.tablespace, &self.table_am, &self.owner];
+        let texts = texts.into_iter().chain(names.into_iter().flatten()).map(Vec::len);
+        let sizes = size_of::<Self>() + size_of::<Entry>() + size_of_val(&self.dependencies[..]);
+        (sizes + texts.sum::<usize>()) as u64
+    }
+
     fn decode(&self, encoding: &Encoding) -> Result<Entry> {
         let mut undecodable = None;
         let mut text = |bytes: &[u8]| match encoding.decode(bytes) {

@@ -11,10 +11,10 @@ use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::connection::Connection;
+use super::connection::{ComparedDatabase, Connection};
 use super::selection::Selection;
 use super::settings::{
-    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForWeb, ForWorker, Settings,
+    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForRun, ForWeb, ForWorker, Settings,
 };
 use super::size::Size;
 use super::table_key::TableKey;
@@ -87,7 +87,7 @@ pub enum Command {
     )]
     Plan(Box<Plan>),
 
-    /// Read an archive from end to end and say whether all of it is sound; no server is needed
+    /// Read an archive from end to end and say whether all of it is sound, or equal to a database
     #[command(
         long_about = help::VERIFY,
         after_long_help = help::VERIFY_EPILOGUE,
@@ -110,6 +110,14 @@ pub enum Command {
         after_help = help::SEE_LONG_HELP,
     )]
     Incremental(Box<Incremental>),
+
+    /// Do a whole night now: the backup into the warehouse, enrichment, incremental copy
+    #[command(
+        long_about = help::RUN,
+        after_long_help = help::RUN_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Run(Box<Run>),
 
     /// Start a nightly run at each time of a schedule
     #[command(
@@ -460,7 +468,13 @@ pub struct Verify {
     #[command(flatten)]
     pub selection: Selection,
 
+    /// Which database to compare with, if with any.
+    #[command(flatten)]
+    pub database: ComparedDatabase,
+
     /// How many threads read side by side: a number, or auto, which is the default
+    ///
+    /// With --dbname, as many sessions read the database.
     #[arg(short = 'j', long, value_name = "NUM|auto", help_heading = "Behaviour")]
     pub jobs: Option<Jobs>,
 
@@ -534,6 +548,26 @@ pub struct Incremental {
     /// What stands above the environment.
     #[command(flatten)]
     pub settings: Settings<ForIncremental>,
+}
+
+/// `nocturne run`, as typed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Check the settings, print them without secrets, and end
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell more; twice, tell what is said to the server too
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Tell only what goes wrong
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// What stands above the environment.
+    #[command(flatten)]
+    pub settings: Settings<ForRun>,
 }
 
 /// `nocturne worker`, as typed.

@@ -47,3 +47,47 @@ pub struct Connection {
     #[arg(short = 'S', long, value_name = "NAME")]
     pub superuser: Option<String>,
 }
+
+/// Which database an archive is compared with, as typed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Comparison")]
+pub struct ComparedDatabase {
+    /// Compare the archive's data with those of this database: its name, a key=value connection
+    /// string, or a URL
+    ///
+    /// Rows are counted and digested on both sides, whatever their order; large objects and the
+    /// values of sequences are compared too. Differences are listed, and make the exit code 1.
+    /// Nothing is changed. The variables of libpq complete what is not said; DATABASE_URL alone
+    /// does not ask for a comparison.
+    #[arg(
+        short = 'd',
+        long,
+        value_name = "NAME|URL",
+        conflicts_with_all = ["digests", "write_digests"]
+    )]
+    pub dbname: Option<ConnectionString>,
+
+    /// The server's host name, or the directory of its socket
+    #[arg(short = 'h', long, value_name = "HOSTNAME", requires = "dbname")]
+    pub host: Option<String>,
+
+    /// The server's port
+    #[arg(short = 'p', long, value_name = "PORT", requires = "dbname")]
+    pub port: Option<String>,
+
+    /// The role to connect as
+    #[arg(short = 'U', long, value_name = "NAME", requires = "dbname")]
+    pub username: Option<String>,
+
+    /// Never ask for a password; fail when one is needed and not at hand
+    #[arg(short = 'w', long, overrides_with = "password")]
+    pub no_password: bool,
+
+    /// Ask for a password before connecting
+    #[arg(short = 'W', long, overrides_with = "no_password")]
+    pub password: bool,
+
+    /// SET ROLE to this role after connecting, in every session
+    #[arg(long, value_name = "ROLENAME", requires = "dbname")]
+    pub role: Option<String>,
+}

@@ -62,11 +62,13 @@ fn file(typed: &Typed) -> Option<PathBuf> {
     if typed.no_cost_history {
         return None;
     }
-    let cache = || {
-        // The specification wants a relative path ignored.
-        let xdg =
-            environment("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        xdg.or_else(|| Some(PathBuf::from(environment("HOME")?).join(".cache")))
-    };
-    typed.cost_history.clone().or_else(|| Some(cache()?.join(DEFAULT)))
+    typed.cost_history.clone().or_else(default_file)
+}
+
+/// The file that counts when none is named: in the user's cache folder, if there is one.
+pub(super) fn default_file() -> Option<PathBuf> {
+    // The specification wants a relative path ignored.
+    let xdg = environment("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = xdg.or_else(|| Some(PathBuf::from(environment("HOME")?).join(".cache")))?;
+    Some(cache.join(DEFAULT))
 }

@@ -7,7 +7,7 @@ use super::drop_objects::{lock, target};
 use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
 use super::worker::{start_log, until_signal};
 use crate::replicate::config::Config;
-use crate::replicate::enrich::{self, EnrichError, Enrichment, Outcome as FileOutcome, Progress};
+use crate::replicate::enrich::{self, EnrichError, Enrichment, tell};
 use crate::report::Verbosity;
 use crate::target::Target;
 
@@ -37,20 +37,5 @@ async fn work(
     match report.failures().count() {
         0 => Ok(()),
         count => Err(Failure::new(ERRORS, format!("{count} of the files failed"))),
-    }
-}
-
-/// A log line for what happens.
-fn tell(progress: Progress<'_>) {
-    match progress {
-        Progress::Started { file } => tracing::info!("{file}: started"),
-        Progress::Ended(report) => match &report.outcome {
-            outcome @ FileOutcome::Failed(_) => tracing::error!("{}: {outcome}", report.file),
-            outcome @ FileOutcome::Done => {
-                let seconds = report.duration.as_secs_f64();
-                tracing::info!("{}: {outcome} in {seconds:.1} s", report.file);
-            }
-            outcome => tracing::info!("{}: {outcome}", report.file),
-        },
     }
 }

@@ -1,12 +1,17 @@
 //! `nocturne incremental`: the new rows of append-only tables, from the source database.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::args::Incremental as Typed;
 use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
-use super::worker::{start_log, until_signal};
+use super::report::locale;
+use super::worker::{notifier, start_log, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, IncrementalError, Settings, Summary, Table};
+use crate::replicate::night::IncrementalRun;
+use crate::replicate::worker::{Night, NoHistory, RetryPolicy, SystemClock, Trigger};
 use crate::report::{LogFormat, Verbosity};
 
 /// Runs the command.
@@ -28,7 +33,21 @@ async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcom
     for warning in settings.source.warnings().iter().chain(settings.target.warnings()) {
         tracing::warn!("{warning}");
     }
-    conclude(&incremental::run(&settings, &stop).await)
+    let night = Night {
+        job: IncrementalRun::new(settings, config.zone, locale()),
+        // Tables are tried again by themselves.
+        retry: RetryPolicy { retries: 0, ..config.retry },
+        // Nights alone are recorded and told: this is a part of one.
+        history: Arc::new(NoHistory),
+        notifier: notifier(Vec::new())?,
+        clock: Arc::new(SystemClock),
+        app: config.app.clone(),
+    };
+    let record = night.run(Trigger::Manual, &stop).await;
+    match night.job.take_summary() {
+        Some(summary) => conclude(&summary),
+        None => Err(Failure::new(ERRORS, record.error.unwrap_or_default())),
+    }
 }
 
 /// The tables that were typed, or those that the settings make incremental.

@@ -12,6 +12,7 @@
 
 pub mod args;
 mod choose;
+mod compare;
 pub mod connection;
 mod costs;
 mod drop_objects;
@@ -24,6 +25,7 @@ mod list;
 mod plan;
 mod report;
 mod restore;
+mod run;
 mod script;
 pub mod selection;
 pub mod settings;
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Verify(typed) => verify::run(&typed),
         Command::FetchBackup(typed) => fetch_backup::run(&typed),
         Command::Incremental(typed) => incremental::run(&typed),
+        Command::Run(typed) => run::run(&typed),
         Command::Worker(typed) => worker::run(&typed),
         Command::Web(typed) => web::run(&typed),
         Command::DropObjects(typed) => drop_objects::run(&typed),

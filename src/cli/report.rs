@@ -62,7 +62,7 @@ fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<Run>, Fai
 }
 
 /// The language of the environment, by the rules of POSIX: the first of these that is set.
-fn locale() -> Lang {
+pub(super) fn locale() -> Lang {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(environment);
     Lang::of_locale(&locale.unwrap_or_default())
 }

@@ -27,6 +27,14 @@ impl Purpose for ForWorker {
     const COMMAND: Command = Command::Worker;
 }
 
+/// The settings of `nocturne run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForRun {}
+
+impl Purpose for ForRun {
+    const COMMAND: Command = Command::Run;
+}
+
 /// The settings of `nocturne incremental`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForIncremental {}

@@ -1,4 +1,4 @@
-//! `nocturne verify`: whether an archive is sound.
+//! `nocturne verify`: whether an archive is sound. With a database, [`super::compare`] goes on.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::Verify;
 use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
 use super::values::{Jobs, OutputFormat};
-use super::{choose, input, list};
+use super::{choose, compare, input, list};
 use crate::archive::DumpId;
 use crate::report::ProgressMode;
 use crate::source;
@@ -20,8 +20,16 @@ use crate::verify::{Digests, Progress, VerifyOptions, verify};
 pub(super) fn run(typed: &Verify) -> Outcome {
     let options = choose::options(&typed.selection, true)?;
     let expected = typed.digests.as_deref().map(read_digests).transpose()?;
-    let archive = source::open(&input(typed.archive.as_deref())?)?;
+    let input = input(typed.archive.as_deref())?;
+    let archive = source::open(&input)?;
     let chosen = choose::choose(&archive.toc, &options, &typed.selection, &list::warnings())?;
+    let jobs = match typed.jobs {
+        Some(Jobs::Count(count)) => count,
+        _ => available_parallelism().unwrap_or(NonZeroUsize::MIN),
+    };
+    if typed.database.dbname.is_some() {
+        return compare::run(typed, archive, &input, &chosen, jobs, &bar(typed));
+    }
     let wanted: HashSet<DumpId> = chosen
         .selection
         .wanted()
@@ -37,12 +45,10 @@ pub(super) fn run(typed: &Verify) -> Outcome {
         .count()
         < all;
     let options = VerifyOptions {
-        jobs: match typed.jobs {
-            Some(Jobs::Count(count)) => count,
-            _ => available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        },
+        jobs,
         wanted: partial.then_some(wanted),
         digests: expected.is_some() || typed.write_digests.is_some(),
+        rows: None,
     };
     let bar = bar(typed);
     let report = verify(archive, &options, &|progress| show(&bar, progress));
@@ -95,7 +101,8 @@ fn bar(typed: &Verify) -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+/// Shows how far the reading is.
+pub(super) fn show(bar: &ProgressBar, progress: Progress) {
     if let Some(size) = progress.size {
         bar.set_length(size);
     }

@@ -1,4 +1,4 @@
-//! `nocturne worker`: runs by the schedule.
+//! `nocturne worker`: runs by the schedule; and what it shares with the other commands of a night.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Worker as Typed;
 use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
-use super::list;
+use super::report::locale;
 use super::restore::interrupted;
+use super::{costs, list};
 use crate::replicate::config::Config;
-use crate::replicate::notify::{Notifier, Patience};
+use crate::replicate::night::{FullRun, Output};
+use crate::replicate::notify::{Notifier, Patience, Webhook};
 use crate::replicate::worker::{
-    DatabaseHistory, History, Job, Night, NoHistory, Outcome as JobOutcome, Run, SystemClock,
-    Worker,
+    DatabaseHistory, History, Job, Night, NoHistory, SystemClock, Worker,
 };
 use crate::report::{Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry};
 
@@ -27,16 +28,27 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     if typed.dry_run {
         return list::write(None, describe(&config).as_bytes());
     }
-    start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
-    serve(&config, NotBuilt)
+    let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    serve(&config, job)
 }
 
 /// Sends log lines to standard error, in the format that the settings ask for.
-pub(super) fn start_log(config: &Config, verbosity: Verbosity) -> Result<(), Failure> {
+pub(super) fn start_log(
+    config: &Config,
+    verbosity: Verbosity,
+) -> Result<(ReportOptions, Screen), Failure> {
     let report =
         ReportOptions { progress: ProgressMode::Log, format: config.log_format, verbosity };
     let screen = Screen::new(&report);
-    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))
+    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
+    Ok((report, screen))
+}
+
+/// A full run with these settings, whose log lines go to standard error.
+pub(super) fn full_run(config: &Config, verbosity: Verbosity) -> Result<FullRun, Failure> {
+    let (report, screen) = start_log(config, verbosity)?;
+    let output = Output { report, screen, lang: locale(), costs: costs::default_file() };
+    Ok(FullRun::new(config.clone(), output))
 }
 
 /// Where runs are recorded.
@@ -49,16 +61,19 @@ pub(super) fn history(config: &Config) -> Arc<dyn History> {
 
 /// A night of the job, with the settings' retries and notifications.
 pub(super) fn night<J: Job>(config: &Config, job: J) -> Result<Night<J>, Failure> {
-    let notifier = Notifier::new(config.notifications.clone(), Patience::default())
-        .map_err(|error| Failure::of(ERRORS, &error))?;
     Ok(Night {
         job,
         retry: config.retry,
         history: history(config),
-        notifier,
+        notifier: notifier(config.notifications.clone())?,
         clock: Arc::new(SystemClock),
         app: config.app.clone(),
     })
+}
+
+/// Tells these webhooks.
+pub(super) fn notifier(webhooks: Vec<Webhook>) -> Result<Notifier, Failure> {
+    Notifier::new(webhooks, Patience::default()).map_err(|error| Failure::of(ERRORS, &error))
 }
 
 /// Runs the job by the schedule, until a signal.
@@ -67,15 +82,20 @@ fn serve<J: Job>(config: &Config, job: J) -> Outcome {
         return Err(Failure::new(USAGE, "SCHEDULE is not set"));
     };
     tracing::info!("nocturne {} worker, schedule \"{schedule}\"", env!("CARGO_PKG_VERSION"));
-    for setting in config.settings().iter().filter(|setting| !setting.is_default) {
-        let shown = setting.shown.as_deref().unwrap_or_default();
-        tracing::info!("{}: {shown}", setting.variable.name);
-    }
+    log_settings(config);
     let worker = Worker { schedule, night: night(config, job)? };
     until_signal(|stop| async move {
         worker.run(&stop).await;
         Ok(())
     })
+}
+
+/// Logs the settings that are not the defaults.
+pub(super) fn log_settings(config: &Config) {
+    for setting in config.settings().iter().filter(|setting| !setting.is_default) {
+        let shown = setting.shown.as_deref().unwrap_or_default();
+        tracing::info!("{}: {shown}", setting.variable.name);
+    }
 }
 
 /// Runs something that ends when its token is cancelled, which the first signal does. To have
@@ -106,7 +126,7 @@ pub(super) fn until_signal<F: Future<Output = Outcome>>(
 }
 
 /// The settings as they count, what is done with tables, and the next runs.
-fn describe(config: &Config) -> String {
+pub(super) fn describe(config: &Config) -> String {
     let mut text = String::from("Settings\n");
     let width = config.settings().iter().map(|setting| setting.variable.name.len()).max();
     let width = width.unwrap_or_default();
@@ -134,20 +154,4 @@ fn describe(config: &Config) -> String {
         }
     }
     text
-}
-
-/// Stands in the place of the run until its parts are put together.
-struct NotBuilt;
-
-impl Job for NotBuilt {
-    fn mode(&self) -> &'static str {
-        "full"
-    }
-
-    async fn run(&self, _: &Run, _: CancellationToken) -> JobOutcome {
-        JobOutcome::Failed(crate::replicate::worker::Failure {
-            message: "the nightly run is not part of this version".to_owned(),
-            is_permanent: true,
-        })
-    }
 }

@@ -200,6 +200,16 @@ impl Schedule {
         idle || (sessions > 1 && critical)
     }
 
+    /// The work that others have meanwhile: of the jobs that run or could be started, without this
+    /// one.
+    #[must_use]
+    pub fn at_hand(&self, id: JobId) -> Duration {
+        let ready = self.ready.iter().map(|(_, ready)| *ready);
+        let running = (0..self.jobs.len()).map(JobId).filter(|j| self.state[j.0] == State::Running);
+        let costs = ready.chain(running).filter(|other| *other != id).map(|j| self.jobs[j.0].cost);
+        Duration::from_micros(costs.fold(0, u64::saturating_add))
+    }
+
     /// The jobs that still wait for their data.
     #[must_use]
     pub fn closed(&self) -> Vec<JobId> {

@@ -22,6 +22,7 @@ pub mod enrich;
 pub mod hooks;
 pub mod incremental;
 pub mod lock;
+pub mod night;
 pub mod notify;
 pub mod schedule;
 pub mod sql_file;

@@ -16,6 +16,7 @@ use super::feed::Arrival;
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load, missing_object};
 use super::options::Transactions;
+use super::share::may_share;
 use super::stages;
 use super::steps::restore_step;
 use super::work::restore_entry;
@@ -34,6 +35,8 @@ pub(super) struct Conductor {
     schedule: Schedule,
     costing: Costing,
     idle: Vec<Lane>,
+    /// How many sessions can work at the same time.
+    at_once: usize,
     running: JoinSet<(Lane, Task, Option<ObjectResult>)>,
     workers: Workers,
     stream: Option<Receiver<Arrival>>,
@@ -92,12 +95,14 @@ impl Conductor {
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
         let barrier = Barrier::of(&ctx, plan);
+        let sessions = ctx.options.jobs;
         let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
             ctx,
             schedule,
             costing: Costing::new(costs),
+            at_once: idle.first().map_or(sessions, |lane| lane.at_once(sessions)),
             idle,
             running: JoinSet::new(),
             workers: Workers::default(),
@@ -176,22 +181,11 @@ impl Conductor {
         }
     }
 
-    /// Whether other sessions may help to load a table. That keeps its rows from being frozen, so
-    /// it must be likely that others will have nothing else to do for a while.
+    /// Whether other sessions may help to load a table.
     fn may_share(&self, waiting: &Waiting) -> bool {
-        let ctx = &self.ctx;
-        if ctx.options.jobs < 2 || ctx.options.split_size.is_none() || waiting.object.is_some() {
-            return false;
-        }
-        match waiting.source {
-            Source::Archive => {
-                // Asked of large tables only: it takes a look at all jobs.
-                let place = self.schedule.job(waiting.job).entry;
-                ctx.is_large(place) && self.schedule.gains_from_help(waiting.job, ctx.options.jobs)
-            }
-            // No other rows come until these are taken, so who is idle now will be for a while.
-            Source::Stream { .. } => !self.idle.is_empty(),
-        }
+        let streamed = matches!(waiting.source, Source::Stream { .. });
+        waiting.object.is_none()
+            && may_share(&self.ctx, &self.schedule, waiting.job, streamed, self.at_once)
     }
 
     /// Lets sessions that find no job help with the rows of large tables.
@@ -233,7 +227,8 @@ impl Conductor {
             .iter()
             .filter_map(|(lane, waiting)| Some((lane.number, builds(waiting)?)))
             .collect();
-        let lent = self.workers.lend(self.idle.len(), &ranks);
+        let busy = self.running.len() + starting.len();
+        let lent = self.workers.lend(self.at_once.saturating_sub(busy), &ranks);
         for (lane, waiting) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
             lane.workers = builds(waiting).map(|_| count());

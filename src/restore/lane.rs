@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread::available_parallelism;
 
 use backon::Retryable;
 
@@ -49,6 +50,15 @@ impl Lane {
             workers: None,
             may_share: false,
         }
+    }
+
+    /// How many of so many sessions can really work at the same time: the processors of the
+    /// server, where they are known.
+    pub(super) fn at_once(&self, sessions: usize) -> usize {
+        let known = self.target.is_on_this_machine().then(available_parallelism);
+        known
+            .and_then(std::result::Result::ok)
+            .map_or(sessions, |processors| sessions.min(processors.get()))
     }
 
     /// The session, opened if there is none. It may be lost, which the next statement tells: see

@@ -27,6 +27,11 @@ use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::{self, Session};
 
+/// Bytes of archived data from which it pays to truncate a table that is empty, for the sake of
+/// its WAL and of frozen rows: each of its files is made anew for that, and one more, the
+/// visibility map.
+const TRUNCATED_FROM: u64 = 8 * 1024;
+
 /// Where an entry's data comes from.
 #[derive(Debug)]
 pub(super) enum Source {
@@ -88,9 +93,10 @@ pub(super) async fn load(
     let columns = binary_columns(ctx, lane.session(ctx).await?, entry, size).await;
     let counter = ReadCounter::default();
     let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
+    let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || ctx.may_be_half_loaded();
     let surroundings = Surroundings {
         entry,
-        truncate: !lane.in_group() && ctx.is_new(entry),
+        truncate: pays && !lane.in_group() && ctx.is_new(entry),
         triggers,
         line: pieces.line(),
     };

@@ -6,12 +6,18 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::context::Context;
 use super::lane::Lane;
 use crate::archive::ReadCounter;
+use crate::plan::{JobId, Schedule};
+
+/// Work that is as good as none for a session that could help with a table instead.
+const LITTLE: Duration = Duration::from_millis(300);
 
 /// The tables that are being loaded and can use help.
 #[derive(Default)]
@@ -21,6 +27,29 @@ pub(super) struct Shares {
     returned: Mutex<Vec<Lane>>,
     /// A table can use help.
     wanted: Arc<Notify>,
+}
+
+/// Whether other sessions may help to load a job's table; `at_once` sessions can work at a time.
+///
+/// That keeps its rows from being frozen, so it must be likely that others have nothing else to do
+/// for a while.
+pub(super) fn may_share(
+    ctx: &Context,
+    schedule: &Schedule,
+    job: JobId,
+    streamed: bool,
+    at_once: usize,
+) -> bool {
+    if at_once < 2 || ctx.options.split_size.is_none() {
+        return false;
+    }
+    if streamed {
+        // No other rows come until these are taken.
+        let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
+        return schedule.at_hand(job) < LITTLE.saturating_mul(others);
+    }
+    // Asked of large tables only: it takes a look at all jobs.
+    ctx.is_large(schedule.job(job).entry) && schedule.gains_from_help(job, at_once)
 }
 
 /// One such table.

@@ -1,8 +1,9 @@
 //! How many parallel workers the server may use for an index build.
 //!
 //! A parallel build costs the server more work than one by a single process. That pays only where
-//! processors would rest otherwise: as many as sessions have no job. So the processes of the server
-//! that work are about as many as there are jobs, whatever runs.
+//! processors would rest otherwise: as many as sessions have no job, or as the server has left, if
+//! that is known. So the processes of the server that work are about as many as there are jobs,
+//! whatever runs.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -20,7 +21,7 @@ impl Workers {
     /// Says which of the sessions that are about to build an index may use workers, and how many.
     ///
     /// `builds` has those sessions, each with the rank of its job: the longest chain gets all that
-    /// is to be had. `idle` sessions have found no job.
+    /// is to be had. As many processors are `idle`.
     pub(super) fn lend(&mut self, idle: usize, builds: &[(usize, u64)]) -> Option<(usize, usize)> {
         let spare = idle.saturating_sub(self.lent.values().sum());
         let (lane, _) = builds.iter().filter(|_| spare > 0).max_by_key(|(_, rank)| *rank)?;

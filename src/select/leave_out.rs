@@ -21,6 +21,9 @@ pub enum Leave {
     Kept,
     /// It is restored without rows. Foreign keys to it are not.
     WithoutRows,
+    /// It is restored with its rows, but no foreign key from it or to it: others will fill it
+    /// later.
+    WithoutForeignKeys,
 }
 
 impl Selection {
@@ -33,6 +36,17 @@ impl Selection {
             if self.wants[place].any() {
                 self.wants[place] = Want::default();
                 self.reasons[place] = Some(reason);
+            }
+        }
+    }
+
+    /// Leaves out what the target has already: types and functions of tables that it keeps, say.
+    /// `is_there` is asked for every entry.
+    pub fn leave_out_present(&mut self, entries: &[Entry], is_there: impl Fn(&Entry) -> bool) {
+        for (place, entry) in entries.iter().enumerate() {
+            if self.wants[place].any() && is_there(entry) {
+                self.wants[place] = Want::default();
+                self.reasons[place] = Some(Unwanted::Present);
             }
         }
     }
@@ -69,6 +83,7 @@ impl LeftOut {
                     Leave::Absent => true,
                     Leave::Kept => is_own(&entry.desc),
                     Leave::WithoutRows => needs_rows(&entry.desc),
+                    Leave::WithoutForeignKeys => entry.desc == Desc::FkConstraint,
                 };
                 if !goes {
                     continue;
@@ -112,7 +127,7 @@ impl LeftOut {
         let itself = entry.dump_id == entries[table].dump_id;
         match leave {
             // The definition stays.
-            Leave::WithoutRows if itself => None,
+            Leave::WithoutRows | Leave::WithoutForeignKeys if itself => None,
             _ if itself => Some(Unwanted::TableLeftOut(leave)),
             _ => Some(Unwanted::WithTable(entries[table].label())),
         }
@@ -218,6 +233,20 @@ mod tests {
     fn a_table_without_rows_takes_foreign_keys_with_it() {
         // Also those out of it: nothing is lost, for it has no rows.
         assert_eq!(left(Leave::WithoutRows), [6, 12, 13]);
+    }
+
+    #[test]
+    fn a_table_that_others_fill_later_loses_its_foreign_keys_only() {
+        assert_eq!(left(Leave::WithoutForeignKeys), [12, 13]);
+    }
+
+    #[test]
+    fn what_is_there_already_is_left_out_with_that_as_the_reason() {
+        let entries = entries();
+        let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
+        selection.leave_out_present(&entries, |entry| entry.desc == Desc::View);
+        let left: Vec<_> = selection.unwanted().collect();
+        assert_eq!(left, [(13, &Unwanted::Present), (14, &Unwanted::Present)]);
     }
 
     #[test]

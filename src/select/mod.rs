@@ -31,7 +31,7 @@ mod oracle;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use filter_file::{FilterError, FilterErrorKind, FilterFile, FilterItem, FilterTarget};
 pub use flag::Flag;

@@ -7,7 +7,7 @@ use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
 
 /// An entry that looks as pg_dump would write it: with SQL and in schema `public` where its kind
 /// has such, in the section of its kind.
-pub(super) fn entry(dump_id: i32, desc: &str, tag: &str) -> Builder {
+pub(crate) fn entry(dump_id: i32, desc: &str, tag: &str) -> Builder {
     let desc = Desc::from_text(desc);
     let section = match desc {
         Desc::Acl | Desc::Comment | Desc::SecurityLabel => Section::None,
@@ -74,15 +74,15 @@ pub(super) fn entry(dump_id: i32, desc: &str, tag: &str) -> Builder {
 }
 
 /// Changes an entry before it is used.
-pub(super) struct Builder(Entry);
+pub(crate) struct Builder(Entry);
 
 impl Builder {
-    pub(super) fn section(mut self, section: Section) -> Self {
+    pub(crate) fn section(mut self, section: Section) -> Self {
         self.0.section = section;
         self
     }
 
-    pub(super) fn schema(mut self, schema: impl Into<Option<&'static str>>) -> Self {
+    pub(crate) fn schema(mut self, schema: impl Into<Option<&'static str>>) -> Self {
         self.0.namespace = schema.into().map(str::to_owned);
         self
     }
@@ -107,12 +107,12 @@ impl Builder {
         self
     }
 
-    pub(super) fn after(mut self, dependencies: &[i32]) -> Self {
+    pub(crate) fn after(mut self, dependencies: &[i32]) -> Self {
         self.0.dependencies = dependencies.iter().copied().map(DumpId).collect();
         self
     }
 
-    pub(super) fn build(self) -> Entry {
+    pub(crate) fn build(self) -> Entry {
         self.0
     }
 }

@@ -30,6 +30,8 @@ pub enum Unwanted {
     TableLeftOut(Leave),
     /// It belongs to this table or depends on it, which is left out or has no rows.
     WithTable(String),
+    /// The target has it already.
+    Present,
     /// It has neither SQL nor data.
     Empty,
     /// A marker of ancient archives without meaning today.
@@ -50,6 +52,7 @@ impl fmt::Display for Unwanted {
             Self::TableLeftOut(Leave::Kept) => f.write_str("the target keeps this table"),
             Self::TableLeftOut(_) => f.write_str("the table is left out"),
             Self::WithTable(table) => write!(f, "goes with {table}, which is left out"),
+            Self::Present => f.write_str("the target has it already"),
             Self::Empty => f.write_str("nothing to restore in it"),
             Self::Obsolete => f.write_str("obsolete"),
         }

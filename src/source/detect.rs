@@ -105,12 +105,16 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
     let toc = members.iter().map(|(path, ..)| path).find(|path| file_name(path) == "toc.dat");
     if let Some(toc) = toc {
         let directory = toc.strip_suffix("toc.dat").unwrap_or_default();
-        let members: HashMap<String, (u64, u64)> = members
-            .iter()
-            .filter_map(|(path, offset, size)| {
-                Some((path.strip_prefix(directory)?.to_owned(), (*offset, *size)))
-            })
-            .collect();
+        let mut files = HashMap::new();
+        for (path, offset, size) in &members {
+            let Some(name) = path.strip_prefix(directory) else { continue };
+            let twice = files.insert(name.to_owned(), (*offset, *size)).is_some();
+            if twice && is_archive_file(name) {
+                let what = "the tar holds two files of this name";
+                return Err(Error::malformed(what).in_file(name));
+            }
+        }
+        let members = files;
         return Ok(Located::Files(Files::Tar { slice: slice.clone(), members }));
     }
     for (_, offset, size) in &members {
@@ -127,6 +131,16 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
     Err(no_archive_in_tar())
 }
 
+/// The path of a member. It is only compared with other names, never opened, so where an absolute
+/// one leads does not matter; but one that climbs is no archive's, and could pass for another.
+pub(super) fn member_path<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String> {
+    let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    if path.split('/').any(|part| part == "..") {
+        return Err(Error::malformed("a name in the tar that leads out of it").in_file(path));
+    }
+    Ok(path)
+}
+
 /// Path, offset and size of each regular file in a tar, read from the members' headers only.
 fn members(slice: &FileSlice) -> Result<Vec<(String, u64, u64)>> {
     let mut tar = tar::Archive::new(slice.clone());
@@ -134,7 +148,7 @@ fn members(slice: &FileSlice) -> Result<Vec<(String, u64, u64)>> {
     for entry in tar.entries_with_seek().map_err(Error::from_io)? {
         let entry = entry.map_err(tar_error)?;
         if entry.header().entry_type().is_file() {
-            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let path = member_path(&entry)?;
             members.push((path, entry.raw_file_position(), entry.size()));
         }
     }

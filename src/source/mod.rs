@@ -11,6 +11,8 @@
 //! ([`Access::Stream`]).
 
 mod detect;
+#[cfg(test)]
+mod hostile;
 mod reader;
 pub mod remote;
 mod sequential;

@@ -4,22 +4,30 @@
 //! data. The sink's blocking is the back-pressure: nothing is read ahead of what it takes, but for
 //! one buffer.
 
+use std::cell::Cell;
 use std::io::{self, Read};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use bytes::Bytes;
 
 use super::detect::{
-    Magic, file_name, is_archive_file, no_archive_in_tar, not_an_archive, peek, tar_error,
+    Magic, file_name, is_archive_file, member_path, no_archive_in_tar, not_an_archive, peek,
+    tar_error,
 };
+use crate::archive::budget::{Budget, Proportionate};
 use crate::archive::codec::{Decoder, GzipFraming};
-use crate::archive::slice::FileSlice;
+use crate::archive::slice::{Counted, FileSlice, ReadCounter};
 use crate::archive::stream::{Answer, FilesWalk, Halt, Item, Sink, walk_custom};
 use crate::archive::{Error, ErrorKind, Format, Result, Toc};
 
 /// How many wrappers are looked into: gzip, tar, gzip and tar again is more than anyone does.
 const MAX_DEPTH: usize = 5;
+
+/// Bytes that may describe one member of a tar: its header, a long name, extended attributes. The
+/// tar reader holds them in memory, whatever their header claims.
+const MEMBER_HEADERS: u64 = 1 << 20;
 
 /// What is told when the walk is over.
 type Done = Box<dyn FnOnce(Result<()>) + Send>;
@@ -134,7 +142,7 @@ pub(super) fn read(
     again: Option<FileSlice>,
     sink: &mut dyn Sink,
 ) -> Result<()> {
-    let toc_is_late = match walk(reader, None, 0, sink) {
+    let toc_is_late = match start(reader, None, sink) {
         Ok(()) | Err(Halt::Stopped) => return Ok(()),
         Err(Halt::Error(error)) => return Err(error),
         Err(Halt::TocLate) => Error::new(ErrorKind::NotAnArchive(
@@ -146,7 +154,7 @@ pub(super) fn read(
     // A file can be read twice: once for the TOC, once for the data.
     let again = again.ok_or(toc_is_late)?;
     let mut find = FindToc(None);
-    let found = walk(Box::new(again.clone()), Some(Late::Look), 0, &mut find);
+    let found = start(Box::new(again.clone()), Some(Late::Look), &mut find);
     let toc = match (found, find.0) {
         (_, Some(toc)) => toc,
         (Err(Halt::Error(error)), None) => return Err(error),
@@ -155,7 +163,7 @@ pub(super) fn read(
     if sink.toc(&toc, Format::Tar) == Answer::Stop {
         return Ok(());
     }
-    match walk(Box::new(again), Some(Late::Known(&toc)), 0, sink) {
+    match start(Box::new(again), Some(Late::Known(&toc)), sink) {
         Ok(()) | Err(Halt::Stopped) => Ok(()),
         Err(Halt::Error(error)) => Err(error),
         Err(Halt::TocLate) => Err(Error::malformed("the archive changed while it was read")),
@@ -193,24 +201,41 @@ impl Sink for FindToc {
     }
 }
 
-/// Walks over whatever `reader` turns out to be.
-fn walk(
+/// What a walk carries with it into wrappers.
+struct Walk<'a> {
+    late: Option<Late<'a>>,
+    /// Counts the bytes that came, before anything is made of them.
+    input: ReadCounter,
+    budget: Budget,
+    sink: &'a mut dyn Sink,
+}
+
+/// Walks over all of `reader`.
+fn start(
     reader: Box<dyn Read + '_>,
     late: Option<Late<'_>>,
-    depth: usize,
     sink: &mut dyn Sink,
 ) -> Result<(), Halt> {
+    let input = ReadCounter::default();
+    let budget = Budget::of_stream(input.clone());
+    let reader = Counted { reader, counter: input.clone() };
+    walk(Box::new(reader), 0, &mut Walk { late, input, budget, sink })
+}
+
+/// Walks over whatever `reader` turns out to be.
+fn walk(reader: Box<dyn Read + '_>, depth: usize, on: &mut Walk<'_>) -> Result<(), Halt> {
     if depth > MAX_DEPTH {
         let what = format!("the archive is wrapped more than {MAX_DEPTH} times");
         return Err(Error::new(ErrorKind::Limit(what)).into());
     }
     let (magic, head, mut reader) = peek(reader)?;
     match magic {
-        Magic::Custom => walk_custom(&mut reader, sink)?,
-        Magic::Tar => walk_tar(&mut reader, late, depth, sink)?,
+        Magic::Custom => walk_custom(&mut reader, &mut on.budget, on.sink)?,
+        Magic::Tar => walk_tar(&mut reader, depth, on)?,
         Magic::Compressed(compression) => {
             let inflated = Decoder::new(compression, GzipFraming::Gzip, &mut reader);
-            walk(Box::new(inflated), late, depth + 1, sink)?;
+            let inflated = Proportionate::new(inflated, on.input.clone());
+            walk(Box::new(inflated), depth + 1, on)?;
         }
         Magic::Unknown => return Err(not_an_archive(&head).into()),
     }
@@ -219,51 +244,67 @@ fn walk(
     Ok(())
 }
 
-fn walk_tar(
-    reader: &mut impl Read,
-    late: Option<Late<'_>>,
-    depth: usize,
-    sink: &mut dyn Sink,
-) -> Result<(), Halt> {
-    let known = match late {
+fn walk_tar(reader: &mut impl Read, depth: usize, on: &mut Walk<'_>) -> Result<(), Halt> {
+    let known = match on.late {
         Some(Late::Known(toc)) => Some(toc),
         _ => None,
     };
     let mut files = None;
     let mut found = false;
-    let mut tar = tar::Archive::new(reader);
+    let headers = Rc::new(Cell::new(MEMBER_HEADERS));
+    let mut tar = tar::Archive::new(Headers { reader, left: headers.clone() });
     for entry in tar.entries().map_err(Error::from_io)? {
         let mut entry = entry.map_err(tar_error)?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let name = file_name(&path);
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        if is_archive_file(name) && !found {
-            let looking = matches!(late, Some(Late::Look)) && name != "toc.dat";
-            let walk = files.get_or_insert_with(|| FilesWalk::new(known));
-            if !looking {
-                let size = entry.size();
-                let mut whole = Whole { reader: &mut entry, left: size };
-                walk.member(name, size, &mut whole, sink)?;
-            }
-        } else if files.is_none() && !found {
+        headers.set(u64::MAX);
+        if entry.header().entry_type().is_file() {
+            let path = member_path(&entry)?;
+            let name = file_name(&path);
             let size = entry.size();
-            let whole = Whole { reader: &mut entry, left: size };
-            let (magic, _, reader) = peek(whole)?;
-            if magic != Magic::Unknown {
-                found = true;
-                walk(Box::new(reader), late, depth + 1, sink)?;
+            let mut whole = Whole { reader: &mut entry, left: size };
+            if is_archive_file(name) && !found {
+                let looking = matches!(on.late, Some(Late::Look)) && name != "toc.dat";
+                let walk = files.get_or_insert_with(|| FilesWalk::new(known));
+                if !looking {
+                    walk.member(name, size, &mut whole, &mut on.budget, on.sink)?;
+                }
+            } else if files.is_none() && !found {
+                let (magic, _, reader) = peek(whole)?;
+                if magic != Magic::Unknown {
+                    found = true;
+                    walk(Box::new(reader), depth + 1, on)?;
+                }
             }
         }
+        // To the member's end here, so that only headers are read before the next.
+        io::copy(&mut entry, &mut io::sink()).map_err(Error::from_io)?;
+        headers.set(MEMBER_HEADERS);
     }
     match files {
-        Some(walk) if matches!(late, Some(Late::Look)) => drop(walk),
+        Some(walk) if matches!(on.late, Some(Late::Look)) => drop(walk),
         Some(walk) => walk.finish()?,
         None if found => {}
         None => return Err(no_archive_in_tar().into()),
     }
     Ok(())
+}
+
+/// The input of a tar reader, of which it may take no more than `left` bytes.
+struct Headers<R> {
+    reader: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Headers<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(output)?;
+        let left = self.left.get().checked_sub(read as u64);
+        self.left.set(left.ok_or_else(|| {
+            let what =
+                format!("a member's name and attributes of more than {MEMBER_HEADERS} bytes");
+            Error::new(ErrorKind::Limit(what))
+        })?);
+        Ok(read)
+    }
 }
 
 /// A member of a tar, which must be as long as its header says: the tar reader takes the end of

@@ -58,6 +58,21 @@ impl Sequential {
         }
     }
 
+    /// The data of the next wanted entry, whichever it is, or `None` after the last.
+    ///
+    /// # Errors
+    /// When the stream is damaged.
+    pub fn next_item(&mut self) -> Result<Option<(ItemOf, Data)>> {
+        match self.messages.recv() {
+            Ok(Message::Item(item, pieces)) => {
+                let reader = ItemReader::new(move || pieces.recv().ok(), ReadCounter::default());
+                Ok(Some((item.of, item.data(reader))))
+            }
+            Ok(Message::Done(result)) => result.map(|()| None),
+            Err(_) => Err(Error::truncated("the reader of the stream is gone")),
+        }
+    }
+
     /// Reads the rest of the stream, to know that it is sound.
     ///
     /// # Errors

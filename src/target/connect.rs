@@ -83,6 +83,13 @@ impl Target {
         self.params.tls.mode
     }
 
+    /// Whether the server is known to run on this machine. Behind a port of it there may be
+    /// anything, a tunnel for example; behind a Unix-domain socket there is not.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        self.params.hosts.iter().all(|host| matches!(host.place, Place::Unix(_)))
+    }
+
     /// What the operator should know though it stops nothing: a password file that is ignored.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -6,21 +6,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
+use super::VerifyOptions;
 use super::digests::{Digest, of_large_objects};
 use super::error_chain;
 use super::report::Count;
 use crate::archive::{Data, Desc, Entry, Error, ReadCounter, Result, Toc};
-use crate::rows::CopyText;
+use crate::rows::{CopyText, RowHasher, RowSet, RowSetKey};
 use crate::sql::split::Splitter;
 
 /// Bytes read at a time where nothing else decides.
 const PIECE: usize = 64 * 1024;
+
+/// A large object's digest for comparing with a database is made of the digests of parts of this
+/// many bytes, so that a server can compute it without having all of an object in memory.
+pub(crate) const OBJECT_PART: usize = 1 << 20;
 
 /// What is the same for all entries.
 #[derive(Clone)]
 pub(super) struct Reading {
     standard_conforming_strings: bool,
     digests: bool,
+    rows: Option<RowSetKey>,
     /// Bytes read from the archive for all entries together.
     total: Arc<AtomicU64>,
 }
@@ -36,17 +42,33 @@ pub(super) struct Findings {
     pub(super) read: u64,
     /// The digest of rows. That of large objects is made of their own.
     pub(super) digest: Option<Digest>,
+    /// The rows, for comparing with a database.
+    pub(super) row_set: Option<RowSet>,
     /// The large objects.
-    pub(super) objects: Vec<(u32, Option<Digest>)>,
+    pub(super) objects: Vec<ObjectFound>,
     /// The first thing that was wrong.
     pub(super) error: Option<String>,
 }
 
+/// A large object that was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ObjectFound {
+    /// Its OID.
+    pub(crate) oid: u32,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// Its SHA-256.
+    digest: Option<Digest>,
+    /// The SHA-256 of the SHA-256s of its parts, for comparing with a database.
+    pub(crate) parts: Option<Digest>,
+}
+
 impl Reading {
-    pub(super) fn new(toc: &Toc, digests: bool) -> Self {
+    pub(super) fn new(toc: &Toc, options: &VerifyOptions) -> Self {
         Self {
             standard_conforming_strings: toc.standard_conforming_strings,
-            digests,
+            digests: options.digests,
+            rows: options.rows.clone(),
             total: Arc::default(),
         }
     }
@@ -71,11 +93,14 @@ impl Reading {
                 findings.count = Some(Count::Objects(0));
                 while let Some(object) = objects.next_object()? {
                     let mut tap = self.tap(object.content, counter, start + findings.read);
+                    tap.parts = self.rows.is_some().then(Parts::default);
                     let end = io::copy(&mut tap, &mut io::sink()).map_err(Error::from_io);
                     findings.bytes += tap.bytes;
                     findings.read = counter.get() - start;
                     end?;
-                    findings.objects.push((object.oid, tap.digest()));
+                    let (oid, bytes, digest) = (object.oid, tap.bytes, tap.digest());
+                    let parts = tap.parts.take().map(Parts::finish);
+                    findings.objects.push(ObjectFound { oid, bytes, digest, parts });
                     findings.count = Some(Count::Objects(findings.objects.len() as u64));
                 }
                 Ok(())
@@ -85,6 +110,7 @@ impl Reading {
         if let Err(error) = result {
             findings.fail(error_chain(&error));
             findings.digest = None;
+            findings.row_set = None;
         }
         findings
     }
@@ -99,14 +125,16 @@ impl Reading {
         let mut tap = self.tap(reader, counter, counter.get());
         let result = if !entry.copy_stmt.is_empty() {
             let mut copy = CopyText::new(&mut tap);
+            let mut hasher = self.rows.as_ref().map(RowHasher::new);
             let result = loop {
                 match copy.next_piece() {
-                    Ok(Some(_)) => {}
+                    Ok(Some(piece)) => hasher.iter_mut().for_each(|hasher| hasher.push(&piece)),
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
                 }
             };
             findings.count = Some(Count::Rows(copy.rows()));
+            findings.row_set = hasher.map(RowHasher::finish);
             result
         } else if entry.desc == Desc::TableData {
             let mut splitter = Splitter::new(self.standard_conforming_strings);
@@ -127,6 +155,7 @@ impl Reading {
             reader,
             bytes: 0,
             hash: self.digests.then(Sha256::new),
+            parts: None,
             counter: counter.clone(),
             published,
             total: self.total.clone(),
@@ -183,7 +212,7 @@ impl Findings {
             _ if self.error.is_some() => None,
             Some(Count::Objects(_)) => {
                 let all: Option<Vec<_>> =
-                    self.objects.iter().map(|(oid, digest)| Some((*oid, (*digest)?))).collect();
+                    self.objects.iter().map(|object| Some((object.oid, object.digest?))).collect();
                 all.map(of_large_objects)
             }
             _ => self.digest,
@@ -196,6 +225,7 @@ struct Tap<R> {
     reader: R,
     bytes: u64,
     hash: Option<Sha256>,
+    parts: Option<Parts>,
     counter: ReadCounter,
     published: u64,
     total: Arc<AtomicU64>,
@@ -214,9 +244,63 @@ impl<R: Read> Read for Tap<R> {
         if let Some(hash) = &mut self.hash {
             hash.update(&output[..read]);
         }
+        if let Some(parts) = &mut self.parts {
+            parts.update(&output[..read]);
+        }
         let now = self.counter.get();
         self.total.fetch_add(now.saturating_sub(self.published), Ordering::Relaxed);
         self.published = now;
         Ok(read)
+    }
+}
+
+/// Hashes a large object part by part, and the parts' hashes.
+#[derive(Default)]
+struct Parts {
+    whole: Sha256,
+    part: Sha256,
+    filled: usize,
+}
+
+impl Parts {
+    fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(OBJECT_PART - self.filled));
+            self.part.update(now);
+            self.filled += now.len();
+            if self.filled == OBJECT_PART {
+                self.end_part();
+            }
+            bytes = later;
+        }
+    }
+
+    fn end_part(&mut self) {
+        self.whole.update(std::mem::take(&mut self.part).finalize());
+        self.filled = 0;
+    }
+
+    fn finish(mut self) -> Digest {
+        if self.filled > 0 {
+            self.end_part();
+        }
+        Digest::from(<[u8; 32]>::from(self.whole.finalize()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_hashed_by_its_parts_however_it_is_read() {
+        let object: Vec<u8> = (0..OBJECT_PART * 2 + 5).map(|at| at as u8).collect();
+        let by_hand: Vec<u8> = object.chunks(OBJECT_PART).flat_map(Sha256::digest).collect();
+        for step in [777, OBJECT_PART, OBJECT_PART + 1, object.len()] {
+            let mut parts = Parts::default();
+            object.chunks(step).for_each(|piece| parts.update(piece));
+            assert_eq!(parts.finish(), Digest::of(&by_hand), "{step}");
+        }
+        assert_eq!(Parts::default().finish(), Digest::of(b""));
     }
 }

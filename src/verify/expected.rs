@@ -41,7 +41,7 @@ impl Expected {
         if entry.desc != Desc::Blobs || findings.error.is_some() {
             return;
         }
-        let mut found: Vec<u32> = findings.objects.iter().map(|(oid, _)| *oid).collect();
+        let mut found: Vec<u32> = findings.objects.iter().map(|object| object.oid).collect();
         found.sort_unstable();
         if let Some(twice) = found.windows(2).find(|pair| pair[0] == pair[1]) {
             findings.fail(format!("large object {} occurs twice", twice[0]));

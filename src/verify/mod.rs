@@ -24,10 +24,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+pub(crate) use digests::one_line;
 pub use digests::{Difference, Digest, Digests, DigestsError, HashingReader, TOC_ID};
+pub(crate) use examine::{OBJECT_PART, ObjectFound};
 pub use report::{Count, EntryReport, VerifyReport};
 
 use crate::archive::{DataLocation, DumpId, Entry, Error, Section, Toc};
+use crate::rows::RowSetKey;
 use crate::source::{Access, Archive};
 use examine::{Findings, Reading};
 use expected::Expected;
@@ -44,12 +47,14 @@ pub struct VerifyOptions {
     pub wanted: Option<HashSet<DumpId>>,
     /// Whether to compute digests.
     pub digests: bool,
+    /// What to hash rows under, if the data are to be compared with a database's.
+    pub rows: Option<RowSetKey>,
 }
 
 impl Default for VerifyOptions {
     /// Everything, on one thread, without digests.
     fn default() -> Self {
-        Self { jobs: NonZeroUsize::MIN, wanted: None, digests: false }
+        Self { jobs: NonZeroUsize::MIN, wanted: None, digests: false, rows: None }
     }
 }
 
@@ -104,7 +109,7 @@ pub fn verify(
             return report;
         }
     };
-    let reading = Reading::new(&toc, options.digests);
+    let reading = Reading::new(&toc, options);
     let mut collector = Collector::new(entries, reading.clone(), progress);
     match archive.access {
         Access::Random(random) => {

@@ -5,9 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use super::digests::{Digest, Digests, Line, TOC_ID, one_line};
-use super::examine::Findings;
+use super::examine::{Findings, ObjectFound};
 use super::{VerifyOptions, toc_digest};
 use crate::archive::{Compression, DumpId, Entry, Format};
+use crate::rows::RowSet;
 use crate::source::Archive;
 
 /// What a verification found.
@@ -56,6 +57,12 @@ pub struct EntryReport {
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Its rows, if they are to be compared with a database's and all were read.
+    #[serde(skip)]
+    pub(crate) row_set: Option<RowSet>,
+    /// Its large objects.
+    #[serde(skip)]
+    pub(crate) objects: Vec<ObjectFound>,
 }
 
 /// What the data of an entry consists of, and how much of it there is.
@@ -91,6 +98,8 @@ impl EntryReport {
             bytes: findings.bytes,
             read: findings.read,
             digest: findings.whole_digest(),
+            row_set: findings.row_set,
+            objects: findings.objects,
             error: findings.error,
         }
     }

@@ -41,7 +41,7 @@ fn report_of(bytes: &[u8], wanted: Option<&[i32]>) -> VerifyReport {
     file.write_all(bytes).unwrap();
     let archive = source::open(&Input::Path(file.path().to_owned())).unwrap();
     let wanted = wanted.map(|ids| ids.iter().map(|id| DumpId(*id)).collect());
-    let options = VerifyOptions { jobs: NonZeroUsize::MIN, wanted, digests: true };
+    let options = VerifyOptions { jobs: NonZeroUsize::MIN, wanted, digests: true, rows: None };
     verify(archive, &options, &|_| ())
 }
 
@@ -138,7 +138,7 @@ fn progress_ends_with_all_entries_and_all_bytes() {
     let archive = source::open(&Input::Path(file.path().to_owned())).unwrap();
     let told = RefCell::new(Vec::new());
     let jobs = NonZeroUsize::new(2).unwrap();
-    let options = VerifyOptions { jobs, wanted: None, digests: false };
+    let options = VerifyOptions { jobs, wanted: None, digests: false, rows: None };
     let report = verify(archive, &options, &|progress| told.borrow_mut().push(progress));
     let last = *told.borrow().last().unwrap();
     assert_eq!((last.entries_done, last.entries), (2, 2));

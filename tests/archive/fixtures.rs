@@ -57,7 +57,8 @@ pub fn path(name: &str) -> PathBuf {
 /// Reads all of an archive on one thread.
 pub fn verified(path: &Path) -> Result<VerifyReport> {
     let archive = source::open(&Input::Path(path.to_owned()))?;
-    let options = VerifyOptions { jobs: 1.try_into().unwrap(), wanted: None, digests: true };
+    let options =
+        VerifyOptions { jobs: 1.try_into().unwrap(), wanted: None, digests: true, rows: None };
     Ok(verify(archive, &options, &|_| ()))
 }
 

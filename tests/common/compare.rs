@@ -15,6 +15,11 @@ pub fn dump_with(database: &Database<'_>, args: &[&str]) -> String {
     normalised(&dumped.stdout())
 }
 
+/// The same without a schema and all that is in it.
+pub fn dump_without(database: &Database<'_>, schema: &str) -> String {
+    dump_with(database, &["--exclude-schema", schema])
+}
+
 /// Fails the test with the first differences when the databases differ in anything that
 /// pg_dump shows: objects, rights, comments, rows, large objects, sequence values.
 pub fn assert_same_database(actual: &Database<'_>, expected: &Database<'_>) {
@@ -70,7 +75,7 @@ fn normalised(script: &str) -> String {
 }
 
 /// The first places where two texts differ, as a unified diff; `None` when they do not.
-fn difference(actual: &str, expected: &str) -> Option<String> {
+pub fn difference(actual: &str, expected: &str) -> Option<String> {
     const PLACES: usize = 4;
     const WIDTH: usize = 200;
     if actual == expected {

@@ -17,15 +17,17 @@ pub mod program;
 pub mod proxy;
 pub mod restore;
 pub mod script;
+pub mod secrets;
 pub mod tool;
 pub mod versions;
 
 pub use cluster::{Cluster, Database, cluster};
-pub use compare::{assert_same_database, dump};
+pub use compare::{assert_same_database, dump, dump_without};
 pub use fixture::{Fixture, fixtures, fixtures_where};
 pub use owned::Owned;
 pub use program::{bare_nocturne, nocturne};
 pub use proxy::Proxy;
 pub use restore::{Restored, Running, restore, restore_to};
+pub use secrets::Secrets;
 pub use tool::{Finished, Tool};
 pub use versions::{for_each_version, versions};

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::cluster::{Cluster, Database};
 
@@ -23,6 +24,9 @@ struct State {
     budget: AtomicU64,
     cut: AtomicUsize,
     refuse: AtomicBool,
+    stall: AtomicBool,
+    /// Microseconds that each piece of up to 16 KiB waits.
+    delay: AtomicU64,
     accepted: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -74,6 +78,16 @@ impl Proxy {
         self.state.refuse.store(refuse, Ordering::SeqCst);
     }
 
+    /// Whether bytes wait on their way, in both directions.
+    pub fn stall(&self, stall: bool) {
+        self.state.stall.store(stall, Ordering::SeqCst);
+    }
+
+    /// How long each piece of up to 16 KiB waits on its way to the server.
+    pub fn slow_down(&self, delay: Duration) {
+        self.state.delay.store(delay.as_micros() as u64, Ordering::SeqCst);
+    }
+
     /// How many connections reached the server.
     pub fn accepted(&self) -> usize {
         self.state.accepted.load(Ordering::SeqCst)
@@ -99,6 +113,8 @@ impl State {
         thread::spawn(move || {
             let mut buffer = [0; 16 * 1024];
             while let Ok(read @ 1..) = from_client.read(&mut buffer) {
+                thread::sleep(Duration::from_micros(state.delay.load(Ordering::SeqCst)));
+                state.wait_while_stalled();
                 let cut = state.spend(read as u64);
                 if cut || to_server.write_all(&buffer[..read]).is_err() {
                     break;
@@ -108,9 +124,11 @@ impl State {
             let _ = from_client.shutdown(Shutdown::Both);
             let _ = to_server.shutdown(Shutdown::Both);
         });
+        let state = Arc::clone(self);
         thread::spawn(move || {
             let mut buffer = [0; 16 * 1024];
             while let Ok(read @ 1..) = from_server.read(&mut buffer) {
+                state.wait_while_stalled();
                 if to_client.write_all(&buffer[..read]).is_err() {
                     break;
                 }
@@ -118,6 +136,12 @@ impl State {
             let _ = to_client.shutdown(Shutdown::Both);
             let _ = from_server.shutdown(Shutdown::Both);
         });
+    }
+
+    fn wait_while_stalled(&self) {
+        while self.stall.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Whether these bytes use the budget up.

@@ -9,10 +9,14 @@ use crate::common::versions::newest;
 use crate::common::{Database, cluster, nocturne};
 use crate::writer::Writer;
 
-/// Restores, expects success, and gives the most memory that was resident, in MB. The last
-/// twentieth of a second is not seen.
+/// Restores, expects success, and gives the most memory that was resident, in MB.
 fn peak(archive: &Path, target: &Database<'_>, args: &[&str]) -> u64 {
-    let tool = nocturne().arg("restore").arg(archive).args(["-d", &target.url()]).args(args);
+    peak_of("restore", archive, target, args)
+}
+
+/// The same of a command. The last twentieth of a second is not seen.
+fn peak_of(command: &str, archive: &Path, target: &Database<'_>, args: &[&str]) -> u64 {
+    let tool = nocturne().arg(command).arg(archive).args(["-d", &target.url()]).args(args);
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = tool.arg("--quiet").into_command();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen().unwrap());
@@ -102,4 +106,25 @@ fn a_table_twenty_times_as_large_takes_no_more_memory() {
         }
         assert!(most[1] < most[0] + 24, "split at {split}: {most:?} MB");
     }
+}
+
+#[test]
+fn a_comparison_of_a_table_twenty_times_as_large_takes_no_more_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // In another time zone, the rows have another text: they are loaded as well.
+    let of = |rows: usize| {
+        let sql = format!(
+            "SET timezone = 'Asia/Tokyo';
+             CREATE TABLE t (id int, t text, at timestamptz);
+             INSERT INTO t SELECT i, repeat(md5(i::text), 31), now() FROM generate_series(1, {rows}) i;"
+        );
+        let target = cluster(newest()).fresh_db("compared");
+        target.execute(&sql);
+        let path = folder.path().join(&target.name);
+        let dump = target.pg_dump(&["--format=custom", "--compress=1"]).arg("--file").arg(&path);
+        dump.env("PGTZ", "Asia/Tokyo").succeed();
+        peak_of("verify", &path, &target, &["-j", "4"])
+    };
+    let most = [10_000, 200_000].map(of);
+    assert!(most[1] < most[0] + 24, "{most:?} MB");
 }

@@ -28,7 +28,8 @@ fn peak(path: &Path) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
     if let Ok(archive) = source::open(&Input::Path(path.to_owned())) {
-        let options = VerifyOptions { jobs: 1.try_into().unwrap(), wanted: None, digests: true };
+        let options =
+            VerifyOptions { jobs: 1.try_into().unwrap(), wanted: None, digests: true, rows: None };
         verify(archive, &options, &|_| ());
     }
     ALLOCATOR.peak_usage().saturating_sub(before)

@@ -15,7 +15,7 @@ pub(super) const SEE_LONG_HELP: &str = "--help tells more about each option, and
 pub(super) const EPILOGUE: &str = "\
 EXIT CODES
   0    all is well
-  1    some entries could not be restored, or data differ from a file of digests
+  1    some entries could not be restored, or data differ from a file of digests or a database
   2    the command line is wrong
   3    the archive cannot be read, or is damaged
   4    the server cannot be reached
@@ -25,7 +25,9 @@ EXAMPLES
   nocturne restore -d app app.dump
   nocturne list app.dump
   nocturne verify app.dump
+  nocturne verify -d app app.dump
   nocturne fetch-backup --app pix-api-production
+  nocturne run --dry-run
   nocturne report logs.txt
   nocturne completions bash > /etc/bash_completion.d/nocturne
 
@@ -147,15 +149,21 @@ Read an archive from end to end and say whether all of it is sound; no server is
 
 Every entry's data are decompressed, with the checksums of the compression, and counted: rows, \
 bytes, large objects. With --write-digests a digest of each is kept, which a later verify or \
-restore compares with.";
+restore compares with.
+
+With --dbname, the data are compared with a database's: for each table the rows, whatever their \
+order, by count and digest; large objects, the values of sequences, and whether materialized views \
+are populated. Values are compared, not how a session writes them. The database is read in one \
+snapshot and not changed. docs/verify.md has the details.";
 
 /// Below the long help of `verify`.
 pub(super) const VERIFY_EPILOGUE: &str = "\
 EXIT CODES
-  0  the archive is sound
-  1  it is sound, but some data differ from --digests
+  0  the archive is sound, and with --dbname the database has the same data
+  1  it is sound, but some data differ from --digests or the database's, or cannot be compared
   2  the command line is wrong
   3  the archive cannot be read, or some of it is damaged; the report names the entries
+  4  the server cannot be reached, or refuses the session
 
 EXAMPLES
   Tonight's backup, before it is needed:
@@ -163,9 +171,11 @@ EXAMPLES
   Two archives of the same database:
       nocturne verify --write-digests app.digests app.dump
       nocturne verify --digests app.digests copy-of-app.dump
+  Is the restored database what the archive holds:
+      nocturne verify -d app app.dump
 
 MEMORY
-  About 2 MiB for each job, and the table of contents.";
+  About 2 MiB for each job, and the table of contents; with --dbname, as much for each session.";
 
 /// What `fetch-backup` does.
 pub(super) const FETCH_BACKUP: &str = "\
@@ -223,6 +233,42 @@ EXAMPLES
 
 MEMORY
   About 2 MiB for each connection that reads.";
+
+/// What `run` does.
+pub(super) const RUN: &str = "\
+Do a whole night now: what \"nocturne worker\" does at each time of its schedule.
+
+Finds the backup of the day, drops what the last night left in the target, restores the backup while \
+it downloads, runs the files of the enrichment, and copies the new rows of incremental tables. What \
+is dropped and what is restored is decided by the tables' modes: try --dry-run first. The target is \
+overwritten. One run at a time works on a target: another one says who is at work.
+
+The settings are variables of the environment; each option stands above the variable of the same \
+meaning, and docs/variables.md lists them all. Everything that is wrong with them is told at once. A \
+run that fails is tried again, --max-retry-count times. Runs are recorded in the table nocturne.runs \
+of the target, and end with a report.";
+
+/// Below the long help of `run`.
+pub(super) const RUN_EPILOGUE: &str = "\
+EXIT CODES
+  0    the warehouse is ready, or --dry-run found nothing wrong
+  1    the run failed; the last lines say why
+  2    the command line or a setting is wrong
+  130  stopped by a signal; the target is not complete
+
+EXAMPLES
+  What would be done, without doing it:
+      nocturne run --dry-run
+  A backup that is on this machine, without the host:
+      nocturne run --from backup.tar.gz -d postgresql://owner@localhost/warehouse
+  The newest backup, even if it is of yesterday, and no second try:
+      nocturne run --any-day --max-retry-count 0
+  Beside the old database, which takes readers until the end:
+      nocturne run --swap
+
+MEMORY
+  About 4 MiB for each job, and a decompressor. With --download-first, the backup's size on the disk \
+(TMPDIR).";
 
 /// What `worker` does.
 pub(super) const WORKER: &str = "\

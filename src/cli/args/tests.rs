@@ -203,6 +203,18 @@ fn report_takes_a_day_a_format_and_a_language() {
 }
 
 #[test]
+fn verify_compares_with_a_database_or_with_digests() {
+    let database = verify("-d app -h db -p 1 -U me -w --role r x.dump").database;
+    assert_eq!(database.dbname, Some("app".into()));
+    assert_eq!((database.host, database.port), (Some("db".into()), Some("1".into())));
+    assert_eq!((database.username, database.role), (Some("me".into()), Some("r".into())));
+    assert!(database.no_password);
+    for line in ["-d app --digests d x", "-d app --write-digests d x", "-h db x"] {
+        assert!(parse(&format!("verify {line}")).is_err(), "{line}");
+    }
+}
+
+#[test]
 fn verify_takes_its_own_options() {
     let verify =
         verify("-j 3 --format json --write-digests w --digests d -q --log-format json x.dump");

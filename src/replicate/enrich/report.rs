@@ -88,3 +88,18 @@ pub enum Progress<'a> {
     /// A file is over, run or not.
     Ended(&'a FileReport),
 }
+
+/// Writes a log line for what happens to a file.
+pub fn tell(progress: Progress<'_>) {
+    match progress {
+        Progress::Started { file } => tracing::info!("{file}: started"),
+        Progress::Ended(report) => match &report.outcome {
+            outcome @ Outcome::Failed(_) => tracing::error!("{}: {outcome}", report.file),
+            outcome @ Outcome::Done => {
+                let seconds = report.duration.as_secs_f64();
+                tracing::info!("{}: {outcome} in {seconds:.1} s", report.file);
+            }
+            outcome => tracing::info!("{}: {outcome}", report.file),
+        },
+    }
+}

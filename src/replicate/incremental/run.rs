@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -53,10 +53,10 @@ pub async fn run(settings: &Settings, stop: &CancellationToken) -> Summary {
         readers: Readers::new(settings),
         permits: Semaphore::new(settings.jobs.get()),
     };
-    let tables = stream::iter(&settings.tables)
-        .map(|table| Box::pin(one(&context, table, stop)))
-        .buffered(settings.jobs.get())
-        .collect::<Vec<_>>();
+    // Not mapped in the stream: the compiler would not see that the future may go to other threads.
+    let copies: Vec<_> =
+        settings.tables.iter().map(|table| one(&context, table, stop).boxed()).collect();
+    let tables = stream::iter(copies).buffered(settings.jobs.get()).collect::<Vec<_>>();
     let tables = tokio::select! {
         tables = tables => tables,
         never = context.readers.keep_alive() => match never {},

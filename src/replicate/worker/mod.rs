@@ -39,4 +39,4 @@ pub use record::{
     BackupRecord, Entries, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
 };
 pub use retry::RetryPolicy;
-pub use run::{OpenStage, Run};
+pub use run::{OpenStage, Run, StageCount};

@@ -125,8 +125,15 @@ pub struct OpenStage {
     log: Option<Running>,
 }
 
-impl OpenStage {
-    /// Adds to what the part has brought to the target.
+/// What a part of a run has brought to the target. Clones count for the same part.
+#[derive(Clone)]
+pub struct StageCount {
+    run: Run,
+    index: usize,
+}
+
+impl StageCount {
+    /// Adds to it.
     pub fn add(&self, rows: u64, bytes: u64) {
         self.run.change(|record| {
             if let Some(stage) = record.stages.get_mut(self.index) {
@@ -134,6 +141,19 @@ impl OpenStage {
                 stage.bytes = stage.bytes.saturating_add(bytes);
             }
         });
+    }
+}
+
+impl OpenStage {
+    /// Adds to what the part has brought to the target.
+    pub fn add(&self, rows: u64, bytes: u64) {
+        self.count().add(rows, bytes);
+    }
+
+    /// The same, for those who count while the part goes on.
+    #[must_use]
+    pub fn count(&self) -> StageCount {
+        StageCount { run: self.run.clone(), index: self.index }
     }
 
     /// The part is done.

@@ -1,0 +1,77 @@
+//! `nocturne verify -d`: whether a database has what an archive has.
+
+use std::num::NonZeroUsize;
+
+use indicatif::ProgressBar;
+
+use super::args::Verify;
+use super::choose::Chosen;
+use super::connection::ComparedDatabase;
+use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, Outcome, USAGE};
+use super::values::OutputFormat;
+use super::{list, verify};
+use crate::compare::{CompareError, CompareOptions, compare};
+use crate::source::{Archive, Input};
+use crate::target::{ConnectOptions, PasswordPrompt, Target};
+
+/// Compares, and tells the result.
+pub(super) fn run(
+    typed: &Verify,
+    archive: Archive,
+    input: &Input,
+    chosen: &Chosen,
+    jobs: NonZeroUsize,
+    bar: &ProgressBar,
+) -> Outcome {
+    let target = target(&typed.database)?;
+    let options = CompareOptions {
+        jobs,
+        role: typed.database.role.clone().filter(|role| !role.is_empty()),
+        // What came over standard input is gone.
+        again: Some(input.clone()).filter(|input| *input != Input::Stdin),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let told = bar.clone();
+    let progress = move |progress| verify::show(&told, progress);
+    let compared =
+        runtime.block_on(compare(archive, &chosen.selection, &options, &target, progress));
+    bar.finish_and_clear();
+    let comparison = compared.map_err(|error| match error {
+        CompareError::Connect(_) => Failure::of(CONNECT, &error),
+        error => Failure::of(ERRORS, &error),
+    })?;
+    let text = match typed.format {
+        OutputFormat::Text => comparison.text(typed.reporting.verbose > 0),
+        OutputFormat::Json => {
+            comparison.json().map_err(|error| Failure::of(ERRORS, &error))? + "\n"
+        }
+    };
+    list::write(None, text.as_bytes())?;
+    // The text has said what is wrong.
+    match () {
+        () if !comparison.faults.is_empty() => Err(Failure::told(ARCHIVE)),
+        () if !comparison.is_equal() => Err(Failure::told(ERRORS)),
+        () => Ok(()),
+    }
+}
+
+fn target(typed: &ComparedDatabase) -> Result<Target, Failure> {
+    let given = |option: &Option<String>| option.clone().filter(|value| !value.is_empty());
+    let options = ConnectOptions {
+        dbname: typed.dbname.as_ref().map(|dbname| dbname.expose().to_owned()),
+        default_url: None,
+        host: given(&typed.host),
+        port: given(&typed.port),
+        username: given(&typed.username),
+        password: match (typed.no_password, typed.password) {
+            (true, _) => PasswordPrompt::Never,
+            (false, true) => PasswordPrompt::Force,
+            (false, false) => PasswordPrompt::Auto,
+        },
+    };
+    Target::resolve(&options, &|name| std::env::var(name).ok())
+        .map_err(|error| Failure::of(USAGE, &error))
+}

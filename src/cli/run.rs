@@ -1,0 +1,38 @@
+//! `nocturne run`: one night, now.
+
+use super::args::Run as Typed;
+use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome};
+use super::list;
+use super::worker::{describe, full_run, log_settings, night, until_signal};
+use crate::replicate::worker::{RunOutcome, RunRecord, Trigger};
+use crate::report::{LogFormat, Verbosity};
+
+/// Runs the command.
+pub(super) fn run(typed: &Typed) -> Outcome {
+    let config = typed.settings.config()?;
+    if typed.dry_run {
+        return list::write(None, describe(&config).as_bytes());
+    }
+    let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    log_settings(&config);
+    let night = night(&config, job)?;
+    let outcome =
+        until_signal(|stop| async move { conclude(&night.run(Trigger::Manual, &stop).await) });
+    match config.log_format {
+        LogFormat::Text => outcome,
+        LogFormat::Json => outcome.map_err(Failure::logged),
+    }
+}
+
+/// How the process ends.
+fn conclude(record: &RunRecord) -> Outcome {
+    match record.outcome {
+        RunOutcome::Succeeded => Ok(()),
+        RunOutcome::Interrupted => {
+            Err(Failure::new(INTERRUPTED, "stopped: the target is not complete"))
+        }
+        RunOutcome::Failed | RunOutcome::Running | RunOutcome::Missed => {
+            Err(Failure::new(ERRORS, record.error.as_deref().unwrap_or("the run failed")))
+        }
+    }
+}

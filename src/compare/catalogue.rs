@@ -1,0 +1,190 @@
+//! What the database has of the archive's tables: whether they are there, of which kind, with
+//! which columns; and the statements that read them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::subjects::Table;
+use crate::archive::{Desc, Toc};
+use crate::sql::ident::{literal, quoted};
+use crate::target::{Result, Session};
+
+/// A table of the archive and what the database has of it.
+#[derive(Clone, Debug)]
+pub(super) struct Found<'a> {
+    /// What the archive says.
+    pub(super) table: &'a Table,
+    /// What the database has; `None` if there is no such relation.
+    pub(super) here: Option<Here>,
+}
+
+/// A relation of the database.
+#[derive(Clone, Debug)]
+pub(super) struct Here {
+    oid: u32,
+    /// `pg_class.relkind`.
+    kind: char,
+    /// Bytes of its rows, without those kept aside.
+    pub(super) size: u64,
+    columns: Vec<Column>,
+    /// Partitions whose rows the archive loads into themselves, not through this root.
+    apart: Vec<u32>,
+    /// Which rows of an extension's table pg_dump takes: `WHERE …`, or nothing for all.
+    condition: String,
+}
+
+#[derive(Clone, Debug)]
+struct Column {
+    name: String,
+    is_generated: bool,
+}
+
+/// Looks up tables, by schema and name.
+pub(super) async fn look_up<'a>(
+    session: &Session,
+    toc: &Toc,
+    tables: &'a [Table],
+) -> Result<Vec<Found<'a>>> {
+    let mut found: Vec<Found<'_>> =
+        tables.iter().map(|table| Found { table, here: None }).collect();
+    // A table each, so that no query is longer than the server takes.
+    for some in found.chunks_mut(500) {
+        let wanted: Vec<String> = some
+            .iter()
+            .enumerate()
+            .map(|(at, Found { table, .. })| {
+                format!("({at}, {}, {})", literal(&table.schema), literal(&table.name))
+            })
+            .collect();
+        let query = include_str!("relations.sql").replace("{wanted}", &wanted.join(", "));
+        for row in session.query_text(&query).await? {
+            let [Some(at), Some(oid), Some(kind), Some(size), column, generated, condition] =
+                &row[..]
+            else {
+                continue;
+            };
+            let Some(found) = at.parse().ok().and_then(|at: usize| some.get_mut(at)) else {
+                continue;
+            };
+            let here = found.here.get_or_insert_with(|| Here {
+                oid: oid.parse().unwrap_or_default(),
+                kind: kind.chars().next().unwrap_or_default(),
+                size: size.parse().unwrap_or_default(),
+                columns: Vec::new(),
+                apart: Vec::new(),
+                condition: condition.clone().unwrap_or_default(),
+            });
+            if let Some(name) = column {
+                let is_generated = generated.as_deref().is_some_and(|kind| !kind.is_empty());
+                here.columns.push(Column { name: name.clone(), is_generated });
+            }
+        }
+    }
+    let direct: HashSet<(&str, &str)> = toc
+        .entries
+        .iter()
+        .filter(|entry| entry.desc == Desc::TableData && !entry.is_load_via_partition_root())
+        .map(|entry| (entry.namespace.as_deref().unwrap_or_default(), entry.tag.as_str()))
+        .collect();
+    let roots: HashMap<u32, usize> = found
+        .iter()
+        .enumerate()
+        .filter(|(_, found)| found.table.is_root)
+        .filter_map(|(at, found)| Some((found.here.as_ref()?.oid, at)))
+        .collect();
+    for (oid, at) in roots {
+        let query = include_str!("partitions.sql").replace("{root}", &oid.to_string());
+        for row in session.query_text(&query).await? {
+            if let [Some(oid), Some(schema), Some(name)] = &row[..]
+                && direct.contains(&(schema, name))
+                && let (Some(here), Ok(oid)) = (&mut found[at].here, oid.parse())
+            {
+                here.apart.push(oid);
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl Found<'_> {
+    /// The columns that are compared.
+    pub(super) fn columns(&self) -> Vec<&str> {
+        match (&self.table.columns, &self.here) {
+            (Some(columns), _) => columns.iter().map(String::as_str).collect(),
+            (None, Some(here)) => here
+                .columns
+                .iter()
+                .filter(|column| !column.is_generated)
+                .map(|column| column.name.as_str())
+                .collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// All columns of the database's table, generated ones too.
+    pub(super) fn every_column(&self) -> Vec<&str> {
+        let own = self.here.iter().flat_map(|here| &here.columns);
+        own.map(|column| column.name.as_str()).collect()
+    }
+
+    /// The first column that the archive has and the database has not.
+    pub(super) fn missing_column(&self) -> Option<&str> {
+        let here = self.here.as_ref()?;
+        self.columns().into_iter().find(|name| here.columns.iter().all(|own| own.name != *name))
+    }
+
+    /// Columns that the database has and the archive has not, other than generated ones.
+    pub(super) fn further_columns(&self) -> Vec<&str> {
+        let columns = self.columns();
+        let own = self.here.iter().flat_map(|here| &here.columns);
+        own.filter(|own| !own.is_generated && !columns.contains(&own.name.as_str()))
+            .map(|own| own.name.as_str())
+            .collect()
+    }
+
+    /// Whether there is something to read in the database.
+    pub(super) fn is_comparable(&self) -> bool {
+        self.here.is_some() && self.missing_column().is_none() && !self.table.is_partial
+    }
+
+    /// `COPY … TO STDOUT` of the columns, in this encoding.
+    pub(super) fn copy_out(&self, encoding: &str) -> String {
+        let options = format!("WITH (ENCODING {})", literal(encoding));
+        let columns = self.columns();
+        let is_generated = |name: &&str| {
+            let own = self.here.iter().flat_map(|here| &here.columns);
+            own.into_iter().any(|own| own.is_generated && own.name == **name)
+        };
+        let is_ordinary =
+            self.here.as_ref().is_some_and(|here| here.kind == 'r' && here.condition.is_empty());
+        // COPY of a table is quicker than of a query, but does not know generated columns.
+        if is_ordinary && !columns.is_empty() && !columns.iter().any(|name| is_generated(name)) {
+            let (table, columns) = (self.table.sql(), list(&columns));
+            return format!("COPY {table} ({columns}) TO STDOUT {options}");
+        }
+        format!("COPY ({}) TO STDOUT {options}", self.query(&columns))
+    }
+
+    /// The query for columns of those rows that the archive loads into this table.
+    pub(super) fn query(&self, columns: &[&str]) -> String {
+        let (kind, apart, condition) = match &self.here {
+            Some(here) => (here.kind, here.apart.as_slice(), here.condition.as_str()),
+            None => ('r', &[][..], ""),
+        };
+        // The rows of an ordinary table's children are those of other entries.
+        let only = if kind == 'r' { "ONLY " } else { "" };
+        let mut query = format!("SELECT {} FROM {only}{}", list(columns), self.table.sql());
+        if !apart.is_empty() {
+            let oids: Vec<String> = apart.iter().map(u32::to_string).collect();
+            query.push_str(&format!(" WHERE tableoid <> ALL ('{{{}}}')", oids.join(",")));
+        } else if !condition.is_empty() {
+            query.push_str(&format!(" {condition}"));
+        }
+        query
+    }
+}
+
+/// Names as a list of columns.
+pub(super) fn list(columns: &[&str]) -> String {
+    let quoted: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
+    quoted.join(", ")
+}

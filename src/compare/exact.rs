@@ -1,0 +1,249 @@
+//! The exact way to compare a table's rows: by what the server makes of both.
+//!
+//! The archive's rows are loaded into a temporary table with the columns' types, by the types' own
+//! input functions, and both tables are read with their output functions, in one session. What
+//! has the same values has the same text then, whatever the session that dumped was set to. The
+//! price is the archive's table once more on the server's disk, in a transaction that is rolled
+//! back; and the archive is read once more, so a stream must come from where it can be opened
+//! again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::CompareOptions;
+use super::catalogue::{Found, list};
+use super::feed::{Fill, Load, feed};
+use super::sessions::{Access, Zone};
+use super::tables::{Pass, digest, side_by_side, usable};
+use crate::archive::stream::ItemOf;
+use crate::archive::{DumpId, Error as ArchiveError, ReadCounter, Toc};
+use crate::restore::chain;
+use crate::rows::RowSet;
+use crate::source::{self, RandomAccess, Sequential, StreamAccess};
+use crate::target::{self, Session};
+use crate::verify::toc_digest;
+
+/// Pieces between the reader of the archive and the session.
+const IN_FLIGHT: usize = 4;
+
+/// The rows of the archive and of the database, or why they could not be compared.
+pub(super) type Result<T = (RowSet, RowSet)> = std::result::Result<T, String>;
+
+/// A table to be compared in the exact way.
+#[derive(Clone, Debug)]
+struct Unit {
+    /// The statement that creates the temporary table.
+    create: String,
+    /// The entries of the archive, each with what its data are turned into.
+    loads: HashMap<DumpId, Load>,
+    /// What reads the archive's rows, and the database's.
+    read: [String; 2],
+}
+
+/// Compares tables, by their places.
+pub(super) async fn compare(
+    pass: &Pass,
+    tables: &[Found<'_>],
+    which: &[usize],
+    toc: &Arc<Toc>,
+    options: &CompareOptions,
+) -> HashMap<usize, Result> {
+    let all = |what: &str| which.iter().map(|at| (*at, Err(what.to_owned()))).collect();
+    let Some(input) = options.again.clone() else {
+        return all(
+            "its rows have another text, which need not be other values; to tell, the archive has \
+             to be read twice: give it as a file",
+        );
+    };
+    let opened = tokio::task::spawn_blocking(move || source::open(&input)).await;
+    let archive = match opened {
+        Ok(Ok(archive)) if toc_digest(toc) == toc_digest(&archive.toc) => archive,
+        Ok(Ok(_)) => return all("the archive has changed meanwhile"),
+        Ok(Err(error)) => return all(&chain(&error)),
+        Err(error) => return all(&chain(&error)),
+    };
+    let units = which.iter().map(|at| (*at, pass.unit(*at, &tables[*at], toc))).collect();
+    match archive.access {
+        source::Access::Random(random) => {
+            let (pass, toc) = (pass.clone(), toc.clone());
+            side_by_side(pass.jobs, units, move |queue| {
+                let (pass, random, toc) = (pass.clone(), random.clone(), toc.clone());
+                async move {
+                    let (mut results, mut session) = (Vec::new(), None);
+                    while let Some((at, unit)) = queue.next() {
+                        let (random, toc, loads) =
+                            (random.clone(), toc.clone(), unit.loads.clone());
+                        let fills = reader(move |send| from_file(&random, &toc, &loads, send));
+                        let done = pass.exactly(&mut session, std::slice::from_ref(&unit), fills);
+                        let result = done.await.map(|mut sets| sets.remove(0));
+                        results.push((at, result));
+                    }
+                    results
+                }
+            })
+            .await
+        }
+        source::Access::Stream(stream) => {
+            let (places, units): (Vec<usize>, Vec<Unit>) = Vec::into_iter(units).unzip();
+            let loads = units.iter().flat_map(|unit| unit.loads.clone()).collect();
+            let toc = toc.clone();
+            let fills = reader(move |send| from_stream(stream, &toc, &loads, send));
+            match pass.exactly(&mut None, &units, fills).await {
+                Ok(sets) => places.into_iter().zip(sets.into_iter().map(Ok)).collect(),
+                Err(error) => all(&error),
+            }
+        }
+    }
+}
+
+impl Pass {
+    fn unit(&self, at: usize, found: &Found<'_>, toc: &Toc) -> Unit {
+        let temporary = format!("pg_temp.nocturne_rows_{at}");
+        let columns = found.columns();
+        let every = found.every_column();
+        // Statements without a list of columns give a value for each.
+        let created = if found.table.columns.is_some() { &columns } else { &every };
+        let create = format!(
+            "CREATE TEMPORARY TABLE nocturne_rows_{at} AS {} WITH NO DATA",
+            found.query(created)
+        );
+        let load = |id: &DumpId| {
+            let entry = toc.get(*id)?;
+            Some((*id, Load::new(entry, &found.table.sql(), &temporary, toc)))
+        };
+        // In the server's own encoding nothing is converted, and nothing can fail.
+        let encoding = self.sessions.server_encoding();
+        let ours = match columns.as_slice() {
+            [] => format!("COPY (SELECT FROM {temporary}) TO STDOUT"),
+            columns => format!("COPY {temporary} ({}) TO STDOUT", list(columns)),
+        };
+        Unit {
+            create,
+            loads: found.table.entries.iter().filter_map(load).collect(),
+            read: [
+                format!("{ours} WITH (ENCODING {})", crate::sql::ident::literal(encoding)),
+                found.copy_out(encoding),
+            ],
+        }
+    }
+
+    /// Loads the archive's rows of these tables, and digests them and the database's.
+    async fn exactly(
+        &self,
+        session: &mut Option<Session>,
+        units: &[Unit],
+        mut fills: Receiver<Fill>,
+    ) -> Result<Vec<(RowSet, RowSet)>> {
+        let failed = |error: target::Error| chain(&error);
+        let session = usable(&self.sessions, session).await.map_err(failed)?;
+        let work = async {
+            let begun = self.sessions.begin(session, Access::Temporary, Zone::Utc);
+            begun.await.map_err(failed)?;
+            for unit in units {
+                session.execute(&unit.create).await.map_err(|error| {
+                    format!("no temporary table for an exact comparison: {}", chain(&error))
+                })?;
+            }
+            load(session, &mut fills).await?;
+            let mut sets = Vec::new();
+            for unit in units {
+                let ours = digest(session, &unit.read[0], &self.key).await.map_err(failed)?;
+                let theirs = digest(session, &unit.read[1], &self.key).await.map_err(failed)?;
+                sets.push((ours, theirs));
+            }
+            Ok(sets)
+        };
+        let result = work.await;
+        if session.is_usable() {
+            // The temporary tables go with the transaction.
+            session.rollback().await.map_err(failed)?;
+        }
+        result
+    }
+}
+
+/// Loads what the reader of the archive gives.
+async fn load(session: &Session, fills: &mut Receiver<Fill>) -> Result<()> {
+    let failed = |error: target::Error| {
+        format!("the archive's rows cannot be loaded for an exact comparison: {}", chain(&error))
+    };
+    let mut copy: Option<target::CopyIn<'_>> = None;
+    loop {
+        match fills.recv().await {
+            Some(Fill::Copy(statement)) => {
+                copy = Some(session.copy_in(&statement).await.map_err(failed)?);
+            }
+            Some(Fill::Rows(rows)) => {
+                if let Some(copy) = &mut copy {
+                    copy.send(rows).await.map_err(failed)?;
+                }
+            }
+            Some(Fill::Statements(sql)) => session.execute(&sql).await.map_err(failed)?,
+            Some(Fill::End) => {
+                if let Some(copy) = copy.take() {
+                    copy.finish().await.map_err(failed)?;
+                }
+            }
+            Some(Fill::Failed(error)) => return Err(error),
+            Some(Fill::Done) => return Ok(()),
+            None => return Err("the reader of the archive is gone".to_owned()),
+        }
+    }
+}
+
+/// Starts a thread that reads the archive.
+fn reader(
+    read: impl FnOnce(&mut dyn FnMut(Fill) -> bool) -> std::result::Result<(), ArchiveError>
+    + Send
+    + 'static,
+) -> Receiver<Fill> {
+    let (sender, receiver) = channel(IN_FLIGHT);
+    tokio::task::spawn_blocking(move || {
+        let mut send = |fill| sender.blocking_send(fill).is_ok();
+        let last = match read(&mut send) {
+            Ok(()) => Fill::Done,
+            Err(error) => Fill::Failed(chain(&error)),
+        };
+        // Nobody listens any more when the session has failed.
+        let _ = sender.blocking_send(last);
+    });
+    receiver
+}
+
+fn from_file(
+    archive: &RandomAccess,
+    toc: &Toc,
+    loads: &HashMap<DumpId, Load>,
+    send: &mut dyn FnMut(Fill) -> bool,
+) -> std::result::Result<(), ArchiveError> {
+    for (id, load) in loads {
+        let Some(entry) = toc.get(*id) else { continue };
+        let data = archive.open(entry, ReadCounter::default())?;
+        feed(data, load, toc, send).map_err(|error| error.in_entry(entry))?;
+    }
+    Ok(())
+}
+
+fn from_stream(
+    stream: StreamAccess,
+    toc: &Toc,
+    loads: &HashMap<DumpId, Load>,
+    send: &mut dyn FnMut(Fill) -> bool,
+) -> std::result::Result<(), ArchiveError> {
+    let wanted: HashSet<DumpId> = loads.keys().copied().collect();
+    let mut left = wanted.len();
+    let mut items = Sequential::new(stream, wanted, false);
+    while left > 0 {
+        let Some((of, data)) = items.next_item()? else {
+            return Err(ArchiveError::truncated("the stream ends before the data that it lists"));
+        };
+        let ItemOf::Entry(id) = of else { continue };
+        if let (Some(load), Some(entry)) = (loads.get(&id), toc.get(id)) {
+            feed(data, load, toc, send).map_err(|error| error.in_entry(entry))?;
+            left -= 1;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! An entry's data on their way into a temporary table.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use crate::archive::{Data, Entry, Error, Result, Toc};
+use crate::rows::{CopyStatement, CopyText};
+use crate::sql::ident::literal;
+use crate::sql::split::{Batches, Ends};
+
+/// A step of loading.
+#[derive(Debug)]
+pub(super) enum Fill {
+    /// A COPY begins, with this statement.
+    Copy(String),
+    /// Rows for the COPY.
+    Rows(Bytes),
+    /// INSERT statements.
+    Statements(String),
+    /// The entry's data have ended.
+    End,
+    /// The archive cannot be read any further.
+    Failed(String),
+    /// All entries are loaded.
+    Done,
+}
+
+/// What an entry's data are turned into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// COPY, with this statement.
+    Copy(String),
+    /// INSERT, whose beginning is replaced.
+    Inserts {
+        /// What the archive's statements begin with.
+        from: String,
+        /// What they are to begin with.
+        into: String,
+    },
+}
+
+impl Load {
+    /// The way of an entry of `table` into the table `temporary`.
+    pub(super) fn new(entry: &Entry, table: &str, temporary: &str, toc: &Toc) -> Self {
+        if entry.copy_stmt.is_empty() {
+            let begin = |table| format!("INSERT INTO {table} ");
+            return Self::Inserts { from: begin(table), into: begin(temporary) };
+        }
+        let columns = CopyStatement::parse(&entry.copy_stmt).map(|copy| copy.columns);
+        let columns = columns.unwrap_or_default();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let columns = match columns.as_slice() {
+            [] => String::new(),
+            columns => format!(" ({})", super::catalogue::list(columns)),
+        };
+        let encoding = literal(toc.encoding.name());
+        Self::Copy(format!("COPY {temporary}{columns} FROM STDIN WITH (ENCODING {encoding})"))
+    }
+}
+
+/// Reads an entry's data to their end. `send` gives false when nobody wants any more.
+pub(super) fn feed(
+    data: Data,
+    load: &Load,
+    toc: &Toc,
+    send: &mut dyn FnMut(Fill) -> bool,
+) -> Result<()> {
+    let Data::Rows(reader) = data else {
+        return Err(Error::malformed("large objects where rows should be"));
+    };
+    match load {
+        Load::Copy(statement) => rows(reader, statement, send),
+        Load::Inserts { from, into } => inserts(reader, from, into, toc, send),
+    }
+}
+
+fn rows(reader: impl Read, statement: &str, send: &mut dyn FnMut(Fill) -> bool) -> Result<()> {
+    let mut text = CopyText::new(reader);
+    let mut wanted = send(Fill::Copy(statement.to_owned()));
+    while wanted {
+        wanted = match text.next_piece()? {
+            Some(piece) => send(Fill::Rows(piece)),
+            None => {
+                send(Fill::End);
+                false
+            }
+        };
+    }
+    Ok(())
+}
+
+fn inserts(
+    reader: impl Read,
+    from: &str,
+    into: &str,
+    toc: &Toc,
+    send: &mut dyn FnMut(Fill) -> bool,
+) -> Result<()> {
+    for batch in Batches::new(reader, toc.standard_conforming_strings, Ends::WithBlankLines) {
+        let batch = batch.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
+            _ => Error::from_io(error),
+        })?;
+        let mut sql = String::with_capacity(batch.sql().len() + batch.len() * into.len());
+        for statement in batch.statements() {
+            let text = toc.encoding.decode(statement);
+            let values = text.as_ref().and_then(|text| text.strip_prefix(from));
+            let Some(values) = values else {
+                let what = format!("a statement that does not begin with {from:?}");
+                return Err(Error::malformed(what));
+            };
+            sql.push_str(into);
+            sql.push_str(values);
+            sql.push('\n');
+        }
+        if !send(Fill::Statements(sql)) {
+            break;
+        }
+    }
+    send(Fill::End);
+    Ok(())
+}

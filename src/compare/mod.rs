@@ -1,0 +1,207 @@
+//! Compares an archive's data with a database's: `nocturne verify ARCHIVE -d URL`.
+//!
+//! Both sides are read once, at the same time. Of each table the rows are counted and put into an
+//! order-free digest ([`crate::rows::RowSet`]): the archive's by [`crate::verify`], on its threads;
+//! the database's by sessions that see one snapshot, with `COPY … TO STDOUT` of the same columns
+//! under the settings of pg_dump. Memory is bounded on both sides by the number of jobs.
+//!
+//! Equal text is equal rows. Other text need not be other rows: the session that dumped may have
+//! had another time zone, or another way to write `bytea`; an old server wrote other digits. So
+//! no difference is reported from the text alone while the counts agree. Such tables are read once
+//! more under the database's own settings, and then compared in the *exact way* ([`exact`]): the
+//! archive's rows go into a temporary table with the columns' types, and both are read with the
+//! server's own output functions. INSERT statements always go that way.
+//!
+//! Large objects are compared by OID, length and digest, sequences by their values, materialized
+//! views by whether they are populated: their rows are not in an archive. Definitions are not
+//! compared.
+
+mod catalogue;
+mod exact;
+mod feed;
+mod large_objects;
+mod report;
+mod sessions;
+mod states;
+mod subjects;
+mod tables;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+pub use report::{Compared, Comparison, Kind, Verdict};
+
+use crate::rows::{RowSet, RowSetKey};
+use crate::select::Selection;
+use crate::source::{Archive, Input};
+use crate::target::{self, Target};
+use crate::verify::{EntryReport, Progress, VerifyOptions, verify};
+use catalogue::Found;
+use sessions::{Sessions, Zone};
+use subjects::{Subjects, Table};
+use tables::Pass;
+
+/// What to compare with, and how.
+#[derive(Clone, Debug)]
+pub struct CompareOptions {
+    /// Threads that decompress, and sessions that read.
+    pub jobs: NonZeroUsize,
+    /// The role that sessions take on.
+    pub role: Option<String>,
+    /// Where the archive can be opened once more; `None` for what can be read only once.
+    pub again: Option<Input>,
+}
+
+/// Why a comparison could not be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// No session could be opened.
+    #[error(transparent)]
+    Connect(target::Error),
+    /// The database does not answer what has to be known before anything can be compared.
+    #[error("cannot look at the database's tables")]
+    Catalogue(#[source] target::Error),
+    /// The operating system gives no random bytes for the digests' key.
+    #[error("cannot make a key for the digests")]
+    Random(#[source] std::io::Error),
+    /// A mistake in this program.
+    #[error("a thread of the comparison is gone")]
+    Internal(#[source] tokio::task::JoinError),
+}
+
+/// The digest of a table's rows, or why there is none.
+type Digested = Result<RowSet, TableError>;
+
+/// Why a table's rows could not be read from the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum TableError {
+    /// Some character has no place in the archive's encoding: its rows have another text, or are
+    /// others.
+    Encoding,
+    /// Any other reason.
+    Other(String),
+}
+
+/// Compares the selected data of an archive with those of a database.
+///
+/// `progress` is told how far the reading of the archive is.
+///
+/// # Errors
+/// When no comparison can be made at all. What is wrong with single tables is in their verdicts.
+pub async fn compare(
+    archive: Archive,
+    selection: &Selection,
+    options: &CompareOptions,
+    target: &Target,
+    progress: impl Fn(Progress) + Send + 'static,
+) -> Result<Comparison, CompareError> {
+    let (toc, name) = (archive.toc.clone(), archive.name.clone());
+    let subjects = Subjects::new(&toc, selection);
+    let sessions = Arc::new(Box::pin(Sessions::open(target, &toc, options)).await?);
+    let tables = catalogue::look_up(sessions.holder(), &toc, &subjects.tables)
+        .await
+        .map_err(CompareError::Catalogue)?;
+    let pass = Pass {
+        sessions: sessions.clone(),
+        key: RowSetKey::random().map_err(CompareError::Random)?,
+        jobs: options.jobs,
+        encoding: toc.encoding.name().to_owned(),
+    };
+    let reading = VerifyOptions {
+        jobs: options.jobs,
+        wanted: subjects.is_partial(&toc).then(|| subjects.with_data()),
+        digests: false,
+        rows: Some(pass.key.clone()),
+    };
+    let reading = tokio::task::spawn_blocking(move || verify(archive, &reading, &progress));
+    let work = async {
+        let everything: Vec<usize> = (0..tables.len()).collect();
+        let (report, mut database, states) = tokio::join!(
+            reading,
+            pass.read(&tables, &everything, Zone::Utc),
+            states::compare(&sessions, &toc, &subjects),
+        );
+        let report = report.map_err(CompareError::Internal)?;
+        let reports: HashMap<i32, &EntryReport> =
+            report.entries.iter().map(|entry| (entry.dump_id, entry)).collect();
+        let archived: Vec<Archived> =
+            subjects.tables.iter().map(|table| Archived::of(table, &reports)).collect();
+
+        // What has another text in UTC may have the same in the database's own time zone.
+        let mut doubtful = find_doubtful(&tables, &archived, &database);
+        if !doubtful.is_empty() && sessions.has_zone_of_its_own() {
+            for (at, digested) in pass.read(&tables, &doubtful, Zone::OfTheDatabase).await {
+                if archived[at].rows().is_some_and(|rows| digested == Ok(rows)) {
+                    database.insert(at, digested);
+                }
+            }
+            doubtful = find_doubtful(&tables, &archived, &database);
+        }
+        let mut exact = HashMap::new();
+        if !doubtful.is_empty() {
+            exact = exact::compare(&pass, &tables, &doubtful, &toc, options).await;
+        }
+        let of_table = |(at, found): (usize, &Found<'_>)| {
+            report::table(found, &archived[at], database.get(&at), exact.get(&at))
+        };
+        let mut items: Vec<Compared> = tables.iter().enumerate().map(of_table).collect();
+        items.extend(large_objects::compare(&pass, &subjects.large_objects, &reports).await);
+        items.extend(states);
+        let faults = report.faults().collect();
+        Ok(Comparison { archive: name, database: target.to_string(), items, faults })
+    };
+    sessions.kept_alive(Box::pin(work)).await
+}
+
+/// What the archive holds of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Archived {
+    /// These rows.
+    Rows(RowSet),
+    /// INSERT statements, or rows with their columns in several orders.
+    Other,
+    /// It is damaged.
+    Damaged(String),
+}
+
+impl Archived {
+    fn of(table: &Table, found: &HashMap<i32, &EntryReport>) -> Self {
+        let mut rows = RowSet::default();
+        for id in &table.entries {
+            match found.get(&id.0) {
+                Some(EntryReport { error: Some(error), .. }) => {
+                    return Self::Damaged(error.clone());
+                }
+                Some(EntryReport { row_set: Some(set), .. }) if table.columns.is_some() => {
+                    rows = rows.and(*set);
+                }
+                Some(_) => return Self::Other,
+                None => return Self::Damaged("its data were not read".to_owned()),
+            }
+        }
+        Self::Rows(rows)
+    }
+
+    fn rows(&self) -> Option<RowSet> {
+        match self {
+            Self::Rows(rows) => Some(*rows),
+            Self::Other | Self::Damaged(_) => None,
+        }
+    }
+}
+
+/// The tables about which the text alone says nothing.
+fn find_doubtful(
+    tables: &[Found<'_>],
+    archived: &[Archived],
+    database: &HashMap<usize, Digested>,
+) -> Vec<usize> {
+    let is_doubtful = |at: &usize| match (&archived[*at], database.get(at)) {
+        (Archived::Rows(ours), Some(Ok(theirs))) => ours.rows == theirs.rows && ours != theirs,
+        (Archived::Rows(_), Some(Err(TableError::Encoding))) => true,
+        (Archived::Other, _) => tables[*at].is_comparable(),
+        _ => false,
+    };
+    (0..tables.len()).filter(is_doubtful).collect()
+}

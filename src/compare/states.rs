@@ -1,0 +1,137 @@
+//! Compares what is neither rows nor large objects: the values of sequences, and whether
+//! materialized views are populated.
+
+use super::report::{Compared, Kind, Verdict};
+use super::sessions::Sessions;
+use super::subjects::Subjects;
+use crate::archive::{Entry, Toc};
+use crate::restore::chain;
+use crate::sql::ident::{literal, qualified};
+use crate::target::{Error, Result, Session};
+
+/// SQLSTATE `undefined_table`.
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// SQLSTATE `invalid_schema_name`.
+const NO_SCHEMA: &str = "3F000";
+
+/// Compares all of them, one after the other.
+pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects) -> Vec<Compared> {
+    let mut all = Vec::new();
+    if subjects.sequences.is_empty() && subjects.views.is_empty() {
+        return all;
+    }
+    // In no transaction, which the first refusal would abort. Sequences know no snapshot anyway.
+    let session = match sessions.connect().await {
+        Ok(session) => Ok(session),
+        Err(error) => Err(chain(&error)),
+    };
+    for (places, kind) in
+        [(&subjects.sequences, Kind::Sequence), (&subjects.views, Kind::MaterializedView)]
+    {
+        for place in places {
+            let entry = &toc.entries[*place];
+            let (verdict, detail) = match (&session, kind) {
+                (Err(error), _) => (Verdict::Unknown, Some(error.clone())),
+                (Ok(session), Kind::Sequence) => sequence(session, entry).await,
+                (Ok(session), _) => view(session, entry).await,
+            };
+            all.push(Compared {
+                kind,
+                schema: entry.namespace.clone().filter(|schema| !schema.is_empty()),
+                name: entry.tag.clone(),
+                in_archive: None,
+                in_database: None,
+                verdict,
+                detail,
+                exact: false,
+                notes: Vec::new(),
+            });
+        }
+    }
+    all
+}
+
+type Judged = (Verdict, Option<String>);
+
+async fn sequence(session: &Session, entry: &Entry) -> Judged {
+    let Some(archived) = set_to(&entry.defn) else {
+        let what = "the archive sets it in a way that is not known".to_owned();
+        return (Verdict::Unknown, Some(what));
+    };
+    let name = qualified(entry.namespace.as_deref(), &entry.tag);
+    let rows = session.query_text(&format!("SELECT last_value, is_called FROM {name}")).await;
+    judge(rows, |row| match row {
+        [Some(last), Some(called)] => {
+            let here = (last.clone(), called == "t");
+            let said = |(last, called): &(String, bool)| {
+                format!("{last}, {}", if *called { "used" } else { "not used yet" })
+            };
+            match here == archived {
+                true => (Verdict::Equal, None),
+                false => {
+                    let what = format!("{} instead of {}", said(&here), said(&archived));
+                    (Verdict::Different, Some(what))
+                }
+            }
+        }
+        _ => (Verdict::Unknown, None),
+    })
+}
+
+async fn view(session: &Session, entry: &Entry) -> Judged {
+    let schema = literal(entry.namespace.as_deref().unwrap_or_default());
+    let rows = session
+        .query_text(&format!(
+            "SELECT c.relispopulated FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = {schema} AND c.relname = {} AND c.relkind = 'm'",
+            literal(&entry.tag)
+        ))
+        .await;
+    judge(rows, |row| match row {
+        [Some(populated)] if populated == "t" => (Verdict::Equal, None),
+        _ => (Verdict::Different, Some("it is not populated".to_owned())),
+    })
+}
+
+fn judge(
+    rows: Result<Vec<Vec<Option<String>>>>,
+    of: impl Fn(&[Option<String>]) -> Judged,
+) -> Judged {
+    match rows {
+        Ok(rows) => rows.first().map_or((Verdict::Missing, None), |row| of(row)),
+        Err(Error::Server(error)) if [UNDEFINED_TABLE, NO_SCHEMA].contains(&&*error.sqlstate) => {
+            (Verdict::Missing, None)
+        }
+        Err(error) => (Verdict::Unknown, Some(chain(&error))),
+    }
+}
+
+/// What `SELECT pg_catalog.setval('public.s', 5, true);` sets a sequence to (`dumpSequenceData` in
+/// `src/bin/pg_dump/pg_dump.c`).
+fn set_to(statement: &str) -> Option<(String, bool)> {
+    let statement = statement.trim_end().strip_suffix(");")?;
+    let mut fields = statement.rsplitn(3, ',').map(str::trim);
+    let called = fields.next()?.parse().ok()?;
+    let last: i64 = fields.next()?.parse().ok()?;
+    fields.next()?.contains("setval(").then(|| (last.to_string(), called))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setval_is_read_whatever_the_name() {
+        let value = |last: &str, called| Some((last.to_owned(), called));
+        assert_eq!(set_to("SELECT pg_catalog.setval('s.q', 5, true);\n\n"), value("5", true));
+        assert_eq!(
+            set_to("SELECT pg_catalog.setval('\"a'', 7\"', -3, false);"),
+            value("-3", false)
+        );
+        for other in ["", "SELECT 1;", "SELECT f('a', 1, true);", "SELECT setval('a', x, true);"] {
+            assert_eq!(set_to(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What an archive has that can be compared with a database: tables, large objects, sequences,
+//! materialized views.
+
+use std::collections::HashSet;
+
+use crate::archive::entry::LOAD_VIA_PARTITION_ROOT;
+use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::rows::CopyStatement;
+use crate::select::Selection;
+use crate::sql::ident::qualified;
+
+/// What of an archive is to be compared.
+#[derive(Debug, Default)]
+pub(super) struct Subjects {
+    /// Tables with their rows, in the archive's order.
+    pub(super) tables: Vec<Table>,
+    /// Entries that hold large objects.
+    pub(super) large_objects: Vec<DumpId>,
+    /// Places of the entries that set a sequence.
+    pub(super) sequences: Vec<usize>,
+    /// Places of the entries that fill a materialized view.
+    pub(super) views: Vec<usize>,
+}
+
+/// A table into which the archive loads rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    /// The schema, empty in archives that set a search path instead.
+    pub(super) schema: String,
+    /// The name.
+    pub(super) name: String,
+    /// The columns of COPY, in the order of the fields. `None` of INSERT statements, and where the
+    /// partitions that are loaded through one root have their columns in several orders.
+    pub(super) columns: Option<Vec<String>>,
+    /// The entries with its rows: one, or one for each partition that is loaded through its root.
+    pub(super) entries: Vec<DumpId>,
+    /// Whether this is the root of partitions, and the rows of partitions with entries of their
+    /// own are not among these.
+    pub(super) is_root: bool,
+    /// Whether some of the entries that load rows through this root are not selected.
+    pub(super) is_partial: bool,
+}
+
+impl Table {
+    /// The name as SQL has it.
+    pub(super) fn sql(&self) -> String {
+        qualified(Some(&self.schema), &self.name)
+    }
+}
+
+impl Subjects {
+    /// Looks through the selected entries.
+    pub(super) fn new(toc: &Toc, selection: &Selection) -> Self {
+        let mut subjects = Self::default();
+        let mut places: Vec<usize> = selection.wanted().collect();
+        places.sort_unstable();
+        for place in places {
+            let entry = &toc.entries[place];
+            let data = selection.want(place).data;
+            match entry.desc {
+                Desc::TableData if data => subjects.add_table(entry),
+                Desc::Blobs if data => subjects.large_objects.push(entry.dump_id),
+                Desc::SequenceSet if data => subjects.sequences.push(place),
+                // A statement that fills it; its rows are not in the archive.
+                Desc::MaterializedViewData => subjects.views.push(place),
+                _ => {}
+            }
+        }
+        for table in subjects.tables.iter_mut().filter(|table| table.is_root) {
+            let all = toc.entries.iter().filter(|entry| {
+                entry.desc == Desc::TableData
+                    && root(entry).is_some_and(|root| root == (&table.schema, &table.name))
+            });
+            table.is_partial = all.count() > table.entries.len();
+        }
+        subjects
+    }
+
+    fn add_table(&mut self, entry: &Entry) {
+        let copy = CopyStatement::parse(&entry.copy_stmt);
+        let columns = copy.map(|copy| copy.columns);
+        let own = || (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
+        let root = root(entry);
+        let is_root = root.is_some();
+        let (schema, name) = root.map_or_else(own, |Name(schema, name)| (schema, name));
+        let same = |table: &&mut Table| {
+            table.is_root && is_root && table.schema == schema && table.name == name
+        };
+        match self.tables.iter_mut().find(same) {
+            Some(table) => {
+                table.entries.push(entry.dump_id);
+                table.columns =
+                    table.columns.take().filter(|first| columns.as_ref() == Some(first));
+            }
+            None => self.tables.push(Table {
+                schema,
+                name,
+                columns,
+                entries: vec![entry.dump_id],
+                is_root,
+                is_partial: false,
+            }),
+        }
+    }
+
+    /// The entries whose data have to be read.
+    pub(super) fn with_data(&self) -> HashSet<DumpId> {
+        let tables = self.tables.iter().flat_map(|table| &table.entries);
+        tables.chain(&self.large_objects).copied().collect()
+    }
+
+    /// Whether some data of the archive are not selected.
+    pub(super) fn is_partial(&self, toc: &Toc) -> bool {
+        let wanted = self.with_data();
+        toc.entries.iter().any(|entry| entry.had_dumper && !wanted.contains(&entry.dump_id))
+    }
+}
+
+/// A schema and a name.
+#[derive(Debug)]
+struct Name(String, String);
+
+impl PartialEq<(&String, &String)> for Name {
+    fn eq(&self, other: &(&String, &String)) -> bool {
+        (&self.0, &self.1) == *other
+    }
+}
+
+/// The partition root into which the rows of an entry go, if they do. Newer archives name it in a
+/// comment, older ones in the COPY statement ([`Entry::is_load_via_partition_root`]).
+fn root(entry: &Entry) -> Option<Name> {
+    if !entry.is_load_via_partition_root() {
+        return None;
+    }
+    let text = match entry.defn.strip_prefix(LOAD_VIA_PARTITION_ROOT) {
+        Some(rest) => rest.lines().next()?.trim_end(),
+        None => CopyStatement::parse(&entry.copy_stmt)?.table,
+    };
+    let (first, rest) = identifier(text)?;
+    Some(match rest.strip_prefix('.') {
+        Some(name) => Name(first, identifier(name)?.0),
+        None => Name(entry.namespace.clone().unwrap_or_default(), first),
+    })
+}
+
+/// The identifier at the start of a text, without its quotes, and what comes after it.
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find('.').unwrap_or(text.len());
+        return (end > 0).then(|| (text[..end].to_owned(), &text[end..]));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let end = rest.find('"')?;
+        name.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, rest)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::archive::Section;
+    use crate::archive::writer::{Content, Custom, Model, entry};
+    use crate::select::{SelectOptions, select};
+    use crate::source::{self, Input};
+
+    fn rows(id: i32, name: &str, copy: &str, defn: &str) -> (Entry, Content) {
+        let mut rows = entry(id, Desc::TableData);
+        rows.section = Section::Data;
+        rows.namespace = Some("app".to_owned());
+        rows.tag = name.to_owned();
+        rows.copy_stmt = copy.to_owned();
+        rows.defn = defn.to_owned();
+        (rows, Content::Rows(b"\\.\n\n\n".to_vec()))
+    }
+
+    fn subjects(entries: Vec<(Entry, Content)>, options: &SelectOptions) -> Subjects {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let custom = Custom { offsets: true, chunk: 100 };
+        file.write_all(&Model::of(entries).custom(custom)).unwrap();
+        let toc = source::open(&Input::Path(file.path().to_owned())).unwrap().toc;
+        let selection = select(&toc.entries, options, None).unwrap();
+        Subjects::new(&toc, &selection)
+    }
+
+    fn partitions() -> Vec<(Entry, Content)> {
+        vec![
+            rows(1, "plain", "COPY app.plain (b, a) FROM stdin;\n", ""),
+            rows(
+                2,
+                "one",
+                "COPY app.\"Ro.ot\" (a, b) FROM stdin;\n",
+                "-- load via partition root app.\"Ro.ot\"",
+            ),
+            // As older archives have it.
+            rows(3, "two", "COPY app.\"Ro.ot\" (a, b) FROM stdin;\n", ""),
+        ]
+    }
+
+    #[test]
+    fn partitions_that_load_through_their_root_are_one_table() {
+        let found = subjects(partitions(), &SelectOptions::default());
+        let [plain, root] = &found.tables[..] else { panic!("{found:?}") };
+        assert_eq!((plain.sql(), plain.is_root), ("app.plain".to_owned(), false));
+        assert_eq!(plain.columns.as_deref(), Some(&["b".to_owned(), "a".to_owned()][..]));
+        assert_eq!((root.sql(), root.is_root), ("app.\"Ro.ot\"".to_owned(), true));
+        assert_eq!(root.entries, [DumpId(2), DumpId(3)]);
+        assert!(!root.is_partial && root.columns.is_some());
+    }
+
+    #[test]
+    fn a_root_of_which_a_partition_is_not_selected_is_partial() {
+        let options = SelectOptions { tables: vec!["one".to_owned()], ..SelectOptions::default() };
+        let found = subjects(partitions(), &options);
+        let [root] = &found.tables[..] else { panic!("{found:?}") };
+        assert!(root.is_partial);
+        assert_eq!(found.with_data(), HashSet::from([DumpId(2)]));
+    }
+
+    #[test]
+    fn columns_in_several_orders_are_not_compared_as_text() {
+        let mut entries = partitions();
+        entries.push(rows(4, "three", "COPY app.\"Ro.ot\" (b, a) FROM stdin;\n", ""));
+        assert_eq!(subjects(entries, &SelectOptions::default()).tables[1].columns, None);
+    }
+
+    #[test]
+    fn an_identifier_ends_at_its_quote_or_a_dot() {
+        assert_eq!(identifier("app.t"), Some(("app".to_owned(), ".t")));
+        assert_eq!(identifier("\"a.\"\"b\".t"), Some(("a.\"b".to_owned(), ".t")));
+        assert_eq!(identifier("t"), Some(("t".to_owned(), "")));
+        for broken in ["", ".t", "\"t"] {
+            assert_eq!(identifier(broken), None, "{broken}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Reads tables of the database, several at a time, the largest first, and digests their rows.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinSet;
+
+use super::catalogue::Found;
+use super::sessions::{Access, Sessions, Zone};
+use super::{Digested, TableError};
+use crate::restore::chain;
+use crate::rows::{RowHasher, RowSet, RowSetKey};
+use crate::target::{self, Session};
+
+/// What every reading of tables needs.
+#[derive(Clone)]
+pub(super) struct Pass {
+    /// Where sessions come from.
+    pub(super) sessions: Arc<Sessions>,
+    /// What rows are hashed under.
+    pub(super) key: RowSetKey,
+    /// How many tables are read at a time.
+    pub(super) jobs: NonZeroUsize,
+    /// The encoding of the archive's rows.
+    pub(super) encoding: String,
+}
+
+impl Pass {
+    /// Digests the rows of those of `which` tables that can be compared.
+    pub(super) async fn read(
+        &self,
+        tables: &[Found<'_>],
+        which: &[usize],
+        zone: Zone,
+    ) -> HashMap<usize, Digested> {
+        let mut queue: Vec<usize> =
+            which.iter().copied().filter(|at| tables[*at].is_comparable()).collect();
+        queue.sort_by_key(|at| std::cmp::Reverse(tables[*at].here.as_ref().map(|here| here.size)));
+        let statements =
+            queue.into_iter().map(|at| (at, tables[at].copy_out(&self.encoding))).collect();
+        let pass = self.clone();
+        side_by_side(self.jobs, statements, move |queue| {
+            let pass = pass.clone();
+            async move { pass.work(queue, zone).await }
+        })
+        .await
+    }
+
+    /// Takes tables from the queue until it is empty.
+    async fn work(self, queue: Queue<String>, zone: Zone) -> Vec<(usize, Digested)> {
+        let mut digested = Vec::new();
+        let mut session = None;
+        while let Some((at, statement)) = queue.next() {
+            let result = self.one(&mut session, &statement, zone).await;
+            digested.push((at, result.map_err(|error| table_error(&error))));
+        }
+        digested
+    }
+
+    async fn one(
+        &self,
+        session: &mut Option<Session>,
+        statement: &str,
+        zone: Zone,
+    ) -> target::Result<RowSet> {
+        let session = usable(&self.sessions, session).await?;
+        let digested = async {
+            self.sessions.begin(session, Access::Read, zone).await?;
+            digest(session, statement, &self.key).await
+        };
+        let digested = digested.await;
+        if session.is_usable() {
+            session.rollback().await?;
+        }
+        digested
+    }
+}
+
+/// The session, or a new one where there is none that takes statements.
+pub(super) async fn usable<'s>(
+    sessions: &Sessions,
+    session: &'s mut Option<Session>,
+) -> target::Result<&'s Session> {
+    let usable = match session.take() {
+        Some(session) if session.is_usable() => session,
+        _ => sessions.connect().await?,
+    };
+    Ok(session.insert(usable))
+}
+
+/// Digests the rows that a `COPY … TO STDOUT` gives.
+pub(super) async fn digest(
+    session: &Session,
+    statement: &str,
+    key: &RowSetKey,
+) -> target::Result<RowSet> {
+    let mut copy = session.copy_out(statement).await?;
+    let mut hasher = RowHasher::new(key);
+    while let Some(rows) = copy.next().await? {
+        hasher.push(&rows);
+    }
+    let set = hasher.finish();
+    match copy.rows() {
+        Some(rows) if rows != set.rows => {
+            let what = format!("the server counts {rows} rows, {} lines came", set.rows);
+            Err(target::Error::Protocol(what, None))
+        }
+        _ => Ok(set),
+    }
+}
+
+fn table_error(error: &target::Error) -> TableError {
+    match error {
+        // character_not_in_repertoire, untranslatable_character
+        target::Error::Server(error) if matches!(&*error.sqlstate, "22021" | "22P05") => {
+            TableError::Encoding
+        }
+        error => TableError::Other(chain(error)),
+    }
+}
+
+/// Work that several tasks take from.
+pub(super) struct Queue<T>(Arc<Mutex<VecDeque<(usize, T)>>>);
+
+impl<T> Queue<T> {
+    /// The next piece, with its number.
+    pub(super) fn next(&self) -> Option<(usize, T)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// Starts as many tasks as there are jobs, and gathers what they give. A task that panics loses
+/// its results; whoever asks for them tells so.
+pub(super) async fn side_by_side<T, R, F>(
+    jobs: NonZeroUsize,
+    work: Vec<(usize, T)>,
+    start: impl Fn(Queue<T>) -> F,
+) -> HashMap<usize, R>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+    F: Future<Output = Vec<(usize, R)>> + Send + 'static,
+{
+    let count = jobs.get().min(work.len());
+    let queue = Arc::new(Mutex::new(VecDeque::from(work)));
+    let mut tasks = JoinSet::new();
+    for _ in 0..count {
+        tasks.spawn(start(Queue(queue.clone())));
+    }
+    let mut all = HashMap::new();
+    while let Some(results) = tasks.join_next().await {
+        match results {
+            Ok(results) => all.extend(results),
+            Err(error) => tracing::error!("a task of the comparison is gone: {error}"),
+        }
+    }
+    all
+}

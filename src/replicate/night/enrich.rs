@@ -1,0 +1,44 @@
+//! The enrichment as a part of a night.
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::NightError;
+use crate::replicate::config::Config;
+use crate::replicate::enrich::{self, EnrichError, Enrichment};
+use crate::target::Target;
+
+/// The variable that names the folder.
+const FOLDER: &str = "ENRICHMENT_DIR";
+
+/// Reads the folder of the settings. The default one need not be there.
+pub(super) fn read(config: &Config) -> Result<Enrichment, NightError> {
+    match Enrichment::read(&config.restore.enrichment) {
+        Ok(enrichment) => Ok(enrichment),
+        Err(EnrichError::NoFolder { folder }) if !is_named(config) => {
+            tracing::info!("there is no folder {folder}: nothing is enriched");
+            Ok(Enrichment::default())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_named(config: &Config) -> bool {
+    config.settings().iter().any(|setting| setting.variable.name == FOLDER && !setting.is_default)
+}
+
+/// Runs the files. All that can run do, whatever becomes of others.
+pub(super) async fn run(
+    enrichment: &Enrichment,
+    target: &Target,
+    sessions: usize,
+    stop: &CancellationToken,
+) -> Result<(), NightError> {
+    let report = enrich::run(enrichment, target, sessions, stop, enrich::tell).await?;
+    let count = report.failures().count();
+    let Some((file, error)) = report.failures().next() else { return Ok(()) };
+    Err(NightError::Files {
+        count,
+        first: format!("{file}: {}", crate::restore::chain(error)),
+        is_passing: report.failures().all(|(_, error)| error.is_passing()),
+    })
+}

@@ -1,0 +1,171 @@
+//! Why a night failed, and whether another attempt may do better.
+
+use crate::replicate::backup::BackupError;
+use crate::replicate::clean::CleanError;
+use crate::replicate::enrich::EnrichError;
+use crate::replicate::hooks::HookError;
+use crate::replicate::incremental::IncrementalError;
+use crate::replicate::lock::LockError;
+use crate::replicate::swap::SwapError;
+use crate::restore::journal::JournalError;
+use crate::restore::{self, statements::StatementError};
+use crate::select::SelectError;
+use crate::target::{self, Class};
+
+/// Why a night failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NightError {
+    /// The settings name no target.
+    #[error("DATABASE_URL is not set")]
+    NoTarget,
+    /// Asked to stop, or nothing may go on because the lock is lost.
+    #[error("stopped")]
+    Stopped,
+    /// Another run is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// There is no backup, or it cannot be read.
+    #[error(transparent)]
+    Backup(Box<BackupError>),
+    /// The target is not clean.
+    #[error(transparent)]
+    Clean(#[from] CleanError),
+    /// No new database, or it could not take the place of the old one.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
+    /// A hook.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// The archive's own settings make no sense.
+    #[error("the archive's settings")]
+    Settings(#[from] StatementError),
+    /// No entries can be chosen.
+    #[error("no entries can be chosen")]
+    Select(#[from] SelectError),
+    /// The target could not be asked something.
+    #[error("cannot {what}")]
+    Target {
+        /// What was to be done.
+        what: &'static str,
+        /// What the server said.
+        #[source]
+        source: target::Error,
+    },
+    /// The restore ended before its end.
+    #[error("the restore ended early")]
+    Restore(#[source] Box<restore::Error>),
+    /// Entries of the archive are not in the target.
+    #[error("{count} entries could not be restored, the first: {first}")]
+    Entries {
+        /// How many, and causes of several.
+        count: u64,
+        /// What the first one was, and why.
+        first: String,
+    },
+    /// There is no enrichment.
+    #[error(transparent)]
+    Enrich(#[from] EnrichError),
+    /// Files of the enrichment failed.
+    #[error("{count} files of the enrichment failed, the first: {first}")]
+    Files {
+        /// How many.
+        count: usize,
+        /// The first one, and why.
+        first: String,
+        /// Whether time may heal all of them.
+        is_passing: bool,
+    },
+    /// The incremental tables cannot be listed.
+    #[error(transparent)]
+    Incremental(Box<IncrementalError>),
+    /// Incremental tables were not copied.
+    #[error("{count} tables not copied, the first: {first}")]
+    Tables {
+        /// How many.
+        count: usize,
+        /// The first one's error.
+        first: String,
+        /// Whether time may heal all of them.
+        is_passing: bool,
+    },
+    /// Rows of earlier runs are missing.
+    #[error("{missing} rows of earlier incremental copies are missing in the target")]
+    Gaps {
+        /// How many.
+        missing: u64,
+    },
+}
+
+impl NightError {
+    /// An error of the target outside of any part that has errors of its own.
+    pub(super) fn target(what: &'static str) -> impl FnOnce(target::Error) -> Self {
+        move |source| Self::Target { what, source }
+    }
+
+    /// Whether what an earlier attempt has left in the target is of no use for this one.
+    pub(super) fn is_other_restore(&self) -> bool {
+        let Self::Restore(error) = self else { return false };
+        match &**error {
+            restore::Error::Journal(error) => {
+                error.is_other_restore() || matches!(error, JournalError::Damaged(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether another attempt would fail the same way.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::NoTarget | Self::Settings(_) | Self::Select(_) => true,
+            Self::Stopped => false,
+            Self::Lock(error) => !error.is_passing(),
+            Self::Backup(error) => error.is_permanent(),
+            Self::Clean(error) => !error.is_passing(),
+            Self::Swap(error) => !error.is_passing(),
+            Self::Hook(error) => !error.is_passing(),
+            Self::Target { source, .. } => !heals(source),
+            Self::Restore(error) => is_permanent(error),
+            // The archive's next version, or a change of the target, is what they need.
+            Self::Entries { .. } | Self::Gaps { .. } => true,
+            Self::Enrich(error) => !error.is_passing(),
+            Self::Files { is_passing, .. } | Self::Tables { is_passing, .. } => !is_passing,
+            Self::Incremental(error) => !error.is_passing(),
+        }
+    }
+}
+
+impl From<BackupError> for NightError {
+    fn from(error: BackupError) -> Self {
+        Self::Backup(Box::new(error))
+    }
+}
+
+impl From<IncrementalError> for NightError {
+    fn from(error: IncrementalError) -> Self {
+        Self::Incremental(Box::new(error))
+    }
+}
+
+fn heals(error: &target::Error) -> bool {
+    error.class() == Class::Retry || error.is_connection_lost()
+}
+
+fn is_permanent(error: &restore::Error) -> bool {
+    match error {
+        // A damaged backup may be replaced by a better one, a download be complete the next time.
+        restore::Error::Archive(_) | restore::Error::Stream(_) => false,
+        restore::Error::Connect(error)
+        | restore::Error::Target(error)
+        | restore::Error::Journal(JournalError::Target(error)) => !heals(error),
+        restore::Error::Journal(error) => matches!(error, JournalError::Cannot(_)),
+        restore::Error::ServerLost(_)
+        | restore::Error::Interrupted
+        | restore::Error::Internal(_) => false,
+        restore::Error::Stage { source, .. } => {
+            source.downcast_ref::<HookError>().is_none_or(|error| !error.is_passing())
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,107 @@
+//! First loads of incremental tables, from the archive: noted while they go on.
+//!
+//! An incremental table that is in the target is kept, whatever it holds. One that a killed run
+//! left half made, without its key or its indexes say, would be kept for ever. So it is noted in
+//! the table `nocturne.first_loads` before it is restored, and the note goes when all that is the
+//! table's own is there. A table with a note is dropped and loaded again.
+
+use std::collections::HashSet;
+
+use super::error::NightError;
+use super::resume;
+use crate::archive::{Desc, DumpId, Entry};
+use crate::report::timeline::Recording;
+use crate::sql::ident::literal;
+use crate::target::Session;
+
+/// A table by schema and name.
+pub(super) type Name = (String, String);
+
+/// A table that is restored from the archive to be copied by increment from then on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FirstLoad {
+    /// Its schema and name.
+    pub(super) name: Name,
+    /// Its entry.
+    pub(super) dump_id: DumpId,
+}
+
+const NOTES: &str = "\
+CREATE TABLE IF NOT EXISTS nocturne.first_loads (
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    since timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (schema_name, table_name)
+);
+COMMENT ON TABLE nocturne.first_loads IS 'Tables that nocturne is loading for the first time';";
+
+/// The tables with a note: an earlier run did not come to the end of their first load.
+pub(super) async fn unfinished(session: &Session) -> Result<HashSet<Name>, NightError> {
+    let failed = || NightError::target("read which first loads are unfinished");
+    let there = "SELECT pg_catalog.to_regclass('nocturne.first_loads') IS NOT NULL";
+    if session.query_value(there).await.map_err(failed())?.as_deref() != Some("t") {
+        return Ok(HashSet::new());
+    }
+    let sql = "SELECT schema_name, table_name FROM nocturne.first_loads";
+    let rows = session.query_text(sql).await.map_err(failed())?;
+    let name = |row: Vec<Option<String>>| {
+        let [schema, table] = row.try_into().ok()?;
+        Some((schema?, table?))
+    };
+    Ok(rows.into_iter().filter_map(name).collect())
+}
+
+/// Notes these tables, and forgets all others.
+pub(super) async fn note(session: &Session, loads: &[FirstLoad]) -> Result<(), NightError> {
+    let failed = || NightError::target("note the first load of a table");
+    let there = "SELECT pg_catalog.to_regclass('nocturne.first_loads') IS NOT NULL";
+    let is_there = session.query_value(there).await.map_err(failed())?.as_deref() == Some("t");
+    if !is_there && loads.is_empty() {
+        return Ok(());
+    }
+    let mut sql = String::new();
+    if !is_there {
+        resume::make_schema(session).await.map_err(failed())?;
+        sql.push_str(NOTES);
+    }
+    sql.push_str("\nDELETE FROM nocturne.first_loads;");
+    for FirstLoad { name: (schema, table), .. } in loads {
+        let (schema, table) = (literal(schema), literal(table));
+        sql.push_str(&format!(
+            "\nINSERT INTO nocturne.first_loads (schema_name, table_name) \
+             VALUES ({schema}, {table});"
+        ));
+    }
+    session.execute(&sql).await.map_err(failed())
+}
+
+/// The loads that lack something, as the restore went: their notes stay.
+pub(super) fn incomplete<'a>(
+    loads: &'a [FirstLoad],
+    entries: &[Entry],
+    recording: &Recording,
+) -> Vec<&'a FirstLoad> {
+    let failed: HashSet<DumpId> =
+        recording.failures.iter().map(|failed| failed.entry.id()).collect();
+    let failed = || entries.iter().filter(|entry| failed.contains(&entry.dump_id));
+    let lacks = |load: &&FirstLoad| {
+        failed().any(|entry| {
+            entry.dump_id == load.dump_id
+                || is_own(&entry.desc) && entry.dependencies.contains(&load.dump_id)
+        })
+    };
+    loads.iter().filter(lacks).collect()
+}
+
+/// What a table cannot be without.
+fn is_own(desc: &Desc) -> bool {
+    matches!(
+        desc,
+        Desc::TableData
+            | Desc::Default
+            | Desc::Constraint
+            | Desc::CheckConstraint
+            | Desc::Index
+            | Desc::TableAttach
+    )
+}

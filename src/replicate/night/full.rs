@@ -1,0 +1,412 @@
+//! A full run, from the backup to the report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::Utc;
+use tokio_util::sync::CancellationToken;
+
+use super::error::NightError;
+use super::ground::{self, Ground};
+use super::guard::Guard;
+use super::restore::{self, Restoring};
+use super::{choose, enrich, first_load, incremental, report, resume};
+use crate::replicate::backup::{BackupSource, FoundBackup, OpenBackup};
+use crate::replicate::config::Config;
+use crate::replicate::enrich::Enrichment;
+use crate::replicate::hooks::{self, Hooks};
+use crate::replicate::incremental::Settings as CopySettings;
+use crate::replicate::swap::Swap;
+use crate::replicate::worker::{BackupRecord, Failure, Job, OpenStage, Outcome, Run};
+use crate::report::nights::Lang;
+use crate::report::stages::Stage;
+use crate::report::timeline::Recorder;
+use crate::report::{Options as ReportOptions, Screen};
+use crate::restore::chain;
+use crate::source::remote::Progress;
+use crate::target::{Session, SessionSettings, Target};
+
+/// How a night is told.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// How the restore is told.
+    pub report: ReportOptions,
+    /// Where to.
+    pub screen: Screen,
+    /// The language of the run's report.
+    pub lang: Lang,
+    /// The file that remembers what restores took; none if nothing is to be remembered.
+    pub costs: Option<PathBuf>,
+}
+
+/// A full run: from the host's backup to a warehouse that is ready.
+pub struct FullRun {
+    config: Config,
+    output: Output,
+}
+
+impl FullRun {
+    /// A run with these settings.
+    #[must_use]
+    pub fn new(config: Config, output: Output) -> Self {
+        Self { config, output }
+    }
+}
+
+impl Job for FullRun {
+    fn mode(&self) -> &'static str {
+        "full"
+    }
+
+    async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {
+        let recorder = Recorder::new();
+        let result = Box::pin(self.attempt(run, &recorder, &stop)).await;
+        let recording = recorder.finish();
+        report::tell(run, Some(&recording), result.is_ok(), self.config.zone, self.output.lang);
+        match result {
+            Ok(()) => Outcome::Succeeded,
+            Err(_) if stop.is_cancelled() => Outcome::Stopped,
+            Err(error) if error.is_permanent() => Outcome::Failed(Failure::permanent(&error)),
+            Err(error) => Outcome::Failed(Failure::passing(&error)),
+        }
+    }
+}
+
+impl FullRun {
+    async fn attempt(
+        &self,
+        run: &Run,
+        recorder: &Recorder,
+        stop: &CancellationToken,
+    ) -> Result<(), NightError> {
+        let target = self.config.databases.target.as_ref().ok_or(NightError::NoTarget)?;
+        for warning in target.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let enrichment = enrich::read(&self.config)?;
+        let hooks = match &self.config.restore.hooks {
+            Some(folder) => Hooks::read(folder)?,
+            None => Hooks::default(),
+        };
+        ground::recover(target, self.config.restore.swap).await?;
+        let mut guard = Guard::take(target).await?;
+        let halt = stop.child_token();
+        let attempt = Attempt {
+            config: &self.config,
+            output: &self.output,
+            run,
+            recorder,
+            target,
+            hooks: Arc::new(hooks),
+            enrichment,
+            stop: halt.clone(),
+        };
+        let Some(swap) = guard.during(&halt, attempt.fill()).await? else { return Ok(()) };
+        // The swap ends the lock's session with all others.
+        let locked = guard.check().await.map_err(NightError::from);
+        attempt.swap(swap, locked).await
+    }
+}
+
+/// One attempt, under the lock.
+struct Attempt<'a> {
+    config: &'a Config,
+    output: &'a Output,
+    run: &'a Run,
+    recorder: &'a Recorder,
+    target: &'a Target,
+    hooks: Arc<Hooks>,
+    enrichment: Enrichment,
+    stop: CancellationToken,
+}
+
+impl Attempt<'_> {
+    /// All until the target, or the new database in its place, is ready.
+    async fn fill(&self) -> Result<Option<Swap>, NightError> {
+        let found = self.staged(Stage::FindBackup, self.find()).await?;
+        match self.fill_from(&found, true).await {
+            Err(error) if error.is_other_restore() => {
+                tracing::warn!("the earlier attempt's restore is not gone on with");
+                self.fill_from(&found, false).await
+            }
+            result => result,
+        }
+    }
+
+    async fn fill_from(
+        &self,
+        found: &FoundBackup,
+        may_go_on: bool,
+    ) -> Result<Option<Swap>, NightError> {
+        // Before anything is dropped: there must be an archive, with a table of contents.
+        let (opened, download) = self.open(found).await?;
+        let key = resume::key(found);
+        let is_swapped = self.config.restore.swap;
+        let left = match may_go_on {
+            true => Ground::left_by_another(self.target, is_swapped, &key).await?,
+            false => None,
+        };
+        let ground = match left {
+            Some(ground) => ground,
+            None => self.staged(Stage::Drop, self.prepare()).await?,
+        };
+        match self.fill_ground(&ground, &key, opened, download).await {
+            Ok(()) => {
+                // It would be gone on with when this backup is restored again.
+                resume::forget(&ground.target).await?;
+                Ok(ground.swap)
+            }
+            Err(error) => {
+                // Another attempt goes on with it, or drops it.
+                if error.is_permanent() && !self.stop.is_cancelled() {
+                    ground.abandon().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn find(&self) -> Result<FoundBackup, NightError> {
+        let source = BackupSource::of(&self.config.backup, self.config.zone)?;
+        let found = self.or_stop(source.find(Utc::now())).await??;
+        tracing::info!("backup found: {found}");
+        self.run.set_backup(BackupRecord {
+            id: found.id.clone(),
+            created: found.created_at,
+            bytes: found.size,
+        });
+        Ok(found)
+    }
+
+    /// Opens the backup: while it downloads, or after that.
+    async fn open(
+        &self,
+        found: &FoundBackup,
+    ) -> Result<(OpenBackup, Option<Downloading>), NightError> {
+        if found.path().is_some() {
+            return Ok((self.or_stop(found.open()).await??, None));
+        }
+        let stage = self.run.stage(Stage::Download);
+        if !self.config.backup.download_first {
+            let opened = flatten(self.or_stop(found.open()).await);
+            return match opened {
+                Ok(opened) => {
+                    let progress = opened.progress.clone();
+                    Ok((opened, progress.map(|progress| Downloading { stage, progress })))
+                }
+                Err(error) => fail(stage, error),
+            };
+        }
+        let folder = std::env::temp_dir();
+        let on_disk = found.open_on_disk(&folder, |_| {});
+        match flatten(self.or_stop(on_disk).await) {
+            Ok(opened) => {
+                stage.add(0, opened.progress.as_ref().map_or(0, Progress::position));
+                stage.done();
+                Ok((opened, None))
+            }
+            Err(error) => fail(stage, error),
+        }
+    }
+
+    async fn prepare(&self) -> Result<Ground, NightError> {
+        match self.config.restore.swap {
+            true => Ground::beside(self.target).await,
+            false => Ground::cleared(self.target, &self.config.restore, &self.stop).await,
+        }
+    }
+
+    /// Everything that is brought into the target.
+    async fn fill_ground(
+        &self,
+        ground: &Ground,
+        backup: &str,
+        opened: OpenBackup,
+        download: Option<Downloading>,
+    ) -> Result<(), NightError> {
+        if ground.resumed.is_none() {
+            self.hooks(hooks::Stage::BeforeRestore, &ground.target).await?;
+        }
+        let entries = self.restore(ground, backup, opened, download).await?;
+        if let (Some(_), Err(error)) = (&ground.swap, entries.as_ref()) {
+            tracing::error!("the new database is not whole: {}", chain(error));
+            return entries;
+        }
+        self.hooks(hooks::Stage::AfterRestore, &ground.target).await?;
+        let enriched = self.enrich(ground).await;
+        let copied = self.copy().await;
+        // The first error is the one to tell: the others may follow from it, and all are logged.
+        entries.and(enriched).and(copied)
+    }
+
+    /// Restores the archive. What entries ran into is the inner result.
+    async fn restore(
+        &self,
+        ground: &Ground,
+        backup: &str,
+        opened: OpenBackup,
+        download: Option<Downloading>,
+    ) -> Result<Result<(), NightError>, NightError> {
+        let OpenBackup { archive, .. } = opened;
+        let toc = Arc::clone(&archive.toc);
+        let settings = &self.config.restore;
+        let databases = &self.config.databases;
+        let shown = |target: &Option<Target>| target.as_ref().map(ToString::to_string);
+        let is_fed_here = shown(&databases.incremental_target) == shown(&databases.target);
+        // Hooks may have made something, too.
+        let present = ground.present().await?;
+        let chosen = choose::choose(&toc.entries, &settings.tables, &present, is_fed_here)?;
+        choose::tell(&toc.entries, &settings.tables, &chosen);
+        self.note(ground, &chosen.first_loads).await?;
+        let keeps_journal =
+            ground.resumed.is_some() || resume::begin(&ground.target, backup, &present).await?;
+        let stage = self.run.stage(Stage::Restore);
+        let restoring = Restoring {
+            settings,
+            output: self.output,
+            run: self.run,
+            hooks: &self.hooks,
+            target: &ground.target,
+            recorder: self.recorder,
+            count: stage.count(),
+            counts_bytes: download.is_none() && !self.config.backup.download_first,
+            keeps_journal,
+            stop: &self.stop,
+        };
+        let restored = restoring.restore(archive, &chosen.selection).await;
+        if let Some(download) = download {
+            download.end();
+        }
+        let entries = match restored {
+            Ok(summary) => restore::check(&summary),
+            Err(error) => return fail(stage, error),
+        };
+        match &entries {
+            Ok(()) => stage.done(),
+            Err(error) => stage.failed(&chain(error)),
+        }
+        let recording = self.recorder.finish();
+        let left = first_load::incomplete(&chosen.first_loads, &toc.entries, &recording);
+        let left: Vec<_> = left.into_iter().cloned().collect();
+        self.note(ground, &left).await?;
+        Ok(entries)
+    }
+
+    /// Notes which first loads go on.
+    async fn note(
+        &self,
+        ground: &Ground,
+        loads: &[first_load::FirstLoad],
+    ) -> Result<(), NightError> {
+        if !self.config.restore.tables.has_incremental() {
+            return Ok(());
+        }
+        let connected = Session::connect(&ground.target, &SessionSettings::default()).await;
+        let session = connected.map_err(NightError::target("note the first load of a table"))?;
+        first_load::note(&session, loads).await
+    }
+
+    async fn hooks(&self, stage: hooks::Stage, target: &Target) -> Result<(), NightError> {
+        if !self.hooks.has(stage) {
+            return Ok(());
+        }
+        let run = async { Ok(self.hooks.run(stage, target, &self.stop).await?) };
+        self.staged(Stage::Hooks, run).await
+    }
+
+    async fn enrich(&self, ground: &Ground) -> Result<(), NightError> {
+        if self.enrichment.names().next().is_none() {
+            return Ok(());
+        }
+        let jobs = self.config.restore.jobs;
+        let run = enrich::run(&self.enrichment, &ground.target, jobs, &self.stop);
+        self.staged(Stage::Enrich, run).await
+    }
+
+    /// Copies the new rows of incremental tables, if there are such tables.
+    async fn copy(&self) -> Result<(), NightError> {
+        let tables = &self.config.restore.tables;
+        let (true, Some(source)) = (tables.has_incremental(), &self.config.databases.source) else {
+            return Ok(());
+        };
+        if self.stop.is_cancelled() {
+            return Err(NightError::Stopped);
+        }
+        let keys = &self.config.incremental.keys;
+        let tables = crate::replicate::incremental::tables(source, tables, keys).await?;
+        let Some(settings) = CopySettings::of(self.config, tables) else { return Ok(()) };
+        incremental::check(&incremental::copy(&settings, self.run, &self.stop).await)
+    }
+
+    /// Puts the new database in the place of the target.
+    async fn swap(&self, mut swap: Swap, locked: Result<(), NightError>) -> Result<(), NightError> {
+        let done = async {
+            locked?;
+            ground::finish(&mut swap, self.target, &self.stop).await
+        };
+        let done = self.staged(Stage::Swap, done).await;
+        if done.is_err() && !self.stop.is_cancelled() {
+            let target = swap.next().clone();
+            Ground { target, swap: Some(swap), resumed: None }.abandon().await;
+        }
+        done
+    }
+
+    /// Work that is a stage of the run.
+    async fn staged<T>(
+        &self,
+        stage: Stage,
+        work: impl Future<Output = Result<T, NightError>>,
+    ) -> Result<T, NightError> {
+        let stage = self.run.stage(stage);
+        match work.await {
+            Ok(value) => {
+                stage.done();
+                Ok(value)
+            }
+            Err(error) => fail(stage, error),
+        }
+    }
+
+    /// Work that does not know of stopping: it is dropped where it stands.
+    async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, NightError> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(NightError::Stopped),
+            value = work => Ok(value),
+        }
+    }
+}
+
+/// A backup that downloads while it is restored.
+struct Downloading {
+    stage: OpenStage,
+    progress: Progress,
+}
+
+impl Downloading {
+    /// The restore is over: what was not read is not needed.
+    fn end(self) {
+        let Self { stage, progress } = self;
+        stage.add(0, progress.position());
+        if let Some(sum) = progress.sha256() {
+            tracing::info!("backup read: {} bytes, SHA-256 {sum}", progress.position());
+        }
+        match progress.failure() {
+            Some(error) => stage.failed(&chain(error.as_ref())),
+            None => stage.done(),
+        }
+    }
+}
+
+/// The stage ends with this error.
+fn fail<T>(stage: OpenStage, error: NightError) -> Result<T, NightError> {
+    stage.failed(&chain(&error));
+    Err(error)
+}
+
+fn flatten<T, E: Into<NightError>>(
+    result: Result<Result<T, E>, NightError>,
+) -> Result<T, NightError> {
+    result?.map_err(Into::into)
+}

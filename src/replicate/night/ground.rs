@@ -1,0 +1,177 @@
+//! The ground that a night builds on: the target without the last night's objects, or a new
+//! database that takes its place at the end.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::NightError;
+use super::present::Present;
+use super::{first_load, resume};
+use crate::replicate::clean;
+use crate::replicate::config::{self, TableMode};
+use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap};
+use crate::replicate::worker::DatabaseHistory;
+use crate::restore::chain;
+use crate::target::{Session, SessionSettings, Target};
+
+/// Tries of the renaming, when sessions that cannot be ended are in its way.
+const TRIES: u32 = 5;
+
+/// The wait between two of them.
+const BETWEEN_TRIES: Duration = Duration::from_secs(30);
+
+/// Where a night restores to.
+pub(super) struct Ground {
+    /// The database that is restored into.
+    pub(super) target: Target,
+    /// Set if it is to take the place of the target.
+    pub(super) swap: Option<Swap>,
+    /// Set if an earlier attempt's restore goes on: what was there when that began.
+    pub(super) resumed: Option<Present>,
+}
+
+/// Finishes or undoes a swap that stopped halfway. Whoever does not swap is not bothered with
+/// errors of it.
+pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), NightError> {
+    match swap::recover(target).await {
+        Ok(Recovered::Nothing) => {}
+        Ok(Recovered::Finished) => {
+            tracing::warn!("an earlier swap had stopped halfway: the new database is in place");
+        }
+        Ok(Recovered::Undone) => {
+            tracing::warn!("an earlier swap had stopped halfway: the old database is in place");
+        }
+        Err(error) if is_swapped => return Err(error.into()),
+        Err(error) => tracing::debug!("no look at swapped databases: {}", chain(&error)),
+    }
+    Ok(())
+}
+
+impl Ground {
+    /// The work of an earlier attempt on the same backup, if there is any to go on with.
+    pub(super) async fn left_by_another(
+        target: &Target,
+        is_swapped: bool,
+        backup: &str,
+    ) -> Result<Option<Self>, NightError> {
+        let place = match is_swapped {
+            true => target.with_database(&Names::of(target.dbname()).next),
+            false => target.clone(),
+        };
+        let session = match Session::connect(&place, &SessionSettings::default()).await {
+            Ok(session) => session,
+            // There need not be one.
+            Err(_) if is_swapped => return Ok(None),
+            Err(error) => return Err(NightError::target("look at the target")(error)),
+        };
+        let Some(present) = resume::find(&session, backup).await? else { return Ok(None) };
+        drop(session);
+        let swap = match is_swapped {
+            true => Some(swap::prepare(target, Leftover::Reuse).await?),
+            false => None,
+        };
+        tracing::info!("an earlier attempt has begun to restore this backup: it goes on");
+        Ok(Some(Self { target: place, swap, resumed: Some(present) }))
+    }
+
+    /// Drops what the role owns in the target, but for incremental tables.
+    pub(super) async fn cleared(
+        target: &Target,
+        settings: &config::Restore,
+        stop: &CancellationToken,
+    ) -> Result<Self, NightError> {
+        // From here on there is nothing to go on with.
+        resume::forget(target).await?;
+        let connected = Session::connect(target, &SessionSettings::default()).await;
+        let session = connected.map_err(NightError::target("look at the target"))?;
+        let unfinished = first_load::unfinished(&session).await?;
+        let keep = |schema: &str, table: &str| {
+            settings.tables.mode(schema, table) == TableMode::Incremental
+                && !unfinished.contains(&(schema.to_owned(), table.to_owned()))
+        };
+        let plan = clean::plan(&session, keep).await?;
+        for (schema, table) in &unfinished {
+            if settings.tables.mode(schema, table) == TableMode::Incremental {
+                tracing::warn!("table {schema}.{table} is loaded again: its first load broke off");
+            }
+        }
+        for other in &plan.others {
+            tracing::warn!("{} {} of {} is dropped along", other.kind, other.identity, other.owner);
+        }
+        for schema in &plan.shared_schemas {
+            tracing::info!("schema {schema} stays: others have objects in it");
+        }
+        for table in &plan.kept {
+            tracing::info!("table {table} is kept");
+        }
+        let dropped = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
+        clean::execute(&session, &plan, settings.drop_timeout, stop, dropped).await?;
+        tracing::info!("{} objects dropped, {} tables kept", plan.drops.len(), plan.kept.len());
+        Ok(Self { target: target.clone(), swap: None, resumed: None })
+    }
+
+    /// Creates a new database beside the target.
+    pub(super) async fn beside(target: &Target) -> Result<Self, NightError> {
+        let swap = swap::prepare(target, Leftover::Drop).await?;
+        tracing::info!("the restore goes into the new database {}", swap.next().dbname());
+        Ok(Self { target: swap.next().clone(), swap: Some(swap), resumed: None })
+    }
+
+    /// What was in the database when its restore began, or begins now.
+    pub(super) async fn present(&self) -> Result<Present, NightError> {
+        if let Some(present) = &self.resumed {
+            return Ok(present.clone());
+        }
+        let connected = Session::connect(&self.target, &SessionSettings::default()).await;
+        Present::read(&connected.map_err(NightError::target("look at the target"))?).await
+    }
+
+    /// Drops the new database, if there is one: the night failed for good.
+    pub(super) async fn abandon(self) {
+        let Some(swap) = self.swap else { return };
+        let name = swap.names().next.clone();
+        match swap.abandon().await {
+            Ok(()) => {
+                tracing::info!("the new database {name} is dropped, the old one is as it was")
+            }
+            // The next run drops it.
+            Err(error) => tracing::warn!("database {name} is left behind: {}", chain(&error)),
+        }
+    }
+}
+
+/// Puts the new database in the place of the target, with the records of runs. The sessions on both
+/// are ended.
+pub(super) async fn finish(
+    swap: &mut Swap,
+    target: &Target,
+    stop: &CancellationToken,
+) -> Result<(), NightError> {
+    let (old, new) =
+        (DatabaseHistory::new(target.clone()), DatabaseHistory::new(swap.next().clone()));
+    if let Err(error) = old.copy_to(&new).await {
+        tracing::warn!("earlier runs are not recorded any more: {}", chain(&error));
+    }
+    let mut tries = 1;
+    let not_copied = loop {
+        match swap.finish().await {
+            Ok(not_copied) => break not_copied,
+            Err(error) if error.is_passing() && tries < TRIES => {
+                tracing::warn!("tried again: {}", chain(&error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tries += 1;
+        tokio::select! {
+            () = stop.cancelled() => return Err(NightError::Stopped),
+            () = tokio::time::sleep(BETWEEN_TRIES) => {}
+        }
+    };
+    for what in not_copied {
+        tracing::warn!("the new database lacks {what}");
+    }
+    let names = swap.names();
+    tracing::info!("{} is the new database, {} the old one", names.current, names.previous);
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What is in the target before the restore: tables that are kept, and what they need.
+
+use std::collections::HashSet;
+
+use super::error::NightError;
+use crate::archive::{Desc, Entry};
+use crate::replicate::clean::BOOKKEEPING;
+use crate::target::Session;
+
+/// What is in the target: kind, schema, name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Present(HashSet<(String, Option<String>, String)>);
+
+impl Present {
+    /// Asks the server.
+    pub(super) async fn read(session: &Session) -> Result<Self, NightError> {
+        let rows = session.query_text(include_str!("present.sql")).await;
+        let rows = rows.map_err(NightError::target("list what is in the target"))?;
+        let object = |row: Vec<Option<String>>| {
+            let [kind, schema, name] = row.try_into().ok()?;
+            Some((kind?, schema, name?))
+        };
+        Ok(Self(rows.into_iter().filter_map(object).collect()))
+    }
+
+    /// As text that is kept.
+    pub(super) fn to_json(&self) -> String {
+        let mut objects: Vec<_> = self.0.iter().collect();
+        objects.sort_unstable();
+        // Text and lists of it always become JSON.
+        serde_json::to_string(&objects).unwrap_or_default()
+    }
+
+    /// From text that was kept; none if it is something else.
+    pub(super) fn from_json(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().map(Self)
+    }
+
+    /// Whether there is such a table.
+    pub(super) fn has_table(&self, schema: &str, name: &str) -> bool {
+        self.has("TABLE", Some(schema), name)
+    }
+
+    /// Whether what this entry would make is there, and is no table. (Tables are decided upon by
+    /// their modes; one that is in the way is an error.)
+    pub(super) fn has_object_of(&self, entry: &Entry) -> bool {
+        let schema = entry.namespace.as_deref().filter(|schema| !schema.is_empty());
+        // A warehouse's own records, if the source is itself one.
+        let is_schema = entry.desc == Desc::Schema && entry.tag == BOOKKEEPING;
+        if is_schema || schema == Some(BOOKKEEPING) {
+            return true;
+        }
+        let kind = match entry.desc {
+            Desc::Schema
+            | Desc::Type
+            | Desc::Domain
+            | Desc::Function
+            | Desc::Procedure
+            | Desc::Aggregate => entry.desc.as_str(),
+            Desc::ShellType => Desc::Type.as_str(),
+            // The value of a kept table's sequence is ahead of the archive's.
+            Desc::Sequence | Desc::SequenceSet | Desc::SequenceOwnedBy => Desc::Sequence.as_str(),
+            _ => return false,
+        };
+        self.has(kind, schema, &entry.tag)
+    }
+
+    fn has(&self, kind: &str, schema: Option<&str>, name: &str) -> bool {
+        self.0.contains(&(kind.to_owned(), schema.map(str::to_owned), name.to_owned()))
+    }
+
+    /// For tests of those who ask.
+    #[cfg(test)]
+    pub(super) fn of(objects: &[(&str, Option<&str>, &str)]) -> Self {
+        let object = |(kind, schema, name): &(&str, Option<&str>, &str)| {
+            ((*kind).to_owned(), schema.map(str::to_owned), (*name).to_owned())
+        };
+        Self(objects.iter().map(object).collect())
+    }
+}

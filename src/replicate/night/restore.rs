@@ -1,0 +1,206 @@
+//! The restore of a night: how, and what is told of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::NightError;
+use super::full::Output;
+use crate::archive::Toc;
+use crate::plan::history::CostHistory;
+use crate::replicate::config;
+use crate::replicate::hooks::{Hooks, Stage};
+use crate::replicate::worker::{Entries, Run, StageCount};
+use crate::report::costs;
+use crate::report::timeline::Recorder;
+use crate::report::{Reporter, Summary, stages};
+use crate::restore::event::{Event, Events, Outcome};
+use crate::restore::journal::JournalOptions;
+use crate::restore::statements::{Ownership, SourceSettings, StatementError, Style};
+use crate::restore::{
+    CopyFormat, ForeignKeys, RestoreOptions, SPLIT_SIZE, StagePoint, Stages, Tolerance,
+    Transactions, chain,
+};
+use crate::select::Selection;
+use crate::source::Archive;
+use crate::target::Target;
+
+/// All that a restore of a night needs.
+pub(super) struct Restoring<'a> {
+    pub(super) settings: &'a config::Restore,
+    pub(super) output: &'a Output,
+    pub(super) run: &'a Run,
+    pub(super) hooks: &'a Arc<Hooks>,
+    pub(super) target: &'a Target,
+    /// Keeps what was done when, for the run's report.
+    pub(super) recorder: &'a Recorder,
+    /// Where rows are counted.
+    pub(super) count: StageCount,
+    /// Whether bytes of the archive are counted too: if they are not counted as a download.
+    pub(super) counts_bytes: bool,
+    /// Whether a journal is kept, and gone on with.
+    pub(super) keeps_journal: bool,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Restoring<'_> {
+    /// Restores the selection. Entries that the server refuses are in the summary.
+    pub(super) async fn restore(
+        self,
+        archive: Archive,
+        selection: &Selection,
+    ) -> Result<Summary, NightError> {
+        let costs = Costs::open(self.output.costs.as_deref());
+        let options = self.options(&archive.toc, costs.history.clone())?;
+        let database = archive.toc.header.dbname.clone();
+        let reporter = Reporter::new(self.output.report, &self.output.screen);
+        let events = costs.recorder.listen(self.counted(reporter.events()));
+        let events = self.recorder.listen(events);
+        let shutdown = self.stop.clone().cancelled_owned();
+        let target = self.target.clone();
+        let restored =
+            crate::restore::restore(archive, selection, options, target, events, shutdown);
+        let result = Box::pin(restored).await;
+        let summary = reporter.finish();
+        costs.save(&database, result.is_ok() && summary.errors() == 0);
+        let total = &summary.total;
+        self.run.set_entries(Entries {
+            done: total.done,
+            skipped: total.skipped,
+            tolerated: total.tolerated,
+            failed: total.failed,
+        });
+        match result {
+            Ok(_) => Ok(summary),
+            Err(error) => Err(NightError::Restore(Box::new(error))),
+        }
+    }
+
+    /// How the restore is done: the one place where that is decided, for each attempt.
+    fn options(
+        &self,
+        toc: &Toc,
+        history: Arc<CostHistory>,
+    ) -> Result<RestoreOptions, StatementError> {
+        let source = SourceSettings::from_archive(&toc.entries, Some(&toc.header.remote_version))?;
+        Ok(RestoreOptions {
+            jobs: self.settings.jobs,
+            style: Style {
+                // Neither roles nor tablespaces of the source need be in the target.
+                ownership: Ownership::Ignore,
+                no_tablespaces: true,
+                source,
+                ..Style::default()
+            },
+            // The target is clean, or what is in it is not in the selection.
+            clean: false,
+            if_exists: false,
+            create: false,
+            exit_on_error: false,
+            transactions: Transactions::None,
+            copy_format: CopyFormat::Auto,
+            split_size: Some(SPLIT_SIZE),
+            disable_triggers: false,
+            no_data_for_failed_tables: false,
+            // Extensions belong to the host.
+            tolerate: vec![Tolerance::CommentOnExtension],
+            digests: None,
+            history,
+            foreign_keys: match self.settings.foreign_keys {
+                true => ForeignKeys::Validated,
+                false => ForeignKeys::None,
+            },
+            analyze: true,
+            settings: Vec::new(),
+            strictly_in_order: false,
+            stages: self.stages(),
+            // There is more to do afterwards, and a retry begins here.
+            journal: self.keeps_journal.then_some(JournalOptions { keep: true }),
+        })
+    }
+
+    /// The hooks inside the restore; none where there is no file, for a stage makes sessions wait.
+    fn stages(&self) -> Stages {
+        let points = [
+            (Stage::AfterPreData, StagePoint::AfterPreData),
+            (Stage::AfterData, StagePoint::AfterData),
+        ];
+        let wanted = points.into_iter().filter(|(stage, _)| self.hooks.has(*stage));
+        wanted.fold(Stages::default(), |stages, (stage, point)| {
+            let hooks = Arc::clone(self.hooks);
+            let (target, stop, run) = (self.target.clone(), self.stop.clone(), self.run.clone());
+            stages.at(point, move || {
+                let (hooks, target) = (Arc::clone(&hooks), target.clone());
+                let (stop, run) = (stop.clone(), run.clone());
+                async move {
+                    let open = run.stage(stages::Stage::Hooks);
+                    let done = hooks.run(stage, &target, &stop).await;
+                    match &done {
+                        Ok(()) => open.done(),
+                        Err(error) => open.failed(&chain(error)),
+                    }
+                    done
+                }
+            })
+        })
+    }
+
+    /// Events that are counted for the run's record, and then go on to `others`.
+    fn counted(&self, others: Events) -> Events {
+        let (count, counts_bytes) = (self.count.clone(), self.counts_bytes);
+        Events::to(move |event: Event| {
+            if let Event::Finished { outcome: Outcome::Done, rows, read, .. } = &event
+                && *rows > 0
+            {
+                count.add(*rows, if counts_bytes { *read } else { 0 });
+            }
+            others.send(event);
+        })
+    }
+}
+
+/// What entries of the archive could not be restored, as one error.
+pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
+    if summary.errors() == 0 {
+        return Ok(());
+    }
+    let entry = summary.failures.first();
+    let first = entry.map(|failed| format!("{}: {}", failed.entry.label(), failed.message));
+    let cause = summary.causes.iter().find(|cause| cause.is_error);
+    let first = first.or_else(|| cause.map(|cause| cause.message.clone()));
+    let first = first.unwrap_or_else(|| "not accounted for".to_owned());
+    Err(NightError::Entries { count: summary.errors(), first })
+}
+
+/// What restores took before, in a file that may be lost: the next night then goes by a model.
+struct Costs {
+    history: Arc<CostHistory>,
+    file: Option<PathBuf>,
+    recorder: costs::Recorder,
+}
+
+impl Costs {
+    fn open(file: Option<&Path>) -> Self {
+        let read = file.map(|path| costs::load(path).map(|history| (history, path.to_owned())));
+        let (history, file) = match read {
+            Some(Ok((history, path))) => (history, Some(path)),
+            Some(Err(error)) => {
+                tracing::warn!("{}", chain(&error));
+                (CostHistory::default(), None)
+            }
+            None => (CostHistory::default(), None),
+        };
+        Self { history: Arc::new(history), file, recorder: costs::Recorder::default() }
+    }
+
+    fn save(&self, database: &str, complete: bool) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let file = self.file.as_ref();
+        let saved = file.map(|path| self.recorder.save(path, database, complete, now));
+        if let Some(Err(error)) = saved {
+            tracing::warn!("{}", chain(&error));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Names that lead elsewhere, and files that are none.
+
+use super::*;
+
+#[test]
+fn a_file_name_in_the_table_of_contents_that_leads_elsewhere_is_refused_with_its_place() {
+    for name in ["../../etc/passwd", "/etc/passwd", "..", ".", "a/b", "a\\b", "a\0b"] {
+        let mut raw = Raw::header(3);
+        raw.int(1).entry(1, "").null();
+        let place = raw.0.len();
+        raw.text(name);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("toc.dat"), &raw.0).unwrap();
+        let directory = open(&Input::Path(folder.path().to_owned())).unwrap_err().to_string();
+        let tar = tar_of(&[("toc.dat", &raw.0)]);
+        for error in [directory, refused(&tar), refused(&gzip(&tar))] {
+            let what = format!(
+                "toc.dat: at byte {place}: the file name {name:?}, which leads out of the archive, \
+                 in TOC entry 1 of 1"
+            );
+            assert!(error.ends_with(&what), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_list_of_large_objects_that_names_other_files_is_refused() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    std::fs::write(&secret, "secret").unwrap();
+    for name in ["../secret", secret.to_str().unwrap()] {
+        let folder = outside.path().join("archive");
+        std::fs::create_dir_all(&folder).unwrap();
+        unpack(&folder, &model(vec![objects(9)]));
+        std::fs::write(folder.join("blobs_9.toc"), format!("77 {name}\n")).unwrap();
+        let archive = open(&Input::Path(folder)).unwrap();
+        let error = read(archive).unwrap_err().to_string();
+        assert!(error.contains("blobs_9.toc: "), "{error}");
+        assert!(error.contains(&format!("names a file outside itself ({name:?})")), "{error}");
+    }
+}
+
+#[test]
+fn a_link_in_a_directory_archive_is_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret.dat");
+    std::fs::write(&secret, ROWS).unwrap();
+    let folder = outside.path().join("archive");
+    std::fs::create_dir(&folder).unwrap();
+    let refuses_a_link = |name: &str| {
+        std::fs::remove_file(folder.join(name)).unwrap();
+        std::os::unix::fs::symlink(&secret, folder.join(name)).unwrap();
+        let error = open(&Input::Path(folder.clone())).and_then(read).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name}: ")), "{error}");
+        assert!(
+            error.ends_with("a symbolic link, which is not followed out of an archive"),
+            "{error}"
+        );
+    };
+    unpack(&folder, &model(vec![rows(1)]));
+    refuses_a_link("1.dat");
+    unpack(&folder, &model(vec![objects(9)]));
+    refuses_a_link("blob_77.dat");
+    refuses_a_link("blobs_9.toc");
+    refuses_a_link("toc.dat");
+    // The archive itself may be reached by a link: whoever runs nocturne made it.
+    std::fs::remove_file(folder.join("toc.dat")).unwrap();
+    unpack(&folder, &model(vec![]));
+    let other = outside.path().join("link");
+    std::os::unix::fs::symlink(&folder, &other).unwrap();
+    open(&Input::Path(other)).and_then(read).unwrap();
+}
+
+#[test]
+fn what_is_no_regular_file_in_a_directory_archive_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    unpack(folder.path(), &model(vec![rows(1)]));
+    let file = folder.path().join("1.dat");
+    let refuse = || {
+        let read = open(&Input::Path(folder.path().to_owned())).and_then(read);
+        let error = read.unwrap_err().to_string();
+        assert!(
+            error.ends_with("1.dat: entry 1 TABLE DATA entry 1: not a regular file"),
+            "{error}"
+        );
+    };
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    refuse();
+    std::fs::remove_dir(&file).unwrap();
+    // Whoever opens a FIFO that nobody writes to waits for ever.
+    let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(made.success());
+    refuse();
+}
+
+#[test]
+fn links_devices_and_fifos_in_a_tar_are_no_files_of_the_archive() {
+    let (name, toc) = model(vec![rows(1)]).files().remove(0);
+    let kinds = [
+        tar::EntryType::Symlink,
+        tar::EntryType::Link,
+        tar::EntryType::Fifo,
+        tar::EntryType::Char,
+        tar::EntryType::Block,
+        tar::EntryType::Directory,
+    ];
+    for kind in kinds {
+        let mut tar = tar::Builder::new(Vec::new());
+        add(&mut tar, &name, tar::EntryType::Regular, &toc);
+        let mut header = tar::Header::new_ustar();
+        header.set_path("1.dat").unwrap();
+        header.set_link_name("/etc/passwd").unwrap();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        header.set_cksum();
+        tar.append(&header, std::io::empty()).unwrap();
+        let error = open_bytes(&tar.into_inner().unwrap()).and_then(read).unwrap_err().to_string();
+        assert!(error.contains("the file 1.dat is missing from the archive"), "{kind:?}: {error}");
+    }
+}
+
+#[test]
+fn a_member_of_a_tar_that_climbs_is_refused() {
+    let files = model(vec![rows(1)]).files();
+    let [(_, toc), (_, data)] = &files[..] else { panic!("two files") };
+    let tar = tar_of(&[("a/toc.dat", toc), ("a/../a/1.dat", data)]);
+    for error in both_refuse(&tar) {
+        let what = "a/../a/1.dat: a name in the tar that leads out of it";
+        assert!(error.ends_with(what), "{error}");
+    }
+    // Names are never opened, so where an absolute one leads does not matter.
+    let tar = tar_of(&[("/srv/toc.dat", toc), ("/srv/1.dat", data)]);
+    assert_eq!(open_bytes(&tar).and_then(read).unwrap(), ROWS.as_bytes());
+    open_bytes(&gzip(&tar)).and_then(read).unwrap();
+}
+
+#[test]
+fn two_members_of_one_name_are_refused() {
+    let files = model(vec![rows(1)]).files();
+    let [(_, toc), (_, data)] = &files[..] else { panic!("two files") };
+    let tar = tar_of(&[("toc.dat", toc), ("1.dat", data), ("1.dat", b"2\n\\.\n\n\n")]);
+    for error in both_refuse(&tar) {
+        assert!(error.ends_with("1.dat: the tar holds two files of this name"), "{error}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Numbers that are too large, too small, or given twice.
+
+use super::*;
+use crate::archive::DumpId;
+use crate::plan::{Options, Plan, Schedule};
+use crate::select::Pass;
+
+#[test]
+fn the_largest_number_of_an_entry_costs_no_more_than_any_other() {
+    let archive = open_bytes(&model(vec![rows(i32::MAX)]).custom(CUSTOM)).unwrap();
+    assert_eq!(archive.toc.position(DumpId(i32::MAX)), Some(0));
+    assert_eq!(read(archive).unwrap(), ROWS.as_bytes());
+}
+
+#[test]
+fn numbers_of_entries_that_cannot_be_are_refused_with_their_place() {
+    for id in [0, -1, i32::MIN] {
+        let mut raw = Raw::header(1);
+        raw.int(1);
+        let place = raw.0.len();
+        raw.entry(id, "").null().offset(3, 0);
+        let error = refused(&raw.0);
+        let what =
+            format!("at byte {place}: entry number {id} is out of range in TOC entry 1 of 1");
+        assert!(error.ends_with(&what), "{error}");
+    }
+    let mut twice = Raw::header(1);
+    twice.int(2).entry(5, "").null().offset(3, 0);
+    let place = twice.0.len();
+    twice.entry(5, "").null().offset(3, 0);
+    let error = refused(&twice.0);
+    assert!(error.ends_with(&format!("at byte {place}: two entries have the number 5")), "{error}");
+}
+
+#[test]
+fn lengths_and_counts_below_zero_are_refused_with_their_place() {
+    let mut count = Raw::header(1);
+    let place = count.0.len();
+    count.int(-5);
+    let error = refused(&count.0);
+    let what = format!("at byte {place}: -5 entries in the number of entries");
+    assert!(error.ends_with(&what), "{error}");
+
+    let mut text = Raw::header(1);
+    text.int(1).int(1).int(0).int(-2);
+    assert!(refused(&text.0).contains("a text of -2 bytes in TOC entry 1 of 1"));
+
+    let mut chunk = Raw::header(1);
+    chunk.int(1).entry(1, "").null().offset(1, 0);
+    chunk.0.push(1);
+    chunk.int(1).int(-8);
+    for error in both_refuse(&chunk.0) {
+        assert!(error.ends_with("a chunk of -8 bytes"), "{error}");
+    }
+}
+
+#[test]
+fn lengths_and_counts_that_are_only_claimed_end_with_the_file() {
+    let mut entries = Raw::header(1);
+    entries.int(1_000_000).entry(1, "").null().offset(3, 0);
+    assert!(refused(&entries.0).contains("unexpected end of data: in TOC entry 2 of 1000000"));
+
+    let mut text = Raw::header(1);
+    text.int(1).int(1).int(0).int(0x4000_0000);
+    assert!(refused(&text.0).contains("a text of 1073741824 bytes in TOC entry 1 of 1"));
+    let mut text = Raw::header(1);
+    text.int(1).int(1).int(0).int(0x3fff_ffff);
+    assert!(refused(&text.0).contains("unexpected end of data: in TOC entry 1 of 1"));
+
+    let mut chunk = Raw::header(1);
+    chunk.int(1).entry(1, "").null().offset(1, 0);
+    chunk.0.push(1);
+    chunk.int(1).int(i32::MAX).0.extend(b"1\n");
+    for error in both_refuse(&chunk.0) {
+        assert!(error.contains("unexpected end of data: in a "), "{error}");
+    }
+}
+
+#[test]
+fn offsets_beyond_the_file_or_into_other_data_are_refused_with_their_place() {
+    let with_offset = |offset| {
+        let mut raw = Raw::header(1);
+        raw.int(2).entry(1, "").null().offset(2, offset).entry(2, "").null().offset(3, 0);
+        raw.block(1, ROWS).block(2, ROWS);
+        raw.0
+    };
+    let start = with_offset(0).len() - 2 * Raw(Vec::new()).block(1, ROWS).0.len();
+    let read = |offset| {
+        open_bytes(&with_offset(offset)).and_then(|archive| {
+            archive.check_data(&archive.toc.entries[0])?;
+            read(archive)
+        })
+    };
+    let second = (start + Raw(Vec::new()).block(1, ROWS).0.len()) as u64;
+    for (offset, what) in [
+        (i64::MAX as u64, "unexpected end of data: the archive ends before its block of data"),
+        (1 << 40, "unexpected end of data: the archive ends before its block of data"),
+        (second, "found the data block of entry 2 instead"),
+        (0, "unknown kind of data block (80)"),
+    ] {
+        let error = read(offset).unwrap_err().to_string();
+        let place = format!("entry 1 TABLE DATA public.t: at byte {offset}: {what}");
+        assert!(error.contains(&place), "{error}");
+    }
+    for offset in [i64::MAX as u64 + 1, u64::MAX] {
+        let error = read(offset).unwrap_err().to_string();
+        assert!(error.contains("a data offset is too large in TOC entry 1 of 2"), "{error}");
+    }
+}
+
+#[test]
+fn data_of_entries_that_are_not_listed_or_come_twice_is_refused() {
+    let with_blocks = |ids: [i32; 2]| {
+        let mut raw = Raw::header(1);
+        raw.int(1).entry(1, "").null().offset(1, 0);
+        for id in ids {
+            raw.block(id, ROWS);
+        }
+        raw.0
+    };
+    for error in both_refuse_or_tell(&with_blocks([1, 2])) {
+        let what = "a block of data for entry 2, which the table of contents does not list";
+        assert!(error.ends_with(what), "{error}");
+    }
+    for error in both_refuse_or_tell(&with_blocks([1, 1])) {
+        assert!(error.ends_with("entry 1 has two blocks of data"), "{error}");
+    }
+}
+
+/// As [`both_refuse`], of a fault that leaves the entries of a file readable.
+fn both_refuse_or_tell(bytes: &[u8]) -> [String; 2] {
+    let Ok(Archive { access: Access::Random(random), .. }) = open_bytes(bytes) else {
+        panic!("a file that can be read at any place");
+    };
+    let stream = open_bytes(&gzip(bytes)).and_then(read);
+    [random.fault().unwrap().to_string(), stream.unwrap_err().to_string()]
+}
+
+#[test]
+fn entries_that_depend_on_themselves_or_in_a_circle_are_planned() {
+    let mut raw = Raw::header(1);
+    raw.int(4);
+    for (id, needs) in [(1, ["1", "1"]), (2, ["3", "2147483647"]), (3, ["4", "1"]), (4, ["2", "2"])]
+    {
+        raw.entry(id, "");
+        for needed in needs {
+            raw.text(needed);
+        }
+        raw.null().offset(1, 0);
+    }
+    for id in 1..=4 {
+        raw.block(id, ROWS);
+    }
+    let archive = open_bytes(&raw.0).unwrap();
+    let entries = &archive.toc.entries;
+    let plan =
+        Plan::new(entries, &[0, 1, 2, 3], |_| true, |_| Pass::Main, |_| None, Options::default());
+    let mut schedule = Schedule::new(&plan, |_| false);
+    let mut done = 0;
+    while let Some(job) = schedule.take() {
+        schedule.finish(job);
+        done += 1;
+    }
+    assert!(schedule.is_finished() && done == 4, "{schedule:?}");
+    assert_eq!(read(archive).unwrap(), ROWS.repeat(4).as_bytes());
+}

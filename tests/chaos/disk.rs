@@ -1,0 +1,66 @@
+//! A small disk for a database, which can be filled.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::common::{Cluster, Tool};
+
+/// The tablespace on the small disk.
+pub const TABLESPACE: &str = "small";
+
+/// A file system in memory, mounted as long as this lives.
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts it, and makes a tablespace there.
+    pub fn mount(cluster: &Cluster) -> Self {
+        // Where the server's account can reach it.
+        let path = cluster.server().socket_dir().join("small-disk");
+        fs::create_dir(&path).unwrap();
+        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", "size=96M", "tmpfs"], &path);
+        assert!(mounted, "a full disk cannot be tried: this needs the right to mount (root, sudo)");
+        let disk = Self(path);
+        let place = disk.0.join("tablespace");
+        assert!(as_root(&["mkdir"], &place));
+        let reference = format!("--reference={}", cluster.server().data_dir().display());
+        assert!(as_root(&["chown", &reference], &place));
+        assert!(as_root(&["chmod", "1777"], &disk.0));
+        let sql = format!("CREATE TABLESPACE {TABLESPACE} LOCATION '{}'", place.display());
+        cluster.psql("postgres").args(["--command", &sql]).succeed();
+        disk
+    }
+
+    /// Takes all the space that is left.
+    pub fn fill(&self) {
+        let mut file = File::create(self.filler()).unwrap();
+        let piece = vec![1; 64 * 1024];
+        while file.write_all(&piece).is_ok() {}
+    }
+
+    /// Gives it back.
+    pub fn clear(&self) {
+        // It may not be there.
+        let _ = fs::remove_file(self.filler());
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        as_root(&["umount", "--lazy"], &self.0);
+    }
+}
+
+fn as_root(command: &[&str], path: &Path) -> bool {
+    if Tool::new(command[0]).args(&command[1..]).arg(path).run().success() {
+        return true;
+    }
+    // Where sudo is missing the tests have to run as root.
+    let sudo = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|bin| bin.join("sudo").exists()));
+    sudo && Tool::new("sudo").arg("-n").args(command).arg(path).run().success()
+}

@@ -1,0 +1,209 @@
+//! The ways in which a restore is disturbed. Each says whether there was something to disturb.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::common::{Database, Proxy, Tool};
+use crate::disk::SmallDisk;
+use crate::random::Random;
+use crate::round::Run;
+use crate::server::{ROLE, Server};
+
+/// What disturbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// Sessions are ended by `pg_terminate_backend`.
+    Terminated,
+    /// nocturne is killed.
+    Killed,
+    /// The server is stopped at once, and started again a little later.
+    Stopped,
+    /// A backend is killed, so that the server ends all sessions and recovers.
+    Crashed,
+    /// Connections are cut, and perhaps refused for a while.
+    Cut,
+    /// Connections are silent or slow for a while, and perhaps cut then.
+    Stalled,
+    /// The role may have too few connections.
+    Crowded,
+    /// A reader of the target holds locks.
+    Locked,
+    /// The disk is full.
+    Full,
+}
+
+impl Family {
+    pub const ALL: [Self; 9] = [
+        Self::Terminated,
+        Self::Killed,
+        Self::Stopped,
+        Self::Crashed,
+        Self::Cut,
+        Self::Stalled,
+        Self::Crowded,
+        Self::Locked,
+        Self::Full,
+    ];
+}
+
+/// All that a disturbance may need.
+pub struct Scene<'a> {
+    pub server: &'a Server,
+    pub disk: &'a SmallDisk,
+    pub proxy: &'a Proxy,
+    pub target: &'a Database<'a>,
+    /// How long an undisturbed restore takes.
+    pub whole: Duration,
+}
+
+impl Scene<'_> {
+    /// Disturbs a restore that has just begun, at a random moment. True if it was at work then.
+    pub fn disturb(&self, family: Family, run: &mut Run, random: &mut Random) -> bool {
+        if family == Family::Stalled && random.below(3) == 0 {
+            self.proxy.slow_down(Duration::from_micros(500 + random.below(3000)));
+        }
+        if family == Family::Crowded && random.below(3) == 0 {
+            self.limit_connections(1 + random.below(2));
+        }
+        sleep(random.within(self.whole));
+        if run.has_ended() {
+            return false;
+        }
+        match family {
+            Family::Terminated => {
+                let mut ended = 0;
+                for _ in 0..=random.below(3) {
+                    ended += self.terminate(1 + random.below(3));
+                    sleep(random.within(Duration::from_millis(300)));
+                }
+                ended > 0
+            }
+            Family::Killed => run.kill(),
+            Family::Stopped => {
+                let sessions = self.sessions();
+                self.server.stop_at_once();
+                sleep(random.within(Duration::from_secs(2)));
+                self.server.start_again();
+                sessions > 0
+            }
+            Family::Crashed => self.crash(),
+            Family::Cut => {
+                let sessions = self.sessions();
+                self.proxy.refuse(random.below(2) == 0);
+                for _ in 0..=random.below(2) {
+                    self.proxy.cut_all();
+                    sleep(random.within(Duration::from_secs(1)));
+                }
+                self.proxy.refuse(false);
+                sessions > 0
+            }
+            Family::Stalled => {
+                let sessions = self.sessions();
+                self.proxy.stall(true);
+                sleep(random.within(Duration::from_secs(3)));
+                if random.below(2) == 0 {
+                    self.proxy.cut_all();
+                }
+                self.proxy.stall(false);
+                sessions > 0
+            }
+            Family::Crowded => {
+                self.limit_connections(random.below(3));
+                let ended = self.terminate(1 + random.below(4));
+                sleep(random.within(Duration::from_secs(2)));
+                if random.below(2) == 0 {
+                    self.limit_connections_no_more();
+                }
+                ended > 0
+            }
+            Family::Locked => self.lock(run, random),
+            Family::Full => {
+                self.disk.fill();
+                let held = random.within(Duration::from_secs(4));
+                run.wait_at_most(held);
+                self.disk.clear();
+                true
+            }
+        }
+    }
+
+    /// Takes back what outlives a restore.
+    pub fn heal(&self) {
+        self.proxy.stall(false);
+        self.proxy.refuse(false);
+        self.proxy.slow_down(Duration::ZERO);
+        self.disk.clear();
+        self.limit_connections_no_more();
+        self.server.wait_until_ready();
+    }
+
+    fn sessions(&self) -> u64 {
+        self.count(&format!(
+            "SELECT count(*) FROM pg_stat_activity \
+             WHERE datname = current_database() AND usename = '{ROLE}'"
+        ))
+    }
+
+    /// The answer to a question; 0 if the server gives none, because it recovers.
+    fn count(&self, query: &str) -> u64 {
+        let psql = self.target.psql().args(["--tuples-only", "--no-align", "--command", query]);
+        psql.run().stdout().trim().parse().unwrap_or(0)
+    }
+
+    /// Ends so many sessions of the restore, any of them.
+    fn terminate(&self, most: u64) -> u64 {
+        self.count(&format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity \
+             WHERE datname = current_database() AND usename = '{ROLE}' \
+             ORDER BY random() LIMIT {most}) sessions"
+        ))
+    }
+
+    fn crash(&self) -> bool {
+        let pid = self.count(&format!(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+             AND usename = '{ROLE}' ORDER BY random() LIMIT 1"
+        ));
+        // It may have ended by itself meanwhile.
+        let killed =
+            pid > 0 && Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).run().success();
+        self.server.wait_until_ready();
+        killed
+    }
+
+    fn limit_connections(&self, most: u64) {
+        self.alter_role(&format!("CONNECTION LIMIT {most}"));
+    }
+
+    fn limit_connections_no_more(&self) {
+        self.alter_role("CONNECTION LIMIT -1");
+    }
+
+    fn alter_role(&self, what: &str) {
+        self.server.wait_until_ready();
+        let sql = format!("ALTER ROLE {ROLE} {what}");
+        self.server.cluster.psql("postgres").args(["--command", &sql]).succeed();
+    }
+
+    /// Holds a lock, as a reader does, on a table that is there. False if there comes none.
+    fn lock(&self, run: &mut Run, random: &mut Random) -> bool {
+        let tables = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND \
+                      relnamespace = 'public'::regnamespace";
+        while self.count(tables) == 0 {
+            if run.has_ended() {
+                return false;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        let seconds = random.within(Duration::from_secs(3)).as_secs_f64();
+        let read = format!(
+            "DO $$ DECLARE name regclass; BEGIN \
+             SELECT oid INTO name FROM pg_class WHERE relkind = 'r' \
+                 AND relnamespace = 'public'::regnamespace ORDER BY random() LIMIT 1; \
+             EXECUTE 'LOCK TABLE ' || name || ' IN ACCESS SHARE MODE'; \
+             PERFORM pg_sleep({seconds}); END $$"
+        );
+        // A reader whom the restore's locks keep out waits, and reads later.
+        self.target.psql().args(["--command", &read]).run().success()
+    }
+}

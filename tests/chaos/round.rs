@@ -1,0 +1,222 @@
+//! One round: a restore is disturbed, perhaps twice, and ended.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::archives::{Form, Source};
+use crate::common::{Database, Proxy, assert_same_database, nocturne, versions};
+use crate::disk::{SmallDisk, TABLESPACE};
+use crate::disturbance::{Family, Scene};
+use crate::random::Random;
+use crate::server::{ROLE, Server, owned};
+
+/// No restore of this size takes so long, whatever disturbs it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is done in a round, from its seed.
+pub struct Round {
+    random: Random,
+    pub family: Family,
+    form: Form,
+    jobs: u64,
+    /// How many times it is disturbed, if it does not come to its end before.
+    disturbances: u64,
+}
+
+impl Round {
+    /// Seeds one after the other have families one after the other.
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let family = Family::ALL[(seed % Family::ALL.len() as u64) as usize];
+        let (form, jobs) = (random.one(&Form::ALL), 1 + random.below(4));
+        let disturbances = 1 + random.below(2);
+        Self { random, family, form, jobs, disturbances }
+    }
+
+    /// The version of the server that belongs to a seed: the same for as many as there are
+    /// families.
+    pub fn major(seed: u64) -> u32 {
+        let versions = versions();
+        versions[((seed / Family::ALL.len() as u64) % versions.len() as u64) as usize]
+    }
+
+    /// Restores into a new database, and into another one if the disturbance came too late. True
+    /// if a restore was disturbed at all.
+    pub fn run(&mut self, world: &mut World<'_>) -> bool {
+        let whole = world.undisturbed(self.form, self.jobs);
+        [1, 2, 4, 8].into_iter().any(|part| self.try_once(world, whole / part))
+    }
+
+    fn try_once(&mut self, world: &World<'_>, whole: Duration) -> bool {
+        let tablespace = (self.family == Family::Full).then_some(TABLESPACE);
+        let target = owned(&world.server.cluster, "chaos", tablespace);
+        let proxy = Proxy::start(&world.server.cluster);
+        let url = match self.family {
+            Family::Cut | Family::Stalled => proxy.url(&target).replace("postgres@", "chaos@"),
+            _ => url(&target),
+        };
+        let scene =
+            Scene { server: world.server, disk: world.disk, proxy: &proxy, target: &target, whole };
+        let mut was_disturbed = false;
+        let mut is_over = false;
+        for _ in 0..self.disturbances {
+            let mut run = world.start(self.form, &url, self.jobs);
+            was_disturbed |= scene.disturb(self.family, &mut run, &mut self.random);
+            let code = run.end();
+            scene.heal();
+            is_over = code == Some(0) || (code.is_none() && ended_before_it_was_killed(&target));
+            eprintln!("    exit code {code:?}");
+            if is_over {
+                break;
+            }
+        }
+        if !is_over {
+            let mut run = world.start(self.form, &url, 1 + self.random.below(4));
+            let code = run.end();
+            assert_eq!(code, Some(0), "undisturbed, with --resume: {}", run.stderr());
+        }
+        self.assert_whole(world, &target);
+        was_disturbed
+    }
+
+    fn assert_whole(&self, world: &World<'_>, target: &Database<'_>) {
+        assert_same_database(target, &world.source.database);
+        let odd = target.query(
+            "SELECT count(*) FILTER (WHERE NOT indisvalid) FROM pg_index \
+             UNION ALL SELECT count(*) FROM pg_constraint WHERE NOT convalidated \
+             UNION ALL SELECT count(*) FROM pg_namespace WHERE nspname = 'nocturne'",
+        );
+        assert_eq!(odd, "0\n0\n0", "an invalid index, a key NOT VALID, a journal");
+        let verify = nocturne().arg("verify").arg(world.source.path(self.form));
+        verify.args(["-d", &url(target)]).succeed();
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {:?}, -j {}", self.family, self.form, self.jobs)
+    }
+}
+
+/// Whether a restore that was killed had come to its end: all is there, and the journal is gone.
+fn ended_before_it_was_killed(target: &Database<'_>) -> bool {
+    let journal = target.query("SELECT to_regclass('nocturne.restore_journal') IS NOT NULL");
+    let begun = target.query("SELECT to_regclass('public.a_first') IS NOT NULL");
+    (journal.as_str(), begun.as_str()) == ("f", "t")
+}
+
+/// The URL of a database for the role.
+fn url(database: &Database<'_>) -> String {
+    database.url().replace("user=postgres", &format!("user={ROLE}"))
+}
+
+/// A server with what rounds need.
+pub struct World<'a> {
+    pub server: &'a Server,
+    pub disk: &'a SmallDisk,
+    pub source: &'a Source<'a>,
+    /// How long undisturbed restores take.
+    pub durations: HashMap<(Form, u64), Duration>,
+}
+
+impl World<'_> {
+    fn undisturbed(&mut self, form: Form, jobs: u64) -> Duration {
+        if let Some(duration) = self.durations.get(&(form, jobs)) {
+            return *duration;
+        }
+        let target = owned(&self.server.cluster, "undisturbed", None);
+        let started = Instant::now();
+        let mut run = self.start(form, &url(&target), jobs);
+        let code = run.end();
+        assert_eq!(code, Some(0), "{}", run.stderr());
+        *self.durations.entry((form, jobs)).or_insert(started.elapsed())
+    }
+
+    fn start(&self, form: Form, url: &str, jobs: u64) -> Run {
+        Run::start(&self.source.path(form), form == Form::Stream, url, jobs)
+    }
+}
+
+/// A restore that runs.
+pub struct Run {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Run {
+    fn start(archive: &std::path::Path, through_a_pipe: bool, url: &str, jobs: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tool = nocturne().arg("restore").args(["-d", url, "--resume"]);
+        let tool = tool.args(["--split-size", "64kB", "-j", &jobs.to_string()]).arg("--summary");
+        let tool = tool.arg(folder.path().join("summary.json"));
+        let tool = if through_a_pipe { tool } else { tool.arg(archive) };
+        let mut command = tool.into_command();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(File::create(folder.path().join("stderr")).unwrap());
+        if through_a_pipe {
+            // A file as standard input would be read at any place.
+            let mut cat = Command::new("cat");
+            let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().unwrap();
+            command.stdin(cat.stdout.take().unwrap());
+            std::thread::spawn(move || cat.wait());
+        }
+        Self { child: command.spawn().unwrap(), folder }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Kills it; false if it has ended by itself.
+    pub fn kill(&mut self) -> bool {
+        let was_alive = !self.has_ended();
+        self.child.kill().unwrap();
+        was_alive
+    }
+
+    /// Waits for its end no longer than this.
+    pub fn wait_at_most(&mut self, limit: Duration) -> bool {
+        let started = Instant::now();
+        while !self.has_ended() {
+            if started.elapsed() > limit {
+                return false;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
+    fn stderr(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
+    }
+
+    /// Waits for its end. The exit code, `None` if it was killed; any but 0 comes with words, and
+    /// the summary accounts for every entry.
+    fn end(&mut self) -> Option<i32> {
+        if !self.wait_at_most(PATIENCE) {
+            self.kill();
+            panic!("the restore does not end: {}", self.stderr());
+        }
+        let code = self.child.wait().unwrap().code();
+        let said = self.stderr();
+        assert!(!said.contains("panicked"), "{said}");
+        assert!(matches!(code, None | Some(0 | 1 | 3 | 4)), "{code:?}: {said}");
+        assert!(code.is_none_or(|code| code == 0) || said.contains("error"), "{code:?}: {said}");
+        if let Ok(summary) = fs::read(self.folder.path().join("summary.json"))
+            && code.is_some()
+        {
+            let summary: Value = serde_json::from_slice(&summary).unwrap();
+            let total = |name: &str| summary["total"][name].as_u64().unwrap();
+            let accounted = total("done") + total("skipped") + total("tolerated") + total("failed");
+            assert_eq!(summary["wanted"].as_u64(), Some(accounted), "{said}");
+        }
+        code
+    }
+}

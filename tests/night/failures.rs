@@ -1,0 +1,210 @@
+//! Nights that fail: what is left, what is told, and whether they are tried again.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::common::nocturne;
+use crate::host::backups_path;
+use crate::scene::{Scene, folder, stages, without_secrets};
+
+/// What a second attempt needs to come at once.
+fn tried_again(tool: crate::common::Tool, times: &str) -> crate::common::Tool {
+    tool.env("MAX_RETRY_COUNT", times).env("MIN_TIMEOUT", "1").env("MAX_TIMEOUT", "1")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
+    let scene = Scene::new("night_cut").await;
+    let whole = std::fs::read(scene.folder.path().join("backup.tar.gz")).unwrap();
+    scene.serve(whole[..whole.len() * 2 / 3].to_vec());
+    let failed = tried_again(scene.night(), "1").env("NOCTURNE_LOG", "trace").run().expect_code(1);
+    without_secrets(&failed);
+    let record = scene.record();
+    assert_eq!(record["attempts"], 2, "{failed}");
+    assert_eq!(record["outcome"], "failed");
+    let error = record["error"].as_str().unwrap();
+    assert!(error.contains("the restore ended early") && error.contains("tar.gz"), "{error}");
+    // The second attempt has nothing to drop.
+    assert_eq!(stages(&record), "find-backup download restore!");
+    // Whole tables or none: nothing of a row that was cut.
+    let counts = "SELECT count(*) IN (0, 1000) FROM users";
+    assert_eq!(scene.warehouse.database.query(counts), "t");
+    let told = scene.told().await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["status"], "failed");
+    assert_eq!(told[0]["attempts"], 2);
+
+    assert!(failed.stderr().contains("an earlier attempt has begun"), "{failed}");
+
+    scene.serve(whole);
+    let went_on = scene.night().succeed();
+    assert!(went_on.stderr().contains("entries are done"), "{went_on}");
+    assert_eq!(stages(&scene.record()), "find-backup download restore enrich");
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000");
+    assert_eq!(scene.record()["outcome"], "succeeded");
+    assert_eq!(scene.told().await[1]["status"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_fails_keeps_nothing_else_and_is_not_tried_again() {
+    let scene = Scene::new("night_entry").await;
+    // Only a superuser may have one, so pg_dump has it and the warehouse refuses it.
+    scene.source.execute(
+        "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+         CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
+    );
+    scene.backup_again();
+    let finished = tried_again(scene.night(), "3").run().expect_code(1);
+    let record = scene.record();
+    assert_eq!(record["attempts"], 1);
+    assert_eq!(record["entries"]["failed"], 1);
+    assert_eq!(stages(&record), "find-backup download drop restore! enrich");
+    let error = record["error"].as_str().unwrap();
+    let expected = "1 entries could not be restored, the first: EVENT TRIGGER watcher: \
+                    permission denied to create event trigger";
+    assert!(error.starts_with(expected), "{error}");
+    let last = finished.stderr().lines().last().unwrap().to_owned();
+    assert!(last.starts_with("nocturne: 1 entries"), "{finished}");
+    let enriched = "SELECT to_regclass('students') IS NOT NULL, count(*) FROM users";
+    assert_eq!(scene.warehouse.database.query(enriched), "t|1000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_without_a_backup_leaves_the_target_as_it_was() {
+    let scene = Scene::new("night_none").await;
+    scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
+    let yesterday = crate::host::backup("5f1", "2020-10-21T00:00:12Z", "done", None);
+    let list = json!({"database_backups": [yesterday]});
+    let answer = wiremock::ResponseTemplate::new(200).set_body_json(list);
+    scene.host.instead(&backups_path(), answer, None).await;
+    let failed = tried_again(scene.night(), "2").run().expect_code(1);
+    let record = scene.record();
+    // It may come later.
+    assert_eq!(record["attempts"], 3);
+    assert_eq!(stages(&record), "find-backup!");
+    assert!(failed.stderr().contains("the newest is 5f1 of 2020-10-21"), "{failed}");
+    let there = "SELECT to_regclass('yesterday') IS NOT NULL, to_regclass('users') IS NULL";
+    assert_eq!(scene.warehouse.database.query(there), "t|t");
+    scene.night().arg("--any-day").succeed();
+    assert_eq!(scene.record()["backup"]["id"], "5f1");
+    let there = "SELECT to_regclass('yesterday') IS NULL, to_regclass('users') IS NOT NULL";
+    assert_eq!(scene.warehouse.database.query(there), "t|t");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_no_sql_fail_the_night_before_anything_is_dropped() {
+    let scene = Scene::new("night_files").await;
+    scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
+    let broken = folder(&[("a.sql", "\\i other.sql\n"), ("after-restore.sql", "\\i x\n")]);
+    for (variable, path) in [
+        ("ENRICHMENT_DIR", broken.path().to_owned()),
+        ("ENRICHMENT_DIR", broken.path().join("nowhere")),
+        ("HOOKS_DIR", broken.path().join("nowhere")),
+    ] {
+        let failed = tried_again(scene.night(), "3").env(variable, &path).run().expect_code(1);
+        assert!(failed.stderr().contains(path.to_str().unwrap()), "{failed}");
+        assert_eq!(scene.record()["attempts"], 1, "{failed}");
+    }
+    let there = "SELECT to_regclass('yesterday') IS NOT NULL";
+    assert_eq!(scene.warehouse.database.query(there), "t");
+    // Where nobody named a folder, none need be there.
+    scene.night().current_dir(broken.path()).succeed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_enrichment_that_fails_does_not_keep_the_others() {
+    let scene = Scene::new("night_enrich").await;
+    let files = folder(&[
+        ("a.sql", "-- requires-table: users\nCREATE VIEW a AS SELECT no_such_column FROM users;"),
+        ("b.sql", "-- requires-table: users\nCREATE VIEW b AS SELECT id FROM users;"),
+        ("c.sql", "-- requires-table: answers\nCREATE VIEW c AS SELECT id FROM answers;"),
+    ]);
+    let failed =
+        tried_again(scene.night(), "3").env("ENRICHMENT_DIR", files.path()).run().expect_code(1);
+    let record = scene.record();
+    assert_eq!(record["attempts"], 1, "{failed}");
+    assert_eq!(stages(&record), "find-backup download drop restore enrich!");
+    assert!(record["error"].as_str().unwrap().starts_with("1 files of the enrichment failed"));
+    let views = "SELECT string_agg(viewname, ' ' ORDER BY 1) FROM pg_views WHERE viewname ~ '^.$'";
+    assert_eq!(scene.warehouse.database.query(views), "b");
+    assert!(failed.stderr().contains("c.sql: skipped: there is no table answers"), "{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_stay_too_long_are_named_and_the_night_is_tried_again() {
+    let scene = Scene::new("night_readers").await;
+    scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
+    let reader = scene.warehouse.session().await;
+    reader.execute("BEGIN; SELECT * FROM public.yesterday").await.unwrap();
+    let tool = tried_again(scene.night(), "1").env("DROP_TIMEOUT_MS", "100");
+    let failed = tool.run().expect_code(1);
+    assert_eq!(scene.record()["attempts"], 2, "{failed}");
+    let said = format!("cannot drop table public.yesterday: it is in use by process ");
+    assert!(failed.stderr().contains(&said), "{failed}");
+    drop(reader);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_that_is_kept_is_the_one_that_its_log_gives() {
+    let scene = Scene::new("night_report").await;
+    for format in ["text", "json"] {
+        let finished = scene.night().env("LOG_FORMAT", format).env("LANG", "fr_FR.UTF-8").succeed();
+        without_secrets(&finished);
+        let log = scene.folder.path().join("log");
+        std::fs::write(&log, finished.stderr()).unwrap();
+        let read = nocturne().args(["report", "--lang", "fr"]).arg(&log).succeed().stdout();
+        let kept = scene.record()["report"].as_str().unwrap().to_owned();
+        // But for the seconds, of which the log has the one in which the run's last line came.
+        assert_eq!(shape(&read), shape(&kept), "{format}");
+        assert!(kept.starts_with("Durée de récupération du backup: 0h 0min "), "{kept}");
+        assert!(kept.contains("\tTABLE DATA public.users : "), "{kept}");
+        assert!(
+            kept.lines().all(|line| finished.stderr().contains(line.trim_start())),
+            "{finished}"
+        );
+    }
+}
+
+/// A report without its numbers, and without the entries' order, which they make.
+fn shape(report: &str) -> Vec<String> {
+    let mut lines: Vec<String> = report
+        .lines()
+        .filter(|line| !line.starts_with('\t'))
+        .map(|line| line.split(|c: char| c.is_ascii_digit()).next().unwrap().to_owned())
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_gone_for_a_while_is_waited_for() {
+    let server = crate::common::Cluster::start(crate::scene::MAJOR, &[]);
+    let scene = Scene::on(&server, "night_gone", "").await;
+    scene.night().succeed();
+    let expected = scene.state();
+    let gate = scene.gate().await;
+    let proxy = crate::common::Proxy::start(&server);
+    let url = proxy.url(&scene.warehouse.database);
+    let url = url.replace("postgres@", &format!("{}@", scene.warehouse.role));
+    let hooks = folder(&[("after-data.sql", crate::scene::GATE)]);
+    let tool =
+        tried_again(scene.night(), "100").env("MAX_TIMEOUT", "300").env("MIN_TIMEOUT", "300");
+    let tool = tool.env("DATABASE_URL", url).env("HOOKS_DIR", hooks.path());
+    let night = crate::scene::Beside::start(tool);
+    scene.wait_at_the_gate();
+    // A crash: every session ends, and the server is not there until it has recovered.
+    proxy.refuse(true);
+    let backend = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                   AND wait_event = 'advisory'";
+    let pid = scene.warehouse.database.query(backend);
+    crate::common::Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
+    drop(gate);
+    std::thread::sleep(Duration::from_secs(3));
+    proxy.refuse(false);
+    let finished = night.end().expect_code(0);
+    let record = scene.record();
+    assert!(record["attempts"].as_u64().unwrap() > 2, "{finished}");
+    assert_eq!(record["outcome"], "succeeded");
+    assert_eq!(scene.state(), expected);
+}

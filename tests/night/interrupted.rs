@@ -1,0 +1,118 @@
+//! Two runs at once, and runs that are ended from outside.
+
+use chrono::{TimeDelta, Utc};
+
+use crate::scene::{Beside, GATE, Scene, folder};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_says_who_is_at_work_and_does_no_harm() {
+    let scene = Scene::new("night_two").await;
+    let gate = scene.gate().await;
+    let hooks = folder(&[("after-pre-data.sql", GATE)]);
+    let first = Beside::start(scene.night().env("HOOKS_DIR", hooks.path()));
+    scene.wait_at_the_gate();
+    let holder = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                  AND application_name = 'nocturne lock'";
+    let pid = scene.warehouse.database.query(holder);
+    let second = scene.night().run().expect_code(1);
+    let said = format!("another run is at work on this target: process {pid}");
+    assert!(second.stderr().contains(&said), "{second}");
+    drop(gate);
+    let first = first.end().expect_code(0);
+    let rows = scene.warehouse.database.query("SELECT count(*) FROM users");
+    assert_eq!(rows, "1000", "{first}");
+    let outcomes = "SELECT string_agg(outcome, ' ' ORDER BY started_at) FROM nocturne.runs";
+    assert_eq!(scene.warehouse.database.query(outcomes), "succeeded failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_killed_leaves_no_lock_and_the_next_one_ends_right() {
+    let scene = Scene::new("night_killed").await;
+    scene.incremental(scene.night()).succeed();
+    let expected = scene.state();
+    for (stage, begins_again) in [
+        ("before-restore", false),
+        ("after-pre-data", false),
+        ("after-data", true),
+        ("after-data", false),
+        ("after-restore", false),
+    ] {
+        let gate = scene.gate().await;
+        let hooks = folder(&[(&format!("{stage}.sql"), GATE)]);
+        let night = scene.incremental(scene.night()).env("HOOKS_DIR", hooks.path());
+        let night = Beside::start(night);
+        scene.wait_at_the_gate();
+        night.signal("KILL");
+        drop(night.end());
+        drop(gate);
+        let gone = "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name = 'nocturne lock')";
+        scene.warehouse.database.wait_until(gone);
+        // With other hooks it is another restore, which begins again; with the same it goes on.
+        let again = scene.incremental(scene.night());
+        let is_other = stage.ends_with("-data");
+        let again = match is_other && begins_again {
+            true => again.succeed(),
+            false => again.env("HOOKS_DIR", hooks.path()).succeed(),
+        };
+        assert_eq!(scene.state(), expected, "killed at {stage}: {again}");
+        let went_on = again.stderr().contains("an earlier attempt has begun");
+        assert_eq!(went_on, stage != "before-restore", "killed at {stage}: {again}");
+        let dropped = again.stderr().contains("stage started stage=\"drop\"");
+        assert_eq!(dropped, !went_on || is_other && begins_again, "killed at {stage}: {again}");
+        let left = "SELECT to_regclass('nocturne.night') IS NULL \
+                    AND to_regclass('nocturne.restore_journal') IS NULL";
+        assert_eq!(scene.warehouse.database.query(left), "t");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_the_run_in_order_and_is_recorded() {
+    let scene = Scene::new("night_signal").await;
+    for signal in ["TERM", "INT"] {
+        let gate = scene.gate().await;
+        let hooks = folder(&[("after-data.sql", GATE)]);
+        let night = Beside::start(scene.night().env("HOOKS_DIR", hooks.path()));
+        scene.wait_at_the_gate();
+        night.signal(signal);
+        // While the gate is still closed: what waits there is cancelled.
+        let finished = night.end().expect_code(130);
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        assert_eq!(scene.warehouse.database.query(waiting), "0", "{finished}");
+        assert_eq!(scene.record()["outcome"], "interrupted", "{finished}");
+        drop(gate);
+    }
+    // Nobody is told of what will be resumed.
+    assert_eq!(scene.told().await, Vec::<serde_json::Value>::new());
+    scene.night().succeed();
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
+    let scene = Scene::new("night_resumed").await;
+    let gate = scene.gate().await;
+    let hooks = folder(&[("after-data.sql", GATE)]);
+    // Once a day, in three seconds: the next turn is far away.
+    let schedule = (Utc::now() + TimeDelta::seconds(3)).format("%-S %-M %-H * * *").to_string();
+    let worker = || {
+        let tool = scene.command("worker").env("SCHEDULE", &schedule);
+        Beside::start(tool.env("HOOKS_DIR", hooks.path()))
+    };
+    let first = worker();
+    scene.wait_at_the_gate();
+    first.signal("TERM");
+    let first = first.end().expect_code(0);
+    assert_eq!(scene.record()["outcome"], "interrupted", "{first}");
+    assert_eq!(scene.record()["trigger"], "schedule");
+    drop(gate);
+    let second = worker();
+    let resumed = "EXISTS (SELECT FROM nocturne.runs WHERE outcome = 'succeeded' \
+                   AND record->>'trigger' = 'resume')";
+    scene.warehouse.database.wait_until(resumed);
+    second.signal("TERM");
+    let second = second.end().expect_code(0);
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000", "{second}");
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "2");
+}

@@ -1,0 +1,226 @@
+//! A source, a host that has its backup, and a warehouse.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use chrono::Utc;
+use nocturne::target::Session;
+use serde_json::Value;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, ResponseTemplate};
+
+use crate::common::{
+    Cluster, Database, Finished, Owned, Secrets, Tool, bare_nocturne, cluster, dump_without,
+};
+use crate::files::{Files, Served};
+use crate::host::{Host, assert_no_secret, backup};
+use crate::source::source;
+
+/// Contrib extensions are there on this version only.
+pub const MAJOR: u32 = 15;
+
+/// The address that is told how a night ended.
+const HOOK: &str = "/hooks/word-in-a-path";
+
+/// A hook that waits.
+pub const GATE: &str = "SELECT pg_advisory_lock(4242);";
+
+/// Everything that a night needs.
+pub struct Scene<'a> {
+    pub source: Database<'a>,
+    pub warehouse: Owned<'a>,
+    pub host: Host,
+    pub files: Files,
+    pub folder: tempfile::TempDir,
+}
+
+impl Scene<'static> {
+    /// A source with rows, its backup of today with the host, and an empty warehouse.
+    pub async fn new(name: &str) -> Self {
+        Self::with(name, "").await
+    }
+
+    /// The same, with more attributes of the warehouse's role.
+    pub async fn with(name: &str, attributes: &str) -> Self {
+        Self::on(cluster(MAJOR), name, attributes).await
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// The same on a server of the test's own.
+    pub async fn on(cluster: &'a Cluster, name: &str, attributes: &str) -> Self {
+        let source = source(cluster, &format!("{name}_source"));
+        let warehouse = Owned::with(cluster, name, attributes);
+        // As a host does it: enabled by its superuser, in whichever database it is asked for.
+        warehouse.database.execute("CREATE EXTENSION pg_trgm");
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = archive(&source, folder.path(), &[]);
+        let files = Files::serve(Served::new(bytes));
+        let list = vec![
+            backup("5f1", "2020-10-21T00:00:12Z", "done", None),
+            // Of unknown size: other bytes may come in its place.
+            backup("5f2", &today(), "done", None),
+        ];
+        let host = Host::with(list, &files.url("/backup.tar.gz")).await;
+        Mock::given(method("POST"))
+            .and(path(HOOK))
+            .respond_with(ResponseTemplate::new(204))
+            .mount(&host.server)
+            .await;
+        Self { source, warehouse, host, files, folder }
+    }
+
+    /// `nocturne COMMAND` with the settings of this scene, one attempt only.
+    pub fn command(&self, command: &str) -> Tool {
+        let url = format!("[\"{}{HOOK}\"]", self.host.server.uri());
+        let tool = bare_nocturne().arg(command).env("MAX_RETRY_COUNT", "0");
+        let tool = tool.env("DATABASE_URL", self.warehouse.url()).env("NOTIFICATIONS", url);
+        let tool = tool.env("BACKUP_SOURCE", "").env("APP", "pix-datawarehouse");
+        self.host.variables().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value))
+    }
+
+    /// `nocturne run`.
+    pub fn night(&self) -> Tool {
+        self.command("run")
+    }
+
+    /// The source as the incremental copy reads it.
+    pub fn incremental(&self, tool: Tool) -> Tool {
+        tool.env("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true")
+            .env("SOURCE_DATABASE_URL", self.source.url())
+    }
+
+    /// Another backup of the source in the place of the first one.
+    pub fn backup_again(&self) {
+        let bytes = archive(&self.source, self.folder.path(), &[]);
+        self.serve(bytes);
+    }
+
+    /// Other bytes in the place of the backup.
+    pub fn serve(&self, bytes: Vec<u8>) {
+        self.files.change(|served| served.body = bytes);
+    }
+
+    /// The unpacked archive, for pg_restore.
+    pub fn dump(&self) -> PathBuf {
+        self.folder.path().join("20201022/pix.pgsql")
+    }
+
+    /// The warehouse, but for nocturne's own records.
+    pub fn state(&self) -> String {
+        dump_without(&self.warehouse.database, "nocturne")
+    }
+
+    /// The record of the last run, as JSON.
+    pub fn record(&self) -> Value {
+        let sql = "SELECT record FROM nocturne.runs ORDER BY started_at DESC LIMIT 1";
+        serde_json::from_str(&self.warehouse.database.query(sql)).unwrap()
+    }
+
+    /// Closes the gate: a hook with [`GATE`] waits until this is dropped.
+    pub async fn gate(&self) -> Session {
+        let session = self.warehouse.session().await;
+        session.execute("SELECT pg_advisory_lock(4242)").await.unwrap();
+        session
+    }
+
+    /// Waits until somebody stands at the gate.
+    pub fn wait_at_the_gate(&self) {
+        self.warehouse.database.wait_until(
+            "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4242 \
+             AND NOT granted AND database = \
+                 (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        );
+    }
+
+    /// What the webhook was told, in order.
+    pub async fn told(&self) -> Vec<Value> {
+        let requests = self.host.server.received_requests().await.unwrap();
+        let told = requests.iter().filter(|request| request.url.path() == HOOK);
+        told.map(|request| request.body_json().unwrap()).collect()
+    }
+}
+
+/// A folder of files.
+pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// The present moment, as the host writes times.
+pub fn today() -> String {
+    Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A backup as the host makes one: a custom archive one folder deep in a `.tar.gz`. The parts stay
+/// in the folder.
+pub fn archive(source: &Database<'_>, folder: &Path, args: &[&str]) -> Vec<u8> {
+    std::fs::create_dir_all(folder.join("20201022")).unwrap();
+    let dump = folder.join("20201022/pix.pgsql");
+    source.pg_dump(&["--format=custom", "--file"]).arg(&dump).args(args).succeed();
+    let packed = folder.join("backup.tar.gz");
+    Tool::new("tar").arg("-czf").arg(&packed).arg("-C").arg(folder).arg("20201022").succeed();
+    std::fs::read(packed).unwrap()
+}
+
+/// What a program wrote, without any secret in it.
+pub fn without_secrets(finished: &Finished) -> String {
+    let text = format!("{}{}", finished.stdout(), finished.stderr());
+    assert_no_secret(&text);
+    for word in ["confidential-", "word-in-a-path"] {
+        assert!(!text.contains(word), "{word} in {finished}");
+    }
+    text
+}
+
+/// The names of the stages of a record's last attempt, in order, with a `!` for what failed.
+pub fn stages(record: &Value) -> String {
+    let stages = record["stages"].as_array().unwrap();
+    let last = stages.iter().filter(|stage| stage["attempt"] == record["attempts"]);
+    let word = |stage: &Value| {
+        let mark = if stage["state"] == "done" { "" } else { "!" };
+        format!("{}{mark}", stage["name"].as_str().unwrap())
+    };
+    last.map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// A process that goes on beside the test, and is killed when the test fails.
+pub struct Beside {
+    child: Option<Child>,
+    secrets: Secrets,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended.
+            let _ = child.kill();
+        }
+    }
+}
+
+impl Beside {
+    pub fn start(tool: Tool) -> Self {
+        let mut command = tool.into_command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let secrets = Secrets::of(&command);
+        Self { child: Some(command.spawn().unwrap()), secrets }
+    }
+
+    /// Sends it a signal by name.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id();
+        Tool::new("sh").args(["-c", &format!("kill -s {name} {id}")]).succeed();
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Finished {
+        let child = self.child.take().unwrap();
+        Finished::new("nocturne", &self.secrets, child.wait_with_output().unwrap())
+    }
+}

@@ -1,0 +1,103 @@
+//! Nights that restore beside the old database.
+
+use crate::common::Database;
+use crate::scene::{Beside, Scene, folder, stages, without_secrets};
+use crate::source::grow;
+use nocturne::replicate::swap::Names;
+
+/// A hook that waits for a table.
+const WAITS: &str = "DO $$ BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'go') LOOP PERFORM pg_sleep(0.05); END LOOP;
+END $$;";
+
+/// Handles that drop the other databases at the end.
+fn others<'a>(scene: &Scene<'a>) -> [Database<'a>; 2] {
+    let database = &scene.warehouse.database;
+    let names = Names::of(&database.name);
+    [names.next, names.previous].map(|name| database.cluster.adopt_db(name))
+}
+
+fn exists(database: &Database<'_>) -> bool {
+    let sql = format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", database.name);
+    let psql = database.cluster.psql("postgres").args(["-At", "--command", &sql]).succeed();
+    psql.stdout().trim() == "1"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_have_the_old_rows_until_the_new_database_is_whole() {
+    let scene = Scene::with("night_swap", "CREATEDB").await;
+    let [next, previous] = others(&scene);
+    scene.night().succeed();
+    let first = scene.state();
+    grow(&scene.source, 6000);
+    scene.backup_again();
+    // All is restored, and the hook waits for a reader of the old database to have had a look.
+    let hooks = folder(&[("after-restore.sql", WAITS)]);
+    let night = Beside::start(scene.night().arg("--swap").env("HOOKS_DIR", hooks.path()));
+    let warehouse = &scene.warehouse.database;
+    let waits = format!(
+        "EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{}' AND wait_event = 'PgSleep')",
+        next.name
+    );
+    warehouse.wait_until(&waits);
+    assert_eq!(scene.state(), first);
+    // A superuser is let in there, and nobody else.
+    next.execute("CREATE TABLE go ()");
+    let finished = night.end().expect_code(0);
+    without_secrets(&finished);
+    assert_eq!(warehouse.query("SELECT count(*) FROM users"), "1500", "{finished}");
+    assert_eq!(previous.query("SELECT count(*) FROM users"), "1000");
+    assert!(!exists(&next));
+    assert_ne!(scene.state(), first);
+    // The records came along, with that of the swap itself.
+    let record = scene.record();
+    assert_eq!(record["outcome"], "succeeded");
+    assert_eq!(stages(&record), "find-backup download drop restore hooks enrich swap");
+    assert_eq!(warehouse.query("SELECT count(*) FROM nocturne.runs"), "2");
+    // A third one takes the place of the second.
+    scene.night().arg("--swap").succeed();
+    assert_eq!(previous.query("SELECT count(*) FROM users"), "1500");
+    assert_eq!(warehouse.query("SELECT count(*) FROM nocturne.runs"), "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
+    let scene = Scene::with("night_swap_fails", "CREATEDB").await;
+    let [next, previous] = others(&scene);
+    scene.night().succeed();
+    let state = scene.state();
+    let whole = std::fs::read(scene.folder.path().join("backup.tar.gz")).unwrap();
+    // An end before its time: another attempt goes on there.
+    scene.serve(whole[..whole.len() / 2].to_vec());
+    scene.night().arg("--swap").run().expect_code(1);
+    assert!(exists(&next) && !exists(&previous));
+    assert_eq!(scene.state(), state);
+    scene.serve(whole);
+    let went_on = scene.night().arg("--swap").succeed();
+    assert!(went_on.stderr().contains("an earlier attempt has begun"), "{went_on}");
+    assert!(!exists(&next) && exists(&previous));
+    assert_eq!(scene.state(), state);
+    // An entry that the role may not make: no other attempt will do better.
+    scene.source.execute(
+        "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+         CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
+    );
+    scene.backup_again();
+    let failed = scene.night().arg("--swap").run().expect_code(1);
+    assert!(failed.stderr().contains("the new database is not whole"), "{failed}");
+    assert!(failed.stderr().contains("is dropped, the old one is as it was"), "{failed}");
+    assert_eq!(scene.state(), state);
+    assert!(!exists(&next));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_create_databases_is_told_before_anything_is_dropped() {
+    let scene = Scene::new("night_swap_role").await;
+    scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
+    let failed = scene.night().env("SWAP", "true").run().expect_code(1);
+    let said = "the role may not create databases (CREATEDB)";
+    assert!(failed.stderr().contains(said), "{failed}");
+    assert_eq!(scene.record()["attempts"], 1);
+    let there = "SELECT to_regclass('yesterday') IS NOT NULL";
+    assert_eq!(scene.warehouse.database.query(there), "t");
+}

@@ -1,0 +1,119 @@
+//! What becomes of each table by its mode, and the hooks around it.
+
+use crate::scene::{Scene, folder, stages, without_secrets};
+use crate::source::grow;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_without_rows_tables_left_out_and_foreign_keys_of_the_others() {
+    let scene = Scene::new("night_modes").await;
+    let modes = r#"{"secrets":"schema-only","element-*":"none","knowledge-elements":"none",
+        "learning.*":"schema-only","no-such-table":"none"}"#;
+    let finished =
+        scene.night().env("BACKUP_MODE", modes).env("RESTORE_FK_CONSTRAINTS", "true").succeed();
+    let warehouse = &scene.warehouse.database;
+    let has = |table: &str| warehouse.query(&format!("SELECT to_regclass('{table}') IS NOT NULL"));
+    for (table, there) in [
+        ("secrets", "t"),
+        ("secrets_word_key", "t"),
+        ("learning.skills", "t"),
+        ("\"element-answers\"", "f"),
+        ("\"element-answers_id_seq\"", "f"),
+        ("\"knowledge-elements\"", "f"),
+        ("answers", "t"),
+        ("\"user-answers\"", "t"),
+    ] {
+        assert_eq!(has(table), there, "{table}");
+    }
+    let rows = "SELECT (SELECT count(*) FROM secrets), (SELECT count(*) FROM learning.skills), \
+                (SELECT count(*) FROM answers)";
+    assert_eq!(warehouse.query(rows), "0|0|4000");
+    // Those between tables that are restored whole, validated.
+    let keys = "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname) \
+                FROM pg_constraint WHERE contype = 'f'";
+    let expected = "answers_assessmentId_fkey true, assessments_userId_fkey true, \
+                    organization-learners_userId_fkey true";
+    assert_eq!(warehouse.query(keys), expected);
+    // A name that means nothing is told, an old variable's default is not.
+    let unused = "no table of the archive is meant by \"no-such-table\" (none)";
+    assert!(finished.stderr().contains(unused), "{finished}");
+    assert_eq!(finished.stderr().matches("no table of the archive").count(), 1, "{finished}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_run_between_the_stages_in_order() {
+    let scene = Scene::new("night_hooks").await;
+    let log = |stage: &str, what: &str| {
+        format!(
+            "CREATE SCHEMA IF NOT EXISTS nocturne;
+             CREATE TABLE IF NOT EXISTS nocturne.seen (n serial, stage text, what text);
+             INSERT INTO nocturne.seen (stage, what) SELECT '{stage}', ({what})::text;"
+        )
+    };
+    let users = "to_regclass('public.users') IS NOT NULL";
+    let index = "to_regclass('public.users_pkey') IS NOT NULL";
+    let enriched = "to_regclass('public.\"users_createdAt_idx\"') IS NOT NULL";
+    let hooks = folder(&[
+        ("before-restore.sql", &log("before-restore", &format!("SELECT {users}"))),
+        ("after-pre-data/10.sql", &log("after-pre-data", "SELECT count(*) FROM public.users")),
+        (
+            "after-data.sql",
+            &log("after-data", &format!("SELECT count(*) || ' ' || ({index}) FROM public.users")),
+        ),
+        (
+            "after-restore.sql",
+            &log("after-restore", &format!("SELECT ({index}) || ' ' || ({enriched})")),
+        ),
+    ]);
+    let finished = scene.night().env("HOOKS_DIR", hooks.path()).succeed();
+    let seen = "SELECT string_agg(stage || ': ' || what, ', ' ORDER BY n) FROM nocturne.seen";
+    assert_eq!(
+        scene.warehouse.database.query(seen),
+        "before-restore: false, after-pre-data: 0, after-data: 1000 false, \
+         after-restore: true false"
+    );
+    let record = scene.record();
+    assert_eq!(
+        stages(&record),
+        "find-backup download drop hooks restore hooks hooks hooks enrich",
+        "{finished}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_load_that_broke_off_is_done_again() {
+    let scene = Scene::new("night_broken_load").await;
+    let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
+    // The hook ends the first night when rows are there and keys are not.
+    let night = || scene.incremental(scene.night());
+    let failed = night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
+    assert!(failed.stderr().contains("after-data.sql, line 1: refused (SQLSTATE 22012)"));
+    let warehouse = &scene.warehouse.database;
+    assert_eq!(warehouse.query("SELECT count(*) FROM answers"), "4000");
+    assert_eq!(warehouse.query("SELECT to_regclass('answers_pkey') IS NULL"), "t");
+    assert_eq!(warehouse.query("SELECT count(*) FROM nocturne.first_loads"), "2");
+    grow(&scene.source, 4400);
+    let again = night().succeed();
+    without_secrets(&again);
+    let said = "table public.answers is loaded again: its first load broke off";
+    assert!(again.stderr().contains(said), "{again}");
+    assert_eq!(warehouse.query("SELECT count(*) FROM answers"), "4400");
+    assert_eq!(warehouse.query("SELECT to_regclass('answers_pkey') IS NULL"), "f");
+    assert_eq!(warehouse.query("SELECT count(*) FROM nocturne.first_loads"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_are_fed_in_another_database_are_not_restored_here() {
+    let scene = Scene::new("night_elsewhere").await;
+    let other = scene.warehouse.database.cluster.fresh_db("night_elsewhere_large");
+    other.execute(
+        "CREATE TYPE \"answer-result\" AS ENUM ('ok', 'ko', 'aband');
+         CREATE TABLE answers (id bigint PRIMARY KEY, \"assessmentId\" int, \"challengeId\" text, \
+             result \"answer-result\", \"createdAt\" timestamptz)",
+    );
+    let tool = scene.night().env("SOURCE_DATABASE_URL", scene.source.url());
+    let tool = tool.env("TARGET_DATABASE_URL", other.url());
+    tool.env("BACKUP_MODE", r#"{"answers":"incremental"}"#).succeed();
+    assert_eq!(other.query("SELECT count(*) FROM answers"), "4000");
+    let here = "SELECT to_regclass('answers') IS NULL";
+    assert_eq!(scene.warehouse.database.query(here), "t");
+}

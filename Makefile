@@ -1,6 +1,7 @@
 # make demo     build, then restore a small archive into a throw-away PostgreSQL
 # make test     format, lints and all tests, on PostgreSQL 15 to 18
 # make bench    nocturne beside pg_restore on a database of 800 MB
+# make chaos    200 restores that are disturbed at random moments, about an hour (ROUNDS=50)
 # make fixtures write the archives of fixtures/ anew
 #
 # Needed: Rust (https://rustup.rs), make, python3. PostgreSQL is fetched when missing, with

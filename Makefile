@@ -1,7 +1,7 @@
 # make demo     build, then restore a small archive into a throw-away PostgreSQL
 # make test     format, lints and all tests, on PostgreSQL 15 to 18
 # make bench    nocturne beside pg_restore on a database of 800 MB
-# make chaos    200 restores that are disturbed at random moments, about an hour (ROUNDS=50)
+# make chaos    200 restores that are disturbed at random moments, about an hour (CHAOS_ROUNDS=50)
 # make fixtures write the archives of fixtures/ anew
 #
 # Needed: Rust (https://rustup.rs), make, python3. PostgreSQL is fetched when missing, with
@@ -17,7 +17,11 @@ ROUNDS ?= 5
 # One more option for benches/bench.py, say BENCH="--tuned --cases mission,huge".
 BENCH ?=
 
-.PHONY: demo test unit fmt lint bench fixtures postgres
+# How many restores are disturbed, and the seed of the first (random when empty).
+CHAOS_ROUNDS ?= 200
+CHAOS_SEED ?=
+
+.PHONY: demo test unit fmt lint bench chaos fixtures postgres
 
 # Any server does that nocturne finds (PG_BIN, PATH, the packages' places). On Linux one is
 # fetched when there is none; elsewhere nocturne says what to install.
@@ -51,6 +55,10 @@ bench:
 	tests/postgres/fetch.sh 15
 	cargo build --release
 	python3 benches/bench.py --scale $(SCALE) --rounds $(ROUNDS) $(BENCH)
+
+chaos: postgres
+	NOCTURNE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(if $(CHAOS_SEED),NOCTURNE_CHAOS_SEED=$(CHAOS_SEED)) \
+	    cargo test --test chaos -- --nocapture however
 
 fixtures: postgres
 	fixtures/make.sh

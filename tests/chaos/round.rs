@@ -209,7 +209,8 @@ impl Run {
         let said = self.stderr();
         assert!(!said.contains("panicked"), "{said}");
         assert!(matches!(code, None | Some(0 | 1 | 3 | 4)), "{code:?}: {said}");
-        assert!(code.is_none_or(|code| code == 0) || said.contains("error"), "{code:?}: {said}");
+        let has_words = ["nocturne: ", "ERROR"].iter().any(|word| said.contains(word));
+        assert!(code.is_none_or(|code| code == 0) || has_words, "{code:?}: {said}");
         if let Ok(summary) = fs::read(self.folder.path().join("summary.json"))
             && code.is_some()
         {

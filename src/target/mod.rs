@@ -36,7 +36,7 @@ mod transaction;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use connect::Target;
 pub use copy::CopyIn;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::cluster::Database;
 use super::program::nocturne;
+use super::secrets::Secrets;
 use super::tool::Finished;
 
 /// A restore that came to its end.
@@ -90,14 +91,15 @@ impl Restored {
 /// A restore that runs.
 pub struct Running {
     child: Child,
+    secrets: Secrets,
     folder: tempfile::TempDir,
 }
 
 impl Running {
     /// Starts a restore to a URL.
     pub fn start(archive: &Path, url: &str, args: &[&str]) -> Self {
-        let (folder, mut command) = Self::prepared(archive, url, args);
-        Self { child: command.spawn().expect("it starts"), folder }
+        let (folder, command) = Self::prepared(archive, url, args);
+        Self::spawned(folder, command)
     }
 
     /// Starts a restore of an archive that comes through a pipe.
@@ -107,7 +109,12 @@ impl Running {
         let mut cat = Command::new("cat");
         let cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
         command.stdin(cat.stdout.expect("it is a pipe"));
-        Self { child: command.spawn().expect("it starts"), folder }
+        Self::spawned(folder, command)
+    }
+
+    fn spawned(folder: tempfile::TempDir, mut command: Command) -> Self {
+        let secrets = Secrets::of(&command);
+        Self { child: command.spawn().expect("it starts"), secrets, folder }
     }
 
     fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
@@ -142,6 +149,6 @@ impl Running {
         let summary = std::fs::read(self.folder.path().join("summary.json"))
             .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
             .unwrap_or_default();
-        Restored { finished: Finished::new("nocturne restore", output), summary }
+        Restored { finished: Finished::new("nocturne restore", &self.secrets, output), summary }
     }
 }

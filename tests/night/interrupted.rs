@@ -1,6 +1,7 @@
 //! Two runs at once, and runs that are ended from outside.
 
-use crate::common::Tool;
+use chrono::{TimeDelta, Utc};
+
 use crate::scene::{Beside, GATE, Scene, folder};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +30,13 @@ async fn a_run_that_was_killed_leaves_no_lock_and_the_next_one_ends_right() {
     let scene = Scene::new("night_killed").await;
     scene.incremental(scene.night()).succeed();
     let expected = scene.state();
-    for stage in ["before-restore", "after-pre-data", "after-data", "after-restore"] {
+    for (stage, begins_again) in [
+        ("before-restore", false),
+        ("after-pre-data", false),
+        ("after-data", true),
+        ("after-data", false),
+        ("after-restore", false),
+    ] {
         let gate = scene.gate().await;
         let hooks = folder(&[(&format!("{stage}.sql"), GATE)]);
         let night = scene.incremental(scene.night()).env("HOOKS_DIR", hooks.path());
@@ -41,8 +48,21 @@ async fn a_run_that_was_killed_leaves_no_lock_and_the_next_one_ends_right() {
         let gone = "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
                     AND application_name = 'nocturne lock')";
         scene.warehouse.database.wait_until(gone);
-        scene.incremental(scene.night()).succeed();
-        assert_eq!(scene.state(), expected, "killed at {stage}");
+        // With other hooks it is another restore, which begins again; with the same it goes on.
+        let again = scene.incremental(scene.night());
+        let is_other = stage.ends_with("-data");
+        let again = match is_other && begins_again {
+            true => again.succeed(),
+            false => again.env("HOOKS_DIR", hooks.path()).succeed(),
+        };
+        assert_eq!(scene.state(), expected, "killed at {stage}: {again}");
+        let went_on = again.stderr().contains("an earlier attempt has begun");
+        assert_eq!(went_on, stage != "before-restore", "killed at {stage}: {again}");
+        let dropped = again.stderr().contains("stage started stage=\"drop\"");
+        assert_eq!(dropped, !went_on || is_other && begins_again, "killed at {stage}: {again}");
+        let left = "SELECT to_regclass('nocturne.night') IS NULL \
+                    AND to_regclass('nocturne.restore_journal') IS NULL";
+        assert_eq!(scene.warehouse.database.query(left), "t");
     }
 }
 
@@ -74,27 +94,25 @@ async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
     let scene = Scene::new("night_resumed").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-data.sql", GATE)]);
-    // Every minute, so that one begins soon; the night it belongs to is not over for another one.
-    let worker = |schedule: &str| {
-        let tool = scene.command("worker").env("SCHEDULE", schedule);
+    // Once a day, in three seconds: the next turn is far away.
+    let schedule = (Utc::now() + TimeDelta::seconds(3)).format("%-S %-M %-H * * *").to_string();
+    let worker = || {
+        let tool = scene.command("worker").env("SCHEDULE", &schedule);
         Beside::start(tool.env("HOOKS_DIR", hooks.path()))
     };
-    let soon = "* * * * * *";
-    let first = worker(soon);
+    let first = worker();
     scene.wait_at_the_gate();
     first.signal("TERM");
     let first = first.end().expect_code(0);
     assert_eq!(scene.record()["outcome"], "interrupted", "{first}");
+    assert_eq!(scene.record()["trigger"], "schedule");
     drop(gate);
-    // That run's own time is long over by now, so that it is a new one: the target becomes whole.
-    let second = worker(soon);
-    scene
-        .warehouse
-        .database
-        .wait_until("EXISTS (SELECT FROM nocturne.runs WHERE outcome = 'succeeded')");
+    let second = worker();
+    let resumed = "EXISTS (SELECT FROM nocturne.runs WHERE outcome = 'succeeded' \
+                   AND record->>'trigger' = 'resume')";
+    scene.warehouse.database.wait_until(resumed);
     second.signal("TERM");
     let second = second.end().expect_code(0);
-    let rows = "SELECT count(*) >= 0 FROM nocturne.runs WHERE outcome = 'running'";
-    assert_eq!(scene.warehouse.database.query(rows), "t", "{second}");
-    Tool::new("true").succeed();
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000", "{second}");
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "2");
 }

@@ -57,7 +57,7 @@ impl<'a> Scene<'a> {
         let bytes = archive(&source, folder.path(), &[]);
         let files = Files::serve(Served::new(bytes));
         let list = vec![
-            backup("5f1", "2020-10-21T00:00:12Z", "done", Some(3)),
+            backup("5f1", "2020-10-21T00:00:12Z", "done", None),
             // Of unknown size: other bytes may come in its place.
             backup("5f2", &today(), "done", None),
         ];

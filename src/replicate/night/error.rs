@@ -7,6 +7,7 @@ use crate::replicate::hooks::HookError;
 use crate::replicate::incremental::IncrementalError;
 use crate::replicate::lock::LockError;
 use crate::replicate::swap::SwapError;
+use crate::restore::journal::JournalError;
 use crate::restore::{self, statements::StatementError};
 use crate::select::SelectError;
 use crate::target::{self, Class};
@@ -102,6 +103,17 @@ impl NightError {
         move |source| Self::Target { what, source }
     }
 
+    /// Whether what an earlier attempt has left in the target is of no use for this one.
+    pub(super) fn is_other_restore(&self) -> bool {
+        let Self::Restore(error) = self else { return false };
+        match &**error {
+            restore::Error::Journal(error) => {
+                error.is_other_restore() || matches!(error, JournalError::Damaged(_))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether another attempt would fail the same way.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
@@ -144,7 +156,10 @@ fn is_permanent(error: &restore::Error) -> bool {
     match error {
         // A damaged backup may be replaced by a better one, a download be complete the next time.
         restore::Error::Archive(_) | restore::Error::Stream(_) => false,
-        restore::Error::Connect(error) | restore::Error::Target(error) => !heals(error),
+        restore::Error::Connect(error)
+        | restore::Error::Target(error)
+        | restore::Error::Journal(JournalError::Target(error)) => !heals(error),
+        restore::Error::Journal(error) => matches!(error, JournalError::Cannot(_)),
         restore::Error::ServerLost(_)
         | restore::Error::Interrupted
         | restore::Error::Internal(_) => false,

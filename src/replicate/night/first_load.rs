@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use super::error::NightError;
+use super::resume;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::report::timeline::Recording;
 use crate::sql::ident::literal;
@@ -60,7 +61,7 @@ pub(super) async fn note(session: &Session, loads: &[FirstLoad]) -> Result<(), N
     }
     let mut sql = String::new();
     if !is_there {
-        sql.push_str("CREATE SCHEMA IF NOT EXISTS nocturne;\n");
+        resume::make_schema(session).await.map_err(failed())?;
         sql.push_str(NOTES);
     }
     sql.push_str("\nDELETE FROM nocturne.first_loads;");

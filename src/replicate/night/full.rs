@@ -10,7 +10,7 @@ use super::error::NightError;
 use super::ground::{self, Ground};
 use super::guard::Guard;
 use super::restore::{self, Restoring};
-use super::{choose, enrich, first_load, incremental, report};
+use super::{choose, enrich, first_load, incremental, report, resume};
 use crate::replicate::backup::{BackupSource, FoundBackup, OpenBackup};
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
@@ -124,14 +124,41 @@ impl Attempt<'_> {
     /// All until the target, or the new database in its place, is ready.
     async fn fill(&self) -> Result<Option<Swap>, NightError> {
         let found = self.staged(Stage::FindBackup, self.find()).await?;
+        match self.fill_from(&found, true).await {
+            Err(error) if error.is_other_restore() => {
+                tracing::warn!("the earlier attempt's restore is not gone on with");
+                self.fill_from(&found, false).await
+            }
+            result => result,
+        }
+    }
+
+    async fn fill_from(
+        &self,
+        found: &FoundBackup,
+        may_go_on: bool,
+    ) -> Result<Option<Swap>, NightError> {
         // Before anything is dropped: there must be an archive, with a table of contents.
-        let (opened, download) = self.open(&found).await?;
-        let ground = self.staged(Stage::Drop, self.prepare()).await?;
-        match self.fill_ground(&ground, opened, download).await {
-            Ok(()) => Ok(ground.swap),
+        let (opened, download) = self.open(found).await?;
+        let key = resume::key(found);
+        let is_swapped = self.config.restore.swap;
+        let left = match may_go_on {
+            true => Ground::left_by_another(self.target, is_swapped, &key).await?,
+            false => None,
+        };
+        let ground = match left {
+            Some(ground) => ground,
+            None => self.staged(Stage::Drop, self.prepare()).await?,
+        };
+        match self.fill_ground(&ground, &key, opened, download).await {
+            Ok(()) => {
+                // It would be gone on with when this backup is restored again.
+                resume::forget(&ground.target).await?;
+                Ok(ground.swap)
+            }
             Err(error) => {
-                // The next run drops it; a process that leaves has no time for it.
-                if !self.stop.is_cancelled() {
+                // Another attempt goes on with it, or drops it.
+                if error.is_permanent() && !self.stop.is_cancelled() {
                     ground.abandon().await;
                 }
                 Err(error)
@@ -193,11 +220,14 @@ impl Attempt<'_> {
     async fn fill_ground(
         &self,
         ground: &Ground,
+        backup: &str,
         opened: OpenBackup,
         download: Option<Downloading>,
     ) -> Result<(), NightError> {
-        self.hooks(hooks::Stage::BeforeRestore, &ground.target).await?;
-        let entries = self.restore(ground, opened, download).await?;
+        if ground.resumed.is_none() {
+            self.hooks(hooks::Stage::BeforeRestore, &ground.target).await?;
+        }
+        let entries = self.restore(ground, backup, opened, download).await?;
         if let (Some(_), Err(error)) = (&ground.swap, entries.as_ref()) {
             tracing::error!("the new database is not whole: {}", chain(error));
             return entries;
@@ -213,6 +243,7 @@ impl Attempt<'_> {
     async fn restore(
         &self,
         ground: &Ground,
+        backup: &str,
         opened: OpenBackup,
         download: Option<Downloading>,
     ) -> Result<Result<(), NightError>, NightError> {
@@ -222,9 +253,13 @@ impl Attempt<'_> {
         let databases = &self.config.databases;
         let shown = |target: &Option<Target>| target.as_ref().map(ToString::to_string);
         let is_fed_here = shown(&databases.incremental_target) == shown(&databases.target);
-        let chosen = choose::choose(&toc.entries, &settings.tables, &ground.present, is_fed_here)?;
+        // Hooks may have made something, too.
+        let present = ground.present().await?;
+        let chosen = choose::choose(&toc.entries, &settings.tables, &present, is_fed_here)?;
         choose::tell(&toc.entries, &settings.tables, &chosen);
         self.note(ground, &chosen.first_loads).await?;
+        let keeps_journal =
+            ground.resumed.is_some() || resume::begin(&ground.target, backup, &present).await?;
         let stage = self.run.stage(Stage::Restore);
         let restoring = Restoring {
             settings,
@@ -235,6 +270,7 @@ impl Attempt<'_> {
             recorder: self.recorder,
             count: stage.count(),
             counts_bytes: download.is_none() && !self.config.backup.download_first,
+            keeps_journal,
             stop: &self.stop,
         };
         let restored = restoring.restore(archive, &chosen.selection).await;
@@ -310,8 +346,8 @@ impl Attempt<'_> {
         };
         let done = self.staged(Stage::Swap, done).await;
         if done.is_err() && !self.stop.is_cancelled() {
-            let (target, present) = (swap.next().clone(), Default::default());
-            Ground { target, present, swap: Some(swap) }.abandon().await;
+            let target = swap.next().clone();
+            Ground { target, swap: Some(swap), resumed: None }.abandon().await;
         }
         done
     }

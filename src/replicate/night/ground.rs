@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
-use super::first_load;
 use super::present::Present;
+use super::{first_load, resume};
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
-use crate::replicate::swap::{self, Leftover, Recovered, Swap};
+use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap};
 use crate::replicate::worker::DatabaseHistory;
 use crate::restore::chain;
 use crate::target::{Session, SessionSettings, Target};
@@ -25,10 +25,10 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(30);
 pub(super) struct Ground {
     /// The database that is restored into.
     pub(super) target: Target,
-    /// What is in it.
-    pub(super) present: Present,
     /// Set if it is to take the place of the target.
     pub(super) swap: Option<Swap>,
+    /// Set if an earlier attempt's restore goes on: what was there when that began.
+    pub(super) resumed: Option<Present>,
 }
 
 /// Finishes or undoes a swap that stopped halfway. Whoever does not swap is not bothered with
@@ -49,12 +49,40 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
 }
 
 impl Ground {
+    /// The work of an earlier attempt on the same backup, if there is any to go on with.
+    pub(super) async fn left_by_another(
+        target: &Target,
+        is_swapped: bool,
+        backup: &str,
+    ) -> Result<Option<Self>, NightError> {
+        let place = match is_swapped {
+            true => target.with_database(&Names::of(target.dbname()).next),
+            false => target.clone(),
+        };
+        let session = match Session::connect(&place, &SessionSettings::default()).await {
+            Ok(session) => session,
+            // There need not be one.
+            Err(_) if is_swapped => return Ok(None),
+            Err(error) => return Err(NightError::target("look at the target")(error)),
+        };
+        let Some(present) = resume::find(&session, backup).await? else { return Ok(None) };
+        drop(session);
+        let swap = match is_swapped {
+            true => Some(swap::prepare(target, Leftover::Reuse).await?),
+            false => None,
+        };
+        tracing::info!("an earlier attempt has begun to restore this backup: it goes on");
+        Ok(Some(Self { target: place, swap, resumed: Some(present) }))
+    }
+
     /// Drops what the role owns in the target, but for incremental tables.
     pub(super) async fn cleared(
         target: &Target,
         settings: &config::Restore,
         stop: &CancellationToken,
     ) -> Result<Self, NightError> {
+        // From here on there is nothing to go on with.
+        resume::forget(target).await?;
         let connected = Session::connect(target, &SessionSettings::default()).await;
         let session = connected.map_err(NightError::target("look at the target"))?;
         let unfinished = first_load::unfinished(&session).await?;
@@ -80,18 +108,26 @@ impl Ground {
         let dropped = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
         clean::execute(&session, &plan, settings.drop_timeout, stop, dropped).await?;
         tracing::info!("{} objects dropped, {} tables kept", plan.drops.len(), plan.kept.len());
-        let present = Present::read(&session).await?;
-        Ok(Self { target: target.clone(), present, swap: None })
+        Ok(Self { target: target.clone(), swap: None, resumed: None })
     }
 
     /// Creates a new database beside the target.
     pub(super) async fn beside(target: &Target) -> Result<Self, NightError> {
         let swap = swap::prepare(target, Leftover::Drop).await?;
         tracing::info!("the restore goes into the new database {}", swap.next().dbname());
-        Ok(Self { target: swap.next().clone(), present: Present::default(), swap: Some(swap) })
+        Ok(Self { target: swap.next().clone(), swap: Some(swap), resumed: None })
     }
 
-    /// Drops the new database, if there is one: the night failed.
+    /// What was in the database when its restore began, or begins now.
+    pub(super) async fn present(&self) -> Result<Present, NightError> {
+        if let Some(present) = &self.resumed {
+            return Ok(present.clone());
+        }
+        let connected = Session::connect(&self.target, &SessionSettings::default()).await;
+        Present::read(&connected.map_err(NightError::target("look at the target"))?).await
+    }
+
+    /// Drops the new database, if there is one: the night failed for good.
     pub(super) async fn abandon(self) {
         let Some(swap) = self.swap else { return };
         let name = swap.names().next.clone();

@@ -7,7 +7,7 @@
 //!  find     the backup; its table of contents      (backup)
 //!  drop     or a new database beside the old one   ground
 //!           hook before-restore
-//!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore
+//!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
 //!           hook after-restore
 //!  enrich   indexes and views                      enrich
 //!  copy     new rows of incremental tables         incremental
@@ -21,15 +21,15 @@
 //! # What a failure leaves
 //!
 //! - Before the drop: everything as it was.
-//! - A restore that ends early, or a hook that fails: what came so far, and tables that are empty.
-//!   With a swap: the old database, as it was; the new one is dropped.
+//! - A restore that ends early, or a hook that fails: what came so far, tables without rows, and a
+//!   journal. The next attempt goes on there if the backup is the same one ([`resume`]). With a
+//!   swap that is so of the new database; the old one is as it was.
 //! - An entry that fails: all other entries, the enrichment and the copy, and a run that failed for
-//!   good, because another attempt would meet the same. With a swap it is not swapped.
-//! - Asked to stop: statements are cancelled and rolled back. A new database stays as it is until
-//!   the next run drops it.
+//!   good, because another attempt would meet the same. With a swap the new database is dropped.
+//! - Asked to stop: statements are cancelled and rolled back; the next start goes on.
 //!
 //! Whoever kills the process ends its sessions and so its lock. What it was writing is rolled back
-//! by the server, and the next run begins with a clean target again.
+//! by the server, and the next run goes on behind it, or begins again with another backup.
 
 mod choose;
 mod enrich;
@@ -42,6 +42,7 @@ mod incremental;
 mod present;
 mod report;
 mod restore;
+mod resume;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};

@@ -8,7 +8,7 @@ use crate::replicate::clean::BOOKKEEPING;
 use crate::target::Session;
 
 /// What is in the target: kind, schema, name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Present(HashSet<(String, Option<String>, String)>);
 
 impl Present {
@@ -23,6 +23,19 @@ impl Present {
         Ok(Self(rows.into_iter().filter_map(object).collect()))
     }
 
+    /// As text that is kept.
+    pub(super) fn to_json(&self) -> String {
+        let mut objects: Vec<_> = self.0.iter().collect();
+        objects.sort_unstable();
+        // Text and lists of it always become JSON.
+        serde_json::to_string(&objects).unwrap_or_default()
+    }
+
+    /// From text that was kept; none if it is something else.
+    pub(super) fn from_json(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().map(Self)
+    }
+
     /// Whether there is such a table.
     pub(super) fn has_table(&self, schema: &str, name: &str) -> bool {
         self.has("TABLE", Some(schema), name)
@@ -33,7 +46,8 @@ impl Present {
     pub(super) fn has_object_of(&self, entry: &Entry) -> bool {
         let schema = entry.namespace.as_deref().filter(|schema| !schema.is_empty());
         // A warehouse's own records, if the source is itself one.
-        if schema == Some(BOOKKEEPING) {
+        let is_schema = entry.desc == Desc::Schema && entry.tag == BOOKKEEPING;
+        if is_schema || schema == Some(BOOKKEEPING) {
             return true;
         }
         let kind = match entry.desc {

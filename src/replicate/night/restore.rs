@@ -17,6 +17,7 @@ use crate::report::costs;
 use crate::report::timeline::Recorder;
 use crate::report::{Reporter, Summary, stages};
 use crate::restore::event::{Event, Events, Outcome};
+use crate::restore::journal::JournalOptions;
 use crate::restore::statements::{Ownership, SourceSettings, StatementError, Style};
 use crate::restore::{
     CopyFormat, ForeignKeys, RestoreOptions, SPLIT_SIZE, StagePoint, Stages, Tolerance,
@@ -39,6 +40,8 @@ pub(super) struct Restoring<'a> {
     pub(super) count: StageCount,
     /// Whether bytes of the archive are counted too: if they are not counted as a download.
     pub(super) counts_bytes: bool,
+    /// Whether a journal is kept, and gone on with.
+    pub(super) keeps_journal: bool,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -83,7 +86,6 @@ impl Restoring<'_> {
     ) -> Result<RestoreOptions, StatementError> {
         let source = SourceSettings::from_archive(&toc.entries, Some(&toc.header.remote_version))?;
         Ok(RestoreOptions {
-            journal: None,
             jobs: self.settings.jobs,
             style: Style {
                 // Neither roles nor tablespaces of the source need be in the target.
@@ -114,6 +116,8 @@ impl Restoring<'_> {
             settings: Vec::new(),
             strictly_in_order: false,
             stages: self.stages(),
+            // There is more to do afterwards, and a retry begins here.
+            journal: self.keeps_journal.then_some(JournalOptions { keep: true }),
         })
     }
 

@@ -64,15 +64,16 @@ mod mark;
 mod open;
 mod store;
 
-use std::sync::OnceLock;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(super) use close::{close, definitions_are_over};
 pub use error::JournalError;
 pub(super) use lock::enter;
 pub(super) use mark::{Mark, OF_ALL};
 pub(super) use open::{open, refuse};
-pub(super) use store::{delete, drop_tables, has};
+pub(super) use store::{drop_tables, has};
 
 use super::context::Context;
 use super::steps::FirstStep;
@@ -95,6 +96,8 @@ pub(super) struct Journal {
     run: u32,
     /// The lines that earlier runs have left, with the bytes of the archive that were read.
     found: store::Lines,
+    /// The lines that this run has written and the server has confirmed.
+    written: Mutex<HashSet<(DumpId, Mark)>>,
     /// Whether a line must be on disk before its work counts as done.
     durable: AtomicBool,
 }
@@ -118,6 +121,30 @@ impl Journal {
     /// Whether all that was told as done would survive a crash of the server.
     pub(super) fn is_durable(&self) -> bool {
         self.durable.load(Ordering::Relaxed)
+    }
+
+    /// A line is committed.
+    pub(super) fn confirm(&self, entry: DumpId, mark: Mark) {
+        self.written().insert((entry, mark));
+    }
+
+    /// The statements that take a line back, for the transaction that undoes the work.
+    pub(super) fn take_back(&self, entry: DumpId, mark: Mark) -> String {
+        self.written().remove(&(entry, mark));
+        store::delete(entry, mark)
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashSet<(DumpId, Mark)>> {
+        // A set that is changed by one call each: a panic elsewhere does not make it wrong.
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the server still has all lines that it has confirmed: not if it is another one, which
+    /// took the place of the first before it had everything.
+    pub(super) async fn is_intact(&self, session: &Session) -> target::Result<bool> {
+        let confirmed: Vec<_> = self.written().iter().copied().collect();
+        let there = store::lines(session).await?;
+        Ok(confirmed.iter().all(|line| there.contains_key(line)))
     }
 
     /// The statements that write a line, for the transaction of the work.
@@ -213,6 +240,10 @@ impl Context {
         for (place, entry) in self.toc.entries.iter().enumerate() {
             if entry.desc == Desc::Table && self.is_done(entry) {
                 ledger.created.insert(entry.dump_id);
+            }
+            if entry.desc == Desc::TableData && self.is_done(entry) {
+                // That run may have died before it analysed the table.
+                ledger.loaded.insert(place);
             }
             if self.found(entry.dump_id, Mark::FirstStep) {
                 ledger.first_steps.insert(place, FirstStep::Before);

@@ -1,7 +1,6 @@
 //! Begins a journal, or goes on with the one that is there.
 
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
 
 use super::error::JournalError;
 use super::identity::{Identity, Place};
@@ -59,7 +58,8 @@ pub(in crate::restore) async fn open(
             (1, Default::default())
         }
     };
-    let journal = Journal { guard, run, found, durable: AtomicBool::new(false) };
+    let (written, durable) = Default::default();
+    let journal = Journal { guard, run, found, written, durable };
     // Opened once for each restore.
     let _ = ctx.journal.set(journal);
     ctx.recall();
@@ -145,9 +145,11 @@ impl Context {
     /// Whether a crash of the server would take anything with it that is told as done.
     pub(in crate::restore) fn survives_a_crash(&self) -> bool {
         let is_kept = |(place, entry): (usize, &Entry)| {
-            !(self.is_wanted(place) && entry.desc == Desc::TableData && self.is_unlogged(entry))
+            let fills = matches!(entry.desc, Desc::TableData | Desc::SequenceSet);
+            !(self.is_wanted(place) && fills && self.is_unlogged(entry))
         };
         self.journal().is_some_and(Journal::is_durable)
+            && self.options.transactions == Transactions::None
             && self.toc.entries.iter().enumerate().all(is_kept)
     }
 }

@@ -35,7 +35,7 @@ host      all postgres   127.0.0.1/32 trust
 ";
 
 /// The running server. It stops when the last test that uses it ends.
-pub(super) struct Server {
+pub(crate) struct Server {
     directory: TempDir,
     port: u16,
     user: Option<(u32, u32)>,
@@ -45,7 +45,7 @@ static RUNNING: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
 impl Server {
     /// The server that running tests share.
-    pub(super) fn shared() -> Arc<Self> {
+    pub(crate) fn shared() -> Arc<Self> {
         let mut running = RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         running.upgrade().unwrap_or_else(|| {
             let server = Arc::new(Self::start());
@@ -139,7 +139,7 @@ impl Server {
     }
 
     /// A target over the socket, as the superuser.
-    pub(super) fn local(&self) -> Target {
+    pub(crate) fn local(&self) -> Target {
         self.target(&format!("host={} user=postgres", self.directory.path().display())).unwrap()
     }
 
@@ -171,7 +171,7 @@ impl Server {
         server
     }
 
-    pub(super) async fn superuser(&self) -> Session {
+    pub(crate) async fn superuser(&self) -> Session {
         Session::connect(&self.local(), &SessionSettings::default()).await.unwrap()
     }
 }

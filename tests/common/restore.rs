@@ -107,8 +107,9 @@ impl Running {
         let (folder, mut command) = Self::prepared(Path::new("-"), url, args);
         // A file as standard input would be read at any place.
         let mut cat = Command::new("cat");
-        let cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
-        command.stdin(cat.stdout.expect("it is a pipe"));
+        let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
+        command.stdin(cat.stdout.take().expect("it is a pipe"));
+        std::thread::spawn(move || cat.wait());
         Self::spawned(folder, command)
     }
 

@@ -1,7 +1,11 @@
 # make demo     build, then restore a small archive into a throw-away PostgreSQL
 # make test     format, lints and all tests, on PostgreSQL 15 to 18
 # make bench    nocturne beside pg_restore on a database of 800 MB
+# make chaos    200 restores that are disturbed at random moments, about an hour (CHAOS_ROUNDS=50)
 # make fixtures write the archives of fixtures/ anew
+# make msrv     build with the oldest Rust that Cargo.toml promises
+# make deny     dependencies: licences, sources, known vulnerabilities
+# make fuzz     every fuzz target for FUZZ_SECONDS (120)
 #
 # Needed: Rust (https://rustup.rs), make, python3. PostgreSQL is fetched when missing, with
 # apt-get and pip (tests/postgres/fetch.sh). NOCTURNE_TEST_VERSIONS=15,17 asks for fewer.
@@ -16,7 +20,14 @@ ROUNDS ?= 5
 # One more option for benches/bench.py, say BENCH="--tuned --cases mission,huge".
 BENCH ?=
 
-.PHONY: demo test unit fmt lint bench fixtures postgres
+# How many restores are disturbed, and the seed of the first (random when empty).
+CHAOS_ROUNDS ?= 200
+CHAOS_SEED ?=
+
+.PHONY: demo test unit fmt lint bench chaos fixtures postgres msrv deny fuzz
+
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1.0/p' Cargo.toml)
+FUZZ_SECONDS ?= 120
 
 # Any server does that nocturne finds (PG_BIN, PATH, the packages' places). On Linux one is
 # fetched when there is none; elsewhere nocturne says what to install.
@@ -51,8 +62,34 @@ bench:
 	cargo build --release
 	python3 benches/bench.py --scale $(SCALE) --rounds $(ROUNDS) $(BENCH)
 
+chaos: postgres
+	NOCTURNE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(if $(CHAOS_SEED),NOCTURNE_CHAOS_SEED=$(CHAOS_SEED)) \
+	    cargo test --test chaos -- --nocapture however
+
 fixtures: postgres
 	fixtures/make.sh
 
 postgres:
 	tests/postgres/fetch.sh $(VERSIONS)
+
+msrv:
+	@cargo +$(MSRV) --version > /dev/null 2>&1 || { \
+	    echo "Rust $(MSRV) is missing: rustup toolchain install $(MSRV) --profile minimal"; exit 1; }
+	cargo +$(MSRV) check --locked --all-targets
+
+# Vulnerabilities last: their database comes from GitHub.
+deny:
+	@cargo deny --version > /dev/null 2>&1 || { \
+	    echo "cargo-deny is missing: cargo install cargo-deny --locked"; exit 1; }
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+	cargo deny --locked check --hide-inclusion-graph advisories
+
+fuzz:
+	@cargo fuzz --version > /dev/null 2>&1 || { \
+	    echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked"; exit 1; }
+	@cargo +nightly --version > /dev/null 2>&1 || { \
+	    echo "nightly Rust is missing: rustup toolchain install nightly --profile minimal"; exit 1; }
+	set -e; for target in fuzz/fuzz_targets/*.rs; do \
+	    cargo +nightly fuzz run "$$(basename "$$target" .rs)" -- \
+	        -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096; \
+	done

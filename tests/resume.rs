@@ -10,6 +10,8 @@ mod common;
 mod gate;
 #[path = "resume/killed.rs"]
 mod killed;
+#[path = "resume/library.rs"]
+mod library;
 #[path = "resume/lost.rs"]
 mod lost;
 #[path = "resume/random.rs"]

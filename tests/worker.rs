@@ -17,7 +17,7 @@ use nocturne::report::stages::Stage;
 use nocturne::target::{ConnectOptions, Target};
 
 use common::versions::newest;
-use common::{Database, Finished, Tool, bare_nocturne, cluster, for_each_version};
+use common::{Database, Finished, Secrets, Tool, bare_nocturne, cluster, for_each_version};
 
 /// A worker's settings that are right; the database need not be there.
 const RIGHT: [(&str, &str); 6] = [
@@ -85,19 +85,19 @@ fn all_wrong_settings_are_told_at_once_and_no_secret() {
 }
 
 /// A process that runs until it is told to stop.
-struct Background(Child);
+struct Background(Child, Secrets);
 
 impl Background {
     fn start(tool: Tool) -> Self {
         let mut command: Command = tool.into_command();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().unwrap())
+        Self(command.spawn().unwrap(), Secrets::of(&command))
     }
 
     fn stop(self) -> Finished {
-        let Self(child) = self;
+        let Self(child, secrets) = self;
         Tool::new("sh").args(["-c", &format!("kill -s TERM {}", child.id())]).succeed();
-        Finished::new("nocturne", child.wait_with_output().unwrap())
+        Finished::new("nocturne", &secrets, child.wait_with_output().unwrap())
     }
 }
 

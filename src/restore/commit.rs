@@ -58,6 +58,21 @@ impl Lane {
         let Some(id) = self.own.take() else {
             return written;
         };
+        let settled = self.settle(ctx, &id, written, line).await;
+        if let (Ok(()), Some(line), Some(journal)) = (&settled, line, ctx.journal()) {
+            journal.confirm(line.entry, line.mark);
+        }
+        settled
+    }
+
+    /// Commits, and finds out whether that was done if no answer comes.
+    async fn settle(
+        &mut self,
+        ctx: &Context,
+        id: &TransactionId,
+        written: Result<()>,
+        line: Option<Line>,
+    ) -> Result<()> {
         let session = self.session(ctx).await?;
         let committed = match written {
             Ok(()) => session.commit().await,
@@ -71,7 +86,7 @@ impl Lane {
         };
         match committed {
             Err(error) if error.is_connection_lost() => {
-                if self.was_committed(ctx, &id, line).await? { Ok(()) } else { Err(error) }
+                if self.was_committed(ctx, id, line).await? { Ok(()) } else { Err(error) }
             }
             committed => committed,
         }
@@ -104,6 +119,9 @@ impl Lane {
                 Err(error) => Err(error),
             };
             let Err(error) = written.map_err(WorkError::from) else {
+                if let Some(journal) = ctx.journal() {
+                    journal.confirm(line.entry, line.mark);
+                }
                 return Ok(());
             };
             // The same line twice is one.

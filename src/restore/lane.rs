@@ -116,7 +116,12 @@ impl Lane {
     /// failover too.
     async fn same_server(&self, ctx: &Context, session: &Session) -> Result<()> {
         let life = server_life(session).await?;
-        if ctx.server_life.get().is_none_or(|first| *first == life) || ctx.survives_a_crash() {
+        if ctx.server_life.get().is_none_or(|first| *first == life) {
+            return Ok(());
+        }
+        if let Some(journal) = ctx.journal().filter(|_| ctx.survives_a_crash())
+            && journal.is_intact(session).await?
+        {
             return Ok(());
         }
         let what = if ctx.journal().is_some() {

@@ -10,7 +10,7 @@ use super::distributed::DISTRIBUTED;
 use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
 use super::foreign_keys::{PARTITIONED, tell_checked};
-use super::journal::{Mark, delete};
+use super::journal::Mark;
 use super::lane::Lane;
 use super::load::Source;
 use super::orphans;
@@ -135,8 +135,8 @@ async fn second(
             // The archive's statement will say what is wrong, if anything is.
             let index = qualified(entry.namespace.as_deref(), ctx.constraint_name(place));
             let mut drop = format!("DROP INDEX {index};");
-            if ctx.journal().is_some() {
-                drop.push_str(&delete(entry.dump_id, Mark::FirstStep));
+            if let Some(journal) = ctx.journal() {
+                drop.push_str(&journal.take_back(entry.dump_id, Mark::FirstStep));
             }
             let dropped = lane.execute(ctx, &drop).await;
             if let Err(error) = dropped {

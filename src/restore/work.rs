@@ -8,14 +8,11 @@ use super::event::{Cause, EntryRef, Event, Failure, Outcome};
 use super::failure::WorkError;
 use super::journal::{DONE_BEFORE, Mark};
 use super::lane::Lane;
-use super::load::{Loaded, Source, Triggers, load};
+use super::load::{Loaded, Source};
 use super::options::Transactions;
 use super::orphans;
-use super::retry::{pause, repeating};
-use super::statements::data::{disable_triggers, enable_triggers};
-use super::statements::{
-    Command, Ownership, StatementError, definition, owner, partitioned_access_method,
-};
+use super::problems::Problems;
+use super::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 use crate::archive::{Desc, DumpId, Entry};
 use crate::target::Class;
 
@@ -35,8 +32,7 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
         lane: lane.number,
         data_bytes: ctx.wants_archived_data(place).then(|| source.size(ctx, entry)).flatten(),
     });
-    let mut work =
-        Work { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() };
+    let mut work = Work::on(ctx, lane, entry);
     let skipped = Box::pin(work.run(place, source)).await;
     let Work { problems, loaded, .. } = work;
     let outcome = match (problems.outcome(), skipped) {
@@ -59,52 +55,32 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
 /// Tells that an earlier run has restored an entry.
 pub(super) async fn pass_over(ctx: &Context, lane: &mut Lane, place: usize) {
     let entry = ctx.entry(place);
-    if ctx.switches_triggers(entry) == Some(Switching::Outside) {
-        // That run may have died before it enabled them again.
-        let mut work =
-            Work { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() };
-        work.switch_triggers(enable_triggers(entry)).await;
-        if let outcome @ Outcome::Failed { .. } = work.problems.outcome() {
-            return ctx.finish(place, Finished { outcome, ..Finished::default() });
-        }
+    let number = lane.number;
+    let mut work = Work::on(ctx, lane, entry);
+    work.enable_triggers_again().await;
+    if let outcome @ Outcome::Failed { .. } = work.problems.outcome() {
+        return ctx.finish(place, Finished { outcome, ..Finished::default() });
     }
     let outcome = Outcome::Skipped { reason: DONE_BEFORE.to_owned() };
     let read = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place));
     let read = read.and_then(|random| random.size(entry)).unwrap_or_default();
-    ctx.finish(place, Finished { lane: lane.number, outcome, read, ..Finished::default() });
+    ctx.finish(place, Finished { lane: number, outcome, read, ..Finished::default() });
 }
 
-/// Where triggers are disabled and enabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Switching {
-    /// In the transaction of the rows: they are enabled again whatever happens.
-    Inside,
-    /// Around it.
-    Outside,
+/// The work on one entry, with what went wrong and what was loaded.
+pub(super) struct Work<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) lane: &'a mut Lane,
+    pub(super) entry: &'a Entry,
+    pub(super) problems: Problems,
+    pub(super) loaded: Loaded,
 }
 
-impl Context {
-    /// Whether triggers are switched off for an entry's rows. Rows that go to other partitions must
-    /// not wait for a lock that lasts as long as their transaction, and triggers are not the
-    /// owner's to disable.
-    fn switches_triggers(&self, entry: &Entry) -> Option<Switching> {
-        let switches =
-            self.options.disable_triggers && !self.with_schema && entry.desc == Desc::TableData;
-        let inside = !entry.is_load_via_partition_root()
-            && self.style.ownership != Ownership::SetSessionAuthorization;
-        switches.then_some(if inside { Switching::Inside } else { Switching::Outside })
+impl<'a> Work<'a> {
+    fn on(ctx: &'a Context, lane: &'a mut Lane, entry: &'a Entry) -> Self {
+        Self { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() }
     }
-}
 
-struct Work<'a> {
-    ctx: &'a Context,
-    lane: &'a mut Lane,
-    entry: &'a Entry,
-    problems: Problems,
-    loaded: Loaded,
-}
-
-impl Work<'_> {
     /// Returns the reason why the entry was left out, if it was.
     async fn run(&mut self, place: usize, source: Source) -> Option<String> {
         let (ctx, entry) = (self.ctx, self.entry);
@@ -275,121 +251,19 @@ impl Work<'_> {
     }
 
     async fn run_command(&mut self, command: &Command<'_>) -> Result<(), WorkError> {
-        for sql in command.texts(OBJECTS_TOGETHER) {
-            self.lane.execute(self.ctx, &sql).await?;
-        }
-        Ok(())
+        self.run_commands(std::slice::from_ref(command), None).await
     }
 
     /// Runs a statement whose failure does not stop the work on the entry.
     async fn attempt(&mut self, sql: &str) {
-        if let Err(error) = self.lane.execute(self.ctx, sql).await {
-            self.fail(&error.into());
-        }
-    }
-
-    async fn load(&mut self, source: Source) -> Option<String> {
-        let (ctx, entry) = (self.ctx, self.entry);
-        if let Some(table) = entry.dependencies.first().filter(|_| entry.desc == Desc::TableData) {
-            let (refused, absent) = {
-                let ledger = ctx.ledger();
-                (ledger.refused.contains(table), ledger.absent.get(table).cloned())
-            };
-            if refused && ctx.options.no_data_for_failed_tables {
-                return Some("its table could not be created".to_owned());
-            }
-            if let Some(cause) = absent {
-                let failure = Failure {
-                    message: "its table was not created".to_owned(),
-                    sqlstate: None,
-                    detail: None,
-                    statement: None,
-                    cause: Some(cause),
-                };
-                self.problems.add(failure, false);
-                return None;
-            }
-        }
-        let switching = ctx.switches_triggers(entry);
-        if switching == Some(Switching::Inside) && !self.become_superuser().await {
-            return None;
-        }
-        let outside = switching == Some(Switching::Outside);
-        if outside && !self.switch_triggers(disable_triggers(entry)).await {
-            return None;
-        }
-        let triggers = match switching {
-            Some(Switching::Inside) => Triggers::Disabled,
-            _ => Triggers::AsTheyAre,
-        };
-        self.load_rows(source, triggers).await;
-        if outside {
-            self.switch_triggers(enable_triggers(entry)).await;
-        }
-        self.count().await;
-        None
-    }
-
-    /// Loads the data, and once more when that may help and they can be read again.
-    async fn load_rows(&mut self, source: Source, triggers: Triggers) {
-        let (ctx, entry) = (self.ctx, self.entry);
-        let again = matches!(source, Source::Archive) && !self.lane.in_group();
-        let mut pauses = repeating();
-        let mut loaded = load(ctx, self.lane, entry, source, triggers).await;
-        while let Err(error) = &loaded
-            && again
-            && pause(ctx, entry, error, &mut pauses).await
-        {
-            loaded = load(ctx, self.lane, entry, Source::Archive, triggers).await;
-        }
-        match loaded {
-            Ok(loaded) => self.loaded = loaded,
-            Err(error) if error.is_passing() && ctx.random.is_none() => {
-                let mut failure = ctx.failure(entry, &error);
-                failure.message.push_str(if ctx.journal().is_some() {
-                    "; what a stream has brought cannot be read again: go on with --resume"
-                } else {
-                    "; what a stream has brought cannot be read again"
-                });
-                self.problems.add(failure, false);
-            }
-            Err(error) => drop(self.fail(&error)),
-        }
-    }
-
-    /// Makes the session that of whoever may disable triggers.
-    async fn become_superuser(&mut self) -> bool {
-        // Triggers must be enabled again even if the rows cost the session.
-        if let Err(error) = self.lane.renew(self.ctx).await {
-            self.fail(&error.into());
-            return false;
-        }
-        if let Some(setting) = self.lane.state.before_triggers(&self.ctx.style)
-            && self.ctx.style.superuser.is_some()
-            && let Err(error) = self.lane.set(self.ctx, setting).await
-        {
-            self.fail(&error.into());
-            return false;
-        }
-        true
-    }
-
-    async fn switch_triggers(&mut self, sql: String) -> bool {
-        if !self.become_superuser().await {
-            return false;
-        }
-        match self.lane.execute(self.ctx, &sql).await {
-            Ok(()) => true,
-            Err(error) => {
-                self.fail(&error.into());
-                false
-            }
+        if let Err(error) = self.run_command(&Command::Sql(sql.into())).await {
+            self.fail(&error);
         }
     }
 
     /// Counts the entry in the transaction that holds several. Text with several statements counts
     /// as that many, which semicolons tell well enough; not those in function bodies.
-    async fn count(&mut self) {
+    pub(super) async fn count(&mut self) {
         if !matches!(self.ctx.options.transactions, Transactions::Batches(_)) || self.problems.any()
         {
             return;
@@ -430,7 +304,7 @@ impl Work<'_> {
         }
     }
 
-    fn fail(&mut self, error: &WorkError) -> Failure {
+    pub(super) fn fail(&mut self, error: &WorkError) -> Failure {
         let failure = self.ctx.failure(self.entry, error);
         // An error has aborted the transaction, tolerated or not: the next entry cannot succeed.
         let tolerated = !self.lane.in_group() && self.ctx.tolerates(self.entry, error);
@@ -447,41 +321,5 @@ pub(super) fn rows_missing(rows: DumpId) -> Failure {
         detail: None,
         statement: None,
         cause: Some(Cause::Entry { entry: rows.0 }),
-    }
-}
-
-/// What went wrong with an entry: the first failure that counts, with the others as details.
-#[derive(Default)]
-struct Problems {
-    counted: Option<Failure>,
-    tolerated: Option<Failure>,
-}
-
-impl Problems {
-    fn any(&self) -> bool {
-        self.counted.is_some() || self.tolerated.is_some()
-    }
-
-    fn add(&mut self, failure: Failure, tolerated: bool) {
-        let first = if tolerated { &mut self.tolerated } else { &mut self.counted };
-        match first {
-            None => *first = Some(failure),
-            Some(first) => {
-                let detail = first.detail.get_or_insert_default();
-                if !detail.is_empty() {
-                    detail.push('\n');
-                }
-                detail.push_str("ALSO: ");
-                detail.push_str(&failure.message);
-            }
-        }
-    }
-
-    fn outcome(self) -> Outcome {
-        match (self.counted, self.tolerated) {
-            (Some(failure), _) => Outcome::Failed { failure },
-            (None, Some(failure)) => Outcome::Tolerated { failure },
-            (None, None) => Outcome::Done,
-        }
     }
 }

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
+use crate::common::secrets;
+
 pub const API_TOKEN: &str = "tk-us-secret-api-token";
 /// `:tk-us-secret-api-token`
 pub const BASIC: &str = "Basic OnRrLXVzLXNlY3JldC1hcGktdG9rZW4=";
@@ -104,6 +106,7 @@ impl Host {
     /// The API without an answer to anything.
     pub async fn silent() -> Self {
         super::log::collect();
+        SECRETS.into_iter().for_each(secrets::hand_out);
         Self { server: MockServer::start().await }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::common::{Cluster, Database};
+use crate::common::{Cluster, dump};
 use crate::server::ROLE;
 
 /// What is restored in different ways: large and small tables, keys in two steps, partitions,
@@ -63,17 +63,18 @@ impl Form {
         [Self::Custom, Self::Directory, Self::Tar, Self::Inserts, Self::Stream];
 }
 
-/// The database, and an archive of it in every form.
-pub struct Source<'a> {
-    pub database: Database<'a>,
+/// What the database is, and an archive of it in every form.
+pub struct Source {
+    /// What pg_dump says of the database. A crash of the server takes its unlogged rows.
+    pub dump: String,
     folder: TempDir,
 }
 
-impl<'a> Source<'a> {
-    pub fn make(cluster: &'a Cluster) -> Self {
+impl Source {
+    pub fn make(cluster: &Cluster) -> Self {
         let database = crate::server::owned(cluster, "chaos_source", None);
         database.execute(&format!("SET ROLE {ROLE}; {SOURCE}"));
-        let source = Self { database, folder: tempfile::tempdir().unwrap() };
+        let source = Self { dump: dump(&database), folder: tempfile::tempdir().unwrap() };
         for (form, args) in [
             (Form::Custom, &["--format=custom"][..]),
             (Form::Directory, &["--format=directory", "--compress=1"]),
@@ -81,7 +82,7 @@ impl<'a> Source<'a> {
             (Form::Inserts, &["--format=custom", "--rows-per-insert=200"]),
         ] {
             let path = source.path(form);
-            source.database.pg_dump(args).args(["--no-sync", "--file"]).arg(path).succeed();
+            database.pg_dump(args).args(["--no-sync", "--file"]).arg(path).succeed();
         }
         source
     }

@@ -17,6 +17,7 @@ pub mod program;
 pub mod proxy;
 pub mod restore;
 pub mod script;
+pub mod secrets;
 pub mod tool;
 pub mod versions;
 
@@ -27,5 +28,6 @@ pub use owned::Owned;
 pub use program::{bare_nocturne, nocturne};
 pub use proxy::Proxy;
 pub use restore::{Restored, Running, restore, restore_to};
+pub use secrets::Secrets;
 pub use tool::{Finished, Tool};
 pub use versions::{for_each_version, versions};

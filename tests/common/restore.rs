@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::cluster::Database;
 use super::program::nocturne;
+use super::secrets::Secrets;
 use super::tool::Finished;
 
 /// A restore that came to its end.
@@ -90,14 +91,17 @@ impl Restored {
 /// A restore that runs.
 pub struct Running {
     child: Child,
+    /// What feeds its standard input.
+    feeder: Option<Child>,
+    secrets: Secrets,
     folder: tempfile::TempDir,
 }
 
 impl Running {
     /// Starts a restore to a URL.
     pub fn start(archive: &Path, url: &str, args: &[&str]) -> Self {
-        let (folder, mut command) = Self::prepared(archive, url, args);
-        Self { child: command.spawn().expect("it starts"), folder }
+        let (folder, command) = Self::prepared(archive, url, args);
+        Self::spawned(folder, command, None)
     }
 
     /// Starts a restore of an archive that comes through a pipe.
@@ -105,9 +109,14 @@ impl Running {
         let (folder, mut command) = Self::prepared(Path::new("-"), url, args);
         // A file as standard input would be read at any place.
         let mut cat = Command::new("cat");
-        let cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
-        command.stdin(cat.stdout.expect("it is a pipe"));
-        Self { child: command.spawn().expect("it starts"), folder }
+        let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
+        command.stdin(cat.stdout.take().expect("it is a pipe"));
+        Self::spawned(folder, command, Some(cat))
+    }
+
+    fn spawned(folder: tempfile::TempDir, mut command: Command, feeder: Option<Child>) -> Self {
+        let secrets = Secrets::of(&command);
+        Self { child: command.spawn().expect("it starts"), feeder, secrets, folder }
     }
 
     fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
@@ -134,14 +143,16 @@ impl Running {
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it ends");
+        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
     }
 
     /// Waits for its end.
     pub fn wait(self) -> Restored {
         let output = self.child.wait_with_output().expect("it ends");
+        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
         let summary = std::fs::read(self.folder.path().join("summary.json"))
             .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
             .unwrap_or_default();
-        Restored { finished: Finished::new("nocturne restore", output), summary }
+        Restored { finished: Finished::new("nocturne restore", &self.secrets, output), summary }
     }
 }

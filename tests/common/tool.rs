@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::secrets::Secrets;
+
 /// Programs that were made by this test binary.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
@@ -81,10 +83,11 @@ impl Tool {
         self.command
     }
 
-    /// Runs it to the end, whatever that is.
+    /// Runs it to the end, whatever that is. What it was given in secret must not be seen.
     pub fn run(self) -> Finished {
         let Self { mut command, input } = self;
         let line = format!("{command:?}");
+        let secrets = Secrets::of(&command);
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -97,7 +100,7 @@ impl Tool {
         if let Some(writer) = writer {
             writer.join().expect("the writer does not panic");
         }
-        Finished { line, output }
+        Finished::new(&line, &secrets, output)
     }
 
     /// Runs it and expects success.
@@ -115,8 +118,9 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Of a program that was run in another way.
-    pub fn new(line: &str, output: Output) -> Self {
+    /// Of a program that was given these secrets, which its output must not show.
+    pub fn new(line: &str, secrets: &Secrets, output: Output) -> Self {
+        secrets.check(line, &output);
         Self { line: line.to_owned(), output }
     }
 

@@ -174,7 +174,10 @@ fn a_commit_of_a_dead_client_that_has_not_gone_through_never_will() {
     let args = ["-j", "1", "--resume"];
     let mut first = Running::start(&source.path(), &target.url(), &args);
     assert!(stands_at_gate(&mut first, &target));
-    let waiting = format!("SELECT pid FROM pg_locks WHERE objid = {TRAP} AND NOT granted");
+    let waiting = format!(
+        "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity USING (pid) \
+         WHERE objid = {TRAP} AND NOT granted AND datname = current_database()"
+    );
     let pid = target.query(&waiting);
     first.kill();
     let second = Running::start(&source.path(), &target.url(), &args);

@@ -120,6 +120,30 @@ fn without_a_journal_the_server_is_asked_for_the_transaction() {
     }
 }
 
+/// No session can be had for a moment; the server itself goes on.
+#[test]
+fn an_outage_of_the_network_is_survived() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    for args in [&["-j", "3"][..], &["-j", "1", "--resume"]] {
+        let target = cluster.fresh_db("outage");
+        let proxy = Proxy::start(cluster);
+        let gate = Gate::shut(&target, ROW);
+        let mut running = Running::start(&source.path(), &proxy.url(&target), args);
+        assert!(stands_at_gate(&mut running, &target));
+        proxy.refuse(true);
+        proxy.cut_all();
+        // The server would notice only when the row is through.
+        end_waiting(&target);
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        assert!(!running.has_ended());
+        proxy.refuse(false);
+        drop(gate);
+        running.wait().expect(0);
+        assert_whole(&source, &target);
+    }
+}
+
 /// All sessions are cut, and what was committed without waiting is lost: the server recovers.
 #[test]
 fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {

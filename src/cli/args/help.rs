@@ -59,6 +59,8 @@ EXAMPLES
       nocturne restore -d app --no-owner --no-privileges --tolerate comment-on-extension app.dump
   Again, over what is there:
       nocturne restore --clean --if-exists -d app app.dump
+  With a journal; the same command goes on if the restore is broken off:
+      nocturne restore --resume -d app app.dump
   All tables of one schema, without their indexes:
       nocturne restore -d app -n sales --section pre-data --section data app.dump
   From another machine, nothing on disk:

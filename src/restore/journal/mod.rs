@@ -13,14 +13,14 @@
 //!
 //! - **Definitions**: all statements of the entry, and its line, are one transaction. What follows a
 //!   definition (its owner, a partitioned table's access method) can be said twice without harm;
-//!   [`Mark::Defined`] tells that only this is left. An index is never left invalid, because none
+//!   `Mark::Defined` tells that only this is left. An index is never left invalid, because none
 //!   is built outside of a transaction.
 //! - **Rows**: COPY and the line are one transaction. Several sessions that load one table have
 //!   several; the one with the line is committed last. So a table without its line may hold rows,
 //!   and one that this restore created is emptied before it is loaded again. A table with its
 //!   line is never touched.
-//! - **Constraints in two steps**: each step has a line ([`Mark::FirstStep`], then
-//!   [`Mark::Done`]). A run that makes them in one step finishes what another began in two.
+//! - **Constraints in two steps**: each step has a line (`Mark::FirstStep`, then
+//!   `Mark::Done`). A run that makes them in one step finishes what another began in two.
 //! - **Large objects that come one by one** (a tar as a stream) have no line: they are written
 //!   again over themselves.
 //! - **Dropping** (`--clean`) and what the caller does [at its points](super::Stages) have a line
@@ -31,7 +31,7 @@
 //! made durable at that moment. So a server that crashes while rows are loaded takes nothing with
 //! it that was told as done, and the run goes on when the server is back.
 //! What crashes earlier is left to the next run. Rows of UNLOGGED tables do not survive a crash
-//! ([`server_life`](super::lane::server_life) tells): their lines are void then.
+//! (the time of the server's statistics tells): their lines are void then.
 //!
 //! # What is left for the next run
 //!
@@ -41,12 +41,12 @@
 //!
 //! # Whose journal it is
 //!
-//! [`Identity`] says of which archive, selection, options and target the journal is; if one differs
+//! `Identity` says of which archive, selection, options and target the journal is; if one differs
 //! the restore is refused, with what differs. How many jobs there are, or in which format the
 //! archive's data are reached, may differ. Of tables that are done the archive must have as many
 //! bytes of data as then, and the tables must be there.
 //!
-//! Two processes never write one journal: see [`lock`].
+//! Two processes never write one journal: see `lock.rs`.
 //!
 //! # How it is used
 //!
@@ -64,15 +64,16 @@ mod mark;
 mod open;
 mod store;
 
-use std::sync::OnceLock;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(super) use close::{close, definitions_are_over};
 pub use error::JournalError;
 pub(super) use lock::enter;
 pub(super) use mark::{Mark, OF_ALL};
 pub(super) use open::{open, refuse};
-pub(super) use store::{delete, drop_tables, has};
+pub(super) use store::{drop_tables, has};
 
 use super::context::Context;
 use super::steps::FirstStep;
@@ -95,6 +96,8 @@ pub(super) struct Journal {
     run: u32,
     /// The lines that earlier runs have left, with the bytes of the archive that were read.
     found: store::Lines,
+    /// The lines that this run has written and the server has confirmed.
+    written: Mutex<HashSet<(DumpId, Mark)>>,
     /// Whether a line must be on disk before its work counts as done.
     durable: AtomicBool,
 }
@@ -118,6 +121,30 @@ impl Journal {
     /// Whether all that was told as done would survive a crash of the server.
     pub(super) fn is_durable(&self) -> bool {
         self.durable.load(Ordering::Relaxed)
+    }
+
+    /// A line is committed.
+    pub(super) fn confirm(&self, entry: DumpId, mark: Mark) {
+        self.written().insert((entry, mark));
+    }
+
+    /// The statements that take a line back, for the transaction that undoes the work.
+    pub(super) fn take_back(&self, entry: DumpId, mark: Mark) -> String {
+        self.written().remove(&(entry, mark));
+        store::delete(entry, mark)
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashSet<(DumpId, Mark)>> {
+        // A set that is changed by one call each: a panic elsewhere does not make it wrong.
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the server still has all lines that it has confirmed: not if it is another one, which
+    /// took the place of the first before it had everything.
+    pub(super) async fn is_intact(&self, session: &Session) -> target::Result<bool> {
+        let confirmed: Vec<_> = self.written().iter().copied().collect();
+        let there = store::lines(session).await?;
+        Ok(confirmed.iter().all(|line| there.contains_key(line)))
     }
 
     /// The statements that write a line, for the transaction of the work.
@@ -213,6 +240,10 @@ impl Context {
         for (place, entry) in self.toc.entries.iter().enumerate() {
             if entry.desc == Desc::Table && self.is_done(entry) {
                 ledger.created.insert(entry.dump_id);
+            }
+            if entry.desc == Desc::TableData && self.is_done(entry) {
+                // That run may have died before it analysed the table.
+                ledger.loaded.insert(place);
             }
             if self.found(entry.dump_id, Mark::FirstStep) {
                 ledger.first_steps.insert(place, FirstStep::Before);

@@ -97,18 +97,7 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
     else {
         return Err(damaged("it has no head"));
     };
-    let sql = "SELECT dump_id, mark, read FROM nocturne.restore_journal_line";
-    let mut lines = HashMap::new();
-    for row in session.query_text(sql).await? {
-        let line = match &row[..] {
-            [Some(id), Some(mark), Some(read)] => {
-                Mark::from_word(mark).zip(id.parse().ok()).zip(read.parse().ok())
-            }
-            _ => None,
-        };
-        let ((mark, id), read) = line.ok_or_else(|| damaged("it has a line of an unknown kind"))?;
-        lines.insert((DumpId(id), mark), read);
-    }
+    let lines = lines(session).await?;
     Ok(Some(Found {
         run: run.parse().map_err(|_| damaged("it has no number of its run"))?,
         began,
@@ -116,6 +105,19 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
         server_life,
         lines,
     }))
+}
+
+/// All lines.
+pub(super) async fn lines(session: &Session) -> Result<Lines> {
+    let sql = "SELECT dump_id, mark, read FROM nocturne.restore_journal_line";
+    let rows = session.query_text(sql).await?;
+    let line = |row: Vec<Option<String>>| {
+        let [id, mark, read] = <[Option<String>; 3]>::try_from(row).ok()?;
+        let key = (DumpId(id?.parse().ok()?), Mark::from_word(&mark?)?);
+        Some((key, read?.parse().ok()?))
+    };
+    // The table has no others: its columns are typed, and its format is known.
+    Ok(rows.into_iter().filter_map(line).collect())
 }
 
 /// Begins another run, without the lines that are void.
@@ -147,7 +149,7 @@ pub(super) fn insert(entry: DumpId, mark: Mark, read: u64, run: u32) -> String {
 }
 
 /// The statement that takes a line back.
-pub(in crate::restore) fn delete(entry: DumpId, mark: Mark) -> String {
+pub(super) fn delete(entry: DumpId, mark: Mark) -> String {
     format!(
         "DELETE FROM nocturne.restore_journal_line WHERE dump_id = {} AND mark = {};",
         entry.0,

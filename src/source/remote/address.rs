@@ -16,13 +16,17 @@ pub struct Address(Arc<Url>);
 pub struct AddressError;
 
 impl Address {
-    /// Whether a text is meant as an address: `file.dump` and `./http:` are not.
+    /// Whether a text is meant as an address, of whatever scheme: `file.dump` and `./http:` are not.
+    /// A misspelt scheme must not make it a path, which is shown in full.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
-        let begins = |scheme: &str| {
-            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        let is_scheme = |text: &str| {
+            let rest = text.strip_prefix(|first: char| first.is_ascii_alphabetic());
+            rest.is_some_and(|rest| {
+                rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            })
         };
-        begins("http://") || begins("https://")
+        text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
     }
 
     /// The address that a text spells.
@@ -97,6 +101,7 @@ mod tests {
             assert_eq!(Address::parse(text), Err(AddressError), "{text}");
         }
         assert!(Address::is_meant("HTTPS://h/f") && Address::is_meant("http://h"));
+        assert!(Address::is_meant("htps://h/f?signature=x"), "nor a path, which would be shown");
         assert!(!Address::is_meant("./http://h") && !Address::is_meant("h.dump"));
         assert!(!Address::is_meant("ééééé"));
     }

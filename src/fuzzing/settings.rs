@@ -1,0 +1,132 @@
+//! What people and other programs write: settings, schedules, lists, logs.
+
+use chrono::{TimeZone, Utc};
+
+use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
+use crate::replicate::config::{Command, Config, table};
+use crate::replicate::schedule::{self, Schedule};
+use crate::report::logs;
+use crate::report::nights::{self, Lang};
+use crate::select::{FilterFile, ListFile};
+use crate::target::{ConnectOptions, Target};
+
+/// A log of nightly runs, reported in every form.
+///
+/// # Panics
+/// When a text has sixty seconds, or a line that the log forged.
+pub fn logs(bytes: &[u8]) {
+    let Ok(log) = logs::read(bytes) else { return };
+    for lang in [Lang::En, Lang::Fr] {
+        let text = nights::text::report(&log.runs, lang);
+        assert!(!text.lines().any(|line| line.ends_with(" 60s")), "{text}");
+        assert!(!text.contains(['\r', '\u{1b}']), "{text}");
+    }
+    let page = nights::page(&log.runs, "fuzz");
+    assert!(!page.contains("<script"), "{page}");
+}
+
+/// A cron expression behind a first byte that chooses a time zone.
+///
+/// # Panics
+/// When times do not go forward, or differ for the expression as it is written out.
+pub fn cron(bytes: &[u8]) {
+    let Some((zone, text)) = bytes.split_first() else { return };
+    let zones = ["UTC", "Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"];
+    let zone = zones.get(usize::from(*zone) % zones.len()).and_then(|name| schedule::zone(name));
+    let Ok(schedule) = Schedule::parse(&String::from_utf8_lossy(text), zone.unwrap_or_default())
+    else {
+        return;
+    };
+    let start = Utc.timestamp_opt(1_800_000_000, 0).single().unwrap_or_default();
+    let times: Vec<_> = schedule.upcoming(start).take(5).collect();
+    assert!(times.first().is_none_or(|first| *first > start), "{schedule} {times:?}");
+    assert!(times.is_sorted_by(|one, next| one < next), "{schedule} {times:?}");
+    let again = Schedule::parse(&schedule.to_string(), schedule.zone()).expect("it was read once");
+    assert!(again.upcoming(start).take(5).eq(times), "{schedule}");
+}
+
+/// A list of entries (`-L`) and a filter file.
+///
+/// # Panics
+/// When the list has an entry twice, or one that there is not.
+pub fn lists(bytes: &[u8]) {
+    let entries: Vec<Entry> = [1, 2, 3, 5, 2_147_483_647].map(entry).into();
+    if let Ok(list) = ListFile::parse(bytes, &entries) {
+        let mut ids: Vec<DumpId> = list.ids().to_vec();
+        assert!(ids.iter().all(|id| entries.iter().any(|entry| entry.dump_id == *id)));
+        ids.sort_unstable();
+        assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+    }
+    let _ = FilterFile::parse(bytes);
+}
+
+fn entry(id: i32) -> Entry {
+    Entry {
+        dump_id: DumpId(id),
+        had_dumper: false,
+        table_oid: 0,
+        oid: 0,
+        tag: String::new(),
+        desc: Desc::Table,
+        section: Section::PreData,
+        defn: String::new(),
+        drop_stmt: String::new(),
+        copy_stmt: String::new(),
+        namespace: None,
+        tablespace: None,
+        table_am: None,
+        relkind: 0,
+        owner: None,
+        with_oids: false,
+        dependencies: Vec::new(),
+        data: DataLocation::None,
+        undecodable: None,
+    }
+}
+
+/// The variables of every command, as lines of `NAME=value`, and the value of the last line as a
+/// connection string.
+///
+/// # Panics
+/// When a secret is shown.
+pub fn variables(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let variable = |name: &str| {
+        lines.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
+    };
+    // A shorter one may well be a part of a sentence.
+    let secrets = table::all().filter(|variable| variable.kind.is_secret());
+    let secrets: Vec<String> = secrets
+        .filter_map(|secret| {
+            let value = variable(secret.name)?;
+            // A path is no secret, and of a URL only what signs it.
+            let signature = || Some(value.split_once("://")?.1.split_once('?')?.1.to_owned());
+            if secret.name == "BACKUP_SOURCE" { signature() } else { Some(value) }
+        })
+        .filter(|secret| secret.len() >= 12 && !secret.contains(' '))
+        .collect();
+    for command in [
+        Command::Run,
+        Command::Worker,
+        Command::Web,
+        Command::Incremental,
+        Command::DropObjects,
+        Command::FetchBackup,
+        Command::Enrich,
+    ] {
+        let shown = match Config::for_command(command, variable) {
+            Ok(config) => format!("{config:?}"),
+            Err(problems) => format!("{problems} {problems:?}"),
+        };
+        for secret in &secrets {
+            assert!(!shown.contains(secret), "{secret} is shown: {shown}");
+        }
+    }
+    if let Some((_, url)) = lines.last() {
+        let options = ConnectOptions { dbname: Some((*url).to_owned()), ..Default::default() };
+        if let Ok(target) = Target::resolve(&options, &|_| None) {
+            let _ = format!("{target} {target:?}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The part of the work on an entry that brings its data: whether they may be loaded, what becomes of
+//! the triggers, and when it is tried again.
+
+use super::context::Context;
+use super::event::Failure;
+use super::load::{Source, Triggers, load};
+use super::retry::{pause, repeating};
+use super::statements::Ownership;
+use super::statements::data::{disable_triggers, enable_triggers};
+use super::work::Work;
+use crate::archive::{Desc, Entry};
+
+/// Where triggers are disabled and enabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switching {
+    /// In the transaction of the rows: they are enabled again whatever happens.
+    Inside,
+    /// Around it.
+    Outside,
+}
+
+impl Context {
+    /// Whether triggers are switched off for an entry's rows. Rows that go to other partitions must
+    /// not wait for a lock that lasts as long as their transaction, and triggers are not the
+    /// owner's to disable.
+    fn switches_triggers(&self, entry: &Entry) -> Option<Switching> {
+        let switches =
+            self.options.disable_triggers && !self.with_schema && entry.desc == Desc::TableData;
+        let inside = !entry.is_load_via_partition_root()
+            && self.style.ownership != Ownership::SetSessionAuthorization;
+        switches.then_some(if inside { Switching::Inside } else { Switching::Outside })
+    }
+}
+
+impl Work<'_> {
+    pub(super) async fn load(&mut self, source: Source) -> Option<String> {
+        let (ctx, entry) = (self.ctx, self.entry);
+        if let Some(table) = entry.dependencies.first().filter(|_| entry.desc == Desc::TableData) {
+            let (refused, absent) = {
+                let ledger = ctx.ledger();
+                (ledger.refused.contains(table), ledger.absent.get(table).cloned())
+            };
+            if refused && ctx.options.no_data_for_failed_tables {
+                return Some("its table could not be created".to_owned());
+            }
+            if let Some(cause) = absent {
+                let failure = Failure {
+                    message: "its table was not created".to_owned(),
+                    sqlstate: None,
+                    detail: None,
+                    statement: None,
+                    cause: Some(cause),
+                };
+                self.problems.add(failure, false);
+                return None;
+            }
+        }
+        let switching = ctx.switches_triggers(entry);
+        if switching == Some(Switching::Inside) && !self.become_superuser().await {
+            return None;
+        }
+        let outside = switching == Some(Switching::Outside);
+        if outside && !self.switch_triggers(disable_triggers(entry)).await {
+            return None;
+        }
+        let triggers = match switching {
+            Some(Switching::Inside) => Triggers::Disabled,
+            _ => Triggers::AsTheyAre,
+        };
+        self.load_rows(source, triggers).await;
+        if outside {
+            self.switch_triggers(enable_triggers(entry)).await;
+        }
+        self.count().await;
+        None
+    }
+
+    /// Loads the data, and once more when that may help and they can be read again.
+    async fn load_rows(&mut self, source: Source, triggers: Triggers) {
+        let (ctx, entry) = (self.ctx, self.entry);
+        let again = matches!(source, Source::Archive) && !self.lane.in_group();
+        let mut pauses = repeating();
+        let mut loaded = load(ctx, self.lane, entry, source, triggers).await;
+        while let Err(error) = &loaded
+            && again
+            && pause(ctx, entry, error, &mut pauses).await
+        {
+            loaded = load(ctx, self.lane, entry, Source::Archive, triggers).await;
+        }
+        match loaded {
+            Ok(loaded) => self.loaded = loaded,
+            Err(error) if error.is_passing() && ctx.random.is_none() => {
+                let mut failure = ctx.failure(entry, &error);
+                failure.message.push_str(if ctx.journal().is_some() {
+                    "; what a stream has brought cannot be read again: go on with --resume"
+                } else {
+                    "; what a stream has brought cannot be read again"
+                });
+                let tolerated = !self.lane.in_group() && ctx.tolerates(entry, &error);
+                self.problems.add(failure, tolerated);
+            }
+            Err(error) => drop(self.fail(&error)),
+        }
+    }
+
+    /// Makes the session that of whoever may disable triggers.
+    async fn become_superuser(&mut self) -> bool {
+        // Triggers must be enabled again even if the rows cost the session.
+        if let Err(error) = self.lane.renew(self.ctx).await {
+            self.fail(&error.into());
+            return false;
+        }
+        if let Some(setting) = self.lane.state.before_triggers(&self.ctx.style)
+            && self.ctx.style.superuser.is_some()
+            && let Err(error) = self.lane.set(self.ctx, setting).await
+        {
+            self.fail(&error.into());
+            return false;
+        }
+        true
+    }
+
+    async fn switch_triggers(&mut self, sql: String) -> bool {
+        if !self.become_superuser().await {
+            return false;
+        }
+        match self.lane.execute(self.ctx, &sql).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(&error.into());
+                false
+            }
+        }
+    }
+
+    /// Of rows that an earlier run has loaded: it may have died before it enabled the triggers again.
+    pub(super) async fn enable_triggers_again(&mut self) {
+        if self.ctx.switches_triggers(self.entry) == Some(Switching::Outside) {
+            self.switch_triggers(enable_triggers(self.entry)).await;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What goes wrong with one entry, put together.
+
+use super::event::{Failure, Outcome};
+
+/// What went wrong with an entry: the first failure that counts, with the others as details.
+#[derive(Default)]
+pub(super) struct Problems {
+    counted: Option<Failure>,
+    tolerated: Option<Failure>,
+}
+
+impl Problems {
+    pub(super) fn any(&self) -> bool {
+        self.counted.is_some() || self.tolerated.is_some()
+    }
+
+    pub(super) fn add(&mut self, failure: Failure, tolerated: bool) {
+        let first = if tolerated { &mut self.tolerated } else { &mut self.counted };
+        match first {
+            None => *first = Some(failure),
+            Some(first) => {
+                let detail = first.detail.get_or_insert_default();
+                if !detail.is_empty() {
+                    detail.push('\n');
+                }
+                detail.push_str("ALSO: ");
+                detail.push_str(&failure.message);
+            }
+        }
+    }
+
+    pub(super) fn outcome(self) -> Outcome {
+        match (self.counted, self.tolerated) {
+            (Some(failure), _) => Outcome::Failed { failure },
+            (None, Some(failure)) => Outcome::Tolerated { failure },
+            (None, None) => Outcome::Done,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! How the program proves who it is with a certificate, and who is turned away.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::server::server;
+
+#[test]
+fn a_client_certificate_opens_the_door_to_the_role_that_it_names() {
+    let server = server();
+    let with = |role: &str, certificate: &str| {
+        let (certificate, key) = (
+            server.file(&format!("{certificate}.crt")),
+            server.file(&format!("{certificate}.key")),
+        );
+        server.attempt(role, &format!("sslmode=require sslcert={certificate} sslkey={key}"))
+    };
+    with("with_cert", "client").comes_in(true);
+    with("tls_only", "client").comes_in(true);
+    // Signed by an authority that the server does not know: it ends the handshake.
+    with("with_cert", "stranger").fails("cannot connect to with_cert@localhost:");
+    let none = server.attempt("with_cert", "sslmode=require");
+    none.fails("requires a valid client certificate");
+    let plain = server.attempt("with_cert", "sslmode=disable");
+    plain.fails("no pg_hba.conf entry");
+}
+
+#[test]
+fn a_client_certificate_is_found_where_libpq_finds_it() {
+    let server = server();
+    let (certificate, key) = (server.file("client.crt"), server.file("client.key"));
+    let attempt = server.attempt("with_cert", "sslmode=require");
+    attempt.env("PGSSLCERT", &certificate).env("PGSSLKEY", &key).comes_in(true);
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".postgresql");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(&certificate, folder.join("postgresql.crt")).unwrap();
+    std::fs::copy(&key, folder.join("postgresql.key")).unwrap();
+    std::fs::copy(server.file("ca.crt"), folder.join("root.crt")).unwrap();
+    let attempt = server.attempt("with_cert", "sslmode=verify-full");
+    attempt.env("HOME", home.path().to_str().unwrap()).comes_in(true);
+}
+
+#[test]
+fn a_key_that_others_can_read_or_that_is_not_there_is_refused() {
+    let server = server();
+    let certificate = server.file("client.crt");
+    let with = |key: &str| {
+        server.attempt("with_cert", &format!("sslmode=require sslcert={certificate} sslkey={key}"))
+    };
+    let open = tempfile::NamedTempFile::new().unwrap();
+    std::fs::copy(server.file("client.key"), open.path()).unwrap();
+    std::fs::set_permissions(open.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    with(open.path().to_str().unwrap()).fails("has group or world access");
+    with(&server.file("absent.key")).fails("cannot read the private key");
+    with(&server.file("stranger.key")).fails("the client certificate and its key do not fit");
+    let absent = server.file("absent.crt");
+    let attempt = server.attempt("with_cert", &format!("sslmode=require sslcert={absent}"));
+    attempt.fails("absent.crt");
+}
+
+#[test]
+fn a_role_that_the_rules_turn_away_is_told_so() {
+    let server = server();
+    for (role, reason) in [
+        ("turned_away", "pg_hba.conf rejects connection for host"),
+        ("nobody_there", "no pg_hba.conf entry for host"),
+    ] {
+        server.attempt(role, "").fails(reason).expect_code(4);
+    }
+}
+
+#[test]
+fn what_cannot_be_honoured_is_refused_by_its_name() {
+    let server = server();
+    for (parameter, value) in [
+        ("service", "nightly"),
+        ("sslcrl", "/tmp/revoked.pem"),
+        ("sslcrldir", "/tmp"),
+        ("requirepeer", "postgres"),
+    ] {
+        let attempt = server.attempt("trusted", &format!("{parameter}={value}"));
+        let said = attempt.fails(&format!("connection parameter \"{parameter}\" is not supported"));
+        assert_ne!(said.code(), 0);
+    }
+    let attempt = server.attempt("trusted", "").env("PGSERVICE", "nightly");
+    attempt.fails("connection parameter \"service\" is not supported");
+}

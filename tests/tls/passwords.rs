@@ -1,0 +1,77 @@
+//! Passwords: SCRAM with and without channel binding, MD5, files of passwords.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::server::{PASSWORD, server};
+
+#[test]
+fn scram_binds_itself_to_the_channel_as_far_as_asked_for() {
+    let server = server();
+    let with = |parameters: &str| {
+        server.attempt("with_scram", &format!("password={PASSWORD} {parameters}"))
+    };
+    for binding in ["disable", "prefer", "require"] {
+        with(&format!("sslmode=require channel_binding={binding}")).comes_in(true);
+    }
+    for binding in ["disable", "prefer"] {
+        with(&format!("sslmode=disable channel_binding={binding}")).comes_in(false);
+    }
+    with("sslmode=disable channel_binding=require").fails("channel binding");
+    // The other ways in have nothing to bind.
+    let md5 = format!("password={PASSWORD} sslmode=require channel_binding=require");
+    server.attempt("with_md5", &md5).fails("channel binding");
+    server.attempt("trusted", "sslmode=require channel_binding=require").fails("channel binding");
+    let attempt = with("sslmode=require").env("PGCHANNELBINDING", "require");
+    attempt.comes_in(true);
+}
+
+#[test]
+fn a_wrong_password_is_told_once_and_not_shown() {
+    let server = server();
+    for role in ["with_scram", "with_md5"] {
+        for mode in ["disable", "prefer"] {
+            let parameters = format!("password=guess-{PASSWORD} sslmode={mode}");
+            let said = server.attempt(role, &parameters).fails("password authentication failed");
+            assert_eq!(said.code(), 4, "{said}");
+            assert_eq!(
+                said.stderr().matches("password authentication failed").count(),
+                1,
+                "{said}"
+            );
+            assert!(!said.stderr().contains("guess-"), "{said}");
+        }
+        server.attempt(role, "").fails("asks for a password and none is given");
+    }
+}
+
+#[test]
+fn md5_is_answered() {
+    let server = server();
+    for (mode, by_tls) in [("disable", false), ("require", true)] {
+        let parameters = format!("password={PASSWORD} sslmode={mode}");
+        server.attempt("with_md5", &parameters).comes_in(by_tls);
+    }
+}
+
+#[test]
+fn passwords_come_from_the_environment_and_from_a_file_that_nobody_else_reads() {
+    let server = server();
+    server.attempt("with_scram", "").env("PGPASSWORD", PASSWORD).comes_in(true);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("localhost:*:postgres:with_scram:{PASSWORD}\n")).unwrap();
+    let allow = |mode| {
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        server.attempt("with_scram", "").env("PGPASSFILE", file.path().to_str().unwrap())
+    };
+    allow(0o600).comes_in(true);
+    for mode in [0o640, 0o604] {
+        let said = allow(mode).fails("asks for a password and none is given");
+        assert!(said.stderr().contains("has group or world access"), "{said}");
+    }
+    // A line for another host is no help.
+    let said = allow(0o600).env("PGHOST", "ignored");
+    said.comes_in(true);
+    let elsewhere = server.attempt("with_scram", "host=127.0.0.1");
+    let elsewhere = elsewhere.env("PGPASSFILE", file.path().to_str().unwrap());
+    elsewhere.fails("asks for a password and none is given");
+}

@@ -158,8 +158,8 @@ async fn readers_that_stay_too_long_are_named_and_the_night_is_tried_again() {
     let tool = tried_again(scene.night(), "1").env("DROP_TIMEOUT_MS", "100");
     let failed = tool.run().expect_code(1);
     assert_eq!(scene.record()["attempts"], 2, "{failed}");
-    let said = format!("cannot drop table public.yesterday: it is in use by process ");
-    assert!(failed.stderr().contains(&said), "{failed}");
+    let said = "cannot drop table public.yesterday: it is in use by process ";
+    assert!(failed.stderr().contains(said), "{failed}");
     drop(reader);
 }
 

@@ -172,3 +172,52 @@ fn is_permanent(error: &restore::Error) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{self, ErrorKind};
+    use crate::replicate::hooks::Stage;
+    use crate::replicate::sql_file::FileError;
+    use crate::restore::StagePoint;
+
+    fn restore(error: restore::Error) -> NightError {
+        NightError::Restore(Box::new(error))
+    }
+
+    fn hook(source: FileError) -> restore::Error {
+        let error = HookError::Failed { stage: Stage::AfterData, source };
+        restore::Error::Stage { point: StagePoint::AfterData, source: Box::new(error) }
+    }
+
+    #[test]
+    fn what_time_may_heal_is_tried_again_and_nothing_else() {
+        let damaged = || archive::Error::new(ErrorKind::Damaged("cut".to_owned()));
+        let network = || target::Error::Network("refused".into());
+        let file = || "f.sql".to_owned();
+        for (error, is_permanent) in [
+            (restore(restore::Error::Stream(damaged())), false),
+            (restore(restore::Error::Connect(network())), false),
+            (restore(restore::Error::Connect(target::Error::NoPassword)), true),
+            (restore(restore::Error::Journal(JournalError::Busy { pid: None })), false),
+            (restore(restore::Error::Journal(JournalError::Cannot("no"))), true),
+            (restore(hook(FileError::Stopped { file: file() })), false),
+            (restore(hook(FileError::OpenTransaction { file: file() })), true),
+            (NightError::target("look")(network()), false),
+            (NightError::Entries { count: 1, first: String::new() }, true),
+            (NightError::Lock(LockError::Taken { holder: None }), false),
+            (NightError::Backup(Box::new(BackupError::NoSource)), true),
+            (NightError::Stopped, false),
+        ] {
+            assert_eq!(error.is_permanent(), is_permanent, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_journal_of_another_restore_is_told_apart() {
+        let differs = JournalError::Differs { began: "then".to_owned(), differences: Vec::new() };
+        assert!(restore(restore::Error::Journal(differs)).is_other_restore());
+        let busy = JournalError::Busy { pid: None };
+        assert!(!restore(restore::Error::Journal(busy)).is_other_restore());
+    }
+}

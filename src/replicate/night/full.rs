@@ -100,7 +100,7 @@ impl FullRun {
             enrichment,
             stop: halt.clone(),
         };
-        if let Some(swap) = guard.during(&halt, attempt.fill()).await? {
+        if let Some(swap) = Box::pin(guard.during(&halt, attempt.fill())).await? {
             // The swap ends the lock's session with all others.
             let locked = guard.check().await.map_err(NightError::from);
             attempt.swap(swap, locked).await?;

@@ -46,6 +46,15 @@ impl Family {
     ];
 }
 
+impl Family {
+    /// The only family that is wanted, `NOCTURNE_CHAOS_FAMILY=Crashed`.
+    pub fn asked_for() -> Option<Self> {
+        let name = std::env::var("NOCTURNE_CHAOS_FAMILY").ok()?;
+        let found = Self::ALL.into_iter().find(|family| format!("{family:?}") == name);
+        Some(found.unwrap_or_else(|| panic!("{name} is none of {:?}", Self::ALL)))
+    }
+}
+
 /// All that a disturbance may need.
 pub struct Scene<'a> {
     pub server: &'a Server,

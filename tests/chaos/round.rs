@@ -34,7 +34,8 @@ impl Round {
     /// Seeds one after the other have families one after the other.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let family = Family::ALL[(seed % Family::ALL.len() as u64) as usize];
+        let in_turn = Family::ALL[(seed % Family::ALL.len() as u64) as usize];
+        let family = Family::asked_for().unwrap_or(in_turn);
         let (form, jobs) = (random.one(&Form::ALL), 1 + random.below(4));
         let disturbances = 1 + random.below(2);
         Self { random, family, form, jobs, disturbances }
@@ -66,6 +67,8 @@ impl Round {
             Scene { server: world.server, disk: world.disk, proxy: &proxy, target: &target, whole };
         let mut was_disturbed = false;
         let mut is_over = false;
+        // Kept for the case that the round fails.
+        let mut runs = Vec::new();
         for _ in 0..self.disturbances {
             let mut run = world.start(self.form, &url, self.jobs);
             was_disturbed |= scene.disturb(self.family, &mut run, &mut self.random);
@@ -73,6 +76,7 @@ impl Round {
             scene.heal();
             is_over = code == Some(0) || (code.is_none() && ended_before_it_was_killed(&target));
             eprintln!("    exit code {code:?}");
+            runs.push(run);
             if is_over {
                 break;
             }
@@ -80,7 +84,8 @@ impl Round {
         if !is_over {
             let mut run = world.start(self.form, &url, 1 + self.random.below(4));
             let code = run.end();
-            assert_eq!(code, Some(0), "undisturbed, with --resume: {}", run.stderr());
+            runs.push(run);
+            assert_eq!(code, Some(0), "undisturbed, with --resume");
         }
         self.assert_whole(world, &target);
         was_disturbed
@@ -149,6 +154,14 @@ impl World<'_> {
 pub struct Run {
     child: Child,
     folder: TempDir,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- a restore of this round said:\n{}", self.stderr());
+        }
+    }
 }
 
 impl Run {

@@ -90,12 +90,16 @@ impl Scene<'_> {
             Family::Killed => run.kill(),
             Family::Stopped => {
                 let sessions = self.sessions();
+                run.server_goes();
                 self.server.stop_at_once();
                 sleep(random.within(Duration::from_secs(2)));
                 self.server.start_again();
                 sessions > 0
             }
-            Family::Crashed => self.crash(),
+            Family::Crashed => {
+                run.server_goes();
+                self.crash()
+            }
             Family::Cut => {
                 let sessions = self.sessions();
                 self.proxy.refuse(random.below(2) == 0);

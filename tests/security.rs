@@ -66,6 +66,7 @@ fn every_direct_dependency_has_its_reasons() {
         if line.starts_with('[') {
             section = line;
         } else if ["[dependencies]", "[dev-dependencies]"].contains(&section)
+            && !line.starts_with('#')
             && let Some((name, _)) = line.split_once(" = ")
         {
             assert!(document.contains(&format!("| `{name}` |")), "{name} is not in the document");

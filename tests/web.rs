@@ -19,7 +19,7 @@ use nocturne::report::stages::Stage;
 use nocturne::target::{ConnectOptions, Target};
 
 use common::versions::newest;
-use common::{Database, Tool, bare_nocturne, cluster};
+use common::{Database, Secrets, Tool, bare_nocturne, cluster};
 
 const TOKEN: &str = "sixteen-letters-and-more";
 
@@ -27,18 +27,20 @@ const TOKEN: &str = "sixteen-letters-and-more";
 struct Web {
     child: Child,
     address: String,
+    secrets: Secrets,
 }
 
 impl Web {
     fn start(tool: Tool) -> Self {
         let mut command = tool.env("PORT", "0").env("LOG_FORMAT", "json").into_command();
         command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let secrets = Secrets::of(&command);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
         let (_, rest) = line.split_once("listens on 0.0.0.0:").unwrap_or_else(|| panic!("{line}"));
         let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Self { child, address: format!("127.0.0.1:{port}") }
+        Self { child, address: format!("127.0.0.1:{port}"), secrets }
     }
 
     /// Status code and body.
@@ -52,9 +54,11 @@ impl Web {
     }
 
     /// Stops it as the host does, and gives the exit code.
-    fn stop(mut self) -> Option<i32> {
+    fn stop(self) -> Option<i32> {
         Tool::new("sh").args(["-c", &format!("kill -s TERM {}", self.child.id())]).succeed();
-        self.child.wait().unwrap().code()
+        let output = self.child.wait_with_output().unwrap();
+        self.secrets.check("nocturne web", &output);
+        output.status.code()
     }
 }
 

@@ -27,9 +27,10 @@ use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::{self, Session};
 
-/// Bytes of archived data from which frozen rows pay: they cost the table one more file, its
+/// Bytes of archived data from which it pays to truncate a table that is empty, for the sake of
+/// its WAL and of frozen rows: each of its files is made anew for that, and one more, the
 /// visibility map.
-const FROZEN_FROM: u64 = 64 * 1024;
+const TRUNCATED_FROM: u64 = 8 * 1024;
 
 /// Where an entry's data comes from.
 #[derive(Debug)]
@@ -92,9 +93,10 @@ pub(super) async fn load(
     let columns = binary_columns(ctx, lane.session(ctx).await?, entry, size).await;
     let counter = ReadCounter::default();
     let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
+    let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || ctx.may_be_half_loaded();
     let surroundings = Surroundings {
         entry,
-        truncate: !lane.in_group() && ctx.is_new(entry),
+        truncate: pays && !lane.in_group() && ctx.is_new(entry),
         triggers,
         line: pieces.line(),
     };
@@ -120,8 +122,7 @@ pub(super) async fn load(
             load_rows_together(lane, &rows, joining, line).await
         }
         None => {
-            let pays = size.is_none_or(|size| size >= FROZEN_FROM);
-            rows.frozen = pays && surroundings.truncate && can_be_frozen(ctx, entry);
+            rows.frozen = surroundings.truncate && can_be_frozen(ctx, entry);
             load_rows_alone(lane, &rows, &surroundings).await
         }
     }

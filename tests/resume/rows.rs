@@ -63,6 +63,22 @@ fn what_was_restored_is_not_dropped_by_another_run() {
     assert_eq!(trace(&target, "a_first"), done);
 }
 
+/// Its process may have been killed between the end of the journal and its own.
+#[test]
+fn a_restore_that_was_finished_is_not_begun_again() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("finished");
+    restore(&source.path(), &target, &["--resume"]).expect(0);
+    let again = restore(&source.path(), &target, &["--resume"]);
+    assert_eq!(again.finished.code(), 1);
+    let said = again.stderr();
+    assert!(said.contains("TABLE public.a_first is there already"), "{said}");
+    assert_whole(&source, &target);
+    restore(&source.path(), &target, &["--resume", "--clean"]).expect(0);
+    assert_whole(&source, &target);
+}
+
 #[test]
 fn dropping_that_was_broken_off_is_done_again() {
     let cluster = cluster(newest());

@@ -7,6 +7,7 @@ use crate::replicate::hooks::HookError;
 use crate::replicate::incremental::IncrementalError;
 use crate::replicate::lock::LockError;
 use crate::replicate::swap::SwapError;
+use crate::report::units::plural;
 use crate::restore::journal::JournalError;
 use crate::restore::{self, statements::StatementError};
 use crate::select::SelectError;
@@ -56,7 +57,7 @@ pub enum NightError {
     #[error("the restore ended early")]
     Restore(#[source] Box<restore::Error>),
     /// Entries of the archive are not in the target.
-    #[error("{count} entries could not be restored, the first: {first}")]
+    #[error("{} could not be restored, the first: {first}", plural(*.count, "entry", "entries"))]
     Entries {
         /// How many, and causes of several.
         count: u64,
@@ -67,10 +68,10 @@ pub enum NightError {
     #[error(transparent)]
     Enrich(#[from] EnrichError),
     /// Files of the enrichment failed.
-    #[error("{count} files of the enrichment failed, the first: {first}")]
+    #[error("{} of the enrichment failed, the first: {first}", plural(*.count, "file", "files"))]
     Files {
         /// How many.
-        count: usize,
+        count: u64,
         /// The first one, and why.
         first: String,
         /// Whether time may heal all of them.
@@ -80,17 +81,19 @@ pub enum NightError {
     #[error(transparent)]
     Incremental(Box<IncrementalError>),
     /// Incremental tables were not copied.
-    #[error("{count} tables not copied, the first: {first}")]
+    #[error("{} not copied, the first: {first}", plural(*.count, "table", "tables"))]
     Tables {
         /// How many.
-        count: usize,
+        count: u64,
         /// The first one's error.
         first: String,
         /// Whether time may heal all of them.
         is_passing: bool,
     },
     /// Rows of earlier runs are missing.
-    #[error("{missing} rows of earlier incremental copies are missing in the target")]
+    #[error(
+        "{} of earlier incremental copies missing in the target", plural(*.missing, "row", "rows")
+    )]
     Gaps {
         /// How many.
         missing: u64,

@@ -33,6 +33,15 @@ pub enum JournalError {
         /// What differs, in words.
         differences: Vec<String>,
     },
+    /// There is no journal, and the target is not empty.
+    #[error(
+        "the target holds no journal, but {table} is there already: a restore that was finished \
+         is not begun again (--clean drops what is there)"
+    )]
+    AlreadyThere {
+        /// A table of the archive.
+        table: String,
+    },
     /// The journal was written by another version of this program.
     #[error("the journal in the target is of format {0}, which this version does not know")]
     Format(String),

@@ -13,14 +13,14 @@
 //!
 //! - **Definitions**: all statements of the entry, and its line, are one transaction. What follows a
 //!   definition (its owner, a partitioned table's access method) can be said twice without harm;
-//!   [`Mark::Defined`] tells that only this is left. An index is never left invalid, because none
+//!   `Mark::Defined` tells that only this is left. An index is never left invalid, because none
 //!   is built outside of a transaction.
 //! - **Rows**: COPY and the line are one transaction. Several sessions that load one table have
 //!   several; the one with the line is committed last. So a table without its line may hold rows,
 //!   and one that this restore created is emptied before it is loaded again. A table with its
 //!   line is never touched.
-//! - **Constraints in two steps**: each step has a line ([`Mark::FirstStep`], then
-//!   [`Mark::Done`]). A run that makes them in one step finishes what another began in two.
+//! - **Constraints in two steps**: each step has a line (`Mark::FirstStep`, then
+//!   `Mark::Done`). A run that makes them in one step finishes what another began in two.
 //! - **Large objects that come one by one** (a tar as a stream) have no line: they are written
 //!   again over themselves.
 //! - **Dropping** (`--clean`) and what the caller does [at its points](super::Stages) have a line
@@ -31,7 +31,7 @@
 //! made durable at that moment. So a server that crashes while rows are loaded takes nothing with
 //! it that was told as done, and the run goes on when the server is back.
 //! What crashes earlier is left to the next run. Rows of UNLOGGED tables do not survive a crash
-//! ([`server_life`](super::lane::server_life) tells): their lines are void then.
+//! (the time of the server's statistics tells): their lines are void then.
 //!
 //! # What is left for the next run
 //!
@@ -41,12 +41,12 @@
 //!
 //! # Whose journal it is
 //!
-//! [`Identity`] says of which archive, selection, options and target the journal is; if one differs
+//! `Identity` says of which archive, selection, options and target the journal is; if one differs
 //! the restore is refused, with what differs. How many jobs there are, or in which format the
 //! archive's data are reached, may differ. Of tables that are done the archive must have as many
 //! bytes of data as then, and the tables must be there.
 //!
-//! Two processes never write one journal: see [`lock`].
+//! Two processes never write one journal: see `lock.rs`.
 //!
 //! # How it is used
 //!

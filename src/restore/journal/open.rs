@@ -10,7 +10,7 @@ use super::{Journal, lock};
 use crate::archive::{Desc, DumpId, Entry};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
-use crate::restore::options::Transactions;
+use crate::restore::options::{Tolerance, Transactions};
 use crate::restore::statements::Ownership;
 use crate::target::Session;
 
@@ -54,6 +54,7 @@ pub(in crate::restore) async fn open(
     let (run, found) = match store::find(session).await? {
         Some(found) => go_on(ctx, session, found, &identity, server_life).await?,
         None => {
+            refuse_to_begin(ctx, session).await?;
             store::create(session, &identity, server_life).await?;
             (1, Default::default())
         }
@@ -105,21 +106,46 @@ fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
     changed.take(3).collect()
 }
 
+/// Schemas and names of the target's tables.
+async fn tables(session: &Session) -> Result<HashSet<Vec<Option<String>>>, JournalError> {
+    let sql = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.relkind IN ('r', 'p', 'f')";
+    Ok(session.query_text(sql).await?.into_iter().collect())
+}
+
+/// Refuses to begin where tables of the archive are already: it may be the end of a restore whose
+/// process was killed when it had dropped the journal, and rows would be there twice.
+async fn refuse_to_begin(ctx: &Context, session: &Session) -> Result<(), JournalError> {
+    if ctx.options.clean || ctx.options.tolerate.contains(&Tolerance::AlreadyExists) {
+        return Ok(());
+    }
+    let there = tables(session).await?;
+    let mut entries = ctx.toc.entries.iter().enumerate();
+    let is_there = |(place, entry): &(usize, &Entry)| {
+        entry.desc == Desc::Table && ctx.want(*place).schema && there.contains(&name(entry))
+    };
+    match entries.find(is_there) {
+        Some((_, entry)) => Err(JournalError::AlreadyThere { table: entry.label() }),
+        None => Ok(()),
+    }
+}
+
+fn name(table: &Entry) -> Vec<Option<String>> {
+    vec![table.namespace.clone(), Some(table.tag.clone())]
+}
+
 /// Tables that were made by an earlier run and are gone.
 async fn missing_tables(
     ctx: &Context,
     session: &Session,
     found: &Found,
 ) -> Result<Vec<String>, JournalError> {
-    let sql = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
-               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-               WHERE c.relkind IN ('r', 'p', 'f')";
-    let there: HashSet<Vec<Option<String>>> = session.query_text(sql).await?.into_iter().collect();
+    let there = tables(session).await?;
     let made = ctx.toc.entries.iter().filter(|entry| {
         entry.desc == Desc::Table && found.lines.contains_key(&(entry.dump_id, Mark::Done))
     });
-    let missing = made
-        .filter(|entry| !there.contains(&vec![entry.namespace.clone(), Some(entry.tag.clone())]));
+    let missing = made.filter(|entry| !there.contains(&name(entry)));
     Ok(missing.take(3).map(|entry| format!("{} is gone from the target", entry.label())).collect())
 }
 

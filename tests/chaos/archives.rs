@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use crate::common::compare::dump_with;
 use crate::common::{Cluster, dump};
 use crate::server::ROLE;
 
@@ -47,6 +48,9 @@ const SOURCE: &str = "
     SELECT lo_from_bytea(4243, '');
 ";
 
+/// Leaves out of a dump what a crash of the server takes.
+pub const WITHOUT_UNLOGGED: [&str; 1] = ["--exclude-table-data=public.unlogged"];
+
 /// How an archive is written and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
@@ -67,6 +71,8 @@ impl Form {
 pub struct Source {
     /// What pg_dump says of the database. A crash of the server takes its unlogged rows.
     pub dump: String,
+    /// The same without those rows.
+    pub dump_of_logged: String,
     folder: TempDir,
 }
 
@@ -74,7 +80,11 @@ impl Source {
     pub fn make(cluster: &Cluster) -> Self {
         let database = crate::server::owned(cluster, "chaos_source", None);
         database.execute(&format!("SET ROLE {ROLE}; {SOURCE}"));
-        let source = Self { dump: dump(&database), folder: tempfile::tempdir().unwrap() };
+        let source = Self {
+            dump: dump(&database),
+            dump_of_logged: dump_with(&database, &WITHOUT_UNLOGGED),
+            folder: tempfile::tempdir().unwrap(),
+        };
         for (form, args) in [
             (Form::Custom, &["--format=custom"][..]),
             (Form::Directory, &["--format=directory", "--compress=1"]),

@@ -234,11 +234,14 @@ impl Context {
         entry.desc != Desc::MaterializedViewData || self.ledger().rows_failed.is_empty()
     }
 
-    /// Notes in the ledger what earlier runs have done that later entries ask for.
-    fn recall(&self) {
+    /// Notes in the ledger what earlier runs have done that later entries ask for. `refilled` are
+    /// tables whose rows are loaded once more.
+    fn recall(&self, refilled: &HashSet<DumpId>) {
         let mut ledger = self.ledger();
         for (place, entry) in self.toc.entries.iter().enumerate() {
-            if entry.desc == Desc::Table && self.is_done(entry) {
+            // Not one whose rows a crash has taken: it is empty, and others may refer to it by now.
+            let is_made = self.is_done(entry) || self.is_defined(entry);
+            if entry.desc == Desc::Table && is_made && !refilled.contains(&entry.dump_id) {
                 ledger.created.insert(entry.dump_id);
             }
             if entry.desc == Desc::TableData && self.is_done(entry) {

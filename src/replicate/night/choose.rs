@@ -48,11 +48,20 @@ pub(super) fn choose(
     Ok(Chosen { selection, first_loads })
 }
 
-/// Tells what is left out though nobody named it, and which rules mean no table.
+/// Tells what is left out, and what goes with it though nobody named it, and which rules mean no
+/// table.
 pub(super) fn tell(entries: &[Entry], modes: &TableModes, chosen: &Chosen) {
     for rule in modes.unused(tables(entries).map(name)) {
         let (tables, mode) = (&rule.tables, rule.mode.word());
         tracing::warn!("no table of the archive is meant by \"{tables}\" ({mode})");
+    }
+    for entry in tables(entries) {
+        let (schema, table) = name(entry);
+        match modes.mode(schema, table) {
+            TableMode::None => tracing::info!("table {schema}.{table} is left out"),
+            TableMode::SchemaOnly => tracing::info!("table {schema}.{table} gets no rows"),
+            TableMode::Full | TableMode::Incremental => {}
+        }
     }
     for (place, reason) in chosen.selection.unwanted() {
         let entry = &entries[place];

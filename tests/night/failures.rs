@@ -75,17 +75,33 @@ async fn a_run_by_hand_after_an_entry_failed_does_what_is_left_of_the_same_backu
     let scene = Scene::new("night_mended").await;
     scene.night().succeed();
     let expected = scene.state();
-    // Somebody else's table is in the way: it is not the warehouse's to drop.
-    scene.warehouse.execute("DROP TABLE users CASCADE").await;
-    scene.warehouse.database.execute("CREATE TABLE users (id int)");
+    // Somebody else's view is in the way: it is not the warehouse's to drop.
+    scene.warehouse.execute("DROP VIEW \"user-days\" CASCADE").await;
+    scene.warehouse.database.execute("CREATE VIEW \"user-days\" AS SELECT 1");
     scene.night().run().expect_code(1);
     let error = scene.record()["error"].as_str().unwrap().to_owned();
-    assert!(error.contains("TABLE public.users: relation \"users\" already exists"), "{error}");
-    scene.warehouse.database.execute("DROP TABLE users");
+    let said = "VIEW public.user-days: relation \"user-days\" already exists";
+    assert!(error.contains(said), "{error}");
+    scene.warehouse.database.execute("DROP VIEW \"user-days\"");
     let mended = scene.night().succeed();
     assert!(mended.stderr().contains("an earlier attempt has begun"), "{mended}");
     assert_eq!(stages(&scene.record()), "find-backup download restore enrich");
     assert_eq!(scene.state(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_somebody_else_in_the_way_costs_that_table_only() {
+    let scene = Scene::new("night_in_the_way").await;
+    scene.warehouse.database.execute("CREATE TABLE secrets (id int)");
+    let failed = tried_again(scene.night(), "3").run().expect_code(1);
+    let warning = "there is another TABLE public.secrets in the way";
+    assert!(failed.stderr().contains(warning), "{failed}");
+    let record = scene.record();
+    assert_eq!(record["attempts"], 1, "{failed}");
+    let error = record["error"].as_str().unwrap();
+    assert!(error.contains("TABLE public.secrets: relation \"secrets\" already exists"), "{error}");
+    let rows = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM secrets)";
+    assert_eq!(scene.warehouse.database.query(rows), "1000|0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

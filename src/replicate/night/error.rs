@@ -111,7 +111,9 @@ impl NightError {
         let Self::Restore(error) = self else { return false };
         match &**error {
             restore::Error::Journal(error) => {
-                error.is_other_restore() || matches!(error, JournalError::Damaged(_))
+                let is_of_no_use =
+                    matches!(error, JournalError::Damaged(_) | JournalError::AlreadyThere { .. });
+                is_of_no_use || error.is_other_restore()
             }
             _ => false,
         }
@@ -162,7 +164,9 @@ fn is_permanent(error: &restore::Error) -> bool {
         restore::Error::Connect(error)
         | restore::Error::Target(error)
         | restore::Error::Journal(JournalError::Target(error)) => !heals(error),
-        restore::Error::Journal(error) => matches!(error, JournalError::Cannot(_)),
+        restore::Error::Journal(error) => {
+            matches!(error, JournalError::Cannot(_) | JournalError::AlreadyThere { .. })
+        }
         restore::Error::ServerLost(_)
         | restore::Error::Interrupted
         | restore::Error::Internal(_) => false,

@@ -209,8 +209,10 @@ impl Attempt<'_> {
         let chosen = choose::choose(&toc.entries, &settings.tables, &present, is_fed_here)?;
         choose::tell(&toc.entries, &settings.tables, &chosen);
         self.note(ground, &chosen.first_loads).await?;
-        let keeps_journal =
-            ground.resumed.is_some() || resume::begin(&ground.target, backup, &present).await?;
+        // A restore with a journal does not begin where tables are in the way.
+        let keeps_journal = ground.resumed.is_some()
+            || chosen.in_the_way.is_empty()
+                && resume::begin(&ground.target, backup, &present).await?;
         let stage = self.run.stage(Stage::Restore);
         let restoring = Restoring {
             settings,

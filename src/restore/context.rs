@@ -84,6 +84,8 @@ pub(super) struct Ledger {
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
     pub(super) uncommitted: Vec<(usize, u64)>,
+    /// Checksums of data that came as a stream, if a journal is kept.
+    pub(super) sums: HashMap<DumpId, u32>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     pub(super) rows_failed: HashMap<DumpId, DumpId>,
     /// Failures that count.

@@ -44,7 +44,10 @@
 //! `Identity` says of which archive, selection, options and target the journal is; if one differs
 //! the restore is refused, with what differs. How many jobs there are, or in which format the
 //! archive's data are reached, may differ. Of tables that are done the archive must have as many
-//! bytes of data as then, and the tables must be there.
+//! bytes of data as then, and the tables must be there. Data that came as a stream have their
+//! CRC-32 in the line, and are compared when they pass by again. It is that of the compressed
+//! bytes, which costs less than a hundredth of what their decompression does; SHA-256 of what comes
+//! out of it would cost as much as that (measured: 0.56 and 0.5 GB/s).
 //!
 //! Two processes never write one journal: see `lock.rs`.
 //!
@@ -148,9 +151,9 @@ impl Journal {
     }
 
     /// The statements that write a line, for the transaction of the work.
-    pub(super) fn line(&self, entry: DumpId, mark: Mark, read: u64) -> String {
+    pub(super) fn line(&self, entry: DumpId, mark: Mark, read: u64, sum: Option<u32>) -> String {
         let durable = if self.is_durable() { "SET LOCAL synchronous_commit = on; " } else { "" };
-        format!("{durable}{}", store::insert(entry, mark, read, self.run))
+        format!("{durable}{}", store::insert(entry, mark, store::Data { read, sum }, self.run))
     }
 }
 
@@ -200,6 +203,11 @@ impl Context {
     /// Whether the entry's data are to be loaded: they are wanted, and not there.
     pub(super) fn is_to_load(&self, place: usize) -> bool {
         self.wants_archived_data(place) && !self.is_done(self.entry(place))
+    }
+
+    /// The checksum of an entry's data that an earlier run has loaded from a stream.
+    pub(super) fn sum_before(&self, entry: &Entry) -> Option<u32> {
+        self.journal()?.found.get(&(entry.dump_id, Mark::Done))?.sum
     }
 
     /// Whether an earlier run has done the first of an entry's two steps.

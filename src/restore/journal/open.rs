@@ -106,7 +106,10 @@ fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
     let Some(random) = &ctx.random else {
         return Vec::new();
     };
-    let size_then = |entry: &Entry| found.lines.get(&(entry.dump_id, Mark::Done)).copied();
+    let size_then = |entry: &Entry| {
+        let line = found.lines.get(&(entry.dump_id, Mark::Done));
+        line.map(|data| data.read).filter(|read| *read > 0)
+    };
     let changed = ctx.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
         let (then, now) = (size_then(entry)?, random.size(entry)?);
         (then != now).then(|| format!("the data of {} were {then} bytes, are {now}", entry.label()))

@@ -18,7 +18,7 @@ fn read(path: &str) -> String {
 
 /// A script of the buildpack.
 fn script(name: &str) -> Tool {
-    Tool::new(repository().join("deploy/scalingo/bin").join(name))
+    Tool::new(repository().join("docs/buildpack/bin").join(name))
 }
 
 /// Commands of the Procfile, by process.

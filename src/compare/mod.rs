@@ -8,7 +8,7 @@
 //! Equal text is equal rows. Other text need not be other rows: the session that dumped may have
 //! had another time zone, or another way to write `bytea`; an old server wrote other digits. So
 //! no difference is reported from the text alone while the counts agree. Such tables are read once
-//! more under the database's own settings, and then compared in the *exact way* (`exact`): the
+//! more under the database's own settings, and then compared in the *exact way* (`exact.rs`): the
 //! archive's rows go into a temporary table with the columns' types, and both are read with the
 //! server's own output functions. INSERT statements always go that way.
 //!

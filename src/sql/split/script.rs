@@ -72,7 +72,8 @@ pub fn statements(text: &str) -> Result<Vec<Statement>, ScriptError> {
         let end = at + content.len();
         // A comment of lines before may end here; a statement behind it begins after it.
         while at < end && !splitter.has_content() && splitter.finish().is_err() {
-            splitter.statement_end(&text.as_bytes()[at..=at]);
+            // Within a comment nothing ends.
+            let _ = splitter.statement_end(&text.as_bytes()[at..=at]);
             at += 1;
         }
         loop {

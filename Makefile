@@ -1,6 +1,7 @@
 # make demo     build, then restore a small archive into a throw-away PostgreSQL
 # make test     format, lints and all tests, on PostgreSQL 15 to 18
 # make bench    nocturne beside pg_restore on a database of 800 MB
+# make chaos    200 restores that are disturbed at random moments, about an hour (CHAOS_ROUNDS=50)
 # make fixtures write the archives of fixtures/ anew
 # make msrv     build with the oldest Rust that Cargo.toml promises
 # make deny     dependencies: licences, sources, known vulnerabilities
@@ -19,7 +20,11 @@ ROUNDS ?= 5
 # One more option for benches/bench.py, say BENCH="--tuned --cases mission,huge".
 BENCH ?=
 
-.PHONY: demo test unit fmt lint bench fixtures postgres msrv deny fuzz
+# How many restores are disturbed, and the seed of the first (random when empty).
+CHAOS_ROUNDS ?= 200
+CHAOS_SEED ?=
+
+.PHONY: demo test unit fmt lint bench chaos fixtures postgres msrv deny fuzz
 
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1.0/p' Cargo.toml)
 FUZZ_SECONDS ?= 120
@@ -56,6 +61,10 @@ bench:
 	tests/postgres/fetch.sh 15
 	cargo build --release
 	python3 benches/bench.py --scale $(SCALE) --rounds $(ROUNDS) $(BENCH)
+
+chaos: postgres
+	NOCTURNE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(if $(CHAOS_SEED),NOCTURNE_CHAOS_SEED=$(CHAOS_SEED)) \
+	    cargo test --test chaos -- --nocapture however
 
 fixtures: postgres
 	fixtures/make.sh

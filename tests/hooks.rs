@@ -43,7 +43,7 @@ const SOURCE: &str = "
     CREATE TABLE users (id int PRIMARY KEY, name text UNIQUE);
     CREATE TABLE answers (id int PRIMARY KEY, \"userId\" int REFERENCES users, value text);
     CREATE INDEX answers_user ON answers (\"userId\");
-    INSERT INTO users SELECT n, 'user ' || n FROM generate_series(1, 1000) n;
+    INSERT INTO users SELECT n, 'user ' || md5(n::text) FROM generate_series(1, 1000) n;
     INSERT INTO answers SELECT n, 1 + n % 1000, repeat(md5(n::text), 8) FROM generate_series(1, 4000) n;
 ";
 

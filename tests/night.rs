@@ -31,3 +31,5 @@ mod source;
 mod swapped;
 #[path = "night/tables.rs"]
 mod tables;
+#[path = "night/versions.rs"]
+mod versions;

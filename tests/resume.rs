@@ -18,6 +18,8 @@ mod lost;
 mod random;
 #[path = "resume/refused.rs"]
 mod refused;
+#[path = "resume/restart.rs"]
+mod restart;
 #[path = "resume/rows.rs"]
 mod rows;
 #[path = "resume/source.rs"]

@@ -1,4 +1,4 @@
-//! What `SECURITY.md` and `docs/dependencies.md` say is there.
+//! What `SECURITY.md`, `docs/testing.md` and `docs/dependencies.md` say is there.
 
 // Its helpers are tests as well, where a broken expectation may panic.
 #![allow(clippy::unwrap_used)]
@@ -34,6 +34,26 @@ fn every_test_that_a_threat_names_is_in_the_file_that_it_names() {
         assert!(!file.is_empty(), "nothing shows it: {row}");
     }
     assert!(rows.len() > 30 && tests > 40, "{} threats, {tests} tests", rows.len());
+}
+
+#[test]
+fn every_test_of_a_family_is_in_the_file_that_it_is_said_to_be_in() {
+    let text = read("docs/testing.md");
+    let rows = text.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`: `"));
+    let (mut families, mut tests) = (0, 0);
+    for row in rows {
+        let mut file = String::new();
+        for name in quoted(row.rsplit(" | ").next().unwrap()) {
+            if name.ends_with(".rs") {
+                file = read(name);
+            } else if !name.contains('.') {
+                assert!(file.contains(&format!("fn {name}(")), "no test {name}: {row}");
+                tests += 1;
+            }
+        }
+        families += 1;
+    }
+    assert!(families > 10 && tests > 35, "{families} families, {tests} tests");
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl Found<'_> {
         let is_ordinary =
             self.here.as_ref().is_some_and(|here| here.kind == 'r' && here.condition.is_empty());
         // COPY of a table is quicker than of a query, but does not know generated columns.
-        if is_ordinary && !columns.is_empty() && !columns.iter().any(|name| is_generated(name)) {
+        if is_ordinary && !columns.is_empty() && !columns.iter().any(is_generated) {
             let (table, columns) = (self.table.sql(), list(&columns));
             return format!("COPY {table} ({columns}) TO STDOUT {options}");
         }

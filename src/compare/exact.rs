@@ -12,16 +12,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::CompareOptions;
 use super::catalogue::{Found, list};
 use super::feed::{Fill, Load, feed};
-use super::sessions::{Access, Zone};
+use super::sessions::{Purpose, Zone};
 use super::tables::{Pass, digest, side_by_side, usable};
 use crate::archive::stream::ItemOf;
 use crate::archive::{DumpId, Error as ArchiveError, ReadCounter, Toc};
 use crate::restore::chain;
 use crate::rows::RowSet;
-use crate::source::{self, RandomAccess, Sequential, StreamAccess};
+use crate::source::{self, Access, Input, RandomAccess, Sequential, StreamAccess};
 use crate::target::{self, Session};
 use crate::verify::toc_digest;
 
@@ -48,25 +47,16 @@ pub(super) async fn compare(
     tables: &[Found<'_>],
     which: &[usize],
     toc: &Arc<Toc>,
-    options: &CompareOptions,
+    again: Again,
 ) -> HashMap<usize, Result> {
     let all = |what: &str| which.iter().map(|at| (*at, Err(what.to_owned()))).collect();
-    let Some(input) = options.again.clone() else {
-        return all(
-            "its rows have another text, which need not be other values; to tell, the archive has \
-             to be read twice: give it as a file",
-        );
-    };
-    let opened = tokio::task::spawn_blocking(move || source::open(&input)).await;
-    let archive = match opened {
-        Ok(Ok(archive)) if toc_digest(toc) == toc_digest(&archive.toc) => archive,
-        Ok(Ok(_)) => return all("the archive has changed meanwhile"),
-        Ok(Err(error)) => return all(&chain(&error)),
-        Err(error) => return all(&chain(&error)),
+    let access = match again.open(toc).await {
+        Ok(access) => access,
+        Err(error) => return all(&error),
     };
     let units = which.iter().map(|at| (*at, pass.unit(*at, &tables[*at], toc))).collect();
-    match archive.access {
-        source::Access::Random(random) => {
+    match access {
+        Access::Random(random) => {
             let (pass, toc) = (pass.clone(), toc.clone());
             side_by_side(pass.jobs, units, move |queue| {
                 let (pass, random, toc) = (pass.clone(), random.clone(), toc.clone());
@@ -85,7 +75,7 @@ pub(super) async fn compare(
             })
             .await
         }
-        source::Access::Stream(stream) => {
+        Access::Stream(stream) => {
             let (places, units): (Vec<usize>, Vec<Unit>) = Vec::into_iter(units).unzip();
             let loads = units.iter().flat_map(|unit| unit.loads.clone()).collect();
             let toc = toc.clone();
@@ -94,6 +84,38 @@ pub(super) async fn compare(
                 Ok(sets) => places.into_iter().zip(sets.into_iter().map(Ok)).collect(),
                 Err(error) => all(&error),
             }
+        }
+    }
+}
+
+/// How the archive can be read a second time.
+pub(super) enum Again {
+    /// At any place, as before.
+    Here(RandomAccess),
+    /// By opening it anew.
+    From(Input),
+    /// Not at all.
+    Never,
+}
+
+impl Again {
+    async fn open(self, toc: &Toc) -> Result<Access> {
+        let input = match self {
+            Self::Here(random) => return Ok(Access::Random(random)),
+            Self::From(input) => input,
+            Self::Never => {
+                return Err(
+                    "its rows have another text, which need not be other values; to tell, \
+                            the archive has to be read twice: give it as a file"
+                        .to_owned(),
+                );
+            }
+        };
+        match tokio::task::spawn_blocking(move || source::open(&input)).await {
+            Ok(Ok(archive)) if toc_digest(toc) == toc_digest(&archive.toc) => Ok(archive.access),
+            Ok(Ok(_)) => Err("the archive has changed meanwhile".to_owned()),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(error) => Err(chain(&error)),
         }
     }
 }
@@ -139,7 +161,7 @@ impl Pass {
         let failed = |error: target::Error| chain(&error);
         let session = usable(&self.sessions, session).await.map_err(failed)?;
         let work = async {
-            let begun = self.sessions.begin(session, Access::Temporary, Zone::Utc);
+            let begun = self.sessions.begin(session, Purpose::Temporary, Zone::Utc);
             begun.await.map_err(failed)?;
             for unit in units {
                 session.execute(&unit.create).await.map_err(|error| {

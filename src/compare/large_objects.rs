@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::report::{Compared, Kind, Verdict};
-use super::sessions::{Access, Zone};
+use super::sessions::{Purpose, Zone};
 use super::tables::{Pass, Queue, side_by_side, usable};
 use crate::archive::DumpId;
 use crate::restore::chain;
@@ -106,7 +106,7 @@ async fn ask(pass: &Pass, queue: &Queue<Vec<u32>>) -> Vec<(usize, Found)> {
         let asked = async {
             let session = usable(&pass.sessions, &mut session).await?;
             let answer = async {
-                pass.sessions.begin(session, Access::Read, Zone::Utc).await?;
+                pass.sessions.begin(session, Purpose::Read, Zone::Utc).await?;
                 session.query_text(&query(&oids)).await
             };
             let answer = answer.await;

@@ -8,7 +8,7 @@
 //! Equal text is equal rows. Other text need not be other rows: the session that dumped may have
 //! had another time zone, or another way to write `bytea`; an old server wrote other digits. So
 //! no difference is reported from the text alone while the counts agree. Such tables are read once
-//! more under the database's own settings, and then compared in the *exact way* ([`exact`]): the
+//! more under the database's own settings, and then compared in the *exact way* (`exact.rs`): the
 //! archive's rows go into a temporary table with the columns' types, and both are read with the
 //! server's own output functions. INSERT statements always go that way.
 //!
@@ -34,10 +34,11 @@ pub use report::{Compared, Comparison, Kind, Verdict};
 
 use crate::rows::{RowSet, RowSetKey};
 use crate::select::Selection;
-use crate::source::{Archive, Input};
+use crate::source::{Access, Archive, Input};
 use crate::target::{self, Target};
 use crate::verify::{EntryReport, Progress, VerifyOptions, verify};
 use catalogue::Found;
+use exact::Again;
 use sessions::{Sessions, Zone};
 use subjects::{Subjects, Table};
 use tables::Pass;
@@ -49,7 +50,7 @@ pub struct CompareOptions {
     pub jobs: NonZeroUsize,
     /// The role that sessions take on.
     pub role: Option<String>,
-    /// Where the archive can be opened once more; `None` for what can be read only once.
+    /// Where an archive that streams can be opened once more; `None` if nowhere.
     pub again: Option<Input>,
 }
 
@@ -97,6 +98,11 @@ pub async fn compare(
     progress: impl Fn(Progress) + Send + 'static,
 ) -> Result<Comparison, CompareError> {
     let (toc, name) = (archive.toc.clone(), archive.name.clone());
+    let again = match (&archive.access, &options.again) {
+        (Access::Random(random), _) => Again::Here(random.clone()),
+        (Access::Stream(_), Some(input)) => Again::From(input.clone()),
+        (Access::Stream(_), None) => Again::Never,
+    };
     let subjects = Subjects::new(&toc, selection);
     let sessions = Arc::new(Box::pin(Sessions::open(target, &toc, options)).await?);
     let tables = catalogue::look_up(sessions.holder(), &toc, &subjects.tables)
@@ -140,7 +146,7 @@ pub async fn compare(
         }
         let mut exact = HashMap::new();
         if !doubtful.is_empty() {
-            exact = exact::compare(&pass, &tables, &doubtful, &toc, options).await;
+            exact = exact::compare(&pass, &tables, &doubtful, &toc, again).await;
         }
         let of_table = |(at, found): (usize, &Found<'_>)| {
             report::table(found, &archived[at], database.get(&at), exact.get(&at))

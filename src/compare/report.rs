@@ -233,9 +233,10 @@ impl Comparison {
             let tables = self.items.iter().filter(|item| item.kind == Kind::Table);
             tables.filter_map(of).sum()
         };
+        let tables = count(Kind::Table);
         let mut text = format!(
-            "{} tables with {} rows in the archive, {} in the database",
-            count(Kind::Table),
+            "{tables} {} with {} rows in the archive, {} in the database",
+            if tables == 1 { "table" } else { "tables" },
             rows(|item| item.in_archive),
             rows(|item| item.in_database),
         );

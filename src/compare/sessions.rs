@@ -23,7 +23,7 @@ pub(super) enum Zone {
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum Purpose {
     /// Reading.
     Read,
     /// Reading, and writing temporary tables.
@@ -85,12 +85,12 @@ impl Sessions {
     pub(super) async fn begin(
         &self,
         session: &Session,
-        access: Access,
+        purpose: Purpose,
         zone: Zone,
     ) -> target::Result<()> {
-        let access = match access {
-            Access::Read => "READ ONLY",
-            Access::Temporary => "READ WRITE",
+        let access = match purpose {
+            Purpose::Read => "READ ONLY",
+            Purpose::Temporary => "READ WRITE",
         };
         let zone = match zone {
             Zone::Utc => String::new(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 
 use super::catalogue::Found;
-use super::sessions::{Access, Sessions, Zone};
+use super::sessions::{Purpose, Sessions, Zone};
 use super::{Digested, TableError};
 use crate::restore::chain;
 use crate::rows::{RowHasher, RowSet, RowSetKey};
@@ -66,7 +66,7 @@ impl Pass {
     ) -> target::Result<RowSet> {
         let session = usable(&self.sessions, session).await?;
         let digested = async {
-            self.sessions.begin(session, Access::Read, zone).await?;
+            self.sessions.begin(session, Purpose::Read, zone).await?;
             digest(session, statement, &self.key).await
         };
         let digested = digested.await;

@@ -12,7 +12,7 @@
 //! 6. [`incremental`] copies the new rows of append-only tables from the source database.
 //! 7. [`notify`] tells the world; [`web`] shows the last nights.
 //!
-//! [`lock`] keeps two runs apart. Where the role may create databases, [`swap`] restores beside the
+//! [`night`] strings them together. [`lock`] keeps two runs apart. Where the role may create databases, [`swap`] restores beside the
 //! old one and renames at the end.
 
 pub mod backup;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::plan::history::{CostHistory, HistoryError, Measured, Night, Run};
 use crate::restore::event::{Event, Events, Outcome};
+use crate::restore::journal::DONE_BEFORE;
 
 /// No history is larger: its jobs are bounded.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
@@ -100,6 +101,8 @@ struct Heard {
     /// What each entry took that is done and was not measured as a job: those of the prelude.
     others: HashMap<i32, Duration>,
     rolled_back: bool,
+    /// An earlier run did a part of it: the time is not that of a whole restore.
+    went_on: bool,
 }
 
 impl Recorder {
@@ -149,6 +152,11 @@ impl Heard {
             Event::Finished { entry, outcome: Outcome::Done, duration, .. } => {
                 self.others.insert(entry.dump_id, *duration);
             }
+            Event::Finished { outcome: Outcome::Skipped { reason }, .. }
+                if reason == DONE_BEFORE =>
+            {
+                self.went_on = true;
+            }
             Event::Measured { entry, step, size, rows, bytes, format, duration } => {
                 if !step.is_analyze() {
                     self.others.remove(&entry.dump_id);
@@ -174,7 +182,8 @@ impl Heard {
         if self.measured.is_empty() || self.rolled_back {
             return None;
         }
-        let night = complete.then_some(self.started).flatten().map(|started| Night {
+        let whole = complete && !self.went_on;
+        let night = whole.then_some(self.started).flatten().map(|started| Night {
             at: now,
             jobs: self.jobs,
             predicted: self.predicted.map(|time| time.as_secs_f64()),
@@ -269,6 +278,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
         save(&path, 4, false).unwrap();
+        assert_eq!(remembered(&path), Some(4.0));
+        assert_eq!(load(&path).unwrap().database("app").unwrap().last_night(), None);
+    }
+
+    #[test]
+    fn a_run_that_went_on_with_another_is_no_measure_of_a_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("costs.json");
+        let recorder = Recorder::default();
+        let events = recorder.listen(Events::discard());
+        let [mut before, job, measured] = index(4);
+        if let Event::Finished { outcome, .. } = &mut before {
+            *outcome = Outcome::Skipped { reason: DONE_BEFORE.to_owned() };
+        }
+        [planned(), before, job, measured].into_iter().for_each(|event| events.send(event));
+        recorder.save(&path, "app", true, 1_700_000_000).unwrap();
         assert_eq!(remembered(&path), Some(4.0));
         assert_eq!(load(&path).unwrap().database("app").unwrap().last_night(), None);
     }

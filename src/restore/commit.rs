@@ -106,7 +106,8 @@ impl Lane {
         let Some(journal) = ctx.journal() else {
             return Ok(());
         };
-        let sql = journal.line(line.entry, line.mark, line.read);
+        let sum = ctx.ledger().sums.get(&line.entry).copied().filter(|_| line.mark == Mark::Done);
+        let sql = journal.line(line.entry, line.mark, line.read, sum);
         self.session(ctx).await?.execute(&sql).await
     }
 

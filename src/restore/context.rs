@@ -84,6 +84,8 @@ pub(super) struct Ledger {
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
     pub(super) uncommitted: Vec<(usize, u64)>,
+    /// Checksums of data that came as a stream, if a journal is kept.
+    pub(super) sums: HashMap<DumpId, u32>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     pub(super) rows_failed: HashMap<DumpId, DumpId>,
     /// Failures that count.
@@ -206,8 +208,9 @@ impl Context {
             let failed = matches!(done.outcome, Outcome::Failed { .. } | Outcome::Tolerated { .. });
             let entry = self.entry(place);
             if failed && entry.desc == Desc::TableData {
-                let table = entry.dependencies.first().map(|table| (*table, entry.dump_id));
-                ledger.rows_failed.extend(table);
+                let tables = entry.dependencies.first().map(|table| self.with_roots(*table));
+                let tables = tables.into_iter().flatten().map(|table| (table, entry.dump_id));
+                ledger.rows_failed.extend(tables);
             }
             if done.outcome == Outcome::Done {
                 ledger.restored.insert(place, (done.rows, done.bytes));
@@ -226,6 +229,28 @@ impl Context {
             read: done.read,
             duration: done.duration,
         });
+    }
+
+    /// A table and those that it is a partition of, near and far.
+    fn with_roots(&self, table: DumpId) -> Vec<DumpId> {
+        let attached = |entry: &&Entry| entry.desc == Desc::TableAttach;
+        let attached: Vec<_> = self.toc.entries.iter().filter(attached).collect();
+        let mut tables = vec![table];
+        let mut next = 0;
+        while let Some(table) = tables.get(next).copied() {
+            // The entry depends on the root and on the partition, whose schema and name it has.
+            let part = self.toc.get(table).map(|table| (&table.namespace, &table.tag));
+            let of_this = attached.iter().filter(|entry| {
+                entry.dependencies.contains(&table) && part == Some((&entry.namespace, &entry.tag))
+            });
+            for root in of_this.flat_map(|entry| &entry.dependencies) {
+                if !tables.contains(root) {
+                    tables.push(*root);
+                }
+            }
+            next += 1;
+        }
+        tables
     }
 
     /// A wanted entry that is not finished, if there is one.

@@ -4,13 +4,16 @@
 //! until a session takes its bytes. At most [`IN_FLIGHT`] pieces of an item are read ahead.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use flate2::Crc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::context::Context;
+use super::decode::in_entry;
 use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
-use crate::archive::{Desc, DumpId, Error, Format, Toc};
+use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
 use crate::source::StreamAccess;
 
 /// Pieces of 128 KiB between the stream's thread and a session's decoder.
@@ -26,17 +29,24 @@ pub(super) enum Arrival {
 }
 
 /// Starts to read the stream's data.
-pub(super) fn start(stream: StreamAccess, ctx: &Context) -> Receiver<Arrival> {
+pub(super) fn start(stream: StreamAccess, ctx: Arc<Context>) -> Receiver<Arrival> {
     let (sender, receiver) = channel(1);
-    let feed = Feed::new(ctx, sender.clone());
+    let changed: Changed = Arc::default();
+    let feed = Feed::new(ctx, sender.clone(), changed.clone());
     stream.run(Box::new(feed), move |result| {
+        let result = changed.get().map_or(result, |error| Err(error.again()));
         // When nobody listens the restore is over already.
         let _ = sender.blocking_send(Arrival::End(result));
     });
     receiver
 }
 
+/// Why the stream is not the one that an earlier run has read, if so.
+type Changed = Arc<OnceLock<Error>>;
+
 struct Feed {
+    ctx: Arc<Context>,
+    changed: Changed,
     arrivals: Sender<Arrival>,
     /// Places of the entries whose data is wanted.
     entries: HashMap<DumpId, usize>,
@@ -45,11 +55,13 @@ struct Feed {
     /// The entry of all large objects, where there is only one and the TOC does not tell.
     only_objects: Option<usize>,
     current: Option<Sender<Piece>>,
+    /// The entry whose data pass by, with their checksum so far; if a journal is kept.
+    summed: Option<(usize, Crc)>,
 }
 
 impl Feed {
-    fn new(ctx: &Context, arrivals: Sender<Arrival>) -> Self {
-        let wanted = (0..ctx.wants.len()).filter(|place| ctx.is_to_load(*place));
+    fn new(ctx: Arc<Context>, arrivals: Sender<Arrival>, changed: Changed) -> Self {
+        let wanted = (0..ctx.wants.len()).filter(|place| ctx.wants_archived_data(*place));
         let entries: HashMap<DumpId, usize> =
             wanted.map(|place| (ctx.entry(place).dump_id, place)).collect();
         let blobs: Vec<usize> = entries
@@ -67,7 +79,7 @@ impl Feed {
             [only] if objects.is_empty() => Some(only),
             _ => None,
         };
-        Self { arrivals, entries, objects, only_objects, current: None }
+        Self { ctx, changed, arrivals, entries, objects, only_objects, current: None, summed: None }
     }
 
     fn place(&self, of: ItemOf) -> Option<usize> {
@@ -96,6 +108,13 @@ impl Sink for Feed {
         let Some(place) = self.place(item.of) else {
             return Answer::Skip;
         };
+        let is_whole = matches!(item.of, ItemOf::Entry(_)) && self.ctx.journal().is_some();
+        self.summed = is_whole.then(|| (place, Crc::new()));
+        if !self.ctx.is_to_load(place) {
+            // What an earlier run has loaded is compared, if that one has seen it in a stream.
+            let known = self.ctx.sum_before(self.ctx.entry(place)).is_some();
+            return if is_whole && known { Answer::Take } else { Answer::Skip };
+        }
         let (sender, receiver) = channel(IN_FLIGHT);
         let arrival = Arrival::Item { place, item: item.clone(), receiver };
         if self.arrivals.blocking_send(arrival).is_err() {
@@ -106,10 +125,31 @@ impl Sink for Feed {
     }
 
     fn bytes(&mut self, bytes: Bytes) -> Answer {
-        self.pass_on(Piece::Bytes(bytes))
+        if let Some((_, sum)) = &mut self.summed {
+            sum.update(&bytes);
+        }
+        match self.pass_on(Piece::Bytes(bytes)) {
+            // Who has given up on the data wants no more of them; the checksum does.
+            Answer::Skip if self.summed.is_some() => Answer::Take,
+            answer => answer,
+        }
     }
 
     fn end(&mut self) -> Answer {
+        if let Some((place, sum)) = self.summed.take() {
+            let entry = self.ctx.entry(place);
+            match self.ctx.sum_before(entry) {
+                Some(before) if before != sum.sum() => {
+                    let what = "its data are not those that an earlier run has loaded".to_owned();
+                    let error = Error::new(ErrorKind::Damaged(what));
+                    let _ = self.changed.set(in_entry(error, entry, &self.ctx.archive));
+                    return Answer::Stop;
+                }
+                Some(_) => return Answer::Take,
+                // Before the session hears that all have come.
+                None => drop(self.ctx.ledger().sums.insert(entry.dump_id, sum.sum())),
+            }
+        }
         let answer = self.pass_on(Piece::End);
         self.current = None;
         answer

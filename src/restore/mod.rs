@@ -334,7 +334,7 @@ async fn run(
     let _ = ctx.distributed.set(distributed::tables(session).await.map_err(Error::Target)?);
     let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
-    let arrivals = stream.map(|stream| feed::start(stream, &ctx));
+    let arrivals = stream.map(|stream| feed::start(stream, ctx.clone()));
     let mut lanes = Conductor::new(ctx.clone(), &plan, costs, lanes, arrivals).run().await?;
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
         return Err(Error::Internal("the first session is gone".to_owned()));

@@ -80,7 +80,7 @@ fn a_block_that_belongs_to_no_entry_is_a_fault() {
     let block = custom(&stray, true).split_off(bytes.len() - 27);
     bytes.extend(&block);
     let left = format!("{} bytes after its data", block.len());
-    assert_faults(&bytes, &left, "entry 9, which it does not list");
+    assert_faults(&bytes, &left, "entry 9, which the table of contents does not list");
 }
 
 #[test]

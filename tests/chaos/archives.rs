@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::common::{Cluster, Database};
+use crate::common::compare::dump_with;
+use crate::common::{Cluster, dump};
 use crate::server::ROLE;
 
 /// What is restored in different ways: large and small tables, keys in two steps, partitions,
@@ -47,6 +48,9 @@ const SOURCE: &str = "
     SELECT lo_from_bytea(4243, '');
 ";
 
+/// Leaves out of a dump what a crash of the server takes.
+pub const WITHOUT_UNLOGGED: [&str; 1] = ["--exclude-table-data=public.unlogged"];
+
 /// How an archive is written and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
@@ -63,17 +67,24 @@ impl Form {
         [Self::Custom, Self::Directory, Self::Tar, Self::Inserts, Self::Stream];
 }
 
-/// The database, and an archive of it in every form.
-pub struct Source<'a> {
-    pub database: Database<'a>,
+/// What the database is, and an archive of it in every form.
+pub struct Source {
+    /// What pg_dump says of the database. A crash of the server takes its unlogged rows.
+    pub dump: String,
+    /// The same without those rows.
+    pub dump_of_logged: String,
     folder: TempDir,
 }
 
-impl<'a> Source<'a> {
-    pub fn make(cluster: &'a Cluster) -> Self {
+impl Source {
+    pub fn make(cluster: &Cluster) -> Self {
         let database = crate::server::owned(cluster, "chaos_source", None);
         database.execute(&format!("SET ROLE {ROLE}; {SOURCE}"));
-        let source = Self { database, folder: tempfile::tempdir().unwrap() };
+        let source = Self {
+            dump: dump(&database),
+            dump_of_logged: dump_with(&database, &WITHOUT_UNLOGGED),
+            folder: tempfile::tempdir().unwrap(),
+        };
         for (form, args) in [
             (Form::Custom, &["--format=custom"][..]),
             (Form::Directory, &["--format=directory", "--compress=1"]),
@@ -81,7 +92,7 @@ impl<'a> Source<'a> {
             (Form::Inserts, &["--format=custom", "--rows-per-insert=200"]),
         ] {
             let path = source.path(form);
-            source.database.pg_dump(args).args(["--no-sync", "--file"]).arg(path).succeed();
+            database.pg_dump(args).args(["--no-sync", "--file"]).arg(path).succeed();
         }
         source
     }

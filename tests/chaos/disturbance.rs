@@ -46,6 +46,15 @@ impl Family {
     ];
 }
 
+impl Family {
+    /// The only family that is wanted, `NOCTURNE_CHAOS_FAMILY=Crashed`.
+    pub fn asked_for() -> Option<Self> {
+        let name = std::env::var("NOCTURNE_CHAOS_FAMILY").ok()?;
+        let found = Self::ALL.into_iter().find(|family| format!("{family:?}") == name);
+        Some(found.unwrap_or_else(|| panic!("{name} is none of {:?}", Self::ALL)))
+    }
+}
+
 /// All that a disturbance may need.
 pub struct Scene<'a> {
     pub server: &'a Server,
@@ -81,12 +90,16 @@ impl Scene<'_> {
             Family::Killed => run.kill(),
             Family::Stopped => {
                 let sessions = self.sessions();
+                run.server_goes();
                 self.server.stop_at_once();
                 sleep(random.within(Duration::from_secs(2)));
                 self.server.start_again();
                 sessions > 0
             }
-            Family::Crashed => self.crash(),
+            Family::Crashed => {
+                run.server_goes();
+                self.crash()
+            }
             Family::Cut => {
                 let sessions = self.sessions();
                 self.proxy.refuse(random.below(2) == 0);

@@ -24,8 +24,9 @@ pub struct Server {
 
 impl Server {
     pub fn start(major: u32) -> Self {
-        // Reserved slots let the test in when the role has taken the others.
-        let cluster = Cluster::start(major, &[("max_connections", "40"), ("fsync", "off")]);
+        // A server for tests is quick and forgets its last commits in a crash; one in use does not.
+        let settings = [("max_connections", "40"), ("synchronous_commit", "on")];
+        let cluster = Cluster::start(major, &settings);
         cluster.psql("postgres").input(format!("CREATE ROLE {ROLE} LOGIN")).succeed();
         Self { cluster, keeper: Mutex::default() }
     }

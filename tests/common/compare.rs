@@ -26,6 +26,21 @@ pub fn assert_same_database(actual: &Database<'_>, expected: &Database<'_>) {
     assert_same_database_with(actual, expected, &[]);
 }
 
+/// The same, with what [`dump`] has given of the expected database earlier.
+pub fn assert_same_dump(actual: &Database<'_>, expected: &str) {
+    assert_same_dump_with(actual, expected, &[]);
+}
+
+/// The same with more options for pg_dump, with which `expected` was made too.
+pub fn assert_same_dump_with(actual: &Database<'_>, expected: &str, args: &[&str]) {
+    if let Some(difference) = difference(&dump_with(actual, args), expected) {
+        let (name, major) = (&actual.name, actual.cluster.major);
+        panic!(
+            "{name} (+) differs from what it should be (-) on PostgreSQL {major}:\n{difference}"
+        );
+    }
+}
+
 /// The same with more options for pg_dump, which leave something out of the comparison.
 pub fn assert_same_database_with(actual: &Database<'_>, expected: &Database<'_>, args: &[&str]) {
     let texts = (dump_with(actual, args), dump_with(expected, args));

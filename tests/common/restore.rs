@@ -91,6 +91,8 @@ impl Restored {
 /// A restore that runs.
 pub struct Running {
     child: Child,
+    /// What feeds its standard input.
+    feeder: Option<Child>,
     secrets: Secrets,
     folder: tempfile::TempDir,
 }
@@ -99,7 +101,7 @@ impl Running {
     /// Starts a restore to a URL.
     pub fn start(archive: &Path, url: &str, args: &[&str]) -> Self {
         let (folder, command) = Self::prepared(archive, url, args);
-        Self::spawned(folder, command)
+        Self::spawned(folder, command, None)
     }
 
     /// Starts a restore of an archive that comes through a pipe.
@@ -109,13 +111,12 @@ impl Running {
         let mut cat = Command::new("cat");
         let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
         command.stdin(cat.stdout.take().expect("it is a pipe"));
-        std::thread::spawn(move || cat.wait());
-        Self::spawned(folder, command)
+        Self::spawned(folder, command, Some(cat))
     }
 
-    fn spawned(folder: tempfile::TempDir, mut command: Command) -> Self {
+    fn spawned(folder: tempfile::TempDir, mut command: Command, feeder: Option<Child>) -> Self {
         let secrets = Secrets::of(&command);
-        Self { child: command.spawn().expect("it starts"), secrets, folder }
+        Self { child: command.spawn().expect("it starts"), feeder, secrets, folder }
     }
 
     fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
@@ -142,11 +143,13 @@ impl Running {
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it ends");
+        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
     }
 
     /// Waits for its end.
     pub fn wait(self) -> Restored {
         let output = self.child.wait_with_output().expect("it ends");
+        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
         let summary = std::fs::read(self.folder.path().join("summary.json"))
             .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
             .unwrap_or_default();

@@ -36,7 +36,7 @@ fn a_backend_killed_whenever_it_loads_costs_its_table_alone() {
         let restored = broken_in_the_middle(jobs, |target| {
             target.kill_backends("wait_event = 'PgSleep'");
         });
-        let tries = restored.stderr().matches("TABLE DATA public.big is tried again").count();
+        let tries = restored.stderr().matches("WARN TABLE DATA public.big is tried again").count();
         assert_eq!(tries, 5, "{}", restored.finished);
         // Rows of z_after refer to those that are not there: a failure of its own.
         let failed = restored.failed();

@@ -91,3 +91,22 @@ fn a_limit_of_temporary_files_fails_the_index_and_keeps_the_rows() {
     assert_eq!(rows(&target, "t"), 60_000);
     assert_eq!(target.query("SELECT to_regclass('u_pkey') IS NOT NULL"), "t");
 }
+
+#[test]
+fn a_full_lock_table_ends_one_large_transaction_and_small_ones_fit() {
+    let shared = cluster(newest());
+    let archive = Archive::of(
+        shared,
+        "SELECT format('CREATE TABLE t%s (id int)', n) FROM generate_series(1, 1500) n \\gexec",
+    );
+    let few = [("max_locks_per_transaction", "10"), ("max_connections", "20")];
+    let server = Cluster::start(newest(), &few);
+    let target = server.fresh_db("locks");
+    let restored = restore(&archive.path(), &target, &["--single-transaction"]).expect(1);
+    assert!(restored.failed()[0].ends_with(": 53200"), "{}", restored.finished);
+    let tables = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE 't%' \
+                  AND relnamespace = 'public'::regnamespace";
+    assert_eq!(target.query(tables), "0");
+    restore(&archive.path(), &target, &["-j", "2"]).expect(0);
+    assert_eq!(target.query(tables), "1500");
+}

@@ -17,7 +17,7 @@ fn others<'a>(scene: &Scene<'a>) -> [Database<'a>; 2] {
     [names.next, names.previous].map(|name| database.cluster.adopt_db(name))
 }
 
-fn exists(database: &Database<'_>) -> bool {
+pub fn exists(database: &Database<'_>) -> bool {
     let sql = format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", database.name);
     let psql = database.cluster.psql("postgres").args(["-At", "--command", &sql]).succeed();
     psql.stdout().trim() == "1"

@@ -2,6 +2,8 @@
 
 use crate::scene::{Scene, folder, stages, without_secrets};
 use crate::source::grow;
+use crate::swapped::exists;
+use nocturne::replicate::swap::Names;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_without_rows_tables_left_out_and_foreign_keys_of_the_others() {
@@ -116,4 +118,32 @@ async fn tables_that_are_fed_in_another_database_are_not_restored_here() {
     assert_eq!(other.query("SELECT count(*) FROM answers"), "4000");
     let here = "SELECT to_regclass('answers') IS NULL";
     assert_eq!(scene.warehouse.database.query(here), "t");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_get_what_the_default_privileges_say_night_after_night() {
+    let scene = Scene::with("night_readers_see", "CREATEDB").await;
+    let names = Names::of(&scene.warehouse.database.name);
+    let cluster = scene.warehouse.database.cluster;
+    let others = [names.next, names.previous].map(|name| cluster.adopt_db(name));
+    let reader = format!("reader_{}", std::process::id());
+    cluster.psql("postgres").args(["--command", &format!("CREATE ROLE {reader}")]).succeed();
+    let grant =
+        format!("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {reader}");
+    scene.warehouse.execute(&grant).await;
+    let privileges = format!(
+        "SELECT has_table_privilege('{reader}', 'users', 'SELECT'), \
+                has_table_privilege('{reader}', 'students', 'SELECT'), \
+                has_table_privilege('{reader}', 'learning.skills', 'SELECT')"
+    );
+    for arguments in [&[][..], &[], &["--swap"], &[]] {
+        scene.night().args(arguments).succeed();
+        let seen = scene.warehouse.database.query(&privileges);
+        assert_eq!(seen, "t|t|f", "{arguments:?}");
+    }
+    let databases = others.iter().chain([&scene.warehouse.database]);
+    for database in databases.filter(|database| exists(database)) {
+        database.execute(&format!("DROP OWNED BY {reader}"));
+    }
+    cluster.psql("postgres").args(["--command", &format!("DROP ROLE {reader}")]).succeed();
 }

@@ -91,6 +91,34 @@ fn data_of_another_size_are_refused() {
     resume(&source, &target, &[]);
 }
 
+/// Of a stream nobody knows the size beforehand: what passes by is compared.
+#[test]
+fn other_data_in_a_stream_are_refused() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=tar"]);
+    let target = cluster.fresh_db("begun");
+    let gate = Gate::shut(&target, ROW);
+    let args = ["-j", "1", "--resume"];
+    let mut running = Running::start_stream(&source.path(), &target.url(), &args);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    drop(gate);
+    let archive = std::fs::read(source.path()).unwrap();
+    let row = b"\taaaaaaaaaa";
+    let place = archive.windows(row.len()).position(|bytes| bytes == row).unwrap();
+    let mut changed = archive.clone();
+    changed[place + 1] = b'b';
+    std::fs::write(source.path(), &changed).unwrap();
+    let restored = Running::start_stream(&source.path(), &target.url(), &args).wait();
+    assert_eq!(restored.finished.code(), 3, "{}", restored.finished);
+    let said = restored.stderr();
+    assert!(said.contains("TABLE DATA public.a_first"), "{said}");
+    assert!(said.contains("not those that an earlier run has loaded"), "{said}");
+    std::fs::write(source.path(), &archive).unwrap();
+    Running::start_stream(&source.path(), &target.url(), &args).wait().expect(0);
+    crate::source::assert_whole(&source, &target);
+}
+
 #[test]
 fn a_second_restore_beside_one_that_runs_is_refused() {
     let cluster = cluster(newest());

@@ -1,7 +1,7 @@
 //! Rows that cannot be loaded, dropping, and what else decides about what another run does.
 
 use crate::common::versions::newest;
-use crate::common::{Running, cluster, restore};
+use crate::common::{Running, assert_same_database, cluster, fixtures, restore};
 use crate::gate::{Gate, ROW, TRAP, stands_at_gate, trap_command, untrap};
 use crate::source::{SOURCE, Source, assert_whole, resume, trace};
 
@@ -73,7 +73,10 @@ fn a_restore_that_was_finished_is_not_begun_again() {
     let again = restore(&source.path(), &target, &["--resume"]);
     assert_eq!(again.finished.code(), 1);
     let said = again.stderr();
-    assert!(said.contains("TABLE public.a_first is there already"), "{said}");
+    assert!(
+        said.contains(" is there already: a restore that was finished is not begun again"),
+        "{said}"
+    );
     assert_whole(&source, &target);
     restore(&source.path(), &target, &["--resume", "--clean"]).expect(0);
     assert_whole(&source, &target);
@@ -134,4 +137,85 @@ fn a_role_that_may_not_make_a_schema_is_told_so() {
     assert!(said.contains("the journal cannot be kept in the target (schema nocturne)"), "{said}");
     assert!(said.contains("permission denied"), "{said}");
     target.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// An index on the root, or a key that refers to it, must not be in the way of a partition's rows.
+#[test]
+fn rows_of_a_partition_that_failed_hold_up_what_belongs_to_its_roots() {
+    let cluster = cluster(newest());
+    let sql = "
+        CREATE FUNCTION ok() RETURNS boolean LANGUAGE sql AS
+            $$ SELECT current_database() NOT LIKE 'refuse%' $$;
+        CREATE TABLE root (id int PRIMARY KEY, t text) PARTITION BY RANGE (id);
+        CREATE TABLE middle PARTITION OF root FOR VALUES FROM (0) TO (2000) PARTITION BY RANGE (id);
+        CREATE TABLE low PARTITION OF middle (CONSTRAINT ok CHECK (public.ok()))
+            FOR VALUES FROM (0) TO (1000);
+        CREATE TABLE high PARTITION OF middle FOR VALUES FROM (1000) TO (2000);
+        CREATE TABLE child (id int REFERENCES root);
+        INSERT INTO root SELECT i, 'r' || i FROM generate_series(0, 1999) i;
+        INSERT INTO child SELECT i FROM generate_series(1000, 1100) i;
+        CREATE INDEX root_t ON root (t);
+        CREATE TABLE audit (what text);
+        CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN INSERT INTO public.audit VALUES (TG_TABLE_NAME); RETURN NEW; END $$;
+        CREATE TRIGGER told AFTER INSERT ON root FOR EACH ROW EXECUTE FUNCTION told();";
+    let source = Source::of(cluster, sql, &["--format=custom"]);
+    for jobs in ["1", "3"] {
+        let target = cluster.fresh_db("refuse");
+        let args = ["-j", jobs, "--resume"];
+        let restored = restore(&source.path(), &target, &args).expect(1);
+        assert_eq!(restored.failed(), ["TABLE DATA low: 23514"], "{}", restored.finished);
+        let done = trace(&target, "high");
+        let ok = |body: &str| {
+            target.execute(&format!(
+                "CREATE OR REPLACE FUNCTION ok() RETURNS boolean LANGUAGE sql AS $$ {body} $$"
+            ));
+        };
+        ok("SELECT true");
+        restore(&source.path(), &target, &args).expect(0);
+        // As it is in the archive.
+        ok("SELECT current_database() NOT LIKE 'refuse%'");
+        assert_eq!(trace(&target, "high"), done);
+        assert_whole(&source, &target);
+    }
+}
+
+#[test]
+fn every_kind_of_object_can_have_a_line() {
+    let mut tested = 0;
+    for (number, fixture) in fixtures().iter().enumerate() {
+        if !fixture.name.starts_with("every-") || number % 3 > 0 {
+            continue;
+        }
+        let cluster = cluster(fixture.major);
+        let (expected, actual) = (cluster.fresh_db("expected"), cluster.fresh_db("actual"));
+        let jobs = ["1", "3"][number % 2];
+        let plain = restore(&fixture.path, &expected, &["-j", jobs]);
+        let ours = restore(&fixture.path, &actual, &["-j", jobs, "--resume"]);
+        assert_eq!(ours.finished.code(), plain.finished.code(), "{}", ours.finished);
+        assert_eq!(ours.failed(), plain.failed(), "{}", ours.finished);
+        if ours.finished.code() != 0 {
+            // It stays after errors.
+            actual.execute("DROP SCHEMA nocturne CASCADE");
+        }
+        assert_same_database(&actual, &expected);
+        tested += 1;
+    }
+    assert!(tested > 2, "{tested}");
+}
+
+#[test]
+fn transactions_of_several_entries_are_gone_on_with() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("batches");
+    let gate = Gate::shut(&target, ROW);
+    let args = ["--transaction-size", "3"];
+    let first = [&args[..], &["--resume"]].concat();
+    let mut running = Running::start(&source.path(), &target.url(), &first);
+    assert!(stands_at_gate(&mut running, &target));
+    running.kill();
+    drop(gate);
+    let restored = resume(&source, &target, &args);
+    assert!(restored.total("skipped") > 5, "{}", restored.finished);
 }

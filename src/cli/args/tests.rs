@@ -5,8 +5,11 @@ use std::num::NonZeroUsize;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
+use super::super::values::{ArchiveFormat, Tolerate};
 use super::*;
 use crate::archive::Section;
+use crate::report::{LogFormat, ProgressMode};
+use crate::restore::ForeignKeys;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     let words = std::iter::once("nocturne").chain(line.split_whitespace());

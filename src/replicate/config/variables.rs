@@ -194,11 +194,12 @@ pub(super) static BACKUP_MODE: Variable = Variable::new(
     TABLES,
     "What is done with a table. `none`: neither it nor anything of its own is restored. \
      `incremental`: it is neither dropped nor restored, and gets its new rows from \
-     `SOURCE_DATABASE_URL`. `schema-only`: it is restored without rows. `full`, which also counts \
-     for tables that are not named: restored with its rows. A name may have a schema before it \
-     (`public` when it has none), `*` for any characters, and double quotes around a part in which \
-     `.`, `*` or `\"` stand for themselves. A name without `*` goes before those with one, which \
-     count in the order in which they are written.",
+     `SOURCE_DATABASE_URL`; one that the target does not have yet is restored once. `schema-only`: \
+     it is restored without rows. `full`, which also counts for tables that are not named: restored \
+     with its rows. A name may have a schema before it (`public` when it has none), `*` for any \
+     characters, and double quotes around a part in which `.`, `*` or `\"` stand for themselves. A \
+     name without `*` goes before those with one, which count in the order in which they are \
+     written.",
 )
 .option("backup-mode");
 

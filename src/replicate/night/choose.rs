@@ -11,6 +11,8 @@ pub(super) struct Chosen {
     pub(super) selection: Selection,
     /// Incremental tables that are not in the target yet.
     pub(super) first_loads: Vec<FirstLoad>,
+    /// Tables of the same name that are not the role's to drop, by their labels.
+    pub(super) in_the_way: Vec<String>,
 }
 
 /// Chooses entries. `is_fed_here` says whether the target is the one that incremental tables are
@@ -45,14 +47,29 @@ pub(super) fn choose(
         })
         .collect();
     selection.leave_out_present(entries, |entry| present.has_object_of(entry));
-    Ok(Chosen { selection, first_loads })
+    let is_in_the_way = |(place, entry): &(usize, &Entry)| {
+        let (schema, table) = name(entry);
+        is_table(entry) && selection.want(*place).schema && present.has_table(schema, table)
+    };
+    let in_the_way = entries.iter().enumerate().filter(is_in_the_way);
+    let in_the_way = in_the_way.map(|(_, entry)| entry.label()).collect();
+    Ok(Chosen { selection, first_loads, in_the_way })
 }
 
-/// Tells what is left out though nobody named it, and which rules mean no table.
+/// Tells what is left out, and what goes with it though nobody named it, and which rules mean no
+/// table.
 pub(super) fn tell(entries: &[Entry], modes: &TableModes, chosen: &Chosen) {
     for rule in modes.unused(tables(entries).map(name)) {
         let (tables, mode) = (&rule.tables, rule.mode.word());
         tracing::warn!("no table of the archive is meant by \"{tables}\" ({mode})");
+    }
+    for entry in tables(entries) {
+        let (schema, table) = name(entry);
+        match modes.mode(schema, table) {
+            TableMode::None => tracing::info!("table {schema}.{table} is left out"),
+            TableMode::SchemaOnly => tracing::info!("table {schema}.{table} gets no rows"),
+            TableMode::Full | TableMode::Incremental => {}
+        }
     }
     for (place, reason) in chosen.selection.unwanted() {
         let entry = &entries[place];
@@ -63,6 +80,9 @@ pub(super) fn tell(entries: &[Entry], modes: &TableModes, chosen: &Chosen) {
             Unwanted::Present => tracing::info!("{} is kept: {reason}", entry.label()),
             _ => {}
         }
+    }
+    for table in &chosen.in_the_way {
+        tracing::warn!("there is another {table} in the way, which is not the role's to drop");
     }
     for load in &chosen.first_loads {
         let (schema, table) = &load.name;
@@ -88,7 +108,11 @@ fn is_over_tables(desc: &Desc) -> bool {
 
 /// The archive's tables.
 fn tables(entries: &[Entry]) -> impl Iterator<Item = &Entry> + Clone {
-    entries.iter().filter(|entry| matches!(entry.desc, Desc::Table | Desc::ForeignTable))
+    entries.iter().filter(|entry| is_table(entry))
+}
+
+fn is_table(entry: &Entry) -> bool {
+    matches!(entry.desc, Desc::Table | Desc::ForeignTable)
 }
 
 fn name(entry: &Entry) -> (&str, &str) {

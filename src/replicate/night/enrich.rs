@@ -34,7 +34,7 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<(), NightError> {
     let report = enrich::run(enrichment, target, sessions, stop, enrich::tell).await?;
-    let count = report.failures().count();
+    let count = report.failures().count() as u64;
     let Some((file, error)) = report.failures().next() else { return Ok(()) };
     Err(NightError::Files {
         count,

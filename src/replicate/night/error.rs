@@ -7,6 +7,7 @@ use crate::replicate::hooks::HookError;
 use crate::replicate::incremental::IncrementalError;
 use crate::replicate::lock::LockError;
 use crate::replicate::swap::SwapError;
+use crate::report::units::plural;
 use crate::restore::journal::JournalError;
 use crate::restore::{self, statements::StatementError};
 use crate::select::SelectError;
@@ -56,7 +57,7 @@ pub enum NightError {
     #[error("the restore ended early")]
     Restore(#[source] Box<restore::Error>),
     /// Entries of the archive are not in the target.
-    #[error("{count} entries could not be restored, the first: {first}")]
+    #[error("{} could not be restored, the first: {first}", plural(*.count, "entry", "entries"))]
     Entries {
         /// How many, and causes of several.
         count: u64,
@@ -67,10 +68,10 @@ pub enum NightError {
     #[error(transparent)]
     Enrich(#[from] EnrichError),
     /// Files of the enrichment failed.
-    #[error("{count} files of the enrichment failed, the first: {first}")]
+    #[error("{} of the enrichment failed, the first: {first}", plural(*.count, "file", "files"))]
     Files {
         /// How many.
-        count: usize,
+        count: u64,
         /// The first one, and why.
         first: String,
         /// Whether time may heal all of them.
@@ -80,17 +81,19 @@ pub enum NightError {
     #[error(transparent)]
     Incremental(Box<IncrementalError>),
     /// Incremental tables were not copied.
-    #[error("{count} tables not copied, the first: {first}")]
+    #[error("{} not copied, the first: {first}", plural(*.count, "table", "tables"))]
     Tables {
         /// How many.
-        count: usize,
+        count: u64,
         /// The first one's error.
         first: String,
         /// Whether time may heal all of them.
         is_passing: bool,
     },
     /// Rows of earlier runs are missing.
-    #[error("{missing} rows of earlier incremental copies are missing in the target")]
+    #[error(
+        "{} of earlier incremental copies missing in the target", plural(*.missing, "row", "rows")
+    )]
     Gaps {
         /// How many.
         missing: u64,
@@ -108,7 +111,9 @@ impl NightError {
         let Self::Restore(error) = self else { return false };
         match &**error {
             restore::Error::Journal(error) => {
-                error.is_other_restore() || matches!(error, JournalError::Damaged(_))
+                let is_of_no_use =
+                    matches!(error, JournalError::Damaged(_) | JournalError::AlreadyThere { .. });
+                is_of_no_use || error.is_other_restore()
             }
             _ => false,
         }
@@ -159,7 +164,9 @@ fn is_permanent(error: &restore::Error) -> bool {
         restore::Error::Connect(error)
         | restore::Error::Target(error)
         | restore::Error::Journal(JournalError::Target(error)) => !heals(error),
-        restore::Error::Journal(error) => matches!(error, JournalError::Cannot(_)),
+        restore::Error::Journal(error) => {
+            matches!(error, JournalError::Cannot(_) | JournalError::AlreadyThere { .. })
+        }
         restore::Error::ServerLost(_)
         | restore::Error::Interrupted
         | restore::Error::Internal(_) => false,
@@ -167,5 +174,54 @@ fn is_permanent(error: &restore::Error) -> bool {
             source.downcast_ref::<HookError>().is_none_or(|error| !error.is_passing())
         }
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{self, ErrorKind};
+    use crate::replicate::hooks::Stage;
+    use crate::replicate::sql_file::FileError;
+    use crate::restore::StagePoint;
+
+    fn restore(error: restore::Error) -> NightError {
+        NightError::Restore(Box::new(error))
+    }
+
+    fn hook(source: FileError) -> restore::Error {
+        let error = HookError::Failed { stage: Stage::AfterData, source };
+        restore::Error::Stage { point: StagePoint::AfterData, source: Box::new(error) }
+    }
+
+    #[test]
+    fn what_time_may_heal_is_tried_again_and_nothing_else() {
+        let damaged = || archive::Error::new(ErrorKind::Damaged("cut".to_owned()));
+        let network = || target::Error::Network("refused".into());
+        let file = || "f.sql".to_owned();
+        for (error, is_permanent) in [
+            (restore(restore::Error::Stream(damaged())), false),
+            (restore(restore::Error::Connect(network())), false),
+            (restore(restore::Error::Connect(target::Error::NoPassword)), true),
+            (restore(restore::Error::Journal(JournalError::Busy { pid: None })), false),
+            (restore(restore::Error::Journal(JournalError::Cannot("no"))), true),
+            (restore(hook(FileError::Stopped { file: file() })), false),
+            (restore(hook(FileError::OpenTransaction { file: file() })), true),
+            (NightError::target("look")(network()), false),
+            (NightError::Entries { count: 1, first: String::new() }, true),
+            (NightError::Lock(LockError::Taken { holder: None }), false),
+            (NightError::Backup(Box::new(BackupError::NoSource)), true),
+            (NightError::Stopped, false),
+        ] {
+            assert_eq!(error.is_permanent(), is_permanent, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_journal_of_another_restore_is_told_apart() {
+        let differs = JournalError::Differs { began: "then".to_owned(), differences: Vec::new() };
+        assert!(restore(restore::Error::Journal(differs)).is_other_restore());
+        let busy = JournalError::Busy { pid: None };
+        assert!(!restore(restore::Error::Journal(busy)).is_other_restore());
     }
 }

@@ -105,3 +105,43 @@ fn is_own(desc: &Desc) -> bool {
             | Desc::TableAttach
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::timeline::FailedEntry;
+    use crate::select::testing::{Builder, entry};
+
+    #[test]
+    fn a_load_is_complete_when_nothing_that_is_the_table_s_own_has_failed() {
+        let entries: Vec<Entry> = [
+            entry(1, "TABLE", "answers"),
+            entry(2, "TABLE", "events"),
+            entry(3, "INDEX", "whatever").after(&[1]),
+            entry(4, "VIEW", "seen").after(&[1, 2]),
+            entry(5, "TABLE DATA", "events").after(&[2]),
+        ]
+        .map(Builder::build)
+        .into();
+        let load = |place: usize| FirstLoad {
+            name: ("public".to_owned(), entries[place].tag.clone()),
+            dump_id: entries[place].dump_id,
+        };
+        let loads = [load(0), load(1)];
+        let left = |failed: &[usize]| {
+            let failed = failed.iter().map(|place| FailedEntry {
+                entry: (&entries[*place]).into(),
+                message: String::new(),
+                sqlstate: None,
+                follows: false,
+            });
+            let recording = Recording { failures: failed.collect(), ..Recording::default() };
+            let left = incomplete(&loads, &entries, &recording);
+            left.into_iter().map(|load| load.name.1.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[]), [""; 0]);
+        assert_eq!(left(&[2]), ["answers"]);
+        assert_eq!(left(&[3]), [""; 0], "a view over a table is not its own");
+        assert_eq!(left(&[4, 0]), ["answers", "events"]);
+    }
+}

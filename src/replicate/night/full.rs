@@ -3,27 +3,26 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::ground::{self, Ground};
 use super::guard::Guard;
+use super::intake::{self, Intake};
 use super::restore::{self, Restoring};
 use super::{choose, enrich, first_load, incremental, report, resume};
-use crate::replicate::backup::{BackupSource, FoundBackup, OpenBackup};
+use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
 use crate::replicate::incremental::Settings as CopySettings;
 use crate::replicate::swap::Swap;
-use crate::replicate::worker::{BackupRecord, Failure, Job, OpenStage, Outcome, Run};
+use crate::replicate::worker::{Failure, Job, OpenStage, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::report::timeline::Recorder;
 use crate::report::{Options as ReportOptions, Screen};
 use crate::restore::chain;
-use crate::source::remote::Progress;
 use crate::target::{Session, SessionSettings, Target};
 
 /// How a night is told.
@@ -101,10 +100,13 @@ impl FullRun {
             enrichment,
             stop: halt.clone(),
         };
-        let Some(swap) = guard.during(&halt, attempt.fill()).await? else { return Ok(()) };
-        // The swap ends the lock's session with all others.
-        let locked = guard.check().await.map_err(NightError::from);
-        attempt.swap(swap, locked).await
+        if let Some(swap) = Box::pin(guard.during(&halt, attempt.fill())).await? {
+            // The swap ends the lock's session with all others.
+            let locked = guard.check().await.map_err(NightError::from);
+            attempt.swap(swap, locked).await?;
+        }
+        // It would be gone on with when this backup is restored again.
+        resume::forget(target).await
     }
 }
 
@@ -123,7 +125,8 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// All until the target, or the new database in its place, is ready.
     async fn fill(&self) -> Result<Option<Swap>, NightError> {
-        let found = self.staged(Stage::FindBackup, self.find()).await?;
+        let find = intake::find(self.config, self.run, &self.stop);
+        let found = self.staged(Stage::FindBackup, find).await?;
         match self.fill_from(&found, true).await {
             Err(error) if error.is_other_restore() => {
                 tracing::warn!("the earlier attempt's restore is not gone on with");
@@ -139,7 +142,7 @@ impl Attempt<'_> {
         may_go_on: bool,
     ) -> Result<Option<Swap>, NightError> {
         // Before anything is dropped: there must be an archive, with a table of contents.
-        let (opened, download) = self.open(found).await?;
+        let intake = intake::open(found, &self.config.backup, self.run, &self.stop).await?;
         let key = resume::key(found);
         let is_swapped = self.config.restore.swap;
         let left = match may_go_on {
@@ -150,62 +153,12 @@ impl Attempt<'_> {
             Some(ground) => ground,
             None => self.staged(Stage::Drop, self.prepare()).await?,
         };
-        match self.fill_ground(&ground, &key, opened, download).await {
-            Ok(()) => {
-                // It would be gone on with when this backup is restored again.
-                resume::forget(&ground.target).await?;
-                Ok(ground.swap)
-            }
+        match self.fill_ground(&ground, &key, intake).await {
+            Ok(()) => Ok(ground.swap),
             Err(error) => {
-                // Another attempt goes on with it, or drops it.
-                if error.is_permanent() && !self.stop.is_cancelled() {
-                    ground.abandon().await;
-                }
+                self.abandon(ground, &error).await;
                 Err(error)
             }
-        }
-    }
-
-    async fn find(&self) -> Result<FoundBackup, NightError> {
-        let source = BackupSource::of(&self.config.backup, self.config.zone)?;
-        let found = self.or_stop(source.find(Utc::now())).await??;
-        tracing::info!("backup found: {found}");
-        self.run.set_backup(BackupRecord {
-            id: found.id.clone(),
-            created: found.created_at,
-            bytes: found.size,
-        });
-        Ok(found)
-    }
-
-    /// Opens the backup: while it downloads, or after that.
-    async fn open(
-        &self,
-        found: &FoundBackup,
-    ) -> Result<(OpenBackup, Option<Downloading>), NightError> {
-        if found.path().is_some() {
-            return Ok((self.or_stop(found.open()).await??, None));
-        }
-        let stage = self.run.stage(Stage::Download);
-        if !self.config.backup.download_first {
-            let opened = flatten(self.or_stop(found.open()).await);
-            return match opened {
-                Ok(opened) => {
-                    let progress = opened.progress.clone();
-                    Ok((opened, progress.map(|progress| Downloading { stage, progress })))
-                }
-                Err(error) => fail(stage, error),
-            };
-        }
-        let folder = std::env::temp_dir();
-        let on_disk = found.open_on_disk(&folder, |_| {});
-        match flatten(self.or_stop(on_disk).await) {
-            Ok(opened) => {
-                stage.add(0, opened.progress.as_ref().map_or(0, Progress::position));
-                stage.done();
-                Ok((opened, None))
-            }
-            Err(error) => fail(stage, error),
         }
     }
 
@@ -221,13 +174,12 @@ impl Attempt<'_> {
         &self,
         ground: &Ground,
         backup: &str,
-        opened: OpenBackup,
-        download: Option<Downloading>,
+        intake: Intake,
     ) -> Result<(), NightError> {
         if ground.resumed.is_none() {
             self.hooks(hooks::Stage::BeforeRestore, &ground.target).await?;
         }
-        let entries = self.restore(ground, backup, opened, download).await?;
+        let entries = self.restore(ground, backup, intake).await?;
         if let (Some(_), Err(error)) = (&ground.swap, entries.as_ref()) {
             tracing::error!("the new database is not whole: {}", chain(error));
             return entries;
@@ -244,10 +196,9 @@ impl Attempt<'_> {
         &self,
         ground: &Ground,
         backup: &str,
-        opened: OpenBackup,
-        download: Option<Downloading>,
+        intake: Intake,
     ) -> Result<Result<(), NightError>, NightError> {
-        let OpenBackup { archive, .. } = opened;
+        let Intake { archive, is_local, download } = intake;
         let toc = Arc::clone(&archive.toc);
         let settings = &self.config.restore;
         let databases = &self.config.databases;
@@ -258,8 +209,10 @@ impl Attempt<'_> {
         let chosen = choose::choose(&toc.entries, &settings.tables, &present, is_fed_here)?;
         choose::tell(&toc.entries, &settings.tables, &chosen);
         self.note(ground, &chosen.first_loads).await?;
-        let keeps_journal =
-            ground.resumed.is_some() || resume::begin(&ground.target, backup, &present).await?;
+        // A restore with a journal does not begin where tables are in the way.
+        let keeps_journal = ground.resumed.is_some()
+            || chosen.in_the_way.is_empty()
+                && resume::begin(&ground.target, backup, &present).await?;
         let stage = self.run.stage(Stage::Restore);
         let restoring = Restoring {
             settings,
@@ -269,7 +222,7 @@ impl Attempt<'_> {
             target: &ground.target,
             recorder: self.recorder,
             count: stage.count(),
-            counts_bytes: download.is_none() && !self.config.backup.download_first,
+            counts_bytes: is_local,
             keeps_journal,
             stop: &self.stop,
         };
@@ -345,11 +298,18 @@ impl Attempt<'_> {
             ground::finish(&mut swap, self.target, &self.stop).await
         };
         let done = self.staged(Stage::Swap, done).await;
-        if done.is_err() && !self.stop.is_cancelled() {
+        if let Err(error) = &done {
             let target = swap.next().clone();
-            Ground { target, swap: Some(swap), resumed: None }.abandon().await;
+            self.abandon(Ground { target, swap: Some(swap), resumed: None }, error).await;
         }
         done
+    }
+
+    /// Drops the new database, if there is one, unless another attempt can go on with it.
+    async fn abandon(&self, ground: Ground, error: &NightError) {
+        if error.is_permanent() && !self.stop.is_cancelled() {
+            ground.abandon().await;
+        }
     }
 
     /// Work that is a stage of the run.
@@ -367,46 +327,10 @@ impl Attempt<'_> {
             Err(error) => fail(stage, error),
         }
     }
-
-    /// Work that does not know of stopping: it is dropped where it stands.
-    async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, NightError> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(NightError::Stopped),
-            value = work => Ok(value),
-        }
-    }
-}
-
-/// A backup that downloads while it is restored.
-struct Downloading {
-    stage: OpenStage,
-    progress: Progress,
-}
-
-impl Downloading {
-    /// The restore is over: what was not read is not needed.
-    fn end(self) {
-        let Self { stage, progress } = self;
-        stage.add(0, progress.position());
-        if let Some(sum) = progress.sha256() {
-            tracing::info!("backup read: {} bytes, SHA-256 {sum}", progress.position());
-        }
-        match progress.failure() {
-            Some(error) => stage.failed(&chain(error.as_ref())),
-            None => stage.done(),
-        }
-    }
 }
 
 /// The stage ends with this error.
-fn fail<T>(stage: OpenStage, error: NightError) -> Result<T, NightError> {
+pub(super) fn fail<T>(stage: OpenStage, error: NightError) -> Result<T, NightError> {
     stage.failed(&chain(&error));
     Err(error)
-}
-
-fn flatten<T, E: Into<NightError>>(
-    result: Result<Result<T, E>, NightError>,
-) -> Result<T, NightError> {
-    result?.map_err(Into::into)
 }

@@ -133,7 +133,7 @@ impl Ground {
         let name = swap.names().next.clone();
         match swap.abandon().await {
             Ok(()) => {
-                tracing::info!("the new database {name} is dropped, the old one is as it was")
+                tracing::info!("the new database {name} is dropped, the old one is as it was");
             }
             // The next run drops it.
             Err(error) => tracing::warn!("database {name} is left behind: {}", chain(&error)),

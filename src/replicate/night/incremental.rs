@@ -29,7 +29,7 @@ pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToke
 pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     if let Some(first) = summary.errors().next() {
         return Err(NightError::Tables {
-            count: summary.errors().count(),
+            count: summary.errors().count() as u64,
             first: chain(first),
             is_passing: summary.errors().all(incremental::IncrementalError::is_passing),
         });

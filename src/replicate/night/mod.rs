@@ -4,7 +4,7 @@
 //!           hooks and enrichment are read          nothing is touched before they are sound
 //!  recover  a swap that stopped halfway            swap
 //!  lock     one run for a target, watched          guard
-//!  find     the backup; its table of contents      (backup)
+//!  find     the backup; its table of contents      intake
 //!  drop     or a new database beside the old one   ground
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
@@ -22,7 +22,7 @@
 //!
 //! - Before the drop: everything as it was.
 //! - A restore that ends early, or a hook that fails: what came so far, tables without rows, and a
-//!   journal. The next attempt goes on there if the backup is the same one ([`resume`]). With a
+//!   journal. The next attempt goes on there if the backup is the same one (`resume`). With a
 //!   swap that is so of the new database; the old one is as it was.
 //! - An entry that fails: all other entries, the enrichment and the copy, and a run that failed for
 //!   good, because another attempt would meet the same. With a swap the new database is dropped.
@@ -39,6 +39,7 @@ mod full;
 mod ground;
 mod guard;
 mod incremental;
+mod intake;
 mod present;
 mod report;
 mod restore;

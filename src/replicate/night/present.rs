@@ -78,3 +78,18 @@ impl Present {
         Self(objects.iter().map(object).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_there_is_read_back_as_it_was_kept() {
+        let present = Present::of(&[
+            ("SCHEMA", None, "a \"b\""),
+            ("FUNCTION", Some("public"), "f(text, integer)"),
+        ]);
+        assert_eq!(Present::from_json(&present.to_json()), Some(present));
+        assert_eq!(Present::from_json("{}"), None);
+    }
+}

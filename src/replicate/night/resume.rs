@@ -15,6 +15,9 @@ use crate::target::{self, Session, SessionSettings, Target};
 /// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
+/// `ERRCODE_UNIQUE_VIOLATION`: of the catalogue, when two sessions create the same thing.
+const UNIQUE_VIOLATION: &str = "23505";
+
 /// What tells one backup from another.
 pub(super) fn key(found: &FoundBackup) -> String {
     let created = found.created_at.map(|time| time.to_rfc3339()).unwrap_or_default();
@@ -83,5 +86,9 @@ pub(super) async fn make_schema(session: &Session) -> target::Result<()> {
     if session.query_value(there).await?.as_deref() == Some("t") {
         return Ok(());
     }
-    session.execute("CREATE SCHEMA IF NOT EXISTS nocturne").await
+    match session.execute("CREATE SCHEMA IF NOT EXISTS nocturne").await {
+        // The first record of the run is kept at the same time, and its session was quicker.
+        Err(error) if error.sqlstate() == Some(UNIQUE_VIOLATION) => Ok(()),
+        created => created,
+    }
 }

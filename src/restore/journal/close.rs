@@ -1,10 +1,11 @@
 //! The journal's turning points after its beginning: the definitions are over, the restore is over.
 
-use super::store::drop_tables;
+use super::store::{drop_tables, exists};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
 use crate::restore::lane::Lane;
-use crate::target::Result;
+use crate::restore::retry::repeating;
+use crate::target::{Class, Result};
 
 /// Makes what was done so far durable. From here on each line is.
 pub(in crate::restore) async fn definitions_are_over(ctx: &Context, lane: &mut Lane) -> Result<()> {
@@ -35,5 +36,22 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
     if options.keep {
         return Ok(());
     }
-    drop_tables(lane.session(ctx).await?).await
+    let mut pauses = repeating();
+    loop {
+        let error = match drop_once(ctx, lane).await {
+            Err(error) if error.class() == Class::Retry => error,
+            result => return result,
+        };
+        match pauses.next() {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(error),
+        }
+    }
+}
+
+/// It may be gone already, if the answer was lost.
+async fn drop_once(ctx: &Context, lane: &mut Lane) -> Result<()> {
+    lane.renew(ctx).await?;
+    let session = lane.session(ctx).await?;
+    if exists(session).await? { drop_tables(session).await } else { Ok(()) }
 }

@@ -13,14 +13,14 @@
 //!
 //! - **Definitions**: all statements of the entry, and its line, are one transaction. What follows a
 //!   definition (its owner, a partitioned table's access method) can be said twice without harm;
-//!   [`Mark::Defined`] tells that only this is left. An index is never left invalid, because none
+//!   `Mark::Defined` tells that only this is left. An index is never left invalid, because none
 //!   is built outside of a transaction.
 //! - **Rows**: COPY and the line are one transaction. Several sessions that load one table have
 //!   several; the one with the line is committed last. So a table without its line may hold rows,
 //!   and one that this restore created is emptied before it is loaded again. A table with its
 //!   line is never touched.
-//! - **Constraints in two steps**: each step has a line ([`Mark::FirstStep`], then
-//!   [`Mark::Done`]). A run that makes them in one step finishes what another began in two.
+//! - **Constraints in two steps**: each step has a line (`Mark::FirstStep`, then
+//!   `Mark::Done`). A run that makes them in one step finishes what another began in two.
 //! - **Large objects that come one by one** (a tar as a stream) have no line: they are written
 //!   again over themselves.
 //! - **Dropping** (`--clean`) and what the caller does [at its points](super::Stages) have a line
@@ -31,7 +31,7 @@
 //! made durable at that moment. So a server that crashes while rows are loaded takes nothing with
 //! it that was told as done, and the run goes on when the server is back.
 //! What crashes earlier is left to the next run. Rows of UNLOGGED tables do not survive a crash
-//! ([`server_life`](super::lane::server_life) tells): their lines are void then.
+//! (the time of the server's statistics tells): their lines are void then.
 //!
 //! # What is left for the next run
 //!
@@ -41,12 +41,15 @@
 //!
 //! # Whose journal it is
 //!
-//! [`Identity`] says of which archive, selection, options and target the journal is; if one differs
+//! `Identity` says of which archive, selection, options and target the journal is; if one differs
 //! the restore is refused, with what differs. How many jobs there are, or in which format the
 //! archive's data are reached, may differ. Of tables that are done the archive must have as many
-//! bytes of data as then, and the tables must be there.
+//! bytes of data as then, and the tables must be there. Data that came as a stream have their
+//! CRC-32 in the line, and are compared when they pass by again. It is that of the compressed
+//! bytes, which costs less than a hundredth of what their decompression does; SHA-256 of what comes
+//! out of it would cost as much as that (measured: 0.56 and 0.5 GB/s).
 //!
-//! Two processes never write one journal: see [`lock`].
+//! Two processes never write one journal: see `lock.rs`.
 //!
 //! # How it is used
 //!
@@ -148,9 +151,9 @@ impl Journal {
     }
 
     /// The statements that write a line, for the transaction of the work.
-    pub(super) fn line(&self, entry: DumpId, mark: Mark, read: u64) -> String {
+    pub(super) fn line(&self, entry: DumpId, mark: Mark, read: u64, sum: Option<u32>) -> String {
         let durable = if self.is_durable() { "SET LOCAL synchronous_commit = on; " } else { "" };
-        format!("{durable}{}", store::insert(entry, mark, read, self.run))
+        format!("{durable}{}", store::insert(entry, mark, store::Data { read, sum }, self.run))
     }
 }
 
@@ -202,6 +205,11 @@ impl Context {
         self.wants_archived_data(place) && !self.is_done(self.entry(place))
     }
 
+    /// The checksum of an entry's data that an earlier run has loaded from a stream.
+    pub(super) fn sum_before(&self, entry: &Entry) -> Option<u32> {
+        self.journal()?.found.get(&(entry.dump_id, Mark::Done))?.sum
+    }
+
     /// Whether an earlier run has done the first of an entry's two steps.
     pub(super) fn is_begun(&self, place: usize) -> bool {
         self.found(self.entry(place).dump_id, Mark::FirstStep)
@@ -234,11 +242,14 @@ impl Context {
         entry.desc != Desc::MaterializedViewData || self.ledger().rows_failed.is_empty()
     }
 
-    /// Notes in the ledger what earlier runs have done that later entries ask for.
-    fn recall(&self) {
+    /// Notes in the ledger what earlier runs have done that later entries ask for. `refilled` are
+    /// tables whose rows are loaded once more.
+    fn recall(&self, refilled: &HashSet<DumpId>) {
         let mut ledger = self.ledger();
         for (place, entry) in self.toc.entries.iter().enumerate() {
-            if entry.desc == Desc::Table && self.is_done(entry) {
+            // Not one whose rows a crash has taken: it is empty, and others may refer to it by now.
+            let is_made = self.is_done(entry) || self.is_defined(entry);
+            if entry.desc == Desc::Table && is_made && !refilled.contains(&entry.dump_id) {
                 ledger.created.insert(entry.dump_id);
             }
             if entry.desc == Desc::TableData && self.is_done(entry) {

@@ -7,11 +7,12 @@ use super::identity::{Identity, Place};
 use super::mark::Mark;
 use super::store::{self, Found, Lines, SCHEMA};
 use super::{Journal, lock};
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
 use crate::restore::options::{Tolerance, Transactions};
 use crate::restore::statements::Ownership;
+use crate::sql::ident::qualified;
 use crate::target::Session;
 
 /// Refuses what cannot be done with a journal, before anything is done.
@@ -51,8 +52,15 @@ pub(in crate::restore) async fn open(
     let [database, role] = <[String; 2]>::try_from(row).unwrap_or_default();
     let place = Place { database, role };
     let identity = Identity::of(&ctx.toc, &ctx.wants, &ctx.options, &place);
+    let mut refilled = HashSet::new();
     let (run, found) = match store::find(session).await? {
-        Some(found) => go_on(ctx, session, found, &identity, server_life).await?,
+        Some(found) => {
+            let crashed = found.server_life.as_deref() != server_life;
+            let void =
+                if crashed { lost_in_a_crash(ctx, session, &found).await? } else { Vec::new() };
+            refilled.extend(void.iter().filter_map(|entry| entry.dependencies.first()));
+            go_on(ctx, session, found, &identity, &void, server_life).await?
+        }
         None => {
             refuse_to_begin(ctx, session).await?;
             store::create(session, &identity, server_life).await?;
@@ -63,7 +71,7 @@ pub(in crate::restore) async fn open(
     let journal = Journal { guard, run, found, written, durable };
     // Opened once for each restore.
     let _ = ctx.journal.set(journal);
-    ctx.recall();
+    ctx.recall(&refilled);
     Ok(lock::let_work(session).await?)
 }
 
@@ -72,6 +80,7 @@ async fn go_on(
     session: &Session,
     found: Found,
     identity: &Identity,
+    void: &[&Entry],
     server_life: Option<&str>,
 ) -> Result<(u32, Lines), JournalError> {
     let mut differences = found.identity.differences(identity);
@@ -83,8 +92,7 @@ async fn go_on(
         return Err(JournalError::Differs { began: found.began, differences });
     }
     let Found { run, began, mut lines, .. } = found;
-    let crashed = found.server_life.as_deref() != server_life;
-    let void = if crashed { lost_in_a_crash(ctx) } else { Vec::new() };
+    let void: Vec<_> = void.iter().map(|entry| (entry.dump_id, Mark::Done)).collect();
     store::go_on(session, &void, server_life).await?;
     lines.retain(|line, _| !void.contains(line));
     let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
@@ -98,7 +106,10 @@ fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
     let Some(random) = &ctx.random else {
         return Vec::new();
     };
-    let size_then = |entry: &Entry| found.lines.get(&(entry.dump_id, Mark::Done)).copied();
+    let size_then = |entry: &Entry| {
+        let line = found.lines.get(&(entry.dump_id, Mark::Done));
+        line.map(|data| data.read).filter(|read| *read > 0)
+    };
     let changed = ctx.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
         let (then, now) = (size_then(entry)?, random.size(entry)?);
         (then != now).then(|| format!("the data of {} were {then} bytes, are {now}", entry.label()))
@@ -149,16 +160,28 @@ async fn missing_tables(
     Ok(missing.take(3).map(|entry| format!("{} is gone from the target", entry.label())).collect())
 }
 
-/// The lines of what a crash of the server has emptied: rows of UNLOGGED tables, and the values of
-/// their sequences.
-fn lost_in_a_crash(ctx: &Context) -> Vec<(DumpId, Mark)> {
-    ctx.toc
-        .entries
-        .iter()
-        .filter(|entry| matches!(entry.desc, Desc::TableData | Desc::SequenceSet))
-        .filter(|entry| ctx.is_unlogged(entry))
-        .map(|entry| (entry.dump_id, Mark::Done))
-        .collect()
+/// What a crash of the server has emptied: rows of UNLOGGED tables, and the values of sequences.
+async fn lost_in_a_crash<'a>(
+    ctx: &'a Context,
+    session: &Session,
+    found: &Found,
+) -> Result<Vec<&'a Entry>, JournalError> {
+    let mut lost = Vec::new();
+    let done = |entry: &&Entry| found.lines.contains_key(&(entry.dump_id, Mark::Done));
+    for entry in ctx.toc.entries.iter().filter(|entry| ctx.is_unlogged(entry)).filter(done) {
+        // Whoever has reset the statistics makes it look like a crash.
+        let is_lost = match entry.desc {
+            Desc::SequenceSet => true,
+            Desc::TableData => {
+                let table = qualified(entry.namespace.as_deref(), &entry.tag);
+                let sql = format!("SELECT NOT EXISTS (SELECT FROM ONLY {table})");
+                session.query_value(&sql).await?.as_deref() == Some("t")
+            }
+            _ => false,
+        };
+        lost.extend(is_lost.then_some(entry));
+    }
+    Ok(lost)
 }
 
 impl Context {

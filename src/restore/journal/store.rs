@@ -15,8 +15,17 @@ const FORMAT: &str = "1";
 /// The schema. [`crate::replicate::clean::BOOKKEEPING`] is the same.
 pub(super) const SCHEMA: &str = "nocturne";
 
-/// Lines, with the bytes of the entry's data that were read from the archive.
-pub(super) type Lines = HashMap<(DumpId, Mark), u64>;
+/// Lines, with what was read of the entry's data.
+pub(super) type Lines = HashMap<(DumpId, Mark), Data>;
+
+/// What was read of an entry's data, as they stand in the archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Data {
+    /// Bytes; 0 where they came as a stream, which counts in another way.
+    pub(super) read: u64,
+    /// The CRC-32, of a stream.
+    pub(super) sum: Option<u32>,
+}
 
 /// A journal that was found.
 #[derive(Debug)]
@@ -61,7 +70,7 @@ pub(super) async fn create(
              began timestamptz NOT NULL DEFAULT pg_catalog.now(), identity text NOT NULL, \
              server_life text, schema_is_ours boolean NOT NULL); \
          CREATE TABLE nocturne.restore_journal_line (dump_id integer, mark text, \
-             read bigint NOT NULL, run integer NOT NULL, \
+             read bigint NOT NULL, sum bigint, run integer NOT NULL, \
              at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), \
              PRIMARY KEY (dump_id, mark)); \
          COMMENT ON TABLE nocturne.restore_journal IS \
@@ -109,12 +118,13 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
 
 /// All lines.
 pub(super) async fn lines(session: &Session) -> Result<Lines> {
-    let sql = "SELECT dump_id, mark, read FROM nocturne.restore_journal_line";
+    let sql = "SELECT dump_id, mark, read, sum FROM nocturne.restore_journal_line";
     let rows = session.query_text(sql).await?;
     let line = |row: Vec<Option<String>>| {
-        let [id, mark, read] = <[Option<String>; 3]>::try_from(row).ok()?;
+        let [id, mark, read, sum] = <[Option<String>; 4]>::try_from(row).ok()?;
         let key = (DumpId(id?.parse().ok()?), Mark::from_word(&mark?)?);
-        Some((key, read?.parse().ok()?))
+        let sum = sum.and_then(|sum| sum.parse().ok());
+        Some((key, Data { read: read?.parse().ok()?, sum }))
     };
     // The table has no others: its columns are typed, and its format is known.
     Ok(rows.into_iter().filter_map(line).collect())
@@ -139,11 +149,13 @@ pub(super) async fn go_on(
 }
 
 /// The statement that writes a line.
-pub(super) fn insert(entry: DumpId, mark: Mark, read: u64, run: u32) -> String {
+pub(super) fn insert(entry: DumpId, mark: Mark, data: Data, run: u32) -> String {
     let word = literal(mark.word());
+    let sum = data.sum.map_or_else(|| "NULL".to_owned(), |sum| sum.to_string());
+    let read = data.read;
     format!(
-        "INSERT INTO nocturne.restore_journal_line (dump_id, mark, read, run) \
-         VALUES ({}, {word}, {read}, {run}) ON CONFLICT DO NOTHING;",
+        "INSERT INTO nocturne.restore_journal_line (dump_id, mark, read, sum, run) \
+         VALUES ({}, {word}, {read}, {sum}, {run}) ON CONFLICT DO NOTHING;",
         entry.0
     )
 }

@@ -1,0 +1,104 @@
+//! The backup: found, and opened for the restore, while it downloads or after that.
+
+use chrono::Utc;
+use tokio_util::sync::CancellationToken;
+
+use super::error::NightError;
+use super::full::fail;
+use crate::replicate::backup::{BackupError, BackupSource, FoundBackup, OpenBackup};
+use crate::replicate::config::{self, Config};
+use crate::replicate::worker::{BackupRecord, OpenStage, Run};
+use crate::report::stages::Stage;
+use crate::restore::chain;
+use crate::source::Archive;
+use crate::source::remote::Progress;
+
+/// A backup that is open.
+pub(super) struct Intake {
+    pub(super) archive: Archive,
+    /// Whether its bytes were on this machine from the start.
+    pub(super) is_local: bool,
+    /// Set if it downloads while it is restored.
+    pub(super) download: Option<Downloading>,
+}
+
+/// Finds the backup of the settings, and tells the run which it is.
+pub(super) async fn find(
+    config: &Config,
+    run: &Run,
+    stop: &CancellationToken,
+) -> Result<FoundBackup, NightError> {
+    let source = BackupSource::of(&config.backup, config.zone)?;
+    let found = or_stop(stop, source.find(Utc::now())).await?;
+    tracing::info!("backup found: {found}");
+    run.set_backup(BackupRecord {
+        id: found.id.clone(),
+        created: found.created_at,
+        bytes: found.size,
+    });
+    Ok(found)
+}
+
+/// Opens a backup: its table of contents is read, or, if the settings want that, all of it is on
+/// the disk. A download is a stage of the run.
+pub(super) async fn open(
+    found: &FoundBackup,
+    settings: &config::Backup,
+    run: &Run,
+    stop: &CancellationToken,
+) -> Result<Intake, NightError> {
+    if found.path().is_some() {
+        let OpenBackup { archive, .. } = or_stop(stop, found.open()).await?;
+        return Ok(Intake { archive, is_local: true, download: None });
+    }
+    let stage = run.stage(Stage::Download);
+    let folder = std::env::temp_dir();
+    let opened = match settings.download_first {
+        true => or_stop(stop, found.open_on_disk(&folder, |_| {})).await,
+        false => or_stop(stop, found.open()).await,
+    };
+    let OpenBackup { archive, progress } = match opened {
+        Ok(opened) => opened,
+        Err(error) => return fail(stage, error),
+    };
+    let mut download = progress.map(|progress| Downloading { stage, progress });
+    if settings.download_first
+        && let Some(done) = download.take()
+    {
+        done.end();
+    }
+    Ok(Intake { archive, is_local: false, download })
+}
+
+/// A backup that downloads while it is restored.
+pub(super) struct Downloading {
+    stage: OpenStage,
+    progress: Progress,
+}
+
+impl Downloading {
+    /// It has come, or the restore is over: what was not read is not needed.
+    pub(super) fn end(self) {
+        let Self { stage, progress } = self;
+        stage.add(0, progress.position());
+        if let Some(sum) = progress.sha256() {
+            tracing::info!("backup read: {} bytes, SHA-256 {sum}", progress.position());
+        }
+        match progress.failure() {
+            Some(error) => stage.failed(&chain(error.as_ref())),
+            None => stage.done(),
+        }
+    }
+}
+
+/// Work that does not know of stopping: it is dropped where it stands.
+async fn or_stop<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<T, BackupError>>,
+) -> Result<T, NightError> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(NightError::Stopped),
+        result = work => Ok(result?),
+    }
+}

@@ -73,6 +73,7 @@ printf "SELECT 'never\n" >corpus/inserts/unfinished
 printf "SELECT E'a'\n-- b\n'\\\\'';'\n" >corpus/inserts/continued
 
 printf -- '-- head\nSELECT 1; SELECT\n2;\n/* a */ SELECT 3' >corpus/script/statements
+printf -- '-- head\n/* a\n1; b */ SELECT 3;\n' >corpus/script/comment-that-ends-before-a-statement
 printf 'CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\n' >corpus/script/atomic
 printf 'CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);\n\\i x\n' >corpus/script/command
 printf 'COPY t FROM stdin;\n1\n\\.\n' >corpus/script/rows

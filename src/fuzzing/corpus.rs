@@ -1,10 +1,11 @@
 //! Every target on its corpus, and on changes of it, so that each test run looks for what a fuzzer
 //! has not found yet. The changes come from a fixed seed: what fails once fails again.
+//! `NOCTURNE_CHANGES=100000` asks for more of them than a test run has time for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// Changes of the corpus that each target is run on.
+/// Changes of the corpus that each target is run on, unless the environment says another number.
 const CHANGES: usize = 1000;
 
 /// Bytes of a seed that changes are made of: larger ones only take longer.
@@ -28,7 +29,8 @@ fn replay(target: &str, run: fn(&[u8])) {
         seeds.iter().map(|(_, seed)| seed).filter(|seed| seed.len() <= LONGEST).collect();
     assert!(!small.is_empty(), "{target}: no small seed");
     let mut random = Random(0x6e6f_6374_7572_6e65);
-    for number in 0..CHANGES {
+    let changes = std::env::var("NOCTURNE_CHANGES").ok().and_then(|text| text.parse().ok());
+    for number in 0..changes.unwrap_or(CHANGES) {
         let mut bytes = small[random.below(small.len())].clone();
         for _ in 0..=random.below(4) {
             change(&mut bytes, small[random.below(small.len())], &mut random);

@@ -105,6 +105,8 @@ pub fn variables(bytes: &[u8]) {
             if secret.name == "BACKUP_SOURCE" { signature() } else { Some(value) }
         })
         .filter(|secret| secret.len() >= 12 && !secret.contains(' '))
+        // What stands in another variable, too, may be shown there.
+        .filter(|secret| lines.iter().filter(|(_, value)| value.contains(secret)).count() == 1)
         .collect();
     for command in [
         Command::Run,

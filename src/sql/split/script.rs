@@ -70,6 +70,12 @@ pub fn statements(text: &str) -> Result<Vec<Statement>, ScriptError> {
     for content in text.split_inclusive('\n') {
         line += 1;
         let end = at + content.len();
+        // A comment of lines before may end here; a statement behind it begins after it.
+        while at < end && !splitter.has_content() && splitter.finish().is_err() {
+            // Within a comment nothing ends.
+            let _ = splitter.statement_end(&text.as_bytes()[at..=at]);
+            at += 1;
+        }
         loop {
             let length = splitter.statement_end(&text.as_bytes()[at..end]);
             let start = begun.unwrap_or((line, at));
@@ -133,7 +139,7 @@ mod tests {
             [
                 (3, "SELECT 1;".to_owned()),
                 (3, "SELECT\n2;".to_owned()),
-                (6, "b */ SELECT '\n;\n';".to_owned()),
+                (6, "SELECT '\n;\n';".to_owned()),
                 (10, "SELECT 3".to_owned()),
             ]
         );

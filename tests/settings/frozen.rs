@@ -11,7 +11,7 @@ const TABLES: &str = "
     CREATE TABLE parts (id int, t text) PARTITION BY RANGE (id);
     CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (2000);
     CREATE TABLE part_2 PARTITION OF parts FOR VALUES FROM (2000) TO (9000);
-    INSERT INTO plain SELECT i, repeat('x', 100) FROM generate_series(1, 5000) i;
+    INSERT INTO plain SELECT i, md5(i::text) || repeat('x', 70) FROM generate_series(1, 5000) i;
     INSERT INTO unlogged SELECT * FROM plain; INSERT INTO other SELECT * FROM plain;
     INSERT INTO parts SELECT * FROM plain;";
 

@@ -34,18 +34,21 @@ fn values(restored: &Restored, name: &str) -> BTreeSet<String> {
 
 #[test]
 fn sessions_that_rest_lend_their_processors_to_an_index_build() {
+    // The server has this machine's processors, which is known behind a Unix-domain socket.
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let lent = |sessions: usize| (sessions.min(processors) - 1).to_string();
     for_each_version(|cluster| {
         let archive = Archive::of(cluster, &telling(&["max_parallel_maintenance_workers"]));
         for (options, expected) in [
-            (&["-j", "1"][..], "2"),
-            (&["-j", "2"], "1"),
-            (&["-j", "4"], "3"),
-            (&["-j", "4", "--set", "max_parallel_maintenance_workers=1"], "1"),
+            (&["-j", "1"][..], "2".to_owned()),
+            (&["-j", "2"], lent(2)),
+            (&["-j", "4"], lent(4)),
+            (&["-j", "4", "--set", "max_parallel_maintenance_workers=7"], "7".to_owned()),
         ] {
             let target = cluster.fresh_db("workers");
             let restored = restore(&archive.path(), &target, options).expect(0);
             let values = values(&restored, "max_parallel_maintenance_workers");
-            assert_eq!(values, [expected.to_owned()].into(), "{options:?}: {}", restored.finished);
+            assert_eq!(values, [expected].into(), "{options:?}: {}", restored.finished);
         }
     });
 }
@@ -88,7 +91,7 @@ fn memory_for_index_builds_grows_with_that_of_the_server() {
         let target = cluster.fresh_db("memory");
         let restored = restore(&archive.path(), &target, options).expect(0);
         let values = values(&restored, "maintenance_work_mem");
-        assert_eq!(values, [expected.to_owned()].into(), "{options:?}: {}", restored.finished);
+        assert_eq!(values, [expected].into(), "{options:?}: {}", restored.finished);
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) struct Conductor {
     schedule: Schedule,
     costing: Costing,
     idle: Vec<Lane>,
-    /// How many sessions can work at the same time.
-    at_once: usize,
+    /// The server's processors, where they are known: those of this machine.
+    processors: Option<usize>,
     running: JoinSet<(Lane, Task, Option<ObjectResult>)>,
     workers: Workers,
     stream: Option<Receiver<Arrival>>,
@@ -95,14 +95,13 @@ impl Conductor {
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
         let barrier = Barrier::of(&ctx, plan);
-        let sessions = ctx.options.jobs;
         let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
             ctx,
             schedule,
             costing: Costing::new(costs),
-            at_once: idle.first().map_or(sessions, |lane| lane.at_once(sessions)),
+            processors: idle.first().and_then(Lane::processors),
             idle,
             running: JoinSet::new(),
             workers: Workers::default(),
@@ -185,7 +184,15 @@ impl Conductor {
     fn may_share(&self, waiting: &Waiting) -> bool {
         let streamed = matches!(waiting.source, Source::Stream { .. });
         waiting.object.is_none()
-            && may_share(&self.ctx, &self.schedule, waiting.job, streamed, self.at_once)
+            && may_share(&self.ctx, &self.schedule, waiting.job, streamed, self.at_once(streamed))
+    }
+
+    /// How many sessions can work at the same time. A stream that comes as fast as it is taken keeps
+    /// a processor of this machine busy.
+    fn at_once(&self, streamed: bool) -> usize {
+        let sessions = self.ctx.options.jobs;
+        let reading = usize::from(streamed);
+        self.processors.map_or(sessions, |count| sessions.min(count.saturating_sub(reading)))
     }
 
     /// Lets sessions that find no job help with the rows of large tables.
@@ -228,7 +235,7 @@ impl Conductor {
             .filter_map(|(lane, waiting)| Some((lane.number, builds(waiting)?)))
             .collect();
         let busy = self.running.len() + starting.len();
-        let lent = self.workers.lend(self.at_once.saturating_sub(busy), &ranks);
+        let lent = self.workers.lend(self.at_once(false).saturating_sub(busy), &ranks);
         for (lane, waiting) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
             lane.workers = builds(waiting).map(|_| count());

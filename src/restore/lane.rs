@@ -52,13 +52,10 @@ impl Lane {
         }
     }
 
-    /// How many of so many sessions can really work at the same time: the processors of the
-    /// server, where they are known.
-    pub(super) fn at_once(&self, sessions: usize) -> usize {
+    /// The processors of the server, where they are known.
+    pub(super) fn processors(&self) -> Option<usize> {
         let known = self.target.is_on_this_machine().then(available_parallelism);
-        known
-            .and_then(std::result::Result::ok)
-            .map_or(sessions, |processors| sessions.min(processors.get()))
+        known.and_then(std::result::Result::ok).map(std::num::NonZero::get)
     }
 
     /// The session, opened if there is none. It may be lost, which the next statement tells: see

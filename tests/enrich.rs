@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use common::cluster::repository;
-use common::{Owned, cluster, versions};
+use common::{Owned, cluster, folder, versions};
 use nocturne::replicate::enrich::{self, EnrichError, Enrichment, Outcome, Progress, Report};
 use nocturne::replicate::sql_file::FileError;
 use tokio_util::sync::CancellationToken;
@@ -31,14 +31,6 @@ fn told(report: &Report) -> Vec<String> {
         report.files.iter().map(|one| format!("{}: {}", one.file, one.outcome)).collect();
     told.sort();
     told
-}
-
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    folder
 }
 
 #[test]

@@ -11,14 +11,11 @@ mod common;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use common::{Cluster, Database, Owned, cluster, versions};
+use common::{Cluster, Database, Owned, cluster, folder, versions};
 use nocturne::replicate::hooks::{HookError, Hooks, Stage};
 use nocturne::restore::event::{Event, Events, Outcome};
 use nocturne::restore::statements::{Ownership, SourceSettings, Style};
-use nocturne::restore::{
-    CopyFormat, Ended, Error, ForeignKeys, RestoreOptions, SPLIT_SIZE, StagePoint, Stages,
-    Transactions, restore,
-};
+use nocturne::restore::{Ended, Error, ForeignKeys, RestoreOptions, StagePoint, Stages, restore};
 use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
 use nocturne::target::Target;
@@ -26,16 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
-}
-
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    folder
 }
 
 /// Two tables with rows, keys and an index each.
@@ -75,24 +62,9 @@ async fn restore_with(
             source: SourceSettings::from_archive(entries, Some(&version)).unwrap(),
             ..Style::default()
         },
-        clean: false,
-        if_exists: false,
-        create: false,
-        exit_on_error: false,
-        transactions: Transactions::None,
-        copy_format: CopyFormat::Auto,
-        split_size: Some(SPLIT_SIZE),
-        disable_triggers: false,
-        no_data_for_failed_tables: false,
-        tolerate: Vec::new(),
-        digests: None,
-        history: Arc::default(),
         foreign_keys,
-        analyze: false,
-        settings: Vec::new(),
-        strictly_in_order: false,
         stages,
-        journal: None,
+        ..RestoreOptions::default()
     };
     let said = Arc::new(Mutex::new(Vec::new()));
     let heard = said.clone();

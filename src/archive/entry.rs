@@ -207,6 +207,32 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// An entry with nothing but a number, a kind and a section.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn bare(dump_id: i32, desc: Desc, section: Section) -> Self {
+        Self {
+            dump_id: DumpId(dump_id),
+            had_dumper: false,
+            table_oid: 0,
+            oid: 0,
+            tag: String::new(),
+            desc,
+            section,
+            defn: String::new(),
+            drop_stmt: String::new(),
+            copy_stmt: String::new(),
+            namespace: None,
+            tablespace: None,
+            table_am: None,
+            relkind: 0,
+            owner: None,
+            with_oids: false,
+            dependencies: Vec::new(),
+            data: DataLocation::None,
+            undecodable: None,
+        }
+    }
+
     /// `TABLE DATA public.users`: how messages name the entry.
     #[must_use]
     pub fn label(&self) -> String {

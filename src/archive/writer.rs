@@ -7,7 +7,7 @@
 use std::io::Write;
 
 use super::codec::GzipFraming;
-use super::entry::{DataLocation, Desc, DumpId, Entry, Section};
+use super::entry::{DataLocation, Desc, Entry, Section};
 use super::header::{Compression, Format};
 
 /// An archive to be written.
@@ -45,27 +45,7 @@ pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
         Desc::TableData | Desc::Blobs | Desc::BlobMetadata => Section::Data,
         _ => Section::PreData,
     };
-    Entry {
-        dump_id: DumpId(id),
-        had_dumper: false,
-        table_oid: 0,
-        oid: 0,
-        tag: format!("entry {id}"),
-        desc,
-        section,
-        defn: String::new(),
-        drop_stmt: String::new(),
-        copy_stmt: String::new(),
-        namespace: None,
-        tablespace: None,
-        table_am: None,
-        relkind: 0,
-        owner: None,
-        with_oids: false,
-        dependencies: Vec::new(),
-        data: DataLocation::None,
-        undecodable: None,
-    }
+    Entry { tag: format!("entry {id}"), ..Entry::bare(id, desc, section) }
 }
 
 /// `data` in the form that pg_dump gives it in files, or in custom format.

@@ -6,13 +6,11 @@ use indicatif::ProgressBar;
 
 use super::args::Verify;
 use super::choose::Chosen;
-use super::connection::ComparedDatabase;
-use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, Outcome, USAGE};
+use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, Outcome};
 use super::values::OutputFormat;
-use super::{list, verify};
+use super::{connection, list, verify};
 use crate::compare::{CompareError, CompareOptions, compare};
 use crate::source::{Archive, Input};
-use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
 /// Compares, and tells the result.
 pub(super) fn run(
@@ -23,10 +21,10 @@ pub(super) fn run(
     jobs: NonZeroUsize,
     bar: &ProgressBar,
 ) -> Outcome {
-    let target = target(&typed.database)?;
+    let target = connection::resolve(&typed.database.options())?;
     let options = CompareOptions {
         jobs,
-        role: typed.database.role.clone().filter(|role| !role.is_empty()),
+        role: connection::given(&typed.database.role),
         // What came over standard input is gone.
         again: Some(input.clone()).filter(|input| *input != Input::Stdin),
     };
@@ -56,22 +54,4 @@ pub(super) fn run(
         () if !comparison.is_equal() => Err(Failure::told(ERRORS)),
         () => Ok(()),
     }
-}
-
-fn target(typed: &ComparedDatabase) -> Result<Target, Failure> {
-    let given = |option: &Option<String>| option.clone().filter(|value| !value.is_empty());
-    let options = ConnectOptions {
-        dbname: typed.dbname.as_ref().map(|dbname| dbname.expose().to_owned()),
-        default_url: None,
-        host: given(&typed.host),
-        port: given(&typed.port),
-        username: given(&typed.username),
-        password: match (typed.no_password, typed.password) {
-            (true, _) => PasswordPrompt::Never,
-            (false, true) => PasswordPrompt::Force,
-            (false, false) => PasswordPrompt::Auto,
-        },
-    };
-    Target::resolve(&options, &|name| std::env::var(name).ok())
-        .map_err(|error| Failure::of(USAGE, &error))
 }

@@ -2,7 +2,9 @@
 
 use clap::Args;
 
+use super::exit::{Failure, USAGE};
 use super::values::ConnectionString;
+use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
 /// Where the target is, as typed.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -90,4 +92,53 @@ pub struct ComparedDatabase {
     /// SET ROLE to this role after connecting, in every session
     #[arg(long, value_name = "ROLENAME", requires = "dbname")]
     pub role: Option<String>,
+}
+
+impl Connection {
+    /// What is said of the place. `default_url` counts where no database is named.
+    pub(super) fn options(&self, default_url: Option<String>) -> ConnectOptions {
+        let server = [&self.host, &self.port, &self.username];
+        let said = options(self.dbname.as_ref(), server, self.no_password, self.password);
+        ConnectOptions { default_url, ..said }
+    }
+}
+
+impl ComparedDatabase {
+    /// What is said of the place.
+    pub(super) fn options(&self) -> ConnectOptions {
+        let server = [&self.host, &self.port, &self.username];
+        options(self.dbname.as_ref(), server, self.no_password, self.password)
+    }
+}
+
+fn options(
+    dbname: Option<&ConnectionString>,
+    server: [&Option<String>; 3],
+    no_password: bool,
+    password: bool,
+) -> ConnectOptions {
+    let [host, port, username] = server.map(given);
+    ConnectOptions {
+        dbname: dbname.map(|dbname| dbname.expose().to_owned()),
+        default_url: None,
+        host,
+        port,
+        username,
+        password: match (no_password, password) {
+            (true, _) => PasswordPrompt::Never,
+            (false, true) => PasswordPrompt::Force,
+            (false, false) => PasswordPrompt::Auto,
+        },
+    }
+}
+
+/// An option, unless it is empty: then it says nothing.
+pub(super) fn given(option: &Option<String>) -> Option<String> {
+    option.clone().filter(|value| !value.is_empty())
+}
+
+/// Works out where to connect, with the process's environment.
+pub(super) fn resolve(options: &ConnectOptions) -> Result<Target, Failure> {
+    Target::resolve(options, &|name| std::env::var(name).ok())
+        .map_err(|error| Failure::of(USAGE, &error))
 }

@@ -7,11 +7,12 @@ use std::thread::available_parallelism;
 
 use super::args::Restore;
 use super::choose::{self, Chosen};
+use super::connection::given;
 use super::costs::History;
 use super::embedded::Server;
 use super::exit::{ERRORS, Failure, Outcome, USAGE};
 use super::values::{ArchiveFormat, Jobs, Tolerate};
-use super::{environment, input, list, script};
+use super::{connection, environment, input, list, script};
 use crate::archive::Format;
 use crate::report::timeline::Recorder;
 use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
@@ -22,7 +23,7 @@ use crate::restore::{
     Ended, Error as RestoreError, RestoreOptions, Stages, Tolerance, Transactions, restore,
 };
 use crate::source::{self, Archive};
-use crate::target::{ConnectOptions, PasswordPrompt, Target};
+use crate::target::Target;
 
 /// Most sessions that are used without being asked for.
 const MOST_AUTOMATIC_JOBS: usize = 8;
@@ -131,20 +132,7 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
         }
         return Ok(Goal::Script);
     }
-    let connection = &typed.connection;
-    let given = |option: &Option<String>| option.clone().filter(|value| !value.is_empty());
-    let options = ConnectOptions {
-        dbname: connection.dbname.as_ref().map(|dbname| dbname.expose().to_owned()),
-        default_url: environment("DATABASE_URL"),
-        host: given(&connection.host),
-        port: given(&connection.port),
-        username: given(&connection.username),
-        password: match (connection.no_password, connection.password) {
-            (true, _) => PasswordPrompt::Never,
-            (false, true) => PasswordPrompt::Force,
-            (false, false) => PasswordPrompt::Auto,
-        },
-    };
+    let options = typed.connection.options(environment("DATABASE_URL"));
     let somewhere = options.dbname.is_some()
         || options.default_url.is_some()
         || options.host.is_some()
@@ -156,9 +144,7 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
                        or try --embedded, which restores into a throw-away server of this machine";
         return Err(Failure::new(USAGE, message));
     }
-    let target = Target::resolve(&options, &|name| std::env::var(name).ok())
-        .map_err(|error| Failure::of(USAGE, &error))?;
-    Ok(Goal::Target(Box::new(target)))
+    Ok(Goal::Target(Box::new(connection::resolve(&options)?)))
 }
 
 fn cannot_be_together(one: &str, other: &str) -> Failure {
@@ -235,7 +221,6 @@ fn check_format(typed: &Restore, archive: &Archive) -> Result<(), Failure> {
 
 fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<RestoreOptions, Failure> {
     let behaviour = &typed.behaviour;
-    let given = |option: &Option<String>| option.clone().filter(|value| !value.is_empty());
     let header = &archive.toc.header;
     let source = SourceSettings::from_archive(&archive.toc.entries, Some(&header.remote_version))
         .map_err(|error| Failure::of(super::exit::ARCHIVE, &error))?;

@@ -2,7 +2,7 @@
 
 use chrono::{TimeZone, Utc};
 
-use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
+use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::replicate::config::{Command, Config, table};
 use crate::replicate::schedule::{self, Schedule};
 use crate::report::logs;
@@ -50,7 +50,8 @@ pub fn cron(bytes: &[u8]) {
 /// # Panics
 /// When the list has an entry twice, or one that there is not.
 pub fn lists(bytes: &[u8]) {
-    let entries: Vec<Entry> = [1, 2, 3, 5, 2_147_483_647].map(entry).into();
+    let ids = [1, 2, 3, 5, 2_147_483_647];
+    let entries = ids.map(|id| Entry::bare(id, Desc::Table, Section::PreData));
     if let Ok(list) = ListFile::parse(bytes, &entries) {
         let mut ids: Vec<DumpId> = list.ids().to_vec();
         assert!(ids.iter().all(|id| entries.iter().any(|entry| entry.dump_id == *id)));
@@ -58,30 +59,6 @@ pub fn lists(bytes: &[u8]) {
         assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
     }
     let _ = FilterFile::parse(bytes);
-}
-
-fn entry(id: i32) -> Entry {
-    Entry {
-        dump_id: DumpId(id),
-        had_dumper: false,
-        table_oid: 0,
-        oid: 0,
-        tag: String::new(),
-        desc: Desc::Table,
-        section: Section::PreData,
-        defn: String::new(),
-        drop_stmt: String::new(),
-        copy_stmt: String::new(),
-        namespace: None,
-        tablespace: None,
-        table_am: None,
-        relkind: 0,
-        owner: None,
-        with_oids: false,
-        dependencies: Vec::new(),
-        data: DataLocation::None,
-        undecodable: None,
-    }
 }
 
 /// The variables of every command, as lines of `NAME=value`, and the value of the last line as a

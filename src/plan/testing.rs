@@ -1,7 +1,7 @@
 //! Entries and jobs for tests.
 
 use super::{Job, Step};
-use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
+use crate::archive::{Desc, Entry, Section};
 use crate::select::Pass;
 
 /// An entry of this kind in its usual section.
@@ -15,27 +15,7 @@ pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
         | Desc::Statistics => Section::PostData,
         _ => Section::PreData,
     };
-    Entry {
-        dump_id: DumpId(id),
-        had_dumper: desc == Desc::TableData,
-        table_oid: 0,
-        oid: 0,
-        tag: String::new(),
-        desc,
-        section,
-        defn: String::new(),
-        drop_stmt: String::new(),
-        copy_stmt: String::new(),
-        namespace: None,
-        tablespace: None,
-        table_am: None,
-        relkind: 0,
-        owner: None,
-        with_oids: false,
-        dependencies: Vec::new(),
-        data: DataLocation::None,
-        undecodable: None,
-    }
+    Entry { had_dumper: desc == Desc::TableData, ..Entry::bare(id, desc, section) }
 }
 
 /// A wanted job of the main pass that waits for nothing.

@@ -65,6 +65,34 @@ pub struct RestoreOptions {
     pub journal: Option<JournalOptions>,
 }
 
+/// What `nocturne restore` does when nothing else is asked for, in one session.
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            style: Style::default(),
+            clean: false,
+            if_exists: false,
+            create: false,
+            exit_on_error: false,
+            transactions: Transactions::default(),
+            copy_format: CopyFormat::default(),
+            split_size: Some(SPLIT_SIZE),
+            disable_triggers: false,
+            no_data_for_failed_tables: false,
+            tolerate: Vec::new(),
+            digests: None,
+            history: Arc::default(),
+            foreign_keys: ForeignKeys::default(),
+            analyze: false,
+            settings: Vec::new(),
+            strictly_in_order: false,
+            stages: Stages::default(),
+            journal: None,
+        }
+    }
+}
+
 /// In which format rows are sent to the server (`--copy-format`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CopyFormat {

@@ -51,25 +51,14 @@ pub(crate) fn entry(dump_id: i32, desc: &str, tag: &str) -> Builder {
             | Desc::SearchPath
     );
     Builder(Entry {
-        dump_id: DumpId(dump_id),
         had_dumper: has_data,
         table_oid: 1259,
         oid: 16384 + dump_id.unsigned_abs(),
         tag: tag.to_owned(),
-        desc,
-        section,
         defn: if has_data { String::new() } else { "SELECT 1;\n".to_owned() },
-        drop_stmt: String::new(),
-        copy_stmt: String::new(),
         namespace: (!outside_schemas).then(|| "public".to_owned()),
-        tablespace: None,
-        table_am: None,
-        relkind: 0,
         owner: Some("alice".to_owned()),
-        with_oids: false,
-        dependencies: Vec::new(),
-        data: DataLocation::None,
-        undecodable: None,
+        ..Entry::bare(dump_id, desc, section)
     })
 }
 

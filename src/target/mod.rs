@@ -15,6 +15,7 @@
 //! `pg_restore` works here. Parameters that cannot be honoured are refused by name, never
 //! silently dropped, unless ignoring them is harmless.
 
+mod bookkeeping;
 mod command_tag;
 mod connect;
 mod conninfo;
@@ -38,6 +39,8 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use bookkeeping::BOOKKEEPING;
+pub(crate) use bookkeeping::{LOCKS, has_bookkeeping, make_bookkeeping};
 pub use connect::Target;
 pub use copy::CopyIn;
 pub use copy_out::CopyOut;

@@ -11,6 +11,7 @@
 
 pub mod cluster;
 pub mod compare;
+pub mod files;
 pub mod fixture;
 pub mod owned;
 pub mod program;
@@ -23,6 +24,7 @@ pub mod versions;
 
 pub use cluster::{Cluster, Database, cluster};
 pub use compare::{assert_same_database, dump, dump_without};
+pub use files::folder;
 pub use fixture::{Fixture, fixtures, fixtures_where};
 pub use owned::Owned;
 pub use program::{bare_nocturne, nocturne};

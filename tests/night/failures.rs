@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::nocturne;
+use crate::common::{folder, nocturne};
 use crate::host::backups_path;
-use crate::scene::{Scene, folder, stages, without_secrets};
+use crate::scene::{Scene, stages, without_secrets};
 
 /// What a second attempt needs to come at once.
 fn tried_again(tool: crate::common::Tool, times: &str) -> crate::common::Tool {

@@ -2,7 +2,8 @@
 
 use chrono::{TimeDelta, Utc};
 
-use crate::scene::{Beside, GATE, Scene, folder};
+use crate::common::folder;
+use crate::scene::{Beside, GATE, Scene};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_run_says_who_is_at_work_and_does_no_harm() {

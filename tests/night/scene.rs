@@ -141,17 +141,6 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// A folder of files.
-pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    folder
-}
-
 /// The present moment, as the host writes times.
 pub fn today() -> String {
     Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()

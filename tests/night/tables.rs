@@ -1,6 +1,7 @@
 //! What becomes of each table by its mode, and the hooks around it.
 
-use crate::scene::{Scene, folder, stages, without_secrets};
+use crate::common::folder;
+use crate::scene::{Scene, stages, without_secrets};
 use crate::source::grow;
 use crate::swapped::exists;
 use nocturne::replicate::swap::Names;

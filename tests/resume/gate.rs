@@ -49,6 +49,12 @@ impl Drop for Gate {
     }
 }
 
+/// A restore that was started and stands at the gate.
+pub fn at_gate(mut running: Running, database: &Database<'_>) -> Running {
+    assert!(stands_at_gate(&mut running, database), "it ended before the gate");
+    running
+}
+
 /// Waits until a restore stands at the gate. False if it ended before that.
 pub fn stands_at_gate(running: &mut Running, database: &Database<'_>) -> bool {
     let started = Instant::now();
@@ -83,6 +89,13 @@ pub fn trap_command(database: &Database<'_>, number: u32) {
 /// Lays a trap: the COMMIT of the transaction that writes this line of the journal waits at the
 /// gate. It is laid when the restore makes the journal.
 pub fn trap_commit(database: &Database<'_>, dump_id: &str, mark: &str) {
+    let row = format!("NEW.dump_id = {dump_id} AND NEW.mark = '{mark}'");
+    trap_commit_of(database, "nocturne.restore_journal_line", &row);
+}
+
+/// The same for the transaction that writes such a row of any table. It is laid when the table is
+/// made.
+pub fn trap_commit_of(database: &Database<'_>, table: &str, row: &str) {
     database.execute(&format!(
         "CREATE SCHEMA trap;
          CREATE FUNCTION trap.wait() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -90,11 +103,9 @@ pub fn trap_commit(database: &Database<'_>, dump_id: &str, mark: &str) {
          CREATE FUNCTION trap.lay() RETURNS event_trigger LANGUAGE plpgsql AS $$
              BEGIN
                  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()
-                         WHERE object_identity = 'nocturne.restore_journal_line'
-                           AND command_tag = 'CREATE TABLE') THEN
-                     CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON nocturne.restore_journal_line
-                         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-                         WHEN (NEW.dump_id = {dump_id} AND NEW.mark = '{mark}')
+                         WHERE object_identity = '{table}' AND command_tag = 'CREATE TABLE') THEN
+                     CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON {table}
+                         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ({row})
                          EXECUTE FUNCTION trap.wait();
                  END IF;
              END $$;

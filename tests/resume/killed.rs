@@ -2,7 +2,7 @@
 
 use crate::common::versions::newest;
 use crate::common::{Cluster, Database, Running, cluster, for_each_version};
-use crate::gate::{Gate, ROW, TRAP, stands_at_gate, trap_command, trap_commit, untrap};
+use crate::gate::{Gate, ROW, TRAP, at_gate, stands_at_gate, trap_command, trap_commit, untrap};
 use crate::source::{SOURCE, Source, assert_whole, resume, trace};
 
 /// Kills a restore in the middle of the big table's rows and goes on with it.
@@ -11,8 +11,7 @@ fn killed_in_the_rows(cluster: &Cluster, dump: &[&str], first: &[&str], then: &[
     let target = cluster.fresh_db("killed");
     let gate = Gate::shut(&target, ROW);
     let args = [first, &["--resume"]].concat();
-    let mut running = Running::start(&source.path(), &target.url(), &args);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
     running.kill();
     let done = ["a_first", "b_unlogged"].map(|table| trace(&target, table));
     drop(gate);
@@ -46,8 +45,7 @@ fn a_stream_is_read_past_what_is_done() {
         let target = cluster.fresh_db("killed");
         let gate = Gate::shut(&target, ROW);
         let args = ["-j", jobs, "--resume"];
-        let mut running = Running::start_stream(&source.path(), &target.url(), &args);
-        assert!(stands_at_gate(&mut running, &target));
+        let running = at_gate(Running::start_stream(&source.path(), &target.url(), &args), &target);
         target.wait_until("EXISTS (SELECT FROM a_first)");
         running.kill();
         let done = trace(&target, "a_first");
@@ -72,8 +70,7 @@ fn a_table_of_which_not_all_sessions_have_committed_is_loaded_again() {
     let gate = Gate::shut(&target, TRAP);
     let args = ["-j", "3", "--split-size", "64kB"];
     let first = [&args[..], &["--resume"]].concat();
-    let mut running = Running::start(&source.path(), &target.url(), &first);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &first), &target);
     let alone = "SELECT count(*) FROM pg_locks \
          WHERE relation = 'big'::regclass AND mode = 'AccessExclusiveLock'";
     assert_eq!(target.query(alone), "0", "one session has it for itself: nothing is tested");
@@ -130,8 +127,10 @@ fn constraints_begun_in_two_steps_are_finished_in_one() {
         // The second step's COMMIT waits.
         trap_commit(&target, &source.dump_id(entry), "done");
         let gate = Gate::shut(&target, TRAP);
-        let mut running = Running::start(&source.path(), &target.url(), &["-j", "4", "--resume"]);
-        assert!(stands_at_gate(&mut running, &target));
+        let running = at_gate(
+            Running::start(&source.path(), &target.url(), &["-j", "4", "--resume"]),
+            &target,
+        );
         running.kill();
         drop_trap_of_journal(&target);
         drop(gate);
@@ -158,8 +157,7 @@ fn a_commit_of_a_dead_client_counts_if_it_went_through() {
     trap_commit(&target, &source.dump_id("TABLE DATA public a_first"), "done");
     let gate = Gate::shut(&target, TRAP);
     let args = ["-j", "1", "--resume"];
-    let mut running = Running::start(&source.path(), &target.url(), &args);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
     running.kill();
     // The server is still at the COMMIT of a client that is gone.
     drop(gate);
@@ -178,8 +176,7 @@ fn a_commit_of_a_dead_client_that_has_not_gone_through_never_will() {
     trap_commit(&target, &source.dump_id("TABLE DATA public a_first"), "done");
     let gate = Gate::shut(&target, TRAP);
     let args = ["-j", "1", "--resume"];
-    let mut first = Running::start(&source.path(), &target.url(), &args);
-    assert!(stands_at_gate(&mut first, &target));
+    let first = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
     let waiting = format!(
         "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity USING (pid) \
          WHERE objid = {TRAP} AND NOT granted AND datname = current_database()"

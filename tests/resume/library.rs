@@ -8,10 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nocturne::restore::event::Events;
 use nocturne::restore::journal::{self, JournalError, JournalOptions};
 use nocturne::restore::statements::{SourceSettings, Style};
-use nocturne::restore::{
-    CopyFormat, Ended, Error, ForeignKeys, RestoreOptions, StagePoint, Stages, Transactions,
-    restore,
-};
+use nocturne::restore::{Ended, Error, RestoreOptions, StagePoint, Stages, restore};
 use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
 use nocturne::target::{ConnectOptions, Target};
@@ -41,24 +38,10 @@ async fn run(
             source: SourceSettings::from_archive(entries, Some(&version)).unwrap(),
             ..Style::default()
         },
-        clean: false,
-        if_exists: false,
-        create: false,
-        exit_on_error: false,
-        transactions: Transactions::None,
-        copy_format: CopyFormat::Auto,
         split_size: None,
-        disable_triggers: false,
-        no_data_for_failed_tables: false,
-        tolerate: Vec::new(),
-        digests: None,
-        history: Arc::default(),
-        foreign_keys: ForeignKeys::Validated,
-        analyze: false,
-        settings: Vec::new(),
-        strictly_in_order: false,
         stages,
         journal: Some(journal),
+        ..RestoreOptions::default()
     };
     restore(archive, &selection, options, target, Events::discard(), std::future::pending()).await
 }

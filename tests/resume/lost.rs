@@ -2,7 +2,7 @@
 
 use crate::common::versions::newest;
 use crate::common::{Cluster, Database, Proxy, Running, Tool, cluster};
-use crate::gate::{Gate, ROW, TRAP, WAITING, stands_at_gate, trap_commit, untrap};
+use crate::gate::{Gate, ROW, TRAP, WAITING, at_gate, trap_commit, trap_commit_of, untrap};
 use crate::source::{SOURCE, Source, assert_whole, resume, trace};
 
 /// Ends the sessions that wait at a gate.
@@ -19,8 +19,7 @@ fn a_table_whose_session_was_ended_is_loaded_again() {
     for args in [&["-j", "1"][..], &["-j", "3", "--split-size", "64kB"], &["-j", "1", "--resume"]] {
         let target = cluster.fresh_db("lost");
         let gate = Gate::shut(&target, ROW);
-        let mut running = Running::start(&source.path(), &target.url(), args);
-        assert!(stands_at_gate(&mut running, &target));
+        let running = at_gate(Running::start(&source.path(), &target.url(), args), &target);
         end_waiting(&target);
         drop(gate);
         let restored = running.wait().expect(0);
@@ -37,8 +36,7 @@ fn a_stream_cannot_be_read_again_but_gone_on_with() {
     let target = cluster.fresh_db("lost");
     let gate = Gate::shut(&target, ROW);
     let args = ["-j", "2", "--resume"];
-    let mut running = Running::start_stream(&source.path(), &target.url(), &args);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start_stream(&source.path(), &target.url(), &args), &target);
     end_waiting(&target);
     drop(gate);
     let restored = running.wait().expect(1);
@@ -62,15 +60,12 @@ fn a_commit_without_an_answer_is_looked_up() {
         let gate = Gate::shut(&target, TRAP);
         let proxy = Proxy::start(cluster);
         let args = ["-j", "1", "--resume"];
-        let mut running = Running::start(&source.path(), &proxy.url(&target), &args);
-        assert!(stands_at_gate(&mut running, &target));
+        let running = at_gate(Running::start(&source.path(), &proxy.url(&target), &args), &target);
         proxy.cut_all();
-        if goes_through {
-            drop(gate);
-        } else {
+        if !goes_through {
             end_waiting(&target);
-            drop(gate);
         }
+        drop(gate);
         let restored = running.wait().expect(0);
         let again = restored.stderr().contains("TABLE DATA public.a_first is tried again");
         assert_eq!(again, !goes_through, "{}", restored.finished);
@@ -87,26 +82,11 @@ fn without_a_journal_the_server_is_asked_for_the_transaction() {
     for goes_through in [true, false] {
         let target = cluster.fresh_db("lost");
         // A deferred trigger makes the COMMIT of the rows wait.
-        target.execute(&format!(
-            "CREATE SCHEMA trap;
-             CREATE FUNCTION trap.wait() RETURNS trigger LANGUAGE plpgsql AS $$
-                 BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared({TRAP}); RETURN NULL; END $$;
-             CREATE FUNCTION trap.lay() RETURNS event_trigger LANGUAGE plpgsql AS $$
-                 BEGIN
-                     IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()
-                             WHERE object_identity = 'public.a_first'
-                               AND command_tag = 'CREATE TABLE') THEN
-                         CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON public.a_first
-                             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id = 1)
-                             EXECUTE FUNCTION trap.wait();
-                     END IF;
-                 END $$;
-             CREATE EVENT TRIGGER lay ON ddl_command_end EXECUTE FUNCTION trap.lay();"
-        ));
+        trap_commit_of(&target, "public.a_first", "NEW.id = 1");
         let gate = Gate::shut(&target, TRAP);
         let proxy = Proxy::start(cluster);
-        let mut running = Running::start(&source.path(), &proxy.url(&target), &["-j", "1"]);
-        assert!(stands_at_gate(&mut running, &target));
+        let running =
+            at_gate(Running::start(&source.path(), &proxy.url(&target), &["-j", "1"]), &target);
         proxy.cut_all();
         if !goes_through {
             end_waiting(&target);
@@ -115,7 +95,7 @@ fn without_a_journal_the_server_is_asked_for_the_transaction() {
         let restored = running.wait().expect(0);
         let again = restored.stderr().contains("TABLE DATA public.a_first is tried again");
         assert_eq!(again, !goes_through, "{}", restored.finished);
-        target.execute("DROP SCHEMA trap CASCADE");
+        untrap(&target);
         assert_whole(&source, &target);
     }
 }
@@ -129,8 +109,8 @@ fn an_outage_of_the_network_is_survived() {
         let target = cluster.fresh_db("outage");
         let proxy = Proxy::start(cluster);
         let gate = Gate::shut(&target, ROW);
-        let mut running = Running::start(&source.path(), &proxy.url(&target), args);
-        assert!(stands_at_gate(&mut running, &target));
+        let mut running =
+            at_gate(Running::start(&source.path(), &proxy.url(&target), args), &target);
         proxy.refuse(true);
         proxy.cut_all();
         // The server would notice only when the row is through.
@@ -154,8 +134,10 @@ fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {
     for jobs in ["1", "3"] {
         let target = server.fresh_db("crash");
         let gate = Gate::shut(&target, ROW);
-        let mut running = Running::start(&source.path(), &target.url(), &["-j", jobs, "--resume"]);
-        assert!(stands_at_gate(&mut running, &target));
+        let running = at_gate(
+            Running::start(&source.path(), &target.url(), &["-j", jobs, "--resume"]),
+            &target,
+        );
         crash(&target);
         // The gate's own session is gone as well.
         drop(gate);
@@ -172,8 +154,7 @@ fn after_a_crash_rows_of_unlogged_tables_are_loaded_again() {
     let target = server.fresh_db("crash");
     let gate = Gate::shut(&target, ROW);
     let args = ["-j", "1", "--resume"];
-    let mut running = Running::start(&source.path(), &target.url(), &args);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
     crash(&target);
     drop(gate);
     let restored = running.wait().expect(1);

@@ -2,7 +2,7 @@
 
 use crate::common::versions::newest;
 use crate::common::{Cluster, Database, Running, cluster, restore, restore_to};
-use crate::gate::{Gate, ROW, stands_at_gate};
+use crate::gate::{Gate, ROW, at_gate};
 use crate::source::{SOURCE, Source, resume};
 
 /// A target with the journal of a restore that was killed.
@@ -10,8 +10,7 @@ fn begun<'a>(cluster: &'a Cluster, source: &Source<'_>, args: &[&str]) -> Databa
     let target = cluster.fresh_db("begun");
     let gate = Gate::shut(&target, ROW);
     let args = [args, &["-j", "1", "--resume"]].concat();
-    let mut running = Running::start(&source.path(), &target.url(), &args);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
     running.kill();
     drop(gate);
     target
@@ -99,8 +98,7 @@ fn other_data_in_a_stream_are_refused() {
     let target = cluster.fresh_db("begun");
     let gate = Gate::shut(&target, ROW);
     let args = ["-j", "1", "--resume"];
-    let mut running = Running::start_stream(&source.path(), &target.url(), &args);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start_stream(&source.path(), &target.url(), &args), &target);
     running.kill();
     drop(gate);
     let archive = std::fs::read(source.path()).unwrap();
@@ -125,8 +123,7 @@ fn a_second_restore_beside_one_that_runs_is_refused() {
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("busy");
     let gate = Gate::shut(&target, ROW);
-    let mut first = Running::start(&source.path(), &target.url(), &["--resume"]);
-    assert!(stands_at_gate(&mut first, &target));
+    let first = at_gate(Running::start(&source.path(), &target.url(), &["--resume"]), &target);
     let second = restore(&source.path(), &target, &["--resume"]);
     assert_eq!(second.finished.code(), 1);
     let said = second.stderr();

@@ -2,7 +2,7 @@
 
 use crate::common::versions::newest;
 use crate::common::{Running, assert_same_database, cluster, fixtures, restore};
-use crate::gate::{Gate, ROW, TRAP, stands_at_gate, trap_command, untrap};
+use crate::gate::{Gate, ROW, TRAP, at_gate, trap_command, untrap};
 use crate::source::{SOURCE, Source, assert_whole, resume, trace};
 
 /// Triggers must not fire for rows that another run loads.
@@ -54,8 +54,7 @@ fn what_was_restored_is_not_dropped_by_another_run() {
     let gate = Gate::shut(&target, ROW);
     let args = ["-j", "1", "--clean"];
     let first = [&args[..], &["--resume"]].concat();
-    let mut running = Running::start(&source.path(), &target.url(), &first);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &first), &target);
     running.kill();
     let done = trace(&target, "a_first");
     drop(gate);
@@ -93,8 +92,7 @@ fn dropping_that_was_broken_off_is_done_again() {
     let gate = Gate::shut(&target, TRAP);
     let args = ["-j", "1", "--clean"];
     let first = [&args[..], &["--resume"]].concat();
-    let mut running = Running::start(&source.path(), &target.url(), &first);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &first), &target);
     running.kill();
     drop(gate);
     untrap(&target);
@@ -112,8 +110,7 @@ fn data_alone_are_loaded_once() {
     let gate = Gate::shut(&target, ROW);
     let args = ["-j", "1", "--section=data"];
     let first = [&args[..], &["--resume"]].concat();
-    let mut running = Running::start(&source.path(), &target.url(), &first);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &first), &target);
     running.kill();
     let done = trace(&target, "a_first");
     drop(gate);
@@ -212,8 +209,7 @@ fn transactions_of_several_entries_are_gone_on_with() {
     let gate = Gate::shut(&target, ROW);
     let args = ["--transaction-size", "3"];
     let first = [&args[..], &["--resume"]].concat();
-    let mut running = Running::start(&source.path(), &target.url(), &first);
-    assert!(stands_at_gate(&mut running, &target));
+    let running = at_gate(Running::start(&source.path(), &target.url(), &first), &target);
     running.kill();
     drop(gate);
     let restored = resume(&source, &target, &args);

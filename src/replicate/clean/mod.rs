@@ -18,5 +18,4 @@ pub use error::{CleanError, Holder};
 pub use execute::{Progress, execute};
 pub use plan::{Drop, DropPlan, Kind, Other, plan};
 
-/// The schema with nocturne's own records in the target.
-pub const BOOKKEEPING: &str = "nocturne";
+pub use crate::target::BOOKKEEPING;

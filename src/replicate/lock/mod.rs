@@ -5,11 +5,11 @@
 //! of the target's server prevents it (PostgreSQL documentation, "Advisory Locks"): it belongs to
 //! the database, needs no table, and ends with its session, however that ends.
 
-use crate::target::{self, Session, SessionSettings, Target};
+use crate::target::{self, LOCKS, Session, SessionSettings, Target};
 
-/// The first half of the lock's key: the program. The second half is the kind of lock, of which
-/// there is one. Advisory locks are per database, so the key does not name the database.
-const KEY: (u32, u32) = (0x6e6f_6374, 1);
+/// The second half of the lock's key: the kind of lock. Advisory locks are per database, so the key
+/// does not name the database.
+const KIND: u32 = 1;
 
 /// A lock on a target that is held until this is dropped.
 pub struct TargetLock {
@@ -71,16 +71,15 @@ impl TargetLock {
                  SET idle_in_transaction_session_timeout = 0",
             )
             .await?;
-        let (program, kind) = KEY;
-        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({program}, {kind})");
+        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({LOCKS}, {KIND})");
         if session.query_value(&sql).await?.as_deref() == Some("t") {
             return Ok(Self { session });
         }
         let sql = format!(
             "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
              FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {program} \
-               AND l.objid = {kind} AND l.objsubid = 2 AND l.database = \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {LOCKS} \
+               AND l.objid = {KIND} AND l.objsubid = 2 AND l.database = \
                  (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
         );
         let holder = session.query_text(&sql).await?.into_iter().next().and_then(|row| {

@@ -8,11 +8,10 @@
 use std::collections::HashSet;
 
 use super::error::NightError;
-use super::resume;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::report::timeline::Recording;
 use crate::sql::ident::literal;
-use crate::target::Session;
+use crate::target::{Session, make_bookkeeping};
 
 /// A table by schema and name.
 pub(super) type Name = (String, String);
@@ -61,7 +60,7 @@ pub(super) async fn note(session: &Session, loads: &[FirstLoad]) -> Result<(), N
     }
     let mut sql = String::new();
     if !is_there {
-        resume::make_schema(session).await.map_err(failed())?;
+        make_bookkeeping(session).await.map_err(failed())?;
         sql.push_str(NOTES);
     }
     sql.push_str("\nDELETE FROM nocturne.first_loads;");

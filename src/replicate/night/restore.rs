@@ -19,10 +19,7 @@ use crate::report::{Reporter, Summary, stages};
 use crate::restore::event::{Event, Events, Outcome};
 use crate::restore::journal::JournalOptions;
 use crate::restore::statements::{Ownership, SourceSettings, StatementError, Style};
-use crate::restore::{
-    CopyFormat, ForeignKeys, RestoreOptions, SPLIT_SIZE, StagePoint, Stages, Tolerance,
-    Transactions, chain,
-};
+use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance, chain};
 use crate::select::Selection;
 use crate::source::Archive;
 use crate::target::Target;
@@ -94,30 +91,19 @@ impl Restoring<'_> {
                 source,
                 ..Style::default()
             },
-            // The target is clean, or what is in it is not in the selection.
-            clean: false,
-            if_exists: false,
-            create: false,
-            exit_on_error: false,
-            transactions: Transactions::None,
-            copy_format: CopyFormat::Auto,
-            split_size: Some(SPLIT_SIZE),
-            disable_triggers: false,
-            no_data_for_failed_tables: false,
             // Extensions belong to the host.
             tolerate: vec![Tolerance::CommentOnExtension],
-            digests: None,
             history,
             foreign_keys: match self.settings.foreign_keys {
                 true => ForeignKeys::Validated,
                 false => ForeignKeys::None,
             },
             analyze: true,
-            settings: Vec::new(),
-            strictly_in_order: false,
             stages: self.stages(),
             // There is more to do afterwards, and a retry begins here.
             journal: self.keeps_journal.then_some(JournalOptions { keep: true }),
+            // Nothing is dropped: the target is clean, or what is in it is not in the selection.
+            ..RestoreOptions::default()
         })
     }
 

@@ -10,13 +10,10 @@ use super::present::Present;
 use crate::replicate::backup::FoundBackup;
 use crate::restore::{chain, journal};
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target};
+use crate::target::{Session, SessionSettings, Target, make_bookkeeping};
 
 /// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
-
-/// `ERRCODE_UNIQUE_VIOLATION`: of the catalogue, when two sessions create the same thing.
-const UNIQUE_VIOLATION: &str = "23505";
 
 /// What tells one backup from another.
 pub(super) fn key(found: &FoundBackup) -> String {
@@ -49,7 +46,7 @@ pub(super) async fn begin(
     let (backup, present) = (literal(backup), literal(&present.to_json()));
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
-        make_schema(&session).await?;
+        make_bookkeeping(&session).await?;
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS nocturne.night (backup text PRIMARY KEY, \
                  present text NOT NULL, since timestamptz NOT NULL DEFAULT pg_catalog.now()); \
@@ -77,18 +74,4 @@ pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
         journal::forget(target).await
     };
     work.await.map_err(NightError::target("forget an unfinished restore"))
-}
-
-/// Makes the schema of nocturne's own records, if it is not there. `IF NOT EXISTS` alone wants the
-/// right to create it even then.
-pub(super) async fn make_schema(session: &Session) -> target::Result<()> {
-    let there = "SELECT pg_catalog.to_regnamespace('nocturne') IS NOT NULL";
-    if session.query_value(there).await?.as_deref() == Some("t") {
-        return Ok(());
-    }
-    match session.execute("CREATE SCHEMA IF NOT EXISTS nocturne").await {
-        // The first record of the run is kept at the same time, and its session was quicker.
-        Err(error) if error.sqlstate() == Some(UNIQUE_VIOLATION) => Ok(()),
-        created => created,
-    }
 }

@@ -3,14 +3,10 @@
 use super::error::SwapError;
 use super::names::Names;
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Error, Session, SessionSettings, Target};
+use crate::target::{Error, LOCKS, Session, SessionSettings, Target};
 
 /// Databases that are there for such work (PostgreSQL documentation, "Template Databases").
 const BESIDE: [&str; 2] = ["postgres", "template1"];
-
-/// The first half of an advisory lock's key, as in [`super::super::lock`]; the second is the sum of
-/// the database's name. It is taken in the database beside.
-const KEY: u32 = 0x6e6f_6374;
 
 /// A way to the server that does not touch the databases in question.
 #[derive(Clone, Debug)]
@@ -42,7 +38,7 @@ impl Server {
         let session = self.other_session().await?;
         let lock = format!(
             "SET statement_timeout = 0; SET lock_timeout = '1min'; \
-             SELECT pg_catalog.pg_advisory_lock({KEY}, pg_catalog.hashtext({})); \
+             SELECT pg_catalog.pg_advisory_lock({LOCKS}, pg_catalog.hashtext({})); \
              RESET lock_timeout",
             literal(&self.names.current)
         );

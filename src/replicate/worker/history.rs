@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::record::RunRecord;
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target};
+use crate::target::{self, Session, SessionSettings, Target, make_bookkeeping};
 
 /// How long a reading or a writing may take, the connecting included.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -91,11 +91,7 @@ impl DatabaseHistory {
     async fn write(&self, record: &RunRecord) -> Result<(), HistoryError> {
         let session = self.connect().await?;
         if !exists(&session).await? {
-            // CREATE … IF NOT EXISTS wants the right to create even where nothing is to do.
-            let has_schema = "SELECT pg_catalog.to_regnamespace('nocturne') IS NOT NULL";
-            if session.query_value(has_schema).await?.as_deref() != Some("t") {
-                session.execute("CREATE SCHEMA IF NOT EXISTS nocturne").await?;
-            }
+            make_bookkeeping(&session).await?;
             session.execute(include_str!("runs.sql")).await?;
         }
         let time = |time: Option<DateTime<Utc>>| {

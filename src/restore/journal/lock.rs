@@ -19,10 +19,7 @@ use tokio::sync::Mutex;
 use super::error::JournalError;
 use super::store;
 use crate::restore::context::Context;
-use crate::target::{Error, Result, Session, SessionSettings, Target};
-
-/// The first half of the locks' keys: the program. [`crate::replicate::lock`] has kind 1.
-const PROGRAM: u32 = 0x6e6f_6374;
+use crate::target::{Error, LOCKS, Result, Session, SessionSettings, Target};
 
 /// The lock of the one restore.
 const ALONE: Key = Key(2);
@@ -38,14 +35,14 @@ struct Key(u32);
 
 impl Key {
     fn arguments(self) -> String {
-        format!("{PROGRAM}, {}", self.0)
+        format!("{LOCKS}, {}", self.0)
     }
 
     /// The processes that hold it, but for this one's.
     fn holders(self) -> String {
         format!(
             "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
-               AND classid = {PROGRAM} AND objid = {} AND objsubid = 2 \
+               AND classid = {LOCKS} AND objid = {} AND objsubid = 2 \
                AND pid <> pg_catalog.pg_backend_pid() AND database = (SELECT oid \
                  FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
             self.0

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::error::JournalError;
 use super::identity::{Identity, Place};
 use super::mark::Mark;
-use super::store::{self, Found, Lines, SCHEMA};
+use super::store::{self, Found, Lines};
 use super::{Journal, lock};
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
@@ -13,13 +13,13 @@ use crate::restore::event::Event;
 use crate::restore::options::{Tolerance, Transactions};
 use crate::restore::statements::Ownership;
 use crate::sql::ident::qualified;
-use crate::target::Session;
+use crate::target::{BOOKKEEPING, Session};
 
 /// Refuses what cannot be done with a journal, before anything is done.
 pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
     let options = &ctx.options;
     let holds_schema = |(place, entry): (usize, &Entry)| {
-        entry.desc == Desc::Schema && entry.tag == SCHEMA && ctx.want(place).schema
+        entry.desc == Desc::Schema && entry.tag == BOOKKEEPING && ctx.want(place).schema
     };
     let why = if options.journal.is_none() {
         return Ok(());

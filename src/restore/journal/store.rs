@@ -7,13 +7,10 @@ use super::identity::Identity;
 use super::mark::Mark;
 use crate::archive::DumpId;
 use crate::sql::ident::literal;
-use crate::target::{Result, Session};
+use crate::target::{Result, Session, has_bookkeeping};
 
 /// What the tables look like. Another number is not understood.
 const FORMAT: &str = "1";
-
-/// The schema. [`crate::replicate::clean::BOOKKEEPING`] is the same.
-pub(super) const SCHEMA: &str = "nocturne";
 
 /// Lines, with what was read of the entry's data.
 pub(super) type Lines = HashMap<(DumpId, Mark), Data>;
@@ -56,11 +53,7 @@ pub(super) async fn create(
     identity: &Identity,
     server_life: Option<&str>,
 ) -> Result<()> {
-    let has_schema = session
-        .query_value("SELECT pg_catalog.to_regnamespace('nocturne') IS NOT NULL")
-        .await?
-        .as_deref()
-        == Some("t");
+    let has_schema = has_bookkeeping(session).await?;
     let schema = if has_schema { "" } else { "CREATE SCHEMA nocturne;" };
     let identity = literal(&identity.to_json());
     let life = server_life.map_or_else(|| "NULL".into(), literal);

@@ -25,7 +25,7 @@ use crate::archive::stream::{self, Item, ItemOf, ItemReader};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
-use crate::target::{self, Session};
+use crate::target::Session;
 
 /// Bytes of archived data from which it pays to truncate a table that is empty, for the sake of
 /// its WAL and of frozen rows: each of its files is made anew for that, and one more, the
@@ -314,13 +314,10 @@ impl<'a> Pieces<'a> {
         };
         let checked = !missing.is_empty();
         let mut seen = HashSet::new();
-        let mut open: Option<target::LargeObject<'_>> = None;
+        let mut objects = session.write_large_objects().await?;
         while let Some(piece) = next {
             match piece {
                 Piece::Object(oid) => {
-                    if let Some(object) = open.take() {
-                        object.close().await?;
-                    }
                     if !seen.insert(oid) || (checked && !missing.remove(&oid)) {
                         let what = format!("the archive holds large object {oid} unexpectedly");
                         return Err(self.damaged(what));
@@ -334,23 +331,19 @@ impl<'a> Pieces<'a> {
                         }
                         session.create_large_object(oid).await?;
                     }
-                    open = Some(session.open_large_object(oid).await?);
+                    objects.begin(oid).await?;
                     self.progress.sent(1, 0);
                 }
                 Piece::ObjectBytes(bytes) => {
-                    if let Some(object) = &mut open {
-                        let length = bytes.len();
-                        object.write(bytes).await?;
-                        self.progress.sent(0, length);
-                    }
+                    let length = bytes.len();
+                    objects.write(bytes).await?;
+                    self.progress.sent(0, length);
                 }
                 Piece::Rows(..) | Piece::Statements(..) => {}
             }
             next = self.next().await?;
         }
-        if let Some(object) = open {
-            object.close().await?;
-        }
+        objects.finish().await?;
         match missing.iter().min() {
             Some(oid) => Err(missing_object(self.ctx, self.entry, *oid)),
             None => Ok(self.progress.loaded()),

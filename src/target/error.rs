@@ -74,14 +74,6 @@ pub enum Error {
     /// COMMIT was asked for in a transaction that an error has aborted; it was rolled back.
     #[error("the transaction was aborted by an earlier error and is rolled back")]
     Aborted,
-    /// The server stored another number of bytes of a large object than it was sent.
-    #[error("large object: {sent} bytes sent, the server wrote {written}")]
-    ShortWrite {
-        /// Bytes in the chunk.
-        sent: usize,
-        /// What `lowrite` answered.
-        written: i32,
-    },
     /// The server answered something that the protocol or the query does not allow for.
     #[error("{0}")]
     Protocol(String, #[source] Option<Source>),
@@ -128,7 +120,7 @@ impl Error {
             | Self::NoPassword
             | Self::Prompt(_)
             | Self::Unsuitable(_) => Class::Fatal,
-            Self::Aborted | Self::ShortWrite { .. } | Self::Protocol(..) => Class::Other,
+            Self::Aborted | Self::Protocol(..) => Class::Other,
         }
     }
 

@@ -1,8 +1,11 @@
 //! Writing large objects.
 //!
-//! As `pg_restore` does (`StartRestoreLO`, `dump_lo_buf` and `EndRestoreLO` in
-//! `src/bin/pg_dump/pg_backup_archiver.c`), but through prepared statements with binary parameters,
-//! several in flight. All of it must happen in a transaction: a descriptor lives no longer.
+//! `pg_restore` opens each object, writes it in pieces and closes it, and waits for each answer
+//! (`StartRestoreLO`, `dump_lo_buf` and `EndRestoreLO` in
+//! `src/bin/pg_dump/pg_backup_archiver.c`). Here pieces of any number of objects go to the server
+//! together, each with its place (`lo_put`, PostgreSQL documentation, "Server-Side Functions" of
+//! large objects), and several such calls are under way: many small objects cost a call, not three
+//! each.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,46 +14,26 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use tokio_postgres::Statement;
-use tokio_postgres::types::ToSql;
 
 use super::driver::Driver;
 use super::error::{Error, Result};
 use super::session::Session;
 
-/// `INV_WRITE` (`src/include/libpq/libpq-fs.h`).
-const INV_WRITE: i32 = 0x0002_0000;
+/// Bytes after which pieces are sent.
+const TOGETHER: usize = 256 * 1024;
 
-/// Most bytes in one `lowrite`.
-const CHUNK: usize = 256 * 1024;
+/// Pieces after which they are sent, however short.
+const PIECES_TOGETHER: usize = 256;
 
-/// Chunks under way before waiting for the oldest.
+/// Calls under way before waiting for the oldest. With [`TOGETHER`] and a last piece of any length,
+/// this bounds the memory.
 const IN_FLIGHT: usize = 4;
 
-const LO_OPEN: &str = "SELECT pg_catalog.lo_open($1, $2)";
-const LO_CLOSE: &str = "SELECT pg_catalog.lo_close($1)";
-const LOWRITE: &str = "SELECT pg_catalog.lowrite($1, $2)";
-
-/// The statements that a session prepares once.
-#[derive(Clone)]
-pub(super) struct Statements {
-    open: Statement,
-    write: Statement,
-    close: Statement,
-}
-
-impl Statements {
-    async fn prepare(driver: &Driver) -> Result<Self> {
-        let prepare = async |sql: &str| match driver.client.prepare(sql).await {
-            Ok(statement) => Ok(statement),
-            Err(error) => Err(driver.error(error, Some(sql)).await),
-        };
-        Ok(Self {
-            open: prepare(LO_OPEN).await?,
-            write: prepare(LOWRITE).await?,
-            close: prepare(LO_CLOSE).await?,
-        })
-    }
-}
+/// The arguments of each `lo_put`, in order. A function of several arrays is known by its bare name
+/// only, which the search path could lead astray.
+const PUT: &str = "SELECT pg_catalog.lo_put(piece.oid, piece.at, piece.bytes) FROM ROWS FROM (\
+     pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int8[]), \
+     pg_catalog.unnest($3::pg_catalog.bytea[])) AS piece(oid, at, bytes)";
 
 impl Session {
     /// Creates an empty large object with this OID, for archives older than format 1.12, whose
@@ -74,111 +57,169 @@ impl Session {
         .await
     }
 
-    /// Opens a large object for writing at its start. Must be in a transaction.
+    /// Begins to write large objects. Should be in a transaction: each call would be one.
     ///
     /// # Errors
-    /// [`Error::Server`], with SQLSTATE 42704 if there is none of this OID.
-    pub async fn open_large_object(&self, oid: u32) -> Result<LargeObject<'_>> {
+    /// As [`Session::execute`]; the server knows `lo_put` since PostgreSQL 9.4.
+    pub async fn write_large_objects(&self) -> Result<LargeObjects<'_>> {
         let driver = &self.driver;
         driver.usable()?;
-        let statements =
-            self.large_objects.get_or_try_init(|| Statements::prepare(driver)).await?.clone();
-        let descriptor = call(driver, &statements.open, LO_OPEN, &[&oid, &INV_WRITE]).await?;
-        Ok(LargeObject { driver, statements, descriptor, bytes: 0, writes: FuturesOrdered::new() })
+        let prepare = || async {
+            match driver.client.prepare(PUT).await {
+                Ok(statement) => Ok(statement),
+                Err(error) => Err(driver.error(error, Some(PUT)).await),
+            }
+        };
+        let put = self.put_large_objects.get_or_try_init(prepare).await?.clone();
+        Ok(LargeObjects {
+            driver,
+            put,
+            current: None,
+            pieces: Pieces::default(),
+            calls: FuturesOrdered::new(),
+        })
     }
 }
 
-/// A large object being written. It ends with [`LargeObject::close`], or with the transaction.
-pub struct LargeObject<'a> {
+/// Large objects being written, one after the other, each from its start.
+/// [`LargeObjects::finish`] tells whether all of it has reached the server.
+pub struct LargeObjects<'a> {
     driver: &'a Driver,
-    statements: Statements,
-    descriptor: i32,
-    bytes: u64,
-    writes: FuturesOrdered<Write<'a>>,
+    put: Statement,
+    current: Option<Current>,
+    /// What is sent next.
+    pieces: Pieces,
+    calls: FuturesOrdered<Call<'a>>,
 }
 
-/// One chunk under way; gives its length when the server has written all of it.
-type Write<'a> = Pin<Box<dyn Future<Output = Result<usize>> + Send + 'a>>;
+/// The object that bytes are written to.
+struct Current {
+    oid: u32,
+    /// Where the next byte goes.
+    at: i64,
+}
 
-impl LargeObject<'_> {
-    /// Appends bytes, any number of them; waits while the server is slower.
+/// A call under way.
+type Call<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+/// Pieces of large objects, as the parameters of [`PUT`].
+#[derive(Default)]
+struct Pieces {
+    oids: Vec<u32>,
+    at: Vec<i64>,
+    bytes: Vec<Bytes>,
+    /// Of all of them.
+    length: usize,
+}
+
+impl Pieces {
+    fn push(&mut self, oid: u32, at: i64, bytes: Bytes) {
+        self.length += bytes.len();
+        self.oids.push(oid);
+        self.at.push(at);
+        self.bytes.push(bytes);
+    }
+
+    fn is_full(&self) -> bool {
+        self.length >= TOGETHER || self.oids.len() >= PIECES_TOGETHER
+    }
+}
+
+impl LargeObjects<'_> {
+    /// Goes on to another object, which must be there.
     ///
     /// # Errors
-    /// [`Error::Server`], possibly of an earlier chunk; [`Error::ShortWrite`] if the server
-    /// wrote less than it was sent; [`Error::Lost`].
-    pub async fn write(&mut self, mut data: Bytes) -> Result<()> {
-        while !data.is_empty() {
-            while self.writes.len() >= IN_FLIGHT {
-                self.settle_one().await?;
-            }
-            let chunk = data.split_to(data.len().min(CHUNK));
-            self.writes.push_back(write(
-                self.driver,
-                self.statements.write.clone(),
-                self.descriptor,
-                chunk,
-            ));
-            // A future does nothing until it is polled: this sends the chunk.
-            if let std::task::Poll::Ready(Some(written)) = futures::poll!(self.writes.next()) {
-                self.bytes += written? as u64;
-            }
+    /// As [`LargeObjects::write`].
+    pub async fn begin(&mut self, oid: u32) -> Result<()> {
+        self.end_object().await?;
+        self.current = Some(Current { oid, at: 0 });
+        Ok(())
+    }
+
+    /// Appends bytes to the object; waits while the server is slower.
+    ///
+    /// # Errors
+    /// [`Error::Server`], possibly about an earlier object, with SQLSTATE 42704 if one is not
+    /// there; [`Error::Protocol`] if no object was begun or it would be too large;
+    /// [`Error::Lost`].
+    pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        let Some(Current { oid, at }) = &mut self.current else {
+            return Err(Error::Protocol("bytes of no large object".to_owned(), None));
+        };
+        let end = i64::try_from(bytes.len()).ok().and_then(|length| at.checked_add(length));
+        let Some(end) = end else {
+            return Err(Error::Protocol(format!("large object {oid} is too large"), None));
+        };
+        if !bytes.is_empty() {
+            self.pieces.push(*oid, *at, bytes);
+            *at = end;
+        }
+        self.send_if_full().await
+    }
+
+    /// Waits until the server has written everything.
+    ///
+    /// # Errors
+    /// As [`LargeObjects::write`].
+    pub async fn finish(mut self) -> Result<()> {
+        self.end_object().await?;
+        self.send().await?;
+        while let Some(done) = self.calls.next().await {
+            done?;
         }
         Ok(())
     }
 
-    /// Waits for all writes, closes the descriptor, and gives the bytes written.
-    ///
-    /// # Errors
-    /// As [`LargeObject::write`].
-    pub async fn close(mut self) -> Result<u64> {
-        while !self.writes.is_empty() {
-            self.settle_one().await?;
+    /// The server must see objects without bytes as well: they may be missing, or another's.
+    async fn end_object(&mut self) -> Result<()> {
+        if let Some(Current { oid, at: 0 }) = self.current.take() {
+            self.pieces.push(oid, 0, Bytes::new());
         }
-        call(self.driver, &self.statements.close, LO_CLOSE, &[&self.descriptor]).await?;
-        Ok(self.bytes)
+        self.send_if_full().await
     }
 
-    async fn settle_one(&mut self) -> Result<()> {
-        if let Some(written) = self.writes.next().await {
-            self.bytes += written? as u64;
+    async fn send_if_full(&mut self) -> Result<()> {
+        if self.pieces.is_full() { self.send().await } else { Ok(()) }
+    }
+
+    async fn send(&mut self) -> Result<()> {
+        if self.pieces.oids.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        while self.calls.len() >= IN_FLIGHT {
+            if let Some(done) = self.calls.next().await {
+                done?;
+            }
+        }
+        let pieces = std::mem::take(&mut self.pieces);
+        self.calls.push_back(call(self.driver, self.put.clone(), pieces));
+        // A future does nothing until it is polled: this sends the call.
+        match futures::poll!(self.calls.next()) {
+            std::task::Poll::Ready(Some(done)) => done,
+            _ => Ok(()),
+        }
     }
 }
 
-impl std::fmt::Debug for LargeObject<'_> {
+impl std::fmt::Debug for LargeObjects<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LargeObject")
-            .field("bytes", &self.bytes)
-            .field("in_flight", &self.writes.len())
+        f.debug_struct("LargeObjects")
+            .field("current", &self.current.as_ref().map(|current| current.oid))
+            .field("in_flight", &self.calls.len())
             .finish_non_exhaustive()
     }
 }
 
-fn write(driver: &Driver, statement: Statement, descriptor: i32, chunk: Bytes) -> Write<'_> {
+fn call(driver: &Driver, put: Statement, pieces: Pieces) -> Call<'_> {
     Box::pin(async move {
-        let written = call(driver, &statement, LOWRITE, &[&descriptor, &chunk.as_ref()]).await?;
-        if usize::try_from(written) == Ok(chunk.len()) {
-            Ok(chunk.len())
-        } else {
-            Err(Error::ShortWrite { sent: chunk.len(), written })
+        let bytes: Vec<&[u8]> = pieces.bytes.iter().map(AsRef::as_ref).collect();
+        match driver.client.execute(&put, &[&pieces.oids, &pieces.at, &bytes]).await {
+            Ok(written) if written == pieces.oids.len() as u64 => Ok(()),
+            Ok(written) => {
+                let what = format!("large objects: {} pieces sent, {written} written", bytes.len());
+                Err(Error::Protocol(what, None))
+            }
+            Err(error) => Err(driver.error(error, Some(PUT)).await),
         }
     })
-}
-
-/// Runs a prepared function that gives an integer.
-async fn call(
-    driver: &Driver,
-    statement: &Statement,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<i32> {
-    let answer = match driver.client.query_one(statement, parameters).await {
-        Ok(row) => row.try_get(0),
-        Err(error) => Err(error),
-    };
-    match answer {
-        Ok(value) => Ok(value),
-        Err(error) => Err(driver.error(error, Some(sql)).await),
-    }
 }

@@ -1,7 +1,7 @@
 //! One PostgreSQL session: where to connect, how, and what a restore does with it.
 //!
 //! This is the only module that names `tokio_postgres`; everything above it speaks of a
-//! [`Target`], a [`Session`], a [`CopyIn`], a [`CopyOut`] and a [`LargeObject`].
+//! [`Target`], a [`Session`], a [`CopyIn`], a [`CopyOut`] and [`LargeObjects`].
 //!
 //! ```text
 //! ConnectOptions + environment ──▶ params ──▶ Target ──▶ connect ──▶ Session
@@ -45,7 +45,7 @@ pub use connect::Target;
 pub use copy::CopyIn;
 pub use copy_out::CopyOut;
 pub use error::{Error, Result, ServerError};
-pub use large_object::LargeObject;
+pub use large_object::LargeObjects;
 pub use notice::{Notice, Notices};
 pub use params::{ConnectOptions, PasswordPrompt};
 pub use session::{CancelHandle, Session, SessionSettings};

@@ -6,12 +6,11 @@ use std::sync::atomic::Ordering;
 
 use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
-use tokio_postgres::{CancelToken, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, SimpleQueryMessage, Statement};
 
 use super::connect::Target;
 use super::driver::Driver;
 use super::error::{Error, Result};
-use super::large_object::Statements;
 use super::notice::Notices;
 use super::wire::{Connector, TransactionStatus};
 
@@ -30,7 +29,7 @@ pub struct Session {
     target: Target,
     server_version: String,
     server_version_num: u32,
-    pub(super) large_objects: OnceCell<Statements>,
+    pub(super) put_large_objects: OnceCell<Statement>,
 }
 
 impl Session {
@@ -57,7 +56,7 @@ impl Session {
             server_version,
             driver,
             target: target.clone(),
-            large_objects: OnceCell::new(),
+            put_large_objects: OnceCell::new(),
         })
     }
 

@@ -118,9 +118,10 @@ fn what_a_session_does_can_move_between_threads() {
         let mut copy = session.copy_in("").await?;
         copy.send(bytes::Bytes::new()).await?;
         copy.finish().await?;
-        let mut object = session.open_large_object(1).await?;
-        object.write(bytes::Bytes::new()).await?;
-        object.close().await?;
+        let mut objects = session.write_large_objects().await?;
+        objects.begin(1).await?;
+        objects.write(bytes::Bytes::new()).await?;
+        objects.finish().await?;
         session.cancel().await
     });
 }

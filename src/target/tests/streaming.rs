@@ -1,6 +1,7 @@
 //! COPY and large objects.
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::Server;
 use crate::target::{Class, Error, TransactionStatus};
@@ -137,43 +138,66 @@ async fn a_session_killed_in_mid_copy_is_lost() {
 }
 
 #[tokio::test]
-async fn a_large_object_is_written_in_order_and_whole() {
+async fn large_objects_are_written_in_order_and_whole() {
     let server = Server::shared();
     let session = server.superuser().await;
-    let data: Vec<u8> =
+    let long: Vec<u8> =
         (0..3_000_000_u32).map(|i| i.to_le_bytes()[usize::from(i % 3 == 0)]).collect();
-    session.execute("DROP TABLE IF EXISTS pg_temp.lo").await.unwrap();
+    // More short ones than go together, one without bytes, and one between them that is long.
+    let mut objects: Vec<(u32, Vec<u8>)> =
+        (1..600_u32).map(|oid| (470_000 + oid, vec![oid.to_le_bytes()[0]; 100])).collect();
+    objects[7].1.clear();
+    objects[300].1 = long;
     session.begin().await.unwrap();
-    session.unlink_large_object(4711).await.unwrap();
-    session.create_large_object(4711).await.unwrap();
-    let mut object = session.open_large_object(4711).await.unwrap();
-    let bytes = Bytes::from(data.clone());
-    for at in (0..bytes.len()).step_by(700_000) {
-        object.write(bytes.slice(at..bytes.len().min(at + 700_000))).await.unwrap();
+    for (oid, _) in &objects {
+        session.create_large_object(*oid).await.unwrap();
     }
-    assert_eq!(object.close().await.unwrap(), data.len() as u64);
-    session.commit().await.unwrap();
-    let stored = session
-        .query_value("SELECT pg_catalog.encode(pg_catalog.lo_get(4711), 'hex')")
-        .await
-        .unwrap()
-        .unwrap();
-    let expected: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert!(stored == expected);
-    session.unlink_large_object(4711).await.unwrap();
-    session.unlink_large_object(4711).await.unwrap();
+    let mut writing = session.write_large_objects().await.unwrap();
+    for (oid, bytes) in &objects {
+        writing.begin(*oid).await.unwrap();
+        for bytes in bytes.chunks(700_000) {
+            writing.write(Bytes::copy_from_slice(bytes)).await.unwrap();
+        }
+    }
+    writing.finish().await.unwrap();
+    for (oid, bytes) in &objects {
+        let query =
+            format!("SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.lo_get({oid})), 'hex')");
+        let stored = session.query_value(&query).await.unwrap().unwrap();
+        let expected = Sha256::digest(bytes);
+        assert_eq!(
+            stored,
+            expected.iter().map(|b| format!("{b:02x}")).collect::<String>(),
+            "{oid}"
+        );
+    }
+    session.rollback().await.unwrap();
+    session.unlink_large_object(470_001).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_large_object_that_is_not_there_is_an_error_of_the_server() {
     let server = Server::shared();
     let session = server.superuser().await;
-    session.begin().await.unwrap();
-    let error = session.open_large_object(999_999).await.unwrap_err();
-    assert_eq!(error.sqlstate(), Some("42704"));
-    assert_eq!(session.transaction_status(), TransactionStatus::Failed);
-    session.rollback().await.unwrap();
-    assert!(session.is_usable());
+    for bytes in ["", "bytes"] {
+        session.begin().await.unwrap();
+        let mut objects = session.write_large_objects().await.unwrap();
+        objects.begin(999_999).await.unwrap();
+        objects.write(bytes.into()).await.unwrap();
+        let error = objects.finish().await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some("42704"));
+        assert_eq!(session.transaction_status(), TransactionStatus::Failed);
+        session.rollback().await.unwrap();
+        assert!(session.is_usable());
+    }
+}
+
+#[tokio::test]
+async fn bytes_of_no_large_object_are_refused() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let mut objects = session.write_large_objects().await.unwrap();
+    assert!(matches!(objects.write("bytes".into()).await, Err(Error::Protocol(..))));
 }
 
 /// A COPY that would take for ever: rows of ten digits. In FROM, the server would collect them all

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "resume/definitions.rs"]
+mod definitions;
 #[path = "resume/gate.rs"]
 mod gate;
 #[path = "resume/killed.rs"]
@@ -14,6 +16,8 @@ mod killed;
 mod library;
 #[path = "resume/lost.rs"]
 mod lost;
+#[path = "resume/passing.rs"]
+mod passing;
 #[path = "resume/random.rs"]
 mod random;
 #[path = "resume/refused.rs"]

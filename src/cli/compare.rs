@@ -10,7 +10,10 @@ use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, Outcome};
 use super::values::OutputFormat;
 use super::{connection, list, verify};
 use crate::compare::{CompareError, CompareOptions, compare};
+use crate::restore::chain;
+use crate::restore::event::Event;
 use crate::source::{Archive, Input};
+use crate::target;
 
 /// Compares, and tells the result.
 pub(super) fn run(
@@ -21,7 +24,7 @@ pub(super) fn run(
     jobs: NonZeroUsize,
     bar: &ProgressBar,
 ) -> Outcome {
-    let target = connection::resolve(&typed.database.options())?;
+    let to = connection::resolve(&typed.database.options())?;
     let options = CompareOptions {
         jobs,
         role: connection::given(&typed.database.role),
@@ -34,8 +37,13 @@ pub(super) fn run(
         .map_err(|error| Failure::of(ERRORS, &error))?;
     let told = bar.clone();
     let progress = move |progress| verify::show(&told, progress);
+    let warnings = list::warnings();
+    let waits = |error: &target::Error| {
+        let message = format!("the server is waited for: {}", chain(error));
+        bar.suspend(|| warnings.send(Event::Warning { message }));
+    };
     let compared =
-        runtime.block_on(compare(archive, &chosen.selection, &options, &target, progress));
+        runtime.block_on(compare(archive, &chosen.selection, &options, &to, progress, waits));
     bar.finish_and_clear();
     let comparison = compared.map_err(|error| match error {
         CompareError::Connect(_) => Failure::of(CONNECT, &error),

@@ -86,7 +86,8 @@ enum TableError {
 
 /// Compares the selected data of an archive with those of a database.
 ///
-/// `progress` is told how far the reading of the archive is.
+/// `progress` is told how far the reading of the archive is, `waits` why a server is waited for
+/// that takes no sessions just now.
 ///
 /// # Errors
 /// When no comparison can be made at all. What is wrong with single tables is in their verdicts.
@@ -96,6 +97,7 @@ pub async fn compare(
     options: &CompareOptions,
     target: &Target,
     progress: impl Fn(Progress) + Send + 'static,
+    waits: impl FnOnce(&target::Error),
 ) -> Result<Comparison, CompareError> {
     let (toc, name) = (archive.toc.clone(), archive.name.clone());
     let again = match (&archive.access, &options.again) {
@@ -104,7 +106,7 @@ pub async fn compare(
         (Access::Stream(_), None) => Again::Never,
     };
     let subjects = Subjects::new(&toc, selection);
-    let sessions = Arc::new(Box::pin(Sessions::open(target, &toc, options)).await?);
+    let sessions = Arc::new(Box::pin(Sessions::open(target, &toc, options, waits)).await?);
     let tables = catalogue::look_up(sessions.holder(), &toc, &subjects.tables)
         .await
         .map_err(CompareError::Catalogue)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{CompareError, CompareOptions};
 use crate::archive::Toc;
 use crate::sql::ident::{literal, quoted};
-use crate::target::{self, Session, SessionSettings, Target};
+use crate::target::{self, Session, SessionSettings, Target, once_ready};
 
 /// The session that holds the snapshot says something this often.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
@@ -48,10 +48,11 @@ impl Sessions {
         target: &Target,
         toc: &Toc,
         options: &CompareOptions,
+        waits: impl FnOnce(&target::Error),
     ) -> Result<Self, CompareError> {
-        let session = Session::connect(target, &SessionSettings::default())
-            .await
-            .map_err(CompareError::Connect)?;
+        let plain = SessionSettings::default();
+        let connect = || Session::connect(target, &plain);
+        let session = once_ready(connect, waits).await.map_err(CompareError::Connect)?;
         let settings = settings(toc, options, session.server_version_num());
         let prepare = async {
             let zone = session.query_value("SELECT current_setting('TimeZone')").await?;

@@ -6,6 +6,7 @@ use super::event::{EntryRef, Event};
 use super::failure::{WorkError, chain};
 use super::journal::{Journal, Mark};
 use super::lane::Lane;
+use super::settled::Once;
 use super::statements::drop_object;
 use super::{Error, Result};
 use crate::archive::{Desc, Entry};
@@ -80,7 +81,8 @@ async fn drop_one(
     }
     if let Some(command) = &dropping.command {
         for sql in command.texts(OBJECTS_TOGETHER) {
-            lane.execute(ctx, &sql).await?;
+            let once = if of_database { Once::Unknown } else { Once::Numbered };
+            lane.run_once(ctx, entry, &sql, once).await?;
         }
     }
     if of_database {

@@ -8,9 +8,10 @@ use super::context::Context;
 use super::failure::WorkError;
 use super::journal::{self, Mark, OF_ALL};
 use super::lane::Lane;
-use super::retry::{PATIENCE, pause, repeating};
+use super::retry::{pause, repeating};
+use super::settled::Once;
 use crate::archive::{DumpId, Entry};
-use crate::target::{Error, Result, TransactionId, TransactionOutcome};
+use crate::target::{Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome};
 
 /// A line for the journal.
 #[derive(Clone, Copy, Debug)]
@@ -133,42 +134,71 @@ impl Lane {
         }
     }
 
-    /// Whether a transaction was committed whose session was lost at its COMMIT.
-    async fn was_committed(
+    /// Whether a transaction was committed whose session was lost at its COMMIT. An error means
+    /// that nobody knows: what it was about must not be tried again.
+    pub(super) async fn was_committed(
         &mut self,
         ctx: &Context,
         id: &TransactionId,
         line: Option<Line>,
     ) -> Result<bool> {
-        if self.renew(ctx).await.is_err() {
-            let what = "the connection was lost at COMMIT, and no session can be had to ask whether \
-                        it was carried out";
-            return Err(Error::Protocol(what.to_owned(), None));
+        let mut pauses = repeating();
+        let answer = loop {
+            let answer = self.look_up(ctx, id, line).await;
+            let is_passing = answer.as_ref().is_err_and(|error| error.class() == Class::Retry);
+            let may_ask = is_passing && ctx.ledger().server_lost.is_none();
+            match pauses.next().filter(|_| may_ask) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break answer,
+            }
+        };
+        let (what, source) = match answer {
+            Ok(Some(committed)) => return Ok(committed),
+            Ok(None) => ("the server does not say whether it was carried out", None),
+            Err(error) => ("it cannot be asked whether it was carried out", Some(error.into())),
+        };
+        Err(Error::Protocol(format!("the connection was lost at COMMIT, and {what}"), source))
+    }
+
+    /// Asks the server, or the journal. `None` if there is no answer to be had.
+    async fn look_up(
+        &mut self,
+        ctx: &Context,
+        id: &TransactionId,
+        line: Option<Line>,
+    ) -> Result<Option<bool>> {
+        self.renew(ctx).await?;
+        let mut outcome = self.outcome(ctx, id).await;
+        if matches!(outcome, Ok(TransactionOutcome::InProgress)) {
+            self.end_lost(ctx).await?;
+            outcome = self.outcome(ctx, id).await;
         }
         let session = self.session(ctx).await?;
+        match (outcome, line) {
+            (Ok(TransactionOutcome::InProgress), _) => Ok(None),
+            // Also right when the server has crashed, and knows nothing of the number.
+            (Ok(_) | Err(Error::Server(_)), Some(Line { entry, mark, .. })) => {
+                journal::has(session, entry, mark).await.map(Some)
+            }
+            (Ok(TransactionOutcome::Committed), None) => Ok(Some(true)),
+            (Ok(TransactionOutcome::Aborted), None) => Ok(Some(false)),
+            (Ok(TransactionOutcome::Unknown), None) => Ok(None),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// What became of a transaction, if it comes to an end soon.
+    async fn outcome(&mut self, ctx: &Context, id: &TransactionId) -> Result<TransactionOutcome> {
+        let session = self.session(ctx).await?;
         let started = Instant::now();
-        let outcome = loop {
+        loop {
             let outcome = session.transaction_outcome(id).await;
             let is_open = matches!(outcome, Ok(TransactionOutcome::InProgress));
             if !is_open || started.elapsed() > PATIENCE {
-                break outcome;
+                return outcome;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        match (outcome, line) {
-            (Ok(TransactionOutcome::InProgress), _) => {}
-            // Also right when the server has crashed, and knows nothing of the number.
-            (Ok(_) | Err(Error::Server(_)), Some(Line { entry, mark, .. })) => {
-                return journal::has(session, entry, mark).await;
-            }
-            (Ok(TransactionOutcome::Committed), None) => return Ok(true),
-            (Ok(TransactionOutcome::Aborted), None) => return Ok(false),
-            (Ok(TransactionOutcome::Unknown), None) => {}
-            (Err(error), _) => return Err(error),
         }
-        let what = "the connection was lost at COMMIT, and the server does not say whether it \
-                    was carried out";
-        Err(Error::Protocol(what.to_owned(), None))
     }
 
     /// Runs one statement of an entry: see [`Lane::run_recorded`].
@@ -181,22 +211,23 @@ impl Lane {
     ) -> Result<(), WorkError> {
         let line = Some(Line::of(entry, mark));
         let one = || Box::new(std::iter::once(Cow::Borrowed(sql))) as Statements<'_>;
-        self.run_recorded(ctx, entry, one, line).await
+        self.run_recorded(ctx, entry, one, Once::of(entry), line).await
     }
 
-    /// Runs the statements of an entry. With a journal all of them and the line, if there is to be
-    /// one, are one transaction, which is tried again when its session is lost; without one each
-    /// statement is for itself.
+    /// Runs the statements of an entry, again when their session is lost. With a journal all of
+    /// them and the line, if there is to be one, are one transaction; without one each statement
+    /// is for itself: see [`super::settled`].
     pub(super) async fn run_recorded<'a>(
         &mut self,
         ctx: &Context,
         entry: &Entry,
         statements: impl Fn() -> Statements<'a>,
+        once: Once,
         line: Option<Line>,
     ) -> Result<(), WorkError> {
         if ctx.journal().is_none() {
             for sql in statements() {
-                self.execute(ctx, &sql).await?;
+                self.run_once(ctx, entry, &sql, once).await?;
             }
             return Ok(());
         }

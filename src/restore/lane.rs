@@ -10,10 +10,14 @@ use super::context::Context;
 use super::event::Event;
 use super::failure::{WorkError, chain};
 use super::options::Transactions;
-use super::retry::{reconnecting, repeating};
+use super::retry::repeating;
+use super::settled::Backend;
 use super::statements::{SessionState, Setting, fixed_settings};
 use super::{journal, settings};
-use crate::target::{Class, Notices, Result, Session, SessionSettings, Target, TransactionId};
+use crate::target::{
+    Class, Notices, Result, Session, SessionSettings, Target, TransactionId, once_ready,
+    reconnecting,
+};
 
 /// The first version of the server that builds indexes in parallel.
 const WORKERS_SINCE: u32 = 110_000;
@@ -31,6 +35,10 @@ pub(super) struct Lane {
     group: Option<u32>,
     /// The open transaction of one entry: see [`super::commit`].
     pub(super) own: Option<TransactionId>,
+    /// The session, as the server knows it.
+    backend: Option<Backend>,
+    /// The one before it, which was lost. The server may not have noticed.
+    pub(super) lost: Option<Backend>,
     /// The parallel workers that the next job may use; `None` if it uses none anyhow.
     pub(super) workers: Option<usize>,
     /// Whether other sessions may help with the rows that the next job loads.
@@ -47,6 +55,8 @@ impl Lane {
             current: Arc::default(),
             group: None,
             own: None,
+            backend: None,
+            lost: None,
             workers: None,
             may_share: false,
         }
@@ -68,6 +78,18 @@ impl Lane {
         self.session.as_ref().ok_or(crate::target::Error::Lost(None))
     }
 
+    /// Opens the first session of a restore. A server that takes none just now is waited for.
+    pub(super) async fn open_first(&mut self, ctx: &Context) -> Result<()> {
+        let connect = || async { Box::pin(self.connect(ctx)).await };
+        let waits = |error: &crate::target::Error| {
+            let message = format!("the server is waited for: {}", chain(error));
+            ctx.events.send(Event::Warning { message });
+        };
+        let session = once_ready(connect, waits).await?;
+        self.keep(ctx, session);
+        Ok(())
+    }
+
     /// Opens another session if this one is lost.
     ///
     /// Only for where the work on something begins, before it is asked what must be set: a new
@@ -77,14 +99,18 @@ impl Lane {
         // A transaction for several entries cannot go on in another session.
         if lost && self.group.is_none() {
             let session = self.reconnect(ctx).await?;
+            let lost = self.backend.take();
             self.keep(ctx, session);
+            self.lost = lost;
         }
         Ok(())
     }
 
-    fn keep(&mut self, ctx: &Context, session: Session) {
+    fn keep(&mut self, ctx: &Context, (session, backend): (Session, Option<Backend>)) {
         self.state.forget();
         self.own = None;
+        self.backend = backend;
+        self.lost = None;
         ctx.cancels
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -93,12 +119,12 @@ impl Lane {
     }
 
     /// Opens a session in place of a lost one. The server may be starting up again.
-    async fn reconnect(&self, ctx: &Context) -> Result<Session> {
+    async fn reconnect(&self, ctx: &Context) -> Result<(Session, Option<Backend>)> {
         let connect = || async { Box::pin(self.connect(ctx)).await };
         let session =
             connect.retry(reconnecting()).when(|error| error.class() == Class::Retry).await;
         let session = match session {
-            Ok(session) => self.same_server(ctx, &session).await.map(|()| session),
+            Ok(session) => self.same_server(ctx, &session.0).await.map(|()| session),
             Err(error) => Err(error),
         };
         if let Err(error) = &session {
@@ -130,7 +156,7 @@ impl Lane {
         Err(crate::target::Error::Lost(Some(what.into())))
     }
 
-    async fn connect(&self, ctx: &Context) -> Result<Session> {
+    async fn connect(&self, ctx: &Context) -> Result<(Session, Option<Backend>)> {
         let (events, current) = (ctx.events.clone(), self.current.clone());
         let notices = Notices::to(move |notice| {
             let id = current.load(Ordering::Relaxed);
@@ -148,7 +174,8 @@ impl Lane {
         session.execute(&settings.join("\n")).await?;
         settings::apply(ctx, &session).await?;
         journal::enter(ctx, &session).await?;
-        Ok(session)
+        let backend = Backend::of(&session).await?;
+        Ok((session, backend))
     }
 
     /// Ends the session; the next one goes to this database.
@@ -238,6 +265,8 @@ impl Lane {
 
     fn end_session(&mut self) {
         self.session = None;
+        self.backend = None;
+        self.lost = None;
         self.own = None;
         self.state.forget();
     }

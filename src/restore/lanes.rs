@@ -5,9 +5,11 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::context::Context;
+use super::distributed;
 use super::event::Event;
 use super::failure::chain;
 use super::lane::Lane;
+use super::retry::repeating;
 use crate::target;
 
 /// How long to try to cancel what runs, when the restore ends early.
@@ -42,6 +44,49 @@ pub(super) async fn open_lanes(ctx: &Context, first: Lane) -> Vec<Lane> {
 
 /// A commit that the server does not confirm before it, and all commits before it, are on disk.
 pub(super) async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+    let mut pauses = repeating();
+    loop {
+        let done = commit_durably(ctx, lane).await;
+        if done.is_ok() || !pause_if_lost(ctx, lane, &done, &mut pauses).await {
+            return done;
+        }
+    }
+}
+
+/// Looks for distributed tables.
+pub(super) async fn find_distributed(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+    let mut pauses = repeating();
+    loop {
+        let found = match lane.session(ctx).await {
+            Ok(session) => distributed::tables(session).await,
+            Err(error) => Err(error),
+        };
+        if found.is_ok() || !pause_if_lost(ctx, lane, &found, &mut pauses).await {
+            let _ = ctx.distributed.set(found?);
+            return Ok(());
+        }
+        lane.renew(ctx).await?;
+    }
+}
+
+/// Waits before what may be done twice is done once more, because its session was lost. False if
+/// there is no use in it.
+async fn pause_if_lost<T>(
+    ctx: &Context,
+    lane: &Lane,
+    done: &target::Result<T>,
+    pauses: &mut impl Iterator<Item = Duration>,
+) -> bool {
+    let is_lost = done.as_ref().is_err_and(target::Error::is_connection_lost);
+    let may_go_on = is_lost && !lane.in_group() && ctx.ledger().server_lost.is_none();
+    match pauses.next().filter(|_| may_go_on) {
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => return false,
+    }
+    true
+}
+
+async fn commit_durably(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
     lane.renew(ctx).await?;
     let sql = "SET synchronous_commit = on;";
     lane.execute(ctx, sql).await?;

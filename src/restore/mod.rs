@@ -40,6 +40,7 @@ mod progress;
 mod retry;
 pub mod script;
 mod settings;
+mod settled;
 mod share;
 mod stages;
 pub mod statements;
@@ -65,7 +66,7 @@ use event::{Event, Events, NOT_REACHED};
 pub(crate) use failure::chain;
 use journal::JournalError;
 use lane::Lane;
-use lanes::{CANCEL_WITHIN, cancel_all, interrupted, make_durable, open_lanes};
+use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable, open_lanes};
 use load::Source;
 use work::restore_entry;
 
@@ -290,6 +291,7 @@ async fn run(
     stream: Option<crate::source::StreamAccess>,
 ) -> Result<Ended> {
     let mut lane = Lane::new(0, target.clone());
+    lane.open_first(&ctx).await.map_err(Error::Connect)?;
     let session = lane.session(&ctx).await.map_err(Error::Connect)?;
     ctx.events.send(Event::Connected {
         target: target.to_string(),
@@ -330,8 +332,7 @@ async fn run(
         lane.commit_group(&ctx).await.map_err(Error::Target)?;
     }
     journal::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
-    let session = lane.session(&ctx).await.map_err(Error::Target)?;
-    let _ = ctx.distributed.set(distributed::tables(session).await.map_err(Error::Target)?);
+    find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
     let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
     let arrivals = stream.map(|stream| feed::start(stream, ctx.clone()));

@@ -15,19 +15,6 @@ use super::failure::{WorkError, chain};
 use crate::archive::Entry;
 use crate::target::Class;
 
-/// How long a server is waited for that was lost: as long as a restart takes.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Pauses between the tries to open a session in place of a lost one.
-pub(super) fn reconnecting() -> ExponentialBuilder {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(2))
-        .with_jitter()
-        .without_max_times()
-        .with_total_delay(Some(PATIENCE))
-}
-
 /// Pauses between the tries of a statement, or of all that an entry needs.
 pub(super) fn repeating() -> ExponentialBackoff {
     ExponentialBuilder::new()

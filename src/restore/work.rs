@@ -12,6 +12,7 @@ use super::load::{Loaded, Source};
 use super::options::Transactions;
 use super::orphans;
 use super::problems::Problems;
+use super::settled::Once;
 use super::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 use crate::archive::{Desc, DumpId, Entry};
 use crate::target::Class;
@@ -136,7 +137,7 @@ impl<'a> Work<'a> {
         let mark = if follows { Mark::Defined } else { Mark::Done };
         let line = ctx.is_final(entry).then(|| Line::of(entry, mark));
         if !ctx.is_defined(entry)
-            && let Err(error) = self.run_commands(&commands, line).await
+            && let Err(error) = self.run_commands(&commands, Once::of(entry), line).await
         {
             let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
             if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, &error)).await {
@@ -193,13 +194,14 @@ impl<'a> Work<'a> {
     async fn run_commands(
         &mut self,
         commands: &[Command<'_>],
+        once: Once,
         line: Option<Line>,
     ) -> Result<(), WorkError> {
         let texts = || {
             let texts = commands.iter().flat_map(|command| command.texts(OBJECTS_TOGETHER));
             Box::new(texts) as Statements<'_>
         };
-        self.lane.run_recorded(self.ctx, self.entry, texts, line).await
+        self.lane.run_recorded(self.ctx, self.entry, texts, once, line).await
     }
 
     /// Makes the session what the entry needs. False if it must not be restored like this.
@@ -250,8 +252,10 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// For what says how an object is to be: an owner that owns it already is no error
+    /// (`ATExecChangeOwner` in `src/backend/commands/tablecmds.c` and its like).
     async fn run_command(&mut self, command: &Command<'_>) -> Result<(), WorkError> {
-        self.run_commands(std::slice::from_ref(command), None).await
+        self.run_commands(std::slice::from_ref(command), Once::Again, None).await
     }
 
     /// Runs a statement whose failure does not stop the work on the entry.

@@ -28,6 +28,10 @@ struct State {
     /// Microseconds that each piece of up to 16 KiB waits.
     delay: AtomicU64,
     accepted: AtomicUsize,
+    /// Connections that are still to be told that the server is starting up.
+    starting: AtomicUsize,
+    /// Whether what the server sends is kept back.
+    mute: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -43,6 +47,11 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if shared.refuse.load(Ordering::SeqCst) {
+                    continue;
+                }
+                if shared.is_starting() {
+                    // Whoever hangs up meanwhile was told as well.
+                    let _ = tell_starting(client);
                     continue;
                 }
                 let Ok(server) = UnixStream::connect(&socket) else { continue };
@@ -76,6 +85,21 @@ impl Proxy {
     /// Whether new connections are closed at once.
     pub fn refuse(&self, refuse: bool) {
         self.state.refuse.store(refuse, Ordering::SeqCst);
+    }
+
+    /// Tells so many of the next connections what a server says that is starting up.
+    pub fn starting_up(&self, connections: usize) {
+        self.state.starting.store(connections, Ordering::SeqCst);
+    }
+
+    /// How many connections are still to be told so.
+    pub fn still_to_tell(&self) -> usize {
+        self.state.starting.load(Ordering::SeqCst)
+    }
+
+    /// Whether the server's answers wait on their way; what is sent to it does not.
+    pub fn mute(&self, mute: bool) {
+        self.state.mute.store(mute, Ordering::SeqCst);
     }
 
     /// Whether bytes wait on their way, in both directions.
@@ -129,6 +153,9 @@ impl State {
             let mut buffer = [0; 16 * 1024];
             while let Ok(read @ 1..) = from_server.read(&mut buffer) {
                 state.wait_while_stalled();
+                while state.mute.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(5));
+                }
                 if to_client.write_all(&buffer[..read]).is_err() {
                     break;
                 }
@@ -136,6 +163,11 @@ impl State {
             let _ = to_client.shutdown(Shutdown::Both);
             let _ = from_server.shutdown(Shutdown::Both);
         });
+    }
+
+    fn is_starting(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.starting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
     }
 
     fn wait_while_stalled(&self) {
@@ -155,4 +187,26 @@ impl State {
         }
         cut
     }
+}
+
+/// Answers a connection as a server does that is starting up (PostgreSQL documentation, "Message
+/// Formats": StartupMessage, SSLRequest, ErrorResponse).
+fn tell_starting(mut client: TcpStream) -> std::io::Result<()> {
+    const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
+    if read_request(&mut client)?.starts_with(&SSL_REQUEST) {
+        client.write_all(b"N")?;
+        read_request(&mut client)?;
+    }
+    let fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+    client.write_all(b"E")?;
+    client.write_all(&(fields.len() as u32 + 4).to_be_bytes())?;
+    client.write_all(fields)
+}
+
+/// The body of a message as a client sends it before it is let in: a length, and no type.
+fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    client.read_exact(&mut length)?;
+    let mut body = vec![0; (u32::from_be_bytes(length) as usize).saturating_sub(4)];
+    client.read_exact(&mut body).map(|()| body)
 }

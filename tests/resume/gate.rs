@@ -86,6 +86,33 @@ pub fn trap_command(database: &Database<'_>, number: u32) {
     ));
 }
 
+/// Lays a trap: the first command with this tag waits at the gate, in its transaction.
+pub fn trap_first(database: &Database<'_>, tag: &str) {
+    trap_tag(database, tag, &format!("pg_catalog.pg_advisory_xact_lock_shared({TRAP})"), 1);
+}
+
+/// Lays a trap: the first commands with this tag are refused with an SQLSTATE.
+pub fn refuse_first(database: &Database<'_>, tag: &str, times: u32, sqlstate: &str) {
+    database.execute(&format!(
+        "CREATE SCHEMA trap;
+         CREATE FUNCTION trap.refuse() RETURNS void LANGUAGE plpgsql AS $$
+             BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{sqlstate}'; END $$;"
+    ));
+    trap_tag(database, tag, "trap.refuse()", times);
+}
+
+/// What is counted by a sequence stays counted when its transaction is rolled back.
+fn trap_tag(database: &Database<'_>, tag: &str, call: &str, times: u32) {
+    database.execute(&format!(
+        "CREATE SCHEMA IF NOT EXISTS trap;
+         CREATE SEQUENCE trap.n;
+         CREATE FUNCTION trap.spring() RETURNS event_trigger LANGUAGE plpgsql AS $$
+             BEGIN IF nextval('trap.n') <= {times} THEN PERFORM {call}; END IF; END $$;
+         CREATE EVENT TRIGGER spring ON ddl_command_end WHEN TAG IN ('{tag}')
+             EXECUTE FUNCTION trap.spring();"
+    ));
+}
+
 /// Lays a trap: the COMMIT of the transaction that writes this line of the journal waits at the
 /// gate. It is laid when the restore makes the journal.
 pub fn trap_commit(database: &Database<'_>, dump_id: &str, mark: &str) {

@@ -5,7 +5,8 @@
 //! of the target's server prevents it (PostgreSQL documentation, "Advisory Locks"): it belongs to
 //! the database, needs no table, and ends with its session, however that ends.
 
-use crate::target::{self, LOCKS, Session, SessionSettings, Target};
+use crate::restore::chain;
+use crate::target::{self, LOCKS, Session, SessionSettings, Target, once_ready};
 
 /// The second half of the lock's key: the kind of lock. Advisory locks are per database, so the key
 /// does not name the database.
@@ -63,7 +64,12 @@ impl TargetLock {
     /// # Errors
     /// [`LockError::Taken`] and [`LockError::Target`].
     pub async fn take(target: &Target) -> Result<Self, LockError> {
-        let session = Session::connect(target, &SessionSettings::default()).await?;
+        let settings = SessionSettings::default();
+        let connect = || Session::connect(target, &settings);
+        let waits = |error: &target::Error| {
+            tracing::warn!("the server is waited for: {}", chain(error));
+        };
+        let session = once_ready(connect, waits).await?;
         // The session is idle all night: nothing may end it for that.
         session
             .execute(

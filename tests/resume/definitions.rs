@@ -1,0 +1,126 @@
+//! Definitions whose session is lost, without a journal: whether they were made is looked up.
+
+use std::time::{Duration, Instant};
+
+use crate::common::versions::newest;
+use crate::common::{Database, Proxy, Running, cluster};
+use crate::gate::{Gate, TRAP, at_gate, trap_first, untrap};
+use crate::source::{Source, assert_whole};
+
+/// One of each kind of statement that a definition is.
+const KINDS: &str = "
+    CREATE TYPE mood AS ENUM ('sad', 'happy');
+    CREATE SEQUENCE numbers START 42;
+    CREATE TABLE parent (id int PRIMARY KEY DEFAULT nextval('numbers'), t text, m mood);
+    CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent, t text UNIQUE);
+    ALTER SEQUENCE numbers OWNED BY parent.id;
+    INSERT INTO parent SELECT i, repeat(md5(i::text), 9), 'sad' FROM generate_series(1, 5000) i;
+    INSERT INTO child SELECT i, i, repeat(md5(i::text), 9) FROM generate_series(1, 5000) i;
+    CREATE INDEX child_parent ON child (parent);
+    CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+    CREATE TRIGGER told AFTER INSERT ON child FOR EACH ROW EXECUTE FUNCTION told();
+    CREATE MATERIALIZED VIEW many AS SELECT count(*) FROM child;
+    CREATE VIEW few AS SELECT id FROM parent;
+    COMMENT ON TABLE parent IS 'much';
+    GRANT SELECT ON parent TO PUBLIC;
+";
+
+/// Ends the session that waits in the trap.
+fn end_waiting(target: &Database<'_>) {
+    let waiting = format!("pid IN (SELECT pid FROM pg_locks WHERE objid = {TRAP} AND NOT granted)");
+    assert_eq!(target.kill_backends(&waiting), 1);
+}
+
+#[test]
+fn a_definition_whose_session_was_ended_is_made_again() {
+    for major in [15, newest()] {
+        let cluster = cluster(major);
+        let source = Source::of(cluster, KINDS, &["--format=custom"]);
+        for tag in [
+            "CREATE TYPE",
+            "CREATE SEQUENCE",
+            "CREATE TABLE",
+            "ALTER SEQUENCE",
+            "CREATE FUNCTION",
+            "CREATE VIEW",
+            "ALTER TABLE",
+            "CREATE INDEX",
+            "CREATE TRIGGER",
+            "REFRESH MATERIALIZED VIEW",
+            "COMMENT",
+            "GRANT",
+        ] {
+            for jobs in ["1", "3"] {
+                let target = cluster.fresh_db("ended");
+                trap_first(&target, tag);
+                let gate = Gate::shut(&target, TRAP);
+                let running = Running::start(&source.path(), &target.url(), &["-j", jobs]);
+                let running = at_gate(running, &target);
+                end_waiting(&target);
+                drop(gate);
+                let restored = running.wait().expect(0);
+                assert!(
+                    restored.stderr().contains("is tried again: "),
+                    "{tag}: {}",
+                    restored.finished
+                );
+                untrap(&target);
+                assert_whole(&source, &target);
+            }
+        }
+    }
+}
+
+/// The server does not notice that its client is gone, and goes on: what the new session makes does
+/// not wait for that.
+#[test]
+fn what_a_lost_session_still_runs_is_ended() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, KINDS, &["--format=custom"]);
+    for tag in ["CREATE TABLE", "CREATE INDEX", "COMMENT"] {
+        let target = cluster.fresh_db("cut");
+        trap_first(&target, tag);
+        let gate = Gate::shut(&target, TRAP);
+        let proxy = Proxy::start(cluster);
+        let running = Running::start(&source.path(), &proxy.url(&target), &["-j", "1"]);
+        let running = at_gate(running, &target);
+        proxy.cut_all();
+        // The gate is shut all the time: only an end of the waiting session lets the restore go on.
+        let restored = running.wait().expect(0);
+        assert!(restored.stderr().contains("is tried again: "), "{tag}: {}", restored.finished);
+        drop(gate);
+        untrap(&target);
+        assert_whole(&source, &target);
+    }
+}
+
+/// The answer to COMMIT does not come back.
+#[test]
+fn an_index_that_was_committed_is_not_built_again() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, KINDS, &["--format=custom"]);
+    let target = cluster.fresh_db("mute");
+    trap_first(&target, "CREATE INDEX");
+    let gate = Gate::shut(&target, TRAP);
+    let proxy = Proxy::start(cluster);
+    let running = Running::start(&source.path(), &proxy.url(&target), &["-j", "1"]);
+    let running = at_gate(running, &target);
+    // COMMIT follows the transaction's number, which most often is there by now. If it is not,
+    // nothing is committed.
+    std::thread::sleep(Duration::from_millis(300));
+    proxy.mute(true);
+    drop(gate);
+    let there = "SELECT to_regclass('public.child_parent') IS NOT NULL";
+    let started = Instant::now();
+    while target.query(there) == "f" && started.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    proxy.cut_all();
+    let was_there = target.query(there) == "t";
+    proxy.mute(false);
+    let restored = running.wait().expect(0);
+    let again = restored.stderr().contains("INDEX public.child_parent is tried again");
+    assert_eq!(again, !was_there, "{}", restored.finished);
+    untrap(&target);
+    assert_whole(&source, &target);
+}

@@ -14,6 +14,8 @@ mod killed;
 mod library;
 #[path = "resume/lost.rs"]
 mod lost;
+#[path = "resume/manifest.rs"]
+mod manifest;
 #[path = "resume/random.rs"]
 mod random;
 #[path = "resume/refused.rs"]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Seek};
 
 use super::codec::{Decoder, GzipFraming};
-use super::data::{Data, LargeObject, LargeObjects};
+use super::data::{Data, Form, LargeObject, LargeObjects};
 use super::entry::{DataLocation, DumpId, Entry};
 use super::error::{Error, Result};
 use super::header::{Compression, Header};
@@ -133,17 +133,18 @@ impl<R: Read> Read for Chunks<R> {
 pub(super) fn block_data(
     reader: impl Read + Send + 'static,
     kind: BlockKind,
-    header: &Header,
+    compression: Compression,
+    layout: Layout,
 ) -> Data {
-    let chunks = Chunks::new(reader, header.layout);
+    let chunks = Chunks::new(reader, layout);
     match kind {
         BlockKind::Rows => {
-            Data::Rows(Box::new(Decoder::new(header.compression, GzipFraming::Zlib, chunks)))
+            Data::Rows(Box::new(Decoder::new(compression, GzipFraming::Zlib, chunks)))
         }
         BlockKind::LargeObjects => Data::LargeObjects(Box::new(BlockObjects {
             // The first OID is read in place of a chunk length.
             chunks: Chunks { ended: true, ..chunks },
-            compression: header.compression,
+            compression,
         })),
     }
 }
@@ -227,13 +228,18 @@ impl CustomFile {
     }
 
     /// Opens the block of an entry.
-    pub(crate) fn open(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
+    pub(crate) fn open(&self, entry: &Entry, form: Form, counter: ReadCounter) -> Result<Data> {
         let block = self.block(entry)?;
         // Counted above the buffer: all of a block read is the size of the block.
         let reader = BufReader::with_capacity(BUFFER, self.slice.from(block.offset));
-        let mut reader = Counted { reader, counter };
+        let mut reader = Counted { reader, counter: counter.count_only() };
         let header = self.header(entry, block, &mut reader)?;
-        Ok(block_data(reader, header.kind, &self.header))
+        let reader = Counted { counter, ..reader };
+        let compression = match form {
+            Form::Inflated => self.header.compression,
+            Form::AsItStands => Compression::None,
+        };
+        Ok(block_data(reader, header.kind, compression, self.header.layout))
     }
 
     /// Checks that the block of an entry begins where it should. Reads no more than its header.

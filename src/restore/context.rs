@@ -17,7 +17,7 @@ use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::plan::history::RowFormat;
 use crate::select::Want;
-use crate::source::RandomAccess;
+use crate::source::{Origin, RandomAccess};
 use crate::target::{CancelHandle, Class};
 
 /// Shared by the sessions of one restore.
@@ -29,6 +29,8 @@ pub(super) struct Context {
     pub(super) wants: Vec<Want>,
     /// The archive's data, unless it comes as a stream.
     pub(super) random: Option<RandomAccess>,
+    /// The files that the archive lies in.
+    pub(super) origin: Origin,
     pub(super) options: RestoreOptions,
     /// The options' style, for a session in UTF-8.
     pub(super) style: Style,
@@ -84,8 +86,6 @@ pub(super) struct Ledger {
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
     pub(super) uncommitted: Vec<(usize, u64)>,
-    /// Checksums of data that came as a stream, if a journal is kept.
-    pub(super) sums: HashMap<DumpId, u32>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     pub(super) rows_failed: HashMap<DumpId, DumpId>,
     /// Failures that count.

@@ -60,8 +60,7 @@ pub(super) async fn load_with_help(
     };
     let loaded = match loaded {
         Ok(loaded) => {
-            let read = if ctx.random.is_some() { loaded.read } else { 0 };
-            let line = line.map(|line| Line { read, ..line });
+            let line = line.map(|line| line.with(ctx, &loaded));
             commit(rows, lane, &mut helpers, line).await.map(|()| loaded)
         }
         Err(error) => {

@@ -214,6 +214,7 @@ fn prepare(
         toc,
         wants,
         random,
+        origin: archive.origin,
         options,
         style,
         formats: HashMap::new(),

@@ -21,6 +21,8 @@ mod failures;
 mod interrupted;
 #[path = "night/old_steps.rs"]
 mod old_steps;
+#[path = "night/replaced.rs"]
+mod replaced;
 #[path = "night/scene.rs"]
 mod scene;
 #[path = "night/settings.rs"]

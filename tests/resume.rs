@@ -16,6 +16,8 @@ mod killed;
 mod library;
 #[path = "resume/lost.rs"]
 mod lost;
+#[path = "resume/manifest.rs"]
+mod manifest;
 #[path = "resume/passing.rs"]
 mod passing;
 #[path = "resume/random.rs"]

@@ -173,6 +173,7 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
             id: format!("backup-2026-{ago}"),
             created: Some(at(-250)),
             bytes: Some(29_100_000_000),
+            sha256: Some("0f".repeat(32)),
         }),
         entries: Some(Entries { done: 1_412, skipped: 12, tolerated: 3, failed: 0 }),
         error: None,

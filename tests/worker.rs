@@ -180,7 +180,12 @@ fn record(id: &str, hour: u32) -> RunRecord {
             rows: u64::MAX,
             bytes: 1,
         }],
-        backup: Some(BackupRecord { id: "5f1".to_owned(), created: None, bytes: Some(1) }),
+        backup: Some(BackupRecord {
+            id: "5f1".to_owned(),
+            created: None,
+            bytes: Some(1),
+            sha256: None,
+        }),
         entries: Some(Entries::default()),
         error: Some("a'b\\n''\nc\\u0000".to_owned()),
         report: None,

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Seek};
 
 use super::codec::{Decoder, GzipFraming};
-use super::data::{Data, LargeObject, LargeObjects};
-use super::entry::{DataLocation, DumpId, Entry};
+use super::data::{Data, Form, LargeObject, LargeObjects};
+use super::entry::{DataLocation, Desc, DumpId, Entry};
 use super::error::{Error, Result};
 use super::header::{Compression, Header};
 use super::primitives::{Layout, int};
@@ -40,13 +40,29 @@ impl BlockHeader {
     /// Whether the table of contents has an entry for the block. pg_dump writes no other, and
     /// remembering which blocks came must not take more than the table of contents.
     pub(super) fn is_listed(&self, toc: &Toc) -> Result<()> {
-        match toc.position(self.dump_id) {
-            Some(_) => Ok(()),
+        match toc.get(self.dump_id) {
+            Some(entry) => self.is_of(entry),
             None => Err(Error::malformed(format!(
                 "a block of data for entry {}, which the table of contents does not list",
                 self.dump_id
             ))),
         }
+    }
+
+    /// Whether the block is of the kind that the entry has.
+    fn is_of(&self, entry: &Entry) -> Result<()> {
+        let kind = match entry.desc {
+            Desc::Blobs => BlockKind::LargeObjects,
+            _ => BlockKind::Rows,
+        };
+        if self.kind == kind {
+            return Ok(());
+        }
+        let what = match self.kind {
+            BlockKind::Rows => "rows or statements",
+            BlockKind::LargeObjects => "large objects",
+        };
+        Err(Error::malformed(format!("the block of data of {} holds {what}", entry.label())))
     }
 }
 
@@ -133,17 +149,18 @@ impl<R: Read> Read for Chunks<R> {
 pub(super) fn block_data(
     reader: impl Read + Send + 'static,
     kind: BlockKind,
-    header: &Header,
+    compression: Compression,
+    layout: Layout,
 ) -> Data {
-    let chunks = Chunks::new(reader, header.layout);
+    let chunks = Chunks::new(reader, layout);
     match kind {
         BlockKind::Rows => {
-            Data::Rows(Box::new(Decoder::new(header.compression, GzipFraming::Zlib, chunks)))
+            Data::Rows(Box::new(Decoder::new(compression, GzipFraming::Zlib, chunks)))
         }
         BlockKind::LargeObjects => Data::LargeObjects(Box::new(BlockObjects {
             // The first OID is read in place of a chunk length.
             chunks: Chunks { ended: true, ..chunks },
-            compression: header.compression,
+            compression,
         })),
     }
 }
@@ -227,13 +244,18 @@ impl CustomFile {
     }
 
     /// Opens the block of an entry.
-    pub(crate) fn open(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
+    pub(crate) fn open(&self, entry: &Entry, form: Form, counter: ReadCounter) -> Result<Data> {
         let block = self.block(entry)?;
         // Counted above the buffer: all of a block read is the size of the block.
         let reader = BufReader::with_capacity(BUFFER, self.slice.from(block.offset));
-        let mut reader = Counted { reader, counter };
+        let mut reader = Counted { reader, counter: counter.count_only() };
         let header = self.header(entry, block, &mut reader)?;
-        Ok(block_data(reader, header.kind, &self.header))
+        let reader = Counted { counter, ..reader };
+        let compression = match form {
+            Form::Inflated => self.header.compression,
+            Form::AsItStands => Compression::None,
+        };
+        Ok(block_data(reader, header.kind, compression, self.header.layout))
     }
 
     /// Checks that the block of an entry begins where it should. Reads no more than its header.
@@ -258,6 +280,7 @@ impl CustomFile {
             let what = format!("found the data block of entry {} instead", header.dump_id);
             return Err(Error::malformed(what).at(block.offset));
         }
+        header.is_of(entry).map_err(|error| error.at(block.offset))?;
         Ok(header)
     }
 }

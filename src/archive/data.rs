@@ -16,6 +16,15 @@ pub enum Data {
     LargeObjects(Box<dyn LargeObjects + Send>),
 }
 
+/// In which form data is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Decompressed.
+    Inflated,
+    /// As it stands in the archive: for whoever only compares.
+    AsItStands,
+}
+
 /// A series of large objects.
 pub trait LargeObjects {
     /// The next object, or `None` after the last. What is unread of the one before is skipped.

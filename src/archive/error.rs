@@ -50,6 +50,9 @@ pub enum ErrorKind {
     /// A checksum does not match, or a compressed stream is damaged.
     #[error("damaged data: {0}")]
     Damaged(String),
+    /// The data are sound, and not those that were read before.
+    #[error("{0}")]
+    Changed(String),
     /// Something that the TOC speaks of is not there.
     #[error("{0}")]
     Missing(String),
@@ -149,6 +152,7 @@ impl Error {
             ErrorKind::Truncated(what) => ErrorKind::Truncated(what.clone()),
             ErrorKind::Malformed(what) => ErrorKind::Malformed(what.clone()),
             ErrorKind::Damaged(what) => ErrorKind::Damaged(what.clone()),
+            ErrorKind::Changed(what) => ErrorKind::Changed(what.clone()),
             ErrorKind::Missing(what) => ErrorKind::Missing(what.clone()),
             ErrorKind::Limit(what) => ErrorKind::Limit(what.clone()),
         };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 
 use super::codec::{Decoder, GzipFraming};
-use super::data::{Data, LargeObject, LargeObjects};
+use super::data::{Data, Form, LargeObject, LargeObjects};
 use super::entry::{DataLocation, Desc, Entry};
 use super::error::{Error, ErrorKind, Result};
 use super::header::{Compression, Version};
@@ -115,6 +115,7 @@ impl Files {
         self: &Arc<Self>,
         entry: &Entry,
         version: Version,
+        form: Form,
         counter: ReadCounter,
     ) -> Result<Data> {
         let Some(name) = data_name(entry, version) else {
@@ -122,12 +123,14 @@ impl Files {
         };
         let found = self.find(&name)?;
         if entry.desc != Desc::Blobs {
-            return Ok(Data::Rows(found.read(counter)));
+            return Ok(Data::Rows(found.read(form, counter)));
         }
         Ok(Data::LargeObjects(Box::new(ListedObjects {
             files: self.clone(),
             list_name: found.name.clone(),
-            list: BufReader::new(found.read(counter.clone())),
+            // Which objects it names is hashed with each of them.
+            list: BufReader::new(found.read(Form::Inflated, counter.count_only())),
+            form,
             counter,
         })))
     }
@@ -175,14 +178,22 @@ pub(super) fn data_name(entry: &Entry, version: Version) -> Option<Cow<'_, str>>
 }
 
 impl Found {
-    fn read(self, counter: ReadCounter) -> Box<dyn Read + Send> {
+    fn read(self, form: Form, counter: ReadCounter) -> Box<dyn Read + Send> {
         let (compression, reader) = self.raw(counter);
-        Box::new(Decoder::new(compression, GzipFraming::Gzip, reader))
+        match form {
+            Form::Inflated => Box::new(Decoder::new(compression, GzipFraming::Gzip, reader)),
+            Form::AsItStands => Box::new(reader),
+        }
     }
 
-    fn read_large_object(self, counter: ReadCounter) -> Box<dyn Read + Send> {
+    fn read_large_object(self, oid: u32, form: Form, counter: ReadCounter) -> Box<dyn Read + Send> {
+        counter.hash(&oid.to_le_bytes());
+        counter.hash(&self.slice.len().to_le_bytes());
         let (compression, reader) = self.raw(counter);
-        Box::new(Decoder::large_object_file(compression, reader))
+        match form {
+            Form::Inflated => Box::new(Decoder::large_object_file(compression, reader)),
+            Form::AsItStands => Box::new(reader),
+        }
     }
 
     fn raw(self, counter: ReadCounter) -> (Compression, impl Read + Send + use<>) {
@@ -208,6 +219,7 @@ struct ListedObjects {
     files: Arc<Files>,
     list_name: String,
     list: BufReader<Box<dyn Read + Send>>,
+    form: Form,
     counter: ReadCounter,
 }
 
@@ -219,7 +231,7 @@ impl LargeObjects for ListedObjects {
             return Ok(None);
         };
         let found = self.files.find(&name).map_err(|error| error.in_file(&self.list_name))?;
-        let content = found.read_large_object(self.counter.clone());
+        let content = found.read_large_object(oid, self.form, self.counter.clone());
         Ok(Some(LargeObject { oid, content }))
     }
 }

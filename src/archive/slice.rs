@@ -1,10 +1,12 @@
 //! A part of a file as a reader of its own, so that many can read one archive side by side.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
 
 /// Bytes `start..end` of a file. Reads are positioned: the file's own cursor is not used.
 #[derive(Clone, Debug)]
@@ -18,6 +20,11 @@ pub(crate) struct FileSlice {
 impl FileSlice {
     pub(crate) fn new(file: Arc<File>, start: u64, end: u64) -> Self {
         Self { file, start, position: start, end: end.max(start) }
+    }
+
+    /// What the file system says of the file.
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
     }
 
     /// Bytes in the slice.
@@ -68,19 +75,58 @@ impl Seek for FileSlice {
     }
 }
 
-/// Bytes read from the archive so far, shared between a reader and whoever shows progress.
+/// Bytes read from the archive so far, and their SHA-256 if that is wanted; shared between a reader
+/// and whoever asks how far it is.
 #[derive(Clone, Debug, Default)]
-pub struct ReadCounter(Arc<AtomicU64>);
+pub struct ReadCounter {
+    bytes: Arc<AtomicU64>,
+    hash: Option<Arc<Mutex<Sha256>>>,
+}
 
 impl ReadCounter {
+    /// One that hashes what it counts.
+    #[must_use]
+    pub fn hashing() -> Self {
+        Self { hash: Some(Arc::default()), ..Self::default() }
+    }
+
     /// Bytes so far.
     #[must_use]
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The SHA-256 of the bytes so far, as they stand in the archive; none unless it was wanted.
+    ///
+    /// When all of an entry is read, that is: in the custom format of its block without the block's
+    /// header; else of its file. Of large objects that are files, of each in the order of their
+    /// list: the OID (4 bytes) and the file's length (8), least significant first, and the file.
+    #[must_use]
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        let hash = self.hash.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some(hash.finalize().into())
+    }
+
+    pub(crate) fn read(&self, bytes: &[u8]) {
+        self.add(bytes.len() as u64);
+        self.hash(bytes);
     }
 
     pub(crate) fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Hashes what belongs to the data and was not read with them.
+    pub(super) fn hash(&self, bytes: &[u8]) {
+        if let Some(hash) = &self.hash {
+            // One reader has it; what a panic left is compared with nothing.
+            hash.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
+        }
+    }
+
+    /// The same count, without the digest.
+    pub(super) fn count_only(&self) -> Self {
+        Self { hash: None, ..self.clone() }
     }
 }
 
@@ -93,7 +139,7 @@ pub(crate) struct Counted<R> {
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(output)?;
-        self.counter.add(read as u64);
+        self.counter.read(&output[..read]);
         Ok(read)
     }
 }

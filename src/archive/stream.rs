@@ -82,7 +82,9 @@ impl Item {
     /// Reads an item's bytes as data. `bytes` gives what [`Sink::bytes`] got.
     pub fn data(&self, bytes: impl Read + Send + 'static) -> Data {
         match (&self.form, self.of) {
-            (Form::Block(kind, header), _) => block_data(bytes, *kind, header),
+            (Form::Block(kind, header), _) => {
+                block_data(bytes, *kind, header.compression, header.layout)
+            }
             (Form::File(compression), ItemOf::Entry(_)) => {
                 Data::Rows(Box::new(Decoder::new(*compression, GzipFraming::Gzip, bytes)))
             }
@@ -131,7 +133,7 @@ impl<F: FnMut() -> Option<Piece>> Read for ItemReader<F> {
         }
         let length = output.len().min(self.current.len());
         self.current.copy_to_slice(&mut output[..length]);
-        self.counter.add(length as u64);
+        self.counter.read(&output[..length]);
         Ok(length)
     }
 }

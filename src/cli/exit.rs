@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::restore;
 use crate::restore::chain;
+use crate::restore::journal::JournalError;
 
 /// All well.
 pub const SUCCESS: u8 = 0;
@@ -63,9 +64,11 @@ impl From<crate::archive::Error> for Failure {
 impl From<restore::Error> for Failure {
     fn from(error: restore::Error) -> Self {
         let code = match &error {
-            restore::Error::Archive(_) | restore::Error::Stream(_) => ARCHIVE,
+            restore::Error::Archive(_)
+            | restore::Error::Stream(_)
+            | restore::Error::Journal(JournalError::Archive(_)) => ARCHIVE,
             restore::Error::Connect(_) => CONNECT,
-            restore::Error::Journal(restore::journal::JournalError::Cannot(_)) => USAGE,
+            restore::Error::Journal(JournalError::Cannot(_)) => USAGE,
             restore::Error::Interrupted => INTERRUPTED,
             _ => ERRORS,
         };

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::failure::WorkError;
-use super::journal::{self, Mark, OF_ALL};
+use super::journal::{self, DataRead, Mark, OF_ALL};
 use super::lane::Lane;
+use super::load::Loaded;
 use super::retry::{pause, repeating};
 use super::settled::Once;
 use crate::archive::{DumpId, Entry};
@@ -18,20 +19,26 @@ use crate::target::{Class, Error, PATIENCE, Result, TransactionId, TransactionOu
 pub(super) struct Line {
     pub(super) entry: DumpId,
     pub(super) mark: Mark,
-    /// Bytes of the entry's data that were read from the archive; 0 if there are none, or if it
-    /// comes as a stream, where they are counted in another way.
-    pub(super) read: u64,
+    /// What was read of the entry's data.
+    pub(super) data: DataRead,
 }
 
 impl Line {
     /// A line about an entry without data.
     pub(super) fn of(entry: &Entry, mark: Mark) -> Self {
-        Self { entry: entry.dump_id, mark, read: 0 }
+        Self { entry: entry.dump_id, mark, data: DataRead::default() }
+    }
+
+    /// The line about an entry of which this was loaded.
+    pub(super) fn with(self, ctx: &Context, loaded: &Loaded) -> Self {
+        // A stream is counted in another way.
+        let bytes = if ctx.random.is_some() { loaded.read } else { 0 };
+        Self { data: DataRead { bytes, digest: loaded.digest }, ..self }
     }
 
     /// A line about the restore itself.
     pub(super) fn of_all(mark: Mark) -> Self {
-        Self { entry: OF_ALL, mark, read: 0 }
+        Self { entry: OF_ALL, mark, data: DataRead::default() }
     }
 }
 
@@ -107,8 +114,7 @@ impl Lane {
         let Some(journal) = ctx.journal() else {
             return Ok(());
         };
-        let sum = ctx.ledger().sums.get(&line.entry).copied().filter(|_| line.mark == Mark::Done);
-        let sql = journal.line(line.entry, line.mark, line.read, sum);
+        let sql = journal.line(line.entry, line.mark, line.data);
         self.session(ctx).await?.execute(&sql).await
     }
 

@@ -380,7 +380,7 @@ impl Conductor {
                 }
                 (None, None) => Outcome::Done,
             };
-            let Loaded { rows, bytes, read } = objects.loaded;
+            let Loaded { rows, bytes, read, .. } = objects.loaded;
             let duration = objects.time;
             let uncommitted = self.ctx.options.transactions != Transactions::None;
             self.ctx.finish(

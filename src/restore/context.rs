@@ -11,13 +11,14 @@ use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::journal::Slot;
 use super::options::RestoreOptions;
+use super::server_life::ServerLife;
 use super::share::Shares;
 use super::statements::{Style, oids};
 use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::plan::history::RowFormat;
 use crate::select::Want;
-use crate::source::RandomAccess;
+use crate::source::{Origin, RandomAccess};
 use crate::target::{CancelHandle, Class};
 
 /// Shared by the sessions of one restore.
@@ -29,6 +30,8 @@ pub(super) struct Context {
     pub(super) wants: Vec<Want>,
     /// The archive's data, unless it comes as a stream.
     pub(super) random: Option<RandomAccess>,
+    /// The files that the archive lies in.
+    pub(super) origin: Origin,
     pub(super) options: RestoreOptions,
     /// The options' style, for a session in UTF-8.
     pub(super) style: Style,
@@ -45,8 +48,8 @@ pub(super) struct Context {
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
     /// Tables that are spread over other servers; known once there are tables.
     pub(super) distributed: OnceLock<HashSet<(String, String)>>,
-    /// Of the server as it was at the first session: see [`super::lane::server_life`].
-    pub(super) server_life: OnceLock<Option<String>>,
+    /// Of the server as it was at the first session: see [`ServerLife`].
+    pub(super) server_life: OnceLock<ServerLife>,
     /// The journal; known once there is a session, if one is kept.
     pub(super) journal: Slot,
     /// Whether the number of parallel workers of an index build is ours to choose.
@@ -84,8 +87,6 @@ pub(super) struct Ledger {
     pub(super) first_steps: HashMap<usize, FirstStep>,
     /// Entries that are done, with their rows, in a transaction that is still open.
     pub(super) uncommitted: Vec<(usize, u64)>,
-    /// Checksums of data that came as a stream, if a journal is kept.
-    pub(super) sums: HashMap<DumpId, u32>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     pub(super) rows_failed: HashMap<DumpId, DumpId>,
     /// Failures that count.

@@ -1,7 +1,7 @@
 //! What a restore tells while it runs: one stream of [`Event`]s.
 //!
-//! Progress bars, log lines, the summary at the end, the cost history, and later the
-//! journal, are all readers of these events; nothing in the core prints.
+//! Progress bars, log lines, the summary at the end and the cost history are all readers of these
+//! events; nothing in the core prints.
 
 use std::sync::Arc;
 use std::time::Duration;

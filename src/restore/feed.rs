@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use flate2::Crc;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::context::Context;
@@ -15,6 +15,7 @@ use super::decode::in_entry;
 use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
 use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
 use crate::source::StreamAccess;
+use crate::verify::Digest;
 
 /// Pieces of 128 KiB between the stream's thread and a session's decoder.
 const IN_FLIGHT: usize = 16;
@@ -55,8 +56,9 @@ struct Feed {
     /// The entry of all large objects, where there is only one and the TOC does not tell.
     only_objects: Option<usize>,
     current: Option<Sender<Piece>>,
-    /// The entry whose data pass by, with their checksum so far; if a journal is kept.
-    summed: Option<(usize, Crc)>,
+    /// What an earlier run has loaded and passes by again: its entry and its digest then, and that
+    /// of what has come so far.
+    compared: Option<(usize, Digest, Sha256)>,
 }
 
 impl Feed {
@@ -79,7 +81,16 @@ impl Feed {
             [only] if objects.is_empty() => Some(only),
             _ => None,
         };
-        Self { ctx, changed, arrivals, entries, objects, only_objects, current: None, summed: None }
+        Self {
+            ctx,
+            changed,
+            arrivals,
+            entries,
+            objects,
+            only_objects,
+            current: None,
+            compared: None,
+        }
     }
 
     fn place(&self, of: ItemOf) -> Option<usize> {
@@ -108,12 +119,11 @@ impl Sink for Feed {
         let Some(place) = self.place(item.of) else {
             return Answer::Skip;
         };
-        let is_whole = matches!(item.of, ItemOf::Entry(_)) && self.ctx.journal().is_some();
-        self.summed = is_whole.then(|| (place, Crc::new()));
         if !self.ctx.is_to_load(place) {
-            // What an earlier run has loaded is compared, if that one has seen it in a stream.
-            let known = self.ctx.sum_before(self.ctx.entry(place)).is_some();
-            return if is_whole && known { Answer::Take } else { Answer::Skip };
+            let is_whole = matches!(item.of, ItemOf::Entry(_));
+            let then = self.ctx.digest_to_compare(self.ctx.entry(place)).filter(|_| is_whole);
+            self.compared = then.map(|then| (place, then, Sha256::new()));
+            return if self.compared.is_some() { Answer::Take } else { Answer::Skip };
         }
         let (sender, receiver) = channel(IN_FLIGHT);
         let arrival = Arrival::Item { place, item: item.clone(), receiver };
@@ -125,30 +135,30 @@ impl Sink for Feed {
     }
 
     fn bytes(&mut self, bytes: Bytes) -> Answer {
-        if let Some((_, sum)) = &mut self.summed {
-            sum.update(&bytes);
-        }
-        match self.pass_on(Piece::Bytes(bytes)) {
-            // Who has given up on the data wants no more of them; the checksum does.
-            Answer::Skip if self.summed.is_some() => Answer::Take,
-            answer => answer,
+        match &mut self.compared {
+            Some((_, _, hash)) => {
+                hash.update(&bytes);
+                Answer::Take
+            }
+            None => self.pass_on(Piece::Bytes(bytes)),
         }
     }
 
     fn end(&mut self) -> Answer {
-        if let Some((place, sum)) = self.summed.take() {
-            let entry = self.ctx.entry(place);
-            match self.ctx.sum_before(entry) {
-                Some(before) if before != sum.sum() => {
-                    let what = "its data are not those that an earlier run has loaded".to_owned();
-                    let error = Error::new(ErrorKind::Damaged(what));
-                    let _ = self.changed.set(in_entry(error, entry, &self.ctx.archive));
-                    return Answer::Stop;
-                }
-                Some(_) => return Answer::Take,
-                // Before the session hears that all have come.
-                None => drop(self.ctx.ledger().sums.insert(entry.dump_id, sum.sum())),
+        if let Some((place, then, hash)) = self.compared.take() {
+            let now = Digest::from(<[u8; 32]>::from(hash.finalize()));
+            if now == then {
+                return Answer::Take;
             }
+            let what = format!(
+                "its data are not those that an earlier run has loaded (SHA-256 was {}, is {})",
+                then.short(),
+                now.short()
+            );
+            let error = Error::new(ErrorKind::Changed(what));
+            let entry = self.ctx.entry(place);
+            let _ = self.changed.set(in_entry(error, entry, &self.ctx.archive));
+            return Answer::Stop;
         }
         let answer = self.pass_on(Piece::End);
         self.current = None;

@@ -18,6 +18,7 @@ use super::copy::{CopyRows, Taker};
 use super::decode::RowPiece;
 use super::event::{EntryRef, Event};
 use super::failure::{WorkError, chain};
+use super::journal::Mark;
 use super::lane::Lane;
 use super::load::{Loaded, stored_as_sent};
 use super::share::Joining;
@@ -60,8 +61,7 @@ pub(super) async fn load_with_help(
     };
     let loaded = match loaded {
         Ok(loaded) => {
-            let read = if ctx.random.is_some() { loaded.read } else { 0 };
-            let line = line.map(|line| Line { read, ..line });
+            let line = line.map(|line| line.with(ctx, &loaded));
             commit(rows, lane, &mut helpers, line).await.map(|()| loaded)
         }
         Err(error) => {
@@ -193,8 +193,13 @@ async fn commit(
 /// table must not be loaded once more.
 async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
     let ctx = rows.ctx;
+    let mut sql = truncate_only(rows.entry);
+    if let Some(journal) = ctx.journal() {
+        // The last COMMIT may have gone through after all, with its line.
+        sql.push_str(&journal.take_back(rows.entry.dump_id, Mark::Done));
+    }
     let truncated = match lane.renew(ctx).await {
-        Ok(()) => lane.execute(ctx, &truncate_only(rows.entry)).await,
+        Ok(()) => lane.execute(ctx, &sql).await,
         Err(error) => Err(error),
     };
     truncated.map_err(|error| {

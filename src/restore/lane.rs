@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use backon::Retryable;
 
@@ -11,16 +12,21 @@ use super::event::Event;
 use super::failure::{WorkError, chain};
 use super::options::Transactions;
 use super::retry::repeating;
+use super::server_life::ServerLife;
 use super::settled::Backend;
 use super::statements::{SessionState, Setting, fixed_settings};
 use super::{journal, settings};
 use crate::target::{
-    Class, Notices, Result, Session, SessionSettings, Target, TransactionId, once_ready,
+    Class, Notices, PATIENCE, Result, Session, SessionSettings, Target, TransactionId, once_ready,
     reconnecting,
 };
 
 /// The first version of the server that builds indexes in parallel.
 const WORKERS_SINCE: u32 = 110_000;
+
+/// How much longer than [`PATIENCE`] a server is waited for that does not answer at all, so that one
+/// which does can say why it takes no sessions.
+const NO_ANSWER: Duration = Duration::from_secs(10);
 
 /// A session and what it is set to. The session is opened when it is needed, and again when it
 /// was lost.
@@ -121,8 +127,11 @@ impl Lane {
     /// Opens a session in place of a lost one. The server may be starting up again.
     async fn reconnect(&self, ctx: &Context) -> Result<(Session, Option<Backend>)> {
         let connect = || async { Box::pin(self.connect(ctx)).await };
-        let session =
-            connect.retry(reconnecting()).when(|error| error.class() == Class::Retry).await;
+        let session = connect.retry(reconnecting()).when(|error| error.class() == Class::Retry);
+        let limit = PATIENCE + NO_ANSWER;
+        let session = tokio::time::timeout(limit, session)
+            .await
+            .unwrap_or_else(|_| Err(crate::target::Error::Timeout(limit.as_secs())));
         let session = match session {
             Ok(session) => self.same_server(ctx, &session.0).await.map(|()| session),
             Err(error) => Err(error),
@@ -138,8 +147,8 @@ impl Lane {
     /// journal commits are not waited for one by one, so a crash takes the last ones with it, and a
     /// failover too.
     async fn same_server(&self, ctx: &Context, session: &Session) -> Result<()> {
-        let life = server_life(session).await?;
-        if ctx.server_life.get().is_none_or(|first| *first == life) {
+        let life = ServerLife::of(session).await?;
+        if ctx.server_life.get().is_none_or(|first| first.lasts(&life)) {
             return Ok(());
         }
         if let Some(journal) = ctx.journal().filter(|_| ctx.survives_a_crash())
@@ -299,12 +308,4 @@ impl Lane {
         }
         Ok(())
     }
-}
-
-/// What stays the same as long as a server does not crash: recovery resets the statistics
-/// (`pgstat_reset_after_failure` in `src/backend/utils/activity/pgstat.c`), a clean restart does
-/// not.
-pub(super) async fn server_life(session: &Session) -> Result<Option<String>> {
-    let query = "SELECT stats_reset FROM pg_catalog.pg_stat_bgwriter";
-    session.query_value(query).await
 }

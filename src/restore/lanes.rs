@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use tokio::sync::RwLockWriteGuard;
+
 use super::context::Context;
 use super::distributed;
 use super::event::Event;
@@ -16,10 +18,13 @@ use crate::target;
 pub(super) const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Resolves when the restore is to end early. Commits that belong together are let finish, unless
-/// the server does not answer.
-pub(super) async fn interrupted(ctx: &Context, shutdown: impl Future<Output = ()>) {
+/// the server does not answer; none begins as long as the guard lives.
+pub(super) async fn interrupted(
+    ctx: &Context,
+    shutdown: impl Future<Output = ()>,
+) -> Option<RwLockWriteGuard<'_, ()>> {
     shutdown.await;
-    let _ = tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await;
+    tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await.ok()
 }
 
 /// The first lane and as many others as are wanted and can be had.

@@ -26,6 +26,7 @@ use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::Session;
+use crate::verify::Digest;
 
 /// Bytes of archived data from which it pays to truncate a table that is empty, for the sake of
 /// its WAL and of frozen rows: each of its files is made anew for that, and one more, the
@@ -69,6 +70,8 @@ pub(super) struct Loaded {
     pub(super) bytes: u64,
     /// Bytes read from the archive.
     pub(super) read: u64,
+    /// Their SHA-256, if a journal is kept.
+    pub(super) digest: Option<Digest>,
 }
 
 /// Loads an entry's data.
@@ -91,7 +94,10 @@ pub(super) async fn load(
     }
     let size = source.size(ctx, entry);
     let columns = binary_columns(ctx, lane.session(ctx).await?, entry, size).await;
-    let counter = ReadCounter::default();
+    let counter = match ctx.journal() {
+        Some(_) => ReadCounter::hashing(),
+        None => ReadCounter::default(),
+    };
     let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
     let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || ctx.may_be_half_loaded();
     let surroundings = Surroundings {
@@ -292,10 +298,11 @@ impl<'a> Pieces<'a> {
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
-            if let Piece::Statements(sql) = piece {
-                let rows = session.execute_counting(&sql).await?;
-                self.progress.sent(rows, sql.len());
-            }
+            let Piece::Statements(sql) = piece else {
+                return Err(self.damaged("its data are not statements".to_owned()));
+            };
+            let rows = session.execute_counting(&sql).await?;
+            self.progress.sent(rows, sql.len());
             next = self.next().await?;
         }
         Ok(self.progress.loaded())
@@ -339,7 +346,9 @@ impl<'a> Pieces<'a> {
                     objects.write(bytes).await?;
                     self.progress.sent(0, length);
                 }
-                Piece::Rows(..) | Piece::Statements(..) => {}
+                Piece::Rows(..) | Piece::Statements(..) => {
+                    return Err(self.damaged("its data are not large objects".to_owned()));
+                }
             }
             next = self.next().await?;
         }

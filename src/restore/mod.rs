@@ -39,6 +39,7 @@ mod problems;
 mod progress;
 mod retry;
 pub mod script;
+mod server_life;
 mod settings;
 mod settled;
 mod share;
@@ -68,6 +69,7 @@ use journal::JournalError;
 use lane::Lane;
 use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable, open_lanes};
 use load::Source;
+use server_life::ServerLife;
 use work::restore_entry;
 
 use crate::archive::{self, Desc, Format};
@@ -151,9 +153,9 @@ pub async fn restore(
     let (context, planned, stream) = prepare(archive, selection, options, events)?;
     let ctx = Arc::new(context);
     // The lack of roles and extensions is known only after the first connection.
-    let result = tokio::select! {
-        result = Box::pin(run(ctx.clone(), planned, selection, target, stream)) => result,
-        () = interrupted(&ctx, shutdown) => Err(Error::Interrupted),
+    let (result, _no_commits) = tokio::select! {
+        result = Box::pin(run(ctx.clone(), planned, selection, target, stream)) => (result, None),
+        no_commits = interrupted(&ctx, shutdown) => (Err(Error::Interrupted), no_commits),
     };
     if let Err(error) = &result {
         // Nobody waits any more for what the sessions may still run.
@@ -215,6 +217,7 @@ fn prepare(
         toc,
         wants,
         random,
+        origin: archive.origin,
         options,
         style,
         formats: HashMap::new(),
@@ -297,8 +300,8 @@ async fn run(
         target: target.to_string(),
         server_version: session.server_version().to_owned(),
     });
-    let life = lane::server_life(session).await.map_err(Error::Target)?;
-    journal::open(&ctx, session, life.as_deref()).await?;
+    let life = ServerLife::of(session).await.map_err(Error::Target)?;
+    journal::open(&ctx, session, &life).await?;
     let _ = ctx.server_life.set(life);
     let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
     let _ = ctx.missing_roles.set(lacking.roles);
@@ -336,7 +339,11 @@ async fn run(
     let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
     let arrivals = stream.map(|stream| feed::start(stream, ctx.clone()));
-    let mut lanes = Conductor::new(ctx.clone(), &plan, costs, lanes, arrivals).run().await?;
+    let work = Conductor::new(ctx.clone(), &plan, costs, lanes, arrivals).run();
+    let mut lanes = tokio::select! {
+        lanes = work => lanes?,
+        never = journal::stay_alone(&ctx) => match never {},
+    };
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
         return Err(Error::Internal("the first session is gone".to_owned()));
     };

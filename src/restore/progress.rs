@@ -7,6 +7,7 @@ use super::context::Context;
 use super::event::Event;
 use super::load::Loaded;
 use crate::archive::{Entry, ReadCounter};
+use crate::verify::Digest;
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -48,10 +49,12 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// All that was sent.
+    /// All that was sent. To be asked for when the data have come to their end: then all of them
+    /// were read.
     pub(super) fn loaded(&self) -> Loaded {
         let loaded = self.update(|state| state.loaded);
-        Loaded { read: self.counter.get(), ..loaded }
+        let digest = self.counter.sha256().map(Digest::from);
+        Loaded { read: self.counter.get(), digest, ..loaded }
     }
 
     fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {

@@ -49,8 +49,7 @@ impl Surroundings<'_> {
         };
         match loaded {
             Ok(loaded) => {
-                let read = if ctx.random.is_some() { loaded.read } else { 0 };
-                let line = self.line.map(|line| Line { read, ..line });
+                let line = self.line.map(|line| line.with(ctx, &loaded));
                 lane.commit_own(ctx, line).await?;
                 Ok(loaded)
             }

@@ -12,7 +12,10 @@
 
 mod detect;
 #[cfg(test)]
+mod digests;
+#[cfg(test)]
 mod hostile;
+mod origin;
 mod reader;
 pub mod remote;
 mod sequential;
@@ -23,6 +26,7 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use origin::Origin;
 pub use reader::StreamAccess;
 pub use remote::Address;
 pub use sequential::Sequential;
@@ -31,6 +35,7 @@ pub use sizes::Sizes;
 use remote::{AddressError, Download, DownloadOptions, Fixed, Start};
 
 use crate::archive::custom::CustomFile;
+use crate::archive::data::Form;
 use crate::archive::files::Files;
 use crate::archive::slice::FileSlice;
 use crate::archive::{
@@ -83,6 +88,8 @@ pub struct Archive {
     pub format: Format,
     /// How its data can be reached.
     pub access: Access,
+    /// The files that it lies in.
+    pub origin: Origin,
 }
 
 /// How an archive's data can be reached.
@@ -139,7 +146,8 @@ impl RandomAccess {
         let found = match &*self.place {
             Place::Custom(custom) => custom.check(entry),
             Place::Files(files) => {
-                files.open(entry, self.toc.header.version, ReadCounter::default()).map(drop)
+                let version = self.toc.header.version;
+                files.open(entry, version, Form::Inflated, ReadCounter::default()).map(drop)
             }
         };
         found.map_err(|error| error.in_entry(entry).in_file(&*self.name))
@@ -150,9 +158,21 @@ impl RandomAccess {
     /// # Errors
     /// When the archive lacks the data, is damaged there, or cannot be read.
     pub fn open(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
+        self.open_as(entry, Form::Inflated, counter)
+    }
+
+    /// Opens the data of an entry without decompressing it, for the sake of its digest.
+    ///
+    /// # Errors
+    /// As [`RandomAccess::open`].
+    pub(crate) fn open_as_it_stands(&self, entry: &Entry, counter: ReadCounter) -> Result<Data> {
+        self.open_as(entry, Form::AsItStands, counter)
+    }
+
+    fn open_as(&self, entry: &Entry, form: Form, counter: ReadCounter) -> Result<Data> {
         let data = match &*self.place {
-            Place::Custom(custom) => custom.open(entry, counter),
-            Place::Files(files) => files.open(entry, self.toc.header.version, counter),
+            Place::Custom(custom) => custom.open(entry, form, counter),
+            Place::Files(files) => files.open(entry, self.toc.header.version, form, counter),
         };
         data.map_err(|error| error.in_entry(entry).in_archive(&self.name))
     }
@@ -178,13 +198,14 @@ pub fn open(input: &Input) -> Result<Archive> {
 }
 
 fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
+    let origin = Origin::directory(path.clone());
     let files = Arc::new(Files::Directory(path));
     if !matches!(&*files, Files::Directory(path) if path.join("toc.dat").is_file()) {
         let what = "a directory without a toc.dat is no archive".to_owned();
         return Err(Error::new(ErrorKind::NotAnArchive(what)));
     }
     let toc = Toc::read_files(files.toc()?).map_err(|error| error.in_file("toc.dat"))?;
-    Ok(random(name, toc, Format::Directory, Place::Files(files)))
+    Ok(random(name, toc, Format::Directory, Place::Files(files), origin))
 }
 
 /// Opens an archive that comes as a stream. `name` is what messages call it.
@@ -220,17 +241,21 @@ fn locate(name: &str, mut file: File, is_whole: bool) -> Result<Archive> {
     // Standard input may have been read from already.
     let start = file.stream_position().map_err(Error::from_io)?;
     let slice = FileSlice::new(Arc::new(file), start, metadata.len());
+    let origin = Origin::file(slice.clone());
     match detect::locate(&slice)? {
         detect::Located::Custom(slice) => {
             let (toc, data_start) = Toc::read_custom(slice.clone())?;
             let custom = CustomFile::new(slice, &toc, data_start);
-            Ok(random(name, toc, Format::Custom, Place::Custom(custom)))
+            Ok(random(name, toc, Format::Custom, Place::Custom(custom), origin))
         }
         detect::Located::Files(files) => {
             let toc = Toc::read_files(files.toc()?).map_err(|error| error.in_file("toc.dat"))?;
-            Ok(random(name, toc, Format::Tar, Place::Files(Arc::new(files))))
+            Ok(random(name, toc, Format::Tar, Place::Files(Arc::new(files)), origin))
         }
-        detect::Located::Stream => stream(name, Box::new(slice.clone()), is_whole.then_some(slice)),
+        detect::Located::Stream => {
+            let archive = stream(name, Box::new(slice.clone()), is_whole.then_some(slice))?;
+            Ok(Archive { origin, ..archive })
+        }
     }
 }
 
@@ -242,19 +267,21 @@ fn open_stdin(name: &str) -> Result<Archive> {
     locate(name, file, false)
 }
 
-fn random(name: &str, toc: Toc, format: Format, place: Place) -> Archive {
+fn random(name: &str, toc: Toc, format: Format, place: Place, origin: Origin) -> Archive {
     let access = RandomAccess::new(name, toc, place);
     Archive {
         name: name.to_owned(),
         toc: access.toc.clone(),
         format,
         access: Access::Random(access),
+        origin,
     }
 }
 
 fn stream(name: &str, reader: Box<dyn Read + Send>, again: Option<FileSlice>) -> Result<Archive> {
     let (toc, format, access) = StreamAccess::start(name, reader, again)?;
-    Ok(Archive { name: name.to_owned(), toc, format, access: Access::Stream(access) })
+    let (name, access) = (name.to_owned(), Access::Stream(access));
+    Ok(Archive { name, toc, format, access, origin: Origin::default() })
 }
 
 /// Reads all that `reader` gives into `sink`, on this thread.

@@ -77,12 +77,10 @@ impl Sequential {
     ///
     /// # Errors
     /// When it is not.
-    pub fn finish(self) -> Result<()> {
-        match self.messages.recv() {
-            Ok(Message::Done(result)) => result,
-            // Data that nobody asked for; its thread ends with this receiver.
-            Ok(Message::Item(..)) | Err(_) => Ok(()),
-        }
+    pub fn finish(mut self) -> Result<()> {
+        // Data that nobody asked for are read past: who drops their receiver says so.
+        while self.next_item()?.is_some() {}
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::StreamAccess;
 use crate::archive::stream::{Answer, Item, ItemOf, Sink};
-use crate::archive::{Desc, DumpId, Format, Result, Toc};
+use crate::archive::{Desc, DumpId, Error, Format, Result, Toc};
 
 /// Bytes of data in the archive, by entry.
 pub type Sizes = HashMap<DumpId, u64>;
@@ -27,8 +27,9 @@ impl StreamAccess {
             let _ = done.send(ended);
         });
         let sizes = receiver.recv().unwrap_or_default();
-        // The stream's thread tells in any case, unless it panicked; then nothing is known.
-        result.recv().unwrap_or(Ok(())).map(|()| sizes)
+        let gone = || Error::truncated("the reader of the stream is gone");
+        // The stream's thread tells in any case, unless it panicked.
+        result.recv().unwrap_or_else(|_| Err(gone())).map(|()| sizes)
     }
 }
 

@@ -48,9 +48,9 @@ fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
     };
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    // A password with a bare slash ends up here as a port, and must not be shown as one.
-    let port = hosts.rsplit_once(':').map_or("", |(_, port)| port);
-    if settings.is_empty() && path.contains('@') && !port.bytes().all(|b| b.is_ascii_digit()) {
+    // A password with a bare slash ends up here as a port and a database, and must not be shown as
+    // them. So who does name a port must write a "@" in the database's name as %40.
+    if settings.is_empty() && hosts.contains(':') && path.contains('@') {
         return Err(invalid("a \"/\" in a password must be written as %2F"));
     }
     parse_hosts(hosts, &mut settings)?;

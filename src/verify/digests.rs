@@ -42,6 +42,12 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Its first digits, for messages that show what is another.
+    #[must_use]
+    pub(crate) fn short(&self) -> String {
+        self.0[..6].iter().map(|byte| format!("{byte:02x}")).chain(["…".to_owned()]).collect()
+    }
+
     /// The digest that `text` spells: 64 hexadecimal digits, either case.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {

@@ -152,6 +152,11 @@ pub fn archive(source: &Database<'_>, folder: &Path, args: &[&str]) -> Vec<u8> {
     std::fs::create_dir_all(folder.join("20201022")).unwrap();
     let dump = folder.join("20201022/pix.pgsql");
     source.pg_dump(&["--format=custom", "--file"]).arg(&dump).args(args).succeed();
+    pack(folder)
+}
+
+/// The parts in the folder as a backup.
+pub fn pack(folder: &Path) -> Vec<u8> {
     let packed = folder.join("backup.tar.gz");
     Tool::new("tar").arg("-czf").arg(&packed).arg("-C").arg(folder).arg("20201022").succeed();
     std::fs::read(packed).unwrap()

@@ -1,5 +1,6 @@
 //! Why a night failed, and whether another attempt may do better.
 
+use crate::archive::ErrorKind;
 use crate::replicate::backup::BackupError;
 use crate::replicate::clean::CleanError;
 use crate::replicate::enrich::EnrichError;
@@ -115,6 +116,8 @@ impl NightError {
                     matches!(error, JournalError::Damaged(_) | JournalError::AlreadyThere { .. });
                 is_of_no_use || error.is_other_restore()
             }
+            // A backup that was replaced under its name, seen while it came.
+            restore::Error::Stream(error) => matches!(error.kind(), ErrorKind::Changed(_)),
             _ => false,
         }
     }
@@ -180,7 +183,7 @@ fn is_permanent(error: &restore::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{self, ErrorKind};
+    use crate::archive;
     use crate::replicate::hooks::Stage;
     use crate::replicate::sql_file::FileError;
     use crate::restore::StagePoint;
@@ -223,5 +226,10 @@ mod tests {
         assert!(restore(restore::Error::Journal(differs)).is_other_restore());
         let busy = JournalError::Busy { pid: None };
         assert!(!restore(restore::Error::Journal(busy)).is_other_restore());
+        let stream = |kind: fn(String) -> ErrorKind| {
+            restore(restore::Error::Stream(archive::Error::new(kind(String::new()))))
+        };
+        assert!(stream(ErrorKind::Changed).is_other_restore());
+        assert!(!stream(ErrorKind::Damaged).is_other_restore());
     }
 }

@@ -146,7 +146,7 @@ impl Attempt<'_> {
         let key = resume::key(found);
         let is_swapped = self.config.restore.swap;
         let left = match may_go_on {
-            true => Ground::left_by_another(self.target, is_swapped, &key).await?,
+            true => Ground::left_by_another(self.target, is_swapped, &key, intake.sha256).await?,
             false => None,
         };
         let ground = match left {
@@ -198,7 +198,7 @@ impl Attempt<'_> {
         backup: &str,
         intake: Intake,
     ) -> Result<Result<(), NightError>, NightError> {
-        let Intake { archive, is_local, download } = intake;
+        let Intake { archive, is_local, download, sha256 } = intake;
         let toc = Arc::clone(&archive.toc);
         let settings = &self.config.restore;
         let databases = &self.config.databases;
@@ -227,8 +227,9 @@ impl Attempt<'_> {
             stop: &self.stop,
         };
         let restored = restoring.restore(archive, &chosen.selection).await;
-        if let Some(download) = download {
-            download.end();
+        let sum = download.map_or(sha256, |download| download.end(self.run));
+        if let Some(sum) = sum.filter(|_| keeps_journal) {
+            resume::note_sum(&ground.target, backup, sum).await;
         }
         let entries = match restored {
             Ok(summary) => restore::check(&summary),

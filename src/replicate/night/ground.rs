@@ -13,6 +13,7 @@ use crate::replicate::config::{self, TableMode};
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap};
 use crate::replicate::worker::DatabaseHistory;
 use crate::restore::chain;
+use crate::source::remote::Sha256Sum;
 use crate::target::{Session, SessionSettings, Target};
 
 /// Tries of the renaming, when sessions that cannot be ended are in its way.
@@ -54,6 +55,7 @@ impl Ground {
         target: &Target,
         is_swapped: bool,
         backup: &str,
+        sum: Option<Sha256Sum>,
     ) -> Result<Option<Self>, NightError> {
         let place = match is_swapped {
             true => target.with_database(&Names::of(target.dbname()).next),
@@ -65,7 +67,7 @@ impl Ground {
             Err(_) if is_swapped => return Ok(None),
             Err(error) => return Err(NightError::target("look at the target")(error)),
         };
-        let Some(present) = resume::find(&session, backup).await? else { return Ok(None) };
+        let Some(present) = resume::find(&session, backup, sum).await? else { return Ok(None) };
         drop(session);
         let swap = match is_swapped {
             true => Some(swap::prepare(target, Leftover::Reuse).await?),

@@ -11,7 +11,7 @@ use crate::replicate::worker::{BackupRecord, OpenStage, Run};
 use crate::report::stages::Stage;
 use crate::restore::chain;
 use crate::source::Archive;
-use crate::source::remote::Progress;
+use crate::source::remote::{Progress, Sha256Sum};
 
 /// A backup that is open.
 pub(super) struct Intake {
@@ -20,6 +20,8 @@ pub(super) struct Intake {
     pub(super) is_local: bool,
     /// Set if it downloads while it is restored.
     pub(super) download: Option<Downloading>,
+    /// The SHA-256 of all of it, if it was downloaded first.
+    pub(super) sha256: Option<Sha256Sum>,
 }
 
 /// Finds the backup of the settings, and tells the run which it is.
@@ -35,6 +37,7 @@ pub(super) async fn find(
         id: found.id.clone(),
         created: found.created_at,
         bytes: found.size,
+        sha256: None,
     });
     Ok(found)
 }
@@ -49,7 +52,7 @@ pub(super) async fn open(
 ) -> Result<Intake, NightError> {
     if found.path().is_some() {
         let OpenBackup { archive, .. } = or_stop(stop, found.open()).await?;
-        return Ok(Intake { archive, is_local: true, download: None });
+        return Ok(Intake { archive, is_local: true, download: None, sha256: None });
     }
     let stage = run.stage(Stage::Download);
     let folder = std::env::temp_dir();
@@ -62,12 +65,13 @@ pub(super) async fn open(
         Err(error) => return fail(stage, error),
     };
     let mut download = progress.map(|progress| Downloading { stage, progress });
+    let mut sha256 = None;
     if settings.download_first
         && let Some(done) = download.take()
     {
-        done.end();
+        sha256 = done.end(run);
     }
-    Ok(Intake { archive, is_local: false, download })
+    Ok(Intake { archive, is_local: false, download, sha256 })
 }
 
 /// A backup that downloads while it is restored.
@@ -77,17 +81,21 @@ pub(super) struct Downloading {
 }
 
 impl Downloading {
-    /// It has come, or the restore is over: what was not read is not needed.
-    pub(super) fn end(self) {
+    /// It has come, or the restore is over: what was not read is not needed. Gives the SHA-256 if
+    /// all of it came.
+    pub(super) fn end(self, run: &Run) -> Option<Sha256Sum> {
         let Self { stage, progress } = self;
         stage.add(0, progress.position());
-        if let Some(sum) = progress.sha256() {
+        let sum = progress.sha256();
+        if let Some(sum) = sum {
             tracing::info!("backup read: {} bytes, SHA-256 {sum}", progress.position());
+            run.set_backup_sha256(sum);
         }
         match progress.failure() {
             Some(error) => stage.failed(&chain(error.as_ref())),
             None => stage.done(),
         }
+        sum
     }
 }
 

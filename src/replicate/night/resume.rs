@@ -3,14 +3,15 @@
 //! What is done, entry by entry, is the restore's own [journal](crate::restore::journal). Beside it
 //! stands, in the table `nocturne.night`, of which backup the restore is and what was in the
 //! target when it began: which entries are wanted follows from that, and what is there later is the
-//! restore's own work.
+//! restore's own work. When all of the backup has come its SHA-256 stands there, too.
 
 use super::error::NightError;
 use super::present::Present;
 use crate::replicate::backup::FoundBackup;
 use crate::restore::{chain, journal};
+use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
-use crate::target::{Session, SessionSettings, Target, make_bookkeeping};
+use crate::target::{self, Session, SessionSettings, Target, make_bookkeeping};
 
 /// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -23,17 +24,67 @@ pub(super) fn key(found: &FoundBackup) -> String {
 }
 
 /// What was in the target when the restore of this backup began; none if no such restore is
-/// unfinished.
-pub(super) async fn find(session: &Session, backup: &str) -> Result<Option<Present>, NightError> {
+/// unfinished. `sum` is the backup's SHA-256, if all of it is here already: a backup that was
+/// replaced under its name is another one.
+pub(super) async fn find(
+    session: &Session,
+    backup: &str,
+    sum: Option<Sha256Sum>,
+) -> Result<Option<Present>, NightError> {
     let failed = || NightError::target("look for an unfinished restore");
     let there = "SELECT pg_catalog.to_regclass('nocturne.night') IS NOT NULL \
                  AND pg_catalog.to_regclass('nocturne.restore_journal') IS NOT NULL";
     if session.query_value(there).await.map_err(failed())?.as_deref() != Some("t") {
         return Ok(None);
     }
-    let sql = format!("SELECT present FROM nocturne.night WHERE backup = {}", literal(backup));
-    let present = session.query_value(&sql).await.map_err(failed())?;
-    Ok(present.and_then(|text| Present::from_json(&text)))
+    // Members are missing from the table of an earlier version, whose journal is of no use either.
+    let sql = format!(
+        "SELECT present, pg_catalog.to_jsonb(night)->>'sha256' FROM nocturne.night \
+         WHERE backup = {}",
+        literal(backup)
+    );
+    let row = session.query_text(&sql).await.map_err(failed())?.into_iter().next();
+    let Some([Some(present), then]) = row.and_then(|row| <[Option<String>; 2]>::try_from(row).ok())
+    else {
+        return Ok(None);
+    };
+    if let (Some(then), Some(now)) = (then, sum.map(|sum| sum.to_string()))
+        && then != now
+    {
+        tracing::warn!(
+            "the backup is another one than at the attempt before: {}",
+            was(&then, &now)
+        );
+        return Ok(None);
+    }
+    Ok(Present::from_json(&present))
+}
+
+fn was(then: &str, now: &str) -> String {
+    format!("its SHA-256 was {then}, is {now}")
+}
+
+/// Notes the SHA-256 of the backup, of which all has come. If an attempt before had another one,
+/// what it had loaded was compared entry by entry: only what came since can be another.
+pub(super) async fn note_sum(target: &Target, backup: &str, sum: Sha256Sum) {
+    let (backup, now) = (literal(backup), sum.to_string());
+    let work = async {
+        let session = Session::connect(target, &SessionSettings::default()).await?;
+        let then = format!("SELECT sha256 FROM nocturne.night WHERE backup = {backup}");
+        let then = session.query_value(&then).await?;
+        let note =
+            format!("UPDATE nocturne.night SET sha256 = {} WHERE backup = {backup}", literal(&now));
+        session.execute(&note).await?;
+        Ok::<_, target::Error>(then)
+    };
+    match work.await {
+        Ok(Some(then)) if then != now => {
+            tracing::warn!("the backup has changed since the attempt before: {}", was(&then, &now));
+        }
+        Ok(_) => {}
+        // Only another attempt would have used it.
+        Err(error) => tracing::warn!("the backup's SHA-256 is not noted: {}", chain(&error)),
+    }
 }
 
 /// Notes that the restore of this backup begins. False if the role may not: then the restore is
@@ -50,6 +101,7 @@ pub(super) async fn begin(
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS nocturne.night (backup text PRIMARY KEY, \
                  present text NOT NULL, since timestamptz NOT NULL DEFAULT pg_catalog.now()); \
+             ALTER TABLE nocturne.night ADD COLUMN IF NOT EXISTS sha256 text; \
              DELETE FROM nocturne.night; \
              INSERT INTO nocturne.night (backup, present) VALUES ({backup}, {present})"
         );

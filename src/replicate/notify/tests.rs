@@ -49,6 +49,7 @@ fn record() -> RunRecord {
             id: "5f1".to_owned(),
             created: Some(at(-210)),
             bytes: Some(29_000_000_000),
+            sha256: Some("0f".repeat(32)),
         }),
         entries: None,
         error: None,
@@ -97,6 +98,7 @@ async fn a_webhook_gets_the_summary_and_its_token() {
     assert_eq!(body["rows"], 1234);
     assert_eq!(body["bytes"], 12_340);
     assert_eq!(body["backup"]["id"], "5f1");
+    assert_eq!(body["backup"]["sha256"], "0f".repeat(32));
     assert_eq!(body["backup_age_seconds"], 18_000);
     assert_eq!(body["stages"][1]["name"], "restore");
     assert_eq!(body["stages"][1]["state"], "done");

@@ -88,6 +88,7 @@ fn runs() -> Vec<RunRecord> {
             id: "5f1e".to_owned(),
             created: Some(at(-250)),
             bytes: Some(29_000_000_000),
+            sha256: Some("0f".repeat(32)),
         }),
         entries: Some(Entries { done: 412, skipped: 3, tolerated: 1, failed: 0 }),
         error: None,

@@ -181,6 +181,10 @@ pub struct BackupRecord {
     /// How large it is, in bytes.
     #[serde(default)]
     pub bytes: Option<u64>,
+    /// The SHA-256 of all that was downloaded, in hexadecimal digits, to compare with another copy.
+    /// None unless all of it came, and of a backup that was on this machine.
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 /// What became of the archive's entries.

@@ -11,6 +11,7 @@ use super::record::{
     BackupRecord, Entries, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
 };
 use crate::report::stages::{Running, Stage};
+use crate::source::remote::Sha256Sum;
 
 /// A run that goes on. Clones are the same run.
 #[derive(Clone)]
@@ -78,6 +79,15 @@ impl Run {
     /// Tells which backup is restored.
     pub fn set_backup(&self, backup: BackupRecord) {
         self.change(|record| record.backup = Some(backup));
+    }
+
+    /// Tells the SHA-256 of the backup, of which all has come.
+    pub fn set_backup_sha256(&self, sum: Sha256Sum) {
+        self.change(|record| {
+            if let Some(backup) = &mut record.backup {
+                backup.sha256 = Some(sum.to_string());
+            }
+        });
     }
 
     /// Tells what became of the archive's entries.

@@ -1,6 +1,6 @@
 //! Why a restore cannot keep a journal, or not go on with one.
 
-use crate::target;
+use crate::{archive, target};
 
 /// Why a restore with a journal did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +43,15 @@ pub enum JournalError {
         table: String,
     },
     /// The journal was written by another version of this program.
-    #[error("the journal in the target is of format {0}, which this version does not know")]
+    #[error(
+        "the journal in the target is of format {0}, which this version does not know: finish that \
+         restore with the version that began it, or drop the tables nocturne.restore_journal and \
+         nocturne.restore_journal_line"
+    )]
     Format(String),
+    /// The archive cannot be read where it is compared with what was loaded.
+    #[error(transparent)]
+    Archive(archive::Error),
     /// The tables of the journal do not hold what they should.
     #[error("the journal in the target is damaged: {0}")]
     Damaged(String),

@@ -12,6 +12,7 @@
 //!   run comes behind. Then the run is counted up. A session of an older run, opened again by a
 //!   process that lives after all, finds another number and gives up.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -29,6 +30,15 @@ const AT_WORK: Key = Key(3);
 
 /// How long the sessions of an earlier run may take to end: what they run is rolled back.
 const END_WITHIN: Duration = Duration::from_secs(60);
+
+/// The first version of the server with `idle_session_timeout` (release notes of PostgreSQL 14).
+const IDLE_LIMIT_SINCE: u32 = 140_000;
+
+/// How often the session of [`ALONE`] says something.
+const WATCH_EVERY: Duration = Duration::from_secs(60);
+
+/// How long the server may take to answer that.
+const WATCH_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy)]
 struct Key(u32);
@@ -83,7 +93,22 @@ impl Guard {
                  SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",
             )
             .await?;
+        if session.server_version_num() >= IDLE_LIMIT_SINCE {
+            session.execute("SET idle_session_timeout = 0").await?;
+        }
         Ok(session)
+    }
+
+    /// Says something to the server, for those between that end silent connections, and takes the
+    /// lock again if the session is lost all the same.
+    async fn watch(&self) {
+        let target = {
+            let held = self.0.lock().await;
+            // What becomes of it is seen below.
+            let _ = tokio::time::timeout(WATCH_WITHIN, held.execute("SELECT 1")).await;
+            held.target().clone()
+        };
+        self.renew(&target).await;
     }
 
     /// Takes the lock again if the session is lost. If that cannot be had another process may go
@@ -130,6 +155,17 @@ pub(super) async fn let_work(session: &Session) -> Result<()> {
              SELECT pg_catalog.pg_advisory_unlock({key})"
         ))
         .await
+}
+
+/// Keeps the lock of the one restore as long as it is polled.
+pub(in crate::restore) async fn stay_alone(ctx: &Context) -> Infallible {
+    let Some(journal) = ctx.journal() else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(WATCH_EVERY).await;
+        journal.guard.watch().await;
+    }
 }
 
 /// Counts a new session among those at work.

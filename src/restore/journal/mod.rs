@@ -43,11 +43,22 @@
 //!
 //! `Identity` says of which archive, selection, options and target the journal is; if one differs
 //! the restore is refused, with what differs. How many jobs there are, or in which format the
-//! archive's data are reached, may differ. Of tables that are done the archive must have as many
-//! bytes of data as then, and the tables must be there. Data that came as a stream have their
-//! CRC-32 in the line, and are compared when they pass by again. It is that of the compressed
-//! bytes, which costs less than a hundredth of what their decompression does; SHA-256 of what comes
-//! out of it would cost as much as that (measured: 0.56 and 0.5 GB/s).
+//! archive's data are reached, may differ. The tables that are done must be there.
+//!
+//! # The manifest
+//!
+//! A line of data has the SHA-256 of the entry's bytes as they stand in the archive (compressed: there
+//! are fewer of them, and they can be compared without being decompressed). It is taken where they
+//! are read, by the decoder's thread, and is the same from a file and from a stream. The head has what
+//! the file system said of the archive's files when the run began.
+//!
+//! - **Files** that are as the last run left them are trusted. Of others the data of what is done are
+//!   read again and compared, before anything is written (`manifest.rs`); in a wrapper, too.
+//! - **Streams** are compared as they pass by, in [`super::feed`].
+//! - What is not done is not compared, it is loaded as it is now. So the database is in the end that
+//!   of the archive which the last run has read.
+//! - Large objects that come one by one have no line, and none of their entry's digest is compared
+//!   when they pass by.
 //!
 //! Two processes never write one journal: see `lock.rs`.
 //!
@@ -63,6 +74,7 @@ mod close;
 mod error;
 mod identity;
 mod lock;
+mod manifest;
 mod mark;
 mod open;
 mod store;
@@ -73,15 +85,16 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(super) use close::{close, definitions_are_over};
 pub use error::JournalError;
-pub(super) use lock::enter;
+pub(super) use lock::{enter, stay_alone};
 pub(super) use mark::{Mark, OF_ALL};
 pub(super) use open::{open, refuse};
-pub(super) use store::{drop_tables, has};
+pub(super) use store::{DataRead, drop_tables, has};
 
 use super::context::Context;
 use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::target::{self, Session, SessionSettings, Target};
+use crate::verify::Digest;
 
 /// That a journal is kept, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,9 +164,9 @@ impl Journal {
     }
 
     /// The statements that write a line, for the transaction of the work.
-    pub(super) fn line(&self, entry: DumpId, mark: Mark, read: u64, sum: Option<u32>) -> String {
+    pub(super) fn line(&self, entry: DumpId, mark: Mark, data: DataRead) -> String {
         let durable = if self.is_durable() { "SET LOCAL synchronous_commit = on; " } else { "" };
-        format!("{durable}{}", store::insert(entry, mark, store::Data { read, sum }, self.run))
+        format!("{durable}{}", store::insert(entry, mark, data, self.run))
     }
 }
 
@@ -205,9 +218,11 @@ impl Context {
         self.wants_archived_data(place) && !self.is_done(self.entry(place))
     }
 
-    /// The checksum of an entry's data that an earlier run has loaded from a stream.
-    pub(super) fn sum_before(&self, entry: &Entry) -> Option<u32> {
-        self.journal()?.found.get(&(entry.dump_id, Mark::Done))?.sum
+    /// The digest of data that an earlier run has loaded, which are to be compared as they pass by:
+    /// those of files were compared before.
+    pub(super) fn digest_to_compare(&self, entry: &Entry) -> Option<Digest> {
+        let journal = self.journal().filter(|_| !self.origin.is_file())?;
+        journal.found.get(&(entry.dump_id, Mark::Done))?.digest
     }
 
     /// Whether an earlier run has done the first of an entry's two steps.

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use super::error::JournalError;
 use super::identity::{Identity, Place};
 use super::mark::Mark;
-use super::store::{self, Found, Lines};
-use super::{Journal, lock};
+use super::store::{self, Found, Head, Lines};
+use super::{Journal, lock, manifest};
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
 use crate::restore::options::{Tolerance, Transactions};
+use crate::restore::server_life::ServerLife;
 use crate::restore::statements::Ownership;
 use crate::sql::ident::qualified;
 use crate::target::{BOOKKEEPING, Session};
@@ -41,7 +42,7 @@ pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
 pub(in crate::restore) async fn open(
     ctx: &Context,
     session: &Session,
-    server_life: Option<&str>,
+    server_life: &ServerLife,
 ) -> Result<(), JournalError> {
     if ctx.options.journal.is_none() {
         return Ok(());
@@ -51,19 +52,23 @@ pub(in crate::restore) async fn open(
     let row = session.query_text(sql).await?.into_iter().flatten().flatten().collect::<Vec<_>>();
     let [database, role] = <[String; 2]>::try_from(row).unwrap_or_default();
     let place = Place { database, role };
-    let identity = Identity::of(&ctx.toc, &ctx.wants, &ctx.options, &place);
+    let now = Head {
+        identity: Identity::of(&ctx.toc, &ctx.wants, &ctx.options, &place),
+        server_life: server_life.clone(),
+        file_state: file_state(ctx).await,
+    };
     let mut refilled = HashSet::new();
     let (run, found) = match store::find(session).await? {
         Some(found) => {
-            let crashed = found.server_life.as_deref() != server_life;
+            let crashed = !found.head.server_life.lasts(server_life);
             let void =
                 if crashed { lost_in_a_crash(ctx, session, &found).await? } else { Vec::new() };
             refilled.extend(void.iter().filter_map(|entry| entry.dependencies.first()));
-            go_on(ctx, session, found, &identity, &void, server_life).await?
+            go_on(ctx, session, found, &now, &void).await?
         }
         None => {
             refuse_to_begin(ctx, session).await?;
-            store::create(session, &identity, server_life).await?;
+            store::create(session, &now).await?;
             (1, Default::default())
         }
     };
@@ -78,27 +83,37 @@ pub(in crate::restore) async fn open(
 async fn go_on(
     ctx: &Context,
     session: &Session,
-    found: Found,
-    identity: &Identity,
+    mut found: Found,
+    now: &Head,
     void: &[&Entry],
-    server_life: Option<&str>,
 ) -> Result<(u32, Lines), JournalError> {
-    let mut differences = found.identity.differences(identity);
+    let void: Vec<_> = void.iter().map(|entry| (entry.dump_id, Mark::Done)).collect();
+    found.lines.retain(|line, _| !void.contains(line));
+    let mut differences = found.head.identity.differences(&now.identity);
     if differences.is_empty() {
         differences.extend(changed_data(ctx, &found));
         differences.extend(missing_tables(ctx, session, &found).await?);
     }
+    // Last, because it may take a while; and not where nobody has written to the archive since.
+    let is_untouched = now.file_state.is_some() && found.head.file_state == now.file_state;
+    if differences.is_empty() && !is_untouched {
+        differences = manifest::differences(ctx, session, &found.lines).await?;
+    }
     if !differences.is_empty() {
         return Err(JournalError::Differs { began: found.began, differences });
     }
-    let Found { run, began, mut lines, .. } = found;
-    let void: Vec<_> = void.iter().map(|entry| (entry.dump_id, Mark::Done)).collect();
-    store::go_on(session, &void, server_life).await?;
-    lines.retain(|line, _| !void.contains(line));
+    let Found { run, began, lines, .. } = found;
+    store::go_on(session, &void, now).await?;
     let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
     let what = format!("going on with the restore that began at {began}: {done} entries are done");
     ctx.events.send(Event::Step { what });
     Ok((run + 1, lines))
+}
+
+/// What the file system says of the archive's files. Where it cannot be asked their contents speak.
+async fn file_state(ctx: &Context) -> Option<String> {
+    let origin = ctx.origin.clone();
+    tokio::task::spawn_blocking(move || origin.state().ok().flatten()).await.ok().flatten()
 }
 
 /// Entries that are done whose data in the archive are of another size now.
@@ -108,7 +123,7 @@ fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
     };
     let size_then = |entry: &Entry| {
         let line = found.lines.get(&(entry.dump_id, Mark::Done));
-        line.map(|data| data.read).filter(|read| *read > 0)
+        line.map(|data| data.bytes).filter(|bytes| *bytes > 0)
     };
     let changed = ctx.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
         let (then, now) = (size_then(entry)?, random.size(entry)?);

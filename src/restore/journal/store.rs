@@ -6,22 +6,36 @@ use super::error::JournalError;
 use super::identity::Identity;
 use super::mark::Mark;
 use crate::archive::DumpId;
+use crate::restore::server_life::ServerLife;
 use crate::sql::ident::literal;
 use crate::target::{Result, Session, has_bookkeeping};
+use crate::verify::Digest;
 
 /// What the tables look like. Another number is not understood.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Lines, with what was read of the entry's data.
-pub(super) type Lines = HashMap<(DumpId, Mark), Data>;
+pub(super) type Lines = HashMap<(DumpId, Mark), DataRead>;
 
 /// What was read of an entry's data, as they stand in the archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Data {
+pub(in crate::restore) struct DataRead {
     /// Bytes; 0 where they came as a stream, which counts in another way.
-    pub(super) read: u64,
-    /// The CRC-32, of a stream.
-    pub(super) sum: Option<u32>,
+    pub(in crate::restore) bytes: u64,
+    /// Their SHA-256, which is the same from a file and from a stream; none where there are no
+    /// data. See [`crate::archive::ReadCounter::sha256`].
+    pub(in crate::restore) digest: Option<Digest>,
+}
+
+/// What the journal's head says of a run.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) identity: Identity,
+    /// The server's life when the run began.
+    pub(super) server_life: ServerLife,
+    /// What the file system said of the archive's files then, if it lies in files: see
+    /// [`crate::source::Origin`].
+    pub(super) file_state: Option<String>,
 }
 
 /// A journal that was found.
@@ -30,9 +44,8 @@ pub(super) struct Found {
     pub(super) run: u32,
     /// When the first run began.
     pub(super) began: String,
-    pub(super) identity: Identity,
-    /// The server's life when the last run began.
-    pub(super) server_life: Option<String>,
+    /// Of the last run.
+    pub(super) head: Head,
     pub(super) lines: Lines,
 }
 
@@ -48,28 +61,25 @@ pub(super) async fn run(session: &Session) -> Result<Option<u32>> {
 }
 
 /// Makes the tables. The server says no to a role that may not create a schema.
-pub(super) async fn create(
-    session: &Session,
-    identity: &Identity,
-    server_life: Option<&str>,
-) -> Result<()> {
+pub(super) async fn create(session: &Session, head: &Head) -> Result<()> {
     let has_schema = has_bookkeeping(session).await?;
     let schema = if has_schema { "" } else { "CREATE SCHEMA nocturne;" };
-    let identity = literal(&identity.to_json());
-    let life = server_life.map_or_else(|| "NULL".into(), literal);
+    let identity = literal(&head.identity.to_json());
+    let (life, state) = (literal(head.server_life.as_text()), or_null(&head.file_state));
     let sql = format!(
         "BEGIN; SET LOCAL synchronous_commit = on; {schema} \
          CREATE TABLE nocturne.restore_journal (format integer PRIMARY KEY, run integer NOT NULL, \
              began timestamptz NOT NULL DEFAULT pg_catalog.now(), identity text NOT NULL, \
-             server_life text, schema_is_ours boolean NOT NULL); \
+             server_life text NOT NULL, file_state text, schema_is_ours boolean NOT NULL); \
          CREATE TABLE nocturne.restore_journal_line (dump_id integer, mark text, \
-             read bigint NOT NULL, sum bigint, run integer NOT NULL, \
+             read bigint NOT NULL, sha256 text, run integer NOT NULL, \
              at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), \
              PRIMARY KEY (dump_id, mark)); \
          COMMENT ON TABLE nocturne.restore_journal IS \
              'A restore by nocturne that is not finished: run it again with --resume'; \
-         INSERT INTO nocturne.restore_journal (format, run, identity, server_life, schema_is_ours) \
-             VALUES ({FORMAT}, 1, {identity}, {life}, {}); COMMIT",
+         INSERT INTO nocturne.restore_journal \
+                 (format, run, identity, server_life, file_state, schema_is_ours) \
+             VALUES ({FORMAT}, 1, {identity}, {life}, {state}, {}); COMMIT",
         !has_schema
     );
     let created = session.execute(&sql).await;
@@ -78,6 +88,10 @@ pub(super) async fn create(
         drop(session.rollback().await);
     }
     created
+}
+
+fn or_null(text: &Option<String>) -> String {
+    text.as_deref().map_or_else(|| "NULL".to_owned(), literal)
 }
 
 /// Reads the journal, if there is one.
@@ -91,48 +105,45 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
         Some(format) if format == FORMAT => {}
         format => return Err(JournalError::Format(format.unwrap_or_default())),
     }
-    let sql = "SELECT run, pg_catalog.date_trunc('second', began), identity, server_life \
+    let sql = "SELECT run, pg_catalog.date_trunc('second', began), identity, server_life, file_state \
                FROM nocturne.restore_journal";
     let row = session.query_text(sql).await?.into_iter().next();
-    let Some([Some(run), Some(began), Some(identity), server_life]) =
-        row.and_then(|row| <[Option<String>; 4]>::try_from(row).ok())
+    let Some([Some(run), Some(began), Some(identity), Some(server_life), file_state]) =
+        row.and_then(|row| <[Option<String>; 5]>::try_from(row).ok())
     else {
         return Err(damaged("it has no head"));
     };
     let lines = lines(session).await?;
+    let identity = Identity::from_json(&identity).ok_or_else(|| damaged("it has no identity"))?;
     Ok(Some(Found {
         run: run.parse().map_err(|_| damaged("it has no number of its run"))?,
         began,
-        identity: Identity::from_json(&identity).ok_or_else(|| damaged("it has no identity"))?,
-        server_life,
+        head: Head { identity, server_life: ServerLife::from_text(server_life), file_state },
         lines,
     }))
 }
 
 /// All lines.
 pub(super) async fn lines(session: &Session) -> Result<Lines> {
-    let sql = "SELECT dump_id, mark, read, sum FROM nocturne.restore_journal_line";
+    let sql = "SELECT dump_id, mark, read, sha256 FROM nocturne.restore_journal_line";
     let rows = session.query_text(sql).await?;
     let line = |row: Vec<Option<String>>| {
-        let [id, mark, read, sum] = <[Option<String>; 4]>::try_from(row).ok()?;
+        let [id, mark, read, sha256] = <[Option<String>; 4]>::try_from(row).ok()?;
         let key = (DumpId(id?.parse().ok()?), Mark::from_word(&mark?)?);
-        let sum = sum.and_then(|sum| sum.parse().ok());
-        Some((key, Data { read: read?.parse().ok()?, sum }))
+        let digest = sha256.and_then(|digits| Digest::from_hex(&digits));
+        Some((key, DataRead { bytes: read?.parse().ok()?, digest }))
     };
     // The table has no others: its columns are typed, and its format is known.
     Ok(rows.into_iter().filter_map(line).collect())
 }
 
 /// Begins another run, without the lines that are void.
-pub(super) async fn go_on(
-    session: &Session,
-    void: &[(DumpId, Mark)],
-    server_life: Option<&str>,
-) -> Result<()> {
-    let life = server_life.map_or_else(|| "NULL".into(), literal);
+pub(super) async fn go_on(session: &Session, void: &[(DumpId, Mark)], head: &Head) -> Result<()> {
+    let (life, state) = (literal(head.server_life.as_text()), or_null(&head.file_state));
     let mut sql = format!(
         "SET LOCAL synchronous_commit = on; \
-         UPDATE nocturne.restore_journal SET run = run + 1, server_life = {life};"
+         UPDATE nocturne.restore_journal \
+             SET run = run + 1, server_life = {life}, file_state = {state};"
     );
     for (entry, mark) in void {
         sql.push_str(&delete(*entry, *mark));
@@ -142,13 +153,13 @@ pub(super) async fn go_on(
 }
 
 /// The statement that writes a line.
-pub(super) fn insert(entry: DumpId, mark: Mark, data: Data, run: u32) -> String {
+pub(super) fn insert(entry: DumpId, mark: Mark, data: DataRead, run: u32) -> String {
     let word = literal(mark.word());
-    let sum = data.sum.map_or_else(|| "NULL".to_owned(), |sum| sum.to_string());
-    let read = data.read;
+    let digest = or_null(&data.digest.map(|digest| digest.to_string()));
+    let read = data.bytes;
     format!(
-        "INSERT INTO nocturne.restore_journal_line (dump_id, mark, read, sum, run) \
-         VALUES ({}, {word}, {read}, {sum}, {run}) ON CONFLICT DO NOTHING;",
+        "INSERT INTO nocturne.restore_journal_line (dump_id, mark, read, sha256, run) \
+         VALUES ({}, {word}, {read}, {digest}, {run}) ON CONFLICT DO NOTHING;",
         entry.0
     )
 }

@@ -1,0 +1,280 @@
+//! The manifest: the digests of the data that are done, held against the files that an archive lies
+//! in before anything else is done.
+//!
+//! Read is what is done and nothing else, as it stands in the archive, without decompressing it. An
+//! archive in which any place can be read is read by a few threads, each with a buffer of its own; one
+//! inside a wrapper is read as a stream, as far as it is needed.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::error::JournalError;
+use super::mark::Mark;
+use super::store::Lines;
+use crate::archive::stream::{Answer, Item, ItemOf, Sink};
+use crate::archive::{
+    self, Data, DataLocation, Desc, DumpId, Entry, Error, Format, ReadCounter, Toc,
+};
+use crate::restore::context::Context;
+use crate::restore::decode::in_entry;
+use crate::restore::event::Event;
+use crate::source::RandomAccess;
+use crate::target::Session;
+use crate::verify::Digest;
+
+/// How often it is told how far the reading is. The session is used then, too: some proxies end one
+/// that is idle for some minutes.
+const TELL_EVERY: Duration = Duration::from_secs(20);
+
+/// Threads that read side by side. One hashes as fast as most disks read.
+const READERS: usize = 4;
+
+/// Bytes read at a time.
+const BUFFER: usize = 128 * 1024;
+
+/// Differences that are told; reading ends there.
+const ENOUGH: usize = 3;
+
+/// Data that are done.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The entry's place in the table of contents.
+    place: usize,
+    /// What was loaded.
+    then: Digest,
+}
+
+/// What a comparison has found.
+type Verdict = Result<(Known, Digest), Error>;
+
+/// Data of these lines that are others now, in words. Nothing is compared of an archive that does
+/// not lie in files.
+pub(super) async fn differences(
+    ctx: &Context,
+    session: &Session,
+    lines: &Lines,
+) -> Result<Vec<String>, JournalError> {
+    if ctx.random.is_none() && !ctx.origin.is_file() {
+        return Ok(Vec::new());
+    }
+    let digest = |entry: &Entry| lines.get(&(entry.dump_id, Mark::Done))?.digest;
+    let known = ctx.toc.entries.iter().enumerate();
+    let known = known.filter(|(_, entry)| ctx.random.is_some() || comes_whole(entry));
+    let known = known.filter_map(|(place, entry)| Some(Known { place, then: digest(entry)? }));
+    let mut known: Vec<Known> = known.collect();
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    // The largest first: the threads end together.
+    let size = |known: &Known| ctx.random.as_ref()?.size(ctx.entry(known.place));
+    known.sort_by_cached_key(|known| std::cmp::Reverse(size(known)));
+    let watch = Watch::default();
+    let _end = End(watch.clone());
+    let what = format!(
+        "the archive's file is not as the earlier run left it: comparing the data of {} entries \
+         that are done",
+        known.len()
+    );
+    ctx.events.send(Event::Step { what });
+    let count = known.len();
+    let verdicts = match &ctx.random {
+        Some(random) => read_side_by_side(ctx, random, known, &watch),
+        None => walk(ctx, known, &watch),
+    };
+    collect(ctx, session, verdicts, count, &watch).await
+}
+
+/// Whether an entry's data are one item of a stream: large objects that are files come one by one.
+fn comes_whole(entry: &Entry) -> bool {
+    entry.desc != Desc::Blobs || !matches!(entry.data, DataLocation::File(_))
+}
+
+/// Waits for all verdicts, or enough differences.
+async fn collect(
+    ctx: &Context,
+    session: &Session,
+    mut verdicts: UnboundedReceiver<Verdict>,
+    count: usize,
+    watch: &Watch,
+) -> Result<Vec<String>, JournalError> {
+    let mut differences = Vec::new();
+    let mut missing = count;
+    let mut tell = tokio::time::interval(TELL_EVERY);
+    tell.tick().await;
+    while differences.len() < ENOUGH {
+        tokio::select! {
+            verdict = verdicts.recv() => match verdict {
+                Some(verdict) => {
+                    let (Known { place, then }, now) = verdict.map_err(JournalError::Archive)?;
+                    missing -= 1;
+                    if now != then {
+                        let (entry, then, now) = (ctx.entry(place).label(), then.short(), now.short());
+                        differences
+                            .push(format!("the data of {entry} were of SHA-256 {then}, are of {now}"));
+                    }
+                }
+                // A reader that is gone without a word must not pass for one that found all well.
+                None if missing > 0 => {
+                    let what = format!("the data of {missing} entries that are done are not there");
+                    let error = Error::missing(what).in_archive(&ctx.archive);
+                    return Err(JournalError::Archive(error));
+                }
+                None => break,
+            },
+            _ = tell.tick() => {
+                let mib = watch.read.load(Ordering::Relaxed) >> 20;
+                let what = format!("comparing what is done: {mib} MiB, {missing} entries are left");
+                ctx.events.send(Event::Step { what });
+                session.execute("SELECT 1").await?;
+            }
+        }
+    }
+    Ok(differences)
+}
+
+/// What the readers share with whoever waits for them.
+#[derive(Clone, Default)]
+struct Watch {
+    read: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Reads to the end of `reader`, or until nobody waits any more.
+    fn read_over(&self, reader: &mut dyn Read, buffer: &mut [u8]) -> archive::Result<()> {
+        while !self.has_ended() {
+            match reader.read(buffer).map_err(Error::from_io)? {
+                0 => return Ok(()),
+                read => drop(self.read.fetch_add(read as u64, Ordering::Relaxed)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends the readers when nobody waits for them any more.
+struct End(Watch);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+fn read_side_by_side(
+    ctx: &Context,
+    random: &RandomAccess,
+    known: Vec<Known>,
+    watch: &Watch,
+) -> UnboundedReceiver<Verdict> {
+    let (sender, receiver) = unbounded_channel();
+    let readers = READERS.min(known.len());
+    let left = Arc::new(Mutex::new(known.into_iter()));
+    for _ in 0..readers {
+        let (left, sender, watch) = (left.clone(), sender.clone(), watch.clone());
+        let (toc, random, archive) = (ctx.toc.clone(), random.clone(), ctx.archive.clone());
+        ctx.pool.spawn(move || {
+            let mut buffer = vec![0; BUFFER];
+            let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+            while let Some(known) = next().filter(|_| !watch.has_ended()) {
+                let entry = &toc.entries[known.place];
+                let now = digest(&random, entry, &watch, &mut buffer);
+                let now = now.map_err(|error| in_entry(error, entry, &archive));
+                // When nobody listens it is over.
+                let _ = sender.send(now.map(|now| (known, now)));
+            }
+        });
+    }
+    receiver
+}
+
+/// The digest of an entry's data as they stand in the archive.
+fn digest(
+    random: &RandomAccess,
+    entry: &Entry,
+    watch: &Watch,
+    buffer: &mut [u8],
+) -> archive::Result<Digest> {
+    let counter = ReadCounter::hashing();
+    match random.open_as_it_stands(entry, counter.clone())? {
+        Data::Rows(mut reader) => watch.read_over(&mut reader, buffer)?,
+        Data::LargeObjects(mut objects) => {
+            while let Some(mut object) = objects.next_object()? {
+                watch.read_over(&mut object.content, buffer)?;
+            }
+        }
+    }
+    Ok(counter.sha256().map_or_else(|| Digest::of(b""), Digest::from))
+}
+
+/// Reads an archive inside a wrapper.
+fn walk(ctx: &Context, known: Vec<Known>, watch: &Watch) -> UnboundedReceiver<Verdict> {
+    let (verdicts, receiver) = unbounded_channel();
+    let (origin, archive) = (ctx.origin.clone(), ctx.archive.clone());
+    let id = |known: &Known| ctx.entry(known.place).dump_id;
+    let left = known.iter().map(|known| (id(known), *known)).collect();
+    let mut passing = Passing { left, current: None, watch: watch.clone(), verdicts };
+    ctx.pool.spawn(move || {
+        if let Some(Err(error)) = origin.walk(&mut passing) {
+            let _ = passing.verdicts.send(Err(error.in_archive(&archive)));
+        }
+    });
+    receiver
+}
+
+/// Hashes what is known as it passes by.
+struct Passing {
+    left: HashMap<DumpId, Known>,
+    current: Option<(Known, Sha256)>,
+    watch: Watch,
+    verdicts: UnboundedSender<Verdict>,
+}
+
+impl Sink for Passing {
+    fn toc(&mut self, _: &Toc, _: Format) -> Answer {
+        Answer::Take
+    }
+
+    fn begin(&mut self, item: &Item) -> Answer {
+        if self.watch.has_ended() {
+            return Answer::Stop;
+        }
+        let known = match item.of {
+            ItemOf::Entry(id) => self.left.remove(&id),
+            ItemOf::LargeObject(_) => None,
+        };
+        self.current = known.map(|known| (known, Sha256::new()));
+        if self.current.is_some() { Answer::Take } else { Answer::Skip }
+    }
+
+    fn bytes(&mut self, bytes: Bytes) -> Answer {
+        self.watch.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if self.watch.has_ended() {
+            return Answer::Stop;
+        }
+        if let Some((_, hash)) = &mut self.current {
+            hash.update(&bytes);
+        }
+        Answer::Take
+    }
+
+    fn end(&mut self) -> Answer {
+        if let Some((known, hash)) = self.current.take() {
+            let now = Digest::from(<[u8; 32]>::from(hash.finalize()));
+            let _ = self.verdicts.send(Ok((known, now)));
+        }
+        // What comes behind the last of them is read when it is loaded.
+        if self.left.is_empty() { Answer::Stop } else { Answer::Take }
+    }
+}

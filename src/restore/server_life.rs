@@ -1,0 +1,55 @@
+//! Whether a server is the one that it was: neither crashed nor replaced by another meanwhile.
+
+use crate::target::{Result, Session};
+
+/// What stays the same as long as a server does not crash: when its statistics were reset. Recovery
+/// resets all of them (`pgstat_reset_after_failure` in `src/backend/utils/activity/pgstat.c`), a
+/// clean restart none. Somebody may reset one of them by hand, so two are looked at.
+#[derive(Clone, Debug)]
+pub(super) struct ServerLife(String);
+
+impl ServerLife {
+    /// Asks the server.
+    pub(super) async fn of(session: &Session) -> Result<Self> {
+        let query = "SELECT pg_catalog.concat(bgwriter.stats_reset, '/', archiver.stats_reset) \
+                     FROM pg_catalog.pg_stat_bgwriter AS bgwriter, \
+                     pg_catalog.pg_stat_archiver AS archiver";
+        Ok(Self(session.query_value(query).await?.unwrap_or_default()))
+    }
+
+    /// As an earlier run has written it down.
+    pub(super) fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(super) fn as_text(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the server has lived on from one to the other.
+    pub(super) fn lasts(&self, later: &Self) -> bool {
+        let both = |life: &Self| life.0.split_once('/').map(|(a, b)| (a.to_owned(), b.to_owned()));
+        match (both(self), both(later)) {
+            (Some(earlier), Some(later)) => earlier.0 == later.0 || earlier.1 == later.1,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_lives_on_when_one_of_its_statistics_is_reset() {
+        let life = |text: &str| ServerLife::from_text(text.to_owned());
+        let first = life("2026-01-01 00:00:00+00/2026-01-01 00:00:00+00");
+        assert!(first.lasts(&first));
+        assert!(first.lasts(&life("2026-01-02 00:00:00+00/2026-01-01 00:00:00+00")));
+        assert!(first.lasts(&life("2026-01-01 00:00:00+00/2026-01-02 00:00:00+00")));
+        assert!(!first.lasts(&life("2026-01-02 00:00:00+00/2026-01-02 00:00:00+00")));
+        // Never reset at first.
+        assert!(life("/").lasts(&life("/2026-01-02 00:00:00+00")));
+        assert!(!life("/").lasts(&first));
+    }
+}

@@ -1,0 +1,148 @@
+//! The files that an archive lies in: whether they are as they were, and reading them again.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::reader;
+use super::remote::Sha256Sum;
+use crate::archive::Result;
+use crate::archive::slice::FileSlice;
+use crate::archive::stream::Sink;
+
+/// Where an archive lies.
+#[derive(Clone, Debug, Default)]
+pub struct Origin(Place);
+
+#[derive(Clone, Debug, Default)]
+enum Place {
+    /// It came over a pipe or a network.
+    #[default]
+    Elsewhere,
+    File(FileSlice),
+    Directory(PathBuf),
+}
+
+impl Origin {
+    pub(super) fn file(slice: FileSlice) -> Self {
+        Self(Place::File(slice))
+    }
+
+    pub(super) fn directory(path: PathBuf) -> Self {
+        Self(Place::Directory(path))
+    }
+
+    /// What the file system says of the archive's files: their sizes and when they were written.
+    /// As long as that is the same, nobody has written to them. None of what is in no file.
+    ///
+    /// # Errors
+    /// When the file system cannot be asked.
+    pub(crate) fn state(&self) -> io::Result<Option<String>> {
+        match &self.0 {
+            Place::Elsewhere => Ok(None),
+            Place::File(slice) => Ok(Some(of_file(&slice.metadata()?))),
+            Place::Directory(path) => of_directory(path).map(Some),
+        }
+    }
+
+    /// Reads a file from its start as a stream, into `sink`. None if there is no such file.
+    pub(crate) fn walk(&self, sink: &mut dyn Sink) -> Option<Result<()>> {
+        match &self.0 {
+            Place::File(slice) => {
+                Some(reader::read(Box::new(slice.clone()), Some(slice.clone()), sink))
+            }
+            Place::Elsewhere | Place::Directory(_) => None,
+        }
+    }
+
+    /// Whether [`Origin::walk`] can read it.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.0, Place::File(_))
+    }
+}
+
+/// The time of change is there because that of modification can be set at will, and is by whoever
+/// copies a file over another with `cp -p`, `tar` or `rsync -t`.
+fn of_file(metadata: &Metadata) -> String {
+    format!(
+        "{} bytes, modified {}.{:09}, changed {}.{:09}",
+        metadata.len(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec()
+    )
+}
+
+fn of_directory(path: &Path) -> io::Result<String> {
+    let mut files = Vec::new();
+    for file in path.read_dir()? {
+        let file = file?;
+        files.push((file.file_name(), of_file(&file.metadata()?)));
+    }
+    files.sort_unstable();
+    let listing = files.iter().flat_map(|(name, state)| {
+        [name.as_encoded_bytes(), b"\0", state.as_bytes(), b"\0"].concat()
+    });
+    let digest = Sha256Sum::of(&listing.collect::<Vec<u8>>());
+    Ok(format!("{} files, {digest}", files.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, FileTimes, write};
+    use std::sync::Arc;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    fn state_of_file(path: &Path) -> String {
+        let file = File::open(path).unwrap();
+        let len = file.metadata().unwrap().len();
+        let origin = Origin::file(FileSlice::new(Arc::new(file), 0, len));
+        origin.state().unwrap().unwrap()
+    }
+
+    fn state_of_directory(path: &Path) -> String {
+        Origin::directory(path.to_owned()).state().unwrap().unwrap()
+    }
+
+    fn touch(path: &Path) {
+        let other = SystemTime::now() - Duration::from_secs(3600);
+        let times = FileTimes::new().set_modified(other);
+        File::options().write(true).open(path).unwrap().set_times(times).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_left_alone_keeps_its_state_and_one_that_is_touched_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive");
+        write(&path, "data").unwrap();
+        let state = state_of_file(&path);
+        assert_eq!(state_of_file(&path), state);
+        touch(&path);
+        assert_ne!(state_of_file(&path), state);
+    }
+
+    #[test]
+    fn any_file_of_a_directory_can_change_its_state() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["toc.dat", "1.dat", "2.dat"] {
+            write(folder.path().join(name), "data").unwrap();
+        }
+        let state = state_of_directory(folder.path());
+        assert_eq!(state_of_directory(folder.path()), state);
+        touch(&folder.path().join("2.dat"));
+        let touched = state_of_directory(folder.path());
+        assert_ne!(touched, state);
+        std::fs::remove_file(folder.path().join("1.dat")).unwrap();
+        assert_ne!(state_of_directory(folder.path()), touched);
+    }
+
+    #[test]
+    fn what_came_over_a_pipe_has_no_state() {
+        assert_eq!(Origin::default().state().unwrap(), None);
+        assert!(!Origin::default().is_file());
+    }
+}

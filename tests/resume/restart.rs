@@ -101,8 +101,7 @@ fn a_server_stopped_at_once_and_started_again_is_waited_for() {
 /// Nothing that was committed is lost, so that no journal is needed.
 #[test]
 fn a_server_stopped_in_order_and_started_again_is_waited_for() {
-    // One session: without a journal, what another one was defining just then would be lost.
-    let (server, running) = restarted_in_the_rows("INT", &["-j", "1"]);
+    let (server, running) = restarted_in_the_rows("INT", &["-j", "3"]);
     let restored = running.wait().expect(0);
     assert!(restored.stderr().contains("is tried again"), "{}", restored.finished);
     assert_whole(&server);

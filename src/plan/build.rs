@@ -138,6 +138,24 @@ impl Plan {
             (self.jobs[number].after, self.jobs[number].locks) = (after, locks);
         }
         self.check_with_indexes(entries, links, &builds);
+        self.grant_in_turn(entries);
+    }
+
+    /// Who grants what somebody else has granted becomes that role, which must be allowed to look
+    /// into the schema by then.
+    fn grant_in_turn(&mut self, entries: &[Entry]) {
+        let acl = |job: &Job, holds: &str| {
+            let entry = &entries[job.entry];
+            job.pass == Pass::Acl && entry.is_acl() && entry.defn.contains(holds)
+        };
+        let is_of_schema = |job: &Job| acl(job, " ON SCHEMA ");
+        let of_schemas: Vec<JobId> =
+            (0..self.jobs.len()).filter(|n| is_of_schema(&self.jobs[*n])).map(JobId).collect();
+        for job in &mut self.jobs {
+            if acl(job, "SET SESSION AUTHORIZATION ") && !is_of_schema(job) {
+                job.after.extend(&of_schemas);
+            }
+        }
     }
 
     /// Foreign keys are checked when the indexes of their table are there. The locks keep the two
@@ -329,6 +347,25 @@ mod tests {
             assert_eq!(plan.prelude, prelude);
             assert_eq!(plan.jobs.iter().map(|job| job.entry).collect::<Vec<_>>(), rest);
         }
+    }
+
+    #[test]
+    fn who_grants_as_another_role_waits_for_the_schemas() {
+        let acl = |id, defn: &str| Entry { defn: defn.into(), ..entry(id, Desc::Acl) };
+        let grant = "GRANT SELECT ON TABLE s.t TO a;\n";
+        let as_another =
+            format!("SET SESSION AUTHORIZATION a;\n{grant}RESET SESSION AUTHORIZATION;");
+        let entries = [
+            acl(1, grant),
+            acl(2, &as_another),
+            acl(3, "SET SESSION AUTHORIZATION a;\nGRANT USAGE ON SCHEMA s TO b;\n"),
+            acl(4, "GRANT USAGE ON SCHEMA r TO b;\n"),
+        ];
+        let order = [0, 1, 2, 3];
+        let options = Options::default();
+        let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Acl, |_| None, options);
+        let after: Vec<_> = plan.jobs.iter().map(|job| job.after.as_slice()).collect();
+        assert_eq!(after, [&[][..], &[JobId(2), JobId(3)], &[], &[]]);
     }
 
     #[test]

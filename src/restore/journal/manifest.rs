@@ -6,7 +6,7 @@
 //! inside a wrapper is read as a stream, as far as it is needed.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -88,6 +88,7 @@ pub(super) async fn differences(
         Some(random) => read_side_by_side(ctx, random, known, &watch),
         None => walk(ctx, known, &watch),
     };
+    let verdicts = verdicts.map_err(|error| JournalError::Archive(Error::from_io(error)))?;
     collect(ctx, session, verdicts, count, &watch).await
 }
 
@@ -177,14 +178,14 @@ fn read_side_by_side(
     random: &RandomAccess,
     known: Vec<Known>,
     watch: &Watch,
-) -> UnboundedReceiver<Verdict> {
+) -> io::Result<UnboundedReceiver<Verdict>> {
     let (sender, receiver) = unbounded_channel();
     let readers = READERS.min(known.len());
     let left = Arc::new(Mutex::new(known.into_iter()));
     for _ in 0..readers {
         let (left, sender, watch) = (left.clone(), sender.clone(), watch.clone());
         let (toc, random, archive) = (ctx.toc.clone(), random.clone(), ctx.archive.clone());
-        ctx.pool.spawn(move || {
+        start(move || {
             let mut buffer = vec![0; BUFFER];
             let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
             while let Some(known) = next().filter(|_| !watch.has_ended()) {
@@ -194,9 +195,14 @@ fn read_side_by_side(
                 // When nobody listens it is over.
                 let _ = sender.send(now.map(|now| (known, now)));
             }
-        });
+        })?;
     }
-    receiver
+    Ok(receiver)
+}
+
+/// Starts a reader. It is no part of the pool, where a panic would end the process.
+fn start(read: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name("compare".to_owned()).spawn(read).map(drop)
 }
 
 /// The digest of an entry's data as they stand in the archive.
@@ -219,18 +225,18 @@ fn digest(
 }
 
 /// Reads an archive inside a wrapper.
-fn walk(ctx: &Context, known: Vec<Known>, watch: &Watch) -> UnboundedReceiver<Verdict> {
+fn walk(ctx: &Context, known: Vec<Known>, watch: &Watch) -> io::Result<UnboundedReceiver<Verdict>> {
     let (verdicts, receiver) = unbounded_channel();
     let (origin, archive) = (ctx.origin.clone(), ctx.archive.clone());
     let id = |known: &Known| ctx.entry(known.place).dump_id;
     let left = known.iter().map(|known| (id(known), *known)).collect();
     let mut passing = Passing { left, current: None, watch: watch.clone(), verdicts };
-    ctx.pool.spawn(move || {
+    start(move || {
         if let Some(Err(error)) = origin.walk(&mut passing) {
             let _ = passing.verdicts.send(Err(error.in_archive(&archive)));
         }
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
 /// Hashes what is known as it passes by.

@@ -54,7 +54,7 @@
 //!
 //! - **Files** that are as the last run left them are trusted. Of others the data of what is done are
 //!   read again and compared, before anything is written (`manifest.rs`); in a wrapper, too.
-//! - **Streams** are compared as they pass by, in [`super::feed`].
+//! - **Streams** are compared as they pass by, in `restore/feed.rs`.
 //! - What is not done is not compared, it is loaded as it is now. So the database is in the end that
 //!   of the archive which the last run has read.
 //! - Large objects that come one by one have no line, and none of their entry's digest is compared

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
+use super::guard::Guard;
 use super::present::Present;
 use super::{first_load, resume};
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
-use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap};
+use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
 use crate::restore::chain;
 use crate::target::{Session, SessionSettings, Target};
@@ -20,6 +21,9 @@ const TRIES: u32 = 5;
 
 /// The wait between two of them.
 const BETWEEN_TRIES: Duration = Duration::from_secs(30);
+
+/// `ERRCODE_UNDEFINED_DATABASE`.
+const NO_SUCH_DATABASE: &str = "3D000";
 
 /// Where a night restores to.
 pub(super) struct Ground {
@@ -61,8 +65,10 @@ impl Ground {
         };
         let session = match Session::connect(&place, &SessionSettings::default()).await {
             Ok(session) => session,
-            // There need not be one.
-            Err(_) if is_swapped => return Ok(None),
+            // There need not be one. Whatever else it is, hours of work may be in there.
+            Err(error) if is_swapped && error.sqlstate() == Some(NO_SUCH_DATABASE) => {
+                return Ok(None);
+            }
             Err(error) => return Err(NightError::target("look at the target")(error)),
         };
         let Some(present) = resume::find(&session, backup).await? else { return Ok(None) };
@@ -142,10 +148,11 @@ impl Ground {
 }
 
 /// Puts the new database in the place of the target, with the records of runs. The sessions on both
-/// are ended.
+/// are ended, that of the lock among them.
 pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
+    guard: &mut Guard<'_>,
     stop: &CancellationToken,
 ) -> Result<(), NightError> {
     let (old, new) =
@@ -155,14 +162,18 @@ pub(super) async fn finish(
     }
     let mut tries = 1;
     let not_copied = loop {
+        guard.check().await?;
         match swap.finish().await {
             Ok(not_copied) => break not_copied,
+            Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),
             Err(error) if error.is_passing() && tries < TRIES => {
                 tracing::warn!("tried again: {}", chain(&error));
             }
             Err(error) => return Err(error.into()),
         }
         tries += 1;
+        // No other run may begin in the pause.
+        guard.check().await?;
         tokio::select! {
             () = stop.cancelled() => return Err(NightError::Stopped),
             () = tokio::time::sleep(BETWEEN_TRIES) => {}

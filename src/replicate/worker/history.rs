@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::record::RunRecord;
+use super::record::{RunOutcome, RunRecord};
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings, Target, make_bookkeeping};
 
@@ -20,6 +20,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Records older than this are forgotten when another one is written.
 const KEPT: &str = "400 days";
+
+/// What the record of a run says whose process was killed.
+pub(super) const KILLED: &str = "the process ended without a word";
 
 /// Why records could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +87,31 @@ impl DatabaseHistory {
         Ok(())
     }
 
+    /// Ends the records of all runs but one that are said to go on: their processes were killed. One
+    /// that only waits for its next attempt writes its own word over that.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub async fn close_others(&self, id: &str) -> Result<(), HistoryError> {
+        limited(async {
+            let session = self.connect().await?;
+            if exists(&session).await? {
+                let outcome = literal(RunOutcome::Interrupted.word());
+                let sql = format!(
+                    "UPDATE nocturne.runs SET outcome = {outcome}, record = record || \
+                         pg_catalog.jsonb_build_object('outcome', {outcome}, 'error', {}) \
+                     WHERE outcome = {} AND id <> {}",
+                    literal(KILLED),
+                    literal(RunOutcome::Running.word()),
+                    literal(id)
+                );
+                session.execute(&sql).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn connect(&self) -> Result<Session, HistoryError> {
         Ok(Session::connect(&self.target, &SessionSettings::default()).await?)
     }
@@ -97,10 +125,13 @@ impl DatabaseHistory {
         let time = |time: Option<DateTime<Utc>>| {
             time.map_or_else(|| "NULL".to_owned(), |time| literal(&time.to_rfc3339()))
         };
+        // A word of a run that goes on may come after the one of its end: a statement that nobody
+        // waits for any more is carried out all the same.
         let sql = format!(
             "INSERT INTO nocturne.runs (id, started_at, ended_at, outcome, record) \
              VALUES ({}, {}, {}, {}, {}) ON CONFLICT (id) DO UPDATE SET \
-             ended_at = excluded.ended_at, outcome = excluded.outcome, record = excluded.record;\n\
+             ended_at = excluded.ended_at, outcome = excluded.outcome, record = excluded.record \
+             WHERE excluded.outcome <> 'running' OR runs.outcome IN ('running', 'interrupted');\n\
              DELETE FROM nocturne.runs WHERE started_at < pg_catalog.now() - interval '{KEPT}'",
             literal(&record.id),
             time(Some(record.started)),

@@ -220,8 +220,12 @@ fn records_come_back_as_they_were_kept_the_newest_first() {
 
             let other_database = cluster.fresh_db("history_copy");
             let other = self::history(&other_database);
+            // One of another version comes along, too.
+            database.execute("INSERT INTO nocturne.runs VALUES ('?', now(), NULL, 'failed', '{}')");
             history.copy_to(&other).await.unwrap();
             assert_eq!(other.latest(10).await.unwrap(), [ended, first]);
+            let all = "SELECT r.* FROM nocturne.runs r ORDER BY id";
+            assert_eq!(other_database.query(all), database.query(all));
         });
     });
 }

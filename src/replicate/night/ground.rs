@@ -49,6 +49,13 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
         Err(error) if is_swapped => return Err(error.into()),
         Err(error) => tracing::debug!("no look at swapped databases: {}", chain(&error)),
     }
+    if !is_swapped {
+        for name in swap::left(target).await {
+            tracing::warn!(
+                "database {name} is left of nights that swapped: drop it to have its room"
+            );
+        }
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use super::names::Names;
 use super::properties;
 use super::server::{Server, drop_database, oid};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Session, Target};
+use crate::target::{Session, SessionSettings, Target};
 
 /// What becomes of a new database that an earlier run has left unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,21 @@ pub async fn prepare(target: &Target, leftover: Leftover) -> Result<Swap, SwapEr
     revoked.map_err(SwapError::refused("keep others out of the new database"))?;
     let not_copied = properties::begin(&server, &names).await?;
     Ok(Swap { server, names, next, oid, not_copied })
+}
+
+/// The databases of earlier swaps that are there. None if there is no way to look.
+pub async fn left(target: &Target) -> Vec<String> {
+    let names = Names::of(target.dbname());
+    let sql = format!(
+        "SELECT datname FROM pg_catalog.pg_database WHERE datname IN ({}, {}) ORDER BY 1",
+        literal(&names.next),
+        literal(&names.previous)
+    );
+    let Ok(session) = Session::connect(target, &SessionSettings::default()).await else {
+        return Vec::new();
+    };
+    let rows = session.query_text(&sql).await.unwrap_or_default();
+    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
 /// Whether the role may do all of it.

@@ -25,7 +25,9 @@
 //! 7. [`report`] reads the [events](restore::event) of all this: bars, log lines, the summary.
 //!
 //! Beside the way stand [`verify`], which takes it up to the decompressed data and needs no
-//! server; [`compare`], which holds those data against a database's; [`embedded`], a throw-away server; and [`cli`], which makes settings of options.
+//! server; [`compare`], which holds those data against a database's; [`embedded`], a throw-away
+//! server; [`replicate`], the nightly run around a restore, from a host's backup to an enriched
+//! warehouse, with its worker and its web page; and [`cli`], which makes settings of options.
 //!
 //! # Example
 //!

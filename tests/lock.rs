@@ -2,39 +2,89 @@
 
 mod common;
 
-use common::cluster;
+use common::{Database, cluster};
 use nocturne::replicate::lock::{LockError, TargetLock};
 use nocturne::target::{ConnectOptions, Target};
+
+fn target(database: &Database<'_>) -> Target {
+    let options = ConnectOptions { dbname: Some(database.url()), ..ConnectOptions::default() };
+    Target::resolve(&options, &|_| None).expect("the URL of a test is sound")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_only_the_server_believes_in_does_not_keep_the_lock_from_its_owner() {
+    let database = cluster(15).fresh_db("lock_ghost");
+    let target = target(&database);
+    for shared in [false, true] {
+        // Its owner has lost it, and the server has not noticed.
+        let ghost = match shared {
+            false => TargetLock::take(&target).await,
+            true => TargetLock::share(&target).await,
+        };
+        let ghost = ghost.expect("nobody has it");
+        let again = ghost.take_again(&target).await.expect("its own session is not in the way");
+        again.check().await.expect("its session is there");
+        assert_eq!(ghost.check().await.is_ok(), shared, "only what is in the way is ended");
+        drop(ghost);
+        // Another run's session stays.
+        let other = TargetLock::take(&target).await.err().expect("it is taken");
+        assert!(matches!(other, LockError::Taken { .. }));
+        drop(again);
+        let taken = until_taken(&target).await;
+        drop(taken);
+    }
+    let lost = until_taken(&target).await;
+    database.kill_backends("application_name = 'nocturne lock'");
+    let other = until_taken(&target).await;
+    let refused = lost.take_again(&target).await.err().expect("another run has it");
+    assert!(matches!(refused, LockError::Taken { .. }));
+    other.check().await.expect("it is not ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_shares_the_lock_keeps_out_those_alone_who_want_it_for_themselves() {
+    let database = cluster(15).fresh_db("lock_shared");
+    let target = target(&database);
+    let first = TargetLock::share(&target).await.expect("nobody has it");
+    let second = TargetLock::share(&target).await.expect("it is shared");
+    let refused = TargetLock::take(&target).await.err().expect("it is taken");
+    assert!(matches!(refused, LockError::Taken { holder: Some(_) }), "{refused}");
+    drop((first, second));
+    let alone = until_taken(&target).await;
+    let refused = TargetLock::share(&target).await.err().expect("it is taken");
+    assert!(matches!(refused, LockError::Taken { holder: Some(_) }), "{refused}");
+    drop(alone);
+}
+
+/// The lock, as soon as the server has let go of it: a session's end takes a moment.
+async fn until_taken(target: &Target) -> TargetLock {
+    for _ in 0..2400 {
+        if let Ok(lock) = TargetLock::take(target).await {
+            return lock;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the lock outlives its session");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_run_is_told_who_is_at_work_and_may_go_on_after_it() {
     let database = cluster(15).fresh_db("lock");
     let other = cluster(15).fresh_db("lock_other");
-    let target = |url: String| {
-        let options = ConnectOptions { dbname: Some(url), ..ConnectOptions::default() };
-        Target::resolve(&options, &|_| None).expect("the URL of a test is sound")
-    };
-    let first = TargetLock::take(&target(database.url())).await.expect("nobody has it");
+    let first = TargetLock::take(&target(&database)).await.expect("nobody has it");
     first.check().await.expect("its session is there");
-    let error = TargetLock::take(&target(database.url())).await.err().expect("it is taken");
+    let error = TargetLock::take(&target(&database)).await.err().expect("it is taken");
     assert!(error.is_passing());
     let said = error.to_string();
     assert!(said.starts_with("another run is at work on this target: process "), "{said}");
     assert!(said.contains(" since 20"), "{said}");
     // Another database of the same server is another target.
-    TargetLock::take(&target(other.url())).await.expect("nobody has that one");
+    TargetLock::take(&target(&other)).await.expect("nobody has that one");
 
     database.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE application_name = 'nocturne lock' AND datname = current_database()",
     );
     assert!(matches!(first.check().await, Err(LockError::Lost)));
-    // The server lets go of the lock when the session's process ends, which is not at once.
-    for _ in 0..100 {
-        if TargetLock::take(&target(database.url())).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("the lock outlives its session");
+    until_taken(&target(&database)).await;
 }

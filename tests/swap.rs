@@ -246,6 +246,24 @@ fn sessions_that_cannot_be_ended_are_named_and_nothing_is_renamed() {
 }
 
 #[test]
+fn a_database_that_another_run_has_made_anew_is_neither_swapped_in_nor_dropped() {
+    block_on(async {
+        let warehouse = Warehouse::new(cluster(15), "swap_anew", "CREATEDB").await;
+        let mut first = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap();
+        fill(first.next(), 2).await;
+        let second = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap();
+        fill(second.next(), 3).await;
+        let error = first.finish().await.unwrap_err();
+        assert!(matches!(error, SwapError::Replaced { .. }) && error.is_passing(), "{error}");
+        assert_eq!(warehouse.night(&warehouse.names.current), "1");
+        first.abandon().await.unwrap_err();
+        assert_eq!(warehouse.night(&warehouse.names.next), "3");
+        second.abandon().await.unwrap();
+        assert_eq!(warehouse.databases(), warehouse.names.current);
+    });
+}
+
+#[test]
 fn clients_that_connect_again_at_once_do_not_keep_the_old_database() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_pool", "CREATEDB").await;

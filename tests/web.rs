@@ -167,7 +167,7 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
                 done,
                 1_234_567 + 1000 * ago.unsigned_abs(),
             ),
-            stage(2, StageName::Known(Stage::Verify), 152, 153, done, 0),
+            stage(2, StageName::Known(Stage::Hooks), 152, 153, done, 0),
         ],
         backup: Some(BackupRecord {
             id: format!("backup-2026-{ago}"),

@@ -225,9 +225,55 @@ fn records_come_back_as_they_were_kept_the_newest_first() {
 
             let other_database = cluster.fresh_db("history_copy");
             let other = self::history(&other_database);
+            // One of another version comes along, too.
+            database.execute("INSERT INTO nocturne.runs VALUES ('?', now(), NULL, 'failed', '{}')");
             history.copy_to(&other).await.unwrap();
             assert_eq!(other.latest(10).await.unwrap(), [ended, first]);
+            let all = "SELECT r.* FROM nocturne.runs r ORDER BY id";
+            assert_eq!(other_database.query(all), database.query(all));
         });
+    });
+}
+
+#[test]
+fn a_late_word_that_a_run_goes_on_does_not_stand_above_its_end() {
+    let database = cluster(newest()).fresh_db("history_late");
+    let history = history(&database);
+    block_on(async {
+        let late = record("a", 3);
+        for outcome in [RunOutcome::Succeeded, RunOutcome::Failed] {
+            let ended = RunRecord { outcome, ended: Some(late.started), ..late.clone() };
+            history.save(&ended).await.unwrap();
+            history.save(&late).await.unwrap();
+            assert_eq!(history.latest(1).await.unwrap(), [ended]);
+        }
+        // But a run that was taken for dead shows that it is not.
+        let closed = RunRecord { outcome: RunOutcome::Interrupted, ..late.clone() };
+        history.save(&closed).await.unwrap();
+        history.save(&late).await.unwrap();
+        assert_eq!(history.latest(1).await.unwrap(), [late]);
+    });
+}
+
+#[test]
+fn runs_whose_processes_were_killed_are_closed_by_the_next_one() {
+    let database = cluster(newest()).fresh_db("history_killed");
+    let history = history(&database);
+    block_on(async {
+        history.close_others("none").await.unwrap();
+        let ended = RunRecord { outcome: RunOutcome::Failed, ..record("ended", 1) };
+        for record in [&ended, &record("killed", 2), &record("this", 3)] {
+            history.save(record).await.unwrap();
+        }
+        history.close_others("this").await.unwrap();
+        let killed = RunRecord {
+            outcome: RunOutcome::Interrupted,
+            error: Some("the process ended without a word".to_owned()),
+            ..record("killed", 2)
+        };
+        assert_eq!(history.latest(10).await.unwrap(), [record("this", 3), killed, ended]);
+        let outcomes = "SELECT string_agg(outcome, ' ' ORDER BY id) FROM nocturne.runs";
+        assert_eq!(database.query(outcomes), "failed interrupted running");
     });
 }
 

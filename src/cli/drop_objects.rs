@@ -12,6 +12,7 @@ use super::worker::{start_log, until_signal};
 use crate::replicate::clean::{self, CleanError, DropPlan};
 use crate::replicate::config::{Config, TableMode};
 use crate::replicate::lock::{LockError, TargetLock};
+use crate::replicate::night::forget_unfinished;
 use crate::report::Verbosity;
 use crate::target::{Session, SessionSettings, Target};
 
@@ -76,6 +77,8 @@ async fn drop_objects(
     for schema in &plan.shared_schemas {
         tracing::info!("schema {schema} stays: others have objects in it");
     }
+    // An earlier night's restore would go on as if its objects were still there.
+    forget_unfinished(&target).await.map_err(|error| Failure::of(ERRORS, &error))?;
     let progress = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
     let timeout = config.restore.drop_timeout;
     clean::execute(&session, &plan, timeout, &stop, progress).await.map_err(failed)?;

@@ -8,7 +8,8 @@
 //! - [`values`] and [`table_key`]: the words that options take.
 //!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
-//! Nothing else in the program reads the command line or the environment.
+//! Nothing else in the program reads the command line or the variables of a night. Of the environment
+//! others read what is about the machine: `NO_COLOR`, `RUST_LOG`, `PATH`, the folder of temporary files.
 
 pub mod args;
 mod choose;

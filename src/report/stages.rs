@@ -43,17 +43,15 @@ pub enum Stage {
     Incremental,
     /// The user's SQL between stages.
     Hooks,
-    /// Checking what was restored.
-    Verify,
     /// The new database in the place of the old one.
     Swap,
-    /// Telling the world.
+    /// Telling the world: of the replaced system's logs only.
     Notify,
 }
 
 impl Stage {
     /// All stages, in the order of a night.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::FindBackup,
         Self::Download,
         Self::Drop,
@@ -61,7 +59,6 @@ impl Stage {
         Self::Enrich,
         Self::Incremental,
         Self::Hooks,
-        Self::Verify,
         Self::Swap,
         Self::Notify,
     ];
@@ -77,7 +74,6 @@ impl Stage {
             Self::Enrich => "enrich",
             Self::Incremental => "incremental",
             Self::Hooks => "hooks",
-            Self::Verify => "verify",
             Self::Swap => "swap",
             Self::Notify => "notify",
         }
@@ -98,7 +94,7 @@ impl Stage {
             Self::Restore => Kind::Data,
             Self::Enrich => Kind::Enrichment,
             Self::Incremental => Kind::Increment,
-            Self::Hooks | Self::Verify | Self::Notify => Kind::Step,
+            Self::Hooks | Self::Notify => Kind::Step,
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::context::{Context, Finished};
 use super::event::{Event, Events, Outcome};
 use crate::archive::{Desc, Entry};
-use crate::select::Want;
+use crate::select::{Want, keys_and_comments};
 use crate::sql::constraint;
 
 /// What becomes of foreign keys.
@@ -59,17 +59,6 @@ pub(super) fn tell_checked(events: &Events, entry: &Entry, why: &str) {
 /// Why a key of a partitioned table is checked.
 pub(super) const PARTITIONED: &str =
     "before PostgreSQL 18 a partitioned table can have no such key";
-
-/// Which entries are foreign keys, or comments on them.
-pub(super) fn keys_and_comments(entries: &[Entry]) -> Vec<bool> {
-    let is_key = |entry: &Entry| entry.desc == Desc::FkConstraint;
-    let keys: std::collections::HashSet<_> =
-        entries.iter().filter(|entry| is_key(entry)).map(|entry| entry.dump_id).collect();
-    let is_about_key = |entry: &Entry| {
-        entry.desc == Desc::Comment && entry.dependencies.iter().any(|id| keys.contains(id))
-    };
-    entries.iter().map(|entry| is_key(entry) || is_about_key(entry)).collect()
-}
 
 /// Whether an entry is a key that the archive wants checked in a form that cannot be changed.
 fn is_odd(entry: &Entry) -> bool {

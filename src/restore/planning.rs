@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::foreign_keys::{ForeignKeys, keys_and_comments};
+use super::foreign_keys::ForeignKeys;
 use crate::archive::{Entry, Toc};
 use crate::plan::cost::{Costs, Known};
 use crate::plan::forecast::Forecast;
 use crate::plan::history::{CostHistory, Database};
 use crate::plan::{Options, Plan};
-use crate::select::{Selection, pass};
+use crate::select::{Selection, keys_and_comments, pass};
 
 /// Bytes of a table's archived data from which its constraints are made in steps: below, a second
 /// round trip costs more than it gains.

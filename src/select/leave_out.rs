@@ -3,7 +3,7 @@
 //! Decided by the archive's own dependencies and identities, not by names: an index belongs to a
 //! table because the archive says so. pg_restore has no such selection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::selection::Selection;
 use super::unwanted::Unwanted;
@@ -65,6 +65,7 @@ impl LeftOut {
                 behind.entry(*id).or_default().push(place);
             }
         }
+        let keys_and_comments = keys_and_comments(entries);
         let mut left = HashMap::new();
         let mut next = Vec::new();
         for (place, entry) in entries.iter().enumerate() {
@@ -79,11 +80,12 @@ impl LeftOut {
             let Some(&(leave, table)) = left.get(&id) else { continue };
             for &place in behind.get(&id).into_iter().flatten() {
                 let entry = &entries[place];
+                let is_about_key = keys_and_comments[place];
                 let goes = match leave {
                     Leave::Absent => true,
                     Leave::Kept => is_own(&entry.desc),
-                    Leave::WithoutRows => needs_rows(&entry.desc),
-                    Leave::WithoutForeignKeys => entry.desc == Desc::FkConstraint,
+                    Leave::WithoutRows => needs_rows(&entry.desc) || is_about_key,
+                    Leave::WithoutForeignKeys => is_about_key,
                 };
                 if !goes {
                     continue;
@@ -134,6 +136,17 @@ impl LeftOut {
     }
 }
 
+/// Which entries are foreign keys, or comments on them.
+pub(crate) fn keys_and_comments(entries: &[Entry]) -> Vec<bool> {
+    let is_key = |entry: &Entry| entry.desc == Desc::FkConstraint;
+    let keys: HashSet<DumpId> =
+        entries.iter().filter(|entry| is_key(entry)).map(|entry| entry.dump_id).collect();
+    let is_about_key = |entry: &Entry| {
+        entry.desc == Desc::Comment && entry.dependencies.iter().any(|id| keys.contains(id))
+    };
+    entries.iter().map(|entry| is_key(entry) || is_about_key(entry)).collect()
+}
+
 /// Whether a TABLE ATTACH is reached from the parent, not from the partition that it names.
 fn id_is_parent(
     entries: &[Entry],
@@ -160,6 +173,7 @@ fn is_own(desc: &Desc) -> bool {
             | Desc::IndexAttach
             | Desc::TableAttach
             | Desc::Trigger
+            | Desc::Rule
             | Desc::Policy
             | Desc::RowSecurity
             | Desc::Comment
@@ -176,7 +190,7 @@ fn is_own(desc: &Desc) -> bool {
 
 /// Kinds that make no sense without the table's rows.
 fn needs_rows(desc: &Desc) -> bool {
-    matches!(desc, Desc::TableData | Desc::FkConstraint | Desc::StatisticsData)
+    matches!(desc, Desc::TableData | Desc::StatisticsData)
 }
 
 #[cfg(test)]
@@ -206,6 +220,9 @@ mod tests {
             entry(15, "VIEW", "over_students").after(&[14]),
             entry(16, "COMMENT", "TABLE answers").after(&[1]),
             entry(17, "COMMENT", "VIEW students").after(&[14]),
+            entry(18, "COMMENT", "TABLE \"element-answers\"").after(&[5]),
+            entry(19, "COMMENT", "CONSTRAINT to_answers ON \"element-answers\"").after(&[12]),
+            entry(20, "RULE", "answers also").after(&[1]),
         ]
         .map(Builder::build)
         .into()
@@ -221,23 +238,23 @@ mod tests {
 
     #[test]
     fn an_absent_table_takes_all_with_it_that_cannot_be_without_it() {
-        assert_eq!(left(Leave::Absent), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17]);
+        assert_eq!(left(Leave::Absent), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17, 19, 20]);
     }
 
     #[test]
     fn a_kept_table_takes_its_own_with_it_and_leaves_the_views() {
-        assert_eq!(left(Leave::Kept), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 16]);
+        assert_eq!(left(Leave::Kept), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 16, 19, 20]);
     }
 
     #[test]
     fn a_table_without_rows_takes_foreign_keys_with_it() {
         // Also those out of it: nothing is lost, for it has no rows.
-        assert_eq!(left(Leave::WithoutRows), [6, 12, 13]);
+        assert_eq!(left(Leave::WithoutRows), [6, 12, 13, 19]);
     }
 
     #[test]
     fn a_table_that_others_fill_later_loses_its_foreign_keys_only() {
-        assert_eq!(left(Leave::WithoutForeignKeys), [12, 13]);
+        assert_eq!(left(Leave::WithoutForeignKeys), [12, 13, 19]);
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(crate) mod testing;
 pub use filter_file::{FilterError, FilterErrorKind, FilterFile, FilterItem, FilterTarget};
 pub use flag::Flag;
 pub use leave_out::Leave;
+pub(crate) use leave_out::keys_and_comments;
 pub use list_file::{IgnoredLine, ListError, ListFile, WhyIgnored};
 pub use names::{Missing, NameKind};
 pub use options::{RestoreSection, SelectOptions, UnknownSection, UsageError};

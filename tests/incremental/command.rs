@@ -2,10 +2,11 @@
 
 use std::process::{Command, Stdio};
 
+use nocturne::replicate::lock::TargetLock;
 use serde_json::Value;
 
 use crate::common::{Tool, bare_nocturne};
-use crate::pair::Pair;
+use crate::pair::{Pair, target};
 
 const ROWS: &str = "INSERT INTO answers SELECT id FROM generate_series(1, 1000) id; \
                     INSERT INTO events SELECT id FROM generate_series(1, 7) id";
@@ -41,6 +42,28 @@ fn the_environment_says_what_is_copied() {
         .env("INCREMENTAL_KEYS", r#"{"events":"event_id"}"#)
         .succeed();
     assert_eq!(counts(&pair), "1000|7");
+}
+
+#[test]
+fn nothing_is_copied_while_a_whole_run_is_at_work_on_the_target() {
+    let pair = pair("beside_a_night");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let copy = || incremental(&pair).args(["--table", "answers"]);
+    let night = runtime.block_on(TargetLock::take(&target(&pair.target.url()))).unwrap();
+    let refused = copy().run();
+    assert_eq!(refused.code(), 1, "{refused}");
+    assert!(refused.stderr().contains("another run is at work on this target"), "{refused}");
+    assert_eq!(counts(&pair), "0|0");
+    drop(night);
+    pair.target.wait_until(
+        "NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'nocturne lock' \
+         AND datname = current_database())",
+    );
+    // Several copies may go on side by side.
+    let other = runtime.block_on(TargetLock::share(&target(&pair.target.url()))).unwrap();
+    copy().succeed();
+    assert_eq!(counts(&pair), "1000|0");
+    drop(other);
 }
 
 #[test]

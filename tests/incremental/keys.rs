@@ -10,7 +10,7 @@ fn by_key(pair: &Pair, schema: &str, name: &str, key: &str) -> Settings {
 }
 
 /// Types, and values that ascend with a number `n`.
-const ASCENDING: [(&str, &str); 8] = [
+const ASCENDING: [(&str, &str); 11] = [
     ("smallint", "n"),
     ("bigint", "n::bigint * 1000000000000 - 200000000000000"),
     ("numeric", "n + 0.123456789012345678901234567890"),
@@ -19,6 +19,10 @@ const ASCENDING: [(&str, &str); 8] = [
     ("uuid", "lpad(to_hex(n), 32, '0')::uuid"),
     ("double precision", "1 + n / 3.0"),
     ("text", "lpad(n::text, 5, '0') || 'é''\\'"),
+    ("varchar(20)", "lpad(n::text, 5, '0')"),
+    // Bare names of these mean a length of 1.
+    ("character(26)", "lpad(n::text, 26, '0')"),
+    ("bit(16)", "n::bit(16)"),
 ];
 
 #[test]

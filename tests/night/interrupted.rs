@@ -117,3 +117,18 @@ async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000", "{second}");
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "2");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_are_dropped_by_hand_are_restored_again_and_not_gone_on_with() {
+    let scene = Scene::new("night_dropped").await;
+    let hooks = folder(&[("after-pre-data.sql", "SELECT 1 / 0;")]);
+    scene.night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
+    let unfinished = "SELECT to_regclass('nocturne.night') IS NOT NULL \
+                      OR to_regclass('nocturne.restore_journal') IS NOT NULL";
+    assert_eq!(scene.warehouse.database.query(unfinished), "t");
+    scene.command("drop-objects").succeed();
+    assert_eq!(scene.warehouse.database.query(unfinished), "f");
+    let again = scene.night().succeed();
+    assert!(!again.stderr().contains("an earlier attempt has begun"), "{again}");
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000");
+}

@@ -4,11 +4,20 @@ use crate::common::{Database, folder};
 use crate::scene::{Beside, Scene, stages, without_secrets};
 use crate::source::grow;
 use nocturne::replicate::swap::Names;
+use nocturne::target::{Session, SessionSettings};
 
 /// A hook that waits for a table.
 const WAITS: &str = "DO $$ BEGIN
     WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'go') LOOP PERFORM pg_sleep(0.05); END LOOP;
 END $$;";
+
+/// Whether that hook waits in this database.
+fn waits_in(database: &Database<'_>) -> String {
+    let name = &database.name;
+    format!(
+        "EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{name}' AND wait_event = 'PgSleep')"
+    )
+}
 
 /// Handles that drop the other databases at the end.
 fn others<'a>(scene: &Scene<'a>) -> [Database<'a>; 2] {
@@ -35,11 +44,7 @@ async fn readers_have_the_old_rows_until_the_new_database_is_whole() {
     let hooks = folder(&[("after-restore.sql", WAITS)]);
     let night = Beside::start(scene.night().arg("--swap").env("HOOKS_DIR", hooks.path()));
     let warehouse = &scene.warehouse.database;
-    let waits = format!(
-        "EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{}' AND wait_event = 'PgSleep')",
-        next.name
-    );
-    warehouse.wait_until(&waits);
+    warehouse.wait_until(&waits_in(&next));
     assert_eq!(scene.state(), first);
     // A superuser is let in there, and nobody else.
     next.execute("CREATE TABLE go ()");
@@ -73,6 +78,12 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
     assert!(exists(&next) && !exists(&previous));
     assert_eq!(scene.state(), state);
     scene.serve(whole);
+    // Whoever cannot look at what there is does not take it for nothing.
+    let limit =
+        |n: i32| next.execute(&format!("ALTER DATABASE \"{}\" CONNECTION LIMIT {n}", next.name));
+    limit(0);
+    scene.night().arg("--swap").run().expect_code(1);
+    limit(-1);
     let went_on = scene.night().arg("--swap").succeed();
     assert!(went_on.stderr().contains("an earlier attempt has begun"), "{went_on}");
     assert!(!exists(&next) && exists(&previous));
@@ -88,6 +99,52 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
     assert!(failed.stderr().contains("is dropped, the old one is as it was"), "{failed}");
     assert_eq!(scene.state(), state);
     assert!(!exists(&next));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_whose_database_is_in_place_is_done_whatever_cannot_be_tidied_up() {
+    let scene = Scene::with("night_swap_untidy", "CREATEDB").await;
+    let [next, _previous] = others(&scene);
+    let hooks = folder(&[("after-restore.sql", WAITS)]);
+    let night = Beside::start(scene.night().arg("--swap").env("HOOKS_DIR", hooks.path()));
+    let warehouse = &scene.warehouse.database;
+    warehouse.wait_until(&waits_in(&next));
+    // Nobody but a superuser gets in any more, here and, as the limit is copied, in the new one.
+    warehouse.execute(&format!("ALTER DATABASE \"{}\" CONNECTION LIMIT 0", warehouse.name));
+    next.execute("CREATE TABLE go ()");
+    let finished = night.end().expect_code(0);
+    assert!(finished.stderr().contains("cannot forget an unfinished restore"), "{finished}");
+    assert_eq!(warehouse.query("SELECT count(*) FROM users"), "1000", "{finished}");
+}
+
+/// Who has the lock on the target now.
+const HOLDER: &str = "SELECT COALESCE(max(l.pid), 0) FROM pg_locks l \
+    JOIN pg_stat_activity a ON a.pid = l.pid AND a.application_name = 'nocturne lock' \
+    WHERE l.locktype = 'advisory' AND l.granted AND l.database = \
+        (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_can_begin_between_two_tries_of_the_renaming() {
+    let scene = Scene::with("night_swap_tries", "CREATEDB").await;
+    let [next, _previous] = others(&scene);
+    let warehouse = &scene.warehouse.database;
+    let url = warehouse.url();
+    let options = nocturne::target::ConnectOptions { dbname: Some(url), ..Default::default() };
+    let superuser = nocturne::target::Target::resolve(&options, &|_| None).unwrap();
+    // Which cannot be shown out, so that the first try fails.
+    let in_the_way = Session::connect(&superuser, &SessionSettings::default()).await.unwrap();
+    let hooks = folder(&[("after-restore.sql", WAITS)]);
+    let night = Beside::start(scene.night().arg("--swap").env("HOOKS_DIR", hooks.path()));
+    warehouse.wait_until(&waits_in(&next));
+    let first = warehouse.query(HOLDER);
+    assert_ne!(first, "0");
+    next.execute("CREATE TABLE go ()");
+    warehouse.wait_until(&format!("({HOLDER}) NOT IN (0, {first})"));
+    night.signal("TERM");
+    let finished = night.end().expect_code(130);
+    assert!(finished.stderr().contains("tried again: "), "{finished}");
+    assert!(exists(&next));
+    drop(in_the_way);
 }
 
 #[tokio::test(flavor = "multi_thread")]

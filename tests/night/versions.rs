@@ -24,6 +24,88 @@ CREATE VIEW seen AS SELECT u.name, e.kind FROM users u JOIN kept.events e ON e.i
 INSERT INTO users SELECT n, 'user ' || n FROM generate_series(1, 100) n;
 "#;
 
+/// A table that is kept with objects of every kind that it can need, or that stays with it.
+const ALL_KINDS: &str = r#"
+CREATE SCHEMA kept;
+CREATE COLLATION kept.letters FROM "C";
+CREATE TYPE kept.kind AS ENUM ('a', 'b');
+CREATE CAST (text AS kept.kind) WITH INOUT AS ASSIGNMENT;
+CREATE FUNCTION kept.compare(int, int) RETURNS int LANGUAGE sql IMMUTABLE
+    AS 'SELECT pg_catalog.btint4cmp($2, $1)';
+CREATE OPERATOR kept.<# (FUNCTION = int4gt, LEFTARG = int, RIGHTARG = int);
+CREATE OPERATOR kept.<=# (FUNCTION = int4ge, LEFTARG = int, RIGHTARG = int);
+CREATE OPERATOR kept.=# (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int);
+CREATE OPERATOR kept.>=# (FUNCTION = int4le, LEFTARG = int, RIGHTARG = int);
+CREATE OPERATOR kept.># (FUNCTION = int4lt, LEFTARG = int, RIGHTARG = int);
+CREATE OPERATOR kept.<# (FUNCTION = int4um, RIGHTARG = int);
+CREATE OPERATOR FAMILY kept.backwards USING btree;
+CREATE OPERATOR CLASS kept.backwards FOR TYPE int USING btree FAMILY kept.backwards AS
+    OPERATOR 1 kept.<#, OPERATOR 2 kept.<=#, OPERATOR 3 kept.=#, OPERATOR 4 kept.>=#,
+    OPERATOR 5 kept.>#, FUNCTION 1 kept.compare(int, int);
+CREATE TEXT SEARCH TEMPLATE kept.template (INIT = dsimple_init, LEXIZE = dsimple_lexize);
+CREATE TEXT SEARCH PARSER kept.parser (START = prsd_start, GETTOKEN = prsd_nexttoken,
+    END = prsd_end, LEXTYPES = prsd_lextype, HEADLINE = prsd_headline);
+CREATE TEXT SEARCH DICTIONARY kept."the words" (TEMPLATE = kept.template);
+CREATE TEXT SEARCH CONFIGURATION kept.plain (PARSER = kept.parser);
+ALTER TEXT SEARCH CONFIGURATION kept.plain ADD MAPPING FOR word WITH kept."the words";
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE kept.answers (
+    id int PRIMARY KEY, user_id int CONSTRAINT to_user REFERENCES users,
+    name text COLLATE kept.letters, kind kept.kind
+);
+COMMENT ON CONSTRAINT to_user ON kept.answers IS 'the key that is left out';
+CREATE INDEX ON kept.answers (user_id kept.backwards);
+CREATE INDEX ON kept.answers USING gin (to_tsvector('kept.plain', name));
+CREATE RULE none AS ON DELETE TO kept.answers DO INSTEAD NOTHING;
+INSERT INTO users SELECT generate_series(1, 10);
+"#;
+
+/// What the host of a warehouse has set up, by the names of the source.
+const OF_THE_HOST: &str = r#"
+CREATE FOREIGN DATA WRAPPER nowhere;
+CREATE SERVER "the far one" FOREIGN DATA WRAPPER nowhere;
+CREATE USER MAPPING FOR PUBLIC SERVER "the far one";
+"#;
+
+#[test]
+fn objects_of_every_kind_that_stay_are_no_reason_to_fail_the_next_night() {
+    for_each_version(|cluster| {
+        let source = cluster.fresh_db("night_kinds_source");
+        source.execute(ALL_KINDS);
+        source.execute(OF_THE_HOST);
+        // Operator classes take a superuser.
+        let warehouse = Owned::with(cluster, "night_kinds", "SUPERUSER");
+        warehouse.database.execute(OF_THE_HOST);
+        let folder = tempfile::tempdir().unwrap();
+        let backup = folder.path().join("backup.pgsql");
+        for answers in [50, 120, 200] {
+            source.execute(&format!(
+                "INSERT INTO kept.answers SELECT n, 1 + n % 10, 'word ' || n, 'a'::text \
+                 FROM generate_series(1 + (SELECT count(*) FROM kept.answers), {answers}) n"
+            ));
+            source.pg_dump(&["--format=custom", "--file"]).arg(&backup).succeed();
+            bare_nocturne()
+                .arg("run")
+                .env("MAX_RETRY_COUNT", "0")
+                .env("BACKUP_SOURCE", &backup)
+                .env("BACKUP_MODE", r#"{"kept.answers":"incremental"}"#)
+                .env("SOURCE_DATABASE_URL", source.url())
+                .env("DATABASE_URL", warehouse.url())
+                .current_dir(folder.path())
+                .succeed();
+        }
+        // All is as in the source, but for the foreign key of the kept table.
+        source.execute("ALTER TABLE kept.answers DROP CONSTRAINT to_user");
+        let state = |database| {
+            dump_with(database, &["--no-owner", "--no-acl", "--exclude-schema", "nocturne"])
+        };
+        let (here, there) = (state(&warehouse.database), state(&source));
+        if let Some(found) = difference(&here, &there) {
+            panic!("the warehouse (+) differs from the source (-):\n{found}");
+        }
+    });
+}
+
 #[test]
 fn nights_with_a_kept_table_and_all_that_it_needs() {
     for_each_version(|cluster| {

@@ -18,7 +18,9 @@ SELECT a.attname,
             AND COALESCE(element.typname, base.typname) NOT LIKE 'reg%'
             AND COALESCE(element.typtype, 'b') IN ('b', 'r', 'm')
     END,
-    pg_catalog.format_type(base.oid, NULL),
+    -- Without a modifier the names of SQL mean one of length 1: `character`, `bit`. With an unknown
+    -- one the server writes names that mean any (`format_type_extended` in `format_type.c`).
+    pg_catalog.format_type(base.oid, -1),
     base.typnamespace = 'pg_catalog'::pg_catalog.regnamespace,
     a.attcollation <> 0,
     pg_catalog.format_type(labelled.oid, NULL),

@@ -49,6 +49,8 @@ pub enum Change {
         label: String,
         /// The label before it in the source, if it is not the first.
         after: Option<String>,
+        /// The first label of the target, before which it goes if it is the first.
+        first: Option<String>,
     },
 }
 
@@ -141,9 +143,13 @@ impl Change {
             Self::Type { column, source, .. } => {
                 format!("ALTER TABLE {table} ALTER COLUMN {} TYPE {source};", quoted(column))
             }
-            Self::Label { type_name, label, after } => {
-                let place = after.as_deref().map(|after| format!(" AFTER {}", literal(after)));
-                let place = place.unwrap_or_default();
+            Self::Label { type_name, label, after, first } => {
+                // Without a place it becomes the last one.
+                let place = match (after, first) {
+                    (Some(after), _) => format!(" AFTER {}", literal(after)),
+                    (None, Some(first)) => format!(" BEFORE {}", literal(first)),
+                    (None, None) => String::new(),
+                };
                 format!("ALTER TYPE {type_name} ADD VALUE {}{place};", literal(label))
             }
         }
@@ -184,6 +190,7 @@ fn missing_labels<'a>(source: &'a Labels, target: &'a Labels) -> impl Iterator<I
             type_name: target.type_name.clone(),
             label: label.clone(),
             after: after.cloned(),
+            first: target.labels.first().cloned(),
         },
     )
 }
@@ -285,7 +292,7 @@ mod tests {
         assert_eq!(
             statements,
             [
-                "ALTER TYPE public.source ADD VALUE 'first';",
+                "ALTER TYPE public.source ADD VALUE 'first' BEFORE 'direct';",
                 "ALTER TYPE public.source ADD VALUE 'it''s' AFTER 'direct';",
             ]
         );

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures::{StreamExt, pin_mut, stream};
+use tokio::sync::watch;
 
 use super::catalogue::Relation;
 use super::claim::{claim, connect};
@@ -230,8 +231,16 @@ async fn copy_ranges(
     if count > 0 {
         tally.lock().is_binary = Some(plan.is_binary);
     }
-    let loads = stream::iter(ranges)
-        .map(|range| Box::pin(load(context, plan, range)))
+    let (committed, turns) = watch::channel(0);
+    let loads = stream::iter(ranges.into_iter().enumerate())
+        .map(|(number, range)| {
+            let turns = turns.clone();
+            Box::pin(async move {
+                let loaded = load(context, plan, range).await?;
+                wait_for_turn(&loaded.writer, number, turns).await.map_err(of_target)?;
+                Ok::<_, IncrementalError>(loaded)
+            })
+        })
         .buffered(context.settings.jobs.get());
     pin_mut!(loads);
     while let Some(loaded) = loads.next().await {
@@ -239,6 +248,7 @@ async fn copy_ranges(
         // Without the claim another run may be copying the same rows.
         keeper.execute("SELECT 1").await.map_err(of_target)?;
         writer.commit().await.map_err(of_target)?;
+        committed.send_modify(|number| *number += 1);
         let mut copied = tally.lock();
         copied.rows += rows;
         copied.bytes += bytes;
@@ -254,4 +264,19 @@ async fn copy_ranges(
         }
     }
     Ok(())
+}
+
+/// Waits until so many ranges before are committed. Proxies cut sessions that are silent for long,
+/// and the range before may be a much larger one.
+async fn wait_for_turn(
+    writer: &Session,
+    number: usize,
+    mut turns: watch::Receiver<usize>,
+) -> target::Result<()> {
+    let turn = async move { turns.wait_for(|committed| *committed >= number).await.map(drop) };
+    tokio::select! {
+        // An error means that nobody commits any more: this one is dropped.
+        _ = turn => Ok(()),
+        lost = until_lost(writer) => Err(lost),
+    }
 }

@@ -4,17 +4,40 @@
 //! hand: two runs on one target would drop what the other restores. A session-level advisory lock
 //! of the target's server prevents it (PostgreSQL documentation, "Advisory Locks"): it belongs to
 //! the database, needs no table, and ends with its session, however that ends.
+//!
+//! A server does not know at once that the client of an idle session is gone: such a session is a
+//! ghost that holds the lock for nobody. So the server is asked to look after the connection every
+//! half minute, and whoever has lost a session ends what is left of it, by the process and the
+//! time that it was started.
+
+use std::time::Duration;
 
 use crate::restore::chain;
+use crate::sql::ident::literal;
 use crate::target::{self, LOCKS, Session, SessionSettings, Target, once_ready};
 
 /// The second half of the lock's key: the kind of lock. Advisory locks are per database, so the key
 /// does not name the database.
 const KIND: u32 = 1;
 
+/// How long the end of a session of this process's own is waited for.
+const GHOST_LEAVES_WITHIN: Duration = Duration::from_secs(10);
+
+/// Who else may have the lock at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Nobody.
+    Exclusive,
+    /// Those who take it in this mode.
+    Shared,
+}
+
 /// A lock on a target that is held until this is dropped.
 pub struct TargetLock {
     session: Session,
+    mode: Mode,
+    /// The process of the server, and when it was started: the numbers come again.
+    backend: (String, String),
 }
 
 /// Why there is no lock.
@@ -64,22 +87,48 @@ impl TargetLock {
     /// # Errors
     /// [`LockError::Taken`] and [`LockError::Target`].
     pub async fn take(target: &Target) -> Result<Self, LockError> {
+        Self::take_as(Mode::Exclusive, target).await
+    }
+
+    /// Takes the lock beside others who take it by this function: for work that does not disturb
+    /// them, but that a whole run would disturb. Does not wait.
+    ///
+    /// # Errors
+    /// [`LockError::Taken`] and [`LockError::Target`].
+    pub async fn share(target: &Target) -> Result<Self, LockError> {
+        Self::take_as(Mode::Shared, target).await
+    }
+
+    async fn take_as(mode: Mode, target: &Target) -> Result<Self, LockError> {
         let settings = SessionSettings::default();
         let connect = || Session::connect(target, &settings);
         let waits = |error: &target::Error| {
             tracing::warn!("the server is waited for: {}", chain(error));
         };
         let session = once_ready(connect, waits).await?;
-        // The session is idle all night: nothing may end it for that.
+        // The session is idle all night: nothing may end it for that, but for a client that is
+        // gone.
         session
             .execute(
                 "SET application_name = 'nocturne lock'; SET statement_timeout = 0; \
-                 SET idle_in_transaction_session_timeout = 0",
+                 SET idle_in_transaction_session_timeout = 0; SET tcp_keepalives_idle = 30; \
+                 SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",
             )
             .await?;
-        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({LOCKS}, {KIND})");
-        if session.query_value(&sql).await?.as_deref() == Some("t") {
-            return Ok(Self { session });
+        let lock = match mode {
+            Mode::Exclusive => "pg_try_advisory_lock",
+            Mode::Shared => "pg_try_advisory_lock_shared",
+        };
+        let sql = format!(
+            "SELECT pg_catalog.{lock}({LOCKS}, {KIND}), pid, backend_start \
+             FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()"
+        );
+        if let Some([Some(locked), Some(pid), Some(started)]) =
+            session.query_text(&sql).await?.first().map(Vec::as_slice)
+            && locked == "t"
+        {
+            let backend = (pid.clone(), started.clone());
+            return Ok(Self { session, mode, backend });
         }
         let sql = format!(
             "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
@@ -93,6 +142,41 @@ impl TargetLock {
             Some(Holder { pid: pid?, address, since })
         });
         Err(LockError::Taken { holder })
+    }
+
+    /// Takes the lock anew, in the place of this one, whose session was lost. If the server has not
+    /// noticed that, the old session is ended there.
+    ///
+    /// # Errors
+    /// [`LockError::Taken`], by another run, and [`LockError::Target`].
+    pub async fn take_again(&self, target: &Target) -> Result<Self, LockError> {
+        let taken = match Self::take_as(self.mode, target).await {
+            Err(taken @ LockError::Taken { .. }) => taken,
+            result => return result,
+        };
+        let session = Session::connect(target, &SessionSettings::default()).await?;
+        let (pid, started) = (literal(&self.backend.0), literal(&self.backend.1));
+        let ghost = format!(
+            "FROM pg_catalog.pg_stat_activity \
+             WHERE pid = {pid}::int AND backend_start = {started}::timestamptz"
+        );
+        let end = format!("SELECT pg_catalog.pg_terminate_backend(pid) {ghost}");
+        if session.query_value(&end).await?.is_none() {
+            return Err(taken);
+        }
+        tracing::warn!("the lost session that held the lock on the target is ended");
+        let gone = async {
+            let there = format!("SELECT 1 {ghost}");
+            while session.query_value(&there).await?.is_some() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok::<(), target::Error>(())
+        };
+        match tokio::time::timeout(GHOST_LEAVES_WITHIN, gone).await {
+            Ok(Ok(())) => Self::take_as(self.mode, target).await,
+            Ok(Err(error)) => Err(LockError::Target(error)),
+            Err(_) => Err(taken),
+        }
     }
 
     /// Whether the lock is still held: a session can be lost with nobody noticing until it is

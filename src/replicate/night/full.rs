@@ -17,7 +17,7 @@ use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
 use crate::replicate::incremental::Settings as CopySettings;
 use crate::replicate::swap::Swap;
-use crate::replicate::worker::{Failure, Job, OpenStage, Outcome, Run};
+use crate::replicate::worker::{DatabaseHistory, Failure, Job, OpenStage, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::report::timeline::Recorder;
@@ -89,6 +89,11 @@ impl FullRun {
         };
         ground::recover(target, self.config.restore.swap).await?;
         let mut guard = Guard::take(target).await?;
+        // Nobody else can be at work on this target now, whatever their records say.
+        let history = DatabaseHistory::new(target.clone());
+        if let Err(error) = history.close_others(&run.record().id).await {
+            tracing::debug!("{}", chain(&error));
+        }
         let halt = stop.child_token();
         let attempt = Attempt {
             config: &self.config,
@@ -100,13 +105,20 @@ impl FullRun {
             enrichment,
             stop: halt.clone(),
         };
-        if let Some(swap) = Box::pin(guard.during(&halt, attempt.fill())).await? {
-            // The swap ends the lock's session with all others.
-            let locked = guard.check().await.map_err(NightError::from);
-            attempt.swap(swap, locked).await?;
+        let swap = Box::pin(guard.during(&halt, attempt.fill())).await?;
+        let is_swapped = swap.is_some();
+        if let Some(swap) = swap {
+            attempt.swap(swap, &mut guard).await?;
         }
         // It would be gone on with when this backup is restored again.
-        resume::forget(target).await
+        match resume::forget(target).await {
+            // The data are in place: they are not restored once more for this.
+            Err(error) if is_swapped => {
+                tracing::warn!("{}", chain(&error));
+                Ok(())
+            }
+            result => result,
+        }
     }
 }
 
@@ -293,11 +305,8 @@ impl Attempt<'_> {
     }
 
     /// Puts the new database in the place of the target.
-    async fn swap(&self, mut swap: Swap, locked: Result<(), NightError>) -> Result<(), NightError> {
-        let done = async {
-            locked?;
-            ground::finish(&mut swap, self.target, &self.stop).await
-        };
+    async fn swap(&self, mut swap: Swap, guard: &mut Guard<'_>) -> Result<(), NightError> {
+        let done = ground::finish(&mut swap, self.target, guard, &self.stop);
         let done = self.staged(Stage::Swap, done).await;
         if let Err(error) = &done {
             let target = swap.next().clone();

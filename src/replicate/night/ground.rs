@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
+use super::guard::Guard;
 use super::present::Present;
 use super::{first_load, resume};
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
-use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap};
+use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
 use crate::restore::chain;
 use crate::source::remote::Sha256Sum;
@@ -21,6 +22,9 @@ const TRIES: u32 = 5;
 
 /// The wait between two of them.
 const BETWEEN_TRIES: Duration = Duration::from_secs(30);
+
+/// `ERRCODE_UNDEFINED_DATABASE`.
+const NO_SUCH_DATABASE: &str = "3D000";
 
 /// Where a night restores to.
 pub(super) struct Ground {
@@ -46,6 +50,13 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
         Err(error) if is_swapped => return Err(error.into()),
         Err(error) => tracing::debug!("no look at swapped databases: {}", chain(&error)),
     }
+    if !is_swapped {
+        for name in swap::left(target).await {
+            tracing::warn!(
+                "database {name} is left of nights that swapped: drop it to have its room"
+            );
+        }
+    }
     Ok(())
 }
 
@@ -63,8 +74,10 @@ impl Ground {
         };
         let session = match Session::connect(&place, &SessionSettings::default()).await {
             Ok(session) => session,
-            // There need not be one.
-            Err(_) if is_swapped => return Ok(None),
+            // There need not be one. Whatever else it is, hours of work may be in there.
+            Err(error) if is_swapped && error.sqlstate() == Some(NO_SUCH_DATABASE) => {
+                return Ok(None);
+            }
             Err(error) => return Err(NightError::target("look at the target")(error)),
         };
         let Some(present) = resume::find(&session, backup, sum).await? else { return Ok(None) };
@@ -144,10 +157,11 @@ impl Ground {
 }
 
 /// Puts the new database in the place of the target, with the records of runs. The sessions on both
-/// are ended.
+/// are ended, that of the lock among them.
 pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
+    guard: &mut Guard<'_>,
     stop: &CancellationToken,
 ) -> Result<(), NightError> {
     let (old, new) =
@@ -157,14 +171,18 @@ pub(super) async fn finish(
     }
     let mut tries = 1;
     let not_copied = loop {
+        guard.check().await?;
         match swap.finish().await {
             Ok(not_copied) => break not_copied,
+            Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),
             Err(error) if error.is_passing() && tries < TRIES => {
                 tracing::warn!("tried again: {}", chain(&error));
             }
             Err(error) => return Err(error.into()),
         }
         tries += 1;
+        // No other run may begin in the pause.
+        guard.check().await?;
         tokio::select! {
             () = stop.cancelled() => return Err(NightError::Stopped),
             () = tokio::time::sleep(BETWEEN_TRIES) => {}

@@ -27,8 +27,16 @@ pub(super) struct Guard<'a> {
 impl<'a> Guard<'a> {
     /// Takes the lock, or says who has it.
     pub(super) async fn take(target: &'a Target) -> Result<Self, LockError> {
-        let lock = TargetLock::take(target).await?;
-        Ok(Self { lock, target, between: BETWEEN_LOOKS })
+        Ok(Self::of(TargetLock::take(target).await?, target))
+    }
+
+    /// The same, beside others who share it.
+    pub(super) async fn share(target: &'a Target) -> Result<Self, LockError> {
+        Ok(Self::of(TargetLock::share(target).await?, target))
+    }
+
+    fn of(lock: TargetLock, target: &'a Target) -> Self {
+        Self { lock, target, between: BETWEEN_LOOKS }
     }
 
     /// Does the work. When another run takes the lock meanwhile, `halt` is cancelled, and the work
@@ -56,7 +64,7 @@ impl<'a> Guard<'a> {
         if self.lock.check().await.is_ok() {
             return Ok(());
         }
-        self.lock = TargetLock::take(self.target).await?;
+        self.lock = self.lock.take_again(self.target).await?;
         tracing::warn!("the session that held the lock on the target was lost: taken again");
         Ok(())
     }

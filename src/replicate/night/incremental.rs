@@ -5,8 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
+use super::guard::Guard;
 use super::report;
 use crate::replicate::incremental::{self, Settings, Summary};
+use crate::replicate::lock::LockError;
 use crate::replicate::worker::{Failure, Job, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
@@ -40,7 +42,9 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     }
 }
 
-/// The incremental copy alone. It takes no lock on the target: tables have locks of their own.
+/// The incremental copy alone. Tables have locks of their own, so that several of these may go on
+/// side by side; but a night may be loading a table for the first time, without such a lock, and so
+/// neither begins while the other is at work on the target.
 pub struct IncrementalRun {
     settings: Settings,
     zone: chrono_tz::Tz,
@@ -61,15 +65,34 @@ impl IncrementalRun {
     }
 }
 
+impl IncrementalRun {
+    async fn copy(&self, run: &Run, stop: &CancellationToken) -> Result<(), NightError> {
+        let halt = stop.child_token();
+        let work = async {
+            let summary = copy(&self.settings, run, &halt).await;
+            let result = check(&summary);
+            *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
+            result
+        };
+        match Guard::share(&self.settings.target).await {
+            Ok(mut guard) => guard.during(&halt, work).await,
+            // The copy meets the same, and tells it with the table.
+            Err(LockError::Target(_)) => work.await,
+            Err(taken) => {
+                tracing::error!("{}", chain(&taken));
+                Err(taken.into())
+            }
+        }
+    }
+}
+
 impl Job for IncrementalRun {
     fn mode(&self) -> &'static str {
         "incremental"
     }
 
     async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {
-        let summary = copy(&self.settings, run, &stop).await;
-        let result = check(&summary);
-        *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
+        let result = self.copy(run, &stop).await;
         report::tell(run, None, result.is_ok(), self.zone, self.lang);
         match result {
             Ok(()) => Outcome::Succeeded,

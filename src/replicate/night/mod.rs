@@ -48,3 +48,4 @@ mod resume;
 pub use error::NightError;
 pub use full::{FullRun, Output};
 pub use incremental::IncrementalRun;
+pub(crate) use resume::forget as forget_unfinished;

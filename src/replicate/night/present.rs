@@ -56,7 +56,21 @@ impl Present {
             | Desc::Domain
             | Desc::Function
             | Desc::Procedure
-            | Desc::Aggregate => entry.desc.as_str(),
+            | Desc::Aggregate
+            | Desc::Collation
+            | Desc::Cast
+            | Desc::TextSearchConfiguration
+            | Desc::TextSearchDictionary
+            | Desc::TextSearchParser
+            | Desc::TextSearchTemplate
+            | Desc::ForeignDataWrapper
+            | Desc::Server
+            | Desc::UserMapping
+            | Desc::ProceduralLanguage => entry.desc.as_str(),
+            // Several can have one name.
+            Desc::Operator | Desc::OperatorClass | Desc::OperatorFamily => {
+                return self.has(entry.desc.as_str(), schema, entry.drop_stmt.trim_end());
+            }
             Desc::ShellType => Desc::Type.as_str(),
             // The value of a kept table's sequence is ahead of the archive's.
             Desc::Sequence | Desc::SequenceSet | Desc::SequenceOwnedBy => Desc::Sequence.as_str(),

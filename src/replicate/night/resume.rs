@@ -118,7 +118,7 @@ pub(super) async fn begin(
 }
 
 /// Forgets an unfinished restore: it is done, or another one begins.
-pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
+pub(crate) async fn forget(target: &Target) -> Result<(), NightError> {
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
         session.execute("DROP TABLE IF EXISTS nocturne.night").await?;

@@ -1,8 +1,9 @@
 //! When runs start: cron expressions as node-cron reads them, in a time zone.
 //!
 //! The replaced system kept its schedule in a string for the `cron` package of Node (repository
-//! kelektiv/node-cron); the same string must start the night at the same time here. The work is
-//! shared:
+//! kelektiv/node-cron); the same string must start the night at the same time here. (Its versions
+//! before 2 number the months from 0; here, as there since then, they are 1 to 12. Names of months
+//! mean the same in all.) The work is shared:
 //!
 //! 1. `field` reads the six fields by that package's grammar (`src/time.ts`) and hands the `cron`
 //!    crate plain lists of numbers, because that crate's own grammar numbers the days of the week

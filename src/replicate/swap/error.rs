@@ -27,6 +27,12 @@ pub enum SwapError {
         #[source]
         source: target::Error,
     },
+    /// The new database is not the one that was restored into.
+    #[error("another run has dropped the new database \"{database}\", or made it anew")]
+    Replaced {
+        /// The database.
+        database: String,
+    },
     /// Sessions that cannot be ended are in the way.
     #[error("cannot rename \"{database}\": it is in use{}", Holder::list(.holders))]
     InUse {
@@ -51,7 +57,7 @@ impl SwapError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::NotPermitted { .. } => false,
-            Self::InUse { .. } => true,
+            Self::InUse { .. } | Self::Replaced { .. } => true,
             Self::Connect(source) | Self::Refused { source, .. } => {
                 source.class() == target::Class::Retry || source.is_connection_lost()
             }

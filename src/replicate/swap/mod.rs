@@ -3,7 +3,7 @@
 //! ```text
 //! prepare    drops NAME_nocturne_previous, creates NAME_nocturne_next: settings of the server,
 //!            privileges of the schema public, default privileges; nobody else may connect
-//! (restore into it, enrich it, verify it)
+//! (restore into it, enrich it)
 //! finish     comment, privileges, settings and limit of the old one;
 //!            then, in one transaction: NAME becomes NAME_nocturne_previous,
 //!                                      NAME_nocturne_next becomes NAME
@@ -31,10 +31,10 @@ mod server;
 
 pub use error::SwapError;
 pub use names::Names;
-pub use prepare::{Leftover, prepare};
+pub use prepare::{Leftover, left, prepare};
 pub use rename::{Recovered, recover};
 
-use crate::target::Target;
+use crate::target::{Session, Target};
 use server::Server;
 
 /// A new database that is to take the place of the old one.
@@ -43,6 +43,8 @@ pub struct Swap {
     server: Server,
     names: Names,
     next: Target,
+    /// The OID of the new database: another run may make one of the same name.
+    oid: String,
     not_copied: Vec<String>,
 }
 
@@ -73,8 +75,9 @@ impl Swap {
     /// # Errors
     /// [`SwapError::InUse`] when sessions of other roles cannot be ended, and what the server
     /// refuses. Both databases are then what they were, and it may be tried again.
+    /// [`SwapError::Replaced`] when the new database is not the one that was prepared.
     pub async fn finish(&mut self) -> Result<Vec<String>, SwapError> {
-        let session = self.server.session().await?;
+        let session = self.session().await?;
         let mut not_copied = self.not_copied.clone();
         not_copied.extend(properties::complete(&self.server, &session, &self.names).await?);
         rename::swap(&self.server, &session, &self.names).await?;
@@ -84,9 +87,18 @@ impl Swap {
     /// Drops the new database. The old one is as it was.
     ///
     /// # Errors
-    /// What the server refuses.
+    /// What the server refuses, and [`SwapError::Replaced`]: then nothing is dropped.
     pub async fn abandon(self) -> Result<(), SwapError> {
-        let session = self.server.session().await?;
+        let session = self.session().await?;
         server::drop_database(&session, &self.names.next).await
+    }
+
+    /// A session that keeps others from these databases, when the new one is still ours.
+    async fn session(&self) -> Result<Session, SwapError> {
+        let session = self.server.session().await?;
+        if server::oid(&session, &self.names.next).await?.as_deref() == Some(&self.oid) {
+            return Ok(session);
+        }
+        Err(SwapError::Replaced { database: self.names.next.clone() })
     }
 }

@@ -4,9 +4,9 @@ use super::Swap;
 use super::error::SwapError;
 use super::names::Names;
 use super::properties;
-use super::server::{Server, drop_database, present};
+use super::server::{Server, drop_database, oid};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Session, Target};
+use crate::target::{Session, SessionSettings, Target};
 
 /// What becomes of a new database that an earlier run has left unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +28,38 @@ pub async fn prepare(target: &Target, leftover: Leftover) -> Result<Swap, SwapEr
     let session = server.session().await?;
     check(&session, &names).await?;
     drop_database(&session, &names.previous).await?;
-    let is_there = present(&session, &names).await?.next;
     let next = target.with_database(&names.next);
-    if is_there && leftover == Leftover::Reuse {
-        return Ok(Swap { server, names, next, not_copied: Vec::new() });
+    if leftover == Leftover::Reuse
+        && let Some(oid) = oid(&session, &names.next).await?
+    {
+        return Ok(Swap { server, names, next, oid, not_copied: Vec::new() });
     }
     drop_database(&session, &names.next).await?;
     let create = create(&session, &names).await?;
     let created = session.execute(&create).await;
     created.map_err(SwapError::refused(format!("create the database \"{}\"", names.next)))?;
+    let created = oid(&session, &names.next).await?;
+    let oid = created.ok_or_else(|| SwapError::Replaced { database: names.next.clone() })?;
     let revoke = format!("REVOKE ALL ON DATABASE {} FROM PUBLIC", quoted(&names.next));
     let revoked = session.execute(&revoke).await;
     revoked.map_err(SwapError::refused("keep others out of the new database"))?;
     let not_copied = properties::begin(&server, &names).await?;
-    Ok(Swap { server, names, next, not_copied })
+    Ok(Swap { server, names, next, oid, not_copied })
+}
+
+/// The databases of earlier swaps that are there. None if there is no way to look.
+pub async fn left(target: &Target) -> Vec<String> {
+    let names = Names::of(target.dbname());
+    let sql = format!(
+        "SELECT datname FROM pg_catalog.pg_database WHERE datname IN ({}, {}) ORDER BY 1",
+        literal(&names.next),
+        literal(&names.previous)
+    );
+    let Ok(session) = Session::connect(target, &SessionSettings::default()).await else {
+        return Vec::new();
+    };
+    let rows = session.query_text(&sql).await.unwrap_or_default();
+    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
 /// Whether the role may do all of it.

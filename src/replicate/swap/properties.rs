@@ -1,5 +1,6 @@
 //! What the new database is given of the old one, beside its rows: privileges, settings, the
-//! comment. What the role may not give is told, and no reason to stop.
+//! comment. What the role may not give is told, and no reason to stop. So are default privileges of
+//! schemas that are not there before the restore.
 
 use super::error::SwapError;
 use super::names::Names;
@@ -41,8 +42,21 @@ pub(super) async fn begin(server: &Server, names: &Names) -> Result<Vec<String>,
     let old = server.session_in(&names.current).await?;
     let mut steps = schema_privileges(&old).await.map_err(reading)?;
     steps.extend(default_privileges(&old).await.map_err(reading)?);
+    let mut not_copied = schemas_with_default_privileges(&old).await.map_err(reading)?;
     let new = server.session_in(&names.next).await?;
-    attempt(&new, steps).await
+    not_copied.extend(attempt(&new, steps).await?);
+    Ok(not_copied)
+}
+
+/// The schemas beside `public` whose default privileges are left out: they come with the archive.
+async fn schemas_with_default_privileges(old: &Session) -> target::Result<Vec<String>> {
+    let sql = "SELECT DISTINCT n.nspname FROM pg_catalog.pg_default_acl d \
+               JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace \
+               WHERE n.nspname <> 'public' ORDER BY 1";
+    let told = |[schema]: [String; 1]| {
+        format!("default privileges in the schema {}: it is made by the restore", quoted(&schema))
+    };
+    Ok(rows::<1>(old, sql).await?.into_iter().map(told).collect())
 }
 
 /// The rest: what would be in the way before, or let readers in.

@@ -90,6 +90,12 @@ pub(super) async fn present(session: &Session, names: &Names) -> Result<Present,
     Ok(Present { current: is(0), next: is(1), previous: is(2) })
 }
 
+/// The OID of a database; none if there is no such database.
+pub(super) async fn oid(session: &Session, name: &str) -> Result<Option<String>, SwapError> {
+    let sql = format!("SELECT oid FROM pg_catalog.pg_database WHERE datname = {}", literal(name));
+    session.query_value(&sql).await.map_err(SwapError::refused("list databases"))
+}
+
 /// Drops a database if it is there, with the sessions on it.
 pub(super) async fn drop_database(session: &Session, name: &str) -> Result<(), SwapError> {
     let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::sleep_until;
+use super::history::KILLED;
 use super::job::Job;
 use super::night::{Night, Turn};
 use super::record::{RunOutcome, RunRecord, Trigger};
@@ -17,6 +18,9 @@ const LATEST_START: TimeDelta = TimeDelta::minutes(10);
 
 /// More missed times than this are not counted: a schedule of every second, say.
 const MOST_COUNTED: usize = 1000;
+
+/// The time between two tries to read the records of earlier runs.
+const BETWEEN_LOOKS: TimeDelta = TimeDelta::seconds(30);
 
 /// How many records are looked through for the last scheduled run.
 const LOOKED_THROUGH: usize = 50;
@@ -34,15 +38,21 @@ impl<J: Job> Worker<J> {
     pub async fn run(&self, stop: &CancellationToken) {
         let clock = self.night.clock.as_ref();
         let mut seen = clock.now();
-        if let Some(last) = self.last_turn().await {
+        if let Some(last) = self.last_turn(seen, stop).await {
             self.close(&last).await;
-            match self.resumable(&last, seen) {
+            let is_of_this_schedule = last.schedule.as_ref() == Some(&self.text());
+            match self.resumable(&last, clock.now()) {
                 Some(turn) => {
                     tracing::info!(id = last.id, "the last run was interrupted: it is resumed");
                     self.night.run_for(Trigger::Resume, Some(turn), stop).await;
                     seen = self.report_missed_since(seen, "the run before went on", stop).await;
                 }
-                None => seen = last.scheduled.unwrap_or(seen).min(seen),
+                // Another schedule's times are not this one's.
+                None if is_of_this_schedule => seen = last.scheduled.unwrap_or(seen).min(seen),
+                None if is_cut(&last) => {
+                    tracing::warn!(id = last.id, "the last run was interrupted, long ago");
+                }
+                None => {}
             }
         }
         while !stop.is_cancelled() {
@@ -71,16 +81,24 @@ impl<J: Job> Worker<J> {
         }
     }
 
-    /// The record of the last run that answered to this schedule.
-    async fn last_turn(&self) -> Option<RunRecord> {
-        match self.night.history.latest(LOOKED_THROUGH).await {
-            Ok(records) => {
-                let schedule = Some(self.text());
-                records.into_iter().find(|run| run.scheduled.is_some() && run.schedule == schedule)
+    /// The record of the last run that answered to a schedule, whether this one or the one before
+    /// somebody changed it. A database that is not there is waited for, until the next turn: its host
+    /// may have restarted it together with this process.
+    async fn last_turn(
+        &self,
+        started: DateTime<Utc>,
+        stop: &CancellationToken,
+    ) -> Option<RunRecord> {
+        let clock = self.night.clock.as_ref();
+        let next = self.schedule.next_after(started);
+        loop {
+            match self.night.history.latest(LOOKED_THROUGH).await {
+                Ok(records) => return records.into_iter().find(|run| run.scheduled.is_some()),
+                Err(error) => tracing::warn!("no record of earlier runs: {}", chain(&error)),
             }
-            Err(error) => {
-                tracing::warn!("no record of earlier runs: {}", chain(&error));
-                None
+            let again = clock.now() + BETWEEN_LOOKS;
+            if next.is_some_and(|next| next <= again) || !sleep_until(clock, again, stop).await {
+                return None;
             }
         }
     }
@@ -91,7 +109,7 @@ impl<J: Job> Worker<J> {
         if last.outcome != RunOutcome::Running {
             return;
         }
-        let error = Some("the process ended without a word".to_owned());
+        let error = Some(KILLED.to_owned());
         let closed = RunRecord { outcome: RunOutcome::Interrupted, error, ..last.clone() };
         if let Err(error) = self.night.history.save(&closed).await {
             tracing::warn!("the end of run {} is not recorded: {}", last.id, chain(&error));
@@ -101,10 +119,9 @@ impl<J: Job> Worker<J> {
     /// The turn of a run that was interrupted, by a signal or by the process's death, as long as
     /// the next turn has not come.
     fn resumable(&self, last: &RunRecord, now: DateTime<Utc>) -> Option<Turn> {
-        let was_cut = matches!(last.outcome, RunOutcome::Interrupted | RunOutcome::Running);
         let time = last.scheduled?;
         let next = self.schedule.next_after(time)?;
-        (was_cut && next > now).then(|| self.turn(time))
+        (is_cut(last) && next > now).then(|| self.turn(time))
     }
 
     /// The times after one instant, up to another.
@@ -149,6 +166,9 @@ impl<J: Job> Worker<J> {
         let (first, last_shown) = (self.shown(*first), self.shown(*last));
         let message = match times.len() {
             1 => format!("missed the run of {last_shown}: {why}"),
+            more if more >= MOST_COUNTED => {
+                format!("missed at least {MOST_COUNTED} runs, since {first}: {why}")
+            }
             more => format!("missed {more} runs, from {first} to {last_shown}: {why}"),
         };
         tracing::warn!("{message}");
@@ -177,4 +197,9 @@ impl<J: Job> Worker<J> {
     fn shown(&self, time: DateTime<Utc>) -> String {
         time.with_timezone(&self.schedule.zone()).format("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
+}
+
+/// Whether a run was ended from outside.
+fn is_cut(run: &RunRecord) -> bool {
+    matches!(run.outcome, RunOutcome::Interrupted | RunOutcome::Running)
 }

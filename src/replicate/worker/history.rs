@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::record::RunRecord;
+use super::record::{RunOutcome, RunRecord};
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings, Target, make_bookkeeping};
 
@@ -20,6 +20,12 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Records older than this are forgotten when another one is written.
 const KEPT: &str = "400 days";
+
+/// Records that one statement copies: some kilobytes each.
+const COPIED_AT_ONCE: usize = 100;
+
+/// What the record of a run says whose process was killed.
+pub(super) const KILLED: &str = "the process ended without a word";
 
 /// Why records could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -78,10 +84,64 @@ impl DatabaseHistory {
     /// # Errors
     /// [`HistoryError`].
     pub async fn copy_to(&self, other: &Self) -> Result<(), HistoryError> {
-        for record in self.latest(usize::MAX >> 1).await?.iter().rev() {
-            other.save(record).await?;
-        }
-        Ok(())
+        limited(async {
+            let session = self.connect().await?;
+            if !exists(&session).await? {
+                return Ok(());
+            }
+            // As text: also those of other versions of the program, which this one cannot read.
+            let sql = "SELECT id, started_at, ended_at, outcome, record FROM nocturne.runs";
+            let rows = session.query_text(sql).await?;
+            let new = other.connect().await?;
+            if !exists(&new).await? {
+                make_bookkeeping(&new).await?;
+                new.execute(include_str!("runs.sql")).await?;
+            }
+            for rows in rows.chunks(COPIED_AT_ONCE) {
+                let value = |value: &Option<String>| {
+                    value.as_deref().map_or_else(|| "NULL".to_owned(), literal)
+                };
+                let row = |row: &Vec<Option<String>>| {
+                    format!("({})", row.iter().map(value).collect::<Vec<_>>().join(", "))
+                };
+                let rows: Vec<String> = rows.iter().map(row).collect();
+                let sql = format!(
+                    "INSERT INTO nocturne.runs (id, started_at, ended_at, outcome, record) \
+                     VALUES {} ON CONFLICT (id) DO UPDATE SET \
+                     ended_at = excluded.ended_at, outcome = excluded.outcome, \
+                     record = excluded.record",
+                    rows.join(", ")
+                );
+                new.execute(&sql).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends the records of all runs but one that are said to go on: their processes were killed. One
+    /// that only waits for its next attempt writes its own word over that.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub async fn close_others(&self, id: &str) -> Result<(), HistoryError> {
+        limited(async {
+            let session = self.connect().await?;
+            if exists(&session).await? {
+                let outcome = literal(RunOutcome::Interrupted.word());
+                let sql = format!(
+                    "UPDATE nocturne.runs SET outcome = {outcome}, record = record || \
+                         pg_catalog.jsonb_build_object('outcome', {outcome}, 'error', {}) \
+                     WHERE outcome = {} AND id <> {}",
+                    literal(KILLED),
+                    literal(RunOutcome::Running.word()),
+                    literal(id)
+                );
+                session.execute(&sql).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn connect(&self) -> Result<Session, HistoryError> {
@@ -97,10 +157,13 @@ impl DatabaseHistory {
         let time = |time: Option<DateTime<Utc>>| {
             time.map_or_else(|| "NULL".to_owned(), |time| literal(&time.to_rfc3339()))
         };
+        // A word of a run that goes on may come after the one of its end: a statement that nobody
+        // waits for any more is carried out all the same.
         let sql = format!(
             "INSERT INTO nocturne.runs (id, started_at, ended_at, outcome, record) \
              VALUES ({}, {}, {}, {}, {}) ON CONFLICT (id) DO UPDATE SET \
-             ended_at = excluded.ended_at, outcome = excluded.outcome, record = excluded.record;\n\
+             ended_at = excluded.ended_at, outcome = excluded.outcome, record = excluded.record \
+             WHERE excluded.outcome <> 'running' OR runs.outcome IN ('running', 'interrupted');\n\
              DELETE FROM nocturne.runs WHERE started_at < pg_catalog.now() - interval '{KEPT}'",
             literal(&record.id),
             time(Some(record.started)),

@@ -136,7 +136,9 @@ async fn a_wait_for_a_retry_ends_when_asked_to_stop() {
 async fn a_schedule_of_every_second_reports_in_one_line_what_a_run_has_passed() {
     let mut scene = Scene::new(|clock| vec![taking(clock, HOUR, Outcome::Succeeded)]);
     scene.worker.schedule = Schedule::parse("* * * * * *", Tz::UTC).unwrap();
-    scene.until("2026-03-01 12:30:00").await;
-    // The run began before it was asked to stop, and ended after.
+    scene.until("2026-03-01 13:00:02").await;
     assert_eq!(scene.starts(), ["03-01 12:00:01"]);
+    let reported = scene.history.records().pop().unwrap().error.unwrap();
+    let expected = "missed at least 1000 runs, since 2026-03-01 12:00:02 +00:00: ";
+    assert!(reported.starts_with(expected), "{reported}");
 }

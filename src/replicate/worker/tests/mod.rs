@@ -83,24 +83,33 @@ impl Clock for FakeClock {
 
 /// Keeps records in memory.
 #[derive(Default)]
-struct Memory(Mutex<Vec<RunRecord>>);
+struct Memory {
+    records: Mutex<Vec<RunRecord>>,
+    /// How often it does not answer first.
+    away: Mutex<u32>,
+}
 
 impl Memory {
     fn records(&self) -> Vec<RunRecord> {
-        self.0.lock().unwrap().clone()
+        self.records.lock().unwrap().clone()
     }
 }
 
 impl History for Memory {
     fn save<'a>(&'a self, record: &'a RunRecord) -> BoxFuture<'a, Result<(), HistoryError>> {
-        let mut records = self.0.lock().unwrap();
+        let mut records = self.records.lock().unwrap();
         records.retain(|other| other.id != record.id);
         records.push(record.clone());
         async { Ok(()) }.boxed()
     }
 
     fn latest(&self, count: usize) -> BoxFuture<'_, Result<Vec<RunRecord>, HistoryError>> {
-        let records = self.0.lock().unwrap().iter().rev().take(count).cloned().collect();
+        let away = &mut *self.away.lock().unwrap();
+        if *away > 0 {
+            *away -= 1;
+            return async { Err(HistoryError::Slow) }.boxed();
+        }
+        let records = self.records.lock().unwrap().iter().rev().take(count).cloned().collect();
         async { Ok(records) }.boxed()
     }
 }

@@ -9,7 +9,7 @@ fn before(scene: &Scene, outcome: RunOutcome, turn: &str, schedule: &str) {
     record.outcome = outcome;
     record.scheduled = Some(utc(turn));
     record.schedule = Some(schedule.to_owned());
-    scene.history.0.lock().unwrap().push(record);
+    scene.history.records.lock().unwrap().push(record);
 }
 
 const PARIS: &str = "10 5 * * * Europe/Paris";
@@ -70,4 +70,30 @@ async fn another_schedule_s_runs_say_nothing_about_this_one() {
     scene.until("2026-03-01 13:00:00").await;
     assert!(scene.starts().is_empty());
     assert_eq!(scene.history.records().len(), 1);
+}
+
+#[tokio::test]
+async fn an_interrupted_run_is_resumed_when_the_database_comes_back_after_the_process() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    before(&scene, RunOutcome::Interrupted, "2026-03-01 04:10:00", PARIS);
+    *scene.history.away.lock().unwrap() = 20;
+    scene.until("2026-03-01 13:00:00").await;
+    assert_eq!(scene.starts(), ["03-01 12:10:00"]);
+    assert_eq!(scene.history.records().pop().unwrap().trigger, Trigger::Resume);
+}
+
+#[tokio::test]
+async fn a_database_that_stays_away_does_not_keep_the_next_turn_from_its_time() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    *scene.history.away.lock().unwrap() = u32::MAX;
+    scene.until("2026-03-02 05:00:00").await;
+    assert_eq!(scene.starts(), ["03-02 04:10:00"]);
+}
+
+#[tokio::test]
+async fn a_run_that_a_change_of_the_schedule_has_interrupted_is_resumed() {
+    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    before(&scene, RunOutcome::Interrupted, "2026-03-01 11:50:00", "50 11 * * * UTC");
+    scene.until("2026-03-01 13:00:00").await;
+    assert_eq!(scene.starts(), ["03-01 12:00:00"]);
 }

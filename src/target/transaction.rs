@@ -1,7 +1,11 @@
 //! Transactions by their numbers: whether one was committed can be asked later, from another
 //! session, when the answer to its COMMIT never came.
 
-use futures::join;
+use std::pin::pin;
+use std::task::Poll;
+
+use futures::{join, poll};
+use tokio::sync::oneshot;
 
 use super::error::{Error, Result};
 use super::session::Session;
@@ -62,20 +66,33 @@ impl Session {
     /// back then, unless it is said to be unsettled. SQLSTATE 25001 is of statements that cannot
     /// run in a transaction block.
     pub async fn execute_numbered(&self, sql: &str) -> Result<(), NotDone> {
+        let (sent, is_sent) = oneshot::channel();
         let around = async {
             let id = self.begin_numbered().await?;
+            // The answer may be there before the statements have been given to the driver.
+            let _ = is_sent.await;
             let committed = self.execute("COMMIT").await;
             Ok::<_, Error>((id, committed))
         };
-        // In the order in which they are polled first, messages go out.
-        let (around, inside) = join!(around, self.execute(sql));
-        let not_done = match (around, inside) {
+        let inside = async {
+            let mut inside = pin!(self.execute(sql));
+            // A message goes out when its future is polled first.
+            let first = poll!(inside.as_mut());
+            let _ = sent.send(());
+            match first {
+                Poll::Ready(done) => done,
+                Poll::Pending => inside.await,
+            }
+        };
+        // The first is polled first.
+        let not_done = match join!(around, inside) {
             (Ok((_, Ok(()))), Ok(())) => return Ok(()),
             // BEGIN itself was refused, a moment before it would not have been. The statements
             // were a transaction all the same.
             (Err(_), Ok(())) => return Ok(()),
             // COMMIT of what was refused is a rollback.
-            (Ok((id, _)), Err(error)) | (Ok((id, Err(error))), Ok(())) => {
+            (Ok((_, Ok(()))), Err(error)) => NotDone { error, unsettled: None },
+            (Ok((id, Err(_))), Err(error)) | (Ok((id, Err(error))), Ok(())) => {
                 let unsettled = error.is_connection_lost().then_some(id);
                 NotDone { error, unsettled }
             }

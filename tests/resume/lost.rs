@@ -29,6 +29,21 @@ fn a_table_whose_session_was_ended_is_loaded_again() {
     }
 }
 
+/// Somebody who looks at the server's statistics resets them: no crash.
+#[test]
+fn statistics_that_somebody_resets_are_no_crash() {
+    let server = Cluster::start(newest(), &[]);
+    let source = Source::of(cluster(newest()), SOURCE, &["--format=custom"]);
+    let target = server.fresh_db("reset");
+    let gate = Gate::shut(&target, ROW);
+    let running = at_gate(Running::start(&source.path(), &target.url(), &["-j", "1"]), &target);
+    target.execute("SELECT pg_stat_reset_shared('bgwriter');");
+    end_waiting(&target);
+    drop(gate);
+    running.wait().expect(0);
+    assert_whole(&source, &target);
+}
+
 #[test]
 fn a_stream_cannot_be_read_again_but_gone_on_with() {
     let cluster = cluster(newest());

@@ -133,6 +133,30 @@ fn a_second_restore_beside_one_that_runs_is_refused() {
     crate::source::assert_whole(&source, &target);
 }
 
+/// The session that keeps others out is idle all night.
+#[test]
+fn a_second_restore_is_refused_also_where_idle_sessions_are_ended() {
+    let cluster = cluster(newest());
+    let source = Source::of(cluster, SOURCE, &["--format=custom"]);
+    let target = cluster.fresh_db("idle");
+    // The gate's session, which is idle as well, is there already.
+    let gate = Gate::shut(&target, ROW);
+    target.execute(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_session_timeout = 200', \
+         current_database()); END $$;",
+    );
+    let args = ["-j", "1", "--resume"];
+    let first = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let second = restore(&source.path(), &target, &["--resume"]);
+    assert_eq!(second.finished.code(), 1);
+    let said = second.stderr();
+    assert!(said.contains("another restore is at work on this target (process "), "{said}");
+    drop(gate);
+    first.wait().expect(0);
+    crate::source::assert_whole(&source, &target);
+}
+
 #[test]
 fn what_cannot_have_a_journal_is_refused_before_anything_is_done() {
     let cluster = cluster(newest());

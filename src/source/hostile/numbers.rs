@@ -127,6 +127,18 @@ fn data_of_entries_that_are_not_listed_or_come_twice_is_refused() {
     }
 }
 
+#[test]
+fn a_block_of_another_kind_than_its_entry_is_refused() {
+    let mut raw = Raw::header(1);
+    raw.int(1).entry(1, "").null().offset(1, 0);
+    raw.0.push(3);
+    raw.int(1).int(0);
+    for error in both_refuse_or_tell(&raw.0) {
+        let what = "the block of data of TABLE DATA public.t holds large objects";
+        assert!(error.ends_with(what), "{error}");
+    }
+}
+
 /// As [`both_refuse`], of a fault that leaves the entries of a file readable.
 fn both_refuse_or_tell(bytes: &[u8]) -> [String; 2] {
     let Ok(Archive { access: Access::Random(random), .. }) = open_bytes(bytes) else {

@@ -119,6 +119,19 @@ fn what_cannot_be_honoured_is_refused_by_name() {
 }
 
 #[test]
+fn a_password_with_a_bare_slash_is_refused_and_not_shown() {
+    for text in ["postgres://u:12/34@h/d", "postgres://u:ab/cd@h/d", "postgres://u:12/a:b@h/d"] {
+        let error = resolve(&options(text), &[]).unwrap_err();
+        let message = "invalid connection string: a \"/\" in a password must be written as %2F";
+        assert_eq!(error.to_string(), message);
+    }
+    // Without a port nothing of it can be a password.
+    let target =
+        Target::resolve(&options("postgres://h/d@x"), &lookup(&[("PGUSER", "u")])).unwrap();
+    assert_eq!(target.to_string(), "u@h:5432/d@x");
+}
+
+#[test]
 fn a_password_is_never_shown() {
     let target =
         Target::resolve(&options("postgres://u:hidden@h/d"), &lookup(&[("PGPASSWORD", "hidden")]))

@@ -6,8 +6,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
-#[path = "resume/gate.rs"]
-mod gate;
 #[path = "resume/killed.rs"]
 mod killed;
 #[path = "resume/library.rs"]
@@ -24,3 +22,5 @@ mod restart;
 mod rows;
 #[path = "resume/source.rs"]
 mod source;
+
+use common::gate;

@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::versions::newest;
-use common::{Cluster, Proxy, Tool, assert_same_database, cluster, for_each_version, versions};
+use common::{
+    Cluster, Proxy, Tool, assert_same_database, cluster, for_each_version, versions, wait_until,
+};
 use nocturne::embedded::{Embedded, EmbeddedOptions, Error, Installation, Listen};
 
 fn start(options: &EmbeddedOptions) -> Embedded {
@@ -32,14 +34,6 @@ fn psql(server: &Embedded, url: &str, sql: &str) -> common::Finished {
 fn is_running(pid: u32) -> bool {
     // The shell's own kill: ps is not everywhere.
     Tool::new("sh").args(["-c", &format!("kill -s 0 {pid}")]).run().success()
-}
-
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -83,7 +77,7 @@ fn an_owner_to_be_killed() {
     let server = start(&EmbeddedOptions { data_dir, ..Cluster::options(newest()) });
     psql(&server, &server.url("postgres"), "CREATE TABLE witness ()");
     println!("\nowner {} {}", server.postmaster_pid().unwrap(), server.socket_dir().display());
-    thread::sleep(Duration::from_secs(60));
+    thread::sleep(Duration::from_secs(600));
     panic!("nobody killed this process");
 }
 
@@ -280,7 +274,7 @@ fn backends_are_killed_by_condition() {
     let cluster = cluster(newest());
     let database = cluster.fresh_db("victim");
     let sleeper =
-        database.psql().env("PGAPPNAME", "sleeper").args(["--command", "SELECT pg_sleep(60)"]);
+        database.psql().env("PGAPPNAME", "sleeper").args(["--command", "SELECT pg_sleep(600)"]);
     let mut sleeper = sleeper.into_command().stderr(Stdio::null()).spawn().unwrap();
     database.wait_until(
         "EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'sleeper' AND state = 'active')",

@@ -7,10 +7,9 @@ mod common;
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use common::cluster::repository;
-use common::{Owned, cluster, folder, versions};
+use common::{Owned, cluster, folder, until, versions};
 use nocturne::replicate::enrich::{self, EnrichError, Enrichment, Outcome, Progress, Report};
 use nocturne::replicate::sql_file::FileError;
 use tokio_util::sync::CancellationToken;
@@ -229,9 +228,7 @@ fn when_it_is_stopped_the_server_stops_too() {
         let cancel = async {
             let sleeps = "EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' \
                           AND datname = current_database() AND query LIKE 'SELECT pg_sleep(3600)%')";
-            while owned.database.query(&format!("SELECT {sleeps}")) != "t" {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            until("it sleeps", || owned.database.query(&format!("SELECT {sleeps}")) == "t").await;
             stop.cancel();
             sleeps
         };

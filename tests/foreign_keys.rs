@@ -9,13 +9,8 @@ mod common;
 mod modes;
 #[path = "foreign_keys/orphans.rs"]
 mod orphans;
-// Another binary needs the rest of it.
-#[allow(dead_code)]
-#[path = "faults/source.rs"]
-mod source;
 
-use common::{assert_same_database, for_each_version, restore};
-use source::Archive;
+use common::{Archive, assert_same_database, for_each_version, restore};
 
 /// Tables that refer to each other in a ring, and to themselves, with enough rows that their keys
 /// are made in steps.

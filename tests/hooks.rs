@@ -11,7 +11,7 @@ mod common;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use common::{Cluster, Database, Owned, cluster, folder, versions};
+use common::{Cluster, Database, Owned, cluster, folder, until, versions};
 use nocturne::replicate::hooks::{HookError, Hooks, Stage};
 use nocturne::restore::event::{Event, Events, Outcome};
 use nocturne::restore::statements::{Ownership, SourceSettings, Style};
@@ -240,11 +240,8 @@ fn a_stopped_hook_is_cancelled_on_the_server() {
         let target = owned.target();
         let sleeps = "EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' \
                       AND datname = current_database() AND query LIKE 'SELECT pg_sleep(3600)%')";
-        let asleep = async || {
-            while owned.database.query(&format!("SELECT {sleeps}")) != "t" {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
+        let is_asleep = || owned.database.query(&format!("SELECT {sleeps}")) == "t";
+        let asleep = || until("it sleeps", is_asleep);
         let stop = CancellationToken::new();
         let cancel = async {
             asleep().await;
@@ -261,9 +258,7 @@ fn a_stopped_hook_is_cancelled_on_the_server() {
             _ = hooks.run(Stage::AfterRestore, &target, &stop) => panic!("it sleeps for an hour"),
             () = asleep() => {}
         }
-        while owned.database.query(&format!("SELECT {sleeps}")) == "t" {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        until("it is cancelled", || !is_asleep()).await;
     });
 }
 

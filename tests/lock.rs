@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Database, cluster};
+use std::time::Duration;
+
+use common::{Database, PATIENCE, cluster};
 use nocturne::replicate::lock::{LockError, TargetLock};
 use nocturne::target::{ConnectOptions, Target};
 
@@ -57,13 +59,15 @@ async fn whoever_shares_the_lock_keeps_out_those_alone_who_want_it_for_themselve
 
 /// The lock, as soon as the server has let go of it: a session's end takes a moment.
 async fn until_taken(target: &Target) -> TargetLock {
-    for _ in 0..2400 {
-        if let Ok(lock) = TargetLock::take(target).await {
-            return lock;
+    let next = async {
+        loop {
+            if let Ok(lock) = TargetLock::take(target).await {
+                return lock;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("the lock outlives its session");
+    };
+    tokio::time::timeout(PATIENCE, next).await.expect("the lock ends with its session")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,8 +8,6 @@
 mod common;
 #[path = "resume/definitions.rs"]
 mod definitions;
-#[path = "resume/gate.rs"]
-mod gate;
 #[path = "resume/killed.rs"]
 mod killed;
 #[path = "resume/library.rs"]
@@ -30,3 +28,5 @@ mod restart;
 mod rows;
 #[path = "resume/source.rs"]
 mod source;
+
+use common::gate;

@@ -8,7 +8,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{Cluster, Tool, cluster, nocturne};
+use common::{Cluster, Interactive, Running, Tool, cluster, nocturne};
 
 /// The newest version will do: none of this differs between versions.
 fn newest() -> &'static Cluster {
@@ -39,24 +39,23 @@ fn the_last_large_object_of_a_stream_is_not_forgotten() {
          FROM generate_series(70001, 70003) oid;",
     );
     let folder = tempfile::tempdir().unwrap();
-    let archive = tar_gz(&source, folder.path());
+    tar_gz(&source, folder.path());
     let (path, list) = (folder.path().join("a.tar.gz"), folder.path().join("list"));
     list_without(&path, &list, |line| line.contains(" BLOB METADATA "));
     target.execute("SELECT lo_create(oid::oid) FROM generate_series(70001, 70003) oid;");
     // Another session writes the last one's first page: ours waits for it, long after the stream
     // has ended, and is refused.
-    let other = "BEGIN; SELECT lo_put(70003, 0, 'y'); SELECT pg_sleep(3); COMMIT;";
-    let blocking = target.psql().args(["--command", other]);
-    let restored = std::thread::scope(|scope| {
-        let blocking = scope.spawn(|| blocking.succeed());
-        target.wait_until("EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')");
-        let database = format!("--dbname={}", target.url());
-        let restored =
-            nocturne().args(["restore", "-", &database, "-L"]).arg(&list).input(archive).run();
-        blocking.join().unwrap();
-        restored.expect_code(1)
-    });
-    assert!(restored.stderr().contains("23505"), "{restored}");
+    let write = "BEGIN; SELECT lo_put(70003, 0, 'y'); SET application_name = 'has written';";
+    let mut other = Interactive::start(&target, "other", write);
+    let sessions = "SELECT FROM pg_stat_activity WHERE datname = current_database()";
+    target.wait_until(&format!("EXISTS ({sessions} AND application_name = 'has written')"));
+    let list = list.to_string_lossy();
+    let running = Running::start_stream(&path, &target.url(), &["-L", &list]);
+    target.wait_until(&format!("EXISTS ({sessions} AND wait_event_type = 'Lock')"));
+    other.say("COMMIT;");
+    other.end();
+    let restored = running.wait().expect(1);
+    assert!(restored.stderr().contains("23505"), "{}", restored.finished);
 }
 
 #[test]

@@ -11,7 +11,3 @@ mod common;
 mod frozen;
 #[path = "settings/session.rs"]
 mod session;
-// Another binary needs the rest of it.
-#[allow(dead_code)]
-#[path = "faults/source.rs"]
-mod source;

@@ -8,7 +8,7 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Cluster, Database, Owned, cluster, versions};
+use common::{Cluster, Database, Owned, cluster, until, versions};
 use nocturne::replicate::swap::{self, Leftover, Names, Recovered, SwapError};
 use nocturne::target::{Session, SessionSettings, Target};
 
@@ -239,6 +239,9 @@ fn sessions_that_cannot_be_ended_are_named_and_nothing_is_renamed() {
         superuser.execute("SELECT n FROM public.night").await.unwrap();
         assert_eq!(warehouse.night(&warehouse.names.current), "1");
         drop(superuser);
+        let gone = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dashboard'";
+        let cluster = warehouse.owned.database.cluster;
+        until("the dashboard is gone", || cluster.ask(gone) == "0").await;
         // The same swap can be tried again.
         swap.finish().await.unwrap();
         assert_eq!(warehouse.night(&warehouse.names.current), "2");

@@ -6,8 +6,6 @@
 
 mod common;
 
-use std::process::{Child, Command, Stdio};
-
 use chrono::{TimeDelta, TimeZone, Utc};
 use nocturne::replicate::worker::{
     BackupRecord, DatabaseHistory, Entries, History, RunOutcome, RunRecord, StageName, StageRecord,
@@ -17,7 +15,7 @@ use nocturne::report::stages::Stage;
 use nocturne::target::{ConnectOptions, Target};
 
 use common::versions::newest;
-use common::{Database, Finished, Secrets, Tool, bare_nocturne, cluster, for_each_version};
+use common::{Beside, Database, Finished, Tool, bare_nocturne, cluster, for_each_version};
 
 /// A worker's settings that are right; the database need not be there.
 const RIGHT: [(&str, &str); 6] = [
@@ -84,21 +82,10 @@ fn all_wrong_settings_are_told_at_once_and_no_secret() {
     assert!(!finished.stderr().contains("word-2"), "{finished}");
 }
 
-/// A process that runs until it is told to stop.
-struct Background(Child, Secrets);
-
-impl Background {
-    fn start(tool: Tool) -> Self {
-        let mut command: Command = tool.into_command();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().unwrap(), Secrets::of(&command))
-    }
-
-    fn stop(self) -> Finished {
-        let Self(child, secrets) = self;
-        Tool::new("sh").args(["-c", &format!("kill -s TERM {}", child.id())]).succeed();
-        Finished::new("nocturne", &secrets, child.wait_with_output().unwrap())
-    }
+/// Asks a process to stop, as a host does, and waits until it has.
+fn stop(background: Beside) -> Finished {
+    background.signal("TERM");
+    background.end()
 }
 
 /// A worker that fails at once, each second: there is no such backup.
@@ -114,10 +101,10 @@ fn failing_each_second(database: &Database<'_>) -> Tool {
 #[test]
 fn a_failed_night_is_recorded_and_the_process_goes_on_until_it_is_asked_to_stop() {
     let database = cluster(newest()).fresh_db("worker");
-    let background = Background::start(failing_each_second(&database));
+    let background = Beside::start(failing_each_second(&database));
     database.wait_until("to_regclass('nocturne.runs') IS NOT NULL");
     database.wait_until("(SELECT count(*) > 1 FROM nocturne.runs WHERE outcome = 'failed')");
-    let finished = background.stop();
+    let finished = stop(background);
     assert_eq!(finished.code(), 0, "{finished}");
     assert!(finished.stderr().contains("next run: "), "{finished}");
     let record = database.query(
@@ -141,12 +128,9 @@ fn a_worker_without_the_right_to_record_goes_on() {
         format!("{url}{}user=records_nothing", if url.contains('?') { '&' } else { '?' })
     };
     let tool = failing_each_second(&database).env("DATABASE_URL", url);
-    let background = Background::start(tool);
-    database.wait_until(
-        "(SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'records_nothing')",
-    );
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    let finished = background.stop();
+    let background = Beside::start(tool);
+    background.wait_for("the run is not recorded", 1);
+    let finished = stop(background);
     assert_eq!(finished.code(), 0, "{finished}");
     assert!(finished.stderr().contains("the run is not recorded"), "{finished}");
     assert_eq!(database.query("SELECT to_regnamespace('nocturne') IS NULL"), "t");

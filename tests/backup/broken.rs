@@ -86,12 +86,13 @@ async fn a_server_without_ranges_sends_all_again_and_the_bytes_are_compared() {
 #[tokio::test]
 async fn other_bytes_of_the_same_length_are_noticed_by_a_server_without_ranges_and_tags() {
     let served = Served { ranges: false, etag: None, ..Served::new(bytes()) };
-    let files = Files::serve(served.acts([Act::Cut(100_000), Act::Stall(0)]));
+    let files = Files::serve(served.acts([Act::Cut(100_000), Act::Hold]));
     let address = Fixed(Address::parse(&files.url("/")).unwrap());
     let mut download = Download::start(address, None, Start::default(), hasty()).unwrap();
     let first = download.next().await.unwrap();
     assert!(first.is_some());
     files.change(|served| served.body[50_000] ^= 1);
+    files.release();
     let text = told(&take(download).await.0.unwrap_err());
     assert!(text.contains("the backup changed while it was read (it begins with other"), "{text}");
 }
@@ -106,13 +107,14 @@ async fn another_tag_or_another_length_is_another_backup() {
     ];
     for ranges in [true, false] {
         for (what, change) in changes {
-            let acts = [Act::Cut(100_000), Act::Stall(0)];
+            let acts = [Act::Cut(100_000), Act::Hold];
             let files = Files::serve(Served { ranges, ..Served::new(bytes()).acts(acts) });
             let address = Fixed(Address::parse(&files.url("/")).unwrap());
             let mut download = Download::start(address, None, Start::default(), hasty()).unwrap();
             assert!(download.next().await.unwrap().is_some());
             // While the second request gets nothing.
             files.change(change);
+            files.release();
             let error = take(download).await.0.unwrap_err();
             assert!(!error.is_permanent());
             let text = told(&error);
@@ -160,9 +162,13 @@ async fn a_chunked_body_that_is_cut_goes_on() {
 async fn a_silent_server_counts_as_broken() {
     let acts = [Act::Stall(100_000), Act::Stall(0)];
     let files = Files::serve(Served::new(bytes()).acts(acts));
-    let (came, progress) = get(&files, None).await;
+    let address = Fixed(Address::parse(&files.url("/")).unwrap());
+    // On a slow machine the whole file may seem to be late as well.
+    let options = DownloadOptions { idle: Duration::from_millis(1500), tries: 100, ..hasty() };
+    let download = Download::start(address, None, Start::default(), options).unwrap();
+    let (came, progress) = take(download).await;
     assert_eq!(came.unwrap(), bytes());
-    assert_eq!(progress.resumes(), 2);
+    assert!(progress.resumes() >= 2, "{}", progress.resumes());
 }
 
 #[tokio::test]
@@ -171,14 +177,14 @@ async fn a_reader_that_takes_its_time_is_no_silence_of_the_server() {
     let body = noise(24 << 20, 2);
     let files = Files::serve(Served::new(body.clone()));
     let address = Fixed(Address::parse(&files.url("/")).unwrap());
-    let options = DownloadOptions { idle: Duration::from_secs(2), ..hasty() };
+    let options = DownloadOptions { idle: Duration::from_secs(5), ..hasty() };
     let download = Download::start(address, None, Start::default(), options).unwrap();
     let progress = download.progress();
     let mut reader = download.into_reader();
     let all = tokio::task::spawn_blocking(move || {
         let mut all = vec![0; 1];
         reader.read_exact(&mut all).unwrap();
-        std::thread::sleep(Duration::from_secs(4));
+        std::thread::sleep(Duration::from_secs(7));
         reader.read_to_end(&mut all).map(|_| all)
     });
     assert!(all.await.unwrap().unwrap() == body);

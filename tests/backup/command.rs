@@ -1,12 +1,11 @@
 //! `nocturne fetch-backup`.
 
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::Utc;
 use nocturne::source::remote::Sha256Sum;
 
-use crate::common::{Tool, bare_nocturne};
+use crate::common::{Tool, bare_nocturne, wait_until};
 use crate::files::{Act, Files, Served, noise};
 use crate::host::{API_TOKEN, Host, assert_no_secret, backup};
 
@@ -95,10 +94,10 @@ async fn an_interrupted_fetch_leaves_a_part_that_the_next_one_goes_on_with() {
     let mut command = fetch(&host, folder.path()).args(["-o", "b"]).into_command();
     let mut child = command.spawn().unwrap();
     let part = folder.path().join("b.part");
-    while std::fs::metadata(&part).map_or(0, |metadata| metadata.len()) < 200_000 {
+    wait_until("the part is there", || {
         assert!(child.try_wait().unwrap().is_none(), "it ended");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        std::fs::metadata(&part).map_or(0, |metadata| metadata.len()) >= 200_000
+    });
     Tool::new("kill").args(["-s", "INT", &child.id().to_string()]).succeed();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!folder.path().join("b").exists());

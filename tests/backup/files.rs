@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 /// What becomes of one request. The requests after the last one are served well.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub enum Act {
     Cut(usize),
     /// So many bytes, then nothing, until the client goes.
     Stall(usize),
+    /// No answer, and the end of the connection when the test wants: [`Files::release`].
+    Hold,
     /// A status and header lines, without a body.
     Answer(u16, String),
     /// A range that was not asked for.
@@ -48,12 +51,21 @@ pub struct Served {
     /// Whether the length is told; if not, the body is chunked.
     pub length: bool,
     pub acts: VecDeque<Act>,
+    /// Whether [`Act::Hold`] is over.
+    pub released: bool,
 }
 
 impl Served {
     pub fn new(body: impl Into<Vec<u8>>) -> Self {
         let etag = Some("\"v1\"".to_owned());
-        Self { body: body.into(), etag, ranges: true, length: true, acts: VecDeque::new() }
+        Self {
+            body: body.into(),
+            etag,
+            ranges: true,
+            length: true,
+            acts: VecDeque::new(),
+            released: false,
+        }
     }
 
     pub fn acts(mut self, acts: impl IntoIterator<Item = Act>) -> Self {
@@ -99,6 +111,11 @@ impl Files {
         change(&mut self.lock().0);
     }
 
+    /// Lets go of the request that is held, or of the one that will be.
+    pub fn release(&self) {
+        self.lock().0.released = true;
+    }
+
     fn lock(&self) -> MutexGuard<'_, (Served, Vec<Asked>)> {
         self.state.lock().unwrap()
     }
@@ -127,6 +144,12 @@ fn answer(client: TcpStream, state: &Mutex<(Served, Vec<Asked>)>) -> std::io::Re
         state.1.push(asked.clone());
         (state.0.clone(), act)
     };
+    if matches!(act, Act::Hold) {
+        while !state.lock().unwrap().0.released {
+            thread::sleep(Duration::from_millis(5));
+        }
+        return client.shutdown(Shutdown::Both);
+    }
     send(client, &served, &act, &asked)
 }
 

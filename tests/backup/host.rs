@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use nocturne::replicate::backup::BackupSource;
 use nocturne::replicate::backup::scalingo::{
     ApiPatience, Choice, Client, Endpoints, ScalingoOptions,
@@ -209,14 +209,24 @@ impl Host {
     }
 
     /// The variables that lead a program here.
-    pub fn variables(&self) -> [(&'static str, String); 5] {
+    pub fn variables(&self) -> [(&'static str, String); 6] {
         [
+            ("SCHEDULE_TIMEZONE", zone_of_midday()),
             ("SCALINGO_APP", APP.to_owned()),
             ("SCALINGO_API_TOKEN", API_TOKEN.to_owned()),
             ("SCALINGO_AUTH_URL", self.server.uri()),
             ("SCALINGO_API_URL", self.server.uri()),
             ("SCALINGO_DB_URL", self.server.uri()),
         ]
+    }
+}
+
+/// A zone in which it is about noon: a backup that is made now is of today there for hours.
+fn zone_of_midday() -> String {
+    match 12 - i64::from(Utc::now().hour()) {
+        // The signs of these names are those of POSIX: hours west of Greenwich.
+        east @ 1.. => format!("Etc/GMT-{east}"),
+        west => format!("Etc/GMT+{}", -west),
     }
 }
 
@@ -246,10 +256,11 @@ fn has_bearer(kind: &'static str) -> impl Fn(&Request) -> bool + Send + Sync {
     }
 }
 
-/// Quick to lose patience, for servers that are broken on purpose.
+/// Few tries and short pauses, for servers that are broken on purpose. Silence is not what breaks
+/// them: here a machine may be as slow as it likes.
 pub fn hasty() -> DownloadOptions {
     DownloadOptions {
-        idle: Duration::from_millis(1500),
+        idle: Duration::from_secs(120),
         tries: 3,
         first_pause: Duration::from_millis(1),
         longest_pause: Duration::from_millis(2),

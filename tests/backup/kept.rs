@@ -92,7 +92,9 @@ async fn two_processes_do_not_write_one_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("b.tar.gz");
     let files = Files::serve(Served::new(noise(300_000, 1)).acts([Act::Stall(1000)]));
-    let backup = found(&files).await;
+    let mut backup = found(&files).await;
+    // The first is in its silence while the second looks.
+    backup.download.idle = std::time::Duration::from_secs(10);
     let (sender, started) = tokio::sync::oneshot::channel();
     let mut sender = Some(sender);
     let first = save(&backup, &path, |_| {

@@ -1,11 +1,11 @@
-//! The ways in which a restore is disturbed. Each says whether there was something to disturb.
+//! The ways in which a restore is disturbed. Each says whether there was something to disturb; a
+//! run's end tells whether the restore felt it.
 
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::common::{Database, Proxy, Tool};
-use crate::disk::SmallDisk;
-use crate::random::Random;
+use crate::common::random::Random;
+use crate::common::{Database, Interactive, Proxy, SmallDisk, Tool};
 use crate::round::Run;
 use crate::server::{ROLE, Server};
 
@@ -90,16 +90,13 @@ impl Scene<'_> {
             Family::Killed => run.kill(),
             Family::Stopped => {
                 let sessions = self.sessions();
-                run.server_goes();
                 self.server.stop_at_once();
                 sleep(random.within(Duration::from_secs(2)));
+                run.server_has_gone();
                 self.server.start_again();
                 sessions > 0
             }
-            Family::Crashed => {
-                run.server_goes();
-                self.crash()
-            }
+            Family::Crashed => self.crash(run),
             Family::Cut => {
                 let sessions = self.sessions();
                 self.proxy.refuse(random.below(2) == 0);
@@ -111,14 +108,15 @@ impl Scene<'_> {
                 sessions > 0
             }
             Family::Stalled => {
-                let sessions = self.sessions();
+                let before = self.proxy.held_up();
                 self.proxy.stall(true);
                 sleep(random.within(Duration::from_secs(3)));
                 if random.below(2) == 0 {
                     self.proxy.cut_all();
                 }
+                let held_up = self.proxy.held_up() - before;
                 self.proxy.stall(false);
-                sessions > 0
+                held_up > 0
             }
             Family::Crowded => {
                 self.limit_connections(random.below(3));
@@ -172,7 +170,7 @@ impl Scene<'_> {
         ))
     }
 
-    fn crash(&self) -> bool {
+    fn crash(&self, run: &mut Run) -> bool {
         let pid = self.count(&format!(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
              AND usename = '{ROLE}' ORDER BY random() LIMIT 1"
@@ -180,6 +178,7 @@ impl Scene<'_> {
         // It may have ended by itself meanwhile.
         let killed =
             pid > 0 && Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).run().success();
+        run.server_has_gone();
         self.server.wait_until_ready();
         killed
     }
@@ -198,25 +197,35 @@ impl Scene<'_> {
         self.server.cluster.psql("postgres").args(["--command", &sql]).succeed();
     }
 
-    /// Holds a lock, as a reader does, on a table that is there. False if there comes none.
+    /// Holds a lock, as a reader does, on a table that is there, until the restore has waited for it
+    /// for a while. False if it ends without.
     fn lock(&self, run: &mut Run, random: &mut Random) -> bool {
-        let tables = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND \
+        let tables = "FROM pg_class WHERE relkind = 'r' AND \
                       relnamespace = 'public'::regnamespace";
-        while self.count(tables) == 0 {
+        while self.count(&format!("SELECT count(*) {tables}")) == 0 {
             if run.has_ended() {
                 return false;
             }
             sleep(Duration::from_millis(10));
         }
-        let seconds = random.within(Duration::from_secs(3)).as_secs_f64();
-        let read = format!(
-            "DO $$ DECLARE name regclass; BEGIN \
-             SELECT oid INTO name FROM pg_class WHERE relkind = 'r' \
-                 AND relnamespace = 'public'::regnamespace ORDER BY random() LIMIT 1; \
-             EXECUTE 'LOCK TABLE ' || name || ' IN ACCESS SHARE MODE'; \
-             PERFORM pg_sleep({seconds}); END $$"
-        );
         // A reader whom the restore's locks keep out waits, and reads later.
-        self.target.psql().args(["--command", &read]).run().success()
+        let lock = format!(
+            "BEGIN; SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', oid::regclass) \
+             {tables} ORDER BY random() LIMIT 1 \\gexec"
+        );
+        let _reader = Interactive::start(self.target, "reader", &lock);
+        let held_up = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = '{ROLE}' \
+             AND datname = current_database() AND pg_blocking_pids(pid) && ARRAY( \
+                 SELECT pid FROM pg_stat_activity WHERE application_name = 'reader')"
+        );
+        while self.count(&held_up) == 0 {
+            if run.has_ended() {
+                return false;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        sleep(random.within(Duration::from_secs(3)));
+        true
     }
 }

@@ -12,14 +12,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::archives::{Form, Source, WITHOUT_UNLOGGED};
-use crate::common::{Database, Proxy, compare, nocturne, versions};
-use crate::disk::{SmallDisk, TABLESPACE};
+use crate::common::disk::TABLESPACE;
+use crate::common::random::Random;
+use crate::common::{Database, Proxy, SmallDisk, compare, nocturne, versions};
 use crate::disturbance::{Family, Scene};
-use crate::random::Random;
 use crate::server::{ROLE, Server, owned};
 
-/// No restore of this size takes so long, whatever disturbs it.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// No restore of this size takes so long, whatever disturbs it and however slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What is done in a round, from its seed.
 pub struct Round {
@@ -72,12 +72,14 @@ impl Round {
         let mut runs = Vec::new();
         for _ in 0..self.disturbances {
             let mut run = world.start(self.form, &url, self.jobs);
-            was_disturbed |= scene.disturb(self.family, &mut run, &mut self.random);
+            let at_work = scene.disturb(self.family, &mut run, &mut self.random);
             let code = run.end();
             scene.heal();
             is_over = code == Some(0) || (code.is_none() && ended_before_it_was_killed(&target));
-            eprintln!("    exit code {code:?}");
-            let too_late = is_over && run.was_done_when_the_server_went();
+            let has_felt = at_work && run.has_felt(self.family, code);
+            was_disturbed |= has_felt;
+            eprintln!("    exit code {code:?}{}", if has_felt { "" } else { ", undisturbed" });
+            let too_late = is_over && run.was_done_when_the_server_had_gone();
             runs.push(run);
             if too_late {
                 // What PostgreSQL takes from an unlogged table then is not the restore's fault.
@@ -120,6 +122,12 @@ impl fmt::Display for Round {
 
 /// Whether a restore that was killed had come to its end: all is there, and the journal is gone.
 fn ended_before_it_was_killed(target: &Database<'_>) -> bool {
+    // What it had sent before may be on its way yet: sessions that look idle have to notice first
+    // that nobody is there.
+    target.wait_until(&format!(
+        "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+         AND usename = '{ROLE}' AND (state <> 'active' OR query ~ 'DROP TABLE nocturne'))"
+    ));
     let journal = target.query("SELECT to_regclass('nocturne.restore_journal') IS NOT NULL");
     let begun = target.query("SELECT to_regclass('public.a_first') IS NOT NULL");
     (journal.as_str(), begun.as_str()) == ("f", "t")
@@ -161,7 +169,7 @@ impl World<'_> {
 /// A restore that runs.
 pub struct Run {
     child: Child,
-    /// When the server was stopped or crashed.
+    /// When the server was found to be gone.
     server_went: Option<DateTime<Utc>>,
     folder: TempDir,
 }
@@ -194,13 +202,29 @@ impl Run {
         Self { child: command.spawn().unwrap(), server_went: None, folder }
     }
 
-    /// Notes that the server is stopped or crashes now.
-    pub fn server_goes(&mut self) {
+    /// Notes that the server was stopped or crashed, and is not back for long, if at all.
+    pub fn server_has_gone(&mut self) {
         self.server_went = Some(Utc::now());
     }
 
+    /// Whether it has noticed what disturbed it: what came between two of its steps may have cost
+    /// it nothing.
+    fn has_felt(&self, family: Family, code: Option<i32>) -> bool {
+        match family {
+            Family::Terminated
+            | Family::Stopped
+            | Family::Crashed
+            | Family::Cut
+            | Family::Crowded => code != Some(0) || self.stderr().contains(" WARN "),
+            Family::Full => self.stderr().contains("No space left on device"),
+            Family::Killed => code.is_none(),
+            // They are measured where they are done.
+            Family::Stalled | Family::Locked => true,
+        }
+    }
+
     /// Whether the last entry had been done at that time, by the log.
-    fn was_done_when_the_server_went(&self) -> bool {
+    fn was_done_when_the_server_had_gone(&self) -> bool {
         let said = self.stderr();
         let done = said.lines().filter(|line| line.contains(" done dump_id=")).filter_map(|line| {
             line.split_whitespace().next().and_then(|time| time.parse::<DateTime<Utc>>().ok())

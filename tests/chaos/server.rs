@@ -5,15 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
-use crate::common::{Cluster, Database, Tool};
+use crate::common::{Cluster, Database, Tool, wait_until};
 
 /// The role that restores: the owner of its database, and no superuser.
 pub const ROLE: &str = "chaos";
-
-/// How long a server may take to stop or to start.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server of one version.
 pub struct Server {
@@ -40,11 +36,7 @@ impl Server {
     pub fn stop_at_once(&self) {
         let pid = self.pid().expect("it runs");
         Tool::new("sh").args(["-c", &format!("kill -s QUIT {pid}")]).succeed();
-        let started = Instant::now();
-        while self.pid().is_some() {
-            assert!(started.elapsed() < PATIENCE, "the server does not stop");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_until("the server stops", || self.pid().is_none());
         if let Some(mut keeper) = self.keeper.lock().unwrap().take() {
             drop(keeper.stdin.take());
             let _ = keeper.wait();
@@ -72,11 +64,8 @@ impl Server {
 
     /// Waits until it takes sessions.
     pub fn wait_until_ready(&self) {
-        let started = Instant::now();
-        while !self.cluster.psql("postgres").args(["--command", "SELECT 1"]).run().success() {
-            assert!(started.elapsed() < PATIENCE, "the server does not start again");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let psql = || self.cluster.psql("postgres").args(["--command", "SELECT 1"]).run();
+        wait_until("the server takes sessions", || psql().success());
     }
 }
 

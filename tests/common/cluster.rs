@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
 use nocturne::embedded::{self, Embedded, EmbeddedOptions};
 
@@ -184,13 +183,15 @@ impl Database<'_> {
     /// Waits until a query answers `t`; for states that nothing announces.
     ///
     /// # Panics
-    /// When it does not within two minutes: with other tests beside it a machine can be slow.
+    /// When it does not within [`super::PATIENCE`].
     pub fn wait_until(&self, condition: &str) {
-        let started = Instant::now();
-        while self.query(&format!("SELECT ({condition})")) != "t" {
-            assert!(started.elapsed() < Duration::from_secs(120), "never true: {condition}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let query = format!("SELECT ({condition})");
+        super::wait_until(condition, || self.query(&query) == "t");
+    }
+
+    /// The number of rows of a table.
+    pub fn rows(&self, table: &str) -> u64 {
+        self.query(&format!("SELECT count(*) FROM {table}")).parse().expect("a count")
     }
 
     /// Cuts the sessions of this database for which a condition on `pg_stat_activity` holds;

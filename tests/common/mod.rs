@@ -9,23 +9,34 @@
 // Every test binary compiles this module and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod archive;
+pub mod beside;
 pub mod cluster;
 pub mod compare;
+pub mod disk;
 pub mod files;
 pub mod fixture;
+pub mod gate;
+pub mod interactive;
 pub mod owned;
 pub mod program;
 pub mod proxy;
+pub mod random;
 pub mod restore;
 pub mod script;
 pub mod secrets;
 pub mod tool;
 pub mod versions;
+pub mod waiting;
 
+pub use archive::Archive;
+pub use beside::Beside;
 pub use cluster::{Cluster, Database, cluster};
 pub use compare::{assert_same_database, dump, dump_without};
+pub use disk::SmallDisk;
 pub use files::folder;
 pub use fixture::{Fixture, fixtures, fixtures_where};
+pub use interactive::Interactive;
 pub use owned::Owned;
 pub use program::{bare_nocturne, nocturne};
 pub use proxy::Proxy;
@@ -33,3 +44,4 @@ pub use restore::{Restored, Running, restore, restore_to};
 pub use secrets::Secrets;
 pub use tool::{Finished, Tool};
 pub use versions::{for_each_version, versions};
+pub use waiting::{PATIENCE, until, wait_until};

@@ -18,10 +18,11 @@ impl<'a> Owned<'a> {
 
     /// The same, of a role with more attributes: `CREATEDB`.
     pub fn with(cluster: &'a Cluster, name: &str, attributes: &str) -> Self {
-        let role = format!("{name}_{}", std::process::id());
+        let database = cluster.fresh_db(name);
+        // As unique as that of the database.
+        let role = format!("{}_owner", database.name);
         let create = format!("CREATE ROLE {role} LOGIN {attributes}");
         cluster.psql("postgres").args(["--command", &create]).succeed();
-        let database = cluster.fresh_db(name);
         database.execute(&format!("ALTER DATABASE \"{}\" OWNER TO {role}", database.name));
         database.execute(&format!("GRANT ALL ON SCHEMA public TO {role}"));
         Self { database, role }

@@ -23,6 +23,8 @@ struct State {
     /// Bytes that the next connections may still send to the server, all together; 0: no limit.
     budget: AtomicU64,
     cut: AtomicUsize,
+    refused: AtomicUsize,
+    held_up: AtomicUsize,
     refuse: AtomicBool,
     stall: AtomicBool,
     /// Microseconds that each piece of up to 16 KiB waits.
@@ -47,6 +49,7 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if shared.refuse.load(Ordering::SeqCst) {
+                    shared.refused.fetch_add(1, Ordering::SeqCst);
                     continue;
                 }
                 if shared.is_starting() {
@@ -121,6 +124,16 @@ impl Proxy {
     pub fn cut(&self) -> usize {
         self.state.cut.load(Ordering::SeqCst)
     }
+
+    /// How many connections were closed at once because of [`Proxy::refuse`].
+    pub fn refused(&self) -> usize {
+        self.state.refused.load(Ordering::SeqCst)
+    }
+
+    /// How many pieces have waited because of [`Proxy::stall`].
+    pub fn held_up(&self) -> usize {
+        self.state.held_up.load(Ordering::SeqCst)
+    }
 }
 
 impl State {
@@ -171,6 +184,9 @@ impl State {
     }
 
     fn wait_while_stalled(&self) {
+        if self.stall.load(Ordering::SeqCst) {
+            self.held_up.fetch_add(1, Ordering::SeqCst);
+        }
         while self.stall.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(5));
         }

@@ -88,9 +88,10 @@ impl Restored {
     }
 }
 
-/// A restore that runs.
+/// A restore that runs. It is killed when the test fails.
 pub struct Running {
-    child: Child,
+    /// Taken out to wait for its end.
+    child: Option<Child>,
     /// What feeds its standard input.
     feeder: Option<Child>,
     secrets: Secrets,
@@ -116,7 +117,7 @@ impl Running {
 
     fn spawned(folder: tempfile::TempDir, mut command: Command, feeder: Option<Child>) -> Self {
         let secrets = Secrets::of(&command);
-        Self { child: command.spawn().expect("it starts"), feeder, secrets, folder }
+        Self { child: Some(command.spawn().expect("it starts")), feeder, secrets, folder }
     }
 
     fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
@@ -130,29 +131,41 @@ impl Running {
 
     /// Sends a signal by its name, `TERM`.
     pub fn signal(&self, name: &str) {
-        let line = format!("kill -s {name} {}", self.child.id());
+        let line = format!("kill -s {name} {}", self.child.as_ref().expect("it runs").id());
         super::Tool::new("sh").args(["-c", &line]).succeed();
     }
 
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("it can be asked").is_some()
+        self.child.as_mut().expect("it runs").try_wait().expect("it can be asked").is_some()
     }
 
     /// Ends it as the kernel does when memory is short: it cannot do anything any more.
     pub fn kill(mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
-        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        self.feeder.take().map(|mut feeder| feeder.wait().expect("its pipe is closed"));
     }
 
     /// Waits for its end.
-    pub fn wait(self) -> Restored {
-        let output = self.child.wait_with_output().expect("it ends");
-        self.feeder.map(|mut feeder| feeder.wait().expect("its pipe is closed"));
+    pub fn wait(mut self) -> Restored {
+        let child = self.child.take().expect("it runs");
+        let output = child.wait_with_output().expect("it ends");
+        self.feeder.take().map(|mut feeder| feeder.wait().expect("its pipe is closed"));
         let summary = std::fs::read(self.folder.path().join("summary.json"))
             .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
             .unwrap_or_default();
         Restored { finished: Finished::new("nocturne restore", &self.secrets, output), summary }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! Servers that cannot be reached, or do not let in.
 
 use crate::common::versions::newest;
-use crate::common::{Cluster, cluster, restore_to};
-use crate::source::Archive;
+use crate::common::{Archive, Cluster, cluster, restore_to};
 use nocturne::embedded::{Embedded, EmbeddedOptions, Listen};
 
 const TABLE: &str = "CREATE TABLE t (id int)";

@@ -1,11 +1,10 @@
 //! What the server refuses: rows, constraints, objects that are there or lack something.
 
-use std::io::Write;
-use std::process::Stdio;
-
+use crate::common::gate::{Gate, TRAP, at_gate, untrap};
 use crate::common::versions::newest;
-use crate::common::{Database, Running, assert_same_database, cluster, restore};
-use crate::source::{Archive, rows};
+use crate::common::{
+    Archive, Interactive, Running, assert_same_database, cluster, nocturne, restore,
+};
 
 #[test]
 fn a_bad_row_at_either_end_empties_its_table_alone() {
@@ -28,7 +27,7 @@ fn a_bad_row_at_either_end_empties_its_table_alone() {
             assert_eq!(restored.failed(), ["TABLE DATA b: 23514"], "{}", restored.finished);
             assert!(restored.stderr().contains(line), "{}", restored.finished);
             for (table, expected) in [("a", 50_000), ("b", 0), ("c", 50_000)] {
-                assert_eq!(rows(&target, table), expected, "{table}");
+                assert_eq!(target.rows(table), expected, "{table}");
             }
         }
     }
@@ -69,14 +68,14 @@ fn rows_are_loaded_into_a_table_that_is_there_unless_that_is_not_wanted() {
     target.execute("CREATE TABLE t (id int)");
     let restored = restore(&archive.path(), &target, &["-j", "2"]).expect(1);
     assert_eq!(restored.failed(), ["TABLE t: 42P07"], "{}", restored.finished);
-    assert_eq!(rows(&target, "t"), 2);
+    assert_eq!(target.rows("t"), 2);
 
     restore(&archive.path(), &target, &["--tolerate", "already-exists"]).expect(0);
-    assert_eq!(rows(&target, "t"), 4, "the rows that were there stay, as with pg_restore");
+    assert_eq!(target.rows("t"), 4, "the rows that were there stay, as with pg_restore");
 
     let restored = restore(&archive.path(), &target, &["--no-data-for-failed-tables"]).expect(1);
     assert_eq!(restored.total("skipped"), 1, "{}", restored.finished);
-    assert_eq!(rows(&target, "t"), 4);
+    assert_eq!(target.rows("t"), 4);
 }
 
 #[test]
@@ -100,16 +99,7 @@ fn what_needs_a_table_that_could_not_be_created_is_listed_under_it() {
     assert_eq!(causes.len(), 1, "{}", restored.finished);
     causes[0].1.sort();
     assert_eq!(causes[0].1, ["CONSTRAINT t t_pkey", "INDEX t_idx", "TABLE DATA t"]);
-    assert_eq!(rows(&target, "u"), 1);
-}
-
-/// A psql whose statements come one by one.
-fn interactive(database: &Database<'_>, sql: &str) -> std::process::Child {
-    let mut command = database.psql().into_command();
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    child.stdin.as_mut().unwrap().write_all(sql.as_bytes()).unwrap();
-    child
+    assert_eq!(target.rows("u"), 1);
 }
 
 #[test]
@@ -121,34 +111,46 @@ fn the_victim_of_a_deadlock_is_tried_again() {
     let archive = Archive::of(cluster, sql);
     let (expected, target) = (cluster.fresh_db("expected"), cluster.fresh_db("deadlock"));
     expected.execute(sql);
-    // The restore waits for a lock of the other session and is the first to look for deadlocks.
-    target.execute(&format!("ALTER DATABASE \"{}\" SET deadlock_timeout = '300ms'", target.name));
-    restore(&archive.path(), &target, &["--section", "pre-data", "--section", "data"]).expect(0);
-    restore(&archive.path(), &target, &["-t", "parent", "--section", "post-data"]).expect(0);
-    target.execute("ALTER TABLE parent ADD PRIMARY KEY (id)");
-    let mut other = interactive(
-        &target,
-        "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE parent IN ACCESS EXCLUSIVE MODE;\n",
-    );
+    let listing = nocturne().arg("list").arg(archive.path()).succeed().stdout();
+    let (key, rest): (Vec<&str>, _) = listing.lines().partition(|line| line.contains("child_fkey"));
+    let lists = [("key", key), ("rest", rest)].map(|(name, lines)| {
+        let path = archive.folder().join(name);
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        path.to_string_lossy().into_owned()
+    });
+    let [key, rest] = &lists;
+    restore(&archive.path(), &target, &["-L", rest]).expect(0);
+    // When the key has its locks on both tables, its session waits at the gate, and then wants
+    // another lock: the last one of the circle. Who comes last to a deadlock finds it, and is its
+    // victim.
+    target.execute(&format!(
+        "CREATE SCHEMA trap;
+         CREATE TABLE trap.last ();
+         CREATE FUNCTION trap.wait() RETURNS event_trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 PERFORM pg_catalog.pg_advisory_xact_lock_shared({TRAP});
+                 LOCK TABLE trap.last;
+             END $$;
+         CREATE EVENT TRIGGER wait ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+             EXECUTE FUNCTION trap.wait();"
+    ));
+    let gate = Gate::shut(&target, TRAP);
+    let other = "SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE trap.last;";
+    let mut other = Interactive::start(&target, "other", other);
+    target.wait_until("EXISTS (SELECT FROM pg_locks WHERE relation = 'trap.last'::regclass)");
+    let running = Running::start(&archive.path(), &target.url(), &["-L", key, "-v"]);
+    let running = at_gate(running, &target);
+    other.say("LOCK TABLE child; COMMIT;");
     target.wait_until(
-        "EXISTS (SELECT FROM pg_locks WHERE relation = 'parent'::regclass AND granted \
-                       AND mode = 'AccessExclusiveLock')",
+        "EXISTS (SELECT FROM pg_locks WHERE relation = 'child'::regclass AND NOT granted)",
     );
-    // ALTER TABLE child … REFERENCES parent locks the child, then waits for the parent.
-    let listing = crate::common::nocturne().arg("list").arg(archive.path()).succeed().stdout();
-    let list = archive.folder().join("list");
-    let keys: Vec<&str> = listing.lines().filter(|line| line.contains("child_fkey")).collect();
-    std::fs::write(&list, keys.join("\n")).unwrap();
-    let list = list.to_string_lossy().into_owned();
-    let running = Running::start(&archive.path(), &target.url(), &["-L", &list, "-v"]);
-    target.wait_until(
-        "EXISTS (SELECT FROM pg_locks WHERE relation = 'parent'::regclass AND NOT granted)",
-    );
-    other.stdin.as_mut().unwrap().write_all(b"LOCK TABLE child; COMMIT;\n").unwrap();
+    drop(gate);
     running.wait().expect(0);
-    drop(other.stdin.take());
-    other.wait().unwrap();
-    let deadlocks = "SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()";
-    target.wait_until(&format!("({deadlocks})"));
+    // It was not the other one.
+    other.end();
+    target.wait_until(
+        "SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()",
+    );
+    untrap(&target);
     assert_same_database(&target, &expected);
 }

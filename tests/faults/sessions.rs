@@ -1,26 +1,28 @@
 //! Sessions that end before their time.
 
+use crate::common::gate::{AT_A_GATE, Gate, NO_SESSION, ROW, at_gate, stands_at_gate};
 use crate::common::versions::newest;
-use crate::common::{Cluster, Proxy, Restored, Running, Tool, cluster, restore_to};
-use crate::source::{Archive, IN_PAUSE, PAUSED, rows};
+use crate::common::{
+    Archive, Cluster, Database, Proxy, Restored, Running, Tool, cluster, restore_to,
+};
+use crate::source::PAUSED;
 
 /// Cuts the session that loads the big table, by any means and as often as it is tried again, and
 /// looks at what is left.
-fn broken_in_the_middle(jobs: &str, cut: impl Fn(&crate::common::Database<'_>)) -> Restored {
+fn broken_in_the_middle(jobs: &str, cut: impl Fn(&Database<'_>)) -> Restored {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     let target = cluster.fresh_db("paused");
-    let mut running = Running::start(&archive.path(), &target.url(), &["-j", jobs]);
-    target.wait_until(IN_PAUSE);
-    while !running.has_ended() {
-        if target.query(&format!("SELECT {IN_PAUSE}")) == "t" {
-            cut(&target);
-        }
+    let _gate = Gate::shut(&target, ROW);
+    let running = Running::start(&archive.path(), &target.url(), &["-j", jobs]);
+    let mut running = at_gate(running, &target);
+    while stands_at_gate(&mut running, &target) {
+        cut(&target);
     }
     let restored = running.wait().expect(1);
-    assert_eq!(rows(&target, "a_before"), 500);
-    assert_eq!(rows(&target, "big"), 0);
-    assert_eq!(rows(&target, "z_after"), 500);
+    assert_eq!(target.rows("a_before"), 500);
+    assert_eq!(target.rows("big"), 0);
+    assert_eq!(target.rows("z_after"), 500);
     // The keys came after, in a new session.
     let keys = target.query(
         "SELECT count(*) FROM pg_constraint \
@@ -34,7 +36,7 @@ fn broken_in_the_middle(jobs: &str, cut: impl Fn(&crate::common::Database<'_>)) 
 fn a_backend_killed_whenever_it_loads_costs_its_table_alone() {
     for jobs in ["1", "2"] {
         let restored = broken_in_the_middle(jobs, |target| {
-            target.kill_backends("wait_event = 'PgSleep'");
+            target.kill_backends(AT_A_GATE);
         });
         let tries = restored.stderr().matches("WARN TABLE DATA public.big is tried again").count();
         assert_eq!(tries, 5, "{}", restored.finished);
@@ -49,10 +51,10 @@ fn a_backend_killed_whenever_it_loads_costs_its_table_alone() {
 #[test]
 fn a_cancelled_statement_is_an_error_of_its_entry() {
     let restored = broken_in_the_middle("1", |target| {
-        target.query(
+        target.query(&format!(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
-             WHERE wait_event = 'PgSleep' AND datname = current_database()",
-        );
+             WHERE datname = current_database() AND {AT_A_GATE}"
+        ));
     });
     assert_eq!(restored.failed()[0], "TABLE DATA big: 57014", "{}", restored.finished);
 }
@@ -62,8 +64,9 @@ fn a_server_stopped_at_once_leaves_every_entry_accounted_for() {
     let server = Cluster::start(newest(), &[]);
     let archive = Archive::of(&server, PAUSED);
     let target = server.fresh_db("paused");
+    let _gate = Gate::shut(&target, ROW);
     let running = Running::start(&archive.path(), &target.url(), &["-j", "2"]);
-    target.wait_until(IN_PAUSE);
+    let running = at_gate(running, &target);
     let pid = server.server().postmaster_pid().unwrap();
     Tool::new("sh").args(["-c", &format!("kill -s QUIT {pid}")]).succeed();
     let restored = running.wait().expect(1);
@@ -80,9 +83,10 @@ fn a_crash_of_the_server_ends_the_restore_because_commits_may_be_lost() {
     let server = Cluster::start(newest(), &[]);
     let archive = Archive::of(&server, PAUSED);
     let target = server.fresh_db("paused");
+    let _gate = Gate::shut(&target, ROW);
     let running = Running::start(&archive.path(), &target.url(), &["-j", "1"]);
-    target.wait_until(IN_PAUSE);
-    let pid = target.query("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    let running = at_gate(running, &target);
+    let pid = target.query(&format!("SELECT pid FROM pg_stat_activity WHERE {AT_A_GATE}"));
     Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
     let restored = running.wait().expect(1);
     let said = "the server crashed or was replaced during the restore";
@@ -107,7 +111,7 @@ fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
         let restored = restored.expect(i32::from(!is_whole));
         for (table, whole) in [("a_before", 500), ("big", 20_000), ("z_after", 500)] {
             if target.query(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t" {
-                let rows = rows(&target, table);
+                let rows = target.rows(table);
                 assert!(
                     rows == whole || rows == 0 && !is_whole,
                     "{bytes}: {table} has {rows} rows, {}",
@@ -124,20 +128,17 @@ fn a_signal_ends_the_restore_and_what_it_runs() {
     let archive = Archive::of(cluster, PAUSED);
     for (signal, jobs) in [("INT", "1"), ("TERM", "2")] {
         let target = cluster.fresh_db("paused");
+        let _gate = Gate::shut(&target, ROW);
         let running = Running::start(&archive.path(), &target.url(), &["-j", jobs]);
-        target.wait_until(IN_PAUSE);
+        let running = at_gate(running, &target);
         running.signal(signal);
         let restored = running.wait().expect(130);
         assert!(restored.stderr().contains("interrupted"), "{}", restored.finished);
-        // The server has been told before the end, and rolls back at its own pace: not in the
-        // minute that the statement would take.
-        target.wait_until(&format!("NOT {IN_PAUSE}"));
-        target.wait_until(
-            "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
-             AND pid <> pg_backend_pid())",
-        );
-        assert_eq!(rows(&target, "big"), 0);
-        assert!([0, 500].contains(&rows(&target, "a_before")));
+        // The server has been told before the end, and rolls back at its own pace, though the gate
+        // is still shut.
+        target.wait_until(NO_SESSION);
+        assert_eq!(target.rows("big"), 0);
+        assert!([0, 500].contains(&target.rows("a_before")));
     }
 }
 
@@ -155,6 +156,6 @@ fn sessions_that_cannot_be_had_are_done_without() {
     let restored = restore_to(&archive.path(), &url, &["-j", "4", "--no-owner"]);
     let restored = restored.expect(0);
     assert!(restored.stderr().contains("one session less"), "{}", restored.finished);
-    assert_eq!(rows(&target, "big"), 20_000);
+    assert_eq!(target.rows("big"), 20_000);
     target.execute(&format!("REASSIGN OWNED BY {user} TO postgres; DROP ROLE {user};"));
 }

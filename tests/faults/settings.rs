@@ -1,8 +1,9 @@
 //! Settings that would break a restore, and those that a server does not know.
 
 use crate::common::versions::newest;
-use crate::common::{Cluster, assert_same_database, cluster, restore, restore_to, versions};
-use crate::source::{Archive, rows};
+use crate::common::{
+    Archive, Cluster, assert_same_database, cluster, restore, restore_to, versions,
+};
 
 #[test]
 fn time_limits_of_the_role_do_not_hold() {
@@ -10,23 +11,24 @@ fn time_limits_of_the_role_do_not_hold() {
     let archive = Archive::of(
         cluster,
         "CREATE TABLE slow (id int CHECK
-             (current_database() NOT LIKE 'limits%' OR pg_sleep(0.3)::text = ''));
+             (current_database() NOT LIKE 'limits%' OR pg_sleep(0.5)::text = ''));
          INSERT INTO slow VALUES (1), (2), (3);",
     );
     let target = cluster.fresh_db("limits");
     let user = format!("hasty_{}", std::process::id());
     target.execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER;"));
+    // Long enough for a session to begin on a slow machine, and shorter than the rows take.
     let mut limits =
         vec!["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
     if cluster.major >= 17 {
         limits.push("transaction_timeout");
     }
     for limit in limits {
-        target.execute(&format!("ALTER ROLE {user} SET {limit} = '200ms';"));
+        target.execute(&format!("ALTER ROLE {user} SET {limit} = '1s';"));
     }
     let url = target.url().replace("user=postgres", &format!("user={user}"));
     restore_to(&archive.path(), &url, &["-j", "2", "--no-owner"]).expect(0);
-    assert_eq!(rows(&target, "slow"), 3);
+    assert_eq!(target.rows("slow"), 3);
     target.execute(&format!("REASSIGN OWNED BY {user} TO postgres; DROP ROLE {user};"));
 }
 

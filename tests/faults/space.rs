@@ -1,56 +1,12 @@
 //! No space left.
 
-use std::path::PathBuf;
-
 use crate::common::versions::newest;
-use crate::common::{Cluster, Tool, cluster, restore};
-use crate::source::{Archive, rows};
-
-/// A file system of 8 MB, mounted as long as this lives.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(server: &Cluster) -> Self {
-        // Where the server's account can reach it.
-        let path = server.server().socket_dir().join("small-disk");
-        std::fs::create_dir(&path).unwrap();
-        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs"], &path);
-        assert!(mounted, "a full disk cannot be tried: this needs the right to mount (root, sudo)");
-        let disk = Self(path.join("tablespace"));
-        assert!(as_root(&["mkdir"], &disk.0));
-        let reference = format!("--reference={}", server.server().data_dir().display());
-        assert!(as_root(&["chown", &reference], &disk.0));
-        disk
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        if let Some(mounted) = self.0.parent() {
-            as_root(&["umount", "--lazy"], mounted);
-        }
-    }
-}
-
-fn as_root(command: &[&str], path: &std::path::Path) -> bool {
-    if Tool::new(command[0]).args(&command[1..]).arg(path).run().success() {
-        return true;
-    }
-    // Where sudo is missing the tests have to run as root.
-    let sudo = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|bin| bin.join("sudo").exists()));
-    sudo && Tool::new("sudo").arg("-n").args(command).arg(path).run().success()
-}
+use crate::common::{Archive, Cluster, SmallDisk, cluster, restore};
 
 #[test]
 fn a_full_disk_empties_the_table_that_did_not_fit() {
     let server = Cluster::start(newest(), &[]);
-    let disk = SmallDisk::mount(&server);
-    let place = disk.0.to_string_lossy().into_owned();
-    server
-        .psql("postgres")
-        .args(["--command", &format!("CREATE TABLESPACE small LOCATION '{place}'")])
-        .succeed();
+    let _disk = SmallDisk::mount(&server, "8M");
     let archive = Archive::of(
         &server,
         "CREATE TABLE a_before (id int); INSERT INTO a_before SELECT generate_series(1, 1000);
@@ -66,7 +22,7 @@ fn a_full_disk_empties_the_table_that_did_not_fit() {
     let restored = restore(&archive.path(), &target, &args).expect(1);
     assert_eq!(restored.failed(), ["TABLE DATA big: 53100"], "{}", restored.finished);
     for (table, expected) in [("a_before", 1000), ("big", 0), ("z_after", 1000)] {
-        assert_eq!(rows(&target, table), expected, "{table}");
+        assert_eq!(target.rows(table), expected, "{table}");
     }
 }
 
@@ -88,7 +44,7 @@ fn a_limit_of_temporary_files_fails_the_index_and_keeps_the_rows() {
     ));
     let restored = restore(&archive.path(), &target, &["-j", "2"]).expect(1);
     assert_eq!(restored.failed(), ["INDEX t_idx: 53400"], "{}", restored.finished);
-    assert_eq!(rows(&target, "t"), 60_000);
+    assert_eq!(target.rows("t"), 60_000);
     assert_eq!(target.query("SELECT to_regclass('u_pkey') IS NOT NULL"), "t");
 }
 

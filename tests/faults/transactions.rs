@@ -1,8 +1,9 @@
 //! Several entries in one transaction, and the first error.
 
+use crate::common::gate::{AT_A_GATE, Gate, ROW, at_gate};
 use crate::common::versions::newest;
-use crate::common::{Running, cluster, restore};
-use crate::source::{Archive, IN_PAUSE, PAUSED, rows};
+use crate::common::{Archive, Running, cluster, restore};
+use crate::source::PAUSED;
 
 const TABLES: &str = "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE c (id int);
      INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); INSERT INTO c VALUES (1);";
@@ -29,7 +30,7 @@ fn a_single_transaction_is_rolled_back_at_the_first_error() {
 
     target.execute("DROP TABLE c");
     restore(&archive.path(), &target, &["--single-transaction"]).expect(0);
-    assert_eq!(rows(&target, "c"), 1);
+    assert_eq!(target.rows("c"), 1);
 }
 
 #[test]
@@ -38,12 +39,13 @@ fn a_single_transaction_is_rolled_back_when_its_session_ends() {
     let archive = Archive::of(cluster, PAUSED);
     for by_signal in [false, true] {
         let target = cluster.fresh_db("paused");
+        let _gate = Gate::shut(&target, ROW);
         let running = Running::start(&archive.path(), &target.url(), &["-1"]);
-        target.wait_until(IN_PAUSE);
+        let running = at_gate(running, &target);
         if by_signal {
             running.signal("INT");
         } else {
-            target.kill_backends("wait_event = 'PgSleep'");
+            assert_eq!(target.kill_backends(AT_A_GATE), 1);
         }
         let restored = running.wait().expect(if by_signal { 130 } else { 1 });
         assert_eq!(target.query(TABLE_COUNT), "0", "{}", restored.finished);
@@ -79,7 +81,7 @@ fn the_first_error_can_be_the_end() {
         target.execute("CREATE TABLE b (id int)");
         let restored = restore(&archive.path(), &target, &["-e", "-j", jobs]).expect(1);
         assert_eq!(restored.failed(), ["TABLE b: 42P07"], "{}", restored.finished);
-        assert_eq!(rows(&target, "a"), 0);
+        assert_eq!(target.rows("a"), 0);
         assert_eq!(target.query("SELECT to_regclass('c') IS NULL"), "t");
         assert!(restored.stderr().contains("stopped at the first error"), "{}", restored.finished);
     }

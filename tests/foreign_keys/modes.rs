@@ -3,9 +3,9 @@
 use std::fs;
 
 use crate::common::{
-    Cluster, Database, assert_same_database, cluster, for_each_version, nocturne, restore, versions,
+    Archive, Cluster, Database, assert_same_database, cluster, for_each_version, nocturne, restore,
+    versions,
 };
-use crate::source::Archive;
 
 /// Keys of every kind. One of them is of a table large enough to be made in steps.
 const KEYS: &str = "

@@ -1,7 +1,6 @@
 //! Rows that refer to nothing: the key stays, `NOT VALID`, and the rows are shown.
 
-use crate::common::{Cluster, Database, Restored, for_each_version, restore};
-use crate::source::Archive;
+use crate::common::{Archive, Cluster, Database, Restored, for_each_version, restore};
 
 /// A large table (whose key is made in steps) and a small one, each with rows that refer to
 /// nothing, of types that differ from what they refer to.

@@ -170,7 +170,8 @@ fn a_run_waits_for_what_a_dead_one_may_still_commit() {
     });
     let running = start(pair.settings(&["answers"]), CancellationToken::new());
     pair.target.wait_until(
-        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)",
+        "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())",
     );
     runtime.block_on(orphan.commit()).unwrap();
     let copied = copied(running.join().unwrap());

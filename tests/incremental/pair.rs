@@ -8,6 +8,7 @@ use nocturne::replicate::incremental::{
 use nocturne::target::{ConnectOptions, Target};
 use tokio_util::sync::CancellationToken;
 
+use crate::common::gate::{Gate, ONE_WAITS, TRAP};
 use crate::common::{Cluster, Database, cluster, versions};
 
 /// Two databases.
@@ -67,51 +68,25 @@ impl Pair {
         assert_eq!(self.source.query(&sql), self.target.query(&sql));
     }
 
-    /// Makes the target's COPY into a table wait at the row of an `id`, until the value that this
-    /// gives is dropped.
-    pub fn stall(&self, table: &str, id: u64) -> Stall<'_> {
+    /// Makes the target's COPY into a table wait at the row of an `id`, until the gate is dropped.
+    pub fn stall(&self, table: &str, id: u64) -> Gate {
         self.target.execute(&format!(
             "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-                 IF NEW.id = {id} THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF; \
+                 IF NEW.id = {id} THEN PERFORM pg_advisory_xact_lock_shared({TRAP}); END IF; \
                  RETURN NEW; END $$; \
              CREATE TRIGGER stall BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION stall()"
         ));
-        let mut psql = self.target.psql().into_command();
-        let holder = psql
-            .args(["--command", "SELECT pg_advisory_lock(4711)"])
-            .args(["--command", "SELECT pg_sleep(600)"])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let stall = Stall { holder, database: &self.target };
-        self.target
-            .wait_until("SELECT EXISTS (SELECT FROM pg_locks WHERE objid = 4711 AND granted)");
-        stall
+        Gate::shut(&self.target, TRAP)
     }
 
     /// Waits until the copy waits at the row of [`Pair::stall`], and the source waits to be rid of
     /// more rows.
     pub fn wait_for_stall(&self) {
-        self.target
-            .wait_until("SELECT EXISTS (SELECT FROM pg_locks WHERE objid = 4711 AND NOT granted)");
+        self.target.wait_until(ONE_WAITS);
         self.source.wait_until(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND \
              query LIKE 'COPY (%' AND state = 'active' AND wait_event = 'ClientWrite')",
         );
-    }
-}
-
-/// Holds the lock that a copy waits for.
-pub struct Stall<'a> {
-    holder: std::process::Child,
-    database: &'a Database<'static>,
-}
-
-impl Drop for Stall<'_> {
-    fn drop(&mut self) {
-        self.database.kill_backends("query LIKE 'SELECT pg_sleep%'");
-        let _ = self.holder.wait();
     }
 }
 

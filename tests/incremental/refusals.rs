@@ -1,10 +1,8 @@
 //! What a server refuses, told with what to do about it.
 
-use std::process::Stdio;
-
 use nocturne::replicate::incremental::{IncrementalError, Settings, Side};
 
-use crate::common::Database;
+use crate::common::{Database, Interactive};
 use crate::pair::{Pair, chain, copied, error, execute, target};
 
 const TABLE: &str = "CREATE TABLE answers (id bigint PRIMARY KEY, value text)";
@@ -138,18 +136,18 @@ fn a_row_that_is_there_already_is_an_error_and_not_a_second_row() {
 fn a_second_run_waits_no_longer_than_it_may() {
     let pair = pair("busy");
     let oid = pair.target.query("SELECT 'answers'::regclass::oid::int");
-    let mut psql = pair.target.psql().into_command();
-    let lock = format!("SELECT pg_advisory_lock({}, {oid})", 0x6e6f_6301);
-    psql.args(["--command", &lock, "--command", "SELECT pg_sleep(600)"]);
-    let mut holder = psql.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    pair.target.wait_until("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')");
+    let lock = format!("SELECT pg_advisory_lock({}, {oid});", 0x6e6f_6301);
+    let holder = Interactive::start(&pair.target, "holder", &lock);
+    pair.target.wait_until(
+        "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE locktype = 'advisory' AND granted AND datname = current_database())",
+    );
     let settings = Settings {
         lock_timeout: Some(std::time::Duration::from_millis(50)),
         ..pair.settings(&["answers"])
     };
     let error = error(execute(&settings));
-    pair.target.kill_backends("query LIKE 'SELECT pg_sleep%'");
-    let _ = holder.wait();
+    holder.end();
     assert!(matches!(error, IncrementalError::Busy { .. }), "{error:?}");
     assert!(error.is_passing());
 }
@@ -163,7 +161,8 @@ fn the_source_s_time_limit_holds() {
          CREATE VIEW answers AS SELECT id, slow(id) AS value FROM real",
     );
     let settings = Settings {
-        statement_timeout: Some(std::time::Duration::from_millis(100)),
+        // Long enough for all but the rows.
+        statement_timeout: Some(std::time::Duration::from_secs(2)),
         ..pair.settings(&["answers"])
     };
     let error = error(execute(&settings));

@@ -1,10 +1,8 @@
 //! Nights that fail: what is left, what is told, and whether they are tried again.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::common::{folder, nocturne};
+use crate::common::{Beside, folder, nocturne};
 use crate::host::backups_path;
 use crate::scene::{Scene, stages, without_secrets};
 
@@ -225,7 +223,7 @@ async fn a_target_that_is_gone_for_a_while_is_waited_for() {
     let tool =
         tried_again(scene.night(), "100").env("MAX_TIMEOUT", "300").env("MIN_TIMEOUT", "300");
     let tool = tool.env("DATABASE_URL", url).env("HOOKS_DIR", hooks.path());
-    let night = crate::scene::Beside::start(tool);
+    let night = Beside::start(tool);
     scene.wait_at_the_gate();
     // A crash: every session ends, and the server is not there until it has recovered.
     proxy.refuse(true);
@@ -234,7 +232,8 @@ async fn a_target_that_is_gone_for_a_while_is_waited_for() {
     let pid = scene.warehouse.database.query(backend);
     crate::common::Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
     drop(gate);
-    std::thread::sleep(Duration::from_secs(3));
+    // The first attempt has broken off, and another one has not found the server.
+    night.wait_for("tried again in", 2);
     proxy.refuse(false);
     let finished = night.end().expect_code(0);
     let record = scene.record();

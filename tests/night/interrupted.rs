@@ -1,9 +1,10 @@
 //! Two runs at once, and runs that are ended from outside.
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use nocturne::replicate::worker::{DatabaseHistory, History, RunOutcome, RunRecord, Trigger};
 
-use crate::common::folder;
-use crate::scene::{Beside, GATE, Scene};
+use crate::common::{Beside, folder};
+use crate::scene::{GATE, Scene};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_run_says_who_is_at_work_and_does_no_harm() {
@@ -95,10 +96,16 @@ async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
     let scene = Scene::new("night_resumed").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-data.sql", GATE)]);
-    // Once a day, in three seconds: the next turn is far away.
-    let schedule = (Utc::now() + TimeDelta::seconds(3)).format("%-S %-M %-H * * *").to_string();
+    // Once a day, the last time just now. That of yesterday was done, so this one is due; the next
+    // one is far away.
+    let turn = Utc::now().trunc_subsecs(0);
+    let schedule = turn.format("%-S %-M %-H * * *").to_string();
+    let yesterday = turn - TimeDelta::days(1);
+    let history = DatabaseHistory::new(scene.warehouse.target());
+    history.save(&done(yesterday, &format!("{schedule} UTC"))).await.unwrap();
     let worker = || {
         let tool = scene.command("worker").env("SCHEDULE", &schedule);
+        let tool = tool.env("SCHEDULE_TIMEZONE", "UTC");
         Beside::start(tool.env("HOOKS_DIR", hooks.path()))
     };
     let first = worker();
@@ -115,7 +122,28 @@ async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
     second.signal("TERM");
     let second = second.end().expect_code(0);
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000", "{second}");
-    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "2");
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "3");
+}
+
+/// The record of a turn that ended well.
+fn done(turn: DateTime<Utc>, schedule: &str) -> RunRecord {
+    RunRecord {
+        id: "yesterday".to_owned(),
+        app: None,
+        version: "0.1.0".to_owned(),
+        trigger: Trigger::Schedule,
+        scheduled: Some(turn),
+        schedule: Some(schedule.to_owned()),
+        started: turn,
+        ended: Some(turn),
+        outcome: RunOutcome::Succeeded,
+        attempts: 1,
+        stages: Vec::new(),
+        backup: None,
+        entries: None,
+        error: None,
+        report: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

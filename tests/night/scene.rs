@@ -1,7 +1,6 @@
 //! A source, a host that has its backup, and a warehouse.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 
 use chrono::Utc;
 use nocturne::target::Session;
@@ -10,7 +9,7 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
 
 use crate::common::{
-    Cluster, Database, Finished, Owned, Secrets, Tool, bare_nocturne, cluster, dump_without,
+    Cluster, Database, Finished, Owned, Tool, bare_nocturne, cluster, dump_without,
 };
 use crate::files::{Files, Served};
 use crate::host::{Host, assert_no_secret, backup};
@@ -181,40 +180,4 @@ pub fn stages(record: &Value) -> String {
         format!("{}{mark}", stage["name"].as_str().unwrap())
     };
     last.map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// A process that goes on beside the test, and is killed when the test fails.
-pub struct Beside {
-    child: Option<Child>,
-    secrets: Secrets,
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It may have ended.
-            let _ = child.kill();
-        }
-    }
-}
-
-impl Beside {
-    pub fn start(tool: Tool) -> Self {
-        let mut command = tool.into_command();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let secrets = Secrets::of(&command);
-        Self { child: Some(command.spawn().unwrap()), secrets }
-    }
-
-    /// Sends it a signal by name.
-    pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().unwrap().id();
-        Tool::new("sh").args(["-c", &format!("kill -s {name} {id}")]).succeed();
-    }
-
-    /// Waits for its end.
-    pub fn end(mut self) -> Finished {
-        let child = self.child.take().unwrap();
-        Finished::new("nocturne", &self.secrets, child.wait_with_output().unwrap())
-    }
 }

@@ -1,7 +1,7 @@
 //! Nights that restore beside the old database.
 
-use crate::common::{Database, folder};
-use crate::scene::{Beside, Scene, stages, without_secrets};
+use crate::common::{Beside, Database, folder};
+use crate::scene::{Scene, stages, without_secrets};
 use crate::source::grow;
 use nocturne::replicate::swap::Names;
 use nocturne::target::{Session, SessionSettings};

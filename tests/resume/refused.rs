@@ -2,7 +2,7 @@
 
 use crate::common::versions::newest;
 use crate::common::{Cluster, Database, Running, cluster, restore, restore_to};
-use crate::gate::{Gate, ROW, at_gate};
+use crate::gate::{Gate, NO_SESSION, ROW, at_gate};
 use crate::source::{SOURCE, Source, resume};
 
 /// A target with the journal of a restore that was killed.
@@ -13,6 +13,8 @@ fn begun<'a>(cluster: &'a Cluster, source: &Source<'_>, args: &[&str]) -> Databa
     let running = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
     running.kill();
     drop(gate);
+    // A database that is in use cannot be renamed.
+    target.wait_until(NO_SESSION);
     target
 }
 

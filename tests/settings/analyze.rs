@@ -1,10 +1,9 @@
 //! `--analyze`: statistics of what was filled, once, and none that the archive has itself.
 
 use crate::common::{
-    Database, assert_same_database, cluster, for_each_version, nocturne, restore, restore_to,
-    versions,
+    Archive, Database, assert_same_database, cluster, for_each_version, nocturne, restore,
+    restore_to, versions,
 };
-use crate::source::Archive;
 
 const TABLES: &str = "
     CREATE TABLE plain (id int PRIMARY KEY, t text, u text);

@@ -1,7 +1,8 @@
 //! Rows of tables that the restore made are frozen and known to be visible to all.
 
-use crate::common::{Cluster, Database, assert_same_database, for_each_version, restore, versions};
-use crate::source::{Archive, rows};
+use crate::common::{
+    Archive, Cluster, Database, assert_same_database, for_each_version, restore, versions,
+};
 
 const TABLES: &str = "
     CREATE ACCESS METHOD other_heap TYPE TABLE HANDLER heap_tableam_handler;
@@ -57,7 +58,7 @@ fn rows_that_join_others_are_not_frozen() {
         restore(&archive.path(), &target, &["--section", "pre-data"]).expect(0);
         restore(&archive.path(), &target, &["--data-only"]).expect(0);
         assert!(!is_frozen(&target, "plain"));
-        assert_eq!(rows(&target, "plain"), 5000);
+        assert_eq!(target.rows("plain"), 5000);
     });
 }
 

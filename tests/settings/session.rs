@@ -5,9 +5,8 @@
 use std::collections::BTreeSet;
 
 use crate::common::{
-    Cluster, Restored, cluster, for_each_version, nocturne, restore, restore_to, versions,
+    Archive, Cluster, Restored, cluster, for_each_version, nocturne, restore, restore_to, versions,
 };
-use crate::source::Archive;
 
 /// A table whose index tells a setting, twice if it is built together with another one.
 fn telling(settings: &[&str]) -> String {
@@ -63,7 +62,7 @@ fn no_build_has_workers_while_all_sessions_are_busy() {
              $$ BEGIN IF current_database() NOT LIKE 'source%' THEN
              RAISE WARNING 'max_parallel_maintenance_workers is %',
                  current_setting('max_parallel_maintenance_workers');
-             FOR attempt IN 1..600 LOOP
+             FOR attempt IN 1..2400 LOOP
                  EXIT WHEN (SELECT count(*) = 2 FROM pg_locks WHERE mode = 'ShareLock'
                             AND locktype = 'relation' AND relation = 'public.t'::regclass);
                  PERFORM pg_sleep(0.05); END LOOP; END IF; RETURN id; END $$;

@@ -10,7 +10,7 @@ use nocturne::embedded::{Embedded, EmbeddedOptions, Listen};
 use crate::certificates;
 use crate::common::cluster::repository;
 use crate::common::versions::installation;
-use crate::common::{Cluster, Finished, Tool, bare_nocturne, versions};
+use crate::common::{Cluster, Finished, Tool, bare_nocturne, versions, wait_until};
 
 /// Who may come in, and how, by role. The last line of PostgreSQL's own rules is kept: the socket.
 const RULES: &str = "\
@@ -81,11 +81,7 @@ impl TlsServer {
                    SELECT pg_reload_conf();";
         this.psql().input(format!("{ROLES}{set}")).succeed();
         let is_on = || this.psql().args(["-tAc", "SHOW ssl"]).succeed().stdout().trim() == "on";
-        let started = std::time::Instant::now();
-        while !is_on() {
-            assert!(started.elapsed().as_secs() < 30, "no TLS: {}", this.server.log());
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
+        wait_until("TLS is on", is_on);
         this
     }
 

@@ -1,14 +1,14 @@
 //! What was changed after the restore is found, and nothing else is.
 
 use crate::common::versions::newest;
-use crate::common::{Owned, cluster, for_each_version, restore};
-use crate::source::{Archive, SOURCE, verify};
+use crate::common::{Archive, Owned, cluster, for_each_version, restore};
+use crate::source::{SOURCE, restored, verify};
 
 #[test]
 fn every_change_is_found_and_told() {
     let cluster = cluster(newest());
-    let archive = Archive::of(cluster, SOURCE, &[]);
-    let target = archive.restored(cluster);
+    let archive = Archive::of(cluster, SOURCE);
+    let target = restored(&archive, cluster);
     verify(&archive.path(), &target.url(), &[]).expect(0);
     let changes = [
         ("DELETE FROM plain WHERE id = 7", "plain different 1 row too few"),
@@ -66,8 +66,8 @@ fn every_change_is_found_and_told() {
 #[test]
 fn the_order_of_rows_and_further_columns_are_no_difference() {
     for_each_version(|cluster| {
-        let archive = Archive::of(cluster, SOURCE, &[]);
-        let target = archive.restored(cluster);
+        let archive = Archive::of(cluster, SOURCE);
+        let target = restored(&archive, cluster);
         target.execute(
             "CREATE TABLE again AS SELECT * FROM doubled ORDER BY a DESC, b; TRUNCATE doubled; \
              INSERT INTO doubled SELECT * FROM again; UPDATE plain SET word = word WHERE id < 100; \
@@ -84,8 +84,8 @@ fn the_order_of_rows_and_further_columns_are_no_difference() {
 #[test]
 fn only_what_is_selected_is_compared() {
     let cluster = cluster(newest());
-    let archive = Archive::of(cluster, SOURCE, &[]);
-    let target = archive.restored(cluster);
+    let archive = Archive::of(cluster, SOURCE);
+    let target = restored(&archive, cluster);
     target.execute("DELETE FROM plain; SELECT lo_unlink(70001)");
     verify(&archive.path(), &target.url(), &["-t", "doubled"]).expect(0);
     let one = verify(&archive.path(), &target.url(), &["-t", "plain"]).expect(1);
@@ -100,8 +100,8 @@ fn only_what_is_selected_is_compared() {
 #[test]
 fn the_text_lists_the_differences_or_everything() {
     let cluster = cluster(newest());
-    let archive = Archive::of(cluster, SOURCE, &[]);
-    let target = archive.restored(cluster);
+    let archive = Archive::of(cluster, SOURCE);
+    let target = restored(&archive, cluster);
     target.execute("DELETE FROM plain WHERE id = 7");
     let text = |args: &[&str]| {
         let tool = crate::common::nocturne().arg("verify").arg(archive.path());
@@ -121,7 +121,7 @@ fn the_text_lists_the_differences_or_everything() {
 #[test]
 fn a_role_that_owns_the_database_can_compare_and_says_what_it_may_not_read() {
     let cluster = cluster(newest());
-    let archive = Archive::of(cluster, SOURCE, &[]);
+    let archive = Archive::of(cluster, SOURCE);
     let owned = Owned::new(cluster, "verifier");
     restore_as(&archive, &owned);
     verify(&archive.path(), &owned.url(), &[]).expect(0);
@@ -153,7 +153,7 @@ fn of_an_extension_s_table_those_rows_are_compared_that_are_dumped() {
          UPDATE pg_extension SET extconfig = ARRAY['conf'::regclass::oid], \
          extcondition = ARRAY['WHERE own'] WHERE extname = 'plpgsql'",
     );
-    let archive = Archive::dumped(&source, &[]);
+    let archive = Archive::dump(&source, &["--format=custom"]);
     let verified = verify(&archive.path(), &source.url(), &[]).expect(0);
     assert_eq!(verified.items()[0]["in_database"], 1, "{}", verified.finished);
     source.execute("UPDATE conf SET own = true");
@@ -168,8 +168,8 @@ fn restore_as(archive: &Archive, owned: &Owned<'_>) {
 #[test]
 fn a_damaged_archive_and_a_server_that_is_not_there_have_codes_of_their_own() {
     let cluster = cluster(newest());
-    let archive = Archive::of(cluster, SOURCE, &["--compress=0"]);
-    let target = archive.restored(cluster);
+    let archive = Archive::with(cluster, SOURCE, &["--format=custom", "--compress=0"]);
+    let target = restored(&archive, cluster);
     verify(&archive.path(), "host=/nowhere", &[]).expect(4);
     let mut bytes = std::fs::read(archive.path()).unwrap();
     let end = bytes.windows(4).rposition(|four| four == b"\\.\n\n").unwrap();
@@ -184,7 +184,7 @@ fn a_damaged_archive_and_a_server_that_is_not_there_have_codes_of_their_own() {
 #[test]
 fn a_restore_of_nothing_is_all_missing() {
     let cluster = cluster(newest());
-    let archive = Archive::of(cluster, SOURCE, &[]);
+    let archive = Archive::of(cluster, SOURCE);
     let target = cluster.fresh_db("nothing");
     let verified = verify(&archive.path(), &target.url(), &[]).expect(1);
     let missing = verified.differences();

@@ -4,8 +4,8 @@
 use std::fs;
 
 use crate::common::versions::newest;
-use crate::common::{Tool, cluster, for_each_version, nocturne};
-use crate::source::{Archive, SOURCE, verify};
+use crate::common::{Archive, Tool, cluster, for_each_version, nocturne};
+use crate::source::{SOURCE, restored, verify};
 
 /// What a database can be set to that changes the text of values.
 const SETTINGS: [(&str, &str); 8] = [
@@ -30,8 +30,8 @@ fn set_all(url: &str, database: &str) -> String {
 #[test]
 fn settings_of_the_database_are_no_difference_and_hide_none() {
     for_each_version(|cluster| {
-        let archive = Archive::of(cluster, SOURCE, &[]);
-        let target = archive.restored(cluster);
+        let archive = Archive::of(cluster, SOURCE);
+        let target = restored(&archive, cluster);
         target.execute(&set_all(&target.url(), &target.name));
         let verified = verify(&archive.path(), &target.url(), &[]).expect(0);
         // The session's own settings are enough.
@@ -50,8 +50,8 @@ fn settings_of_the_dump_are_no_difference_and_hide_none() {
         let source = cluster.fresh_db("odd_source");
         source.execute(SOURCE);
         source.execute(&set_all(&source.url(), &source.name));
-        let archive = Archive::dumped(&source, &[]);
-        let target = archive.restored(cluster);
+        let archive = Archive::dump(&source, &["--format=custom"]);
+        let target = restored(&archive, cluster);
         let verified = verify(&archive.path(), &target.url(), &[]).expect(0);
         assert_eq!(verified.exactly(), ["kinds"], "{}", verified.finished);
         // Of a stream from a file, too.
@@ -84,8 +84,8 @@ fn times_are_compared_in_the_database_s_own_zone_too() {
     source.execute(SOURCE);
     let zone = |name: &str| format!("ALTER DATABASE \"{name}\" SET timezone = 'Europe/Paris'");
     source.execute(&zone(&source.name));
-    let archive = Archive::dumped(&source, &[]);
-    let target = archive.restored(cluster);
+    let archive = Archive::dump(&source, &["--format=custom"]);
+    let target = restored(&archive, cluster);
     target.execute(&zone(&target.name));
     let verified = verify(&archive.path(), &target.url(), &[]).expect(0);
     assert_eq!(verified.exactly(), [""; 0], "{}", verified.finished);
@@ -95,8 +95,8 @@ fn times_are_compared_in_the_database_s_own_zone_too() {
 fn insert_statements_are_compared_by_value() {
     for_each_version(|cluster| {
         for args in [&["--inserts"][..], &["--column-inserts", "--rows-per-insert=7"]] {
-            let archive = Archive::of(cluster, SOURCE, args);
-            let target = archive.restored(cluster);
+            let archive = Archive::with(cluster, SOURCE, &[&["--format=custom"], args].concat());
+            let target = restored(&archive, cluster);
             let verified = verify(&archive.path(), &target.url(), &["-j", "2"]).expect(0);
             assert!(verified.exactly().contains(&"plain".to_owned()), "{}", verified.finished);
             target.execute(
@@ -117,8 +117,8 @@ fn rows_in_the_archive_s_encoding_are_compared_with_those_in_another() {
     let cluster = cluster(newest());
     let sql =
         "CREATE TABLE words (word text); INSERT INTO words VALUES ('été'), ('naïve'), ('œuf')";
-    let archive = Archive::of(cluster, sql, &["--encoding=LATIN9"]);
-    let target = archive.restored(cluster);
+    let archive = Archive::with(cluster, sql, &["--format=custom", "--encoding=LATIN9"]);
+    let target = restored(&archive, cluster);
     verify(&archive.path(), &target.url(), &[]).expect(0);
     // A character that the archive's encoding has not.
     target.execute("UPDATE words SET word = '日本' WHERE word = 'œuf'");

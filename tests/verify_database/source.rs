@@ -1,11 +1,11 @@
 //! A small database with a value of every kind whose text depends on something, its archive, and
 //! a comparison by the built program.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{Cluster, Database, Finished, nocturne, restore};
+use crate::common::{Archive, Cluster, Database, Finished, nocturne, restore};
 
 /// Tables with rows that are there twice, with times, floats, bytes and names of objects.
 pub const SOURCE: &str = r#"
@@ -40,39 +40,11 @@ pub const SOURCE: &str = r#"
     SELECT lo_from_bytea(70003, decode(repeat('00ff10', 1000000), 'hex'));
 "#;
 
-/// An archive and the folder that it lies in.
-pub struct Archive {
-    folder: tempfile::TempDir,
-}
-
-impl Archive {
-    /// The custom archive of a new database that these statements fill.
-    pub fn of(cluster: &Cluster, sql: &str, args: &[&str]) -> Self {
-        let source = cluster.fresh_db("compared_source");
-        source.execute(sql);
-        Self::dumped(&source, args)
-    }
-
-    /// The archive of a database.
-    pub fn dumped(source: &Database<'_>, args: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let archive = Self { folder };
-        let path = archive.path();
-        let dump = source.pg_dump(&["--no-sync", "--format=custom", "--file"]).arg(path);
-        dump.args(args).succeed();
-        archive
-    }
-
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("source.dump")
-    }
-
-    /// A new database into which it was restored.
-    pub fn restored<'a>(&self, cluster: &'a Cluster) -> Database<'a> {
-        let target = cluster.fresh_db("compared");
-        restore(&self.path(), &target, &[]).expect(0);
-        target
-    }
+/// A new database into which an archive was restored.
+pub fn restored<'a>(archive: &Archive, cluster: &'a Cluster) -> Database<'a> {
+    let target = cluster.fresh_db("compared");
+    restore(&archive.path(), &target, &[]).expect(0);
+    target
 }
 
 /// A comparison that came to its end.

@@ -56,7 +56,6 @@ impl Server {
 
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // PostgreSQL does not run as root.
         let root = fs::metadata(directory.path()).unwrap().uid() == 0;
         let user = root.then(|| {
@@ -65,7 +64,7 @@ impl Server {
             let ids: Vec<u32> = line.split(':').filter_map(|field| field.parse().ok()).collect();
             (ids[0], ids[1])
         });
-        let server = Self { directory, port, user };
+        let mut server = Self { directory, port: 0, user };
         if let Some((uid, gid)) = user {
             chown(server.directory.path(), Some(uid), Some(gid)).unwrap();
         }
@@ -74,24 +73,35 @@ impl Server {
         server.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"]);
         fs::write(server.path("data/pg_hba.conf"), HBA).unwrap();
         let options = format!(
-            "-p {port} -k {directory} -c listen_addresses=127.0.0.1 -c fsync=off -c ssl=on \
+            "-k {directory} -c listen_addresses=127.0.0.1 -c fsync=off -c ssl=on \
              -c ssl_cert_file={directory}/server.crt -c ssl_key_file={directory}/server.key \
              -c ssl_ca_file={directory}/ca.crt",
             directory = server.directory.path().display()
         );
         let log = server.file("log");
-        server.run("pg_ctl", &["-D", &data, "-w", "-l", &log, "-o", &options, "start"]);
+        // A port that was free may be taken until the server comes to it.
+        let has_started = (0..10).any(|_| {
+            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let options = format!("-p {} {options}", server.port);
+            let start = ["-D", &data, "-w", "-t", "120", "-l", &log, "-o", &options, "start"];
+            server.try_run("pg_ctl", &start)
+        });
+        assert!(has_started, "{}", fs::read_to_string(&log).unwrap_or_default());
         server
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
+        assert!(self.try_run(program, arguments), "{program}: these tests need {BINARIES}");
+    }
+
+    fn try_run(&self, program: &str, arguments: &[&str]) -> bool {
         let mut command = Command::new(Path::new(BINARIES).join(program));
         command.args(arguments).current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         if let Some((uid, gid)) = self.user {
             command.gid(gid).uid(uid);
         }
-        assert!(command.status().unwrap().success(), "{program}: these tests need {BINARIES}");
+        command.status().is_ok_and(|status| status.success())
     }
 
     fn path(&self, name: &str) -> PathBuf {

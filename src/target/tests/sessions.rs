@@ -147,6 +147,7 @@ async fn notices_come_before_the_answer() {
 #[tokio::test]
 async fn a_running_statement_can_be_cancelled_over_any_kind_of_connection() {
     let server = Server::with_roles().await;
+    let watcher = server.superuser().await;
     let socket = format!("host={} user=postgres", server.file(""));
     for conninfo in [
         socket.as_str(),
@@ -154,10 +155,15 @@ async fn a_running_statement_can_be_cancelled_over_any_kind_of_connection() {
         "host=localhost user=postgres sslmode=require",
     ] {
         let session = server.connect(conninfo).await.unwrap();
+        let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
+        let event = format!("SELECT wait_event FROM pg_catalog.pg_stat_activity WHERE pid = {pid}");
         let handle = session.cancel_handle();
         let sleep = session.execute("SELECT pg_catalog.pg_sleep(60)");
         let cancel = async {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            // A request that comes before the statement has begun is for nothing.
+            while watcher.query_value(&event).await.unwrap().as_deref() != Some("PgSleep") {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             handle.cancel().await.unwrap();
         };
         let (slept, ()) = tokio::join!(sleep, cancel);

@@ -1,51 +1,86 @@
-//! Gates in the target: advisory locks at which a restore waits as long as the test wants.
+//! Gates in the target: advisory locks at which a session of a restore waits as long as the test
+//! wants, in place of a `pg_sleep` that is either too short or too long.
+//!
+//! A gate is shut by the test, in one database. Where it is open, what passes there does not notice
+//! it: the same archive is restored with and without.
 
-use std::io::Write;
-use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Database, Running};
+use super::cluster::Database;
+use super::interactive::Interactive;
+use super::restore::Running;
+use super::waiting::PATIENCE;
 
-/// The gate of a row: see [`crate::source::SOURCE`].
+/// The gate of a row: [`AT_GATE`] in a CHECK of its table.
 pub const ROW: u32 = 77;
 
 /// The gate of traps.
 pub const TRAP: u32 = 78;
+
+/// The gate that slows rows down: [`PACED`].
+pub const PACE: u32 = 79;
+
+/// An expression that is true, at the latest when the gate [`ROW`] is open.
+pub const AT_GATE: &str = "pg_catalog.pg_advisory_xact_lock_shared(77)::text = ''";
+
+/// The function `public.paced(milliseconds)`, for a CHECK: it is true, and takes so long as long as
+/// the gate [`PACE`] is shut. So rows come slowly enough for other sessions to help, and nobody
+/// waits any more when they are there.
+pub const PACED: &str = "
+    CREATE FUNCTION public.paced(milliseconds int) RETURNS boolean LANGUAGE plpgsql AS $$
+        BEGIN
+            FOR attempt IN 1..milliseconds / 10 LOOP
+                EXIT WHEN pg_catalog.pg_try_advisory_xact_lock_shared(79);
+                PERFORM pg_catalog.pg_sleep(0.01);
+            END LOOP;
+            RETURN true;
+        END $$;
+";
 
 /// How many wait at a gate.
 pub const WAITING: &str = "(SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
      WHERE locktype = 'advisory' AND objid IN (77, 78) AND NOT granted \
        AND datname = current_database())";
 
+/// Whether one stands at a gate.
+pub const ONE_WAITS: &str = "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+     WHERE locktype = 'advisory' AND objid IN (77, 78) AND NOT granted \
+       AND datname = current_database())";
+
+/// Whether a session of `pg_stat_activity` stands at a gate.
+pub const AT_A_GATE: &str = "pid IN (SELECT pid FROM pg_locks \
+     WHERE locktype = 'advisory' AND objid IN (77, 78) AND NOT granted)";
+
+/// No session is left in the database but the gates' own.
+pub const NO_SESSION: &str = "NOT EXISTS (SELECT FROM pg_stat_activity \
+     WHERE datname = current_database() AND pid <> pg_backend_pid() \
+       AND application_name <> 'gate')";
+
+/// How many sessions have begun to copy rows into a table, and have not ended their transaction.
+pub fn copying(table: &str) -> String {
+    format!(
+        "(SELECT count(DISTINCT pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE relation = to_regclass('{table}') AND mode = 'RowExclusiveLock' AND granted \
+           AND datname = current_database())"
+    )
+}
+
 /// A gate that is shut. Dropped, it is open.
 pub struct Gate {
-    child: Child,
-    input: Option<ChildStdin>,
+    _session: Interactive,
 }
 
 impl Gate {
     /// Shuts a gate of a database.
     pub fn shut(database: &Database<'_>, number: u32) -> Self {
-        let mut command = database.psql().into_command();
-        command.stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        writeln!(input, "SELECT pg_catalog.pg_advisory_lock({number});").unwrap();
-        input.flush().unwrap();
+        let sql = format!("SELECT pg_catalog.pg_advisory_lock({number});");
+        let session = Interactive::start(database, "gate", &sql);
         database.wait_until(&format!(
             "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
-             WHERE locktype = 'advisory' AND objid = {number} AND granted \
-               AND datname = current_database())"
+             WHERE locktype = 'advisory' AND objid = {number} AND mode = 'ExclusiveLock' \
+               AND granted AND datname = current_database())"
         ));
-        Self { child, input: Some(input) }
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        // psql ends with its input.
-        drop(self.input.take());
-        let _ = self.child.wait();
+        Self { _session: session }
     }
 }
 
@@ -59,13 +94,13 @@ pub fn at_gate(mut running: Running, database: &Database<'_>) -> Running {
 pub fn stands_at_gate(running: &mut Running, database: &Database<'_>) -> bool {
     let started = Instant::now();
     loop {
-        if database.query(&format!("SELECT {WAITING} > 0")) == "t" {
+        if database.query(&format!("SELECT {ONE_WAITS}")) == "t" {
             return true;
         }
         if running.has_ended() {
             return false;
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "neither at the gate nor at its end");
+        assert!(started.elapsed() < PATIENCE, "neither at the gate nor at its end");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::common::{Cluster, Tool};
+use super::cluster::Cluster;
+use super::tool::Tool;
 
 /// The tablespace on the small disk.
 pub const TABLESPACE: &str = "small";
@@ -13,12 +14,16 @@ pub const TABLESPACE: &str = "small";
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Mounts it, and makes a tablespace there.
-    pub fn mount(cluster: &Cluster) -> Self {
+    /// Mounts one of this size (`8M`), and makes a tablespace there. A server has one at most.
+    ///
+    /// # Panics
+    /// Without the right to mount: root, or sudo without a password.
+    pub fn mount(cluster: &Cluster, size: &str) -> Self {
         // Where the server's account can reach it.
         let path = cluster.server().socket_dir().join("small-disk");
-        fs::create_dir(&path).unwrap();
-        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", "size=96M", "tmpfs"], &path);
+        fs::create_dir(&path).expect("it is not there yet");
+        let size = format!("size={size}");
+        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", &size, "tmpfs"], &path);
         assert!(mounted, "a full disk cannot be tried: this needs the right to mount (root, sudo)");
         let disk = Self(path);
         let place = disk.0.join("tablespace");
@@ -33,7 +38,7 @@ impl SmallDisk {
 
     /// Takes all the space that is left.
     pub fn fill(&self) {
-        let mut file = File::create(self.filler()).unwrap();
+        let mut file = File::create(self.filler()).expect("the folder is open to all");
         let piece = vec![1; 64 * 1024];
         while file.write_all(&piece).is_ok() {}
     }

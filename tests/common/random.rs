@@ -2,6 +2,15 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The number in a variable of the environment.
+///
+/// # Panics
+/// When it is there and is no number.
+pub fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
 /// A seed that is another one each time.
 pub fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
@@ -13,6 +22,7 @@ pub fn seed() -> u64 {
 pub struct Random(u64);
 
 impl Random {
+    /// The numbers of a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }

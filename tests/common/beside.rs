@@ -1,0 +1,66 @@
+//! A program that goes on beside the test.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Output, Stdio};
+
+use tempfile::TempDir;
+
+use super::secrets::Secrets;
+use super::tool::{Finished, Tool};
+use super::waiting::wait_until;
+
+/// Such a program. It is killed when the test fails.
+pub struct Beside {
+    /// Taken out to wait for its end.
+    child: Option<Child>,
+    secrets: Secrets,
+    /// Where its output goes: a pipe that nobody reads would fill up.
+    folder: TempDir,
+}
+
+impl Beside {
+    /// Starts it.
+    pub fn start(tool: Tool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
+        let mut command = tool.into_command();
+        command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        let secrets = Secrets::of(&command);
+        Self { child: Some(command.spawn().expect("it starts")), secrets, folder }
+    }
+
+    /// Sends it a signal by name, `TERM`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().expect("it runs").id();
+        Tool::new("sh").args(["-c", &format!("kill -s {name} {id}")]).succeed();
+    }
+
+    /// Waits until it has written these words on standard error so many times.
+    pub fn wait_for(&self, words: &str, times: usize) {
+        let said = || String::from_utf8_lossy(&self.written("stderr")).matches(words).count();
+        wait_until(words, || said() >= times);
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Finished {
+        let status = self.child.take().expect("it runs").wait().expect("it ends");
+        let (stdout, stderr) = (self.written("stdout"), self.written("stderr"));
+        Finished::new("nocturne", &self.secrets, Output { status, stdout, stderr })
+    }
+
+    fn written(&self, name: &str) -> Vec<u8> {
+        let path: PathBuf = self.folder.path().join(name);
+        std::fs::read(path).expect("it was made")
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

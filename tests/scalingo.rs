@@ -96,8 +96,9 @@ fn the_commands_of_the_guide_are_understood() {
 fn the_variables_of_the_guide_are_known() {
     let (guide, table) = (read("docs/scalingo.md"), read("docs/variables.md"));
     let mut tried = 0;
-    let words = guide.split(|c: char| !(c.is_ascii_uppercase() || c == '_'));
-    for name in words.filter(|word| word.contains('_')) {
+    let words = guide.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let is_variable = |word: &&str| word.contains('_') && **word == word.to_ascii_uppercase();
+    for name in words.filter(is_variable) {
         // The host's own.
         if name == "BUILDPACK_URL" {
             continue;

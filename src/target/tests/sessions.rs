@@ -108,6 +108,34 @@ async fn a_constraint_that_fails_at_the_commit_is_the_servers_error() {
     assert_eq!(session.transaction_status(), TransactionStatus::Idle);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn numbered_statements_are_inside_of_their_transaction_and_done_or_not() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    session.execute("CREATE TEMP TABLE n (a int)").await.unwrap();
+    // Outside of a transaction that has its number this divides by zero.
+    let inside = "SELECT 1 / (pg_catalog.txid_current_if_assigned() IS NOT NULL)::int";
+    for _ in 0..500 {
+        session.execute_numbered(inside).await.unwrap();
+    }
+    session.execute_numbered("INSERT INTO n VALUES (1); INSERT INTO n VALUES (2)").await.unwrap();
+    for (sql, sqlstate) in
+        [("INSERT INTO n VALUES (3); SELECT 1/0", "22012"), ("VACUUM pg_class", "25001")]
+    {
+        let not_done = session.execute_numbered(sql).await.unwrap_err();
+        assert_eq!(not_done.error.sqlstate(), Some(sqlstate));
+        assert_eq!(not_done.unsettled, None);
+        assert_eq!(session.transaction_status(), TransactionStatus::Idle);
+    }
+    let deferred = "CREATE TEMP TABLE e (a int UNIQUE DEFERRABLE INITIALLY DEFERRED); \
+                    INSERT INTO e VALUES (1), (1)";
+    let not_done = session.execute_numbered(deferred).await.unwrap_err();
+    assert_eq!(not_done.error.sqlstate(), Some("23505"));
+    assert_eq!(not_done.unsettled, None);
+    let stored = session.query_value("SELECT pg_catalog.sum(a) FROM n").await.unwrap();
+    assert_eq!(stored.as_deref(), Some("3"));
+}
+
 /// Compiles only if sessions can be used from tasks of a multi-threaded runtime.
 #[test]
 fn what_a_session_does_can_move_between_threads() {

@@ -1,7 +1,7 @@
 # make demo     build, then restore a small archive into a throw-away PostgreSQL
 # make test     format, lints and all tests, on PostgreSQL 15 to 18
 # make bench    nocturne beside pg_restore on a database of 800 MB
-# make chaos    200 restores that are disturbed at random moments, about an hour (CHAOS_ROUNDS=50)
+# make chaos    200 restores that are disturbed at random moments, 20 to 60 minutes (CHAOS_ROUNDS=50)
 # make fixtures write the archives of fixtures/ anew
 # make msrv     build with the oldest Rust that Cargo.toml promises
 # make deny     dependencies: licences, sources, known vulnerabilities

@@ -8,7 +8,7 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Cluster, Database, Owned, cluster, until, versions};
+use common::{Cluster, Database, Owned, cluster, until, versions, wait_until};
 use nocturne::replicate::swap::{self, Leftover, Names, Recovered, SwapError};
 use nocturne::target::{Session, SessionSettings, Target};
 
@@ -36,11 +36,19 @@ impl<'a> Warehouse<'a> {
         self.owned.target()
     }
 
-    /// What the night's table says in one of the databases.
+    /// What the night's table says in one of the databases. No session of who asks is left there: the
+    /// warehouse's role may not end a superuser's.
     fn night(&self, database: &str) -> String {
-        let psql = self.owned.database.cluster.psql(database);
+        let cluster = self.owned.database.cluster;
+        let psql = cluster.psql(database);
         let psql = psql.args(["--tuples-only", "--no-align", "--command", "SELECT n FROM night"]);
-        psql.succeed().stdout().trim_end().to_owned()
+        let night = psql.succeed().stdout().trim_end().to_owned();
+        let left = format!(
+            "SELECT count(*) FROM pg_stat_activity \
+             WHERE datname = '{database}' AND application_name = 'psql'"
+        );
+        wait_until("psql's session is gone", || cluster.ask(&left) == "0");
+        night
     }
 
     fn databases(&self) -> String {

@@ -13,12 +13,11 @@ use super::failure::{WorkError, chain};
 use super::options::Transactions;
 use super::retry::repeating;
 use super::server_life::ServerLife;
-use super::settled::Backend;
 use super::statements::{SessionState, Setting, fixed_settings};
 use super::{journal, settings};
 use crate::target::{
-    Class, Notices, PATIENCE, Result, Session, SessionSettings, Target, TransactionId, once_ready,
-    reconnecting,
+    Backend, Class, Notices, PATIENCE, Result, Session, SessionSettings, Target, TransactionId,
+    once_ready, reconnecting,
 };
 
 /// The first version of the server that builds indexes in parallel.

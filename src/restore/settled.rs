@@ -9,15 +9,12 @@
 //! What the lost session still runs is ended first: it would hold locks for nobody, or come in
 //! between.
 
-use std::time::{Duration, Instant};
-
 use super::context::Context;
 use super::failure::WorkError;
 use super::lane::Lane;
 use super::retry::{pause, repeating};
 use crate::archive::{Desc, Entry};
-use crate::sql::ident::literal;
-use crate::target::{Error, NotDone, PATIENCE, Result, Session};
+use crate::target::{Error, NotDone, PATIENCE, Result};
 
 /// The SQLSTATE of what cannot run in a transaction block (`active_sql_transaction`).
 const NOT_IN_A_TRANSACTION: &str = "25001";
@@ -53,48 +50,6 @@ impl Once {
             | Desc::StatisticsData => Self::Again,
             _ => Self::Numbered,
         }
-    }
-}
-
-/// A session as the server knows it.
-#[derive(Clone, Debug)]
-pub(super) struct Backend {
-    pid: String,
-    /// Numbers of processes are given again.
-    started: String,
-}
-
-impl Backend {
-    /// That of a session; `None` if the server does not show it.
-    pub(super) async fn of(session: &Session) -> Result<Option<Self>> {
-        let query = "SELECT pid, backend_start FROM \
-                     pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
-        let rows = match session.query_text(query).await {
-            // Servers before 9.2 have other columns.
-            Err(error @ Error::Server(_)) if !error.is_connection_lost() => return Ok(None),
-            rows => rows?,
-        };
-        let of_row = |row: Vec<Option<String>>| {
-            let [pid, started] = row.try_into().ok()?;
-            Some(Self { pid: pid?, started: started? })
-        };
-        Ok(rows.into_iter().next().and_then(of_row))
-    }
-
-    /// Ends it by way of another session of the same role, and waits until it is gone.
-    pub(super) async fn end(&self, session: &Session) -> Result<()> {
-        let Self { pid, started } = self;
-        let sql = format!(
-            "SELECT pg_catalog.pg_terminate_backend(pid) \
-             FROM pg_catalog.pg_stat_get_activity({pid}) \
-             WHERE backend_start = {}::pg_catalog.timestamptz",
-            literal(started)
-        );
-        let since = Instant::now();
-        while session.query_value(&sql).await?.is_some() && since.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
     }
 }
 
@@ -165,10 +120,10 @@ impl Lane {
     pub(super) async fn end_lost(&mut self, ctx: &Context) -> Result<()> {
         if let Some(lost) = self.lost.take() {
             let session = self.session(ctx).await?;
-            match lost.end(session).await {
+            match lost.end(session, PATIENCE).await {
                 // Who may not end it waits for its locks.
                 Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}
-                ended => return ended,
+                ended => return ended.map(drop),
             }
         }
         Ok(())

@@ -15,6 +15,7 @@
 //! `pg_restore` works here. Parameters that cannot be honoured are refused by name, never
 //! silently dropped, unless ignoring them is harmless.
 
+mod backend;
 mod bookkeeping;
 mod command_tag;
 mod connect;
@@ -40,6 +41,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use backend::Backend;
 pub use bookkeeping::BOOKKEEPING;
 pub(crate) use bookkeeping::{LOCKS, has_bookkeeping, make_bookkeeping};
 pub use connect::Target;

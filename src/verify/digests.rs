@@ -70,6 +70,12 @@ impl From<[u8; 32]> for Digest {
     }
 }
 
+impl From<Sha256> for Digest {
+    fn from(hash: Sha256) -> Self {
+        Self(hash.finalize().into())
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -114,7 +120,7 @@ impl<R: Read> HashingReader<R> {
     /// The digest of all bytes read so far.
     #[must_use]
     pub fn finish(self) -> Digest {
-        Digest(self.hash.finalize().into())
+        self.hash.into()
     }
 }
 
@@ -137,7 +143,7 @@ pub fn of_large_objects(objects: impl IntoIterator<Item = (u32, Digest)>) -> Dig
         hash.update(oid.to_be_bytes());
         hash.update(digest.0);
     }
-    Digest(hash.finalize().into())
+    hash.into()
 }
 
 /// What a file of digests says of one entry.

@@ -233,7 +233,7 @@ struct Tap<R> {
 
 impl<R> Tap<R> {
     fn digest(&self) -> Option<Digest> {
-        self.hash.clone().map(|hash| Digest::from(<[u8; 32]>::from(hash.finalize())))
+        self.hash.clone().map(Digest::from)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Nights on every version of the server: what the catalogue is asked, and what is kept, differs.
 
+use std::path::Path;
+
 use crate::common::compare::{difference, dump_with};
-use crate::common::{Owned, Tool, bare_nocturne, for_each_version};
+use crate::common::{Database, Owned, Tool, bare_nocturne, for_each_version};
 
 const SOURCE: &str = r#"
 CREATE SCHEMA kept;
@@ -84,26 +86,34 @@ fn objects_of_every_kind_that_stay_are_no_reason_to_fail_the_next_night() {
                  FROM generate_series(1 + (SELECT count(*) FROM kept.answers), {answers}) n"
             ));
             source.pg_dump(&["--format=custom", "--file"]).arg(&backup).succeed();
-            bare_nocturne()
-                .arg("run")
-                .env("MAX_RETRY_COUNT", "0")
-                .env("BACKUP_SOURCE", &backup)
-                .env("BACKUP_MODE", r#"{"kept.answers":"incremental"}"#)
-                .env("SOURCE_DATABASE_URL", source.url())
-                .env("DATABASE_URL", warehouse.url())
-                .current_dir(folder.path())
-                .succeed();
+            night(&backup, "kept.answers", &source, &warehouse).succeed();
         }
         // All is as in the source, but for the foreign key of the kept table.
         source.execute("ALTER TABLE kept.answers DROP CONSTRAINT to_user");
-        let state = |database| {
-            dump_with(database, &["--no-owner", "--no-acl", "--exclude-schema", "nocturne"])
-        };
-        let (here, there) = (state(&warehouse.database), state(&source));
-        if let Some(found) = difference(&here, &there) {
-            panic!("the warehouse (+) differs from the source (-):\n{found}");
-        }
+        assert_alike(&warehouse, &source);
     });
+}
+
+/// Owners and nocturne's own records apart.
+fn assert_alike(warehouse: &Owned<'_>, source: &Database<'_>) {
+    let state =
+        |database| dump_with(database, &["--no-owner", "--no-acl", "--exclude-schema", "nocturne"]);
+    let (here, there) = (state(&warehouse.database), state(source));
+    if let Some(found) = difference(&here, &there) {
+        panic!("the warehouse (+) differs from the source (-):\n{found}");
+    }
+}
+
+/// A night from a file, in whose folder it works, with a table that is copied incrementally.
+fn night(backup: &Path, kept: &str, source: &Database<'_>, warehouse: &Owned<'_>) -> Tool {
+    bare_nocturne()
+        .arg("run")
+        .env("MAX_RETRY_COUNT", "0")
+        .env("BACKUP_SOURCE", backup)
+        .env("BACKUP_MODE", format!(r#"{{"{kept}":"incremental"}}"#))
+        .env("SOURCE_DATABASE_URL", source.url())
+        .env("DATABASE_URL", warehouse.url())
+        .current_dir(backup.parent().unwrap())
 }
 
 #[test]
@@ -114,16 +124,7 @@ fn nights_with_a_kept_table_and_all_that_it_needs() {
         let warehouse = Owned::new(cluster, "night_versions");
         let folder = tempfile::tempdir().unwrap();
         let backup = folder.path().join("backup.pgsql");
-        let night = || -> Tool {
-            bare_nocturne()
-                .arg("run")
-                .env("MAX_RETRY_COUNT", "0")
-                .env("BACKUP_SOURCE", &backup)
-                .env("BACKUP_MODE", r#"{"kept.events":"incremental"}"#)
-                .env("SOURCE_DATABASE_URL", source.url())
-                .env("DATABASE_URL", warehouse.url())
-                .current_dir(folder.path())
-        };
+        let night = || night(&backup, "kept.events", &source, &warehouse);
         for events in [50, 300, 700] {
             source.execute(&format!(
                 "INSERT INTO kept.events (kind, word) SELECT 'a', 'word ' || n \
@@ -133,12 +134,6 @@ fn nights_with_a_kept_table_and_all_that_it_needs() {
             night().succeed();
         }
         // Owners apart, the two are the same: rows, types, functions, the sequence's value.
-        let state = |database| {
-            dump_with(database, &["--no-owner", "--no-acl", "--exclude-schema", "nocturne"])
-        };
-        let (here, there) = (state(&warehouse.database), state(&source));
-        if let Some(found) = difference(&here, &there) {
-            panic!("the warehouse (+) differs from the source (-):\n{found}");
-        }
+        assert_alike(&warehouse, &source);
     });
 }

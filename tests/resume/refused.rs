@@ -126,13 +126,18 @@ fn a_second_restore_beside_one_that_runs_is_refused() {
     let target = cluster.fresh_db("busy");
     let gate = Gate::shut(&target, ROW);
     let first = at_gate(Running::start(&source.path(), &target.url(), &["--resume"]), &target);
-    let second = restore(&source.path(), &target, &["--resume"]);
+    refused_beside(first, gate, &source, &target);
+}
+
+/// A second restore is refused while the first stands at the gate, which then goes on to its end.
+fn refused_beside(first: Running, gate: Gate, source: &Source, target: &Database<'_>) {
+    let second = restore(&source.path(), target, &["--resume"]);
     assert_eq!(second.finished.code(), 1);
     let said = second.stderr();
     assert!(said.contains("another restore is at work on this target (process "), "{said}");
     drop(gate);
     first.wait().expect(0);
-    crate::source::assert_whole(&source, &target);
+    crate::source::assert_whole(source, target);
 }
 
 /// The session that keeps others out is idle all night.
@@ -150,13 +155,7 @@ fn a_second_restore_is_refused_also_where_idle_sessions_are_ended() {
     let args = ["-j", "1", "--resume"];
     let first = at_gate(Running::start(&source.path(), &target.url(), &args), &target);
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let second = restore(&source.path(), &target, &["--resume"]);
-    assert_eq!(second.finished.code(), 1);
-    let said = second.stderr();
-    assert!(said.contains("another restore is at work on this target (process "), "{said}");
-    drop(gate);
-    first.wait().expect(0);
-    crate::source::assert_whole(&source, &target);
+    refused_beside(first, gate, &source, &target);
 }
 
 #[test]

@@ -13,8 +13,7 @@
 use std::time::Duration;
 
 use crate::restore::chain;
-use crate::sql::ident::literal;
-use crate::target::{self, LOCKS, Session, SessionSettings, Target, once_ready};
+use crate::target::{self, Backend, LOCKS, Session, SessionSettings, Target, once_ready};
 
 /// The second half of the lock's key: the kind of lock. Advisory locks are per database, so the key
 /// does not name the database.
@@ -36,8 +35,8 @@ enum Mode {
 pub struct TargetLock {
     session: Session,
     mode: Mode,
-    /// The process of the server, and when it was started: the numbers come again.
-    backend: (String, String),
+    /// The session's process, if the server shows it.
+    backend: Option<Backend>,
 }
 
 /// Why there is no lock.
@@ -119,15 +118,9 @@ impl TargetLock {
             Mode::Exclusive => "pg_try_advisory_lock",
             Mode::Shared => "pg_try_advisory_lock_shared",
         };
-        let sql = format!(
-            "SELECT pg_catalog.{lock}({LOCKS}, {KIND}), pid, backend_start \
-             FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()"
-        );
-        if let Some([Some(locked), Some(pid), Some(started)]) =
-            session.query_text(&sql).await?.first().map(Vec::as_slice)
-            && locked == "t"
-        {
-            let backend = (pid.clone(), started.clone());
+        let backend = Backend::of(&session).await?;
+        let sql = format!("SELECT pg_catalog.{lock}({LOCKS}, {KIND})");
+        if session.query_value(&sql).await?.as_deref() == Some("t") {
             return Ok(Self { session, mode, backend });
         }
         let sql = format!(
@@ -154,29 +147,15 @@ impl TargetLock {
             Err(taken @ LockError::Taken { .. }) => taken,
             result => return result,
         };
+        let Some(lost) = &self.backend else {
+            return Err(taken);
+        };
         let session = Session::connect(target, &SessionSettings::default()).await?;
-        let (pid, started) = (literal(&self.backend.0), literal(&self.backend.1));
-        let ghost = format!(
-            "FROM pg_catalog.pg_stat_activity \
-             WHERE pid = {pid}::int AND backend_start = {started}::timestamptz"
-        );
-        let end = format!("SELECT pg_catalog.pg_terminate_backend(pid) {ghost}");
-        if session.query_value(&end).await?.is_none() {
+        if !lost.end(&session, GHOST_LEAVES_WITHIN).await? {
             return Err(taken);
         }
         tracing::warn!("the lost session that held the lock on the target is ended");
-        let gone = async {
-            let there = format!("SELECT 1 {ghost}");
-            while session.query_value(&there).await?.is_some() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            Ok::<(), target::Error>(())
-        };
-        match tokio::time::timeout(GHOST_LEAVES_WITHIN, gone).await {
-            Ok(Ok(())) => Self::take_as(self.mode, target).await,
-            Ok(Err(error)) => Err(LockError::Target(error)),
-            Err(_) => Err(taken),
-        }
+        Self::take_as(self.mode, target).await
     }
 
     /// Whether the lock is still held: a session can be lost with nobody noticing until it is

@@ -1,0 +1,58 @@
+//! The server's process behind a session, which may live on when the session is lost.
+
+use std::time::{Duration, Instant};
+
+use super::error::{Error, Result};
+use super::session::Session;
+use crate::sql::ident::literal;
+
+/// How often it is asked whether a process is gone.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A session as the server knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Backend {
+    pid: String,
+    /// Numbers of processes are given again.
+    started: String,
+}
+
+impl Backend {
+    /// That of a session; `None` if the server does not show it.
+    pub(crate) async fn of(session: &Session) -> Result<Option<Self>> {
+        let query = "SELECT pid, backend_start FROM \
+                     pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
+        let rows = match session.query_text(query).await {
+            // Servers before 9.2 have other columns.
+            Err(error @ Error::Server(_)) if !error.is_connection_lost() => return Ok(None),
+            rows => rows?,
+        };
+        let of_row = |row: Vec<Option<String>>| {
+            let [pid, started] = row.try_into().ok()?;
+            Some(Self { pid: pid?, started: started? })
+        };
+        Ok(rows.into_iter().next().and_then(of_row))
+    }
+
+    /// Ends it by way of another session of the same role, and waits so long until it is gone.
+    /// Returns whether it was there and is gone.
+    pub(crate) async fn end(&self, session: &Session, within: Duration) -> Result<bool> {
+        let Self { pid, started } = self;
+        let sql = format!(
+            "SELECT pg_catalog.pg_terminate_backend(pid) \
+             FROM pg_catalog.pg_stat_get_activity({pid}) \
+             WHERE backend_start = {}::pg_catalog.timestamptz",
+            literal(started)
+        );
+        let since = Instant::now();
+        let mut was_there = false;
+        while session.query_value(&sql).await?.is_some() {
+            if since.elapsed() >= within {
+                return Ok(false);
+            }
+            was_there = true;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(was_there)
+    }
+}

@@ -4,6 +4,8 @@
 // Its helpers are tests as well, where a broken expectation may panic.
 #![allow(clippy::unwrap_used)]
 
+#[path = "streams/ahead.rs"]
+mod ahead;
 mod common;
 #[path = "streams/damage.rs"]
 mod damage;

@@ -30,6 +30,12 @@ const REMEMBERED: u64 = 48;
 /// Bytes collected before they are handed to the sink.
 const PIECE: usize = 128 * 1024;
 
+/// Bytes for which a buffer of a whole piece would be a waste.
+const LITTLE: usize = 4 * 1024;
+
+/// Bytes of the longest Int: a sign and at most 32 bytes (`header.rs`).
+const INT: usize = 1 + 32;
+
 /// What a sink answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -401,8 +407,10 @@ impl<'a> Forward<'a> {
             return Ok(());
         }
         let magnitude = value.unsigned_abs().to_le_bytes();
+        let size = usize::from(layout.int_size);
+        self.make_room(1 + size);
         self.buffer.extend_from_slice(&[u8::from(value < 0)]);
-        for place in 0..usize::from(layout.int_size) {
+        for place in 0..size {
             self.buffer.extend_from_slice(&[magnitude.get(place).copied().unwrap_or(0)]);
         }
         self.flush(PIECE)
@@ -413,16 +421,26 @@ impl<'a> Forward<'a> {
         let mut copied = 0;
         loop {
             let piece = reader.fill_buf().map_err(Error::from_io)?;
-            let length = piece.len();
+            let length = piece.len().min(PIECE - self.buffer.len());
             if length == 0 {
                 return Ok(copied);
             }
             copied += length as u64;
             if self.wanted {
-                self.buffer.extend_from_slice(piece);
+                self.make_room(length);
+                self.buffer.extend_from_slice(&piece[..length]);
             }
             reader.consume(length);
             self.flush(PIECE)?;
+        }
+    }
+
+    /// Makes room for so many bytes. Beyond a little at once for a whole piece and no more, because
+    /// pieces may be kept for a while: a buffer that grows by itself may be twice what is in it.
+    fn make_room(&mut self, bytes: usize) {
+        let length = self.buffer.len();
+        if length + bytes > self.buffer.capacity() && length + bytes > LITTLE {
+            self.buffer.reserve(PIECE + INT - length);
         }
     }
 

@@ -261,6 +261,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         transactions,
         copy_format: behaviour.copy_format,
         split_size: Some(behaviour.split_size.0).filter(|size| *size > 0),
+        read_ahead: behaviour.read_ahead.0,
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
         tolerate: behaviour.tolerate.iter().map(tolerance).collect(),

@@ -147,10 +147,16 @@ impl Schedule {
         free
     }
 
+    /// Whether a job is still to be started.
+    #[must_use]
+    pub fn is_to_start(&self, id: JobId) -> bool {
+        self.state[id.0] == State::Waiting
+    }
+
     /// Whether a job that was not started waits for no other.
     #[must_use]
     pub fn is_free(&self, id: JobId) -> bool {
-        self.state[id.0] == State::Waiting && self.waits_for[id.0] == 0
+        self.is_to_start(id) && self.waits_for[id.0] == 0
     }
 
     /// Marks a job as done that was not started here.

@@ -1,21 +1,19 @@
 //! Gives the jobs of a plan to the sessions, and the data of a stream to the jobs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 
 use super::barrier::Barrier;
 use super::context::{Context, Finished};
 use super::costing::Costing;
-use super::event::{EntryRef, Event, Outcome};
+use super::event::Outcome;
 use super::failure::WorkError;
-use super::feed::Arrival;
+use super::feed::{Arrival, Stream};
 use super::lane::Lane;
-use super::load::{Loaded, Source, Triggers, load, missing_object};
-use super::options::Transactions;
+use super::load::{Loaded, Source, Triggers, load};
+use super::objects::StreamedObjects;
 use super::share::may_share;
 use super::stages;
 use super::steps::restore_step;
@@ -28,8 +26,9 @@ use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
 
 /// Carries out the jobs of a plan.
 ///
-/// Jobs whose data comes as a stream start when it comes; a session that gets free takes such a job
-/// first, because the stream waits for it.
+/// Jobs whose data comes as a stream can start when it comes, and then like any other, the one with
+/// the longest chain behind it first; but not where the stream waits for such a job, because there is
+/// no more room to read ahead.
 pub(super) struct Conductor {
     ctx: Arc<Context>,
     schedule: Schedule,
@@ -37,47 +36,35 @@ pub(super) struct Conductor {
     idle: Vec<Lane>,
     /// The server's processors, where they are known: those of this machine.
     processors: Option<usize>,
-    running: JoinSet<(Lane, Task, Option<ObjectResult>)>,
+    running: JoinSet<(Lane, Task)>,
     workers: Workers,
-    stream: Option<Receiver<Arrival>>,
-    /// Data that has come and waits for a session.
-    waiting: Option<Waiting>,
+    /// Until it is over.
+    stream: Option<Stream>,
+    /// Entries' data that has come, at least in part, and waits for a session.
+    waiting: BTreeMap<JobId, Source>,
     /// Jobs by the place of their entry.
     jobs: HashMap<usize, JobId>,
     /// Large objects that come one by one.
-    objects: HashMap<JobId, Objects>,
+    objects: StreamedObjects,
     /// Why the stream ended, if it did not end well.
     broken: Option<archive::Error>,
     /// Jobs that wait until all rows are there; `None` once nothing waits for that any more.
     barrier: Option<Barrier>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Task {
     Job(JobId),
     /// One large object of the job's entry.
-    Object(JobId),
+    Object(JobId, Result<Loaded, WorkError>),
 }
 
-struct Waiting {
+/// What a session is to do.
+struct Work {
     job: JobId,
     source: Source,
-    /// The large object that it is, if it is only one of the job's entry.
-    object: Option<u32>,
-}
-
-type ObjectResult = std::result::Result<Loaded, WorkError>;
-
-/// What has come of an entry's large objects so far.
-#[derive(Default)]
-struct Objects {
-    seen: HashSet<u32>,
-    /// Those that are being loaded.
-    running: usize,
-    loaded: Loaded,
-    failure: Option<WorkError>,
-    time: Duration,
-    since: Option<Instant>,
+    /// Whether it is one large object of the job's entry.
+    object: bool,
 }
 
 impl Conductor {
@@ -87,7 +74,7 @@ impl Conductor {
         plan: &Plan,
         costs: Costs,
         idle: Vec<Lane>,
-        stream: Option<Receiver<Arrival>>,
+        stream: Option<Stream>,
     ) -> Self {
         let streaming = stream.is_some();
         let schedule = Schedule::new(plan, |job| {
@@ -106,9 +93,9 @@ impl Conductor {
             running: JoinSet::new(),
             workers: Workers::default(),
             stream,
-            waiting: None,
+            waiting: BTreeMap::new(),
             jobs,
-            objects: HashMap::new(),
+            objects: StreamedObjects::default(),
             broken: None,
             barrier,
         }
@@ -119,19 +106,22 @@ impl Conductor {
     pub(super) async fn run(mut self) -> Result<Vec<Lane>> {
         loop {
             self.start_jobs();
-            if self.must_stop() {
+            if self.must_stop() || self.broken.is_some() && self.running.is_empty() {
                 // Running jobs are let finish: they may be a COMMIT away from being done.
                 while let Some(done) = self.running.join_next().await {
                     self.take_back(done)?;
                 }
-                self.finish_objects(false);
+                self.objects.finish(&self.ctx, &mut self.schedule, false);
                 if let Some(error) = self.broken {
                     return Err(Error::Stream(error));
                 }
                 let lost = self.ctx.ledger().server_lost.take();
                 return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
-            if self.running.is_empty() && self.waiting.is_none() && self.stream.is_none() {
+            if self.running.is_empty() && self.give_up_one() {
+                continue;
+            }
+            if self.running.is_empty() && self.stream.is_none() {
                 let Some(barrier) = self.barrier.take() else {
                     return Ok(self.idle);
                 };
@@ -139,10 +129,9 @@ impl Conductor {
                 barrier.lift().for_each(|job| self.schedule.open(job));
                 continue;
             }
-            let wants_data = self.waiting.is_none() && self.stream.is_some();
             tokio::select! {
                 Some(done) = self.running.join_next() => self.take_back(done)?,
-                arrival = next_arrival(&mut self.stream), if wants_data => self.arrived(arrival),
+                arrival = next_arrival(&mut self.stream) => self.arrived(arrival),
                 () = self.ctx.shares.wanted(), if !self.idle.is_empty() => {}
             }
         }
@@ -150,9 +139,8 @@ impl Conductor {
 
     fn must_stop(&self) -> bool {
         let ledger = self.ctx.ledger();
-        let failed = || ledger.errors > 0 || self.objects.values().any(|o| o.failure.is_some());
-        let broken = ledger.server_lost.is_some() || self.broken.is_some();
-        broken || (self.ctx.options.exit_on_error && failed())
+        let failed = || ledger.errors > 0 || self.objects.has_failed();
+        ledger.server_lost.is_some() || (self.ctx.options.exit_on_error && failed())
     }
 
     /// Starts as many jobs as there are idle sessions.
@@ -162,7 +150,7 @@ impl Conductor {
             && let Some(lane) = self.idle.pop()
         {
             match self.next_job() {
-                Some(waiting) => starting.push((lane, waiting)),
+                Some(work) => starting.push((lane, work)),
                 None => {
                     self.idle.push(lane);
                     break;
@@ -170,21 +158,20 @@ impl Conductor {
             }
         }
         self.share_workers(&mut starting);
-        for (mut lane, waiting) in starting {
-            lane.may_share = self.may_share(&waiting);
-            self.start(lane, waiting);
+        for (mut lane, work) in starting {
+            lane.may_share = self.may_share(&work);
+            self.start(lane, work);
         }
         if !self.must_stop() {
             self.help();
-            self.break_deadlock();
         }
     }
 
     /// Whether other sessions may help to load a table.
-    fn may_share(&self, waiting: &Waiting) -> bool {
-        let streamed = matches!(waiting.source, Source::Stream { .. });
-        waiting.object.is_none()
-            && may_share(&self.ctx, &self.schedule, waiting.job, streamed, self.at_once(streamed))
+    fn may_share(&self, work: &Work) -> bool {
+        let streamed = matches!(work.source, Source::Stream { .. });
+        !work.object
+            && may_share(&self.ctx, &self.schedule, work.job, streamed, self.at_once(streamed))
     }
 
     /// How many sessions can work at the same time. A stream that comes as fast as it is taken keeps
@@ -204,61 +191,65 @@ impl Conductor {
         }
     }
 
-    /// The job that a session is to do next: the one that the stream waits for first.
-    fn next_job(&mut self) -> Option<Waiting> {
-        if let Some(waiting) = self.waiting.take() {
-            let startable = if waiting.object.is_some() {
-                self.schedule.is_free(waiting.job)
-            } else {
-                self.schedule.take_this(waiting.job)
-            };
-            if startable {
-                return Some(waiting);
-            }
-            self.waiting = Some(waiting);
+    /// What a session is to do next.
+    fn next_job(&mut self) -> Option<Work> {
+        if let Some((job, source)) = self.objects.next(&self.schedule) {
+            return Some(Work { job, source, object: true });
         }
-        let job = self.schedule.take()?;
-        Some(Waiting { job, source: Source::Archive, object: None })
+        if self.takes_data_first() {
+            let first = self.waiting.keys().copied().find(|job| self.schedule.take_this(*job));
+            if let Some(job) = first {
+                return Some(self.work(job));
+            }
+        }
+        match self.broken {
+            Some(_) => None,
+            None => self.schedule.take().map(|job| self.work(job)),
+        }
+    }
+
+    /// Whether data that has come goes before whatever else could be done: where the stream waits for
+    /// it, where nothing more comes but what has come is still worth loading, and in a single
+    /// session, which keeps the stream's order.
+    fn takes_data_first(&self) -> bool {
+        let full = self.stream.as_ref().is_some_and(|stream| stream.ahead.is_full());
+        full || self.broken.is_some() || self.ctx.options.jobs == 1
+    }
+
+    fn work(&mut self, job: JobId) -> Work {
+        let source = self.waiting.remove(&job).unwrap_or(Source::Archive);
+        Work { job, source, object: false }
     }
 
     /// Lets index builds use the processors of the sessions that found no job.
-    fn share_workers(&mut self, starting: &mut [(Lane, Waiting)]) {
+    fn share_workers(&mut self, starting: &mut [(Lane, Work)]) {
         if !self.ctx.shares_workers() {
             return;
         }
-        let builds = |waiting: &Waiting| {
-            let job = self.schedule.job(waiting.job);
+        let builds = |work: &Work| {
+            let job = self.schedule.job(work.job);
             builds_index(self.ctx.entry(job.entry), job.step).then_some(job.rank)
         };
-        let ranks: Vec<_> = starting
-            .iter()
-            .filter_map(|(lane, waiting)| Some((lane.number, builds(waiting)?)))
-            .collect();
+        let ranks: Vec<_> =
+            starting.iter().filter_map(|(lane, work)| Some((lane.number, builds(work)?))).collect();
         let busy = self.running.len() + starting.len();
         let lent = self.workers.lend(self.at_once(false).saturating_sub(busy), &ranks);
-        for (lane, waiting) in starting {
+        for (lane, work) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
-            lane.workers = builds(waiting).map(|_| count());
+            lane.workers = builds(work).map(|_| count());
         }
     }
 
-    fn start(&mut self, mut lane: Lane, waiting: Waiting) {
-        let Waiting { job, source, object } = waiting;
+    fn start(&mut self, mut lane: Lane, work: Work) {
+        let Work { job, source, object } = work;
         let (ctx, place) = (self.ctx.clone(), self.schedule.job(job).entry);
-        if let Some(oid) = object {
-            let objects = self.objects.entry(job).or_default();
-            objects.seen.insert(oid);
-            objects.running += 1;
-            if objects.since.is_none() {
-                objects.since = Some(Instant::now());
-                let entry = EntryRef::from(ctx.entry(place));
-                ctx.events.send(Event::Started { entry, lane: lane.number, data_bytes: None });
-            }
+        if object {
+            self.objects.begin(&ctx, (job, place), lane.number);
             self.running.spawn(async move {
-                let result =
-                    Box::pin(load(&ctx, &mut lane, ctx.entry(place), source, Triggers::AsTheyAre))
-                        .await;
-                (lane, Task::Object(job), Some(result))
+                let entry = ctx.entry(place);
+                let result = load(&ctx, &mut lane, entry, source, Triggers::AsTheyAre);
+                let result = Box::pin(result).await;
+                (lane, Task::Object(job, result))
             });
         } else {
             let step = self.schedule.job(job).step;
@@ -271,88 +262,88 @@ impl Conductor {
                     }
                     step => restore_step(&ctx, &mut lane, place, step).await,
                 }
-                (lane, Task::Job(job), None)
+                (lane, Task::Job(job))
             });
         }
     }
 
-    /// The data that waits needs something that nothing that runs will bring: another entry's data
-    /// that comes later in the stream. It cannot be kept until then.
-    fn break_deadlock(&mut self) {
-        if !self.running.is_empty() {
-            return;
+    /// Gives up data that waits, if nothing runs that could let it be loaded: what it depends on
+    /// comes later in the stream, and there is no room to keep it until then.
+    fn give_up_one(&mut self) -> bool {
+        if self.stream.as_ref().is_some_and(|stream| !stream.ahead.is_full()) {
+            return false;
         }
-        let Some(waiting) = self.waiting.take() else {
-            return;
+        let Some(job) =
+            self.waiting.pop_first().map(|(job, _)| job).or_else(|| self.objects.give_up())
+        else {
+            return false;
         };
-        let place = self.schedule.job(waiting.job).entry;
+        let place = self.schedule.job(job).entry;
         let what =
             "an entry that it depends on comes later in the stream: give the archive as a file";
         let failure = WorkError::Other(what.to_owned()).failure();
         let outcome = Outcome::Failed { failure };
         self.ctx.finish(place, Finished { outcome, ..Finished::default() });
-        self.schedule.abandon(waiting.job);
+        self.schedule.abandon(job);
+        true
     }
 
     fn take_back(
         &mut self,
-        done: std::result::Result<(Lane, Task, Option<ObjectResult>), tokio::task::JoinError>,
+        done: std::result::Result<(Lane, Task), tokio::task::JoinError>,
     ) -> Result<()> {
-        let (lane, task, result) =
+        let (lane, task) =
             done.map_err(|error| Error::Internal(format!("a session's task failed: {error}")))?;
         self.workers.give_back(lane.number);
         self.idle.push(lane);
         self.idle.extend(self.ctx.shares.take_returned());
-        match (task, result) {
-            (Task::Job(job), _) => {
+        match task {
+            Task::Job(job) => {
                 self.schedule.finish(job);
                 self.costing.end(&self.ctx, &mut self.schedule, job);
             }
-            (Task::Object(job), Some(result)) => {
-                let objects = self.objects.entry(job).or_default();
-                objects.running -= 1;
-                match result {
-                    Ok(loaded) => {
-                        objects.loaded.rows += loaded.rows;
-                        objects.loaded.bytes += loaded.bytes;
-                        objects.loaded.read += loaded.read;
-                    }
-                    Err(error) => drop(objects.failure.get_or_insert(error)),
-                }
-                objects.time = objects.since.map(|since| since.elapsed()).unwrap_or_default();
+            Task::Object(job, result) => {
+                self.objects.end(job, result);
                 if self.stream.is_none() && self.broken.is_none() {
-                    self.finish_objects(true);
+                    self.objects.finish(&self.ctx, &mut self.schedule, true);
                 }
             }
-            (Task::Object(_), None) => {}
         }
         Ok(())
     }
 
     fn arrived(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Item { place, item, receiver } => {
-                let Some(job) = self.jobs.get(&place) else {
+            Arrival::Item { place, item, reader } => {
+                let Some(&job) = self.jobs.get(&place) else {
                     return;
                 };
-                let object = match item.of {
-                    ItemOf::LargeObject(oid) => Some(oid),
-                    ItemOf::Entry(_) => None,
-                };
-                let source = Source::Stream { item: Box::new(item), receiver };
-                self.waiting = Some(Waiting { job: *job, source, object });
+                if !self.schedule.is_to_start(job) {
+                    // It was given up.
+                    return;
+                }
+                let of = item.of;
+                let source = Source::Stream { item: Box::new(item), reader };
+                match of {
+                    ItemOf::LargeObject(oid) => self.objects.came(job, oid, source),
+                    ItemOf::Entry(_) => {
+                        self.waiting.insert(job, source);
+                        self.schedule.open(job);
+                    }
+                }
             }
+            Arrival::Full => {}
             Arrival::End(Ok(())) => {
                 self.stream = None;
                 // What has not come by now is not in the archive; the jobs say so themselves.
                 for job in self.schedule.closed() {
                     let is_held =
                         self.barrier.as_ref().is_some_and(|barrier| barrier.contains(job));
-                    if !is_held && !self.objects.contains_key(&job) {
+                    if !is_held && !self.objects.has_some(job) {
                         self.schedule.open(job);
                     }
                 }
-                self.finish_objects(true);
+                self.objects.finish(&self.ctx, &mut self.schedule, true);
             }
             Arrival::End(Err(error)) => {
                 self.stream = None;
@@ -360,42 +351,16 @@ impl Conductor {
             }
         }
     }
-
-    /// Finishes the entries of large objects that came one by one, once the last of an entry's is
-    /// loaded. Unless the stream is `complete`, only those that failed: of the others nobody knows
-    /// what is still to come.
-    fn finish_objects(&mut self, complete: bool) {
-        let finished =
-            |objects: &Objects| objects.running == 0 && (complete || objects.failure.is_some());
-        let done = self.objects.extract_if(|_, objects| finished(objects)).collect::<Vec<_>>();
-        for (job, objects) in done {
-            let place = self.schedule.job(job).entry;
-            let entry = self.ctx.entry(place);
-            let missing = self.ctx.expected_objects(entry).difference(&objects.seen).min().copied();
-            let outcome = match (objects.failure, missing) {
-                (Some(error), _) => Outcome::Failed { failure: self.ctx.failure(entry, &error) },
-                (None, Some(oid)) => {
-                    let error = missing_object(&self.ctx, entry, oid);
-                    Outcome::Failed { failure: self.ctx.failure(entry, &error) }
-                }
-                (None, None) => Outcome::Done,
-            };
-            let Loaded { rows, bytes, read, .. } = objects.loaded;
-            let duration = objects.time;
-            let uncommitted = self.ctx.options.transactions != Transactions::None;
-            self.ctx.finish(
-                place,
-                Finished { lane: 0, outcome, rows, bytes, read, duration, uncommitted },
-            );
-            self.schedule.abandon(job);
-        }
-    }
 }
 
-async fn next_arrival(stream: &mut Option<Receiver<Arrival>>) -> Arrival {
+/// What comes out of the stream next, if only that it stands still.
+async fn next_arrival(stream: &mut Option<Stream>) -> Arrival {
     let gone = || Arrival::End(Err(archive::Error::truncated("the reader of the stream is gone")));
     match stream {
-        Some(stream) => stream.recv().await.unwrap_or_else(gone),
+        Some(Stream { arrivals, ahead }) => tokio::select! {
+            arrival = arrivals.recv() => arrival.unwrap_or_else(gone),
+            () = ahead.filled() => Arrival::Full,
+        },
         None => std::future::pending().await,
     }
 }

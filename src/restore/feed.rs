@@ -1,7 +1,7 @@
 //! A stream's data on its way to the sessions.
 //!
-//! The stream's thread calls the [`Feed`], which announces each item that is wanted and then waits
-//! until a session takes its bytes. At most [`IN_FLIGHT`] pieces of an item are read ahead.
+//! The stream's thread calls the [`Feed`], which announces each item that is wanted and keeps its
+//! bytes until a session takes them, as far as there is room ([`super::read_ahead`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -12,34 +12,41 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::context::Context;
 use super::decode::in_entry;
+use super::read_ahead::{ReadAhead, Reader, Writer};
 use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
 use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
 use crate::source::StreamAccess;
 use crate::verify::Digest;
 
-/// Pieces of 128 KiB between the stream's thread and a session's decoder.
-const IN_FLIGHT: usize = 16;
-
 /// What comes out of a stream.
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// The data of the entry at this place begins.
-    Item { place: usize, item: Item, receiver: Receiver<Piece> },
+    Item { place: usize, item: Item, reader: Reader },
+    /// Nothing more, until something that has come is taken.
+    Full,
     /// The stream is over, well or not.
     End(Result<(), Error>),
 }
 
+/// A stream whose data is being read.
+pub(super) struct Stream {
+    pub(super) arrivals: Receiver<Arrival>,
+    pub(super) ahead: Arc<ReadAhead>,
+}
+
 /// Starts to read the stream's data.
-pub(super) fn start(stream: StreamAccess, ctx: Arc<Context>) -> Receiver<Arrival> {
-    let (sender, receiver) = channel(1);
+pub(super) fn start(stream: StreamAccess, ctx: Arc<Context>) -> Stream {
+    let (sender, arrivals) = channel(1);
     let changed: Changed = Arc::default();
-    let feed = Feed::new(ctx, sender.clone(), changed.clone());
+    let ahead = ReadAhead::new(ctx.options.read_ahead);
+    let feed = Feed::new(ctx, sender.clone(), ahead.clone(), changed.clone());
     stream.run(Box::new(feed), move |result| {
         let result = changed.get().map_or(result, |error| Err(error.again()));
         // When nobody listens the restore is over already.
         let _ = sender.blocking_send(Arrival::End(result));
     });
-    receiver
+    Stream { arrivals, ahead }
 }
 
 /// Why the stream is not the one that an earlier run has read, if so.
@@ -49,20 +56,26 @@ struct Feed {
     ctx: Arc<Context>,
     changed: Changed,
     arrivals: Sender<Arrival>,
+    ahead: Arc<ReadAhead>,
     /// Places of the entries whose data is wanted.
     entries: HashMap<DumpId, usize>,
     /// Which entry a large object belongs to, where the TOC tells.
     objects: HashMap<u32, usize>,
     /// The entry of all large objects, where there is only one and the TOC does not tell.
     only_objects: Option<usize>,
-    current: Option<Sender<Piece>>,
+    current: Option<Writer>,
     /// What an earlier run has loaded and passes by again: its entry and its digest then, and that
     /// of what has come so far.
     compared: Option<(usize, Digest, Sha256)>,
 }
 
 impl Feed {
-    fn new(ctx: Arc<Context>, arrivals: Sender<Arrival>, changed: Changed) -> Self {
+    fn new(
+        ctx: Arc<Context>,
+        arrivals: Sender<Arrival>,
+        ahead: Arc<ReadAhead>,
+        changed: Changed,
+    ) -> Self {
         let wanted = (0..ctx.wants.len()).filter(|place| ctx.wants_archived_data(*place));
         let entries: HashMap<DumpId, usize> =
             wanted.map(|place| (ctx.entry(place).dump_id, place)).collect();
@@ -85,6 +98,7 @@ impl Feed {
             ctx,
             changed,
             arrivals,
+            ahead,
             entries,
             objects,
             only_objects,
@@ -103,9 +117,8 @@ impl Feed {
     fn pass_on(&mut self, piece: Piece) -> Answer {
         match &self.current {
             // A session that has given up on the entry does not keep the others waiting.
-            Some(current) if current.blocking_send(piece).is_err() => Answer::Skip,
-            Some(_) => Answer::Take,
-            None => Answer::Skip,
+            Some(current) if current.send(piece) => Answer::Take,
+            Some(_) | None => Answer::Skip,
         }
     }
 }
@@ -125,12 +138,12 @@ impl Sink for Feed {
             self.compared = then.map(|then| (place, then, Sha256::new()));
             return if self.compared.is_some() { Answer::Take } else { Answer::Skip };
         }
-        let (sender, receiver) = channel(IN_FLIGHT);
-        let arrival = Arrival::Item { place, item: item.clone(), receiver };
+        let (writer, reader) = self.ahead.begin();
+        let arrival = Arrival::Item { place, item: item.clone(), reader };
         if self.arrivals.blocking_send(arrival).is_err() {
             return Answer::Stop;
         }
-        self.current = Some(sender);
+        self.current = Some(writer);
         Answer::Take
     }
 

@@ -18,10 +18,11 @@ use super::helpers::load_with_help;
 use super::journal::Mark;
 use super::lane::Lane;
 use super::progress::Progress;
+use super::read_ahead::Reader;
 use super::share::Joining;
 use super::statements::data::truncate_only;
 use super::surroundings::Surroundings;
-use crate::archive::stream::{self, Item, ItemOf, ItemReader};
+use crate::archive::stream::{Item, ItemOf, ItemReader};
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
@@ -39,7 +40,7 @@ pub(super) enum Source {
     /// From the archive, which can be read at any place; or the entry has no data.
     Archive,
     /// From a stream.
-    Stream { item: Box<Item>, receiver: Receiver<stream::Piece> },
+    Stream { item: Box<Item>, reader: Reader },
 }
 
 impl Source {
@@ -261,9 +262,10 @@ impl<'a> Pieces<'a> {
             None => None,
         };
         let receiver = match (source, &ctx.random) {
-            (Source::Stream { item, mut receiver }, _) => {
+            (Source::Stream { item, mut reader }, _) => {
                 decode(&ctx.pool, kind, expected, move || {
-                    Ok(item.data(ItemReader::new(move || receiver.blocking_recv(), reading)))
+                    reader.take();
+                    Ok(item.data(ItemReader::new(move || reader.next(), reading)))
                 })
             }
             (Source::Archive, Some(random)) => {

@@ -31,12 +31,14 @@ pub mod journal;
 mod lane;
 mod lanes;
 mod load;
+mod objects;
 mod options;
 mod orphans;
 mod planning;
 mod preflight;
 mod problems;
 mod progress;
+mod read_ahead;
 mod retry;
 pub mod script;
 mod server_life;
@@ -56,7 +58,7 @@ use std::sync::{Arc, Mutex};
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
-pub use options::{CopyFormat, RestoreOptions, SPLIT_SIZE, Tolerance, Transactions};
+pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SPLIT_SIZE, Tolerance, Transactions};
 pub use planning::{PlanOptions, Planned};
 pub use settings::{ServerSetting, SettingError};
 pub use stages::{StagePoint, Stages};
@@ -338,8 +340,8 @@ async fn run(
     find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
     let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
-    let arrivals = stream.map(|stream| feed::start(stream, ctx.clone()));
-    let work = Conductor::new(ctx.clone(), &plan, costs, lanes, arrivals).run();
+    let stream = stream.map(|stream| feed::start(stream, ctx.clone()));
+    let work = Conductor::new(ctx.clone(), &plan, costs, lanes, stream).run();
     let mut lanes = tokio::select! {
         lanes = work => lanes?,
         never = journal::stay_alone(&ctx) => match never {},

@@ -17,6 +17,9 @@ use crate::verify::Digests;
 /// The default of [`RestoreOptions::split_size`]: some tenths of a second's work for a session.
 pub const SPLIT_SIZE: u64 = 4 << 20;
 
+/// The default of [`RestoreOptions::read_ahead`].
+pub const READ_AHEAD: u64 = 64 << 20;
+
 /// What to restore is decided elsewhere ([`crate::select`]); this is how.
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
@@ -39,6 +42,9 @@ pub struct RestoreOptions {
     /// Bytes of archived data that must be left of a table for each session that loads it, for a
     /// session with nothing to do to help (`--split-size`). `None`: one session for each table.
     pub split_size: Option<u64>,
+    /// Bytes of a stream, compressed as they come, that may be kept in memory until a session takes
+    /// them, so that several tables of it are loaded at once (`--read-ahead`).
+    pub read_ahead: u64,
     /// Disable triggers while rows are loaded in a data-only restore (`--disable-triggers`).
     pub disable_triggers: bool,
     /// Leave out the rows of tables that could not be created (`--no-data-for-failed-tables`).
@@ -78,6 +84,7 @@ impl Default for RestoreOptions {
             transactions: Transactions::default(),
             copy_format: CopyFormat::default(),
             split_size: Some(SPLIT_SIZE),
+            read_ahead: READ_AHEAD,
             disable_triggers: false,
             no_data_for_failed_tables: false,
             tolerate: Vec::new(),

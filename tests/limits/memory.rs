@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::common::versions::newest;
-use crate::common::{Database, cluster, nocturne};
+use crate::common::{Database, Tool, cluster, nocturne};
 use crate::writer::Writer;
 
 /// Restores, expects success, and gives the most memory that was resident, in MB.
@@ -106,6 +106,29 @@ fn a_table_twenty_times_as_large_takes_no_more_memory() {
         }
         assert!(most[1] < most[0] + 24, "split at {split}: {most:?} MB");
     }
+}
+
+/// Of a stream, as much more as may be read ahead.
+#[test]
+fn a_stream_takes_no_more_memory_than_what_may_be_read_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = dumped(
+        "CREATE TABLE a (id int, t text); CREATE TABLE b (id int, t text);
+         INSERT INTO a SELECT i, repeat(md5(i::text), 31) FROM generate_series(1, 100000) i;
+         INSERT INTO b SELECT i, repeat(md5(i::text), 31) FROM generate_series(1, 100000) i;",
+        folder.path(),
+        &["--format=custom", "--compress=0"],
+    );
+    Tool::new("gzip").arg("-1").arg(&archive).succeed();
+    let wrapped = archive.with_extension("gz");
+    let most = ["0", "16MB", "48MB"].map(|room| {
+        let target = cluster(newest()).fresh_db("ahead");
+        let most = peak(&wrapped, &target, &["-j", "2", "--read-ahead", room]);
+        assert_eq!(target.query("SELECT count(*) FROM a JOIN b USING (id, t)"), "100000");
+        most
+    });
+    assert!(most[1] < most[0] + 16 + 24 && most[2] < most[0] + 48 + 24, "{most:?} MB");
+    assert!(most[2] > most[0] + 16, "nothing was read ahead: {most:?} MB");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::size::Size;
 use super::super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::Costs;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::{CopyFormat, ForeignKeys, SPLIT_SIZE, ServerSetting};
+use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, SPLIT_SIZE, ServerSetting};
 
 /// `nocturne restore`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -141,6 +141,14 @@ pub struct Behaviour {
     /// job, and where other work does not fill the time. The order of their rows is not kept.
     #[arg(long, value_name = "SIZE", default_value_t = Size(SPLIT_SIZE))]
     pub split_size: Size,
+
+    /// Read this much of a stream ahead, so that several of its tables are loaded at once
+    ///
+    /// A stream is standard input or a compressed file. Counted are the bytes as they come, kept in
+    /// memory until a session takes them; units are kB, MB, GB and TB. A table that is larger is
+    /// loaded while it comes.
+    #[arg(long, value_name = "SIZE", default_value_t = Size(READ_AHEAD))]
+    pub read_ahead: Size,
 
     /// What becomes of foreign keys
     ///

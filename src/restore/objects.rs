@@ -1,0 +1,122 @@
+//! Large objects that come out of a stream one by one, as they do in a tar: each is loaded by
+//! itself, and their entry is done when all of them are.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::context::{Context, Finished};
+use super::event::{EntryRef, Event, Outcome};
+use super::failure::WorkError;
+use super::load::{Loaded, Source, missing_object};
+use super::options::Transactions;
+use crate::plan::{JobId, Schedule};
+
+/// The large objects of a stream, by the job of their entry.
+#[derive(Default)]
+pub(super) struct StreamedObjects {
+    of: HashMap<JobId, Objects>,
+    /// Those that wait for a session.
+    waiting: VecDeque<(JobId, Source)>,
+}
+
+/// What has come of an entry's large objects so far.
+#[derive(Default)]
+struct Objects {
+    seen: HashSet<u32>,
+    /// Those that wait or are being loaded.
+    unfinished: usize,
+    loaded: Loaded,
+    failure: Option<WorkError>,
+    time: Duration,
+    since: Option<Instant>,
+}
+
+impl StreamedObjects {
+    /// An object's contents begin to come.
+    pub(super) fn came(&mut self, job: JobId, oid: u32, source: Source) {
+        let objects = self.of.entry(job).or_default();
+        objects.seen.insert(oid);
+        objects.unfinished += 1;
+        self.waiting.push_back((job, source));
+    }
+
+    /// The next one that can be loaded now.
+    pub(super) fn next(&mut self, schedule: &Schedule) -> Option<(JobId, Source)> {
+        let first = self.waiting.iter().position(|(job, _)| schedule.is_free(*job))?;
+        self.waiting.remove(first)
+    }
+
+    /// Forgets the objects of the first job that any wait for.
+    pub(super) fn give_up(&mut self) -> Option<JobId> {
+        let job = self.waiting.front()?.0;
+        self.waiting.retain(|(other, _)| *other != job);
+        self.of.remove(&job);
+        Some(job)
+    }
+
+    /// Whether anything has come of a job's objects.
+    pub(super) fn has_some(&self, job: JobId) -> bool {
+        self.of.contains_key(&job)
+    }
+
+    /// Whether one could not be loaded.
+    pub(super) fn has_failed(&self) -> bool {
+        self.of.values().any(|objects| objects.failure.is_some())
+    }
+
+    /// A session begins to load one.
+    pub(super) fn begin(&mut self, ctx: &Context, (job, place): (JobId, usize), lane: usize) {
+        let objects = self.of.entry(job).or_default();
+        if objects.since.is_none() {
+            objects.since = Some(Instant::now());
+            let entry = EntryRef::from(ctx.entry(place));
+            ctx.events.send(Event::Started { entry, lane, data_bytes: None });
+        }
+    }
+
+    /// A session is done with one.
+    pub(super) fn end(&mut self, job: JobId, result: Result<Loaded, WorkError>) {
+        let objects = self.of.entry(job).or_default();
+        objects.unfinished = objects.unfinished.saturating_sub(1);
+        match result {
+            Ok(loaded) => {
+                objects.loaded.rows += loaded.rows;
+                objects.loaded.bytes += loaded.bytes;
+                objects.loaded.read += loaded.read;
+            }
+            Err(error) => drop(objects.failure.get_or_insert(error)),
+        }
+        objects.time = objects.since.map(|since| since.elapsed()).unwrap_or_default();
+    }
+
+    /// Finishes the entries whose last object is loaded. Unless the stream is `complete`, only those
+    /// that failed: of the others nobody knows what is still to come.
+    pub(super) fn finish(&mut self, ctx: &Context, schedule: &mut Schedule, complete: bool) {
+        let finished = |objects: &Objects| match complete {
+            true => objects.unfinished == 0,
+            false => objects.failure.is_some(),
+        };
+        let done = self.of.extract_if(|_, objects| finished(objects)).collect::<Vec<_>>();
+        for (job, objects) in done {
+            let place = schedule.job(job).entry;
+            let entry = ctx.entry(place);
+            let missing = ctx.expected_objects(entry).difference(&objects.seen).min().copied();
+            let outcome = match (objects.failure, missing) {
+                (Some(error), _) => Outcome::Failed { failure: ctx.failure(entry, &error) },
+                (None, Some(oid)) => {
+                    let error = missing_object(ctx, entry, oid);
+                    Outcome::Failed { failure: ctx.failure(entry, &error) }
+                }
+                (None, None) => Outcome::Done,
+            };
+            let Loaded { rows, bytes, read, .. } = objects.loaded;
+            let duration = objects.time;
+            let uncommitted = ctx.options.transactions != Transactions::None;
+            ctx.finish(
+                place,
+                Finished { lane: 0, outcome, rows, bytes, read, duration, uncommitted },
+            );
+            schedule.abandon(job);
+        }
+    }
+}

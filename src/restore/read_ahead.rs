@@ -1,0 +1,265 @@
+//! What is read of a stream before a session takes it: compressed bytes in memory, so that several
+//! tables of a stream can be loaded at once.
+//!
+//! The stream's thread asks for room before it passes bytes on, and waits while there is none; that
+//! is the back-pressure. All items together hold at most [`ReadAhead::new`]'s number of bytes. One
+//! that a session reads may have [`LEAST`] of its own beside that: else a session could wait for
+//! the stream while the stream waits for room that only this session would make.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::archive::stream::Piece;
+
+/// Bytes that an item which is being read may hold, however full the memory is.
+const LEAST: u64 = 2 << 20;
+
+/// Bytes that an item takes beside its contents: its place in the list and its first pieces' slots.
+const ITEM: u64 = 4 << 10;
+
+/// The memory for what is read ahead.
+pub(super) struct ReadAhead {
+    most: u64,
+    state: Mutex<State>,
+    /// The stream's thread waits here.
+    room: Condvar,
+    full: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    held: u64,
+    /// The item that comes in now, counted from 1.
+    current: u64,
+    /// What is held of the current item.
+    of_current: u64,
+    /// Whether a session reads the current item.
+    taken: bool,
+    /// Whether the stream's thread waits for room.
+    waits: bool,
+}
+
+impl ReadAhead {
+    /// Room for this many bytes.
+    pub(super) fn new(most: u64) -> Arc<Self> {
+        let (state, room, full) = (Mutex::default(), Condvar::new(), Notify::new());
+        Arc::new(Self { most, state, room, full })
+    }
+
+    /// Whether the stream stands still for want of room: nothing comes until something is taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.state().waits
+    }
+
+    /// Waits until it is full. Wakes up once more at times without a reason.
+    pub(super) async fn filled(&self) {
+        self.full.notified().await;
+    }
+
+    /// Begins an item. Waits for room for it.
+    pub(super) fn begin(self: &Arc<Self>) -> (Writer, Reader) {
+        let item = {
+            let mut state = self.state();
+            (state.of_current, state.taken) = (0, false);
+            state.current += 1;
+            state.current
+        };
+        let begun = self.hold(item, ITEM);
+        let (pieces, receiver) = unbounded_channel();
+        let reader = Reader { pieces: receiver, begun, current: None };
+        (Writer { ahead: self.clone(), item, pieces }, reader)
+    }
+
+    /// Waits for room, on the stream's thread.
+    fn hold(self: &Arc<Self>, item: u64, bytes: u64) -> Held {
+        let mut state = self.state();
+        // What is larger than all the room goes through by itself.
+        while state.held > 0
+            && state.held + bytes > self.most
+            && !(state.taken && state.of_current + bytes <= LEAST)
+        {
+            state.waits = true;
+            self.full.notify_one();
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waits = false;
+        state.held += bytes;
+        state.of_current += bytes;
+        Held { ahead: self.clone(), item, bytes }
+    }
+
+    /// Something changed that may have made room.
+    fn changed(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        change(&mut state);
+        // If it was not enough, the stream's thread says so again.
+        state.waits = false;
+        self.room.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Sums that are changed in one go: a panic elsewhere does not make them wrong.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes in memory, until this is dropped.
+struct Held {
+    ahead: Arc<ReadAhead>,
+    item: u64,
+    bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.ahead.changed(|state| {
+            state.held = state.held.saturating_sub(self.bytes);
+            if state.current == self.item {
+                state.of_current = state.of_current.saturating_sub(self.bytes);
+            }
+        });
+    }
+}
+
+/// Where the stream's thread puts an item.
+pub(super) struct Writer {
+    ahead: Arc<ReadAhead>,
+    item: u64,
+    pieces: UnboundedSender<(Piece, Option<Held>)>,
+}
+
+impl Writer {
+    /// Passes a piece on. Waits for room. False when nobody wants it any more.
+    pub(super) fn send(&self, piece: Piece) -> bool {
+        let held = match &piece {
+            // Whoever has given up makes room: no need to look before.
+            Piece::Bytes(bytes) => Some(self.ahead.hold(self.item, bytes.len() as u64)),
+            Piece::End => None,
+        };
+        self.pieces.send((piece, held)).is_ok()
+    }
+}
+
+/// What has come of an item, and what will.
+pub(super) struct Reader {
+    pieces: UnboundedReceiver<(Piece, Option<Held>)>,
+    /// Room for the item itself.
+    begun: Held,
+    /// Room for the piece that was given out last.
+    current: Option<Held>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Reader {
+    /// A session begins to read: the item may come in now, however full the memory is.
+    pub(super) fn take(&self) {
+        let Held { ahead, item, .. } = &self.begun;
+        ahead.changed(|state| state.taken |= state.current == *item);
+    }
+
+    /// Waits for the next piece. `None` when the stream stops before the item's end.
+    pub(super) fn next(&mut self) -> Option<Piece> {
+        self.current = None;
+        let (piece, held) = self.pieces.blocking_recv()?;
+        self.current = held;
+        Some(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn piece(bytes: u64) -> Piece {
+        Piece::Bytes(Bytes::from(vec![0; usize::try_from(bytes).unwrap()]))
+    }
+
+    fn wait_until_full(ahead: &ReadAhead) {
+        while !ahead.is_full() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn several_items_are_held_until_there_is_no_room() {
+        let ahead = ReadAhead::new(3 * MIB);
+        let (first, mut one) = ahead.begin();
+        assert!(first.send(piece(MIB)) && first.send(Piece::End));
+        let (second, two) = ahead.begin();
+        assert!(second.send(piece(MIB)));
+        assert!(!ahead.is_full());
+        let (sent, was_sent) = channel();
+        let thread = thread::spawn(move || {
+            sent.send(second.send(piece(2 * MIB - ITEM))).unwrap();
+            second
+        });
+        wait_until_full(&ahead);
+        assert!(was_sent.try_recv().is_err());
+        assert!(matches!(one.next(), Some(Piece::Bytes(_))));
+        assert!(matches!(one.next(), Some(Piece::End)));
+        drop(one);
+        assert!(was_sent.recv().unwrap());
+        drop((thread.join().unwrap(), two));
+        assert_eq!(ahead.state().held, 0);
+    }
+
+    #[test]
+    fn an_item_that_is_read_comes_in_though_others_hold_all_the_room() {
+        let ahead = ReadAhead::new(4 * MIB);
+        let (first, _kept) = ahead.begin();
+        assert!(first.send(piece(3 * MIB)));
+        let (second, mut two) = ahead.begin();
+        let thread = thread::spawn(move || {
+            (0..20).for_each(|_| assert!(second.send(piece(MIB))));
+            assert!(second.send(Piece::End));
+        });
+        wait_until_full(&ahead);
+        two.take();
+        for _ in 0..20 {
+            assert!(matches!(two.next(), Some(Piece::Bytes(_))));
+        }
+        assert!(matches!(two.next(), Some(Piece::End)));
+        thread.join().unwrap();
+        assert!(ahead.state().held <= 3 * MIB + 2 * ITEM);
+    }
+
+    #[test]
+    fn who_gives_up_makes_room_and_is_told_no_more() {
+        let ahead = ReadAhead::new(MIB);
+        let (writer, reader) = ahead.begin();
+        assert!(writer.send(piece(MIB - ITEM)));
+        let thread = thread::spawn(move || (writer.send(piece(MIB)), writer.send(Piece::End)));
+        wait_until_full(&ahead);
+        drop(reader);
+        assert_eq!(thread.join().unwrap(), (false, false));
+        assert_eq!(ahead.state().held, 0);
+    }
+
+    #[test]
+    fn a_piece_that_is_larger_than_the_room_goes_through() {
+        let ahead = ReadAhead::new(0);
+        let (writer, mut reader) = ahead.begin();
+        reader.take();
+        let thread = thread::spawn(move || {
+            assert!(writer.send(piece(MIB)) && writer.send(piece(MIB)) && writer.send(Piece::End));
+        });
+        while !matches!(reader.next(), Some(Piece::End)) {}
+        thread.join().unwrap();
+        drop(reader);
+        assert_eq!(ahead.state().held, 0);
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use backon::Retryable;
@@ -14,7 +13,7 @@ use super::options::Transactions;
 use super::retry::repeating;
 use super::server_life::ServerLife;
 use super::statements::{SessionState, Setting, fixed_settings};
-use super::{journal, settings};
+use super::{journal, machine, settings};
 use crate::target::{
     Backend, Class, Notices, PATIENCE, Result, Session, SessionSettings, Target, TransactionId,
     once_ready, reconnecting,
@@ -69,8 +68,7 @@ impl Lane {
 
     /// The processors of the server, where they are known.
     pub(super) fn processors(&self) -> Option<usize> {
-        let known = self.target.is_on_this_machine().then(available_parallelism);
-        known.and_then(std::result::Result::ok).map(std::num::NonZero::get)
+        machine::processors(&self.target)
     }
 
     /// The session, opened if there is none. It may be lost, which the next statement tells: see
@@ -180,7 +178,7 @@ impl Lane {
         // ends with a durable commit, which makes all earlier ones durable.
         settings.push("SET synchronous_commit = off;".to_owned());
         session.execute(&settings.join("\n")).await?;
-        settings::apply(ctx, &session).await?;
+        settings::apply(ctx, &session, machine::memory(&self.target)).await?;
         journal::enter(ctx, &session).await?;
         let backend = Backend::of(&session).await?;
         Ok((session, backend))

@@ -31,6 +31,7 @@ pub mod journal;
 mod lane;
 mod lanes;
 mod load;
+mod machine;
 mod objects;
 mod options;
 mod orphans;

@@ -1,7 +1,7 @@
 //! What a session is set to so that the server works well, and what the user sets it to.
 //!
 //! Beside the settings that the archive's text needs ([`super::statements::fixed_settings`]): more
-//! memory for sorting where the server has it, and `--set`. How many parallel workers an index
+//! memory for sorting where the server or its machine has it, and `--set`. How many parallel workers an index
 //! build may have changes from job to job: see [`super::workers`].
 
 use std::str::FromStr;
@@ -91,19 +91,20 @@ impl FromStr for ServerSetting {
     }
 }
 
-/// Sets a new session.
+/// Sets a new session. `free` is the memory in bytes that the server's machine has left, where that
+/// is known.
 ///
 /// # Errors
 /// [`Error::Setting`] when the server refuses what the user asked for. What it refuses of ours is
 /// left as it is.
-pub(super) async fn apply(ctx: &Context, session: &Session) -> Result<()> {
+pub(super) async fn apply(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()> {
     for setting in &ctx.options.settings {
         session.execute(&setting.sql()).await.map_err(|source| Error::Setting {
             name: setting.name.clone(),
             source: Box::new(source),
         })?;
     }
-    match tune(ctx, session).await {
+    match tune(ctx, session, free).await {
         Err(error) if !error.is_connection_lost() => {
             let message =
                 format!("memory and workers are as the server has them: {}", chain(&error));
@@ -116,7 +117,7 @@ pub(super) async fn apply(ctx: &Context, session: &Session) -> Result<()> {
 
 /// Raises the memory for index builds, if the server has enough for all sessions together, and
 /// looks whether the number of workers is ours to choose.
-async fn tune(ctx: &Context, session: &Session) -> Result<()> {
+async fn tune(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()> {
     let query = format!(
         "SELECT name, setting, unit, source FROM pg_catalog.pg_settings \
          WHERE name IN ('shared_buffers', '{MEMORY}', '{WORKERS}')"
@@ -132,7 +133,7 @@ async fn tune(ctx: &Context, session: &Session) -> Result<()> {
     let (Some(shared), Some(now)) = (bytes("shared_buffers"), bytes(MEMORY)) else {
         return Ok(());
     };
-    match memory(shared, ctx.options.jobs) {
+    match memory(shared, free, ctx.options.jobs) {
         more if more > now && is_ours(MEMORY) => {
             session.execute(&set(MEMORY, &format!("{}kB", more >> 10))).await
         }
@@ -147,11 +148,12 @@ fn is_on_purpose(source: &str) -> bool {
 }
 
 /// The memory in bytes that each of `jobs` sessions may take: all of them half as much as the
-/// server shares. Whoever gave the server its memory has thought of that number, and it is all
-/// that a client can know.
-fn memory(shared_buffers: u64, jobs: usize) -> u64 {
+/// server shares, for whoever gave the server its memory has thought of that number; or a quarter of
+/// what its machine has left, where that is known and more.
+fn memory(shared_buffers: u64, free: Option<u64>, jobs: usize) -> u64 {
     let jobs = u64::try_from(jobs.max(1)).unwrap_or(u64::MAX);
-    (shared_buffers / 2 / jobs).min(MOST_MEMORY)
+    let together = (shared_buffers / 2).max(free.unwrap_or(0) / 4);
+    (together / jobs).min(MOST_MEMORY)
 }
 
 /// A number of `pg_settings` and its unit, `kB` or a multiple such as `8kB`, in bytes.
@@ -196,10 +198,18 @@ mod tests {
     #[test]
     fn sessions_together_get_half_of_the_shared_memory_and_none_too_much() {
         const MB: u64 = 1 << 20;
-        assert_eq!(memory(128 * MB, 1), 64 * MB);
-        assert_eq!(memory(1024 * MB, 4), 128 * MB);
-        assert_eq!(memory(64 * 1024 * MB, 8), 256 * MB);
-        assert_eq!(memory(128 * MB, 0), 64 * MB);
+        assert_eq!(memory(128 * MB, None, 1), 64 * MB);
+        assert_eq!(memory(1024 * MB, None, 4), 128 * MB);
+        assert_eq!(memory(64 * 1024 * MB, None, 8), 256 * MB);
+        assert_eq!(memory(128 * MB, None, 0), 64 * MB);
+    }
+
+    #[test]
+    fn where_the_machine_is_known_sessions_together_get_a_quarter_of_what_it_has_left() {
+        const MB: u64 = 1 << 20;
+        assert_eq!(memory(128 * MB, Some(1200 * MB), 2), 150 * MB);
+        assert_eq!(memory(128 * MB, Some(100 * MB), 2), 32 * MB, "it has room for its own");
+        assert_eq!(memory(128 * MB, Some(64 * 1024 * MB), 4), 256 * MB);
     }
 
     #[test]

@@ -449,7 +449,14 @@ impl<'a> Forward<'a> {
         if self.buffer.len() < least || self.buffer.is_empty() {
             return Ok(());
         }
-        match self.sink.bytes(self.buffer.split().freeze()) {
+        let piece = if self.buffer.len() < self.buffer.capacity() / 2 {
+            let piece = Bytes::copy_from_slice(&self.buffer);
+            self.buffer.clear();
+            piece
+        } else {
+            self.buffer.split().freeze()
+        };
+        match self.sink.bytes(piece) {
             Answer::Take => {}
             Answer::Skip => self.wanted = false,
             Answer::Stop => return Err(Halt::Stopped),

@@ -168,7 +168,7 @@ impl Schedule {
         }
     }
 
-    /// Lets a closed job start like any other: its data is not going to come.
+    /// Lets a closed job start like any other: its data has come, or is not going to.
     pub fn open(&mut self, id: JobId) {
         if self.closed.remove(&id) {
             self.make_ready(id);

@@ -1,6 +1,6 @@
 //! Gives the jobs of a plan to the sessions, and the data of a stream to the jobs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use super::feed::{Arrival, Stream};
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load};
 use super::objects::StreamedObjects;
+use super::options::Transactions;
 use super::share::may_share;
 use super::stages;
 use super::steps::restore_step;
@@ -27,8 +28,8 @@ use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
 /// Carries out the jobs of a plan.
 ///
 /// Jobs whose data comes as a stream can start when it comes, and then like any other, the one with
-/// the longest chain behind it first; but not where the stream waits for such a job, because there is
-/// no more room to read ahead.
+/// the longest chain behind it first; but what came first goes first where the stream waits for room
+/// to read ahead.
 pub(super) struct Conductor {
     ctx: Arc<Context>,
     schedule: Schedule,
@@ -40,8 +41,8 @@ pub(super) struct Conductor {
     workers: Workers,
     /// Until it is over.
     stream: Option<Stream>,
-    /// Entries' data that has come, at least in part, and waits for a session.
-    waiting: BTreeMap<JobId, Source>,
+    /// Data of the stream that has come, at least in part, and waits for a session.
+    waiting: VecDeque<Work>,
     /// Jobs by the place of their entry.
     jobs: HashMap<usize, JobId>,
     /// Large objects that come one by one.
@@ -93,7 +94,7 @@ impl Conductor {
             running: JoinSet::new(),
             workers: Workers::default(),
             stream,
-            waiting: BTreeMap::new(),
+            waiting: VecDeque::new(),
             jobs,
             objects: StreamedObjects::default(),
             broken: None,
@@ -193,19 +194,27 @@ impl Conductor {
 
     /// What a session is to do next.
     fn next_job(&mut self) -> Option<Work> {
-        if let Some((job, source)) = self.objects.next(&self.schedule) {
-            return Some(Work { job, source, object: true });
-        }
         if self.takes_data_first() {
-            let first = self.waiting.keys().copied().find(|job| self.schedule.take_this(*job));
-            if let Some(job) = first {
-                return Some(self.work(job));
+            let first = self.waiting.iter().position(|work| match work.object {
+                true => self.schedule.is_free(work.job),
+                false => self.schedule.take_this(work.job),
+            });
+            if let Some(first) = first {
+                return self.waiting.remove(first);
             }
         }
-        match self.broken {
-            Some(_) => None,
-            None => self.schedule.take().map(|job| self.work(job)),
+        if self.broken.is_some() {
+            return None;
         }
+        if let Some(job) = self.schedule.take() {
+            let came = self.waiting.iter().position(|work| work.job == job && !work.object);
+            let came = came.and_then(|place| self.waiting.remove(place));
+            return Some(came.unwrap_or(Work { job, source: Source::Archive, object: false }));
+        }
+        // Nothing waits for a large object but its entry, of which it is a part.
+        let object = |work: &Work| work.object && self.schedule.is_free(work.job);
+        let first = self.waiting.iter().position(object)?;
+        self.waiting.remove(first)
     }
 
     /// Whether data that has come goes before whatever else could be done: where the stream waits for
@@ -214,11 +223,6 @@ impl Conductor {
     fn takes_data_first(&self) -> bool {
         let full = self.stream.as_ref().is_some_and(|stream| stream.ahead.is_full());
         full || self.broken.is_some() || self.ctx.options.jobs == 1
-    }
-
-    fn work(&mut self, job: JobId) -> Work {
-        let source = self.waiting.remove(&job).unwrap_or(Source::Archive);
-        Work { job, source, object: false }
     }
 
     /// Lets index builds use the processors of the sessions that found no job.
@@ -270,14 +274,20 @@ impl Conductor {
     /// Gives up data that waits, if nothing runs that could let it be loaded: what it depends on
     /// comes later in the stream, and there is no room to keep it until then.
     fn give_up_one(&mut self) -> bool {
-        if self.stream.as_ref().is_some_and(|stream| !stream.ahead.is_full()) {
-            return false;
+        if let Some(stream) = &mut self.stream {
+            if let Ok(arrival) = stream.arrivals.try_recv() {
+                self.arrived(arrival);
+                return true;
+            }
+            if !stream.ahead.is_stuck() {
+                return false;
+            }
         }
-        let Some(job) =
-            self.waiting.pop_first().map(|(job, _)| job).or_else(|| self.objects.give_up())
-        else {
+        let Some(Work { job, .. }) = self.waiting.pop_front() else {
             return false;
         };
+        self.waiting.retain(|work| work.job != job);
+        self.objects.forget(job);
         let place = self.schedule.job(job).entry;
         let what =
             "an entry that it depends on comes later in the stream: give the archive as a file";
@@ -322,15 +332,13 @@ impl Conductor {
                     // It was given up.
                     return;
                 }
-                let of = item.of;
-                let source = Source::Stream { item: Box::new(item), reader };
-                match of {
-                    ItemOf::LargeObject(oid) => self.objects.came(job, oid, source),
-                    ItemOf::Entry(_) => {
-                        self.waiting.insert(job, source);
-                        self.schedule.open(job);
-                    }
+                let object = matches!(item.of, ItemOf::LargeObject(_));
+                match item.of {
+                    ItemOf::LargeObject(oid) => self.objects.came(job, oid),
+                    ItemOf::Entry(_) => self.schedule.open(job),
                 }
+                let source = Source::Stream { item: Box::new(item), reader };
+                self.waiting.push_back(Work { job, source, object });
             }
             Arrival::Full => {}
             Arrival::End(Ok(())) => {
@@ -347,6 +355,11 @@ impl Conductor {
             }
             Arrival::End(Err(error)) => {
                 self.stream = None;
+                // Of what will be rolled back, or is not what it was, nothing more is loaded; and not
+                // a part of the large objects, whose entry cannot be done any more.
+                let all = self.ctx.options.transactions == Transactions::Single
+                    || matches!(error.kind(), archive::ErrorKind::Changed(_));
+                self.waiting.retain(|work| !all && !work.object);
                 self.broken = Some(error);
             }
         }

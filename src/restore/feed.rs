@@ -116,9 +116,12 @@ impl Feed {
 
     fn pass_on(&mut self, piece: Piece) -> Answer {
         match &self.current {
-            // A session that has given up on the entry does not keep the others waiting.
             Some(current) if current.send(piece) => Answer::Take,
-            Some(_) | None => Answer::Skip,
+            // A session that has given up on the entry does not keep the others waiting.
+            Some(_) | None => {
+                self.current = None;
+                Answer::Skip
+            }
         }
     }
 }
@@ -129,6 +132,8 @@ impl Sink for Feed {
     }
 
     fn begin(&mut self, item: &Item) -> Answer {
+        // It may hold room that is waited for here.
+        self.current = None;
         let Some(place) = self.place(item.of) else {
             return Answer::Skip;
         };

@@ -1,6 +1,7 @@
 //! What is known of the server's machine: if the server runs on this one, what this one has.
 
 use std::fs::read_to_string;
+use std::path::Path;
 use std::thread::available_parallelism;
 
 use crate::target::Target;
@@ -12,28 +13,55 @@ pub(super) fn processors(target: &Target) -> Option<usize> {
 }
 
 /// The memory in bytes that the server's machine has left, where it is known: what Linux thinks can
-/// be had without swapping, and no more than the limit of this program's control group.
-///
-/// `proc_meminfo(5)`, and `memory.max` in the kernel's `Documentation/admin-guide/cgroup-v2.rst`.
+/// be had without swapping, and no more than what is left to this program's control groups, which
+/// are likely to be the server's.
 pub(super) fn memory(target: &Target) -> Option<u64> {
     if !target.is_on_this_machine() {
         return None;
     }
     let available = available(&read_to_string("/proc/meminfo").ok()?)?;
-    let limit = read_to_string("/sys/fs/cgroup/memory.max").ok();
-    // "max" where there is none.
-    let limit = limit.and_then(|text| text.trim().parse().ok());
-    Some(limit.map_or(available, |limit: u64| limit.min(available)))
+    let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let left = left(Path::new("/sys/fs/cgroup"), &groups);
+    Some(left.map_or(available, |left| left.min(available)))
 }
 
+/// `MemAvailable` in `proc_meminfo(5)`.
 fn available(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
     kilobytes.checked_mul(1024)
 }
 
+/// The least that is left to one of the groups, or to one that it is in. In a container the path of
+/// a group may be that of the host, but what is mounted as the root is the container's own.
+///
+/// `cgroups(7)`; in the kernel's `Documentation/admin-guide`: `cgroup-v2.rst` and
+/// `cgroup-v1/memory.rst`.
+fn left(mounted: &Path, groups: &str) -> Option<u64> {
+    let group = |line: &str| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let (folder, limit, used) = match controllers {
+            "" => ("", "memory.max", "memory.current"),
+            "memory" => ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+            _ => return None,
+        };
+        let root = mounted.join(folder);
+        let folders = Path::new(path.trim_start_matches('/')).ancestors();
+        // Where there is no limit, that is the word "max", or a file that is missing.
+        let number = |path: &Path| read_to_string(path).ok()?.trim().parse::<u64>().ok();
+        let left = folders.filter_map(|folder| {
+            let folder = root.join(folder);
+            Some(number(&folder.join(limit))?.saturating_sub(number(&folder.join(used))?))
+        });
+        left.min()
+    };
+    groups.lines().filter_map(group).min()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -43,5 +71,27 @@ mod tests {
         for text in ["", "MemTotal: 7 kB\n", "MemAvailable: much kB\n", "MemAvailable: 7 MB\n"] {
             assert_eq!(available(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_narrowest_of_the_groups_counts() {
+        let mounted = tempfile::tempdir().unwrap();
+        let write = |folder: &str, files: [(&str, &str); 2]| {
+            let folder = mounted.path().join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            for (name, text) in files {
+                fs::write(folder.join(name), text).unwrap();
+            }
+        };
+        let left = |groups: &str| left(mounted.path(), groups);
+        assert_eq!(left("0::/a.slice/b.service\n"), None);
+        write("a.slice", [("memory.max", "1000\n"), ("memory.current", "300\n")]);
+        write("a.slice/b.service", [("memory.max", "max\n"), ("memory.current", "200\n")]);
+        assert_eq!(left("0::/a.slice/b.service\n"), Some(700));
+        write("memory", [("memory.limit_in_bytes", "600\n"), ("memory.usage_in_bytes", "900\n")]);
+        // The host's path is not there in the container.
+        let both = "4:memory:/docker/0123\n3:cpuset:/\n0::/a.slice/b.service\nnonsense\n";
+        assert_eq!(left(both), Some(0));
+        assert_eq!(left("3:cpuset:/a.slice\n"), None);
     }
 }

@@ -1,13 +1,13 @@
 //! Large objects that come out of a stream one by one, as they do in a tar: each is loaded by
 //! itself, and their entry is done when all of them are.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::context::{Context, Finished};
 use super::event::{EntryRef, Event, Outcome};
 use super::failure::WorkError;
-use super::load::{Loaded, Source, missing_object};
+use super::load::{Loaded, missing_object};
 use super::options::Transactions;
 use crate::plan::{JobId, Schedule};
 
@@ -15,8 +15,6 @@ use crate::plan::{JobId, Schedule};
 #[derive(Default)]
 pub(super) struct StreamedObjects {
     of: HashMap<JobId, Objects>,
-    /// Those that wait for a session.
-    waiting: VecDeque<(JobId, Source)>,
 }
 
 /// What has come of an entry's large objects so far.
@@ -33,25 +31,15 @@ struct Objects {
 
 impl StreamedObjects {
     /// An object's contents begin to come.
-    pub(super) fn came(&mut self, job: JobId, oid: u32, source: Source) {
+    pub(super) fn came(&mut self, job: JobId, oid: u32) {
         let objects = self.of.entry(job).or_default();
         objects.seen.insert(oid);
         objects.unfinished += 1;
-        self.waiting.push_back((job, source));
     }
 
-    /// The next one that can be loaded now.
-    pub(super) fn next(&mut self, schedule: &Schedule) -> Option<(JobId, Source)> {
-        let first = self.waiting.iter().position(|(job, _)| schedule.is_free(*job))?;
-        self.waiting.remove(first)
-    }
-
-    /// Forgets the objects of the first job that any wait for.
-    pub(super) fn give_up(&mut self) -> Option<JobId> {
-        let job = self.waiting.front()?.0;
-        self.waiting.retain(|(other, _)| *other != job);
+    /// A job is given up.
+    pub(super) fn forget(&mut self, job: JobId) {
         self.of.remove(&job);
-        Some(job)
     }
 
     /// Whether anything has come of a job's objects.

@@ -42,7 +42,7 @@ pub struct RestoreOptions {
     /// Bytes of archived data that must be left of a table for each session that loads it, for a
     /// session with nothing to do to help (`--split-size`). `None`: one session for each table.
     pub split_size: Option<u64>,
-    /// Bytes of a stream, compressed as they come, that may be kept in memory until a session takes
+    /// Bytes of a stream, as the archive has them, that may be kept in memory until a session takes
     /// them, so that several tables of it are loaded at once (`--read-ahead`).
     pub read_ahead: u64,
     /// Disable triggers while rows are loaded in a data-only restore (`--disable-triggers`).

@@ -1,10 +1,10 @@
-//! What is read of a stream before a session takes it: compressed bytes in memory, so that several
-//! tables of a stream can be loaded at once.
+//! What is read of a stream before a session takes it: bytes as they stand in the archive, kept in
+//! memory, so that several tables of a stream can be loaded at once.
 //!
 //! The stream's thread asks for room before it passes bytes on, and waits while there is none; that
-//! is the back-pressure. All items together hold at most [`ReadAhead::new`]'s number of bytes. One
-//! that a session reads may have [`LEAST`] of its own beside that: else a session could wait for
-//! the stream while the stream waits for room that only this session would make.
+//! is the back-pressure. All items together hold at most [`ReadAhead::new`]'s number of bytes. The
+//! one that comes in may have [`LEAST`] beside that as soon as a session reads it: else the session
+//! could wait for the stream while the stream waits for room that only this session would make.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::archive::stream::Piece;
 
-/// Bytes that an item which is being read may hold, however full the memory is.
+/// Bytes that the item which comes in may hold when a session reads it, however full the memory is.
 const LEAST: u64 = 2 << 20;
 
 /// Bytes that an item takes beside its contents: its place in the list and its first pieces' slots.
@@ -39,6 +39,8 @@ struct State {
     taken: bool,
     /// Whether the stream's thread waits for room.
     waits: bool,
+    /// Items that are being read: they make room.
+    reading: usize,
 }
 
 impl ReadAhead {
@@ -48,9 +50,16 @@ impl ReadAhead {
         Arc::new(Self { most, state, room, full })
     }
 
-    /// Whether the stream stands still for want of room: nothing comes until something is taken.
+    /// Whether the stream stands still for want of room.
     pub(super) fn is_full(&self) -> bool {
         self.state().waits
+    }
+
+    /// Whether it will stand still until something is taken, or given up: nobody makes room. What
+    /// has been announced is not looked at here.
+    pub(super) fn is_stuck(&self) -> bool {
+        let state = self.state();
+        state.waits && state.reading == 0
     }
 
     /// Waits until it is full. Wakes up once more at times without a reason.
@@ -66,19 +75,20 @@ impl ReadAhead {
             state.current += 1;
             state.current
         };
-        let begun = self.hold(item, ITEM);
+        let begun = self.hold(item, ITEM, || true);
         let (pieces, receiver) = unbounded_channel();
-        let reader = Reader { pieces: receiver, begun, current: None };
+        let reader = Reader { pieces: receiver, begun, taken: false, current: None };
         (Writer { ahead: self.clone(), item, pieces }, reader)
     }
 
-    /// Waits for room, on the stream's thread.
-    fn hold(self: &Arc<Self>, item: u64, bytes: u64) -> Held {
+    /// Waits for room, on the stream's thread, as long as the bytes are wanted.
+    fn hold(self: &Arc<Self>, item: u64, bytes: u64, wanted: impl Fn() -> bool) -> Held {
         let mut state = self.state();
         // What is larger than all the room goes through by itself.
         while state.held > 0
             && state.held + bytes > self.most
             && !(state.taken && state.of_current + bytes <= LEAST)
+            && wanted()
         {
             state.waits = true;
             self.full.notify_one();
@@ -134,8 +144,10 @@ impl Writer {
     /// Passes a piece on. Waits for room. False when nobody wants it any more.
     pub(super) fn send(&self, piece: Piece) -> bool {
         let held = match &piece {
-            // Whoever has given up makes room: no need to look before.
-            Piece::Bytes(bytes) => Some(self.ahead.hold(self.item, bytes.len() as u64)),
+            Piece::Bytes(bytes) => {
+                let wanted = || !self.pieces.is_closed();
+                Some(self.ahead.hold(self.item, bytes.len() as u64, wanted))
+            }
             Piece::End => None,
         };
         self.pieces.send((piece, held)).is_ok()
@@ -147,6 +159,8 @@ pub(super) struct Reader {
     pieces: UnboundedReceiver<(Piece, Option<Held>)>,
     /// Room for the item itself.
     begun: Held,
+    /// Whether a session reads it.
+    taken: bool,
     /// Room for the piece that was given out last.
     current: Option<Held>,
 }
@@ -159,9 +173,13 @@ impl std::fmt::Debug for Reader {
 
 impl Reader {
     /// A session begins to read: the item may come in now, however full the memory is.
-    pub(super) fn take(&self) {
+    pub(super) fn take(&mut self) {
         let Held { ahead, item, .. } = &self.begun;
-        ahead.changed(|state| state.taken |= state.current == *item);
+        ahead.changed(|state| {
+            state.taken |= state.current == *item;
+            state.reading += usize::from(!self.taken);
+        });
+        self.taken = true;
     }
 
     /// Waits for the next piece. `None` when the stream stops before the item's end.
@@ -170,6 +188,14 @@ impl Reader {
         let (piece, held) = self.pieces.blocking_recv()?;
         self.current = held;
         Some(piece)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // Whoever waits to send a piece sees it, and what is held is let go right after this.
+        self.pieces.close();
+        self.begun.ahead.changed(|state| state.reading -= usize::from(self.taken));
     }
 }
 
@@ -228,13 +254,34 @@ mod tests {
             assert!(second.send(Piece::End));
         });
         wait_until_full(&ahead);
+        assert!(ahead.is_stuck());
         two.take();
-        for _ in 0..20 {
+        for _ in 0..19 {
+            wait_until_full(&ahead);
+            assert!(!ahead.is_stuck(), "it is being read");
+            assert!(ahead.state().held <= 4 * MIB + LEAST);
             assert!(matches!(two.next(), Some(Piece::Bytes(_))));
         }
+        assert!(matches!(two.next(), Some(Piece::Bytes(_))));
         assert!(matches!(two.next(), Some(Piece::End)));
         thread.join().unwrap();
         assert!(ahead.state().held <= 3 * MIB + 2 * ITEM);
+        assert_eq!(ahead.state().reading, 1);
+        drop(two);
+        assert_eq!(ahead.state().reading, 0);
+    }
+
+    #[test]
+    fn what_nobody_wants_does_not_wait_for_room_that_others_hold() {
+        let ahead = ReadAhead::new(2 * MIB);
+        let (first, _kept) = ahead.begin();
+        assert!(first.send(piece(2 * MIB - 2 * ITEM)));
+        let (second, two) = ahead.begin();
+        let thread = thread::spawn(move || second.send(piece(MIB)));
+        wait_until_full(&ahead);
+        drop(two);
+        assert!(!thread.join().unwrap());
+        assert_eq!(ahead.state().held, 2 * MIB - ITEM);
     }
 
     #[test]
@@ -254,6 +301,8 @@ mod tests {
         let ahead = ReadAhead::new(0);
         let (writer, mut reader) = ahead.begin();
         reader.take();
+        reader.take();
+        assert_eq!(ahead.state().reading, 1);
         let thread = thread::spawn(move || {
             assert!(writer.send(piece(MIB)) && writer.send(piece(MIB)) && writer.send(Piece::End));
         });

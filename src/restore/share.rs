@@ -44,7 +44,7 @@ pub(super) fn may_share(
         return false;
     }
     if streamed {
-        // No other rows come until these are taken.
+        // Whether other rows come meanwhile nobody knows.
         let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
         return schedule.at_hand(job) < LITTLE.saturating_mul(others);
     }

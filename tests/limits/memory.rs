@@ -128,7 +128,6 @@ fn a_stream_takes_no_more_memory_than_what_may_be_read_ahead() {
         most
     });
     assert!(most[1] < most[0] + 16 + 24 && most[2] < most[0] + 48 + 24, "{most:?} MB");
-    assert!(most[2] > most[0] + 16, "nothing was read ahead: {most:?} MB");
 }
 
 #[test]

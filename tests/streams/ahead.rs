@@ -1,8 +1,8 @@
-//! What is read of a stream before a session takes it.
+//! What is read of a stream before a session takes it, and what becomes of it.
 
 use crate::common::gate::{AT_GATE, Gate, ONE_WAITS, ROW, at_gate};
 use crate::common::versions::newest;
-use crate::common::{Running, assert_same_database, cluster};
+use crate::common::{Running, assert_same_database, cluster, nocturne};
 use crate::sources::{archive, piped, sample};
 
 #[test]
@@ -45,6 +45,76 @@ fn little_room_changes_nothing_of_the_result() {
             let restored = piped(&path, &target, &args);
             assert_eq!(restored.code(), 0, "{format} {args:?}: {restored}");
             assert_same_database(&target, &source);
+        }
+    }
+}
+
+/// As the archive writes a string, which its dependencies are: an Int for its length before it.
+fn string(text: &str) -> Vec<u8> {
+    let length = u32::try_from(text.len()).unwrap();
+    [&[0][..], &length.to_le_bytes(), text.as_bytes()].concat()
+}
+
+/// Rows that wait for others, which come behind them: as long as there is room. No pg_dump says so
+/// of rows, so an archive is changed to.
+#[test]
+fn what_depends_on_what_comes_later_waits_if_there_is_room() {
+    let cluster = cluster(newest());
+    let source = cluster.fresh_db("family");
+    let sql = "CREATE TABLE a_child (id int); CREATE TABLE b_parent (id int);";
+    source.execute(&format!(
+        "{sql} INSERT INTO a_child SELECT generate_series(1, 3000);
+         INSERT INTO b_parent SELECT generate_series(1, 3000);"
+    ));
+    let (_keep, path) = archive(&source, "c", &["--compress=0", "--data-only"]);
+    let listed = nocturne().args(["list", "--format", "json"]).arg(&path).succeed().stdout();
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let entry = |name: &str| {
+        let entries = listed["entries"].as_array().unwrap();
+        let entry =
+            entries.iter().find(|entry| entry["name"] == name && entry["desc"] == "TABLE DATA");
+        let entry = entry.unwrap();
+        (entry["dump_id"].to_string(), entry["dependencies"][0].to_string())
+    };
+    let (child, parent) = (entry("a_child"), entry("b_parent"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let (before, after) = (string(&child.1), string(&parent.0));
+    let place = bytes.windows(before.len()).position(|part| part == before).unwrap();
+    bytes.splice(place..place + before.len(), after);
+    std::fs::write(&path, bytes).unwrap();
+
+    for (room, code, rows) in [("64MB", 0, "3000"), ("0", 1, "0")] {
+        let target = cluster.fresh_db("family");
+        target.execute(sql);
+        let args = ["--data-only", "-j", "2", "--read-ahead", room];
+        let restored = piped(&path, &target, &args);
+        assert_eq!(restored.code(), code, "{room}: {restored}");
+        let late = "an entry that it depends on comes later in the stream";
+        assert_eq!(restored.stderr().contains(late), code == 1, "{room}: {restored}");
+        assert_eq!(target.query("SELECT count(*) FROM b_parent"), "3000", "{room}: {restored}");
+        assert_eq!(target.query("SELECT count(*) FROM a_child"), rows, "{room}: {restored}");
+    }
+}
+
+#[test]
+fn a_table_whose_rows_are_refused_holds_nothing_up() {
+    let cluster = cluster(newest());
+    let source = sample(cluster);
+    for format in ["c", "t"] {
+        let (_keep, path) = archive(&source, format, &["--compress=0"]);
+        for room in ["0", "100kB", "64MB"] {
+            let target = cluster.fresh_db("refused");
+            target.execute("CREATE TABLE a (id int CHECK (id < 1000), t text)");
+            let args = ["-j", "2", "--read-ahead", room];
+            let restored = piped(&path, &target, &args);
+            assert_eq!(restored.code(), 1, "{format} {room}: {restored}");
+            assert_eq!(target.query("SELECT count(*) FROM a"), "0", "{format} {room}");
+            for table in ["s.b", "c"] {
+                let rows = target.query(&format!("SELECT count(*) FROM {table}"));
+                assert_eq!(rows, "3000", "{format} {room} {table}: {restored}");
+            }
+            let objects = "SELECT count(*) FROM pg_largeobject_metadata";
+            assert_eq!(target.query(objects), "5", "{format} {room}: {restored}");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::connection::given;
 use super::costs::History;
 use super::embedded::Server;
 use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::{connection, environment, input, list, script};
 use crate::archive::Format;
@@ -20,7 +21,8 @@ use crate::restore::event::{Event, Events};
 use crate::restore::journal::JournalOptions;
 use crate::restore::statements::{Ownership, SourceSettings, Style};
 use crate::restore::{
-    Ended, Error as RestoreError, RestoreOptions, Stages, Tolerance, Transactions, restore,
+    Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Tolerance, Transactions,
+    restore,
 };
 use crate::source::{self, Archive};
 use crate::target::Target;
@@ -260,7 +262,11 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         exit_on_error: behaviour.exit_on_error || transactions != Transactions::None,
         transactions,
         copy_format: behaviour.copy_format,
-        split_size: Some(behaviour.split_size.0).filter(|size| *size > 0),
+        split_size: match behaviour.split_size {
+            None => SplitSize::Auto,
+            Some(Size(0)) => SplitSize::Never,
+            Some(Size(bytes)) => SplitSize::Bytes(bytes),
+        },
         read_ahead: behaviour.read_ahead.0,
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,

@@ -14,7 +14,7 @@ use super::feed::{Arrival, Stream};
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load};
 use super::objects::StreamedObjects;
-use super::options::Transactions;
+use super::options::{SplitSize, Transactions};
 use super::share::may_share;
 use super::stages;
 use super::steps::restore_step;
@@ -168,19 +168,22 @@ impl Conductor {
         }
     }
 
-    /// Whether other sessions may help to load a table.
+    /// Whether other sessions may help to load a table. What reads and decodes it keeps a processor
+    /// of this machine busy.
     fn may_share(&self, work: &Work) -> bool {
         let streamed = matches!(work.source, Source::Stream { .. });
-        !work.object
-            && may_share(&self.ctx, &self.schedule, work.job, streamed, self.at_once(streamed))
+        let at_once = match self.ctx.options.split_size {
+            SplitSize::Auto => self.at_once(1),
+            SplitSize::Bytes(_) | SplitSize::Never => self.ctx.options.jobs,
+        };
+        !work.object && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
     }
 
-    /// How many sessions can work at the same time. A stream that comes as fast as it is taken keeps
-    /// a processor of this machine busy.
-    fn at_once(&self, streamed: bool) -> usize {
+    /// How many sessions can work at the same time, beside so many threads of this program, where the
+    /// server is known to have the same processors.
+    fn at_once(&self, beside: usize) -> usize {
         let sessions = self.ctx.options.jobs;
-        let reading = usize::from(streamed);
-        self.processors.map_or(sessions, |count| sessions.min(count.saturating_sub(reading)))
+        self.processors.map_or(sessions, |count| sessions.min(count.saturating_sub(beside)))
     }
 
     /// Lets sessions that find no job help with the rows of large tables.
@@ -237,7 +240,7 @@ impl Conductor {
         let ranks: Vec<_> =
             starting.iter().filter_map(|(lane, work)| Some((lane.number, builds(work)?))).collect();
         let busy = self.running.len() + starting.len();
-        let lent = self.workers.lend(self.at_once(false).saturating_sub(busy), &ranks);
+        let lent = self.workers.lend(self.at_once(0).saturating_sub(busy), &ranks);
         for (lane, work) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
             lane.workers = builds(work).map(|_| count());

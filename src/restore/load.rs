@@ -210,7 +210,7 @@ impl Context {
     /// How much must be left of a table of this size for each session that loads it; `None` if
     /// it is too small for more than one.
     fn split_size(&self, size: Option<u64>) -> Option<u64> {
-        self.options.split_size.filter(|least| size.is_none_or(|size| size >= *least))
+        self.options.split_size.least().filter(|least| size.is_none_or(|size| size >= *least))
     }
 }
 

@@ -59,7 +59,7 @@ use std::sync::{Arc, Mutex};
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
-pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SPLIT_SIZE, Tolerance, Transactions};
+pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Tolerance, Transactions};
 pub use planning::{PlanOptions, Planned};
 pub use settings::{ServerSetting, SettingError};
 pub use stages::{StagePoint, Stages};

@@ -14,8 +14,8 @@ use super::stages::Stages;
 use super::statements::Style;
 use crate::verify::Digests;
 
-/// The default of [`RestoreOptions::split_size`]: some tenths of a second's work for a session.
-pub const SPLIT_SIZE: u64 = 4 << 20;
+/// What must be left of a table for each session unless it is said: some tenths of a second's work.
+const SPLIT_SIZE: u64 = 4 << 20;
 
 /// The default of [`RestoreOptions::read_ahead`].
 pub const READ_AHEAD: u64 = 64 << 20;
@@ -39,9 +39,8 @@ pub struct RestoreOptions {
     pub transactions: Transactions,
     /// In which format rows are sent.
     pub copy_format: CopyFormat,
-    /// Bytes of archived data that must be left of a table for each session that loads it, for a
-    /// session with nothing to do to help (`--split-size`). `None`: one session for each table.
-    pub split_size: Option<u64>,
+    /// Whether sessions with nothing to do help to load a table (`--split-size`).
+    pub split_size: SplitSize,
     /// Bytes of a stream, as the archive has them, that may be kept in memory until a session takes
     /// them, so that several tables of it are loaded at once (`--read-ahead`).
     pub read_ahead: u64,
@@ -83,7 +82,7 @@ impl Default for RestoreOptions {
             exit_on_error: false,
             transactions: Transactions::default(),
             copy_format: CopyFormat::default(),
-            split_size: Some(SPLIT_SIZE),
+            split_size: SplitSize::default(),
             read_ahead: READ_AHEAD,
             disable_triggers: false,
             no_data_for_failed_tables: false,
@@ -96,6 +95,30 @@ impl Default for RestoreOptions {
             strictly_in_order: false,
             stages: Stages::default(),
             journal: None,
+        }
+    }
+}
+
+/// Of which tables the rows may be loaded by several sessions (`--split-size`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SplitSize {
+    /// Those of which 4 MiB of archived data are left for each session, where there are processors
+    /// for it: a session's server process and what feeds it keep two busy.
+    #[default]
+    Auto,
+    /// Those of which so many bytes of archived data are left for each session.
+    Bytes(u64),
+    /// None.
+    Never,
+}
+
+impl SplitSize {
+    /// The bytes that must be left for each session.
+    pub(super) fn least(self) -> Option<u64> {
+        match self {
+            Self::Auto => Some(SPLIT_SIZE),
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Never => None,
         }
     }
 }

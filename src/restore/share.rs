@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::context::Context;
 use super::lane::Lane;
+use super::options::SplitSize;
 use crate::archive::ReadCounter;
 use crate::plan::{JobId, Schedule};
 
@@ -40,7 +41,7 @@ pub(super) fn may_share(
     streamed: bool,
     at_once: usize,
 ) -> bool {
-    if at_once < 2 || ctx.options.split_size.is_none() {
+    if at_once < 2 || ctx.options.split_size == SplitSize::Never {
         return false;
     }
     if streamed {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nocturne::restore::event::Events;
 use nocturne::restore::journal::{self, JournalError, JournalOptions};
 use nocturne::restore::statements::{SourceSettings, Style};
-use nocturne::restore::{Ended, Error, RestoreOptions, StagePoint, Stages, restore};
+use nocturne::restore::{Ended, Error, RestoreOptions, SplitSize, StagePoint, Stages, restore};
 use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
 use nocturne::target::{ConnectOptions, Target};
@@ -38,7 +38,7 @@ async fn run(
             source: SourceSettings::from_archive(entries, Some(&version)).unwrap(),
             ..Style::default()
         },
-        split_size: None,
+        split_size: SplitSize::Never,
         stages,
         journal: Some(journal),
         ..RestoreOptions::default()

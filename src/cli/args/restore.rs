@@ -10,7 +10,7 @@ use super::super::size::Size;
 use super::super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::Costs;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, SPLIT_SIZE, ServerSetting};
+use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting};
 
 /// `nocturne restore`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -139,8 +139,10 @@ pub struct Behaviour {
     /// Counted are bytes of the archive, compressed as they are there; units are kB, MB, GB and
     /// TB; 0 means never. Only tables that this restore creates are split, with more than one
     /// job, and where other work does not fill the time. The order of their rows is not kept.
-    #[arg(long, value_name = "SIZE", default_value_t = Size(SPLIT_SIZE))]
-    pub split_size: Size,
+    /// Unless this is given, it is 4 MB, and no table is split where server and client share one or
+    /// two processors.
+    #[arg(long, value_name = "SIZE")]
+    pub split_size: Option<Size>,
 
     /// Read this much of a stream ahead, so that several of its tables are loaded at once
     ///

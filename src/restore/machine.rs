@@ -33,16 +33,20 @@ fn available(meminfo: &str) -> Option<u64> {
 }
 
 /// The least that is left to one of the groups, or to one that it is in. In a container the path of
-/// a group may be that of the host, but what is mounted as the root is the container's own.
+/// a group may be that of the host, but what is mounted as the root is the container's own. Pages of
+/// files that were not read lately count as used, and are left all the same.
 ///
 /// `cgroups(7)`; in the kernel's `Documentation/admin-guide`: `cgroup-v2.rst` and
 /// `cgroup-v1/memory.rst`.
 fn left(mounted: &Path, groups: &str) -> Option<u64> {
     let group = |line: &str| {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        let (folder, limit, used) = match controllers {
-            "" => ("", "memory.max", "memory.current"),
-            "memory" => ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+        let (folder, limit, used, pages) = match controllers {
+            "" => ("", "memory.max", "memory.current", "inactive_file "),
+            "memory" => {
+                let (limit, used) = ("memory.limit_in_bytes", "memory.usage_in_bytes");
+                ("memory", limit, used, "total_inactive_file ")
+            }
             _ => return None,
         };
         let root = mounted.join(folder);
@@ -51,7 +55,10 @@ fn left(mounted: &Path, groups: &str) -> Option<u64> {
         let number = |path: &Path| read_to_string(path).ok()?.trim().parse::<u64>().ok();
         let left = folders.filter_map(|folder| {
             let folder = root.join(folder);
-            Some(number(&folder.join(limit))?.saturating_sub(number(&folder.join(used))?))
+            let (limit, used) = (number(&folder.join(limit))?, number(&folder.join(used))?);
+            let stat = read_to_string(folder.join("memory.stat")).unwrap_or_default();
+            let pages = stat.lines().find_map(|line| line.strip_prefix(pages)?.parse().ok());
+            Some(limit.saturating_sub(used.saturating_sub(pages.unwrap_or(0))))
         });
         left.min()
     };
@@ -88,6 +95,12 @@ mod tests {
         write("a.slice", [("memory.max", "1000\n"), ("memory.current", "300\n")]);
         write("a.slice/b.service", [("memory.max", "max\n"), ("memory.current", "200\n")]);
         assert_eq!(left("0::/a.slice/b.service\n"), Some(700));
+        fs::write(
+            mounted.path().join("a.slice/memory.stat"),
+            "anon 7\ninactive_file 250\nactive_file 9\n",
+        )
+        .unwrap();
+        assert_eq!(left("0::/a.slice/b.service\n"), Some(950));
         write("memory", [("memory.limit_in_bytes", "600\n"), ("memory.usage_in_bytes", "900\n")]);
         // The host's path is not there in the container.
         let both = "4:memory:/docker/0123\n3:cpuset:/\n0::/a.slice/b.service\nnonsense\n";

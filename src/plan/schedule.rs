@@ -136,9 +136,7 @@ impl Schedule {
     /// Starts exactly this job, whose data has come. Returns whether it can be started now.
     pub fn take_this(&mut self, id: JobId) -> bool {
         let job = &self.jobs[id.0];
-        let free = self.state[id.0] == State::Waiting
-            && self.waits_for[id.0] == 0
-            && self.locks.allow(&job.locks);
+        let free = self.is_free(id) && self.locks.allow(&job.locks);
         if free {
             self.closed.remove(&id);
             self.ready.remove(&(Reverse(job.rank), id));
@@ -161,7 +159,7 @@ impl Schedule {
 
     /// Marks a job as done that was not started here.
     pub fn abandon(&mut self, id: JobId) {
-        if self.state[id.0] == State::Waiting {
+        if self.is_to_start(id) {
             self.closed.remove(&id);
             self.ready.remove(&(Reverse(self.jobs[id.0].rank), id));
             self.complete(id);
@@ -240,7 +238,7 @@ impl Schedule {
 
     /// The jobs that have not been started.
     pub fn not_started(&self) -> impl Iterator<Item = JobId> + '_ {
-        (0..self.jobs.len()).map(JobId).filter(|id| self.state[id.0] == State::Waiting)
+        (0..self.jobs.len()).map(JobId).filter(|id| self.is_to_start(*id))
     }
 
     /// A job.

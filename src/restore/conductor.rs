@@ -64,8 +64,6 @@ enum Task {
 struct Work {
     job: JobId,
     source: Source,
-    /// Whether it is one large object of the job's entry.
-    object: bool,
 }
 
 impl Conductor {
@@ -132,7 +130,11 @@ impl Conductor {
             }
             tokio::select! {
                 Some(done) = self.running.join_next() => self.take_back(done)?,
-                arrival = next_arrival(&mut self.stream) => self.arrived(arrival),
+                arrival = next_arrival(&mut self.stream) => {
+                    if let Some(arrival) = arrival {
+                        self.arrived(arrival);
+                    }
+                }
                 () = self.ctx.shares.wanted(), if !self.idle.is_empty() => {}
             }
         }
@@ -176,7 +178,8 @@ impl Conductor {
             SplitSize::Auto => self.at_once(1),
             SplitSize::Bytes(_) | SplitSize::Never => self.ctx.options.jobs,
         };
-        !work.object && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
+        !work.source.is_one_object()
+            && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
     }
 
     /// How many sessions can work at the same time, beside so many threads of this program, where the
@@ -198,7 +201,7 @@ impl Conductor {
     /// What a session is to do next.
     fn next_job(&mut self) -> Option<Work> {
         if self.takes_data_first() {
-            let first = self.waiting.iter().position(|work| match work.object {
+            let first = self.waiting.iter().position(|work| match work.source.is_one_object() {
                 true => self.schedule.is_free(work.job),
                 false => self.schedule.take_this(work.job),
             });
@@ -210,12 +213,13 @@ impl Conductor {
             return None;
         }
         if let Some(job) = self.schedule.take() {
-            let came = self.waiting.iter().position(|work| work.job == job && !work.object);
+            let of_job = |work: &Work| work.job == job && !work.source.is_one_object();
+            let came = self.waiting.iter().position(of_job);
             let came = came.and_then(|place| self.waiting.remove(place));
-            return Some(came.unwrap_or(Work { job, source: Source::Archive, object: false }));
+            return Some(came.unwrap_or(Work { job, source: Source::Archive }));
         }
         // Nothing waits for a large object but its entry, of which it is a part.
-        let object = |work: &Work| work.object && self.schedule.is_free(work.job);
+        let object = |work: &Work| work.source.is_one_object() && self.schedule.is_free(work.job);
         let first = self.waiting.iter().position(object)?;
         self.waiting.remove(first)
     }
@@ -248,9 +252,9 @@ impl Conductor {
     }
 
     fn start(&mut self, mut lane: Lane, work: Work) {
-        let Work { job, source, object } = work;
+        let Work { job, source } = work;
         let (ctx, place) = (self.ctx.clone(), self.schedule.job(job).entry);
-        if object {
+        if source.is_one_object() {
             self.objects.begin(&ctx, (job, place), lane.number);
             self.running.spawn(async move {
                 let entry = ctx.entry(place);
@@ -335,15 +339,13 @@ impl Conductor {
                     // It was given up.
                     return;
                 }
-                let object = matches!(item.of, ItemOf::LargeObject(_));
                 match item.of {
                     ItemOf::LargeObject(oid) => self.objects.came(job, oid),
                     ItemOf::Entry(_) => self.schedule.open(job),
                 }
                 let source = Source::Stream { item: Box::new(item), reader };
-                self.waiting.push_back(Work { job, source, object });
+                self.waiting.push_back(Work { job, source });
             }
-            Arrival::Full => {}
             Arrival::End(Ok(())) => {
                 self.stream = None;
                 // What has not come by now is not in the archive; the jobs say so themselves.
@@ -362,20 +364,20 @@ impl Conductor {
                 // a part of the large objects, whose entry cannot be done any more.
                 let all = self.ctx.options.transactions == Transactions::Single
                     || matches!(error.kind(), archive::ErrorKind::Changed(_));
-                self.waiting.retain(|work| !all && !work.object);
+                self.waiting.retain(|work| !all && !work.source.is_one_object());
                 self.broken = Some(error);
             }
         }
     }
 }
 
-/// What comes out of the stream next, if only that it stands still.
-async fn next_arrival(stream: &mut Option<Stream>) -> Arrival {
+/// What comes out of the stream next; `None` when it stands still.
+async fn next_arrival(stream: &mut Option<Stream>) -> Option<Arrival> {
     let gone = || Arrival::End(Err(archive::Error::truncated("the reader of the stream is gone")));
     match stream {
         Some(Stream { arrivals, ahead }) => tokio::select! {
-            arrival = arrivals.recv() => arrival.unwrap_or_else(gone),
-            () = ahead.filled() => Arrival::Full,
+            arrival = arrivals.recv() => Some(arrival.unwrap_or_else(gone)),
+            () = ahead.filled() => None,
         },
         None => std::future::pending().await,
     }

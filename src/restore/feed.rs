@@ -23,8 +23,6 @@ use crate::verify::Digest;
 pub(super) enum Arrival {
     /// The data of the entry at this place begins.
     Item { place: usize, item: Item, reader: Reader },
-    /// Nothing more, until something that has come is taken.
-    Full,
     /// The stream is over, well or not.
     End(Result<(), Error>),
 }

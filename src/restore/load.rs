@@ -51,6 +51,14 @@ impl Source {
             Self::Stream { item, .. } => item.size,
         }
     }
+
+    /// Whether it is one of several large objects of the entry.
+    pub(super) fn is_one_object(&self) -> bool {
+        match self {
+            Self::Archive => false,
+            Self::Stream { item, .. } => matches!(item.of, ItemOf::LargeObject(_)),
+        }
+    }
 }
 
 /// What becomes of a table's triggers while its rows are loaded.
@@ -245,10 +253,7 @@ impl<'a> Pieces<'a> {
             Kind::Copy { binary: columns }
         };
         let reading = counter.clone();
-        let partial = match &source {
-            Source::Stream { item, .. } => matches!(item.of, ItemOf::LargeObject(_)),
-            Source::Archive => false,
-        };
+        let partial = source.is_one_object();
         let expected = match &ctx.options.digests {
             // Objects that come one by one have no digest each.
             Some(_) if partial => None,

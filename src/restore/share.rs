@@ -13,7 +13,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::context::Context;
 use super::lane::Lane;
-use super::options::SplitSize;
 use crate::archive::ReadCounter;
 use crate::plan::{JobId, Schedule};
 
@@ -41,7 +40,7 @@ pub(super) fn may_share(
     streamed: bool,
     at_once: usize,
 ) -> bool {
-    if at_once < 2 || ctx.options.split_size == SplitSize::Never {
+    if at_once < 2 || ctx.options.split_size.least().is_none() {
         return false;
     }
     if streamed {

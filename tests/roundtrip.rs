@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "roundtrip/comparison.rs"]
+mod comparison;
 
 use std::path::Path;
 

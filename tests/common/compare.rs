@@ -1,10 +1,12 @@
-//! Whether two databases are the same, by what pg_dump says of them.
+//! Whether two databases are the same, by what pg_dump says of them and what it hides.
 
 use std::collections::BTreeMap;
 
 use super::cluster::Database;
+use super::hidden::{hidden, statistics};
 
-/// The whole database as pg_dump's script, in a form that two equal databases share.
+/// The whole database as pg_dump's script, and what it hides, in a form that two equal databases
+/// share.
 pub fn dump(database: &Database<'_>) -> String {
     dump_with(database, &[])
 }
@@ -12,7 +14,7 @@ pub fn dump(database: &Database<'_>) -> String {
 /// The same with more options for pg_dump.
 pub fn dump_with(database: &Database<'_>, args: &[&str]) -> String {
     let dumped = database.pg_dump(&["--format=plain", "--no-sync"]).args(args).succeed();
-    normalised(&dumped.stdout())
+    format!("{}\n-- Hidden from pg_dump\n{}", normalised(&dumped.stdout()), hidden(database, args))
 }
 
 /// The same without a schema and all that is in it.
@@ -21,7 +23,8 @@ pub fn dump_without(database: &Database<'_>, schema: &str) -> String {
 }
 
 /// Fails the test with the first differences when the databases differ in anything that
-/// pg_dump shows: objects, rights, comments, rows, large objects, sequence values.
+/// pg_dump shows: objects, rights, comments, rows, large objects, sequence values; or hides:
+/// see [`hidden`].
 pub fn assert_same_database(actual: &Database<'_>, expected: &Database<'_>) {
     assert_same_database_with(actual, expected, &[]);
 }
@@ -42,8 +45,19 @@ pub fn assert_same_dump_with(actual: &Database<'_>, expected: &str, args: &[&str
 }
 
 /// The same with more options for pg_dump, which leave something out of the comparison.
+///
+/// Statistics are compared where the expected database has some: nothing but an archive brings
+/// them there, as autovacuum is off.
 pub fn assert_same_database_with(actual: &Database<'_>, expected: &Database<'_>, args: &[&str]) {
-    let texts = (dump_with(actual, args), dump_with(expected, args));
+    let mut texts = (dump_with(actual, args), dump_with(expected, args));
+    if let Some(expected) = statistics(expected) {
+        for (text, statistics) in
+            [(&mut texts.0, statistics(actual).unwrap_or_default()), (&mut texts.1, expected)]
+        {
+            text.push('\n');
+            text.push_str(&normalised(&statistics));
+        }
+    }
     if let Some(difference) = difference(&texts.0, &texts.1) {
         panic!(
             "{} (+) differs from {} (-) on PostgreSQL {}:\n{difference}",

@@ -17,6 +17,7 @@ pub mod disk;
 pub mod files;
 pub mod fixture;
 pub mod gate;
+pub mod hidden;
 pub mod interactive;
 pub mod owned;
 pub mod program;

@@ -35,7 +35,6 @@ fn rows_of_new_tables_are_frozen() {
         let archive = Archive::of(cluster, TABLES);
         let expected = cluster.fresh_db("frozen_expected");
         assert!(expected.pg_restore(&archive.path(), &[]).success());
-        assert!(!is_frozen(&expected, "plain"), "else the test would show nothing");
         for format in ["text", "binary"] {
             let target = cluster.fresh_db("frozen");
             let options = ["-j", "3", "--copy-format", format];
@@ -47,6 +46,8 @@ fn rows_of_new_tables_are_frozen() {
             // Who knows what another access method makes of FREEZE.
             assert!(!is_frozen(&target, "other"));
         }
+        // Asked last, as ANALYZE leaves statistics behind.
+        assert!(!is_frozen(&expected, "plain"), "else the test would show nothing");
     });
 }
 

@@ -61,7 +61,7 @@
 //! - **Every wanted entry is accounted for** as done, skipped, tolerated or failed, exactly once.
 //! - **What is reported as restored is durable**: the end waits for a commit that is on disk.
 //! - **Memory is bounded** by the number of jobs and the table of contents, not by tables: about
-//!   2 MiB a job, and a decompressor. `docs/architecture.md` has the sum.
+//!   3 MiB a job, and a decompressor. `docs/architecture.md` has the sum.
 //! - **Bytes are not trusted**, SQL is: see `SECURITY.md`.
 //!
 //! The command line is the product. The library's interface follows its needs and may change with

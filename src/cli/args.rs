@@ -47,7 +47,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Print help: -? in short, --help in full
+    /// Print help: -? (or -h, where that is not the host) in short, --help in full
     #[arg(short = '?', long, action = ArgAction::Help, global = true, help_heading = "Other")]
     help: Option<bool>,
 

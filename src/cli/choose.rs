@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::exit::{ARCHIVE, Failure, USAGE};
+use super::exit::{ARCHIVE, ERRORS, Failure, USAGE};
 use super::selection::Selection as Typed;
 use crate::archive::{Entry, Toc};
 use crate::restore::event::{Event, Events};
@@ -76,7 +76,7 @@ pub(super) fn choose(
     let list = list.transpose()?;
     let selection = select(&toc.entries, options, list.as_ref()).map_err(|error| match error {
         SelectError::Usage(error) => Failure::of(USAGE, &error),
-        error @ SelectError::NamesNotFound(_) => Failure::of(ARCHIVE, &error),
+        error @ SelectError::NamesNotFound(_) => Failure::of(ERRORS, &error),
     })?;
     for missing in selection.missing() {
         events.send(Event::Warning { message: missing.to_string() });

@@ -79,15 +79,15 @@ impl From<restore::Error> for Failure {
 /// What a command returns.
 pub type Outcome = Result<(), Failure>;
 
-/// The exit code of an outcome. Says on standard error what went wrong.
-pub(super) fn code(outcome: Outcome) -> ExitCode {
+/// The exit code of the command's outcome. Prints on standard error what went wrong.
+pub(super) fn code(outcome: Outcome, command: &str) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::from(SUCCESS),
         Err(failure) => {
             if !failure.message.is_empty() {
                 super::say(&format!("nocturne: {}", failure.message));
                 if failure.code == USAGE {
-                    super::say("Try \"nocturne --help\" for more information.");
+                    super::say(&format!("Try \"nocturne {command} --help\" for more information."));
                 }
             }
             ExitCode::from(failure.code)

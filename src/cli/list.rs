@@ -91,6 +91,19 @@ fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, Failure> 
     json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
 }
 
+/// Fails at once where a file cannot be written that is due after a long run.
+pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Outcome {
+    for path in paths.into_iter().filter(|path| *path != Path::new("-")) {
+        // Without truncation: what an earlier run left is replaced when there is something new.
+        let opened =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        opened.map_err(|error| {
+            Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
+        })?;
+    }
+    Ok(())
+}
+
 /// Writes to a file, or to standard output for none and for `-`.
 pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
     let result = match path.filter(|path| *path != Path::new("-")) {

@@ -7,12 +7,15 @@
 //! - [`settings`]: the options that stand above variables of the environment.
 //! - [`values`] and [`table_key`]: the words that options take.
 //!
+//! [`command_line`] parses them.
+//!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
 //! Nothing else in the program reads the command line or the variables of a night. Of the environment
 //! others read what is about the machine: `NO_COLOR`, `RUST_LOG`, `PATH`, the folder of temporary files.
 
 pub mod args;
 mod choose;
+mod command_line;
 mod compare;
 pub mod connection;
 mod costs;
@@ -41,9 +44,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-
-use args::{Cli, Command};
+use args::Command;
 use exit::{Failure, USAGE};
 
 use crate::source::Input;
@@ -51,15 +52,15 @@ use crate::source::Input;
 /// The whole program: reads the command line, runs the command, gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, command) = match command_line::parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no errors; clap knows where each goes.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    exit::code(match cli.command {
+    let outcome = match cli.command {
         Command::Restore(typed) => restore::run(&typed),
         Command::List(typed) => list::run(&typed),
         Command::Plan(typed) => plan::run(&typed),
@@ -74,10 +75,11 @@ pub fn main() -> ExitCode {
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "nocturne", &mut script);
+            clap_complete::generate(shell, &mut command_line::command(), "nocturne", &mut script);
             list::write(None, &script)
         }
-    })
+    };
+    exit::code(outcome, &command)
 }
 
 /// The archive that an argument names.

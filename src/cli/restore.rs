@@ -1,11 +1,11 @@
 //! `nocturne restore`: an archive into a database.
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use super::args::Restore;
+use super::args::{Restore, Results};
 use super::choose::{self, Chosen};
 use super::connection::given;
 use super::costs::History;
@@ -58,6 +58,8 @@ pub(super) fn run(typed: &Restore) -> Outcome {
 fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outcome {
     check(typed)?;
     let goal = goal(typed)?;
+    let Results { summary, timeline } = &typed.results;
+    list::check_writable([summary, timeline].into_iter().flatten().map(PathBuf::as_path))?;
     let select_options = choose::options(&typed.selection, typed.place.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
     check_format(typed, &archive)?;

@@ -280,7 +280,7 @@ impl ValueEnum for ProgressMode {
             }
             Self::Bars => PossibleValue::new("bars").help("Bars; they need a terminal"),
             Self::Log => PossibleValue::new("log").help("A line for what starts and what ends"),
-            Self::None => PossibleValue::new("none").help("Only what goes wrong"),
+            Self::None => PossibleValue::new("none").help("Only warnings, errors and the summary"),
         })
     }
 }

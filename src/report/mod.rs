@@ -43,11 +43,11 @@ pub enum ProgressMode {
     /// Bars where standard error is a terminal and the format is text, log lines elsewhere.
     #[default]
     Auto,
-    /// Bars; log lines where standard error is no terminal, which cannot show them.
+    /// Bars; log lines where standard error is not a terminal.
     Bars,
     /// A log line for what starts and what ends.
     Log,
-    /// Only what goes wrong.
+    /// Only warnings, errors and the summary.
     None,
 }
 

@@ -28,7 +28,9 @@ impl Screen {
         Self {
             // indicatif hides what no terminal, or a dumb one, could show.
             bars: bars.filter(|bars| !bars.is_hidden()),
-            colours: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            colours: terminal
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
         }
     }
 

@@ -61,6 +61,10 @@ impl Input {
     pub fn from_argument(argument: &Path) -> std::result::Result<Self, AddressError> {
         match argument.to_str() {
             Some("-") => Ok(Self::Stdin),
+            Some(text) if text.starts_with("file://") => {
+                let url = reqwest::Url::parse(text).map_err(|_| AddressError)?;
+                url.to_file_path().map(Self::Path).map_err(|()| AddressError)
+            }
             Some(text) if Address::is_meant(text) => Address::parse(text).map(Self::Url),
             _ => Ok(Self::Path(argument.to_owned())),
         }
@@ -200,11 +204,15 @@ pub fn open(input: &Input) -> Result<Archive> {
 fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
     let origin = Origin::directory(path.clone());
     let files = Arc::new(Files::Directory(path));
-    if !matches!(&*files, Files::Directory(path) if path.join("toc.dat").is_file()) {
-        let what = "a directory without a toc.dat is no archive".to_owned();
-        return Err(Error::new(ErrorKind::NotAnArchive(what)));
-    }
-    let toc = Toc::read_files(files.toc()?).map_err(|error| error.in_file("toc.dat"))?;
+    let toc = match files.toc() {
+        // Whatever else keeps the file from being read has a reason of its own.
+        Err(error) if matches!(error.kind(), ErrorKind::Missing(_)) => {
+            let what = "not a pg_dump directory archive (no toc.dat)".to_owned();
+            return Err(Error::new(ErrorKind::NotAnArchive(what)));
+        }
+        toc => toc?,
+    };
+    let toc = Toc::read_files(toc).map_err(|error| error.in_file("toc.dat"))?;
     Ok(random(name, toc, Format::Directory, Place::Files(files), origin))
 }
 

@@ -75,9 +75,9 @@ fn an_address_without_an_archive_is_told() {
     let missing = nocturne().args(["list", &files.url(QUERY)]).run().expect_code(3);
     assert!(missing.stderr().contains("the server answers 404 Not Found"), "{missing}");
     let page = nocturne().args(["list", &files.url(QUERY)]).run().expect_code(3);
-    assert!(page.stderr().contains("this is no archive of pg_dump"), "{page}");
+    assert!(page.stderr().contains("not a pg_dump archive"), "{page}");
     let wrong = nocturne().args(["list", "https://"]).run().expect_code(2);
-    assert!(wrong.stderr().contains("not an http:// or https:// URL"), "{wrong}");
+    assert!(wrong.stderr().contains("not an http://, https:// or file:/// URL"), "{wrong}");
     for finished in [missing, page, wrong] {
         assert_no_secret(&finished.stderr());
     }

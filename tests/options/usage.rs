@@ -101,6 +101,38 @@ fn every_shell_gets_a_completion_script_with_the_options() {
 }
 
 #[test]
+fn wrong_command_line_names_the_help_of_its_command() {
+    let refused = nocturne().args(["restore", "--if-exists", "-d", "x"]).arg(archive()).run();
+    assert!(refused.expect_code(2).stderr().contains("nocturne restore --help"));
+    let short = nocturne().args(["list", "-h"]).succeed().stdout();
+    assert!(short.contains("Usage: nocturne list"), "{short}");
+}
+
+#[test]
+fn name_pg_restore_acts_as_restore() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("pg_restore");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_nocturne"), &link).unwrap();
+    let called = |args: &[&str]| {
+        crate::common::Tool::new(link.to_str().unwrap())
+            .args(args)
+            .arg(archive())
+            .succeed()
+            .stdout()
+    };
+    let ours = nocturne().arg("list").arg(archive()).succeed().stdout();
+    assert_eq!(called(&["-l"]), ours);
+    assert_eq!(called(&["--li"]), ours, "an abbreviated option");
+}
+
+#[test]
+fn missing_name_with_strict_names_is_exit_1_as_in_pg_restore() {
+    let options = ["--strict-names", "-t", "not_there", "-f", "-"];
+    server().tool("pg_restore").args(options).arg(archive()).run().expect_code(1);
+    nocturne().arg("restore").args(options).arg(archive()).run().expect_code(1);
+}
+
+#[test]
 fn help_names_every_option_of_pg_restore() {
     let theirs = server().tool("pg_restore").arg("--help").succeed().stdout();
     let ours = nocturne().args(["restore", "--help"]).succeed().stdout();

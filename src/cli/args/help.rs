@@ -83,7 +83,7 @@ ENVIRONMENT
   NO_COLOR        when set, no colours
 
 MEMORY
-  About 2 MiB for each job, for data on their way, and the table of contents, however large the \
+  About 3 MiB for each job, for data on their way, and the table of contents, however large the \
 tables are.
 
 SECURITY
@@ -175,7 +175,7 @@ EXAMPLES
       nocturne verify -d app app.dump
 
 MEMORY
-  About 2 MiB for each job, and the table of contents; with --dbname, as much for each session.";
+  About 3 MiB for each job, and the table of contents; with --dbname, as much for each session.";
 
 /// What `fetch-backup` does.
 pub(super) const FETCH_BACKUP: &str = "\
@@ -232,7 +232,7 @@ EXAMPLES
   nocturne incremental --backup-mode '{\"answers\":\"incremental\"}'
 
 MEMORY
-  About 2 MiB for each connection that reads.";
+  About 3 MiB for each connection that reads.";
 
 /// What `run` does.
 pub(super) const RUN: &str = "\
@@ -267,7 +267,7 @@ EXAMPLES
       nocturne run --swap
 
 MEMORY
-  About 4 MiB for each job, and a decompressor. With --download-first, the backup's size on the disk \
+  About 3 MiB for each job, and a decompressor. With --download-first, the backup's size on the disk \
 (TMPDIR).";
 
 /// What `worker` does.

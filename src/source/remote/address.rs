@@ -12,7 +12,7 @@ pub struct Address(Arc<Url>);
 
 /// A text that is no address. It is not repeated, for it may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an http:// or https:// URL")]
+#[error("not an http://, https:// or file:/// URL")]
 pub struct AddressError;
 
 impl Address {

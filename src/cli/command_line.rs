@@ -1,0 +1,86 @@
+//! The command line as people type it: short help as `-h`, abbreviated options, and the name
+//! `pg_restore`.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{Arg, ArgAction, Command as Clap, CommandFactory, Error, FromArgMatches};
+
+use super::args::Cli;
+
+/// What a program is called that acts as `nocturne restore`.
+const PG_RESTORE: &str = "pg_restore";
+
+/// The command's name and options, ready to parse or to complete.
+///
+/// Options can be abbreviated to what is unambiguous, as getopt_long allows. `-h` is help wherever
+/// it is not the host, as it is in PostgreSQL's programs.
+pub(super) fn command() -> Clap {
+    let command = with_short_help(Cli::command().infer_long_args(true));
+    command.mut_subcommands(|subcommand| {
+        // The version is the program's, not that of a part of it.
+        with_short_help(subcommand.infer_long_args(true).display_name("nocturne"))
+    })
+}
+
+fn with_short_help(command: Clap) -> Clap {
+    if command.get_arguments().any(|argument| argument.get_short() == Some('h')) {
+        return command;
+    }
+    let help = Arg::new("short-help").short('h').action(ArgAction::HelpShort).hide(true);
+    command.arg(help)
+}
+
+/// Parses what was typed. With it comes the command's name, for hints.
+///
+/// # Errors
+/// clap's: help and the version are among them.
+pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, String), Error> {
+    let mut words: Vec<OsString> = words.into_iter().collect();
+    let called = words.first().and_then(|word| Path::new(word).file_name());
+    if called.is_some_and(|name| name == PG_RESTORE) {
+        words.insert(1, "restore".into());
+    }
+    let matches = command().try_get_matches_from(words)?;
+    let name = matches.subcommand_name().unwrap_or_default().to_owned();
+    Ok((Cli::from_arg_matches(&matches)?, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+
+    use super::super::args::Command;
+    use super::*;
+
+    fn parsed(line: &str) -> Result<(Cli, String), Error> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn short_help_is_h_wherever_it_is_not_the_host() {
+        command().debug_assert();
+        for line in ["nocturne -h", "nocturne list -h", "nocturne plan -h", "nocturne run -h"] {
+            assert_eq!(parsed(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");
+        }
+        let (cli, name) = parsed("nocturne restore -h db.example a.dump").unwrap();
+        let Command::Restore(restore) = cli.command else { panic!("{name}") };
+        assert_eq!(restore.connection.host.as_deref(), Some("db.example"));
+    }
+
+    #[test]
+    fn an_unambiguous_abbreviation_is_the_option() {
+        let (cli, name) = parsed("nocturne restore --no-ow --single -d x a.dump").unwrap();
+        let Command::Restore(restore) = cli.command else { panic!("{name}") };
+        assert!(restore.properties.no_owner && restore.behaviour.single_transaction);
+        assert!(parsed("nocturne restore --no -d x a.dump").is_err(), "it could be several");
+    }
+
+    #[test]
+    fn called_pg_restore_it_restores() {
+        let (_, name) = parsed("/usr/local/bin/pg_restore -d x a.dump").unwrap();
+        assert_eq!(name, "restore");
+        let version = parsed("pg_restore --version").unwrap_err();
+        assert_eq!(version.to_string(), format!("nocturne {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}

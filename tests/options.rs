@@ -10,6 +10,8 @@ mod common;
 
 #[path = "options/connection.rs"]
 mod connection;
+#[path = "options/contact.rs"]
+mod contact;
 #[path = "options/errors.rs"]
 mod errors;
 #[path = "options/oracle.rs"]

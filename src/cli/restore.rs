@@ -136,19 +136,18 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
         }
         return Ok(Goal::Script);
     }
-    let options = typed.connection.options(environment("DATABASE_URL"));
-    let somewhere = options.dbname.is_some()
-        || options.default_url.is_some()
-        || options.host.is_some()
-        || options.port.is_some()
-        || options.username.is_some()
-        || ["PGHOST", "PGHOSTADDR", "PGDATABASE"].iter().any(|name| environment(name).is_some());
-    if !somewhere {
-        let message = "no target given: say which database with -d, or write a script with -f, \
-                       or try --embedded, which restores into a throw-away server of this machine";
+    // Beside -d the URL would send what is meant for another server to its own.
+    let url = environment("DATABASE_URL").filter(|_| typed.connection.dbname.is_none());
+    let options = typed.connection.options(url);
+    let target = connection::resolve(&options)?;
+    // As in pg_restore, a server alone does not choose a database: libpq's default is the role's.
+    if typed.connection.dbname.is_none() && !target.names_its_database() {
+        let message = "no target given: one of -d/--dbname and -f/--file must be specified\n\
+                       hint: name the database with -d, PGDATABASE, PGSERVICE or DATABASE_URL, or \
+                       use --embedded to restore into a throw-away server";
         return Err(Failure::new(USAGE, message));
     }
-    Ok(Goal::Target(Box::new(connection::resolve(&options)?)))
+    Ok(Goal::Target(Box::new(target)))
 }
 
 fn cannot_be_together(one: &str, other: &str) -> Failure {

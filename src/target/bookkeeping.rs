@@ -1,6 +1,7 @@
 //! What is nocturne's own in a target: a schema for its records, and a family of advisory locks.
 
-use super::{Result, Session};
+use super::{Error, Result, Session};
+use crate::sql::ident::literal;
 
 /// The schema of nocturne's own records.
 pub const BOOKKEEPING: &str = "nocturne";
@@ -13,13 +14,48 @@ pub(crate) const LOCKS: u32 = 0x6e6f_6374;
 /// `ERRCODE_UNIQUE_VIOLATION`: of the catalogue, when two sessions create the same thing.
 const UNIQUE_VIOLATION: &str = "23505";
 
-/// Whether the schema is there.
+/// Whether the schema exists.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// [`Error::NotOurs`] if another role owns it or something in it; when the server cannot be asked.
 pub(crate) async fn has_bookkeeping(session: &Session) -> Result<bool> {
+    refuse_others(session).await?;
     let sql = format!("SELECT pg_catalog.to_regnamespace('{BOOKKEEPING}') IS NOT NULL");
     Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
+}
+
+/// Whether the schema has this table. Asked before anything reads the table or writes to it.
+///
+/// # Errors
+/// [`Error::NotOurs`] if another role owns the schema or something in it; when the server cannot be
+/// asked.
+pub(crate) async fn has_record(session: &Session, table: &str) -> Result<bool> {
+    refuse_others(session).await?;
+    let name = literal(&format!("{BOOKKEEPING}.{table}"));
+    let sql = format!("SELECT pg_catalog.to_regclass({name}) IS NOT NULL");
+    Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
+}
+
+/// Refuses a schema that another role owns, or has a table in: its triggers, rules, defaults and
+/// policies would run with the rights of this session. Being a member of the owner does not make
+/// them harmless. A superuser's are: it has every right already.
+async fn refuse_others(session: &Session) -> Result<()> {
+    let sql = format!(
+        "SELECT o.what, r.rolname, current_user FROM ( \
+             SELECT 'schema {BOOKKEEPING}' AS what, nspowner AS owner \
+               FROM pg_catalog.pg_namespace WHERE nspname = '{BOOKKEEPING}' \
+             UNION ALL SELECT '{BOOKKEEPING}.' OPERATOR(pg_catalog.||) c.relname, c.relowner \
+               FROM pg_catalog.pg_class c \
+               JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+               WHERE n.nspname = '{BOOKKEEPING}') o \
+           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) o.owner \
+         WHERE NOT r.rolsuper AND r.rolname NOT IN (current_user, session_user) LIMIT 1"
+    );
+    let row = session.query_text(&sql).await?.into_iter().next();
+    match row.and_then(|row| <[Option<String>; 3]>::try_from(row).ok()) {
+        Some([Some(what), Some(owner), Some(role)]) => Err(Error::NotOurs { what, owner, role }),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the schema, if it is not there. `IF NOT EXISTS` alone wants the right to create it even

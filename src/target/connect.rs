@@ -1,6 +1,7 @@
 //! From a [`Target`] to an open connection: hosts in turn, TLS or not, the password.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -71,6 +72,13 @@ impl Target {
         &self.params.dbname
     }
 
+    /// Whether the database was chosen: by an option, a connection string, a service or a
+    /// variable. If not, it is the one of the role's name, as libpq has it.
+    #[must_use]
+    pub fn names_its_database(&self) -> bool {
+        self.params.is_named
+    }
+
     /// The role.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -130,9 +138,31 @@ impl Target {
     /// Each host in turn, until one answers. A server that refuses the role or the database ends
     /// the search, as with libpq; one that is starting up or unsuitable does not.
     async fn try_hosts(&self, settings: &SessionSettings) -> Result<Driver> {
+        if self.params.demand != Demand::PreferStandby {
+            return self.try_each(settings).await;
+        }
+        match self.demanding(Demand::Standby).try_each(settings).await {
+            Err(error) if !ends_the_search(&error) => {
+                self.demanding(Demand::Any).try_each(settings).await
+            }
+            other => other,
+        }
+    }
+
+    /// The same servers, one of this kind.
+    fn demanding(&self, demand: Demand) -> Self {
+        let params = Params { demand, ..Params::clone(&self.params) };
+        Self { params: Arc::new(params), ..self.clone() }
+    }
+
+    async fn try_each(&self, settings: &SessionSettings) -> Result<Driver> {
         let mut last = None;
-        for host in &self.params.hosts {
-            let addresses = match &host.place {
+        let mut hosts: Vec<&Host> = self.params.hosts.iter().collect();
+        if self.params.load_balance {
+            shuffle(&mut hosts);
+        }
+        for host in hosts {
+            let mut addresses: Vec<_> = match &host.place {
                 Place::Unix(_) => vec![None],
                 Place::Address { address, .. } => vec![Some(*address)],
                 Place::Name(name) => {
@@ -145,6 +175,9 @@ impl Target {
                     }
                 }
             };
+            if self.params.load_balance {
+                shuffle(&mut addresses);
+            }
             for address in addresses {
                 match self.try_address(host, address, settings).await {
                     Ok(driver) => return Ok(driver),
@@ -280,7 +313,7 @@ impl Target {
     /// Whether the server is of the kind that `target_session_attrs` asks for.
     async fn suits(&self, driver: Driver) -> Result<Driver> {
         let (query, wanted, complaint) = match self.params.demand {
-            Demand::Any => return Ok(driver),
+            Demand::Any | Demand::PreferStandby => return Ok(driver),
             Demand::ReadWrite => ("SHOW transaction_read_only", "off", "the session is read-only"),
             Demand::ReadOnly => {
                 ("SHOW transaction_read_only", "on", "the session is not read-only")
@@ -322,6 +355,12 @@ impl fmt::Debug for Target {
             .field("prompt", &self.prompt)
             .finish_non_exhaustive()
     }
+}
+
+/// Puts a list in random order (`load_balance_hosts=random`).
+fn shuffle<T>(list: &mut [T]) {
+    // Each state has other keys.
+    list.sort_by_cached_key(|_| RandomState::new().hash_one(0));
 }
 
 /// Whether another host would be no better. libpq goes on after failures of the network and

@@ -5,6 +5,7 @@
 //! for it may hold a password.
 
 use super::error::{Error, Result};
+use super::keyword;
 
 /// One parameter as written, decoded.
 pub(super) type Setting = (String, String);
@@ -21,7 +22,33 @@ pub(super) fn is_connection_string(text: &str) -> bool {
 pub(super) fn parse(text: &str) -> Result<Vec<Setting>> {
     match uri_rest(text) {
         Some(rest) => parse_uri(rest),
+        None if may_hold_a_password(text.split('=').next().unwrap_or_default()) => {
+            Err(misspelt("dbname"))
+        }
         None => parse_pairs(text),
+    }
+}
+
+/// Whether a text that is no connection string looks like one: it may hold a password, and must
+/// not be shown as a name.
+pub(super) fn may_hold_a_password(text: &str) -> bool {
+    text.contains("://") || text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))
+}
+
+/// The refusal of such a text.
+pub(super) fn misspelt(parameter: &str) -> Error {
+    invalid(format!(
+        "the value of \"{parameter}\" looks like a misspelled URL (it must start with \
+         postgresql:// or postgres://, without a blank before; write \"@\" in a password as %40)"
+    ))
+}
+
+/// A value without what may be a password.
+pub(super) fn shown(value: &str) -> String {
+    match value.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None if value.contains("://") => "…".to_owned(),
+        None => value.to_owned(),
     }
 }
 
@@ -50,8 +77,17 @@ fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
     let (hosts, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     // A password with a bare slash ends up here as a port and a database, and must not be shown as
     // them. So who does name a port must write a "@" in the database's name as %40.
-    if settings.is_empty() && hosts.contains(':') && path.contains('@') {
+    if settings.is_empty()
+        && hosts.contains(':')
+        && (path.contains('@') || !path.is_empty() && query.contains('@'))
+    {
         return Err(invalid("a \"/\" in a password must be written as %2F"));
+    }
+    // libpq would take what follows the first "@" for the host, and show it.
+    if !settings.is_empty() && rest.contains('@') || may_hold_a_password(path) {
+        return Err(invalid(
+            "a \"@\" in a user name, a password or a database's name must be written as %40",
+        ));
     }
     parse_hosts(hosts, &mut settings)?;
     push(&mut settings, "dbname", path.strip_prefix('/').unwrap_or(path))?;
@@ -150,7 +186,10 @@ fn parse_pairs(text: &str) -> Result<Vec<Setting>> {
     while !rest.is_empty() {
         let end = rest.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or(rest.len());
         let (key, after) = rest.split_at(end);
-        let Some(after) = after.trim_start().strip_prefix('=') else {
+        // An unknown word behind a password may be a piece of it.
+        let is_piece = keyword::find(key).is_none()
+            && settings.iter().any(|(key, _): &Setting| key == "password");
+        let Some(after) = after.trim_start().strip_prefix('=').filter(|_| !is_piece) else {
             // What stands here may be a piece of a password with a blank in it.
             return Err(invalid("a word is not followed by \"=\" (quote values that have blanks)"));
         };

@@ -59,6 +59,20 @@ pub enum Error {
     /// The server does not have the quality that `target_session_attrs` asks for.
     #[error("{0}")]
     Unsuitable(&'static str),
+    /// The schema of nocturne's own records is another role's.
+    #[error(
+        "{what} belongs to role \"{owner}\", not to \"{role}\": its triggers could run code as \
+         \"{role}\"\nhint: if the records are not needed, DROP SCHEMA nocturne CASCADE; otherwise \
+         connect as \"{owner}\""
+    )]
+    NotOurs {
+        /// The schema, or something in it.
+        what: String,
+        /// Its owner.
+        owner: String,
+        /// The role of this session.
+        role: String,
+    },
     /// The connection could not be opened for a reason of the network or the operating system.
     #[error("no connection")]
     Network(#[source] Source),
@@ -119,6 +133,7 @@ impl Error {
             | Self::Tls { .. }
             | Self::NoPassword
             | Self::Prompt(_)
+            | Self::NotOurs { .. }
             | Self::Unsuitable(_) => Class::Fatal,
             Self::Aborted | Self::Protocol(..) => Class::Other,
         }

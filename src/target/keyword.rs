@@ -41,8 +41,8 @@ const fn keyword(name: &'static str, variable: Option<&'static str>, usage: Use)
 /// All parameters, in libpq's order.
 #[rustfmt::skip]
 pub(super) const KEYWORDS: &[Keyword] = &[
-    keyword("service", Some("PGSERVICE"), Use::Refused),
-    keyword("servicefile", Some("PGSERVICEFILE"), Use::Refused),
+    keyword("service", Some("PGSERVICE"), Use::Honoured),
+    keyword("servicefile", Some("PGSERVICEFILE"), Use::Honoured),
     keyword("user", Some("PGUSER"), Use::Honoured),
     keyword("password", Some("PGPASSWORD"), Use::Honoured),
     keyword("passfile", Some("PGPASSFILE"), Use::Honoured),
@@ -80,15 +80,15 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     keyword("max_protocol_version", Some("PGMAXPROTOCOLVERSION"), Use::Ignored),
     // rustls speaks 1.2 and 1.3 only.
     keyword("ssl_min_protocol_version", Some("PGSSLMINPROTOCOLVERSION"),
-        Use::Only(&["TLSv1", "TLSv1.1", "TLSv1.2"])),
-    keyword("ssl_max_protocol_version", Some("PGSSLMAXPROTOCOLVERSION"), Use::Only(&["TLSv1.3"])),
+        Use::Honoured),
+    keyword("ssl_max_protocol_version", Some("PGSSLMAXPROTOCOLVERSION"), Use::Honoured),
     keyword("gssencmode", Some("PGGSSENCMODE"), Use::Only(&["disable", "prefer"])),
     keyword("krbsrvname", Some("PGKRBSRVNAME"), Use::Ignored),
     keyword("gsslib", Some("PGGSSLIB"), Use::Ignored),
     keyword("gssdelegation", Some("PGGSSDELEGATION"), Use::Ignored),
     keyword("replication", None, Use::Only(&["false", "off", "no", "0"])),
     keyword("target_session_attrs", Some("PGTARGETSESSIONATTRS"), Use::Honoured),
-    keyword("load_balance_hosts", Some("PGLOADBALANCEHOSTS"), Use::Only(&["disable"])),
+    keyword("load_balance_hosts", Some("PGLOADBALANCEHOSTS"), Use::Honoured),
     keyword("scram_client_key", None, Use::Refused),
     keyword("scram_server_key", None, Use::Refused),
     keyword("oauth_issuer", None, Use::Refused),

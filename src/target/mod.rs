@@ -32,6 +32,7 @@ mod notice;
 mod params;
 mod patience;
 mod pgpass;
+mod service;
 mod session;
 mod sqlstate;
 mod tls;
@@ -43,7 +44,7 @@ pub(crate) mod tests;
 
 pub(crate) use backend::Backend;
 pub use bookkeeping::BOOKKEEPING;
-pub(crate) use bookkeeping::{LOCKS, has_bookkeeping, make_bookkeeping};
+pub(crate) use bookkeeping::{LOCKS, has_bookkeeping, has_record, make_bookkeeping};
 pub use connect::Target;
 pub use copy::CopyIn;
 pub use copy_out::CopyOut;

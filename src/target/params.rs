@@ -14,7 +14,8 @@ use super::error::{Error, Result};
 use super::host::{self, Host};
 use super::keyword::{self, KEYWORDS, Use};
 use super::pgpass::PasswordFile;
-use super::tls::{RootCertificates, SslMode, TlsOptions};
+use super::service;
+use super::tls::{RootCertificates, SslMode, TlsOptions, TlsVersion};
 
 /// An environment, so that tests need not change the process's own.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -79,6 +80,8 @@ pub(super) enum Demand {
     ReadOnly,
     Primary,
     Standby,
+    /// A standby if one of the hosts is one, else whatever answers.
+    PreferStandby,
 }
 
 /// The parameters, each with its type.
@@ -87,6 +90,9 @@ pub(super) struct Params {
     pub(super) hosts: Vec<Host>,
     pub(super) user: String,
     pub(super) dbname: String,
+    /// Whether somebody chose the database: if not, it is the role's.
+    pub(super) is_named: bool,
+    pub(super) load_balance: bool,
     pub(super) password: Option<Password>,
     pub(super) passfile: PasswordFile,
     pub(super) application_name: String,
@@ -133,6 +139,12 @@ impl Params {
         os_user: OsUser<'_>,
     ) -> Result<Self> {
         let settings = Settings::gather(options, environment)?;
+        // What is shown of a connection must not be a URL that was taken for a name.
+        for name in ["dbname", "host", "user"] {
+            if settings.get(name).is_some_and(conninfo::may_hold_a_password) {
+                return Err(conninfo::misspelt(name));
+            }
+        }
         let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let user = match settings.get("user") {
             Some(user) => user.to_owned(),
@@ -170,6 +182,10 @@ impl Params {
                 settings.get("port"),
             )?,
             dbname: settings.get("dbname").unwrap_or(&user).to_owned(),
+            is_named: settings.get("dbname").is_some(),
+            load_balance: settings
+                .one_of("load_balance_hosts", &[("disable", false), ("random", true)])?
+                .unwrap_or(false),
             user,
             password: settings.get("password").map(Password::new),
             passfile,
@@ -205,6 +221,7 @@ impl Params {
                         ("read-only", Demand::ReadOnly),
                         ("primary", Demand::Primary),
                         ("standby", Demand::Standby),
+                        ("prefer-standby", Demand::PreferStandby),
                     ],
                 )?
                 .unwrap_or(Demand::Any),
@@ -243,7 +260,17 @@ impl Settings {
             settings.offer(name, value.unwrap_or_default())?;
         }
         if let Some(text) = &options.default_url {
-            settings.string(text)?;
+            settings.default_url(text, options)?;
+        }
+        for (name, variable) in [("service", "PGSERVICE"), ("servicefile", "PGSERVICEFILE")] {
+            settings.offer(name, &environment(variable).unwrap_or_default())?;
+        }
+        // A service stands above the other variables (`conninfo_add_defaults` in libpq).
+        if let Some(service) = settings.get("service") {
+            let found = service::find(service, settings.get("servicefile"), environment)?;
+            for (name, value) in found {
+                settings.offer(&name, &value)?;
+            }
         }
         for keyword in KEYWORDS {
             if let Some(value) = keyword.variable.and_then(environment) {
@@ -261,9 +288,32 @@ impl Settings {
         Ok(())
     }
 
+    /// The same of a URL that the options complete. Its password is for its own server: not for
+    /// another one that `-h` or `-p` names.
+    fn default_url(&mut self, text: &str, options: &ConnectOptions) -> Result<()> {
+        let mut said = conninfo::parse(text)?;
+        let url = |name: &str, default: &str| {
+            let last = said.iter().rev().find(|(n, value)| n == name && !value.is_empty());
+            last.map_or_else(|| default.to_owned(), |(_, value)| value.clone())
+        };
+        let differs = |option: &Option<String>, of_url: String| {
+            option.as_ref().is_some_and(|option| !option.is_empty() && *option != of_url)
+        };
+        if differs(&options.host, url("host", "")) || differs(&options.port, url("port", "5432")) {
+            said.retain(|(name, _)| name != "password");
+        }
+        for (name, value) in said.into_iter().rev() {
+            self.offer(&name, &value)?;
+        }
+        Ok(())
+    }
+
     fn offer(&mut self, name: &str, value: &str) -> Result<()> {
         let Some(keyword) = keyword::find(name) else {
-            return Err(params(format!("unknown connection parameter \"{name}\"")));
+            // What is no word may be a piece of a URL or of a password.
+            let is_word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let shown = if is_word { format!(" \"{name}\"") } else { String::new() };
+            return Err(params(format!("unknown connection parameter{shown}")));
         };
         if value.is_empty() {
             return Ok(());
@@ -276,7 +326,8 @@ impl Settings {
             Use::Only(values) if values.contains(&value) => {}
             Use::Only(_) => {
                 return Err(params(format!(
-                    "connection parameter {name}={value} is not supported"
+                    "connection parameter {name}={} is not supported",
+                    conninfo::shown(value)
                 )));
             }
             Use::Refused => {
@@ -334,6 +385,22 @@ impl Settings {
                 "sslmode \"{mode}\" may not be used with sslrootcert=system (use \"verify-full\")"
             )));
         }
+        let version = |name: &str, default| -> Result<TlsVersion> {
+            // rustls has no TLS below 1.2, so that a lower minimum is always kept.
+            let below: &[_] = match default {
+                TlsVersion::V12 => &[("TLSv1", TlsVersion::V12), ("TLSv1.1", TlsVersion::V12)],
+                TlsVersion::V13 => &[],
+            };
+            let known = [("TLSv1.2", TlsVersion::V12), ("TLSv1.3", TlsVersion::V13)];
+            Ok(self.one_of(name, &[&known, below].concat())?.unwrap_or(default))
+        };
+        let versions = (
+            version("ssl_min_protocol_version", TlsVersion::V12)?,
+            version("ssl_max_protocol_version", TlsVersion::V13)?,
+        );
+        if versions.0 > versions.1 {
+            return Err(params("invalid SSL protocol version range"));
+        }
         let default = |file: &str| home.map(|home| home.join(".postgresql").join(file));
         let given = |name: &str| self.get(name).map(PathBuf::from);
         Ok(TlsOptions {
@@ -350,6 +417,7 @@ impl Settings {
                 .or_else(|| default("postgresql.crt").filter(|path| path.exists())),
             key: given("sslkey").or_else(|| default("postgresql.key")),
             sni: self.one_of("sslsni", &[("0", false), ("1", true)])?.unwrap_or(true),
+            versions,
         })
     }
 }
@@ -359,5 +427,6 @@ pub(super) fn params(message: impl Into<String>) -> Error {
 }
 
 pub(super) fn wrong_value(name: &str, value: &str) -> Error {
+    let value = conninfo::shown(value);
     params(format!("invalid value \"{value}\" of connection parameter \"{name}\""))
 }

@@ -50,3 +50,19 @@ impl Error {
         matches!(self.sqlstate(), Some("57P03" | "53300" | "57P01" | "57P02"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use backon::BackoffBuilder;
+
+    use super::*;
+
+    #[test]
+    fn pauses_of_different_clients_differ() {
+        let pauses = |_| reconnecting().build().take(4).collect::<Vec<_>>();
+        let different: HashSet<_> = (0..8).map(pauses).collect();
+        assert!(different.len() > 1, "every client waits {different:?}");
+    }
+}

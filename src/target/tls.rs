@@ -20,8 +20,10 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::version::{TLS12, TLS13};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
 };
 
 use super::error::{Error, Result, Source};
@@ -88,6 +90,16 @@ pub(super) struct TlsOptions {
     pub(super) key: Option<PathBuf>,
     /// Whether the host's name is sent in clear (`sslsni`).
     pub(super) sni: bool,
+    /// The lowest and the highest version of TLS (`ssl_min_protocol_version`,
+    /// `ssl_max_protocol_version`).
+    pub(super) versions: (TlsVersion, TlsVersion),
+}
+
+/// A version of TLS. rustls has no lower one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TlsVersion {
+    V12,
+    V13,
 }
 
 impl TlsOptions {
@@ -102,7 +114,7 @@ impl TlsOptions {
         let provider = Arc::new(ring::default_provider());
         let verifier = self.verifier(&provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&self.versions())
             .map_err(|error| tls("cannot set up TLS", error))?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
@@ -125,6 +137,15 @@ impl TlsOptions {
         // What libpq sends, and what a direct negotiation demands.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Some(config))
+    }
+
+    fn versions(&self) -> Vec<&'static SupportedProtocolVersion> {
+        let (lowest, highest) = self.versions;
+        [(TlsVersion::V12, &TLS12), (TlsVersion::V13, &TLS13)]
+            .into_iter()
+            .filter(|(version, _)| (lowest..=highest).contains(version))
+            .map(|(_, supported)| supported)
+            .collect()
     }
 
     pub(super) fn verifier(

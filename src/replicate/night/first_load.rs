@@ -11,7 +11,7 @@ use super::error::NightError;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::report::timeline::Recording;
 use crate::sql::ident::literal;
-use crate::target::{Session, make_bookkeeping};
+use crate::target::{Session, has_record, make_bookkeeping};
 
 /// A table by schema and name.
 pub(super) type Name = (String, String);
@@ -37,8 +37,7 @@ COMMENT ON TABLE nocturne.first_loads IS 'Tables that nocturne is loading for th
 /// The tables with a note: an earlier run did not come to the end of their first load.
 pub(super) async fn unfinished(session: &Session) -> Result<HashSet<Name>, NightError> {
     let failed = || NightError::target("read which first loads are unfinished");
-    let there = "SELECT pg_catalog.to_regclass('nocturne.first_loads') IS NOT NULL";
-    if session.query_value(there).await.map_err(failed())?.as_deref() != Some("t") {
+    if !has_record(session, "first_loads").await.map_err(failed())? {
         return Ok(HashSet::new());
     }
     let sql = "SELECT schema_name, table_name FROM nocturne.first_loads";
@@ -53,8 +52,7 @@ pub(super) async fn unfinished(session: &Session) -> Result<HashSet<Name>, Night
 /// Notes these tables, and forgets all others.
 pub(super) async fn note(session: &Session, loads: &[FirstLoad]) -> Result<(), NightError> {
     let failed = || NightError::target("note the first load of a table");
-    let there = "SELECT pg_catalog.to_regclass('nocturne.first_loads') IS NOT NULL";
-    let is_there = session.query_value(there).await.map_err(failed())?.as_deref() == Some("t");
+    let is_there = has_record(session, "first_loads").await.map_err(failed())?;
     if !is_there && loads.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use crate::replicate::backup::FoundBackup;
 use crate::restore::{chain, journal};
 use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target, make_bookkeeping};
+use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 
 /// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -32,9 +32,9 @@ pub(super) async fn find(
     sum: Option<Sha256Sum>,
 ) -> Result<Option<Present>, NightError> {
     let failed = || NightError::target("look for an unfinished restore");
-    let there = "SELECT pg_catalog.to_regclass('nocturne.night') IS NOT NULL \
-                 AND pg_catalog.to_regclass('nocturne.restore_journal') IS NOT NULL";
-    if session.query_value(there).await.map_err(failed())?.as_deref() != Some("t") {
+    if !has_record(session, "night").await.map_err(failed())?
+        || !has_record(session, "restore_journal").await.map_err(failed())?
+    {
         return Ok(None);
     }
     // Members are missing from the table of an earlier version, whose journal is of no use either.
@@ -70,6 +70,9 @@ pub(super) async fn note_sum(target: &Target, backup: &str, sum: Sha256Sum) {
     let (backup, now) = (literal(backup), sum.to_string());
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
+        if !has_record(&session, "night").await? {
+            return Ok(None);
+        }
         let then = format!("SELECT sha256 FROM nocturne.night WHERE backup = {backup}");
         let then = session.query_value(&then).await?;
         let note =

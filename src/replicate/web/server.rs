@@ -1,36 +1,81 @@
 //! Listens until asked to stop.
+//!
+//! Anyone may open connections. One that sends no whole request head in time is closed, and so is
+//! one that lasts too long, so that none of the few places is held for ever.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// How long requests that go on may take when asked to stop: the host kills the process after 30
 /// seconds.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
+/// How long the head of a request may take, idle time before it included.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a connection may last: a client that does not read its answer holds it as long.
+const LONGEST_CONNECTION: Duration = Duration::from_secs(60);
+
+/// Connections at a time; others wait in the listener's queue.
+const MOST_CONNECTIONS: usize = 256;
+
+/// The pause after a failure to accept, such as too many open files.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
 /// Answers requests until asked to stop; then answers those that go on, and no others.
 ///
 /// # Errors
-/// When the listener fails.
+/// None: a failure to accept one connection is logged, and the next one is waited for.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let asked = stop.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(asked.cancelled_owned());
-    let too_late = async {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_REQUESTS).await;
-    };
-    tokio::select! {
-        ended = server => ended,
-        () = too_late => {
-            tracing::warn!("a request did not end in time and is dropped");
-            Ok(())
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((accept(&listener).await, place))
+        };
+        let (stream, place) = tokio::select! {
+            next = next => next?,
+            () = stop.cancelled() => break,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // Errors are the client's: it went, or was too slow.
+            let _ = tokio::time::timeout(LONGEST_CONNECTION, connection).await;
+            drop(place);
+        });
+    }
+    if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
+        tracing::warn!("a request did not end in time and is dropped");
+    }
+    Ok(())
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
         }
     }
 }

@@ -330,3 +330,24 @@ fn times_are_told_as_one_would_say_them() {
     assert_eq!(distance(now, now), "in less than a minute");
     assert_eq!(span(Duration::from_secs(7200)), "2 hours");
 }
+
+#[tokio::test]
+async fn half_open_requests_hold_no_place_for_ever() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let running = Running::start(None).await;
+    let address = running.address.trim_start_matches("http://").to_owned();
+    let mut open = Vec::new();
+    for _ in 0..300 {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a").await.unwrap();
+        open.push(stream);
+    }
+    assert_eq!(running.get("/healthz").await.status(), 200);
+    for mut stream in open {
+        let mut answer = Vec::new();
+        // The server may have closed it with bytes of ours unread.
+        let closed = stream.read_to_end(&mut answer);
+        let closed = tokio::time::timeout(Duration::from_secs(60), closed).await;
+        assert!(closed.is_ok(), "a request without an end is waited for");
+    }
+}

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::record::{RunOutcome, RunRecord};
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target, make_bookkeeping};
+use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 
 /// How long a reading or a writing may take, the connecting included.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -214,8 +214,7 @@ fn without_zeros(value: &mut Value) {
 }
 
 async fn exists(session: &Session) -> Result<bool, HistoryError> {
-    let sql = "SELECT pg_catalog.to_regclass('nocturne.runs') IS NOT NULL";
-    Ok(session.query_value(sql).await?.as_deref() == Some("t"))
+    Ok(has_record(session, "runs").await?)
 }
 
 /// Not longer than it may take.

@@ -8,7 +8,7 @@ use super::mark::Mark;
 use crate::archive::DumpId;
 use crate::restore::server_life::ServerLife;
 use crate::sql::ident::literal;
-use crate::target::{Result, Session, has_bookkeeping};
+use crate::target::{Result, Session, has_bookkeeping, has_record};
 use crate::verify::Digest;
 
 /// What the tables look like. Another number is not understood.
@@ -50,8 +50,7 @@ pub(super) struct Found {
 }
 
 pub(super) async fn exists(session: &Session) -> Result<bool> {
-    let sql = "SELECT pg_catalog.to_regclass('nocturne.restore_journal') IS NOT NULL";
-    Ok(session.query_value(sql).await?.as_deref() == Some("t"))
+    has_record(session, "restore_journal").await
 }
 
 /// The number of the last run.

@@ -56,6 +56,9 @@ pub enum DownloadError {
         /// The length that the server gives, in bytes.
         found: u64,
     },
+    /// No one answered the first request.
+    #[error("cannot reach the server of the backup")]
+    Unreachable(#[source] Break),
     /// It broke too often.
     #[error("the download stopped at byte {position}, and could not go on in {tries} tries")]
     Broken {
@@ -79,6 +82,7 @@ impl DownloadError {
             Self::Start(_) | Self::Locate(_) | Self::Unsafe { .. } | Self::Refused { .. } => true,
             Self::Changed { .. }
             | Self::WrongLength { .. }
+            | Self::Unreachable(_)
             | Self::Broken { .. }
             | Self::Vanished => false,
         }
@@ -137,6 +141,16 @@ pub enum Break {
 }
 
 impl Break {
+    /// Whether no server was there: an unknown host, a refused connection, a TLS handshake that
+    /// failed, an address where no one answers.
+    pub(super) fn is_no_contact(&self) -> bool {
+        match self {
+            Self::Network { source, .. } => source.is_connect(),
+            Self::Silent { .. } => true,
+            _ => false,
+        }
+    }
+
     /// How long the server wants to be left alone.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -105,6 +105,9 @@ pub(super) struct Fetch<L> {
     hash: Sha256,
     /// Whether the server sent another range than it was asked for.
     has_no_ranges: bool,
+    /// Whether the server has ever answered. Until then the address is more likely wrong than the
+    /// network broken, and trying again would only hide it.
+    is_reached: bool,
 }
 
 impl<L: Locate> Fetch<L> {
@@ -117,7 +120,7 @@ impl<L: Locate> Fetch<L> {
     ) -> Self {
         let Start { position, hash } = start;
         progress.advance_to(position);
-        let (known, has_no_ranges) = (Identity::default(), false);
+        let (known, has_no_ranges, is_reached) = (Identity::default(), false, position > 0);
         Self {
             locate,
             client,
@@ -129,6 +132,7 @@ impl<L: Locate> Fetch<L> {
             position,
             hash,
             has_no_ranges,
+            is_reached,
         }
     }
 
@@ -164,6 +168,9 @@ impl<L: Locate> Fetch<L> {
                 (pauses, tries) = (self.options.pauses(), 0);
             }
             let position = self.position;
+            if !self.is_reached && broken.is_no_contact() {
+                return Err(DownloadError::Unreachable(broken));
+            }
             let Some(pause) = pauses.next() else {
                 return Err(DownloadError::Broken { position, tries, source: broken });
             };
@@ -205,6 +212,7 @@ impl<L: Locate> Fetch<L> {
             Ok(Err(error)) => return Ok(Ended::Broken(network(address, error))),
             Err(_) => return Ok(Ended::Broken(self.silent(address))),
         };
+        self.is_reached = true;
         let (status, headers) = (response.status(), response.headers());
         let skip = match Reply::of(status, headers, L::IS_RENEWED) {
             Reply::Refused => return Err(DownloadError::Refused { address, status }),

@@ -96,6 +96,18 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         ("sslcrl=/x", "connection parameter \"sslcrl\" is not supported"),
         ("require_auth=scram-sha-256", "connection parameter \"require_auth\" is not supported"),
         ("gssencmode=require", "connection parameter gssencmode=require is not supported"),
+        (
+            "ssl_max_protocol_version=TLSv1.1",
+            "invalid value \"TLSv1.1\" of connection parameter \"ssl_max_protocol_version\"",
+        ),
+        (
+            "ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2",
+            "invalid SSL protocol version range",
+        ),
+        (
+            "load_balance_hosts=yes",
+            "invalid value \"yes\" of connection parameter \"load_balance_hosts\"",
+        ),
         ("sslmode=full", "invalid value \"full\" of connection parameter \"sslmode\""),
         ("port=x", "invalid value \"x\" of connection parameter \"port\""),
         ("port=70000", "invalid value \"70000\" of connection parameter \"port\""),
@@ -115,7 +127,7 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         assert_eq!(error.to_string(), message, "{text}");
     }
     let error = resolve(&ConnectOptions::default(), &[("PGSERVICE", "prod")]).unwrap_err();
-    assert_eq!(error.to_string(), "connection parameter \"service\" is not supported");
+    assert_eq!(error.to_string(), "definition of service \"prod\" not found");
 }
 
 #[test]
@@ -160,5 +172,101 @@ fn the_password_file_serves_hosts_sockets_and_other_databases() {
         let params = resolve(&options(&format!("{text} passfile={path}")), &[]).unwrap();
         let found = params.password_for(&params.hosts[0]).map(Password::reveal);
         assert_eq!(found, password, "{text}");
+    }
+}
+
+#[test]
+fn service_stands_between_options_and_variables() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "[other]\nhost=no\n[prod]\n# a remark\nhost=service\nport=7\ndbname=service\n\
+                password=hidden one\n";
+    std::fs::write(file.path(), text).unwrap();
+    let path = file.path().to_str().unwrap().to_owned();
+    let environment = move |name: &str| match name {
+        "PGSERVICE" => Some("prod".to_owned()),
+        "PGSERVICEFILE" => Some(path.clone()),
+        "PGHOST" | "PGDATABASE" | "PGUSER" => Some("variable".to_owned()),
+        _ => None,
+    };
+    let found = |options: &ConnectOptions| Params::resolve(options, &environment, &|| None);
+    let shown = |options: &ConnectOptions| Target::resolve(options, &environment).unwrap();
+    let given = ConnectOptions { port: Some("8".into()), ..ConnectOptions::default() };
+    assert_eq!(shown(&given).to_string(), "variable@service:8/service");
+    let password = found(&given).unwrap().password;
+    assert_eq!(password.as_ref().map(Password::reveal), Some("hidden one"));
+    assert_eq!(shown(&options("service=other")).to_string(), "variable@no:5432/variable");
+    let absent = found(&options("service=absent")).unwrap_err().to_string();
+    assert_eq!(absent, "definition of service \"absent\" not found");
+    let absent = found(&options("service=prod servicefile=/nowhere/file")).unwrap_err();
+    assert_eq!(absent.to_string(), "service file \"/nowhere/file\" not found");
+}
+
+#[test]
+fn password_of_the_url_stays_with_its_server() {
+    let password = |host: Option<&str>, port: Option<&str>| {
+        let given = ConnectOptions {
+            default_url: Some("postgres://u:hidden@h:6000/d".to_owned()),
+            host: host.map(str::to_owned),
+            port: port.map(str::to_owned),
+            ..ConnectOptions::default()
+        };
+        resolve(&given, &[]).unwrap().password.is_some()
+    };
+    assert!(password(None, None) && password(Some("h"), Some("6000")) && password(Some(""), None));
+    assert!(!password(Some("other"), None) && !password(None, Some("6001")));
+    assert!(!password(Some("h,other"), None));
+}
+
+#[test]
+fn misspelled_urls_are_refused_without_their_password() {
+    for text in [
+        "postgresq://u:hidden@h/d",
+        " postgres://u:hidden@h/d",
+        "POSTGRESQL://u:hidden@h/d",
+        "postgresql:/u:hidden@h/d",
+        "postgres//u:hidden@h/d",
+        "u:hidden@h/d",
+        "u:hid=hidden@h/d",
+        " postgres://u:hidden@h/d?sslmode=require",
+        "postgres://u:x@hidden@h/d",
+        "postgres://u:x@hid/hidden@h/d",
+        "postgres://u:hid/hidden?x=y@h/d",
+        "postgres://u:hidden@h/d,postgres://u:hidden@h2/d",
+        "postgres://h/d,postgres://u:hidden@h2/d",
+        "password=my hidden=x",
+        "password='my hidden",
+        "host=postgres://u:hidden@h/d",
+        "dbname=postgres://u:hidden@h/d",
+        "port=u:hidden@h",
+    ] {
+        for given in [
+            options(text),
+            ConnectOptions { default_url: Some(text.to_owned()), ..ConnectOptions::default() },
+        ] {
+            let error = resolve(&given, &[]).map(|params| params.dbname).unwrap_err().to_string();
+            assert!(!error.contains("hid"), "{text}: {error}");
+        }
+    }
+    let error = resolve(&ConnectOptions::default(), &[("PGDATABASE", "x://u:hidden@h/d")]);
+    assert!(!error.unwrap_err().to_string().contains("hidden"));
+    // A name may have such characters where no password can be meant.
+    for name in ["a@b", "a:b", "mail@example.org"] {
+        assert_eq!(resolve(&options(name), &[]).unwrap().dbname, name);
+    }
+}
+
+#[test]
+fn every_kind_of_server_that_libpq_knows_can_be_asked_for() {
+    for (word, demand) in [
+        ("any", Demand::Any),
+        ("read-write", Demand::ReadWrite),
+        ("read-only", Demand::ReadOnly),
+        ("primary", Demand::Primary),
+        ("standby", Demand::Standby),
+        ("prefer-standby", Demand::PreferStandby),
+    ] {
+        let text = format!("target_session_attrs={word} load_balance_hosts=random");
+        let params = resolve(&options(&text), &[]).unwrap();
+        assert_eq!((params.demand, params.load_balance), (demand, true));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Server, chain};
 use crate::target::{Class, Error, Notices, Session, SessionSettings, TransactionStatus};
+use crate::target::{has_bookkeeping, has_record, make_bookkeeping};
 
 #[tokio::test]
 async fn a_session_starts_as_pg_restores_does() {
@@ -220,4 +221,45 @@ async fn a_terminated_session_says_by_whom() {
         "the connection to the server is lost: \
          FATAL: terminating connection due to administrator command"
     );
+}
+
+#[tokio::test]
+async fn records_of_another_role_are_refused() {
+    let server = Server::shared();
+    let session = server.superuser().await;
+    let name = "records_of_another_role";
+    session.execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let target = session.target().with_database(name);
+    let session = Session::connect(&target, &SessionSettings::default()).await.unwrap();
+    let refusal = async || {
+        let asked = [has_record(&session, "runs").await, has_bookkeeping(&session).await];
+        let made = make_bookkeeping(&session).await.map(|()| true);
+        asked.into_iter().chain([made]).map(|asked| match asked {
+            Err(Error::NotOurs { what, owner, .. }) => Some(format!("{what} {owner}")),
+            Err(error) => panic!("{error}"),
+            Ok(_) => None,
+        })
+    };
+    session.execute("CREATE ROLE low_keeper").await.unwrap();
+    let low = |what: &str| Some(format!("{what} low_keeper"));
+    session.execute("CREATE SCHEMA nocturne AUTHORIZATION low_keeper").await.unwrap();
+    assert!(refusal().await.all(|said| said == low("schema nocturne")));
+    session
+        .execute(
+            "ALTER SCHEMA nocturne OWNER TO postgres; CREATE TABLE nocturne.runs (id text); \
+             ALTER TABLE nocturne.runs OWNER TO low_keeper",
+        )
+        .await
+        .unwrap();
+    assert!(refusal().await.all(|said| said == low("nocturne.runs")));
+    session
+        .execute(
+            "DROP TABLE nocturne.runs; CREATE VIEW nocturne.seen AS SELECT 1 AS one; \
+                  ALTER VIEW nocturne.seen OWNER TO low_keeper",
+        )
+        .await
+        .unwrap();
+    assert!(refusal().await.all(|said| said == low("nocturne.seen")), "views are code, too");
+    session.execute("DROP VIEW nocturne.seen").await.unwrap();
+    assert!(refusal().await.all(|said| said.is_none()));
 }

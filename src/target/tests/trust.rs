@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::target::tls::{RootCertificates, SslMode, TlsOptions};
+use crate::target::tls::{RootCertificates, SslMode, TlsOptions, TlsVersion};
 
 /// A certificate for `localhost` that signed itself, good from 2020 to 2030.
 fn self_signed() -> rcgen::Certificate {
@@ -30,6 +30,7 @@ fn a_self_signed_server_is_trusted_only_if_it_is_the_root_itself_and_in_date() {
             certificate: None,
             key: None,
             sni: true,
+            versions: (TlsVersion::V12, TlsVersion::V13),
         };
         let verifier = options.verifier(&rustls::crypto::ring::default_provider().into()).unwrap();
         let name = ServerName::try_from(name).unwrap();

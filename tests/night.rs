@@ -21,6 +21,8 @@ mod failures;
 mod interrupted;
 #[path = "night/old_steps.rs"]
 mod old_steps;
+#[path = "night/passing.rs"]
+mod passing;
 #[path = "night/replaced.rs"]
 mod replaced;
 #[path = "night/scene.rs"]
@@ -35,3 +37,5 @@ mod swapped;
 mod tables;
 #[path = "night/versions.rs"]
 mod versions;
+#[path = "night/views.rs"]
+mod views;

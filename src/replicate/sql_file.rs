@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sql::split::script::{self, ScriptError, Statement};
 use crate::target::{
-    self, CancelHandle, Class, Notices, Session, SessionSettings, Target, TransactionStatus,
+    self, CancelHandle, Notices, Session, SessionSettings, Target, TransactionStatus,
 };
 
 /// Tries of a statement that the server ended for the sake of another session.
@@ -92,9 +92,7 @@ impl FileError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Statement { source, .. } | Self::Connect { source, .. } => {
-                source.class() == Class::Retry || source.is_connection_lost()
-            }
+            Self::Statement { source, .. } | Self::Connect { source, .. } => source.is_passing(),
             Self::Stopped { .. } => true,
             Self::Read { .. } | Self::Script { .. } | Self::OpenTransaction { .. } => false,
         }

@@ -260,6 +260,8 @@ impl Lane {
         line: Option<Line>,
     ) -> Result<(), WorkError> {
         self.renew(ctx).await?;
+        // Else the same statement would run in several sessions at once.
+        self.end_lost(ctx).await?;
         for setting in self.state.before(entry, &ctx.style) {
             self.set(ctx, setting).await?;
         }

@@ -93,7 +93,7 @@ pub const ROLLED_BACK: &str = "rolled back";
 pub struct Failure {
     /// One line: the server's message, or what is wrong with the archive.
     pub message: String,
-    /// The SQLSTATE, when the server gave one.
+    /// The SQLSTATE: the server's, or 08006 when the connection was lost.
     pub sqlstate: Option<String>,
     /// DETAIL, HINT and CONTEXT of the server, each on a line.
     pub detail: Option<String>,

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use super::event::{Cause, Failure};
 use crate::archive;
-use crate::target::{Error as TargetError, ServerError};
+use crate::target::{CONNECTION_FAILURE, Error as TargetError, ServerError};
 
 /// Why the work on an entry did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ impl WorkError {
             },
             None => Failure {
                 message: chain(self),
-                sqlstate: None,
+                sqlstate: self.is_passing().then(|| CONNECTION_FAILURE.to_owned()),
                 detail: None,
                 statement: None,
                 cause: None,

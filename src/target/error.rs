@@ -122,6 +122,15 @@ impl Error {
         }
     }
 
+    /// Whether the same work may succeed minutes later: the connection was lost, or the server says
+    /// so.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.class() == Class::Retry
+            || self.is_connection_lost()
+            || self.sqlstate().is_some_and(super::sqlstate::is_passing)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn class(&self) -> Class {

@@ -55,7 +55,7 @@ pub use params::{ConnectOptions, PasswordPrompt};
 pub(crate) use patience::reconnecting;
 pub use patience::{PATIENCE, once_ready};
 pub use session::{CancelHandle, Session, SessionSettings};
-pub use sqlstate::Class;
+pub use sqlstate::{CONNECTION_FAILURE, Class, is_passing};
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
 pub use wire::TransactionStatus;

@@ -41,6 +41,20 @@ impl Class {
     }
 }
 
+/// The SQLSTATE of a session that broke without a word of the server (`connection_failure`).
+pub const CONNECTION_FAILURE: &str = "08006";
+
+/// Whether a code is of the server's state rather than of what it was asked: minutes later, the same
+/// work may succeed.
+#[must_use]
+pub fn is_passing(sqlstate: &str) -> bool {
+    // Classes: insufficient_resources (a full disk, memory, sessions), operator_intervention,
+    // system_error; and read_only_sql_transaction, of a server that is about to be promoted.
+    matches!(sqlstate.get(..2), Some("53" | "57" | "58")) && !matches!(sqlstate, "53400" | "57P04")
+        || sqlstate == "25006"
+        || Class::of(sqlstate) == Class::Retry
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +73,16 @@ mod tests {
             ("23505", Class::Other),
         ] {
             assert_eq!(Class::of(code), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn state_of_the_server_passes_and_refusals_do_not() {
+        for code in ["53100", "53200", "53300", "57014", "57P01", "57P02", "57P03", "58030"] {
+            assert!(is_passing(code), "{code}");
+        }
+        for code in ["42501", "23505", "42P07", "53400", "57P04", "28P01", "XX000"] {
+            assert!(!is_passing(code), "{code}");
         }
     }
 }

@@ -99,6 +99,23 @@ fn a_lag_leaves_the_last_keys_for_the_next_run() {
 }
 
 #[test]
+fn source_below_the_target_fails_unless_allowed() {
+    let (pair, settings) = pair("behind");
+    copied(execute(&settings));
+    pair.source.execute("DELETE FROM answers WHERE id > 90000");
+    let IncrementalError::Behind { source_key, target, .. } = error(execute(&settings)) else {
+        panic!("not behind")
+    };
+    assert_eq!((source_key.as_deref(), target.as_str()), (Some("90000"), "100000"));
+    let allowed = Settings { allow_behind: true, ..settings.clone() };
+    assert_eq!(copied(execute(&allowed)).rows, 0);
+    pair.source.execute("DELETE FROM answers");
+    let IncrementalError::Behind { source_key: None, .. } = error(execute(&settings)) else {
+        panic!("not behind")
+    };
+}
+
+#[test]
 fn without_ranges_all_that_is_new_is_one_transaction() {
     let (pair, settings) = pair("whole");
     let settings = Settings { range_rows: None, ..settings };

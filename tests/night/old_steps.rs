@@ -111,7 +111,7 @@ async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new
     psql(&scene, &expected).input([ENRICHMENT, LARGE].concat()).succeed();
     old_copy(&scene, &expected);
     assert_eq_text(&scene.state(), &dump_without(&expected, "nocturne"));
-    assert_eq!(stages(&scene.record()), "find-backup download drop restore enrich incremental");
+    assert_eq!(stages(&scene.record()), "find-backup download drop restore incremental enrich");
     // Each row from where it came.
     let rows = |record: &serde_json::Value, name: &str| {
         let stages = record["stages"].as_array().unwrap();

@@ -47,9 +47,7 @@ impl CleanError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Catalogue(source) | Self::Drop { source, .. } => {
-                source.class() == target::Class::Retry || source.is_connection_lost()
-            }
+            Self::Catalogue(source) | Self::Drop { source, .. } => source.is_passing(),
             Self::InUse { .. } | Self::Stopped => true,
             Self::TouchesKept { .. } => false,
         }

@@ -22,6 +22,8 @@ pub struct Incremental {
     pub add_columns: bool,
     /// Whether earlier runs are checked.
     pub check_gaps: bool,
+    /// Whether a source that is behind the target is only a warning.
+    pub allow_behind: bool,
     /// How long the source may take for one statement; None is without end.
     pub statement_timeout: Option<Duration>,
 }
@@ -36,6 +38,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Incremental {
         lag: reader.number(&table::INCREMENTAL_LAG).unwrap_or_default(),
         add_columns: reader.flag(&table::INCREMENTAL_ADD_COLUMNS),
         check_gaps: reader.flag(&table::INCREMENTAL_CHECK_GAPS),
+        allow_behind: reader.flag(&table::INCREMENTAL_ALLOW_BEHIND),
         statement_timeout: Some(timeout).filter(|millis| *millis > 0).map(Duration::from_millis),
     }
 }

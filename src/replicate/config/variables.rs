@@ -323,6 +323,17 @@ pub(super) static INCREMENTAL_CHECK_GAPS: Variable = Variable::new(
 .option("check-gaps")
 .default("false");
 
+pub(super) static INCREMENTAL_ALLOW_BEHIND: Variable = Variable::new(
+    "INCREMENTAL_ALLOW_BEHIND",
+    Kind::Flag,
+    COPYING,
+    "Accepts, with a warning, a table whose highest key in the source is below the target's. \
+     Otherwise this is a failure of the table: most often the source is the wrong database or an \
+     older copy, and the rows it adds next would never be copied.",
+)
+.option("allow-behind")
+.default("false");
+
 pub(super) static INCREMENTAL_STATEMENT_TIMEOUT_MS: Variable = Variable::new(
     "INCREMENTAL_STATEMENT_TIMEOUT_MS",
     Kind::Number { min: 0, max: 2_147_483_647 },

@@ -62,9 +62,7 @@ impl EnrichError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Target(source) => {
-                source.class() == target::Class::Retry || source.is_connection_lost()
-            }
+            Self::Target(source) => source.is_passing(),
             Self::Stopped => true,
             _ => false,
         }

@@ -63,6 +63,7 @@ impl Settings {
             lag: incremental.lag,
             add_columns: incremental.add_columns,
             check_gaps: incremental.check_gaps,
+            allow_behind: incremental.allow_behind,
             statement_timeout: incremental.statement_timeout,
             ..Self::new(source, target, tables)
         })

@@ -5,7 +5,7 @@ use std::fmt;
 use super::drift::Drift;
 use super::settings::Table;
 use crate::sql::ident::quoted;
-use crate::target::{self, Class};
+use crate::target;
 
 /// One of the two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,21 @@ pub enum IncrementalError {
         table: Table,
         /// The type.
         type_name: String,
+    },
+    /// The source has no row at the target's highest key, nor above it.
+    #[error(
+        "table {table}: the highest key is {} in the source and {target} in the target: rows that \
+         the source adds below {target} would never be copied (hint: check SOURCE_DATABASE_URL; \
+         set INCREMENTAL_ALLOW_BEHIND if the source deletes its newest rows)",
+        .source_key.as_deref().unwrap_or("missing")
+    )]
+    Behind {
+        /// The table.
+        table: Table,
+        /// The highest key in the source; none in an empty table.
+        source_key: Option<String>,
+        /// The highest key in the target.
+        target: String,
     },
     /// The table differs between source and target.
     #[error("{0}")]
@@ -178,11 +193,9 @@ impl IncrementalError {
     /// Whether time may heal it.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        let heals =
-            |error: &target::Error| error.class() == Class::Retry || error.is_connection_lost();
         match self {
-            Self::Connect { source, .. } | Self::List(source) => heals(source),
-            Self::Server { source, .. } => heals(source),
+            Self::Connect { source, .. } | Self::List(source) => source.is_passing(),
+            Self::Server { source, .. } => source.is_passing(),
             // The lock was waited for already; the next run may have more luck.
             Self::Busy { .. } | Self::Stopped => true,
             _ => false,

@@ -90,6 +90,12 @@ impl Key {
         )
     }
 
+    /// A query for whether a table has a row at a key or above it.
+    pub(super) fn reaches(&self, table: &Table, key: &str) -> String {
+        let (own, key) = (self.sql(), self.literal(key));
+        format!("SELECT EXISTS (SELECT FROM {table} r WHERE {own} >= {key})")
+    }
+
     /// The condition of the rows, of a table called `r`, above one key, if given, up to and with another.
     pub(super) fn between(&self, after: Option<&str>, through: &str) -> String {
         let key = self.sql();

@@ -73,6 +73,8 @@ pub struct Settings {
     /// Whether rows that earlier runs should have copied are counted on both sides. Reads the key
     /// of the whole table.
     pub check_gaps: bool,
+    /// Whether a source whose highest key is below the target's is a warning rather than an error.
+    pub allow_behind: bool,
     /// How long one range may be read, by the source's clock. None is without end.
     pub statement_timeout: Option<Duration>,
     /// How long to wait for a lock on either side: for another copy of the same table, say. None is
@@ -95,6 +97,7 @@ impl Settings {
             lag: 0,
             add_columns: false,
             check_gaps: false,
+            allow_behind: false,
             statement_timeout: Some(Duration::from_secs(6 * 3600)),
             lock_timeout: Some(Duration::from_secs(300)),
             retries: Retries::default(),

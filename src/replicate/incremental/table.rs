@@ -119,6 +119,9 @@ async fn attempt(
     if is_first {
         tally.lock().before.clone_from(&before);
     }
+    if let (true, Some(before)) = (is_first, &before) {
+        not_behind(context, &plan, before, &reader).await?;
+    }
     if let (true, true, Some(through)) = (is_first, settings.check_gaps, &before) {
         let gaps = gaps::find(&reader, &keeper, table, &plan.key, through)
             .await
@@ -137,6 +140,30 @@ async fn attempt(
     let after = keeper.query_value(&highest).await.map_err(of_target)?;
     tally.lock().after = after;
     keeper.commit().await.map_err(of_target)
+}
+
+/// Makes sure that the source goes as far as the target does: another source, or an older one, gives
+/// out keys again that are behind the target's highest, and their rows would be passed over.
+async fn not_behind(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    before: &str,
+    reader: &Session,
+) -> Result<(), IncrementalError> {
+    let of_source = |source| context.refused(plan.table, Side::Source, source);
+    let reaches = reader.query_value(&plan.key.reaches(plan.table, before)).await;
+    if reaches.map_err(of_source)?.as_deref() == Some("t") {
+        return Ok(());
+    }
+    let highest = plan.key.highest(plan.table, None);
+    let source_key = reader.query_value(&highest).await.map_err(of_source)?;
+    let (table, target) = (plan.table.clone(), before.to_owned());
+    let behind = IncrementalError::Behind { table, source_key, target };
+    if !context.settings.allow_behind {
+        return Err(behind);
+    }
+    tracing::warn!(table_name = plan.table.name, "{}", chain(&behind));
+    Ok(())
 }
 
 /// Reads the table's definition on both sides and makes sure that they are alike; adds columns

@@ -174,7 +174,7 @@ impl LockError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Taken { .. } | Self::Lost => true,
-            Self::Target(error) => error.class() == target::Class::Retry,
+            Self::Target(error) => error.is_passing(),
         }
     }
 }

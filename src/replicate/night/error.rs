@@ -12,7 +12,7 @@ use crate::report::units::plural;
 use crate::restore::journal::JournalError;
 use crate::restore::{self, statements::StatementError};
 use crate::select::SelectError;
-use crate::target::{self, Class};
+use crate::target;
 
 /// Why a night failed.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,8 @@ pub enum NightError {
         count: u64,
         /// What the first one was, and why.
         first: String,
+        /// Whether another attempt may restore some of them.
+        is_passing: bool,
     },
     /// There is no enrichment.
     #[error(transparent)]
@@ -135,10 +137,11 @@ impl NightError {
             Self::Hook(error) => !error.is_passing(),
             Self::Target { source, .. } => !heals(source),
             Self::Restore(error) => is_permanent(error),
-            // The archive's next version, or a change of the target, is what they need.
-            Self::Entries { .. } | Self::Gaps { .. } => true,
+            Self::Gaps { .. } => true,
             Self::Enrich(error) => !error.is_passing(),
-            Self::Files { is_passing, .. } | Self::Tables { is_passing, .. } => !is_passing,
+            Self::Entries { is_passing, .. }
+            | Self::Files { is_passing, .. }
+            | Self::Tables { is_passing, .. } => !is_passing,
             Self::Incremental(error) => !error.is_passing(),
         }
     }
@@ -157,7 +160,7 @@ impl From<IncrementalError> for NightError {
 }
 
 fn heals(error: &target::Error) -> bool {
-    error.class() == Class::Retry || error.is_connection_lost()
+    error.is_passing()
 }
 
 fn is_permanent(error: &restore::Error) -> bool {
@@ -211,7 +214,8 @@ mod tests {
             (restore(hook(FileError::Stopped { file: file() })), false),
             (restore(hook(FileError::OpenTransaction { file: file() })), true),
             (NightError::target("look")(network()), false),
-            (NightError::Entries { count: 1, first: String::new() }, true),
+            (NightError::Entries { count: 1, first: String::new(), is_passing: false }, true),
+            (NightError::Entries { count: 1, first: String::new(), is_passing: true }, false),
             (NightError::Lock(LockError::Taken { holder: None }), false),
             (NightError::Backup(Box::new(BackupError::NoSource)), true),
             (NightError::Stopped, false),

@@ -10,7 +10,7 @@ use super::ground::{self, Ground};
 use super::guard::Guard;
 use super::intake::{self, Intake};
 use super::restore::{self, Restoring};
-use super::{choose, enrich, first_load, incremental, report, resume};
+use super::{choose, enrich, first_load, incremental, refresh, report, resume};
 use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
@@ -197,10 +197,11 @@ impl Attempt<'_> {
             return entries;
         }
         self.hooks(hooks::Stage::AfterRestore, &ground.target).await?;
-        let enriched = self.enrich(ground).await;
         let copied = self.copy().await;
+        // What is computed from rows comes after them.
+        let enriched = self.enrich(ground).await;
         // The first error is the one to tell: the others may follow from it, and all are logged.
-        entries.and(enriched).and(copied)
+        entries.and(copied).and(enriched)
     }
 
     /// Restores the archive. What entries ran into is the inner result.
@@ -213,9 +214,7 @@ impl Attempt<'_> {
         let Intake { archive, is_local, download, sha256 } = intake;
         let toc = Arc::clone(&archive.toc);
         let settings = &self.config.restore;
-        let databases = &self.config.databases;
-        let shown = |target: &Option<Target>| target.as_ref().map(ToString::to_string);
-        let is_fed_here = shown(&databases.incremental_target) == shown(&databases.target);
+        let is_fed_here = self.is_fed_here();
         // Hooks may have made something, too.
         let present = ground.present().await?;
         let chosen = choose::choose(&toc.entries, &settings.tables, &present, is_fed_here)?;
@@ -281,12 +280,27 @@ impl Attempt<'_> {
     }
 
     async fn enrich(&self, ground: &Ground) -> Result<(), NightError> {
-        if self.enrichment.names().next().is_none() {
+        let tables = &self.config.restore.tables;
+        let stale = match tables.has_incremental() && self.is_fed_here() {
+            true => refresh::stale(&ground.target, tables).await?,
+            false => Vec::new(),
+        };
+        if stale.is_empty() && self.enrichment.names().next().is_none() {
             return Ok(());
         }
         let jobs = self.config.restore.jobs;
-        let run = enrich::run(&self.enrichment, &ground.target, jobs, &self.stop);
+        let run = async {
+            let refreshed = refresh::run(&ground.target, &stale, &self.stop).await;
+            refreshed.and(enrich::run(&self.enrichment, &ground.target, jobs, &self.stop).await)
+        };
         self.staged(Stage::Enrich, run).await
+    }
+
+    /// Whether rows of incremental tables are copied to the database that is restored.
+    fn is_fed_here(&self) -> bool {
+        let databases = &self.config.databases;
+        let shown = |target: &Option<Target>| target.as_ref().map(ToString::to_string);
+        shown(&databases.incremental_target) == shown(&databases.target)
     }
 
     /// Copies the new rows of incremental tables, if there are such tables.

@@ -9,8 +9,8 @@
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
 //!           hook after-restore
-//!  enrich   indexes and views                      enrich
 //!  copy     new rows of incremental tables         incremental
+//!  enrich   views over those, indexes and views    refresh, enrich
 //!  swap     records come along, names change       ground
 //!  report   logged, and kept with the record       report
 //! ```
@@ -41,6 +41,7 @@ mod guard;
 mod incremental;
 mod intake;
 mod present;
+mod refresh;
 mod report;
 mod restore;
 mod resume;

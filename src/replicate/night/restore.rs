@@ -22,7 +22,7 @@ use crate::restore::statements::{Ownership, SourceSettings, StatementError, Styl
 use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance, chain};
 use crate::select::Selection;
 use crate::source::Archive;
-use crate::target::Target;
+use crate::target::{Target, is_passing};
 
 /// All that a restore of a night needs.
 pub(super) struct Restoring<'a> {
@@ -157,7 +157,11 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     let cause = summary.causes.iter().find(|cause| cause.is_error);
     let first = first.or_else(|| cause.map(|cause| cause.message.clone()));
     let first = first.unwrap_or_else(|| "not accounted for".to_owned());
-    Err(NightError::Entries { count: summary.errors(), first })
+    // A refusal needs a change of the archive or the target. A lost session or a full disk does not:
+    // the next attempt restores what is missing, and meets the refusals again.
+    let passes = |sqlstate: &Option<String>| sqlstate.as_deref().is_some_and(is_passing);
+    let is_passing = summary.failures.iter().any(|failed| passes(&failed.sqlstate));
+    Err(NightError::Entries { count: summary.errors(), first, is_passing })
 }
 
 /// What restores took before, in a file that may be lost: the next night then goes by a model.

@@ -58,9 +58,7 @@ impl SwapError {
         match self {
             Self::NotPermitted { .. } => false,
             Self::InUse { .. } | Self::Replaced { .. } => true,
-            Self::Connect(source) | Self::Refused { source, .. } => {
-                source.class() == target::Class::Retry || source.is_connection_lost()
-            }
+            Self::Connect(source) | Self::Refused { source, .. } => source.is_passing(),
         }
     }
 }

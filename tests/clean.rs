@@ -29,7 +29,7 @@ impl<'a> Owned<'a> {
 
     async fn clean(&self, keep: impl Fn(&str, &str) -> bool) -> (DropPlan, Result<(), CleanError>) {
         let session = self.session().await;
-        let plan = clean::plan(&session, keep).await.unwrap();
+        let plan = clean::plan(&session, keep, |_| true).await.unwrap();
         let stop = CancellationToken::new();
         let timeout = Some(Duration::from_millis(300));
         let result = clean::execute(&session, &plan, timeout, &stop, |_| {}).await;
@@ -185,6 +185,25 @@ fn extensions_of_the_role_go_unless_a_kept_table_needs_them() {
 }
 
 #[test]
+fn extensions_the_restore_lacks_stay_with_their_schema() {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let owned = Owned::new(cluster(15), "clean_extensions_stay");
+        let sql = "CREATE SCHEMA ext; CREATE EXTENSION pgcrypto SCHEMA ext; \
+                   CREATE EXTENSION cube; \
+                   CREATE EXTENSION citext; CREATE TABLE users (id int)";
+        owned.execute(sql).await;
+        owned.database.execute("CREATE EXTENSION earthdistance");
+        let session = owned.session().await;
+        // earthdistance requires cube, which the restore would create again.
+        let brings = |name: &str| ["citext", "cube"].contains(&name);
+        let plan = clean::plan(&session, |_, _| false, brings).await.unwrap();
+        assert_eq!(plan.extensions, ["cube", "pgcrypto"]);
+        clean::execute(&session, &plan, None, &CancellationToken::new(), |_| {}).await.unwrap();
+        assert_eq!(owned.left(), "extension cube, extension pgcrypto, schema ext");
+    });
+}
+
+#[test]
 fn what_others_own_is_left_alone_or_told() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let owned = Owned::new(cluster(15), "clean_others");
@@ -237,7 +256,7 @@ fn a_drop_that_would_touch_a_kept_table_is_rolled_back() {
         let owned = Owned::new(cluster(15), "clean_touch");
         owned.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE answers (id integer)").await;
         let session = owned.session().await;
-        let plan = clean::plan(&session, |_, table| table == "answers").await.unwrap();
+        let plan = clean::plan(&session, |_, table| table == "answers", |_| true).await.unwrap();
         // Between the plan and its execution the table comes to need the type.
         owned.execute("ALTER TABLE answers ADD mood mood").await;
         let stop = CancellationToken::new();

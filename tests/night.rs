@@ -23,6 +23,8 @@ mod interrupted;
 mod old_steps;
 #[path = "night/passing.rs"]
 mod passing;
+#[path = "night/refused.rs"]
+mod refused;
 #[path = "night/replaced.rs"]
 mod replaced;
 #[path = "night/scene.rs"]

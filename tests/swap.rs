@@ -61,7 +61,7 @@ impl<'a> Warehouse<'a> {
 
     /// Restores the next night, and swaps.
     async fn swap_to(&self, night: u32) -> Vec<String> {
-        let mut swap = swap::prepare(&self.target(), Leftover::Drop).await.unwrap();
+        let mut swap = swap::prepare(&self.target(), Leftover::Drop, None).await.unwrap();
         fill(swap.next(), night).await;
         swap.finish().await.unwrap_or_else(|error| panic!("{error:?}"))
     }
@@ -157,7 +157,7 @@ fn a_renaming_that_was_left_halfway_is_finished_at_the_next_start() {
         let warehouse = Warehouse::new(cluster(15), "swap_halfway", "CREATEDB").await;
         let target = warehouse.target();
         assert_eq!(swap::recover(&target).await.unwrap(), Recovered::Nothing);
-        let swap = swap::prepare(&target, Leftover::Drop).await.unwrap();
+        let swap = swap::prepare(&target, Leftover::Drop, None).await.unwrap();
         fill(swap.next(), 2).await;
         // A run that died before the renaming has left a database, and the old one is in place.
         assert_eq!(swap::recover(&target).await.unwrap(), Recovered::Nothing);
@@ -184,7 +184,7 @@ fn a_renaming_that_was_left_halfway_is_finished_at_the_next_start() {
 fn who_may_not_is_told_before_anything_is_changed() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_forbidden", "").await;
-        let error = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap_err();
+        let error = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap_err();
         assert!(matches!(error, SwapError::NotPermitted { .. }) && !error.is_passing(), "{error}");
         assert!(
             error.to_string().ends_with("the role may not create databases (CREATEDB)"),
@@ -195,7 +195,7 @@ fn who_may_not_is_told_before_anything_is_changed() {
             "ALTER ROLE {role} CREATEDB; ALTER DATABASE \"{}\" OWNER TO postgres",
             warehouse.names.current
         ));
-        let error = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap_err();
+        let error = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap_err();
         assert!(error.to_string().contains("it belongs to postgres"), "{error}");
         assert_eq!(warehouse.databases(), warehouse.names.current);
         warehouse
@@ -210,15 +210,15 @@ fn an_abandoned_swap_leaves_the_old_database_and_no_other() {
     block_on(async {
         let warehouse =
             Warehouse::new(cluster(15), &format!("swap_{}", "x".repeat(45)), "CREATEDB").await;
-        let swap = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap();
+        let swap = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
         assert_eq!(swap.next().dbname(), warehouse.names.next);
         assert_eq!(swap.names().next.len(), 63);
         fill(swap.next(), 2).await;
         // A run that goes on where it stopped finds what it had.
-        let again = swap::prepare(&warehouse.target(), Leftover::Reuse).await.unwrap();
+        let again = swap::prepare(&warehouse.target(), Leftover::Reuse, None).await.unwrap();
         assert_eq!(warehouse.night(&warehouse.names.next), "2");
         drop(again);
-        let fresh = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap();
+        let fresh = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
         fill(fresh.next(), 3).await;
         fresh.abandon().await.unwrap();
         assert_eq!(warehouse.databases(), warehouse.names.current);
@@ -230,7 +230,7 @@ fn an_abandoned_swap_leaves_the_old_database_and_no_other() {
 fn sessions_that_cannot_be_ended_are_named_and_nothing_is_renamed() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_in_use", "CREATEDB").await;
-        let mut swap = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap();
+        let mut swap = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
         fill(swap.next(), 2).await;
         let url = warehouse.owned.database.url();
         let options = nocturne::target::ConnectOptions { dbname: Some(url), ..Default::default() };
@@ -260,9 +260,9 @@ fn sessions_that_cannot_be_ended_are_named_and_nothing_is_renamed() {
 fn a_database_that_another_run_has_made_anew_is_neither_swapped_in_nor_dropped() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_anew", "CREATEDB").await;
-        let mut first = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap();
+        let mut first = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
         fill(first.next(), 2).await;
-        let second = swap::prepare(&warehouse.target(), Leftover::Drop).await.unwrap();
+        let second = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
         fill(second.next(), 3).await;
         let error = first.finish().await.unwrap_err();
         assert!(matches!(error, SwapError::Replaced { .. }) && error.is_passing(), "{error}");

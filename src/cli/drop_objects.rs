@@ -63,7 +63,8 @@ async fn drop_objects(
         CleanError::Stopped => Failure::new(INTERRUPTED, "interrupted"),
         error => Failure::of(ERRORS, &error),
     };
-    let plan = clean::plan(&session, keep).await.map_err(failed)?;
+    // No archive says which extensions come back.
+    let plan = clean::plan(&session, keep, |_| false).await.map_err(failed)?;
     // A mistyped name must not cost the table that was meant.
     if let Some((pattern, _)) = typed.keep.iter().zip(&used).find(|(_, used)| !used.get()) {
         return Err(Failure::new(USAGE, format!("--keep {pattern}: there is no such table")));
@@ -95,6 +96,9 @@ fn describe(plan: &DropPlan) -> String {
     }
     for schema in &plan.shared_schemas {
         let _ = writeln!(text, "-- stays, as others have objects in it: schema {schema}");
+    }
+    for extension in &plan.extensions {
+        let _ = writeln!(text, "-- kept: extension {extension}");
     }
     for other in &plan.others {
         let (kind, identity, owner) = (&other.kind, &other.identity, &other.owner);

@@ -2,22 +2,25 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::FetchBackup as Typed;
-use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
 use super::restore::interrupted;
 use super::{list, say};
 use crate::replicate::backup::scalingo::{ApiError, ScalingoError};
-use crate::replicate::backup::{BackupError, BackupSource, FoundBackup, save};
+use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, save};
 use crate::report::{
     LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
 };
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
+use crate::source::{self, Input};
 
 /// The pause between two looks at the download.
 const FRAME: Duration = Duration::from_millis(200);
@@ -40,10 +43,12 @@ pub(super) fn run(typed: &Typed) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::of(ERRORS, &error))?;
+    let jobs = available_parallelism().map_or(1, NonZeroUsize::get);
+    let check = config.backup.verify.then_some(Check { jobs });
     let bar = bar(&screen);
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = Box::pin(fetch(typed, &source, &bar)) => outcome,
+            outcome = Box::pin(fetch(typed, &source, check, &bar)) => outcome,
             () = interrupted() => Err(Failure::new(INTERRUPTED, "interrupted")),
         }
     });
@@ -60,8 +65,13 @@ fn read_token(path: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))
 }
 
-async fn fetch(typed: &Typed, source: &BackupSource, bar: &ProgressBar) -> Outcome {
-    let backup = source.find(Utc::now()).await.map_err(failure)?;
+async fn fetch(
+    typed: &Typed,
+    from: &BackupSource,
+    check: Option<Check>,
+    bar: &ProgressBar,
+) -> Outcome {
+    let backup = from.find(Utc::now()).await.map_err(failure)?;
     tracing::info!("found {backup}");
     if typed.output.as_deref() == Some(Path::new("-")) {
         let (bytes, sha256) = copy_to_stdout(&backup, bar).await?;
@@ -85,7 +95,11 @@ async fn fetch(typed: &Typed, source: &BackupSource, bar: &ProgressBar) -> Outco
         tracing::info!("went on after the {} bytes of an earlier try", saved.kept);
     }
     let text = describe(&backup, Some(&saved.path), saved.size, saved.sha256);
-    list::write(None, text.as_bytes())
+    list::write(None, text.as_bytes())?;
+    let Some(check) = check else { return Ok(()) };
+    let open = || source::open(&Input::Path(saved.path.clone())).map_err(BackupError::from);
+    let archive = open().map_err(failure)?;
+    check.run(archive).await.map_err(failure)
 }
 
 async fn copy_to_stdout(
@@ -149,6 +163,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 fn failure(error: BackupError) -> Failure {
     let code = match &error {
         BackupError::NoSource | BackupError::Address(_) | BackupError::IsLocal { .. } => USAGE,
+        BackupError::Archive(_) | BackupError::Damaged { .. } => ARCHIVE,
         BackupError::Scalingo(error) if is_unreachable(error) => CONNECT,
         BackupError::Download(error) if matches!(**error, DownloadError::Broken { .. }) => CONNECT,
         _ => ERRORS,

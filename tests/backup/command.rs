@@ -11,6 +11,8 @@ use crate::host::{API_TOKEN, Host, assert_no_secret, backup};
 
 fn fetch(host: &Host, folder: &Path) -> Tool {
     let tool = bare_nocturne().arg("fetch-backup").env("NOCTURNE_LOG", "trace").current_dir(folder);
+    // Bytes that are no archive will do for most of these.
+    let tool = tool.env("VERIFY_BACKUP", "false");
     host.variables().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value))
 }
 
@@ -112,7 +114,24 @@ fn a_backup_at_another_address_needs_no_host() {
     let files = Files::serve(Served::new("bytes"));
     let url = files.url("/night.tar.gz?signature=secret-signature");
     let tool = bare_nocturne().arg("fetch-backup").current_dir(folder.path());
+    let tool = tool.arg("--verify-backup=false");
     let finished = tool.env("BACKUP_SOURCE", url).succeed();
     assert_eq!(std::fs::read(folder.path().join("night.tar.gz")).unwrap(), b"bytes");
     assert_no_secret(&format!("{} {}", finished.stdout(), finished.stderr()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_backup_is_fetched_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes =
+        std::fs::read(crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz"));
+    let bytes = bytes.unwrap();
+    let (sound, _files) = host(&bytes, []).await;
+    let finished = fetch(&sound, folder.path()).env("VERIFY_BACKUP", "").succeed();
+    assert!(finished.stderr().contains("backup verified: "), "{finished}");
+    for bytes in [&bytes[..bytes.len() - 3000], b"no archive"] {
+        let (damaged, _files) = host(bytes, []).await;
+        let failed = fetch(&damaged, folder.path()).env("VERIFY_BACKUP", "").run().expect_code(3);
+        assert!(failed.stdout().contains("sha256"), "{failed}");
+    }
 }

@@ -125,7 +125,7 @@ async fn a_backup_that_is_downloaded_first_can_be_read_at_any_place_and_leaves_n
     let dump = std::fs::read("fixtures/mission-pg17-custom-zstd.dump").unwrap();
     let sum = Sha256Sum::of(&dump);
     let files = Files::serve(Served::new(dump).acts([Act::Cut(1000)]));
-    let open = found(&files).await.open_on_disk(folder.path(), |_| {}).await.unwrap();
+    let open = found(&files).await.open_on_disk(folder.path(), None, |_| {}).await.unwrap();
     assert!(matches!(open.archive.access, Access::Random(_)));
     assert_eq!((open.archive.name.as_str(), open.archive.format), ("x.tar.gz", Format::Custom));
     assert_eq!(open.progress.unwrap().sha256(), Some(sum));
@@ -137,7 +137,7 @@ async fn a_disk_that_is_too_small_is_told_before_it_is_full() {
     let folder = tempfile::tempdir().unwrap();
     let length = 1 << 60;
     let files = Files::serve(Served::new("").acts([Act::Length(length), Act::Length(length)]));
-    let open = found(&files).await.open_on_disk(folder.path(), |_| {}).await;
+    let open = found(&files).await.open_on_disk(folder.path(), None, |_| {}).await;
     let kept = keep(&files, &folder.path().join("b")).await;
     for error in [open.unwrap_err(), kept.unwrap_err()] {
         assert!(matches!(error, BackupError::NoSpace { .. }), "{error:?}");

@@ -20,10 +20,17 @@ fn waits_in(database: &Database<'_>) -> String {
 }
 
 /// Handles that drop the other databases at the end.
-fn others<'a>(scene: &Scene<'a>) -> [Database<'a>; 2] {
+pub fn others<'a>(scene: &Scene<'a>) -> [Database<'a>; 2] {
     let database = &scene.warehouse.database;
     let names = Names::of(&database.name);
     [names.next, names.previous].map(|name| database.cluster.adopt_db(name))
+}
+
+/// Drops the database of the night before.
+pub fn drop_others(scene: &Scene<'_>) {
+    let database = &scene.warehouse.database;
+    let drop = format!("DROP DATABASE \"{}\"", Names::of(&database.name).previous);
+    database.cluster.psql("postgres").args(["--command", &drop]).succeed();
 }
 
 pub fn exists(database: &Database<'_>) -> bool {
@@ -59,6 +66,7 @@ async fn readers_have_the_old_rows_until_the_new_database_is_whole() {
     assert_eq!(record["outcome"], "succeeded");
     assert_eq!(stages(&record), "find-backup download drop restore hooks enrich swap");
     assert_eq!(warehouse.query("SELECT count(*) FROM nocturne.runs"), "2");
+    warehouse.execute("DROP TABLE go");
     // A third one takes the place of the second.
     scene.night().arg("--swap").succeed();
     assert_eq!(previous.query("SELECT count(*) FROM users"), "1500");

@@ -110,6 +110,7 @@ fn night(backup: &Path, kept: &str, source: &Database<'_>, warehouse: &Owned<'_>
         .arg("run")
         .env("MAX_RETRY_COUNT", "0")
         .env("BACKUP_SOURCE", backup)
+        .env("BACKUP_ANY_DAY", "true")
         .env("BACKUP_MODE", format!(r#"{{"{kept}":"incremental"}}"#))
         .env("SOURCE_DATABASE_URL", source.url())
         .env("DATABASE_URL", warehouse.url())

@@ -72,6 +72,27 @@ pub enum BackupError {
     /// The download failed.
     #[error("cannot download the backup")]
     Download(#[from] Arc<DownloadError>),
+    /// It was made at another time than is wanted.
+    #[error(
+        "{name} was made at {made}, and is not {wanted} (BACKUP_MAX_AGE_HOURS and BACKUP_ANY_DAY \
+         decide how old a backup may be)"
+    )]
+    Stale {
+        /// The backup.
+        name: String,
+        /// When, by its header.
+        made: String,
+        /// What is wanted, in words.
+        wanted: String,
+    },
+    /// Not all of it can be restored.
+    #[error("{name} is damaged: {first}")]
+    Damaged {
+        /// The backup.
+        name: String,
+        /// What is wrong, the first of it.
+        first: String,
+    },
     /// What came is no archive, or a damaged one.
     #[error(transparent)]
     Archive(#[from] archive::Error),
@@ -97,6 +118,8 @@ impl BackupError {
             | Self::Write { .. }
             | Self::Locked { .. }
             | Self::NoSpace { .. }
+            | Self::Stale { .. }
+            | Self::Damaged { .. }
             | Self::Archive(_) => false,
         }
     }

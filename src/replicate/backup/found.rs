@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::scalingo::{Backup, Client};
-use super::{BackupError, spool};
+use super::{BackupError, Check, spool};
 use crate::report::units;
 use crate::source::remote::{
     Address, Download, DownloadOptions, Fixed, Locate, LocateError, Progress, Start,
@@ -115,6 +115,7 @@ impl FoundBackup {
 
     /// Opens it when all of it is on this machine: it is downloaded first, to a file in `folder`
     /// that has no name and is gone when the archive is dropped, whatever happens to the process.
+    /// It is verified if `check` says so.
     /// `watch` gets the download's progress when it starts.
     ///
     /// # Errors
@@ -122,6 +123,7 @@ impl FoundBackup {
     pub async fn open_on_disk(
         &self,
         folder: &Path,
+        check: Option<Check>,
         watch: impl FnOnce(Progress),
     ) -> Result<OpenBackup, BackupError> {
         if self.path().is_some() {
@@ -131,6 +133,13 @@ impl FoundBackup {
         let progress = download.progress();
         watch(progress.clone());
         let file = spool::spool(download, folder).await?;
+        if let Some(check) = check {
+            let cannot = |source| BackupError::Read { path: folder.to_owned(), source };
+            let file = file.try_clone().map_err(cannot)?;
+            let name = self.name.clone();
+            let archive = spool::blocking(move || Ok(source::open_file(&name, file)?)).await?;
+            check.run(archive).await?;
+        }
         let name = self.name.clone();
         let archive = spool::blocking(move || Ok(source::open_file(&name, file)?)).await?;
         Ok(OpenBackup { archive, progress: Some(progress) })

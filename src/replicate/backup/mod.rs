@@ -17,6 +17,7 @@
 //!
 //! Tokens and signed addresses appear in no error, log line or `Debug` of this module.
 
+mod check;
 mod error;
 mod found;
 pub mod local;
@@ -25,6 +26,7 @@ pub mod scalingo;
 mod source;
 mod spool;
 
+pub use check::Check;
 pub use error::BackupError;
 pub use found::{FoundBackup, OpenBackup};
 pub use save::{Saved, save};

@@ -54,15 +54,21 @@ impl BackupSource {
             endpoints: endpoints(settings)?,
             patience: ApiPatience::default(),
         };
-        let choice = match (&settings.id, settings.any_day, settings.max_age) {
+        let choice = Self::choice(settings, zone);
+        Ok(Self::Scalingo { client: Arc::new(Client::new(options)?), choice })
+    }
+
+    /// Which backup the settings want. "Today" is by the clocks of `zone`.
+    #[must_use]
+    pub fn choice(settings: &Settings, zone: Tz) -> Choice {
+        match (&settings.id, settings.any_day, settings.max_age) {
             (Some(id), ..) => Choice::Id(id.clone()),
             (None, true, _) => Choice::AnyDay,
             (None, false, Some(age)) => {
                 Choice::MaxAge(TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX))
             }
             (None, false, None) => Choice::Today(zone),
-        };
-        Ok(Self::Scalingo { client: Arc::new(Client::new(options)?), choice })
+        }
     }
 
     /// Finds the backup that is wanted. `now` is when "today" is.

@@ -3,7 +3,7 @@
 //! A [`DropPlan`] is made from the catalogue first, so that it can be looked at, and then carried
 //! out object by object. It holds what the connecting role owns, of every kind and in every
 //! schema, and so works without being a superuser. Left alone are: what belongs to others, what
-//! belongs to extensions, the schema `public` itself, privileges, and the schema
+//! belongs to extensions, extensions that the restore does not create again, the schema `public` itself, privileges, and the schema
 //! [`BOOKKEEPING`], where nocturne keeps its own records.
 //!
 //! Kept tables stay with their rows and all that they need: indexes, sequences, the types and
@@ -16,6 +16,6 @@ mod plan;
 
 pub use error::{CleanError, Holder};
 pub use execute::{Progress, execute};
-pub use plan::{Drop, DropPlan, Kind, Other, plan};
+pub use plan::{Drop, DropPlan, Kind, Other, others, plan};
 
 pub use crate::target::BOOKKEEPING;

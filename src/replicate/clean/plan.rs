@@ -17,6 +17,8 @@ pub struct DropPlan {
     pub others: Vec<Other>,
     /// Schemas that stay, because others have objects in them.
     pub shared_schemas: Vec<String>,
+    /// Extensions of the role that stay, because the restore does not create them again.
+    pub extensions: Vec<String>,
     /// The tables that are kept, quoted and qualified.
     pub kept: Vec<String>,
     pub(super) kept_oids: Vec<u32>,
@@ -76,13 +78,15 @@ pub struct Other {
     pub owner: String,
 }
 
-/// Makes the plan. `keep` is asked for every table that the role owns, by schema and name.
+/// Makes the plan. `keep` is asked for every table that the role owns, by schema and name;
+/// `brings` for every extension, whether the restore creates it again. Others stay.
 ///
 /// # Errors
 /// [`CleanError::Catalogue`].
 pub async fn plan(
     session: &Session,
     keep: impl Fn(&str, &str) -> bool,
+    brings: impl Fn(&str) -> bool,
 ) -> Result<DropPlan, CleanError> {
     let mut plan = DropPlan::default();
     let tables = "SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c \
@@ -96,6 +100,7 @@ pub async fn plan(
             plan.kept_oids.extend(oid.parse::<u32>().ok());
         }
     }
+    let stays = extensions_that_stay(session, brings).await?;
     let mut needed = HashSet::new();
     if !plan.kept_oids.is_empty() {
         let kept = array(&plan.kept_oids);
@@ -107,11 +112,10 @@ pub async fn plan(
         }
         plan.drops = foreign_keys(session, &kept).await?;
     }
-    let sql = include_str!("owned.sql").replace("{bookkeeping}", &literal(BOOKKEEPING));
     let (mut classes, mut objects) = (Vec::new(), Vec::new());
     let mut schemas = Vec::new();
-    for row in rows(session, &sql).await? {
-        let [Some(kind), _, Some(identity), Some(class), Some(object)] = &row[..] else {
+    for row in rows(session, &owned("=")).await? {
+        let [Some(kind), _, Some(identity), Some(class), Some(object), _] = &row[..] else {
             continue;
         };
         if needed.contains(&(class.clone(), object.clone())) {
@@ -121,6 +125,10 @@ pub async fn plan(
         let kind = Kind(kind.clone());
         let sql = statement(&kind, identity);
         let drop = Drop { kind, identity: identity.clone(), sql, oid };
+        if drop.kind.0 == "extension" && stays.contains(&oid) {
+            plan.extensions.push(drop.identity);
+            continue;
+        }
         // A schema may be shared with others, whose objects have nothing to do with ours.
         if drop.kind.0 == "schema" {
             schemas.push(drop);
@@ -145,13 +153,65 @@ pub async fn plan(
         }
     }
     for schema in schemas {
-        if holds_objects_of_others(session, schema.oid).await? {
+        if holds_objects_of_others(session, schema.oid, &stays).await? {
             plan.shared_schemas.push(schema.identity);
         } else {
             plan.drops.push(schema);
         }
     }
     Ok(plan)
+}
+
+/// The extension whose state is that of a whole cluster: its list of nodes is in no archive.
+const CITUS: &str = "citus";
+
+/// The OIDs of the extensions that stay: those that the restore does not create again, and all
+/// that they require.
+async fn extensions_that_stay(
+    session: &Session,
+    brings: impl Fn(&str) -> bool,
+) -> Result<Vec<u32>, CleanError> {
+    let sql = "SELECT oid, extname FROM pg_catalog.pg_extension ORDER BY 1";
+    let mut stays = Vec::new();
+    for row in rows(session, sql).await? {
+        if let [Some(oid), Some(name)] = &row[..]
+            && (name == CITUS || !brings(name))
+        {
+            stays.extend(oid.parse::<u32>().ok());
+        }
+    }
+    let sql = format!(
+        "WITH RECURSIVE stays (oid) AS (SELECT pg_catalog.unnest({}) UNION \
+             SELECT d.refobjid FROM stays JOIN pg_catalog.pg_depend d ON d.objid = stays.oid \
+                 AND d.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
+                 AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) \
+         SELECT oid FROM stays",
+        array(&stays)
+    );
+    let oid = |row: Vec<Option<String>>| row.into_iter().next().flatten()?.parse().ok();
+    Ok(rows(session, &sql).await?.into_iter().filter_map(oid).collect())
+}
+
+/// What other roles own in the database. Extensions and what is theirs are not listed.
+///
+/// # Errors
+/// [`CleanError::Catalogue`].
+pub async fn others(session: &Session) -> Result<Vec<Other>, CleanError> {
+    let other = |row: Vec<Option<String>>| match &row[..] {
+        [Some(kind), _, Some(identity), .., Some(owner)] if kind != "extension" => Some(Other {
+            kind: Kind(kind.clone()),
+            identity: identity.clone(),
+            owner: owner.clone(),
+        }),
+        _ => None,
+    };
+    Ok(rows(session, &owned("<>")).await?.into_iter().filter_map(other).collect())
+}
+
+/// The query for objects whose owner `is` (=) or is not (<>) the current role.
+fn owned(is: &str) -> String {
+    let sql = include_str!("owned.sql").replace("{bookkeeping}", &literal(BOOKKEEPING));
+    sql.replace("{is}", is)
 }
 
 /// Foreign keys of kept tables to tables that go.
@@ -179,7 +239,11 @@ async fn foreign_keys(session: &Session, kept: &str) -> Result<Vec<Drop>, CleanE
 }
 
 /// Whether anything in a schema belongs to another role, or to an extension.
-async fn holds_objects_of_others(session: &Session, schema: u32) -> Result<bool, CleanError> {
+async fn holds_objects_of_others(
+    session: &Session,
+    schema: u32,
+    stays: &[u32],
+) -> Result<bool, CleanError> {
     let of = |catalogue: &str, namespace: &str, owner: &str| {
         format!(
             "EXISTS (SELECT FROM pg_catalog.{catalogue} o \
@@ -187,10 +251,12 @@ async fn holds_objects_of_others(session: &Session, schema: u32) -> Result<bool,
         )
     };
     let sql = format!(
-        "SELECT {} OR {} OR {}",
+        "SELECT {} OR {} OR {} OR EXISTS (SELECT FROM pg_catalog.pg_extension \
+             WHERE extnamespace = {schema} AND oid = ANY ({}))",
         of("pg_class", "relnamespace", "relowner"),
         of("pg_proc", "pronamespace", "proowner"),
         of("pg_type", "typnamespace", "typowner"),
+        array(stays),
     );
     let value = session.query_value(&sql).await.map_err(CleanError::Catalogue)?;
     Ok(value.as_deref() == Some("t"))

@@ -99,6 +99,8 @@ pub struct Backup {
     pub max_age: Option<Duration>,
     /// Whether it is on the disk before the target is touched.
     pub download_first: bool,
+    /// Whether it is verified before the target is touched, if all of it is available.
+    pub verify: bool,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
@@ -120,6 +122,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
             .number(&table::BACKUP_MAX_AGE_HOURS)
             .map(|hours| Duration::from_secs(60 * 60 * hours)),
         download_first: reader.flag(&table::DOWNLOAD_FIRST),
+        verify: reader.flag(&table::VERIFY_BACKUP),
         endpoints: Endpoints {
             auth: reader.read(&table::SCALINGO_AUTH_URL, url),
             api: reader.read(&table::SCALINGO_API_URL, url),

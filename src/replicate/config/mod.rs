@@ -120,6 +120,10 @@ pub struct Restore {
     pub tables: TableModes,
     /// Whether a new database takes the place of the old one at the end.
     pub swap: bool,
+    /// What that new database is a copy of.
+    pub swap_template: Option<String>,
+    /// Whether what other roles own in the old database may go with it.
+    pub swap_drops_others: bool,
     /// How long dropping an object may wait for a lock; None is without end.
     pub drop_timeout: Option<Duration>,
     /// The folder with indexes and views of the warehouse's own.
@@ -264,6 +268,8 @@ impl Restore {
             foreign_keys: reader.flag(&table::RESTORE_FK_CONSTRAINTS),
             tables: tables::read(reader),
             swap: reader.flag(&table::SWAP),
+            swap_template: reader.string(&table::SWAP_TEMPLATE),
+            swap_drops_others: reader.flag(&table::SWAP_DROPS_OTHERS),
             drop_timeout: Some(number(reader.number(&table::DROP_TIMEOUT_MS)))
                 .filter(|millis| *millis > 0)
                 .map(Duration::from_millis),

@@ -78,7 +78,9 @@ pub(super) static BACKUP_SOURCE: Variable = Variable::new(
     Kind::Secret("a path, or an `http://` or `https://` URL"),
     FETCHING,
     "Where the backup is instead of at Scalingo: a file, a folder of which the newest file counts, \
-     or a URL. Shown without what a URL may hold in secrets.",
+     or a URL. Shown without what a URL may hold in secrets. When such a backup was made is what \
+     pg_dump wrote into its header, read in `SCHEDULE_TIMEZONE`: copying a file does not make it \
+     newer.",
 )
 .option("from");
 
@@ -114,10 +116,23 @@ pub(super) static DOWNLOAD_FIRST: Variable = Variable::new(
     Kind::Flag,
     NIGHTS,
     "Downloads the backup to the disk before the target is touched. Otherwise it is restored while \
-     it downloads, and nothing is written to the disk.",
+     it downloads, and nothing is written to the disk; a backup that proves to be damaged has then \
+     cost the target's old rows, unless `SWAP` is set.",
 )
 .option("download-first")
 .default("false");
+
+pub(super) static VERIFY_BACKUP: Variable = Variable::new(
+    "VERIFY_BACKUP",
+    Kind::Flag,
+    FETCHING,
+    "Verifies a backup before the target is touched, if all of its bytes are available: a file, a \
+     folder, or any backup with `DOWNLOAD_FIRST`. A damaged backup then leaves the target as it was. \
+     Reads the backup once more, at the speed of decompression. `fetch-backup` verifies the file \
+     that it wrote. A backup that is restored while it downloads cannot be verified first.",
+)
+.option("verify-backup")
+.default("true");
 
 pub(super) static SCALINGO_AUTH_URL: Variable = Variable::new(
     "SCALINGO_AUTH_URL",
@@ -232,6 +247,25 @@ pub(super) static SWAP: Variable = Variable::new(
      one. The role must be allowed to create databases. Not together with incremental tables.",
 )
 .option("swap")
+.default("false");
+
+pub(super) static SWAP_TEMPLATE: Variable = Variable::new(
+    "SWAP_TEMPLATE",
+    Kind::Text("a database's name"),
+    NIGHTS,
+    "The template of the new database of `SWAP`: one that has the extensions that only a superuser \
+     may create. The role must be allowed to copy it. `template0` when it is not set.",
+)
+.option("swap-template");
+
+pub(super) static SWAP_DROPS_OTHERS: Variable = Variable::new(
+    "SWAP_DROPS_OTHERS",
+    Kind::Flag,
+    NIGHTS,
+    "Lets `SWAP` replace a database in which other roles own objects. The new database does not \
+     have these objects. Otherwise such a night fails before anything is changed, and names them.",
+)
+.option("swap-drops-others")
 .default("false");
 
 pub(super) static DROP_TIMEOUT_MS: Variable = Variable::new(

@@ -11,6 +11,7 @@ use super::guard::Guard;
 use super::intake::{self, Intake};
 use super::restore::{self, Restoring};
 use super::{choose, enrich, first_load, incremental, refresh, report, resume};
+use crate::archive::Toc;
 use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
@@ -89,6 +90,9 @@ impl FullRun {
         };
         ground::recover(target, self.config.restore.swap).await?;
         let mut guard = Guard::take(target).await?;
+        if self.config.restore.swap {
+            ground::check_others(target, &self.config.restore).await?;
+        }
         // Nobody else can be at work on this target now, whatever their records say.
         let history = DatabaseHistory::new(target.clone());
         if let Err(error) = history.close_others(&run.record().id).await {
@@ -154,16 +158,16 @@ impl Attempt<'_> {
         may_go_on: bool,
     ) -> Result<Option<Swap>, NightError> {
         // Before anything is dropped: there must be an archive, with a table of contents.
-        let intake = intake::open(found, &self.config.backup, self.run, &self.stop).await?;
+        let intake = intake::open(found, self.config, self.run, &self.stop).await?;
         let key = resume::key(found);
-        let is_swapped = self.config.restore.swap;
+        let settings = &self.config.restore;
         let left = match may_go_on {
-            true => Ground::left_by_another(self.target, is_swapped, &key, intake.sha256).await?,
+            true => Ground::left_by_another(self.target, settings, &key, intake.sha256).await?,
             false => None,
         };
         let ground = match left {
             Some(ground) => ground,
-            None => self.staged(Stage::Drop, self.prepare()).await?,
+            None => self.staged(Stage::Drop, self.prepare(&intake.archive.toc)).await?,
         };
         match self.fill_ground(&ground, &key, intake).await {
             Ok(()) => Ok(ground.swap),
@@ -174,10 +178,13 @@ impl Attempt<'_> {
         }
     }
 
-    async fn prepare(&self) -> Result<Ground, NightError> {
+    async fn prepare(&self, toc: &Toc) -> Result<Ground, NightError> {
         match self.config.restore.swap {
-            true => Ground::beside(self.target).await,
-            false => Ground::cleared(self.target, &self.config.restore, &self.stop).await,
+            true => {
+                let template = self.config.restore.swap_template.as_deref();
+                Ground::beside(self.target, template).await
+            }
+            false => Ground::cleared(self.target, &self.config.restore, toc, &self.stop).await,
         }
     }
 

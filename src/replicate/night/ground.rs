@@ -9,6 +9,7 @@ use super::error::NightError;
 use super::guard::Guard;
 use super::present::Present;
 use super::{first_load, resume};
+use crate::archive::{Desc, Toc};
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
@@ -60,14 +61,44 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
     Ok(())
 }
 
+/// The objects that an error names; it counts the rest.
+const NAMED: usize = 10;
+
+/// Refuses to replace a database in which other roles own objects, unless the settings allow it.
+pub(super) async fn check_others(
+    target: &Target,
+    settings: &config::Restore,
+) -> Result<(), NightError> {
+    let connected = Session::connect(target, &SessionSettings::default()).await;
+    let session = connected.map_err(NightError::target("look at the target"))?;
+    let others = clean::others(&session).await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let named = others.iter().take(NAMED).map(|other| {
+        let clean::Other { kind, identity, owner } = other;
+        format!("{kind} {identity} of {owner}")
+    });
+    let mut objects = named.collect::<Vec<_>>().join(", ");
+    if others.len() > NAMED {
+        objects.push_str(&format!(" and {} more", others.len() - NAMED));
+    }
+    if settings.swap_drops_others {
+        tracing::warn!("the new database will not have {objects} (SWAP_DROPS_OTHERS)");
+        return Ok(());
+    }
+    Err(SwapError::OfOthers { database: target.dbname().to_owned(), objects }.into())
+}
+
 impl Ground {
     /// The work of an earlier attempt on the same backup, if there is any to go on with.
     pub(super) async fn left_by_another(
         target: &Target,
-        is_swapped: bool,
+        settings: &config::Restore,
         backup: &str,
         sum: Option<Sha256Sum>,
     ) -> Result<Option<Self>, NightError> {
+        let is_swapped = settings.swap;
         let place = match is_swapped {
             true => target.with_database(&Names::of(target.dbname()).next),
             false => target.clone(),
@@ -82,8 +113,9 @@ impl Ground {
         };
         let Some(present) = resume::find(&session, backup, sum).await? else { return Ok(None) };
         drop(session);
+        let template = settings.swap_template.as_deref();
         let swap = match is_swapped {
-            true => Some(swap::prepare(target, Leftover::Reuse).await?),
+            true => Some(swap::prepare(target, Leftover::Reuse, template).await?),
             false => None,
         };
         tracing::info!("an earlier attempt has begun to restore this backup: it goes on");
@@ -94,6 +126,7 @@ impl Ground {
     pub(super) async fn cleared(
         target: &Target,
         settings: &config::Restore,
+        toc: &Toc,
         stop: &CancellationToken,
     ) -> Result<Self, NightError> {
         // From here on there is nothing to go on with.
@@ -105,7 +138,10 @@ impl Ground {
             settings.tables.mode(schema, table) == TableMode::Incremental
                 && !unfinished.contains(&(schema.to_owned(), table.to_owned()))
         };
-        let plan = clean::plan(&session, keep).await?;
+        let brings = |name: &str| {
+            toc.entries.iter().any(|entry| entry.desc == Desc::Extension && entry.tag == name)
+        };
+        let plan = clean::plan(&session, keep, brings).await?;
         for (schema, table) in &unfinished {
             if settings.tables.mode(schema, table) == TableMode::Incremental {
                 tracing::warn!("table {schema}.{table} is loaded again: its first load broke off");
@@ -117,6 +153,9 @@ impl Ground {
         for schema in &plan.shared_schemas {
             tracing::info!("schema {schema} stays: others have objects in it");
         }
+        for extension in &plan.extensions {
+            tracing::info!("extension {extension} stays: the backup does not have it");
+        }
         for table in &plan.kept {
             tracing::info!("table {table} is kept");
         }
@@ -127,8 +166,11 @@ impl Ground {
     }
 
     /// Creates a new database beside the target.
-    pub(super) async fn beside(target: &Target) -> Result<Self, NightError> {
-        let swap = swap::prepare(target, Leftover::Drop).await?;
+    pub(super) async fn beside(
+        target: &Target,
+        template: Option<&str>,
+    ) -> Result<Self, NightError> {
+        let swap = swap::prepare(target, Leftover::Drop, template).await?;
         tracing::info!("the restore goes into the new database {}", swap.next().dbname());
         Ok(Self { target: swap.next().clone(), swap: Some(swap), resumed: None })
     }

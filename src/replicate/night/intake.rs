@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::full::fail;
-use crate::replicate::backup::{BackupError, BackupSource, FoundBackup, OpenBackup};
-use crate::replicate::config::{self, Config};
+use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, OpenBackup};
+use crate::replicate::config::Config;
 use crate::replicate::worker::{BackupRecord, OpenStage, Run};
 use crate::report::stages::Stage;
 use crate::restore::chain;
@@ -46,24 +46,46 @@ pub(super) async fn find(
 /// the disk. A download is a stage of the run.
 pub(super) async fn open(
     found: &FoundBackup,
-    settings: &config::Backup,
+    config: &Config,
     run: &Run,
     stop: &CancellationToken,
 ) -> Result<Intake, NightError> {
+    let settings = &config.backup;
+    let check = settings.verify.then(|| Check { jobs: config.restore.jobs });
+    let made_in_time = |archive: &Archive| {
+        let choice = BackupSource::choice(settings, config.zone);
+        found.check_made(archive.toc.header.created, &choice, config.zone, Utc::now())
+    };
     if found.path().is_some() {
         let OpenBackup { archive, .. } = or_stop(stop, found.open()).await?;
+        made_in_time(&archive)?;
+        if let Some(check) = check {
+            or_stop(stop, check.run(archive)).await?;
+            // A verification reads an archive to its end.
+            let OpenBackup { archive, .. } = or_stop(stop, found.open()).await?;
+            return Ok(Intake { archive, is_local: true, download: None, sha256: None });
+        }
         return Ok(Intake { archive, is_local: true, download: None, sha256: None });
     }
     let stage = run.stage(Stage::Download);
     let folder = std::env::temp_dir();
     let opened = match settings.download_first {
-        true => or_stop(stop, found.open_on_disk(&folder, |_| {})).await,
+        true => or_stop(stop, found.open_on_disk(&folder, check, |_| {})).await,
         false => or_stop(stop, found.open()).await,
     };
     let OpenBackup { archive, progress } = match opened {
         Ok(opened) => opened,
         Err(error) => return fail(stage, error),
     };
+    if let Err(error) = made_in_time(&archive) {
+        return fail(stage, error.into());
+    }
+    if !settings.download_first && !config.restore.swap {
+        tracing::info!(
+            "the backup is restored while it downloads: damage is found after the drop \
+             (DOWNLOAD_FIRST=true verifies it before)"
+        );
+    }
     let mut download = progress.map(|progress| Downloading { stage, progress });
     let mut sha256 = None;
     if settings.download_first

@@ -15,6 +15,18 @@ pub enum SwapError {
         /// The reason.
         why: String,
     },
+    /// Other roles own objects in the old database, which the new one would not have.
+    #[error(
+        "cannot replace \"{database}\": other roles own {objects}, which the new database would not \
+         have; move them to another database, make them in the enrichment or a hook, drop them, or \
+         set SWAP_DROPS_OTHERS=true"
+    )]
+    OfOthers {
+        /// The old database.
+        database: String,
+        /// The objects, the first ones by name.
+        objects: String,
+    },
     /// No session could be had for the work on databases.
     #[error("no session to create and rename databases")]
     Connect(#[source] target::Error),
@@ -56,7 +68,7 @@ impl SwapError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::NotPermitted { .. } => false,
+            Self::NotPermitted { .. } | Self::OfOthers { .. } => false,
             Self::InUse { .. } | Self::Replaced { .. } => true,
             Self::Connect(source) | Self::Refused { source, .. } => source.is_passing(),
         }

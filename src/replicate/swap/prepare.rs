@@ -18,11 +18,15 @@ pub enum Leftover {
 }
 
 /// Creates the database that is to take the place of `target`, beside it. The one of the night
-/// before goes.
+/// before goes. It is a copy of `template`, or of `template0`, which holds nothing.
 ///
 /// # Errors
 /// [`SwapError::NotPermitted`], before anything is changed, and what the server refuses.
-pub async fn prepare(target: &Target, leftover: Leftover) -> Result<Swap, SwapError> {
+pub async fn prepare(
+    target: &Target,
+    leftover: Leftover,
+    template: Option<&str>,
+) -> Result<Swap, SwapError> {
     let names = Names::of(target.dbname());
     let server = Server::find(target, &names).await?;
     let session = server.session().await?;
@@ -35,7 +39,7 @@ pub async fn prepare(target: &Target, leftover: Leftover) -> Result<Swap, SwapEr
         return Ok(Swap { server, names, next, oid, not_copied: Vec::new() });
     }
     drop_database(&session, &names.next).await?;
-    let create = create(&session, &names).await?;
+    let create = create(&session, &names, template.unwrap_or("template0")).await?;
     let created = session.execute(&create).await;
     created.map_err(SwapError::refused(format!("create the database \"{}\"", names.next)))?;
     let created = oid(&session, &names.next).await?;
@@ -87,7 +91,7 @@ async fn check(session: &Session, names: &Names) -> Result<(), SwapError> {
 }
 
 /// The statement that creates a database with the same owner, encoding, locale and tablespace.
-async fn create(session: &Session, names: &Names) -> Result<String, SwapError> {
+async fn create(session: &Session, names: &Names, template: &str) -> Result<String, SwapError> {
     // The names of these columns change from version to version; `to_jsonb` takes those there are.
     let sql = format!(
         "SELECT pg_catalog.pg_get_userbyid(d.datdba), \
@@ -103,7 +107,7 @@ async fn create(session: &Session, names: &Names) -> Result<String, SwapError> {
     let row = rows.map_err(SwapError::refused("read how the old database was created"))?;
     let row = row.into_iter().next().unwrap_or_default();
     let value = |at: usize| row.get(at).and_then(Option::as_deref);
-    let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", quoted(&names.next));
+    let mut sql = format!("CREATE DATABASE {} TEMPLATE {}", quoted(&names.next), quoted(template));
     let mut add = |option: &str, value: Option<String>| {
         if let Some(value) = value {
             sql.push_str(&format!(" {option} = {value}"));

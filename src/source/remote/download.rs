@@ -140,9 +140,7 @@ impl Read for Reader {
 
 fn as_io(error: Arc<DownloadError>) -> io::Error {
     let kind = match &*error {
-        DownloadError::Changed { .. } | DownloadError::WrongLength { .. } => {
-            io::ErrorKind::InvalidData
-        }
+        DownloadError::Changed { .. } => io::ErrorKind::InvalidData,
         _ => io::ErrorKind::ConnectionAborted,
     };
     io::Error::new(kind, error)

@@ -46,16 +46,6 @@ pub enum DownloadError {
         /// How that is known.
         what: String,
     },
-    /// The length is not the one that was promised.
-    #[error("{address}: the server has {found} bytes, but the backup is of {expected}")]
-    WrongLength {
-        /// Where.
-        address: Address,
-        /// The length that the list of backups gives, in bytes.
-        expected: u64,
-        /// The length that the server gives, in bytes.
-        found: u64,
-    },
     /// No one answered the first request.
     #[error("cannot reach the server of the backup")]
     Unreachable(#[source] Break),
@@ -80,11 +70,9 @@ impl DownloadError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Start(_) | Self::Locate(_) | Self::Unsafe { .. } | Self::Refused { .. } => true,
-            Self::Changed { .. }
-            | Self::WrongLength { .. }
-            | Self::Unreachable(_)
-            | Self::Broken { .. }
-            | Self::Vanished => false,
+            Self::Changed { .. } | Self::Unreachable(_) | Self::Broken { .. } | Self::Vanished => {
+                false
+            }
         }
     }
 }

@@ -108,6 +108,8 @@ pub(super) struct Fetch<L> {
     /// Whether the server has ever answered. Until then the address is more likely wrong than the
     /// network broken, and trying again would only hide it.
     is_reached: bool,
+    /// Where a response ended that came short of the promise.
+    ended_at: Option<u64>,
 }
 
 impl<L: Locate> Fetch<L> {
@@ -133,6 +135,7 @@ impl<L: Locate> Fetch<L> {
             hash,
             has_no_ranges,
             is_reached,
+            ended_at: None,
         }
     }
 
@@ -241,15 +244,8 @@ impl<L: Locate> Fetch<L> {
         if let Some(what) = self.known.difference(&found) {
             return Err(DownloadError::Changed { address: address.clone(), what });
         }
-        match (self.promised, found.total) {
-            (Some(expected), Some(found)) if expected != found => {
-                return Err(DownloadError::WrongLength {
-                    address: address.clone(),
-                    expected,
-                    found,
-                });
-            }
-            _ => {}
+        if let Some(total) = found.total {
+            self.doubt_promise(total);
         }
         if let Some(total) = found.total.filter(|total| *total < self.position) {
             let what = format!("it has {total} bytes, fewer than were read");
@@ -292,8 +288,11 @@ impl<L: Locate> Fetch<L> {
                 continue;
             }
             self.position += bytes.len() as u64;
-            if self.total().is_some_and(|total| self.position > total) {
+            if self.known.total.is_some_and(|total| self.position > total) {
                 return changed("it is longer than it should be");
+            }
+            if self.promised.is_some_and(|promised| self.position > promised) {
+                self.doubt_promise(self.position);
             }
             self.hash.update(&bytes);
             self.progress.advance_to(self.position);
@@ -303,13 +302,36 @@ impl<L: Locate> Fetch<L> {
             }
         }
         match self.total() {
-            Some(total) if self.position < total => {
+            Some(total) if self.position < total && !self.ended_here_before() => {
                 let position = self.position;
                 Ok(Ended::Broken(Break::Short { address, position, total }))
             }
             _ if skip > 0 => changed("it is shorter than before"),
             _ => Ok(Ended::Whole),
         }
+    }
+
+    /// The length in a list that differs from the server's own decides nothing: no document
+    /// promises that they are equal, and what is compressed has an end and a checksum of its own.
+    fn doubt_promise(&mut self, found: u64) {
+        if let Some(promised) = self.promised.take_if(|promised| *promised != found) {
+            tracing::warn!(
+                promised,
+                found,
+                "the backup's size differs from the size in the host's list; \
+                 its own end and checksums decide"
+            );
+        }
+    }
+
+    /// Whether a response without a length has ended here twice: then only the promise is wrong.
+    fn ended_here_before(&mut self) -> bool {
+        let is_second = self.known.total.is_none() && self.ended_at == Some(self.position);
+        self.ended_at = Some(self.position);
+        if is_second {
+            self.doubt_promise(self.position);
+        }
+        is_second
     }
 
     /// How many bytes there must be.

@@ -25,6 +25,21 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// What is wanted, in words: `of today (2024-05-02, UTC)`.
+    pub(in crate::replicate) fn wanted(&self, now: DateTime<Utc>) -> String {
+        match self {
+            Self::Id(id) => id.clone(),
+            Self::Today(zone) => {
+                format!("of today ({}, {zone})", now.with_timezone(zone).date_naive())
+            }
+            Self::MaxAge(age) => {
+                let hours = u64::try_from(age.num_hours()).unwrap_or_default();
+                format!("of the last {}", units::plural(hours, "hour", "hours"))
+            }
+            Self::AnyDay => "of any day".to_owned(),
+        }
+    }
+
     fn takes(&self, backup: &Backup, now: DateTime<Utc>) -> bool {
         match (self, backup.created_at) {
             (Self::Id(id), _) => backup.id == *id,
@@ -150,28 +165,18 @@ pub fn choose<'a>(
     }
     let Some(newest_of_all) = newest(&|_| true) else { return Err(ChooseError::None) };
     let seen = |backup: &Backup| Seen::new(backup, now);
-    let wanted = match choice {
-        Choice::Id(id) => {
-            return Err(match newest(&|backup| backup.id == *id) {
-                Some(backup) => ChooseError::NotDone(seen(backup)),
-                None => ChooseError::NoSuchId {
-                    id: id.clone(),
-                    count: backups.len(),
-                    newest: seen(newest_of_all),
-                },
-            });
-        }
-        Choice::Today(zone) => {
-            format!("of today ({}, {zone})", now.with_timezone(zone).date_naive())
-        }
-        Choice::MaxAge(age) => {
-            let hours = u64::try_from(age.num_hours()).unwrap_or_default();
-            format!("of the last {}", units::plural(hours, "hour", "hours"))
-        }
-        Choice::AnyDay => "of any day".to_owned(),
-    };
+    if let Choice::Id(id) = choice {
+        return Err(match newest(&|backup| backup.id == *id) {
+            Some(backup) => ChooseError::NotDone(seen(backup)),
+            None => ChooseError::NoSuchId {
+                id: id.clone(),
+                count: backups.len(),
+                newest: seen(newest_of_all),
+            },
+        });
+    }
     Err(ChooseError::NoneDone {
-        wanted,
+        wanted: choice.wanted(now),
         newest: seen(newest_of_all),
         newest_done: newest(&is_done).map(seen).map(Box::new),
     })

@@ -262,9 +262,7 @@ impl Lane {
         self.renew(ctx).await?;
         // Else the same statement would run in several sessions at once.
         self.end_lost(ctx).await?;
-        for setting in self.state.before(entry, &ctx.style) {
-            self.set(ctx, setting).await?;
-        }
+        self.set_again(ctx, entry).await?;
         self.begin_own(ctx).await?;
         for sql in statements {
             self.session(ctx).await?.execute(&sql).await?;

@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::event::Failure;
+use super::inserts::Lacking;
 use super::load::{Source, Triggers, load};
 use super::retry::{pause, repeating};
 use super::statements::Ownership;
@@ -60,7 +61,8 @@ impl Work<'_> {
             return None;
         }
         let outside = switching == Some(Switching::Outside);
-        if outside && !self.switch_triggers(disable_triggers(entry)).await {
+        let disabled = outside && self.switch_triggers(disable_triggers(entry)).await;
+        if outside && !disabled && !self.lane.keeps_the_rest(ctx) {
             return None;
         }
         let triggers = match switching {
@@ -68,7 +70,7 @@ impl Work<'_> {
             _ => Triggers::AsTheyAre,
         };
         self.load_rows(source, triggers).await;
-        if outside {
+        if disabled {
             self.switch_triggers(enable_triggers(entry)).await;
         }
         self.count().await;
@@ -88,7 +90,18 @@ impl Work<'_> {
             loaded = load(ctx, self.lane, entry, Source::Archive, triggers).await;
         }
         match loaded {
-            Ok(loaded) => self.loaded = loaded,
+            Ok(loaded) => {
+                self.loaded = loaded;
+                for Lacking { error, note } in std::mem::take(&mut self.lane.problems) {
+                    let mut failure = ctx.failure(entry, &error);
+                    let detail = failure.detail.get_or_insert_default();
+                    if !detail.is_empty() {
+                        detail.push('\n');
+                    }
+                    detail.push_str(&note);
+                    self.problems.add(failure, ctx.tolerates(entry, &error));
+                }
+            }
             Err(error) if error.is_passing() && ctx.random.is_none() => {
                 let mut failure = ctx.failure(entry, &error);
                 failure.message.push_str(if ctx.journal().is_some() {

@@ -9,6 +9,7 @@ use backon::Retryable;
 use super::context::Context;
 use super::event::Event;
 use super::failure::{WorkError, chain};
+use super::inserts::Lacking;
 use super::options::Transactions;
 use super::retry::repeating;
 use super::server_life::ServerLife;
@@ -47,6 +48,8 @@ pub(super) struct Lane {
     pub(super) workers: Option<usize>,
     /// Whether other sessions may help with the rows that the next job loads.
     pub(super) may_share: bool,
+    /// What went wrong with data that is loaded all the same.
+    pub(super) problems: Vec<Lacking>,
 }
 
 impl Lane {
@@ -63,6 +66,7 @@ impl Lane {
             lost: None,
             workers: None,
             may_share: false,
+            problems: Vec::new(),
         }
     }
 
@@ -284,6 +288,11 @@ impl Lane {
             Transactions::Single => self.group.is_some(),
             Transactions::Batches(_) => self.group.is_some_and(|count| count > 0),
         }
+    }
+
+    /// Whether what the server refuses of an entry's data leaves the rest of it, as in pg_restore.
+    pub(super) fn keeps_the_rest(&self, ctx: &Context) -> bool {
+        !self.in_group() && !ctx.options.exit_on_error
     }
 
     /// Whether entries are restored inside a transaction that holds several.

@@ -13,12 +13,15 @@ use super::context::Context;
 use super::copy::CopyRows;
 use super::copy_format::binary_columns;
 use super::decode::{Kind, Piece, decode, in_entry};
+use super::event::Event;
 use super::failure::WorkError;
 use super::helpers::load_with_help;
+use super::inserts::Inserts;
 use super::journal::Mark;
 use super::lane::Lane;
 use super::progress::Progress;
 use super::read_ahead::Reader;
+use super::row_triggers::triggers_take_rows;
 use super::share::Joining;
 use super::statements::data::truncate_only;
 use super::surroundings::Surroundings;
@@ -92,6 +95,7 @@ pub(super) async fn load(
     triggers: Triggers,
 ) -> Result<Loaded, WorkError> {
     let may_share = std::mem::take(&mut lane.may_share);
+    lane.problems.clear();
     lane.renew(ctx).await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
         lane.state.before_large_objects(&ctx.style).into_iter().collect()
@@ -109,7 +113,7 @@ pub(super) async fn load(
     };
     let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
     let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || ctx.may_be_half_loaded();
-    let surroundings = Surroundings {
+    let mut surroundings = Surroundings {
         entry,
         truncate: pays && !lane.in_group() && ctx.is_new(entry),
         triggers,
@@ -119,12 +123,17 @@ pub(super) async fn load(
         // What is damaged from its first byte on is not worth a transaction.
         let first = pieces.next().await?;
         let begun = surroundings.begin(ctx, lane).await;
+        // With a journal the next run loads the table again, whole.
+        let keeps = lane.keeps_the_rest(ctx) && ctx.journal().is_none();
         let session = lane.session(ctx).await?;
+        let mut inserts = Inserts::new(session, ctx.toc.standard_conforming_strings, keeps);
         let loaded = match (begun, &entry.desc) {
             (Err(error), _) => Err(error.into()),
             (Ok(()), Desc::Blobs) => pieces.large_objects(session, first).await,
-            (Ok(()), _) => pieces.statements(session, first).await,
+            (Ok(()), _) => pieces.statements(&mut inserts, first).await,
         };
+        let refused = inserts.refused();
+        lane.problems.extend(refused);
         return surroundings.end(ctx, lane, loaded).await;
     }
     let line = pieces.line();
@@ -138,7 +147,7 @@ pub(super) async fn load(
         }
         None => {
             rows.frozen = surroundings.truncate && can_be_frozen(ctx, entry);
-            load_rows_alone(lane, &rows, &surroundings).await
+            load_rows_alone(lane, &rows, &mut surroundings).await
         }
     }
 }
@@ -146,7 +155,7 @@ pub(super) async fn load(
 async fn load_rows_alone(
     lane: &mut Lane,
     rows: &CopyRows<'_>,
-    surroundings: &Surroundings<'_>,
+    surroundings: &mut Surroundings<'_>,
 ) -> Result<Loaded, WorkError> {
     let mut taker = rows.taker();
     let first = taker.next().await?;
@@ -154,8 +163,10 @@ async fn load_rows_alone(
     let loaded = match begun {
         Ok(()) => {
             let session = lane.session(rows.ctx).await?;
-            let stored = rows.send_all(session, taker, first).await;
-            stored.and_then(|stored| stored_as_sent(rows.progress.loaded(), stored))
+            match rows.send_all(session, taker, first).await {
+                Ok(stored) => stored_or_kept(rows, session, stored).await,
+                Err(error) => Err(error),
+            }
         }
         Err(error) => Err(error.into()),
     };
@@ -188,6 +199,25 @@ fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
             && matches!(table.relkind, 0 | b'r')
             && matches!(table.table_am.as_deref(), None | Some("" | "heap"))
     })
+}
+
+/// What was sent, if the server has stored as many rows, or triggers of the table explain why not.
+async fn stored_or_kept(
+    rows: &CopyRows<'_>,
+    session: &Session,
+    stored: u64,
+) -> Result<Loaded, WorkError> {
+    let sent = rows.progress.loaded();
+    if stored == sent.rows || !triggers_take_rows(session, rows.entry).await? {
+        return stored_as_sent(sent, stored);
+    }
+    let (label, all) = (rows.entry.label(), sent.rows);
+    let message = format!(
+        "{label}: {all} rows sent, {stored} stored; row triggers of the table skipped or moved the \
+         others"
+    );
+    rows.ctx.events.send(Event::Warning { message });
+    Ok(Loaded { rows: stored, ..sent })
 }
 
 /// What was sent, if the server has stored as many rows.
@@ -301,14 +331,14 @@ impl<'a> Pieces<'a> {
 
     async fn statements(
         &mut self,
-        session: &Session,
+        inserts: &mut Inserts<'_>,
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
             let Piece::Statements(sql) = piece else {
                 return Err(self.damaged("its data are not statements".to_owned()));
             };
-            let rows = session.execute_counting(&sql).await?;
+            let rows = inserts.send(&sql).await?;
             self.progress.sent(rows, sql.len());
             next = self.next().await?;
         }

@@ -105,10 +105,15 @@ impl Lane {
     async fn begin_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
         self.renew(ctx).await?;
         self.end_lost(ctx).await?;
+        self.set_again(ctx, entry).await
+    }
+
+    /// Sets the session to what the entry needs. What the server refuses was told when the work on
+    /// the entry began; its default is used then.
+    pub(super) async fn set_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
         for setting in self.state.before(entry, &ctx.style) {
             let is_user = setting.is_user();
             match self.set(ctx, setting).await {
-                // What else the server refuses was told when the work on the entry began.
                 Err(error) if is_user || error.is_connection_lost() => return Err(error),
                 _ => {}
             }

@@ -3,6 +3,7 @@
 use super::commit::Line;
 use super::context::Context;
 use super::failure::WorkError;
+use super::inserts::{BACK, Lacking, SAVE, is_refusal};
 use super::lane::Lane;
 use super::load::{Loaded, Triggers};
 use super::statements::data::{disable_triggers, enable_triggers, truncate_only};
@@ -24,16 +25,34 @@ pub(super) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Begins the data's transaction, unless one for several entries is open. After an error,
     /// too, [`Surroundings::end`] is to be called.
-    pub(super) async fn begin(&self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+    pub(super) async fn begin(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
         lane.begin_own(ctx).await?;
         let session = lane.session(ctx).await?;
         if self.truncate {
             session.execute(&truncate_only(self.entry)).await?;
         }
         if self.triggers == Triggers::Disabled {
-            session.execute(&disable_triggers(self.entry)).await?;
+            self.disable_triggers(ctx, lane).await?;
         }
         Ok(())
+    }
+
+    /// Who may not disable them loads the rows with the triggers as they are, and is told, as with
+    /// pg_restore.
+    async fn disable_triggers(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+        let keeps = lane.keeps_the_rest(ctx);
+        let session = lane.session(ctx).await?;
+        session.execute(SAVE).await?;
+        match session.execute(&disable_triggers(self.entry)).await {
+            Err(error) if keeps && is_refusal(&error) => {
+                session.execute(BACK).await?;
+                self.triggers = Triggers::AsTheyAre;
+                let note = "the rows are loaded with the triggers as they are".to_owned();
+                lane.problems.push(Lacking { error: error.into(), note });
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Commits it if the work went well, and rolls it back if not.

@@ -212,7 +212,13 @@ impl<'a> Work<'a> {
             self.ctx.note_refused(self.entry, &error, &failure);
             return false;
         }
-        for setting in self.lane.state.before(self.entry, &self.ctx.style) {
+        let (state, style) = (&self.lane.state, &self.ctx.style);
+        let settings = match self.ctx.is_defined(self.entry) {
+            // Where it is stored was decided by an earlier run.
+            true => state.before_data(self.entry, style),
+            false => state.before(self.entry, style),
+        };
+        for setting in settings {
             let is_user = setting.is_user();
             if let Err(error) = self.lane.set(self.ctx, setting).await {
                 let error = WorkError::from(error);

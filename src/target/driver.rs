@@ -111,8 +111,17 @@ impl Driver {
                 Err(error) => {
                     // The server sends the error first and ReadyForQuery a moment later; only
                     // with that is the transaction's status the one after this statement.
-                    while let Some(Ok(_)) = messages.next().await {}
-                    return Err(self.error(error, Some(sql)).await);
+                    let mut more = messages.next().await;
+                    while let Some(Ok(_)) = more {
+                        more = messages.next().await;
+                    }
+                    return match self.error(error, Some(sql)).await {
+                        // It was said of this connection, which is closed.
+                        Error::Server(report) if more.is_some() && !report.ends_session() => {
+                            Err(Error::Lost(Some(report)))
+                        }
+                        error => Err(error),
+                    };
                 }
             }
         }

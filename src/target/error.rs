@@ -264,9 +264,11 @@ impl ServerError {
         }
     }
 
-    /// Whether the server closes the session after this.
+    /// Whether the server closes the session after this. Its class does not tell: an error of class
+    /// 08 is as often about another server, which a statement did not reach (`ERROR` from
+    /// `src/backend/replication/libpqwalreceiver/libpqwalreceiver.c`, `contrib/postgres_fdw`).
     pub(super) fn ends_session(&self) -> bool {
-        matches!(self.severity.as_str(), "FATAL" | "PANIC") || self.sqlstate.starts_with("08")
+        matches!(self.severity.as_str(), "FATAL" | "PANIC")
     }
 }
 

@@ -40,7 +40,14 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
     loop {
         let error = match drop_once(ctx, lane).await {
             Err(error) if error.class() == Class::Retry => error,
-            result => return result,
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                let message = "the journal is emptied and its tables stay (schema nocturne): \
+                               dropping them would fire event triggers of this database";
+                ctx.events.send(Event::Note { message: message.to_owned() });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
         match pauses.next() {
             Some(pause) => tokio::time::sleep(pause).await,
@@ -50,8 +57,8 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
 }
 
 /// It may be gone already, if the answer was lost.
-async fn drop_once(ctx: &Context, lane: &mut Lane) -> Result<()> {
+async fn drop_once(ctx: &Context, lane: &mut Lane) -> Result<bool> {
     lane.renew(ctx).await?;
     let session = lane.session(ctx).await?;
-    if exists(session).await? { drop_tables(session).await } else { Ok(()) }
+    if exists(session).await? { drop_tables(session).await } else { Ok(true) }
 }

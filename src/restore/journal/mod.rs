@@ -66,7 +66,8 @@
 //!
 //! Set [`RestoreOptions::journal`](super::RestoreOptions::journal). The first run writes a journal,
 //! one that finds a journal goes on. A restore that ends without errors drops it, and the schema
-//! if the journal brought it, unless [`JournalOptions::keep`]; else it stays. [`exists`] and
+//! if the journal brought it (or empties it, where dropping would fire an event trigger of the
+//! database that this role cannot switch off: `quiet.rs`), unless [`JournalOptions::keep`]; else it stays. [`exists`] and
 //! [`forget`] are for who prepares a target: do not empty a target with a journal of the same
 //! restore; forget the journal of another one.
 
@@ -77,6 +78,7 @@ mod lock;
 mod manifest;
 mod mark;
 mod open;
+mod quiet;
 mod store;
 
 use std::collections::HashSet;
@@ -184,7 +186,10 @@ pub async fn exists(target: &Target) -> target::Result<bool> {
 /// When the target cannot be reached, or refuses.
 pub async fn forget(target: &Target) -> target::Result<()> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
-    if store::exists(&session).await? { drop_tables(&session).await } else { Ok(()) }
+    if store::exists(&session).await? {
+        drop_tables(&session).await?;
+    }
+    Ok(())
 }
 
 /// The reason that is told of entries which an earlier run has restored.

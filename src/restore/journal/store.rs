@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::error::JournalError;
 use super::identity::Identity;
 use super::mark::Mark;
+use super::quiet::Quiet;
 use crate::archive::DumpId;
 use crate::restore::server_life::ServerLife;
 use crate::sql::ident::literal;
@@ -50,6 +51,15 @@ pub(super) struct Found {
 }
 
 pub(super) async fn exists(session: &Session) -> Result<bool> {
+    if !has_tables(session).await? {
+        return Ok(false);
+    }
+    let sql = "SELECT NOT EXISTS (SELECT FROM nocturne.restore_journal WHERE run = 0)";
+    Ok(session.query_value(sql).await?.as_deref() == Some("t"))
+}
+
+/// Whether the tables exist, maybe emptied.
+async fn has_tables(session: &Session) -> Result<bool> {
     has_record(session, "restore_journal").await
 }
 
@@ -59,14 +69,19 @@ pub(super) async fn run(session: &Session) -> Result<Option<u32>> {
     Ok(run.and_then(|run| run.parse().ok()))
 }
 
-/// Makes the tables. The server says no to a role that may not create a schema.
+/// Makes the tables, or uses those that an earlier restore has emptied. The server says no to a role
+/// that may not create a schema.
 pub(super) async fn create(session: &Session, head: &Head) -> Result<()> {
+    if has_tables(session).await? {
+        return reuse(session, head).await;
+    }
+    let quiet = Quiet::of(session).await?.setting();
     let has_schema = has_bookkeeping(session).await?;
     let schema = if has_schema { "" } else { "CREATE SCHEMA nocturne;" };
     let identity = literal(&head.identity.to_json());
     let (life, state) = (literal(head.server_life.as_text()), or_null(&head.file_state));
     let sql = format!(
-        "BEGIN; SET LOCAL synchronous_commit = on; {schema} \
+        "BEGIN; SET LOCAL synchronous_commit = on; {quiet} {schema} \
          CREATE TABLE nocturne.restore_journal (format integer PRIMARY KEY, run integer NOT NULL, \
              began timestamptz NOT NULL DEFAULT pg_catalog.now(), identity text NOT NULL, \
              server_life text NOT NULL, file_state text, schema_is_ours boolean NOT NULL); \
@@ -87,6 +102,20 @@ pub(super) async fn create(session: &Session, head: &Head) -> Result<()> {
         drop(session.rollback().await);
     }
     created
+}
+
+/// Begins a journal in tables that are empty.
+async fn reuse(session: &Session, head: &Head) -> Result<()> {
+    let identity = literal(&head.identity.to_json());
+    let (life, state) = (literal(head.server_life.as_text()), or_null(&head.file_state));
+    // Several statements in one message are one transaction.
+    let sql = format!(
+        "SET LOCAL synchronous_commit = on; DELETE FROM nocturne.restore_journal_line; \
+         UPDATE nocturne.restore_journal SET format = {FORMAT}, run = 1, \
+             began = pg_catalog.now(), identity = {identity}, server_life = {life}, \
+             file_state = {state}"
+    );
+    session.execute(&sql).await
 }
 
 fn or_null(text: &Option<String>) -> String {
@@ -182,10 +211,20 @@ pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark
     Ok(session.query_value(&sql).await?.is_some())
 }
 
-/// Drops the tables, and the schema if it came with them and holds nothing else.
-pub(in crate::restore) async fn drop_tables(session: &Session) -> Result<()> {
+/// Drops the tables, and the schema if it came with them and holds nothing else. Where an event
+/// trigger would fire the tables are emptied instead, and the result is false.
+pub(in crate::restore) async fn drop_tables(session: &Session) -> Result<bool> {
+    let quiet = Quiet::of(session).await?;
+    if quiet.would_fire(session).await? {
+        let sql = "DELETE FROM nocturne.restore_journal_line; \
+                   UPDATE nocturne.restore_journal SET run = 0";
+        return session.execute(sql).await.map(|()| false);
+    }
     let ours = session.query_value("SELECT schema_is_ours FROM nocturne.restore_journal").await?;
-    let tables = "DROP TABLE nocturne.restore_journal, nocturne.restore_journal_line;";
+    let tables = format!(
+        "{} DROP TABLE nocturne.restore_journal, nocturne.restore_journal_line;",
+        quiet.setting()
+    );
     if ours.as_deref() == Some("t") {
         let alone = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
              WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
@@ -193,8 +232,9 @@ pub(in crate::restore) async fn drop_tables(session: &Session) -> Result<()> {
                AND d.objid NOT IN ('nocturne.restore_journal'::pg_catalog.regclass, \
                                    'nocturne.restore_journal_line'::pg_catalog.regclass))";
         if session.query_value(alone).await?.as_deref() == Some("t") {
-            return session.execute(&format!("{tables} DROP SCHEMA nocturne;")).await;
+            let all = format!("{tables} DROP SCHEMA nocturne;");
+            return session.execute(&all).await.map(|()| true);
         }
     }
-    session.execute(tables).await
+    session.execute(&tables).await.map(|()| true)
 }

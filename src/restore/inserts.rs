@@ -1,0 +1,100 @@
+//! Rows that come as INSERT statements, many in one message. A statement that the server refuses
+//! loses its own rows only, as with pg_restore, which sends one after the other.
+
+use futures::join;
+
+use super::failure::WorkError;
+use crate::sql::split::Splitter;
+use crate::target::{self, Class, Session};
+
+/// Marks a place in the transaction.
+pub(super) const SAVE: &str = "SAVEPOINT nocturne";
+
+/// Moves the mark to here.
+const SAVE_HERE: &str = "RELEASE SAVEPOINT nocturne; SAVEPOINT nocturne";
+
+/// Undoes what came after the mark.
+pub(super) const BACK: &str = "ROLLBACK TO SAVEPOINT nocturne";
+
+/// An error about data that is loaded all the same, or most of it.
+pub(super) struct Lacking {
+    pub(super) error: WorkError,
+    /// What became of the data.
+    pub(super) note: String,
+}
+
+/// Whether the server refused this statement, and may take the next one.
+pub(super) fn is_refusal(error: &target::Error) -> bool {
+    let goes_on = !matches!(error.class(), Class::Retry | Class::Fatal);
+    matches!(error, target::Error::Server(_)) && goes_on && !error.is_connection_lost()
+}
+
+/// A session inside a transaction that takes INSERT statements.
+pub(super) struct Inserts<'a> {
+    session: &'a Session,
+    standard_conforming_strings: bool,
+    /// Whether the other statements count when one is refused.
+    keeps: bool,
+    is_saved: bool,
+    refused: u64,
+    first: Option<target::Error>,
+}
+
+impl<'a> Inserts<'a> {
+    pub(super) fn new(
+        session: &'a Session,
+        standard_conforming_strings: bool,
+        keeps: bool,
+    ) -> Self {
+        let (is_saved, refused, first) = (false, 0, None);
+        Self { session, standard_conforming_strings, keeps, is_saved, refused, first }
+    }
+
+    /// Sends whole statements together, and one by one if the server refuses one of them. Returns
+    /// the number of rows.
+    pub(super) async fn send(&mut self, sql: &str) -> Result<u64, WorkError> {
+        let save = if self.is_saved { SAVE_HERE } else { SAVE };
+        // The second goes out behind the first, without waiting for its answer.
+        let (saved, sent) = join!(self.session.execute(save), self.session.execute_counting(sql));
+        saved?;
+        self.is_saved = true;
+        match sent {
+            Err(error) if is_refusal(&error) => {
+                self.session.execute(BACK).await?;
+                self.send_one_by_one(sql).await
+            }
+            sent => Ok(sent?),
+        }
+    }
+
+    async fn send_one_by_one(&mut self, sql: &str) -> Result<u64, WorkError> {
+        let mut splitter = Splitter::new(self.standard_conforming_strings);
+        let (mut rest, mut rows) = (sql, 0);
+        while let Some(end) = splitter.statement_end(rest.as_bytes()) {
+            let (statement, more) = rest.split_at(end);
+            rest = more;
+            match self.session.execute_counting(statement.trim_start()).await {
+                Ok(count) => {
+                    rows += count;
+                    self.session.execute(SAVE_HERE).await?;
+                }
+                Err(error) if self.keeps && is_refusal(&error) => {
+                    self.session.execute(BACK).await?;
+                    self.refused += 1;
+                    self.first.get_or_insert(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What was refused.
+    pub(super) fn refused(self) -> Option<Lacking> {
+        let note = match self.refused {
+            1 => "1 statement was refused; the rows of the others are loaded".to_owned(),
+            count => format!("{count} statements were refused; the rows of the others are loaded"),
+        };
+        self.first.map(|error| Lacking { error: error.into(), note })
+    }
+}

@@ -1,0 +1,202 @@
+//! What pg_restore loads is loaded: rows that triggers take, data of a role that may not disable
+//! triggers, INSERTs of which one is refused, servers that a statement does not reach.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::versions::newest;
+use common::{Archive, Owned, assert_same_database, cluster, restore, restore_to};
+
+#[test]
+fn row_triggers_that_skip_or_move_rows_lose_nothing() {
+    let cluster = cluster(newest());
+    let tables = "
+        CREATE TABLE moved (id int, t text);
+        CREATE TABLE merged (id int, t text);
+        CREATE TABLE parted (id int, t text) PARTITION BY RANGE (id);
+        CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10000);
+        CREATE TABLE other (id int, t text);";
+    let rows = "
+        INSERT INTO moved SELECT i, repeat('x', 50) FROM generate_series(1, 2000) i;
+        INSERT INTO merged SELECT i % 10, repeat('x', 50) FROM generate_series(1, 2000) i;
+        INSERT INTO parted SELECT i, repeat('x', 50) FROM generate_series(1, 2000) i;";
+    let triggers = "
+        CREATE FUNCTION move() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN INSERT INTO public.other VALUES (NEW.*); RETURN NULL; END $$;
+        CREATE FUNCTION merge() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM FROM public.merged WHERE id = NEW.id; IF FOUND THEN RETURN NULL; END IF;
+               RETURN NEW; END $$;
+        CREATE FUNCTION half() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF NEW.id % 2 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER move BEFORE INSERT ON moved FOR EACH ROW EXECUTE FUNCTION move();
+        CREATE TRIGGER merge BEFORE INSERT ON merged FOR EACH ROW EXECUTE FUNCTION merge();
+        CREATE TRIGGER half BEFORE INSERT ON parted_1 FOR EACH ROW EXECUTE FUNCTION half();
+        ALTER TABLE merged ENABLE ALWAYS TRIGGER merge;";
+    let all = format!("{tables}{rows}");
+    for dump in [&["--format=custom"][..], &["--format=custom", "--load-via-partition-root"]] {
+        let archive = Archive::with(cluster, &all, dump);
+        let [actual, expected] = ["actual", "expected"].map(|name| {
+            let database = cluster.fresh_db(name);
+            database.execute(&format!("{tables}{triggers}"));
+            database
+        });
+        expected.pg_restore(&archive.path(), &["--data-only"]);
+        let restored = restore(&archive.path(), &actual, &["--data-only"]).expect(0);
+        assert_same_database(&actual, &expected);
+        assert_eq!(actual.rows("merged"), 10);
+        let warned = restored.stderr();
+        assert!(warned.contains("2000 rows sent, 0 stored"), "{}", restored.finished);
+        // A trigger that is disabled explains nothing, and takes nothing.
+        actual.execute("TRUNCATE moved; ALTER TABLE moved DISABLE TRIGGER move");
+        restore(&archive.path(), &actual, &["--data-only", "--table=moved"]).expect(0);
+        assert_eq!(actual.rows("moved"), 2000);
+    }
+}
+
+#[test]
+fn disable_triggers_by_plain_owner_is_reported_and_rows_load() {
+    let cluster = cluster(newest());
+    let tables = "
+        CREATE TABLE parent (id int PRIMARY KEY);
+        CREATE TABLE child (id int, parent int REFERENCES parent);";
+    let rows = "INSERT INTO parent SELECT generate_series(1, 500);
+        INSERT INTO child SELECT i, i FROM generate_series(1, 500) i;";
+    for dump in [&["--format=custom"][..], &["--format=custom", "--inserts"]] {
+        let archive = Archive::with(cluster, &format!("{tables}{rows}"), dump);
+        let owned = Owned::new(cluster, "owned");
+        owned.database.execute(&format!("SET ROLE {};{tables}", owned.role));
+        let args = ["--data-only", "--disable-triggers", "-j", "1"];
+        let restored = restore_to(&archive.path(), &owned.url(), &args).expect(1);
+        assert_eq!(owned.database.rows("parent"), 500, "{}", restored.finished);
+        assert_eq!(owned.database.rows("child"), 500);
+        let failed = restored.failed();
+        assert_eq!(failed.len(), 2, "{failed:?}");
+        assert!(failed.iter().all(|failed| failed.ends_with("42501")), "{failed:?}");
+    }
+}
+
+#[test]
+fn refused_insert_keeps_the_other_rows() {
+    let cluster = cluster(newest());
+    let table = |check: &str| format!("CREATE TABLE t (id int PRIMARY KEY, v text {check});");
+    let rows = "INSERT INTO t SELECT i, repeat('x', 600) || i FROM generate_series(1, 1000) i;";
+    let all = format!("{}{rows}", table(""));
+    for dump in [&["--format=custom", "--inserts"][..], &["--format=custom", "--rows-per-insert=7"]]
+    {
+        let archive = Archive::with(cluster, &all, dump);
+        let check = "CHECK (v NOT LIKE '%x500' AND v NOT LIKE '%x990')";
+        for jobs in ["1", "4"] {
+            let [actual, expected] = ["actual", "expected"].map(|name| {
+                let database = cluster.fresh_db(name);
+                database.execute(&table(check));
+                database
+            });
+            expected.pg_restore(&archive.path(), &["--data-only", "-j", jobs]);
+            let args = ["--data-only", "-j", jobs];
+            let restored = restore(&archive.path(), &actual, &args).expect(1);
+            assert_same_database(&actual, &expected);
+            let statement = restored.summary["failures"][0]["statement"].as_str().unwrap();
+            let first = if dump[1] == "--inserts" { "VALUES (500," } else { "(498," };
+            assert!(statement.contains(first), "{statement}");
+            let detail = restored.summary["failures"][0]["detail"].as_str().unwrap();
+            assert!(detail.contains("2 statements were refused"), "{detail}");
+        }
+        let actual = cluster.fresh_db("stopped");
+        actual.execute(&table(check));
+        restore(&archive.path(), &actual, &["--data-only", "--single-transaction"]);
+        assert_eq!(actual.rows("t"), 0, "one transaction is all or nothing");
+    }
+}
+
+#[test]
+fn unreachable_publisher_does_not_end_a_clean_restore() {
+    let cluster = cluster(newest());
+    let sql = "CREATE TABLE t AS SELECT generate_series(1, 100) AS id;
+        CREATE SUBSCRIPTION away CONNECTION 'host=127.0.0.1 port=1 dbname=x connect_timeout=1'
+            PUBLICATION p WITH (connect = false, slot_name = 'away', enabled = false)";
+    let source = cluster.fresh_db("source");
+    source.execute(sql);
+    let archive = Archive::dump(&source, &["--format=custom"]);
+    let target = cluster.fresh_db("target");
+    target.execute(sql);
+    target.execute("TRUNCATE t");
+    let restored = restore(&archive.path(), &target, &["--clean"]).expect(1);
+    assert_eq!(target.rows("t"), 100, "{}", restored.finished);
+    for database in [source, target] {
+        database.execute("ALTER SUBSCRIPTION away SET (slot_name = NONE)");
+        database.execute("DROP SUBSCRIPTION away");
+    }
+}
+
+#[test]
+fn resume_with_missing_tablespace_uses_the_default() {
+    let cluster = cluster(newest());
+    let source = cluster.fresh_db("source");
+    source.execute("SET allow_in_place_tablespaces = on; CREATE TABLESPACE fast LOCATION ''");
+    source.execute(
+        "CREATE TABLE t (id int PRIMARY KEY USING INDEX TABLESPACE fast, v int) TABLESPACE fast;
+         INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i;
+         CREATE INDEX t_v ON t (v) TABLESPACE fast;",
+    );
+    let archive = Archive::dump(&source, &["--format=custom"]);
+    source.execute(
+        "ALTER TABLE t SET TABLESPACE pg_default; ALTER INDEX t_pkey SET TABLESPACE pg_default;
+         ALTER INDEX t_v SET TABLESPACE pg_default",
+    );
+    source.execute("DROP TABLESPACE fast");
+    let target = cluster.fresh_db("target");
+    let restored = restore(&archive.path(), &target, &["--resume"]).expect(1);
+    assert_eq!(target.rows("t"), 1000, "{}", restored.finished);
+    assert_eq!(target.query("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"), "2");
+}
+
+/// Event triggers that record every definition, and refuse to drop tables and schemas.
+const EVENT_TRIGGERS: &str = "
+    CREATE TABLE audit (tag text);
+    CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
+        $$ BEGIN INSERT INTO public.audit VALUES (tg_tag); END $$;
+    CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE 'not here'; END $$;
+    CREATE EVENT TRIGGER told ON ddl_command_end EXECUTE FUNCTION told();
+    CREATE EVENT TRIGGER dropped ON sql_drop EXECUTE FUNCTION told();
+    CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA')
+        EXECUTE FUNCTION refuse();";
+
+#[test]
+fn journal_is_not_seen_by_event_triggers_of_the_archive() {
+    for major in [15, newest()] {
+        let cluster = cluster(major);
+        let source = cluster.fresh_db("source");
+        source.execute(&format!("CREATE TABLE t AS SELECT 1 AS id; {EVENT_TRIGGERS}"));
+        let archive = Archive::dump(&source, &["--format=custom"]);
+        let [actual, expected] = ["actual", "expected"].map(|name| cluster.fresh_db(name));
+        expected.pg_restore(&archive.path(), &[]);
+        restore(&archive.path(), &actual, &["--resume", "-j", "1"]).expect(0);
+        assert_same_database(&actual, &expected);
+        let left = "SELECT count(*) FROM pg_namespace WHERE nspname = 'nocturne'";
+        assert_eq!(actual.query(left), "0");
+    }
+}
+
+#[test]
+fn owner_empties_the_journal_where_dropping_fires_event_triggers() {
+    for major in [15, newest()] {
+        let cluster = cluster(major);
+        let [first, second] = ["a", "b"].map(|table| {
+            Archive::of(cluster, &format!("CREATE TABLE {table} AS SELECT generate_series(1, 9)"))
+        });
+        let owned = Owned::new(cluster, "owned");
+        owned.database.execute(EVENT_TRIGGERS);
+        for (archive, table) in [(&first, "a"), (&second, "b")] {
+            let args = ["--resume", "--no-owner"];
+            let restored = restore_to(&archive.path(), &owned.url(), &args).expect(0);
+            assert_eq!(owned.database.rows(table), 9, "{}", restored.finished);
+            assert_eq!(owned.database.rows("nocturne.restore_journal_line"), 0);
+            assert_eq!(owned.database.query("SELECT run FROM nocturne.restore_journal"), "0");
+        }
+        let dropped = "SELECT count(*) FROM audit WHERE tag LIKE 'DROP%'";
+        assert_eq!(owned.database.query(dropped), "0");
+    }
+}

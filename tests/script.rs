@@ -250,3 +250,44 @@ fn a_script_that_psql_runs_makes_the_same_database() {
         loaded(&fixture);
     }
 }
+
+/// Every way to cut a table's data that no framing shows. `None` takes the file away.
+#[test]
+fn cut_data_ends_in_failure_for_nocturne_and_psql() {
+    let cluster = cluster(common::versions::newest());
+    let source = "CREATE TABLE a (id int, word text); \
+                  INSERT INTO a SELECT n, 'word ' || n FROM generate_series(1, 50) n; \
+                  CREATE TABLE b (id int); INSERT INTO b VALUES (1), (2), (3);";
+    for kind in [&[][..], &["--inserts"]] {
+        let args = [&["--format=directory", "--compress=0"][..], kind].concat();
+        let archive = common::Archive::with(cluster, source, &args);
+        let data = largest_data_file(&archive.path());
+        let whole = fs::read(&data).unwrap();
+        // Emptied; in a row; behind a row; without the end.
+        for cut in [0, whole.len() / 2, line_end(&whole), whole.len() - 1] {
+            fs::write(&data, &whole[..cut]).unwrap();
+            let ours = nocturne().args(["restore", "-f", "-"]).arg(archive.path()).run();
+            let script = ours.expect_code(3).stdout();
+            let target = cluster.fresh_db("cut");
+            let psql = target.psql().args(["-v", "ON_ERROR_STOP=0"]).input(script.clone()).run();
+            assert!(!psql.success(), "psql accepts {kind:?} cut at {cut}: {script}");
+            if kind.is_empty() {
+                assert_eq!(target.query("SELECT count(*) FROM a").trim(), "0", "{cut}: {script}");
+            }
+        }
+    }
+}
+
+fn largest_data_file(archive: &Path) -> PathBuf {
+    let files = fs::read_dir(archive).unwrap().map(|file| file.unwrap().path());
+    let data = files.filter(|path| path.extension().is_some_and(|end| end == "dat"));
+    data.filter(|path| !path.ends_with("toc.dat"))
+        .max_by_key(|path| path.metadata().unwrap().len())
+        .unwrap()
+}
+
+/// Behind the last row or statement but a few.
+fn line_end(data: &[u8]) -> usize {
+    let half = data.len() / 2;
+    half + data[half..].iter().position(|byte| *byte == b'\n').unwrap() + 1
+}

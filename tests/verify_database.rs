@@ -9,6 +9,8 @@ mod changes;
 mod common;
 #[path = "verify_database/fixtures.rs"]
 mod fixtures;
+#[path = "verify_database/foreign_code.rs"]
+mod foreign_code;
 #[path = "verify_database/settings.rs"]
 mod settings;
 #[path = "verify_database/source.rs"]

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::subjects::Table;
 use crate::archive::{Desc, Toc};
+use crate::restore::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{Result, Session};
 
@@ -36,6 +37,7 @@ pub(super) struct Here {
 struct Column {
     name: String,
     is_generated: bool,
+    is_stored: bool,
 }
 
 /// Looks up tables, by schema and name.
@@ -75,7 +77,8 @@ pub(super) async fn look_up<'a>(
             });
             if let Some(name) = column {
                 let is_generated = generated.as_deref().is_some_and(|kind| !kind.is_empty());
-                here.columns.push(Column { name: name.clone(), is_generated });
+                let is_stored = generated.as_deref() == Some("s");
+                here.columns.push(Column { name: name.clone(), is_generated, is_stored });
             }
         }
     }
@@ -143,7 +146,57 @@ impl Found<'_> {
 
     /// Whether there is something to read in the database.
     pub(super) fn is_comparable(&self) -> bool {
-        self.here.is_some() && self.missing_column().is_none() && !self.table.is_partial
+        self.here.is_some()
+            && self.other_kind().is_none()
+            && self.missing_column().is_none()
+            && !self.table.is_partial
+    }
+
+    /// What the relation is if it is not a table. Nothing else is read: any role can put a view in a
+    /// table's place, and reading it would run its functions.
+    pub(super) fn other_kind(&self) -> Option<&'static str> {
+        match self.here.as_ref()?.kind {
+            'r' | 'p' => None,
+            'v' => Some("a view"),
+            'm' => Some("a materialized view"),
+            'f' => Some("a foreign table"),
+            _ => Some("another kind of relation"),
+        }
+    }
+
+    /// The stored generated columns, whose values are not in the archive.
+    pub(super) fn generated_columns(&self) -> Vec<&str> {
+        let own = self.here.iter().flat_map(|here| &here.columns);
+        own.filter(|own| own.is_stored).map(|own| own.name.as_str()).collect()
+    }
+
+    /// The columns of a temporary table for the archive's rows: `a integer, b text`.
+    ///
+    /// # Errors
+    /// When loading the rows would run code that pg_dump does not run.
+    pub(super) async fn definition(
+        &self,
+        session: &Session,
+        columns: &[&str],
+    ) -> std::result::Result<String, String> {
+        let oid = self.here.as_ref().map_or(0, |here| here.oid);
+        let query = include_str!("types.sql").replace("{table}", &oid.to_string());
+        let rows = session.query_text(&query).await.map_err(|error| chain(&error))?;
+        let mut definitions = HashMap::new();
+        for row in &rows {
+            let [Some(name), Some(kind), foreign] = &row[..] else { continue };
+            if let Some(foreign) = foreign
+                && columns.contains(&name.as_str())
+            {
+                return Err(format!(
+                    "its rows have another text, which need not be other values; to tell, code of \
+                     the type {foreign} of column {name} would have to run"
+                ));
+            }
+            definitions.insert(name.as_str(), format!("{} {kind}", quoted(name)));
+        }
+        let defined = columns.iter().filter_map(|name| definitions.remove(name));
+        Ok(defined.collect::<Vec<_>>().join(", "))
     }
 
     /// `COPY … TO STDOUT` of the columns, in this encoding.

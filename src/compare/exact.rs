@@ -1,7 +1,7 @@
 //! The exact way to compare a table's rows: by what the server makes of both.
 //!
-//! The archive's rows are loaded into a temporary table with the columns' types, by the types' own
-//! input functions, and both tables are read with their output functions, in one session. What
+//! The archive's rows are loaded into a temporary table with the columns' types (of domains, their
+//! base types: no CHECK runs), by the types' own input functions, and both tables are read with their output functions, in one session. What
 //! has the same values has the same text then, whatever the session that dumped was set to. The
 //! price is the archive's table once more on the server's disk, in a transaction that is rolled
 //! back; and the archive is read once more, so a stream must come from where it can be opened
@@ -54,8 +54,16 @@ pub(super) async fn compare(
         Ok(access) => access,
         Err(error) => return all(&error),
     };
-    let units = which.iter().map(|at| (*at, pass.unit(*at, &tables[*at], toc))).collect();
-    match access {
+    let (mut units, mut refused) = (Vec::new(), HashMap::new());
+    for at in which {
+        match pass.unit(*at, &tables[*at], toc).await {
+            Ok(unit) => units.push((*at, unit)),
+            Err(error) => {
+                refused.insert(*at, Err(error));
+            }
+        }
+    }
+    let mut compared = match access {
         Access::Random(random) => {
             let (pass, toc) = (pass.clone(), toc.clone());
             side_by_side(pass.jobs, units, move |queue| {
@@ -85,7 +93,9 @@ pub(super) async fn compare(
                 Err(error) => all(&error),
             }
         }
-    }
+    };
+    compared.extend(refused);
+    compared
 }
 
 /// How the archive can be read a second time.
@@ -121,19 +131,19 @@ impl Again {
 }
 
 impl Pass {
-    fn unit(&self, at: usize, found: &Found<'_>, toc: &Toc) -> Unit {
+    async fn unit(&self, at: usize, found: &Found<'_>, toc: &Toc) -> Result<Unit> {
         let temporary = format!("pg_temp.nocturne_rows_{at}");
         let columns = found.columns();
         let every = found.every_column();
         // Statements without a list of columns give a value for each.
         let created = if found.table.columns.is_some() { &columns } else { &every };
         let create = format!(
-            "CREATE TEMPORARY TABLE nocturne_rows_{at} AS {} WITH NO DATA",
-            found.query(created)
+            "CREATE TEMPORARY TABLE nocturne_rows_{at} ({})",
+            found.definition(self.sessions.holder(), created).await?
         );
         let load = |id: &DumpId| {
             let entry = toc.get(*id)?;
-            Some((*id, Load::new(entry, &found.table.sql(), &temporary, toc)))
+            Some((*id, Load::new(entry, found.table, &temporary, toc)))
         };
         // In the server's own encoding nothing is converted, and nothing can fail.
         let encoding = self.sessions.server_encoding();
@@ -141,14 +151,14 @@ impl Pass {
             [] => format!("COPY (SELECT FROM {temporary}) TO STDOUT"),
             columns => format!("COPY {temporary} ({}) TO STDOUT", list(columns)),
         };
-        Unit {
+        Ok(Unit {
             create,
             loads: found.table.entries.iter().filter_map(load).collect(),
             read: [
                 format!("{ours} WITH (ENCODING {})", crate::sql::ident::literal(encoding)),
                 found.copy_out(encoding),
             ],
-        }
+        })
     }
 
     /// Loads the archive's rows of these tables, and digests them and the database's.

@@ -4,9 +4,10 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 
+use super::subjects::Table;
 use crate::archive::{Data, Entry, Error, Result, Toc};
 use crate::rows::{CopyStatement, CopyText};
-use crate::sql::ident::literal;
+use crate::sql::ident::{literal, quoted};
 use crate::sql::split::{Batches, Ends};
 
 /// A step of loading.
@@ -33,8 +34,8 @@ pub(super) enum Load {
     Copy(String),
     /// INSERT, whose beginning is replaced.
     Inserts {
-        /// What the archive's statements begin with.
-        from: String,
+        /// What the archive's statements begin with: before 2018 pg_dump wrote no schema.
+        from: [String; 2],
         /// What they are to begin with.
         into: String,
     },
@@ -42,10 +43,11 @@ pub(super) enum Load {
 
 impl Load {
     /// The way of an entry of `table` into the table `temporary`.
-    pub(super) fn new(entry: &Entry, table: &str, temporary: &str, toc: &Toc) -> Self {
+    pub(super) fn new(entry: &Entry, table: &Table, temporary: &str, toc: &Toc) -> Self {
         if entry.copy_stmt.is_empty() {
-            let begin = |table| format!("INSERT INTO {table} ");
-            return Self::Inserts { from: begin(table), into: begin(temporary) };
+            let begin = |table: &str| format!("INSERT INTO {table} ");
+            let from = [begin(&table.sql()), begin(&quoted(&table.name))];
+            return Self::Inserts { from, into: begin(temporary) };
         }
         let columns = CopyStatement::parse(&entry.copy_stmt).map(|copy| copy.columns);
         let columns = columns.unwrap_or_default();
@@ -92,7 +94,7 @@ fn rows(reader: impl Read, statement: &str, send: &mut dyn FnMut(Fill) -> bool) 
 
 fn inserts(
     reader: impl Read,
-    from: &str,
+    from: &[String; 2],
     into: &str,
     toc: &Toc,
     send: &mut dyn FnMut(Fill) -> bool,
@@ -105,9 +107,10 @@ fn inserts(
         let mut sql = String::with_capacity(batch.sql().len() + batch.len() * into.len());
         for statement in batch.statements() {
             let text = toc.encoding.decode(statement);
-            let values = text.as_ref().and_then(|text| text.strip_prefix(from));
+            let values =
+                text.as_ref().and_then(|text| from.iter().find_map(|from| text.strip_prefix(from)));
             let Some(values) = values else {
-                let what = format!("a statement that does not begin with {from:?}");
+                let what = format!("a statement that does not begin with {:?}", from[0]);
                 return Err(Error::malformed(what));
             };
             sql.push_str(into);

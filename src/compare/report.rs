@@ -104,6 +104,10 @@ pub(super) fn table(
             (Verdict::Unknown, Some(format!("the archive is damaged: {error}")))
         }
         _ if found.here.is_none() => (Verdict::Missing, None),
+        _ if found.other_kind().is_some() => {
+            let kind = found.other_kind().unwrap_or_default();
+            (Verdict::Different, Some(format!("not a table: the database has {kind} of this name")))
+        }
         _ if found.table.is_partial => {
             let what = "its partitions are loaded through it, and not all of them are selected";
             (Verdict::Unknown, Some(what.to_owned()))
@@ -120,6 +124,10 @@ pub(super) fn table(
         }
         _ => (Verdict::Unknown, Some("it was not compared".to_owned())),
     };
+    let generated = found.generated_columns();
+    if compared.verdict == Verdict::Equal && !generated.is_empty() {
+        compared.notes.push(format!("not compared: generated column {}", generated.join(", ")));
+    }
     compared
 }
 

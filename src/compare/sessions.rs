@@ -55,10 +55,10 @@ impl Sessions {
         let session = once_ready(connect, waits).await.map_err(CompareError::Connect)?;
         let settings = settings(toc, options, session.server_version_num());
         let prepare = async {
-            let zone = session.query_value("SELECT current_setting('TimeZone')").await?;
+            let zone = session.query_value("SELECT pg_catalog.current_setting('TimeZone')").await?;
             session.execute(&settings).await?;
             session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-            let snapshot = session.query_value("SELECT pg_export_snapshot()").await?;
+            let snapshot = session.query_value("SELECT pg_catalog.pg_export_snapshot()").await?;
             Ok((zone.unwrap_or_default(), snapshot.unwrap_or_default()))
         };
         let (zone, snapshot) = prepare.await.map_err(CompareError::Connect)?;
@@ -141,7 +141,11 @@ fn settings(toc: &Toc, options: &CompareOptions, version: u32) -> String {
          SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex'; \
          SET xmloption = 'content'; SET quote_all_identifiers = off; SET timezone = 'UTC'; \
          SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0; \
-         SET idle_in_transaction_session_timeout = 0; SET standard_conforming_strings = {strings};"
+         SET idle_in_transaction_session_timeout = 0; SET standard_conforming_strings = {strings}; \
+         SELECT pg_catalog.set_config('search_path', '', false); \
+         SELECT pg_catalog.set_config(name, 'view, foreign-table', false) \
+         FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) \
+         'restrict_nonsystem_relation_kind';"
     );
     if version >= 170_000 {
         settings.push_str(" SET transaction_timeout = 0;");

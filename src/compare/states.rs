@@ -59,6 +59,19 @@ async fn sequence(session: &Session, entry: &Entry) -> Judged {
         let what = "the archive sets it in a way that is not known".to_owned();
         return (Verdict::Unknown, Some(what));
     };
+    // A view of this name could run anything. Nothing else is read.
+    let rows = session
+        .query_text(&format!(
+            "SELECT 1 FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = {} AND c.relname = {} AND c.relkind = 'S'",
+            literal(entry.namespace.as_deref().unwrap_or_default()),
+            literal(&entry.tag)
+        ))
+        .await;
+    if rows.as_ref().map_or(true, Vec::is_empty) {
+        return judge(rows, |_| (Verdict::Missing, None));
+    }
     let name = qualified(entry.namespace.as_deref(), &entry.tag);
     let rows = session.query_text(&format!("SELECT last_value, is_called FROM {name}")).await;
     judge(rows, |row| match row {

@@ -133,7 +133,7 @@ fn root(entry: &Entry) -> Option<Name> {
         return None;
     }
     let text = match entry.defn.strip_prefix(LOAD_VIA_PARTITION_ROOT) {
-        Some(rest) => rest.lines().next()?.trim_end(),
+        Some(rest) => rest.trim_end(),
         None => CopyStatement::parse(&entry.copy_stmt)?.table,
     };
     let (first, rest) = identifier(text)?;
@@ -201,7 +201,7 @@ mod tests {
                 2,
                 "one",
                 "COPY app.\"Ro.ot\" (a, b) FROM stdin;\n",
-                "-- load via partition root app.\"Ro.ot\"",
+                "-- load via partition root app.\"Ro.ot\"\n",
             ),
             // As older archives have it.
             rows(3, "two", "COPY app.\"Ro.ot\" (a, b) FROM stdin;\n", ""),

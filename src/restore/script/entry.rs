@@ -150,9 +150,9 @@ impl<'a> Script<'a, '_> {
         }
         let settings = self.session.before_data(entry, style);
         self.set(settings)?;
-        self.out.text(&entry.copy_stmt)?;
+        // Opened first: a COPY without its rows must not swallow what follows.
         match (self.open)(entry)? {
-            Data::Rows(rows) => self.out.data(rows)?,
+            Data::Rows(rows) => self.rows(entry, rows)?,
             Data::LargeObjects(mut objects) => self.large_objects(objects.as_mut())?,
         }
         if triggers {

@@ -10,6 +10,7 @@ mod entry;
 mod large_objects;
 mod meta;
 mod output;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -151,8 +152,8 @@ pub type OpenData<'a> = dyn FnMut(&Entry) -> archive::Result<Data> + 'a;
 
 /// Writes the script for the wanted entries.
 ///
-/// The script has to be whole to be of use: at the first error, nothing more is written. What
-/// pg_restore would warn about goes to `events`.
+/// The script has to be whole to be of use: it ends at the first error, in a statement that makes
+/// psql fail. What pg_restore would warn about goes to `events`.
 ///
 /// # Errors
 /// When the output fails, the archive is damaged, or an entry cannot become SQL.
@@ -199,6 +200,28 @@ struct Script<'a, 'o> {
 
 impl Script<'_, '_> {
     fn write(mut self) -> Result<(), ScriptError> {
+        let written = self.everything();
+        // The output may be gone; anything else leaves a script that psql must not accept.
+        if written.as_ref().is_err_and(|error| !matches!(error, ScriptError::Output(_))) {
+            self.refuse()?;
+        }
+        written
+    }
+
+    /// Ends an incomplete script so that psql fails, whatever it was told about errors.
+    fn refuse(&mut self) -> Result<(), ScriptError> {
+        let unrestrict = self.options.restrict_key.as_ref();
+        let unrestrict = unrestrict.map(|key| format!("\\unrestrict {key}\n"));
+        self.out.text(&format!(
+            "\n\n{}\\set ON_ERROR_STOP on\n\
+             DO $$BEGIN RAISE EXCEPTION 'this script is incomplete: \
+             its archive could not be read to the end'; END$$;\n",
+            unrestrict.unwrap_or_default()
+        ))?;
+        self.out.flush()
+    }
+
+    fn everything(&mut self) -> Result<(), ScriptError> {
         self.begin()?;
         if self.options.clean != Clean::No {
             self.drops()?;

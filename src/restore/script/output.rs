@@ -40,11 +40,14 @@ impl<'a> Output<'a> {
         loop {
             match read(&mut data, &mut buffer)? {
                 0 => return Ok(()),
-                length => {
-                    self.out.write_all(&buffer[..length]).map_err(ScriptError::Output)?;
-                }
+                length => self.bytes(&buffer[..length])?,
             }
         }
+    }
+
+    /// Writes bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), ScriptError> {
+        self.out.write_all(bytes).map_err(ScriptError::Output)
     }
 
     pub(super) fn flush(&mut self) -> Result<(), ScriptError> {

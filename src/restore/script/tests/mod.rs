@@ -199,16 +199,17 @@ fn warnings_do_not_stop_the_script() {
 fn text_is_written_in_the_archive_s_encoding_and_data_as_it_is() {
     let mut table = entry(Desc::TableData, "été");
     table.had_dumper = true;
+    table.copy_stmt = "COPY t (a) FROM stdin;\n".to_owned();
     let encode = |text: &str| match text.contains('☃') {
         true => Err("no snowmen".to_owned()),
         false => Ok(text.chars().map(|c| if c == 'é' { b'E' } else { c as u8 }).collect()),
     };
     let options = ScriptOptions { encode: Some(&encode), ..options(&[]) };
     let (written, _) = script(&[table.clone()], &options, false, &mut |_| {
-        Ok(Data::Rows(Box::new("é".as_bytes())))
+        Ok(Data::Rows(Box::new("é\n\\.\n\n\n".as_bytes())))
     })
     .unwrap();
-    assert!(written.contains("Name: EtE;") && written.contains("\n\né--\n"), "{written}");
+    assert!(written.contains("Name: EtE;") && written.contains("stdin;\né\n\\.\n"), "{written}");
     table.tag = "☃".to_owned();
     let error = script(&[table], &options, false, &mut |e| open(e)).unwrap_err();
     assert!(matches!(error, ScriptError::Unencodable(reason) if reason == "no snowmen"));

@@ -51,7 +51,7 @@ pub(super) async fn open(
     stop: &CancellationToken,
 ) -> Result<Intake, NightError> {
     let settings = &config.backup;
-    let check = settings.verify.then(|| Check { jobs: config.restore.jobs });
+    let check = settings.verify.then_some(Check { jobs: config.restore.jobs });
     let made_in_time = |archive: &Archive| {
         let choice = BackupSource::choice(settings, config.zone);
         found.check_made(archive.toc.header.created, &choice, config.zone, Utc::now())

@@ -7,7 +7,7 @@
 //! - [`settings`]: the options that stand above variables of the environment.
 //! - [`values`] and [`table_key`]: the words that options take.
 //!
-//! [`command_line`] parses them.
+//! `command_line` parses them.
 //!
 //! Then one file for each command, which makes settings of it, calls the core and tells the result.
 //! Nothing else in the program reads the command line or the variables of a night. Of the environment

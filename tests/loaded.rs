@@ -58,22 +58,17 @@ fn row_triggers_that_skip_or_move_rows_lose_nothing() {
 #[test]
 fn disable_triggers_by_plain_owner_is_reported_and_rows_load() {
     let cluster = cluster(newest());
-    let tables = "
-        CREATE TABLE parent (id int PRIMARY KEY);
-        CREATE TABLE child (id int, parent int REFERENCES parent);";
-    let rows = "INSERT INTO parent SELECT generate_series(1, 500);
-        INSERT INTO child SELECT i, i FROM generate_series(1, 500) i;";
+    // The key's triggers are the system's.
+    let table = "CREATE TABLE node (id int PRIMARY KEY, up int REFERENCES node);";
+    let rows = "INSERT INTO node SELECT i, i FROM generate_series(1, 500) i;";
     for dump in [&["--format=custom"][..], &["--format=custom", "--inserts"]] {
-        let archive = Archive::with(cluster, &format!("{tables}{rows}"), dump);
+        let archive = Archive::with(cluster, &format!("{table}{rows}"), dump);
         let owned = Owned::new(cluster, "owned");
-        owned.database.execute(&format!("SET ROLE {};{tables}", owned.role));
+        owned.database.execute(&format!("SET ROLE {};{table}", owned.role));
         let args = ["--data-only", "--disable-triggers", "-j", "1"];
         let restored = restore_to(&archive.path(), &owned.url(), &args).expect(1);
-        assert_eq!(owned.database.rows("parent"), 500, "{}", restored.finished);
-        assert_eq!(owned.database.rows("child"), 500);
-        let failed = restored.failed();
-        assert_eq!(failed.len(), 2, "{failed:?}");
-        assert!(failed.iter().all(|failed| failed.ends_with("42501")), "{failed:?}");
+        assert_eq!(owned.database.rows("node"), 500, "{}", restored.finished);
+        assert_eq!(restored.failed(), ["TABLE DATA public.node: 42501"]);
     }
 }
 

@@ -68,7 +68,7 @@ fn disable_triggers_by_plain_owner_is_reported_and_rows_load() {
         let args = ["--data-only", "--disable-triggers", "-j", "1"];
         let restored = restore_to(&archive.path(), &owned.url(), &args).expect(1);
         assert_eq!(owned.database.rows("node"), 500, "{}", restored.finished);
-        assert_eq!(restored.failed(), ["TABLE DATA public.node: 42501"]);
+        assert_eq!(restored.failed(), ["TABLE DATA node: 42501"]);
     }
 }
 

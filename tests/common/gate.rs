@@ -149,14 +149,15 @@ fn trap_tag(database: &Database<'_>, tag: &str, call: &str, times: u32) {
 }
 
 /// Lays a trap: the COMMIT of the transaction that writes this line of the journal waits at the
-/// gate. It is laid when the restore makes the journal.
+/// gate. It is laid by the first definition of the restore, after it has made the journal, which event
+/// triggers do not see.
 pub fn trap_commit(database: &Database<'_>, dump_id: &str, mark: &str) {
     let row = format!("NEW.dump_id = {dump_id} AND NEW.mark = '{mark}'");
     trap_commit_of(database, "nocturne.restore_journal_line", &row);
 }
 
-/// The same for the transaction that writes such a row of any table. It is laid when the table is
-/// made.
+/// The same for the transaction that writes such a row of any table. It is laid by the first definition
+/// after the table's, or its own.
 pub fn trap_commit_of(database: &Database<'_>, table: &str, row: &str) {
     database.execute(&format!(
         "CREATE SCHEMA trap;
@@ -164,8 +165,8 @@ pub fn trap_commit_of(database: &Database<'_>, table: &str, row: &str) {
              BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared({TRAP}); RETURN NULL; END $$;
          CREATE FUNCTION trap.lay() RETURNS event_trigger LANGUAGE plpgsql AS $$
              BEGIN
-                 IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()
-                         WHERE object_identity = '{table}' AND command_tag = 'CREATE TABLE') THEN
+                 IF to_regclass('{table}') IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger
+                         WHERE tgname = 'wait' AND tgrelid = to_regclass('{table}')) THEN
                      CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON {table}
                          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ({row})
                          EXECUTE FUNCTION trap.wait();

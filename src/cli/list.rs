@@ -94,10 +94,15 @@ fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, Failure> 
 /// Fails at once where a file cannot be written that is due after a long run.
 pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Outcome {
     for path in paths.into_iter().filter(|path| *path != Path::new("-")) {
-        // Without truncation: what an earlier run left is replaced when there is something new.
-        let opened =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        opened.map_err(|error| {
+        let mut options = std::fs::OpenOptions::new();
+        // What an earlier run left stays until there is something new, and nothing is left behind.
+        let checked = if path.exists() {
+            options.write(true).open(path).map(drop)
+        } else {
+            let created = options.write(true).create_new(true).open(path);
+            created.and_then(|_| std::fs::remove_file(path))
+        };
+        checked.map_err(|error| {
             Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
         })?;
     }

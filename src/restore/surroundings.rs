@@ -37,7 +37,7 @@ impl Surroundings<'_> {
         Ok(())
     }
 
-    /// Who may not disable them loads the rows with the triggers as they are, and is told, as with
+    /// A role that may not disable them loads the rows with the triggers enabled, and gets an error, as with
     /// pg_restore.
     async fn disable_triggers(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
         let keeps = lane.keeps_the_rest(ctx);

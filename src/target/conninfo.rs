@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Setting>> {
     }
 }
 
-/// Whether a text that is no connection string looks like one: it may hold a password, and must
+/// Whether a text that is not a connection string looks like one: it may hold a password, and must
 /// not be shown as a name.
 pub(super) fn may_hold_a_password(text: &str) -> bool {
     text.contains("://") || text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))

@@ -310,7 +310,7 @@ impl Settings {
 
     fn offer(&mut self, name: &str, value: &str) -> Result<()> {
         let Some(keyword) = keyword::find(name) else {
-            // What is no word may be a piece of a URL or of a password.
+            // Anything but a plain word may be part of a URL or a password.
             let is_word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             let shown = if is_word { format!(" \"{name}\"") } else { String::new() };
             return Err(params(format!("unknown connection parameter{shown}")));

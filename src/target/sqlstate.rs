@@ -41,7 +41,7 @@ impl Class {
     }
 }
 
-/// The SQLSTATE of a session that broke without a word of the server (`connection_failure`).
+/// The SQLSTATE of a session whose connection broke without a server message (`connection_failure`).
 pub const CONNECTION_FAILURE: &str = "08006";
 
 /// Whether a code is of the server's state rather than of what it was asked: minutes later, the same

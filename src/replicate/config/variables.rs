@@ -77,7 +77,7 @@ pub(super) static BACKUP_SOURCE: Variable = Variable::new(
     "BACKUP_SOURCE",
     Kind::Secret("a path, or an `http://` or `https://` URL"),
     FETCHING,
-    "Where the backup is instead of at Scalingo: a file, a folder of which the newest file counts, \
+    "Where the backup is instead of at Scalingo: a file, a folder (its newest file is read), \
      or a URL. Shown without what a URL may hold in secrets. When such a backup was made is what \
      pg_dump wrote into its header, read in `SCHEDULE_TIMEZONE`: copying a file does not make it \
      newer.",

@@ -35,7 +35,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 /// Answers requests until asked to stop; then answers those that go on, and no others.
 ///
 /// # Errors
-/// None: a failure to accept one connection is logged, and the next one is waited for.
+/// None: a failure to accept a connection is logged, and the server waits for the next.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

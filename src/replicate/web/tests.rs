@@ -348,6 +348,6 @@ async fn half_open_requests_hold_no_place_for_ever() {
         // The server may have closed it with bytes of ours unread.
         let closed = stream.read_to_end(&mut answer);
         let closed = tokio::time::timeout(Duration::from_secs(60), closed).await;
-        assert!(closed.is_ok(), "a request without an end is waited for");
+        assert!(closed.is_ok(), "an unfinished request holds its connection");
     }
 }

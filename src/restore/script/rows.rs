@@ -46,7 +46,7 @@ impl Script<'_, '_> {
         self.out.text(&format!("\nthe archive is damaged here{}\n\\.\n", "\t".repeat(tabs)))
     }
 
-    /// Whole statements only: nobody knows where the quotes of a cut one are.
+    /// Whole statements only: a cut one may leave a quote open.
     fn inserts(&mut self, rows: impl Read) -> Result<(), ScriptError> {
         let conforming = self.options.style.source.standard_conforming_strings;
         let mut batches = Batches::new(rows, conforming, Ends::WithBlankLines);

@@ -21,9 +21,11 @@ pub(super) static SCHEDULE: Variable = Variable::new(
         "a cron expression of 5 fields, 6 with seconds first, or a shorthand such as `@daily`",
     ),
     &[Worker, Web],
-    "When runs start, as node-cron reads it: `10 5 * * *` is every day at 5:10. 0 and 7 are both \
-     Sunday. If both the day of the month and the day of the week are restricted, a day that fits \
-     either one counts.",
+    "When runs start, as the replaced system's last versions read it (cron-parser 4.9): \
+     `10 5 * * *` is every day at 5:10. 0 and 7 are both Sunday. Months and days may be written \
+     in full, or as their first three letters. If both the day of the month and the day of the \
+     week are restricted, a day that fits either one counts. A range that ends before it starts, \
+     `L` and `#` are refused.",
 )
 .option("schedule")
 .required("by `worker`");

@@ -1,4 +1,5 @@
-//! One field of a cron expression, by node-cron's grammar (`_parseField` in its `src/time.ts`).
+//! One field of a cron expression, by cron-parser's grammar (`_parseField` in its
+//! `lib/expression.js`), with the full names of months and days that node-cron has.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +11,27 @@ pub(super) struct Field {
     name: &'static str,
     low: u8,
     high: u8,
-    /// Names of the values from `low` on.
+    /// Names of the values from `low` on; the first three letters do, too.
     names: &'static [&'static str],
     is_weekday: bool,
 }
 
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+const WEEKDAYS: [&str; 7] =
+    ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
 const fn field(name: &'static str, low: u8, high: u8) -> Field {
     Field { name, low, high, names: &[], is_weekday: false }
@@ -51,10 +65,14 @@ impl Field {
             })?;
             found.extend((first..=last).step_by(step));
         }
+        // cron-parser adds Sunday to a range that ends with 7, so `1-7` is every value; `0-6` is
+        // not, though it is every day.
+        let lowest = if self.is_weekday { 1 } else { self.low };
+        let is_restricted = !(lowest..=self.high).all(|value| found.contains(&value));
         if self.is_weekday && found.remove(&7) {
             found.insert(0);
         }
-        Ok(Values { field: self, found })
+        Ok(Values { field: self, found, is_restricted })
     }
 
     /// First value, last value, step.
@@ -75,7 +93,12 @@ impl Field {
             Some((first, last)) => (self.value(first)?, self.value(last)?),
         };
         if first > last {
-            return Err("ends before it begins".to_owned());
+            // cron-parser refuses it; node-cron 2 turned it round, others go past the end.
+            let high = if self.is_weekday { 6 } else { self.high };
+            return Err(format!(
+                "ends before it starts; write {last}-{first}, or {first}-{high},{}-{last}",
+                self.low
+            ));
         }
         let step = match step {
             None => 1,
@@ -89,7 +112,9 @@ impl Field {
 
     /// A number or a name.
     fn value(self, text: &str) -> Result<u8, String> {
-        if let Some(index) = self.names.iter().position(|name| text.eq_ignore_ascii_case(name)) {
+        let is_text = |name: &str| text.eq_ignore_ascii_case(name);
+        let is_named = |name: &&str| is_text(name) || name.get(..3).is_some_and(is_text);
+        if let Some(index) = self.names.iter().position(is_named) {
             return Ok(self.low + u8::try_from(index).unwrap_or(u8::MAX));
         }
         number(text)
@@ -104,7 +129,7 @@ impl Field {
             })
     }
 
-    /// `?` stands for `*` in the day fields, in node-cron before version 2.
+    /// `?` stands for `*` in the day fields.
     fn has_question_mark(self) -> bool {
         self.is_weekday || self.high == 31
     }
@@ -121,18 +146,19 @@ pub(super) struct Values {
     field: Field,
     /// Days of the week from Sunday = 0 to 6.
     found: BTreeSet<u8>,
+    /// Whether some value is missing, where 0 and 7 are two values.
+    is_restricted: bool,
 }
 
 impl Values {
-    /// Whether some value is missing.
+    /// Whether a day must fit this field or the other day field, rather than the other one alone.
     pub(super) fn is_restricted(&self) -> bool {
-        let highest = if self.field.is_weekday { 6 } else { self.field.high };
-        self.found.len() < usize::from(highest - self.field.low) + 1
+        self.is_restricted
     }
 
     /// The field as the `cron` crate reads it: days of the week from Sunday = 1.
     pub(super) fn for_cron(&self) -> String {
-        if !self.is_restricted() {
+        if !self.is_restricted {
             return "*".to_owned();
         }
         let shift = u8::from(self.field.is_weekday);

@@ -1,22 +1,24 @@
-//! When runs start: cron expressions as node-cron reads them, in a time zone.
+//! When runs start: cron expressions as the replaced system read them, in a time zone.
 //!
-//! The replaced system kept its schedule in a string for the `cron` package of Node (repository
-//! kelektiv/node-cron); the same string must start the night at the same time here. (Its versions
-//! before 2 number the months from 0; here, as there since then, they are 1 to 12. Names of months
-//! mean the same in all.) The work is shared:
+//! The replaced system kept its schedule in a string, which must start the night at the same time
+//! here. It gave the string to three packages of Node in turn: node-cron 2.0.3, from October 2020
+//! cron 1.8.2, and from January 2021 to its last version bull 4, which reads it with cron-parser 4.9.
+//! The last one counts. Its sample of the settings still referred to node-cron's page, where names
+//! are written in full, so those are read, too. The work is shared:
 //!
-//! 1. `field` reads the six fields by that package's grammar (`src/time.ts`) and hands the `cron`
-//!    crate plain lists of numbers, because that crate's own grammar numbers the days of the week
-//!    from Sunday = 1 and has no five-field form.
+//! 1. `field` reads the six fields by cron-parser's grammar and hands the `cron` crate plain lists
+//!    of numbers, because that crate's own grammar numbers the days of the week from Sunday = 1 and
+//!    has no five-field form.
 //! 2. The `cron` crate walks the calendar, on a clock that knows no zone.
 //! 3. `wall_clock` makes an instant of a time on the wall, where clocks are put forward and back.
 //!
-//! Two rules of node-cron are kept that surprise: when both the day of the month and the day of
-//! the week are restricted, a day that fits either one counts; and a field is restricted when a
-//! value is missing from it, not when it is written without `*`.
+//! Two rules of cron-parser are kept that surprise: when both the day of the month and the day of
+//! the week are restricted, a day that fits either one counts (cron 1.8.2 agrees; in node-cron both
+//! had to fit); and a field is restricted when a value is missing from it, not when it is written
+//! without `*`. Not kept: `L`, `#`, and fields left off at the start, which are refused.
 //!
-//! One rule is not node-cron's: a time that the wall clock shows twice starts one run, the first
-//! time. node-cron starts two. So a schedule of every hour has no run in the repeated one.
+//! A time that the wall clock shows twice starts one run, the first time. So a schedule of every
+//! hour has no run in the repeated one.
 
 mod field;
 mod wall_clock;
@@ -41,7 +43,7 @@ pub enum Error {
          first, found {0}"
     )]
     FieldCount(usize),
-    /// `@` and a word that node-cron does not know.
+    /// `@` and a word that is not a shorthand.
     #[error("unknown shorthand \"{0}\"")]
     Shorthand(String),
     /// A part of a field that cannot be read.
@@ -142,7 +144,7 @@ pub fn zone(name: &str) -> Option<Tz> {
     Tz::from_str(name).ok()
 }
 
-/// What a shorthand stands for (`PRESETS` in node-cron's `src/constants.ts`).
+/// What a shorthand stands for: those of cron-parser, and those that cron added.
 fn shorthand(word: &str) -> Result<&'static str, Error> {
     Ok(match word.to_ascii_lowercase().as_str() {
         "@yearly" => "0 0 0 1 1 *",

@@ -84,8 +84,33 @@ fn a_day_field_that_names_every_value_is_not_restricted() {
         let days = upcoming(&schedule(text), "2026-03-01 00:00:00", 2);
         assert_eq!(days, ["Fri 03-06 04:00:00 +0000", "Fri 03-13 04:00:00 +0000"], "{text}");
     }
-    let days = upcoming(&schedule("0 4 13 * 0-6"), "2026-03-01 00:00:00", 2);
-    assert_eq!(days, ["Fri 03-13 04:00:00 +0000", "Mon 04-13 04:00:00 +0000"]);
+    for text in ["0 4 13 * 0-7", "0 4 13 * 1-7", "0 4 13 * *"] {
+        let days = upcoming(&schedule(text), "2026-03-01 00:00:00", 2);
+        assert_eq!(days, ["Fri 03-13 04:00:00 +0000", "Mon 04-13 04:00:00 +0000"], "{text}");
+    }
+}
+
+#[test]
+fn weekdays_zero_to_six_fit_every_day() {
+    for text in ["0 4 13 * 0-6", "0 4 13 * sun-sat", "0 4 13 * Sunday-Saturday"] {
+        let days = upcoming(&schedule(text), "2026-03-01 00:00:00", 2);
+        assert_eq!(days, ["Sun 03-01 04:00:00 +0000", "Mon 03-02 04:00:00 +0000"], "{text}");
+    }
+}
+
+#[test]
+fn names_in_full_mean_what_short_ones_mean() {
+    for (full, short) in [
+        ("0 4 * * monday", "0 4 * * 1"),
+        ("0 4 * * Monday-FRIDAY", "0 4 * * 1-5"),
+        ("0 4 * * sunday,Thursday/2", "0 4 * * 0,4/2"),
+        ("0 4 1 January *", "0 4 1 1 *"),
+        ("0 4 1 may,September-december/3 *", "0 4 1 5,9-12/3 *"),
+        ("0 4 1 feb-August tuesday", "0 4 1 2-8 2"),
+    ] {
+        let times = |text| upcoming(&schedule(text), "2026-03-01 00:00:00", 20);
+        assert_eq!(times(full), times(short), "{full}");
+    }
 }
 
 #[test]
@@ -107,7 +132,7 @@ fn steps_lists_ranges_and_month_names_work_in_every_field() {
 }
 
 #[test]
-fn shorthands_are_those_of_node_cron() {
+fn shorthands_are_those_of_the_replaced_system() {
     let times = upcoming(&schedule("@weekly"), "2026-03-04 00:00:00", 1);
     assert_eq!(times, ["Sun 03-08 00:00:00 +0000"]);
     let times = upcoming(&schedule("@weekdays"), "2026-03-06 00:00:00", 1);
@@ -129,18 +154,31 @@ fn what_is_no_schedule_is_refused_by_field() {
     assert_eq!(problem("60 5 * * *"), "minute: \"60\" is not from 0 to 59");
     assert_eq!(problem("* 24 * * *"), "hour: \"24\" is not from 0 to 23");
     assert_eq!(problem("* * 0 * *"), "day of month: \"0\" is not from 1 to 31");
-    assert_eq!(problem("* * * foo *"), "month: \"foo\" is not from 1 to 12, or jan to dec");
     assert_eq!(
-        problem("* * * * monday"),
-        "day of week: \"monday\" is not from 0 to 7, or sun to sat"
+        problem("* * * foo *"),
+        "month: \"foo\" is not from 1 to 12, or january to december"
     );
-    assert_eq!(problem("* 9-5 * * *"), "hour: \"9-5\" ends before it begins");
+    assert_eq!(
+        problem("* * * * mond"),
+        "day of week: \"mond\" is not from 0 to 7, or sunday to saturday"
+    );
+    assert_eq!(
+        problem("* 9-5 * * *"),
+        "hour: \"9-5\" ends before it starts; write 5-9, or 9-23,0-5"
+    );
+    assert_eq!(
+        problem("* * * * Friday-mon"),
+        "day of week: \"Friday-mon\" ends before it starts; write 1-5, or 5-6,0-1"
+    );
     assert_eq!(problem("*/0 * * * *"), "minute: \"*/0\" has no step that is a positive number");
     assert_eq!(problem("*/ * * * *"), "minute: \"*/\" has no step that is a positive number");
     assert_eq!(problem("1, * * * *"), "minute: \"\" is not from 0 to 59");
     assert_eq!(problem("+5 * * * *"), "minute: \"+5\" is not from 0 to 59");
     assert_eq!(problem("0 4 L * *"), "day of month: \"L\" is not from 1 to 31");
-    assert_eq!(problem("0 4 * * 5#2"), "day of week: \"5#2\" is not from 0 to 7, or sun to sat");
+    assert_eq!(
+        problem("0 4 * * 5#2"),
+        "day of week: \"5#2\" is not from 0 to 7, or sunday to saturday"
+    );
     assert_eq!(problem("? 4 * * *"), "minute: \"?\" is not from 0 to 59");
     assert_eq!(problem("@nightly"), "unknown shorthand \"@nightly\"");
     assert_eq!(problem("0 4 30 2 *"), Error::Never.to_string());
@@ -195,7 +233,7 @@ fn a_schedule_shows_itself_as_it_was_written() {
 }
 
 /// A field in which at least one value is missing, or `*`: croner counts `1-31` as a restriction,
-/// node-cron does not.
+/// cron-parser does not.
 fn field(low: u8, high: u8) -> impl Strategy<Value = String> {
     let part = prop_oneof![
         4 => (low..=high).prop_map(|value| value.to_string()),

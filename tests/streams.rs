@@ -6,6 +6,8 @@
 
 #[path = "streams/ahead.rs"]
 mod ahead;
+#[path = "streams/appended.rs"]
+mod appended;
 mod common;
 #[path = "streams/damage.rs"]
 mod damage;

@@ -11,6 +11,8 @@ mod common;
 mod fixtures;
 #[path = "verify_database/foreign_code.rs"]
 mod foreign_code;
+#[path = "verify_database/forms.rs"]
+mod forms;
 #[path = "verify_database/settings.rs"]
 mod settings;
 #[path = "verify_database/source.rs"]

@@ -5,7 +5,7 @@
 //! stream. In a block of large objects each object is its OID and such a series of chunks, until
 //! an OID of 0. See `src/bin/pg_dump/pg_backup_custom.c`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufReader, Read, Seek};
 
 use super::codec::{Decoder, GzipFraming};
@@ -36,19 +36,47 @@ pub(super) struct BlockHeader {
     pub(super) dump_id: DumpId,
 }
 
-impl BlockHeader {
-    /// Whether the table of contents has an entry for the block. pg_dump writes no other, and
-    /// remembering which blocks came must not take more than the table of contents.
-    pub(super) fn is_listed(&self, toc: &Toc) -> Result<()> {
-        match toc.get(self.dump_id) {
-            Some(entry) => self.is_of(entry),
-            None => Err(Error::malformed(format!(
-                "a block of data for entry {}, which the table of contents does not list",
-                self.dump_id
-            ))),
-        }
+/// The blocks that a walk over an archive still waits for.
+///
+/// Nothing behind the last of them is read, as by pg_restore (`_PrintTocData`). It need not be
+/// damage: where pg_dump's output is appended to a file, the table of contents that it writes once
+/// more at its end (`_CloseArchive`) does not replace the first, but comes behind the data.
+pub(super) struct Awaited<'a> {
+    toc: &'a Toc,
+    left: HashSet<DumpId>,
+    seen: HashSet<DumpId>,
+}
+
+impl<'a> Awaited<'a> {
+    pub(super) fn new(toc: &'a Toc) -> Self {
+        let with_data = toc.entries.iter().filter(|entry| entry.data != DataLocation::None);
+        let left = with_data.map(|entry| entry.dump_id).collect();
+        Self { toc, left, seen: HashSet::new() }
     }
 
+    /// Whether all of them came.
+    pub(super) fn is_over(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Notes that a block begins. The table of contents must have an entry for it: pg_dump writes
+    /// no other, and remembering which blocks came must not take more than the table of contents.
+    pub(super) fn came(&mut self, block: BlockHeader) -> Result<()> {
+        let id = block.dump_id;
+        let entry = self.toc.get(id).ok_or_else(|| {
+            let what = "which the table of contents does not list";
+            Error::malformed(format!("a block of data for entry {id}, {what}"))
+        })?;
+        block.is_of(entry)?;
+        if !self.seen.insert(id) {
+            return Err(Error::malformed(format!("entry {id} has two blocks of data")));
+        }
+        self.left.remove(&id);
+        Ok(())
+    }
+}
+
+impl BlockHeader {
     /// Whether the block is of the kind that the entry has.
     fn is_of(&self, entry: &Entry) -> Result<()> {
         let kind = match entry.desc {
@@ -194,6 +222,10 @@ pub(crate) struct CustomFile {
     blocks: HashMap<DumpId, Block>,
     /// Bytes between the table of contents and the first block, which nothing speaks of.
     gap: u64,
+    /// Bytes behind the last block, as far as the walk over the blocks has told.
+    behind: u64,
+    /// The last block where none was walked over: all that is behind it is counted to it.
+    last: Option<DumpId>,
     /// Why the walk over the blocks could not go on: nothing is known of the blocks behind.
     stopped: Option<Error>,
 }
@@ -211,18 +243,23 @@ impl CustomFile {
     pub(crate) fn new(slice: FileSlice, toc: &Toc, data_start: u64) -> Self {
         let complete = toc.entries.iter().all(|entry| entry.data != DataLocation::OffsetNotSet);
         let mut blocks = HashMap::new();
-        let stopped = if complete {
+        let walked = if complete {
             blocks = set_offsets(&slice, toc);
-            None
+            Ok(if blocks.is_empty() { data_start } else { slice.len() })
         } else {
-            scan(&slice, toc, data_start, &mut blocks).err()
+            scan(&slice, toc, data_start, &mut blocks)
         };
+        let offset = |(_, block): &(&DumpId, &Block)| block.offset;
+        let last = blocks.iter().max_by_key(offset).map(|(id, _)| *id).filter(|_| complete);
         let first = blocks.values().map(|block| block.offset).min();
-        let gap = match &stopped {
-            None => first.unwrap_or(slice.len()).saturating_sub(data_start),
-            Some(_) => 0,
+        let (gap, behind, stopped) = match walked {
+            Ok(end) => {
+                let gap = first.map_or(0, |first| first.saturating_sub(data_start));
+                (gap, slice.len().saturating_sub(end), None)
+            }
+            Err(error) => (0, 0, Some(error)),
         };
-        Self { slice, header: toc.header.clone(), blocks, gap, stopped }
+        Self { slice, header: toc.header.clone(), blocks, gap, behind, last, stopped }
     }
 
     /// What is wrong with the archive outside of its blocks, if something is: what could be read
@@ -236,6 +273,17 @@ impl CustomFile {
                 Some(Error::malformed(what))
             }
         }
+    }
+
+    /// Bytes behind the last block, which belong to no entry. Where the table of contents tells the
+    /// offsets they are counted to the last block instead ([`CustomFile::is_last`]).
+    pub(crate) fn behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// Whether the entry's size may count bytes behind the last block.
+    pub(crate) fn is_last(&self, entry: &Entry) -> bool {
+        self.last == Some(entry.dump_id)
     }
 
     /// Bytes of the entry's block in the archive, to the beginning of the next.
@@ -306,21 +354,24 @@ fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
         .collect()
 }
 
-/// Walks over all blocks, reading only their framing. What was found before an error stays.
+/// Walks over the blocks, reading only their framing, and returns where the last one ends. What was
+/// found before an error stays.
 fn scan(
     slice: &FileSlice,
     toc: &Toc,
     data_start: u64,
     blocks: &mut HashMap<DumpId, Block>,
-) -> Result<()> {
+) -> Result<u64> {
     let mut reader = BufReader::with_capacity(BUFFER, slice.from(data_start));
     let mut offset = data_start;
+    let mut awaited = Awaited::new(toc);
     let layout = toc.header.layout;
     let place = |error: Error, offset| error.at(offset);
-    while let Some(header) =
-        block_header(&mut reader, layout).map_err(|error| place(error, offset))?
+    while !awaited.is_over()
+        && let Some(header) =
+            block_header(&mut reader, layout).map_err(|error| place(error, offset))?
     {
-        header.is_listed(toc).map_err(|error| place(error, offset))?;
+        awaited.came(header).map_err(|error| place(error, offset))?;
         let skipped = match header.kind {
             BlockKind::Rows => skip_chunks(&mut reader, layout),
             BlockKind::LargeObjects => skip_objects(&mut reader, layout),
@@ -330,13 +381,10 @@ fn scan(
         if end > slice.len() {
             return Err(Error::truncated("in a block of data").at(offset));
         }
-        if blocks.insert(header.dump_id, Block { offset, len: end - offset }).is_some() {
-            let what = format!("entry {} has two blocks of data", header.dump_id);
-            return Err(Error::malformed(what).at(offset));
-        }
+        blocks.insert(header.dump_id, Block { offset, len: end - offset });
         offset = end;
     }
-    Ok(())
+    Ok(offset)
 }
 
 fn skip_chunks(reader: &mut BufReader<FileSlice>, layout: Layout) -> io::Result<()> {

@@ -5,14 +5,13 @@
 //! back-pressure) and may refuse: blocks it does not want are read over. [`Item::data`] turns the
 //! bytes of one block back into [`Data`], the same as from a file.
 
-use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::budget::Budget;
 use super::codec::{Decoder, GzipFraming};
-use super::custom::{BlockKind, block_data, block_header, chunk_length, read_int};
+use super::custom::{Awaited, BlockKind, block_data, block_header, chunk_length, read_int};
 use super::data::{Data, LargeObject, LargeObjects};
 use super::entry::DumpId;
 use super::error::{Error, Result};
@@ -55,6 +54,10 @@ pub trait Sink {
     fn bytes(&mut self, bytes: Bytes) -> Answer;
     /// The item is complete.
     fn end(&mut self) -> Answer;
+    /// So many bytes came behind the last item that the table of contents lists.
+    fn behind(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
 }
 
 /// One piece of data in a stream.
@@ -182,13 +185,11 @@ pub(crate) fn walk_custom(
     }
     let header = Box::new(toc.header.clone());
     let layout = header.layout;
-    let mut seen = HashSet::new();
-    while let Some(block) = block_header(&mut reader, layout)? {
-        block.is_listed(&toc)?;
-        if !seen.insert(block.dump_id) {
-            let what = format!("entry {} has two blocks of data", block.dump_id);
-            return Err(Error::malformed(what).into());
-        }
+    let mut awaited = Awaited::new(&toc);
+    while !awaited.is_over()
+        && let Some(block) = block_header(&mut reader, layout)?
+    {
+        awaited.came(block)?;
         let form = Form::Block(block.kind, header.clone());
         let item = Item { of: ItemOf::Entry(block.dump_id), size: None, form };
         let mut forward = Forward::begin(sink, &item)?;
@@ -204,6 +205,10 @@ pub(crate) fn walk_custom(
             },
         }
         forward.end()?;
+    }
+    match io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io)? {
+        0 => {}
+        bytes => sink.behind(bytes),
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::subjects::Table;
 use crate::archive::{Data, Entry, Error, Result, Toc};
-use crate::rows::{CopyStatement, CopyText};
-use crate::sql::ident::{literal, quoted};
+use crate::rows::{CopyStatement, CopyText, insert_into, table_name};
+use crate::sql::ident::literal;
 use crate::sql::split::{Batches, Ends};
 
 /// A step of loading.
@@ -34,9 +34,11 @@ pub(super) enum Load {
     Copy(String),
     /// INSERT, whose beginning is replaced.
     Inserts {
-        /// What the archive's statements begin with: before 2018 pg_dump wrote no schema.
-        from: [String; 2],
-        /// What they are to begin with.
+        /// The schema of the table in the archive's statements. Before 2018 pg_dump wrote none.
+        schema: String,
+        /// The name of that table.
+        name: String,
+        /// What the statements are to begin with.
         into: String,
     },
 }
@@ -45,9 +47,8 @@ impl Load {
     /// The way of an entry of `table` into the table `temporary`.
     pub(super) fn new(entry: &Entry, table: &Table, temporary: &str, toc: &Toc) -> Self {
         if entry.copy_stmt.is_empty() {
-            let begin = |table: &str| format!("INSERT INTO {table} ");
-            let from = [begin(&table.sql()), begin(&quoted(&table.name))];
-            return Self::Inserts { from, into: begin(temporary) };
+            let (schema, name) = (table.schema.clone(), table.name.clone());
+            return Self::Inserts { schema, name, into: format!("INSERT INTO {temporary}") };
         }
         let columns = CopyStatement::parse(&entry.copy_stmt).map(|copy| copy.columns);
         let columns = columns.unwrap_or_default();
@@ -73,7 +74,7 @@ pub(super) fn feed(
     };
     match load {
         Load::Copy(statement) => rows(reader, statement, send),
-        Load::Inserts { from, into } => inserts(reader, from, into, toc, send),
+        Load::Inserts { schema, name, into } => inserts(reader, (schema, name), into, toc, send),
     }
 }
 
@@ -94,7 +95,7 @@ fn rows(reader: impl Read, statement: &str, send: &mut dyn FnMut(Fill) -> bool) 
 
 fn inserts(
     reader: impl Read,
-    from: &[String; 2],
+    (schema, name): (&str, &str),
     into: &str,
     toc: &Toc,
     send: &mut dyn FnMut(Fill) -> bool,
@@ -107,10 +108,8 @@ fn inserts(
         let mut sql = String::with_capacity(batch.sql().len() + batch.len() * into.len());
         for statement in batch.statements() {
             let text = toc.encoding.decode(statement);
-            let values =
-                text.as_ref().and_then(|text| from.iter().find_map(|from| text.strip_prefix(from)));
-            let Some(values) = values else {
-                let what = format!("a statement that does not begin with {:?}", from[0]);
+            let Some(values) = text.as_deref().and_then(|text| values(text, schema, name)) else {
+                let what = format!("a statement that does not insert into {schema}.{name}");
                 return Err(Error::malformed(what));
             };
             sql.push_str(into);
@@ -123,4 +122,11 @@ fn inserts(
     }
     send(Fill::End);
     Ok(())
+}
+
+/// What follows the table's name, if the statement inserts into this table.
+fn values<'a>(statement: &'a str, schema: &str, name: &str) -> Option<&'a str> {
+    let (table, values) = insert_into(statement)?;
+    let (its_schema, its_name) = table_name(table)?;
+    (its_name == name && its_schema.is_none_or(|its| its == schema)).then_some(values)
 }

@@ -157,7 +157,8 @@ pub async fn compare(
         items.extend(large_objects::compare(&pass, &subjects.large_objects, &reports).await);
         items.extend(states);
         let faults = report.faults().collect();
-        Ok(Comparison { archive: name, database: target.to_string(), items, faults })
+        let (database, remarks) = (target.to_string(), report.remarks);
+        Ok(Comparison { archive: name, database, items, faults, remarks })
     };
     sessions.kept_alive(Box::pin(work)).await
 }

@@ -8,6 +8,9 @@ use super::catalogue::Found;
 use super::{Archived, Digested, TableError, exact};
 use crate::verify::one_line;
 
+/// How the note about columns begins whose values are not in the archive.
+const GENERATED: &str = "not compared: generated column ";
+
 /// What a comparison found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
@@ -19,6 +22,9 @@ pub struct Comparison {
     pub items: Vec<Compared>,
     /// What is wrong with the archive, a line each. A damaged table has no verdict.
     pub faults: Vec<String>,
+    /// What is worth knowing of the archive and no fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// What was compared.
@@ -126,7 +132,7 @@ pub(super) fn table(
     };
     let generated = found.generated_columns();
     if compared.verdict == Verdict::Equal && !generated.is_empty() {
-        compared.notes.push(format!("not compared: generated column {}", generated.join(", ")));
+        compared.notes.push(format!("{GENERATED}{}", generated.join(", ")));
     }
     compared
 }
@@ -228,6 +234,7 @@ impl Comparison {
             }
             text.push('\n');
         }
+        self.remarks.iter().for_each(|remark| text.push_str(&format!("{remark}\n")));
         text.push_str(&self.totals());
         if !self.faults.is_empty() {
             text.push_str(&self.faults());
@@ -271,6 +278,17 @@ impl Comparison {
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
+        let generated =
+            |item: &&Compared| item.notes.iter().any(|note| note.starts_with(GENERATED));
+        match self.items.iter().filter(generated).count() {
+            0 => {}
+            1 => {
+                text.push_str("\nnot compared: stored generated columns of 1 table (-v lists them)")
+            }
+            count => text.push_str(&format!(
+                "\nnot compared: stored generated columns of {count} tables (-v lists them)"
+            )),
+        }
         let (archive, database) = (&self.archive, &self.database);
         match said.as_slice() {
             _ if self.items.is_empty() => {

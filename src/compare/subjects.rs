@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::archive::entry::LOAD_VIA_PARTITION_ROOT;
 use crate::archive::{Desc, DumpId, Entry, Toc};
-use crate::rows::CopyStatement;
+use crate::rows::{CopyStatement, table_name};
 use crate::select::Selection;
 use crate::sql::ident::qualified;
 
@@ -58,7 +58,7 @@ impl Subjects {
             let entry = &toc.entries[place];
             let data = selection.want(place).data;
             match entry.desc {
-                Desc::TableData if data => subjects.add_table(entry),
+                Desc::TableData if data => subjects.add_table(entry, toc),
                 Desc::Blobs if data => subjects.large_objects.push(entry.dump_id),
                 Desc::SequenceSet if data => subjects.sequences.push(place),
                 // A statement that fills it; its rows are not in the archive.
@@ -69,18 +69,18 @@ impl Subjects {
         for table in subjects.tables.iter_mut().filter(|table| table.is_root) {
             let all = toc.entries.iter().filter(|entry| {
                 entry.desc == Desc::TableData
-                    && root(entry).is_some_and(|root| root == (&table.schema, &table.name))
+                    && root(entry, toc).is_some_and(|root| root == (&table.schema, &table.name))
             });
             table.is_partial = all.count() > table.entries.len();
         }
         subjects
     }
 
-    fn add_table(&mut self, entry: &Entry) {
+    fn add_table(&mut self, entry: &Entry, toc: &Toc) {
         let copy = CopyStatement::parse(&entry.copy_stmt);
         let columns = copy.map(|copy| copy.columns);
         let own = || (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
-        let root = root(entry);
+        let root = root(entry, toc);
         let is_root = root.is_some();
         let (schema, name) = root.map_or_else(own, |Name(schema, name)| (schema, name));
         let same = |table: &&mut Table| {
@@ -126,43 +126,40 @@ impl PartialEq<(&String, &String)> for Name {
     }
 }
 
-/// The partition root into which the rows of an entry go, if they do. Newer archives name it in a
-/// comment, older ones in the COPY statement ([`Entry::is_load_via_partition_root`]).
-fn root(entry: &Entry) -> Option<Name> {
+/// The partition root into which the rows of an entry go, if they do. The COPY statement names it, and
+/// that of newer archives a comment ([`Entry::is_load_via_partition_root`]).
+fn root(entry: &Entry, toc: &Toc) -> Option<Name> {
     if !entry.is_load_via_partition_root() {
         return None;
     }
-    let text = match entry.defn.strip_prefix(LOAD_VIA_PARTITION_ROOT) {
-        Some(rest) => rest.trim_end(),
-        None => CopyStatement::parse(&entry.copy_stmt)?.table,
+    let (schema, name) = match CopyStatement::parse(&entry.copy_stmt) {
+        Some(copy) => table_name(copy.table)?,
+        None => {
+            let comment = entry.defn.strip_prefix(LOAD_VIA_PARTITION_ROOT)?;
+            let (schema, name) = table_name(comment.trim_end_matches('\n'))?;
+            return Some(as_listed(schema.unwrap_or_default(), name, toc));
+        }
     };
-    let (first, rest) = identifier(text)?;
-    Some(match rest.strip_prefix('.') {
-        Some(name) => Name(first, identifier(name)?.0),
-        None => Name(entry.namespace.clone().unwrap_or_default(), first),
-    })
+    Some(Name(schema.or_else(|| entry.namespace.clone()).unwrap_or_default(), name))
 }
 
-/// The identifier at the start of a text, without its quotes, and what comes after it.
-fn identifier(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find('.').unwrap_or(text.len());
-        return (end > 0).then(|| (text[..end].to_owned(), &text[end..]));
+/// The table that a comment names, where line breaks are spaces (`sanitize_line` in
+/// `src/bin/pg_dump/dumputils.c`).
+fn as_listed(schema: String, name: String, toc: &Toc) -> Name {
+    let is_same = |listed: &str, said: &str| {
+        let same = |(own, shown)| own == shown || (shown == b' ' && matches!(own, b'\n' | b'\r'));
+        listed.len() == said.len() && listed.bytes().zip(said.bytes()).all(same)
     };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let end = rest.find('"')?;
-        name.push_str(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return Some((name, rest)),
-        }
+    if !schema.contains(' ') && !name.contains(' ') {
+        return Name(schema, name);
     }
+    let mut tables = toc.entries.iter().filter(|entry| entry.desc == Desc::Table);
+    let listed = tables.find_map(|table| {
+        let own = table.namespace.as_deref().unwrap_or_default();
+        let is_meant = is_same(own, &schema) && is_same(&table.tag, &name);
+        is_meant.then(|| Name(own.to_owned(), table.tag.clone()))
+    });
+    listed.unwrap_or(Name(schema, name))
 }
 
 #[cfg(test)]
@@ -233,15 +230,5 @@ mod tests {
         let mut entries = partitions();
         entries.push(rows(4, "three", "COPY app.\"Ro.ot\" (b, a) FROM stdin;\n", ""));
         assert_eq!(subjects(entries, &SelectOptions::default()).tables[1].columns, None);
-    }
-
-    #[test]
-    fn an_identifier_ends_at_its_quote_or_a_dot() {
-        assert_eq!(identifier("app.t"), Some(("app".to_owned(), ".t")));
-        assert_eq!(identifier("\"a.\"\"b\".t"), Some(("a.\"b".to_owned(), ".t")));
-        assert_eq!(identifier("t"), Some(("t".to_owned(), "")));
-        for broken in ["", ".t", "\"t"] {
-            assert_eq!(identifier(broken), None, "{broken}");
-        }
     }
 }

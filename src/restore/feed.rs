@@ -12,10 +12,11 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::context::Context;
 use super::decode::in_entry;
+use super::event::Event;
 use super::read_ahead::{ReadAhead, Reader, Writer};
 use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
 use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
-use crate::source::StreamAccess;
+use crate::source::{StreamAccess, bytes_behind};
 use crate::verify::Digest;
 
 /// What comes out of a stream.
@@ -179,5 +180,9 @@ impl Sink for Feed {
         let answer = self.pass_on(Piece::End);
         self.current = None;
         answer
+    }
+
+    fn behind(&mut self, bytes: u64) {
+        self.ctx.events.send(Event::Warning { message: bytes_behind(bytes) });
     }
 }

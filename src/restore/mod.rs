@@ -79,7 +79,7 @@ use work::restore_entry;
 
 use crate::archive::{self, Desc, Format};
 use crate::select::Selection;
-use crate::source::{Access, Archive};
+use crate::source::{Access, Archive, RandomAccess, bytes_behind};
 use crate::target::{self, Target};
 use crate::verify::{TOC_ID, toc_digest};
 
@@ -264,6 +264,9 @@ fn prepare(
         ctx.events.send(Event::Predicted { wall });
     }
     ctx.tell_foreign_keys(&left_out);
+    if let Some(bytes) = ctx.random.as_ref().map(RandomAccess::behind).filter(|bytes| *bytes > 0) {
+        ctx.events.send(Event::Warning { message: bytes_behind(bytes) });
+    }
     let one_by_one = archive.format == Format::Tar && ctx.random.is_none();
     let objects =
         |place: &usize| ctx.wants_archived_data(*place) && ctx.entry(*place).desc == Desc::Blobs;

@@ -22,5 +22,5 @@ pub use columns::{COLUMNS_QUERY, CatalogType, ColumnType, TypeKind};
 pub use copy_text::CopyText;
 pub use row_set::{RowHasher, RowSet, RowSetKey};
 pub use split::{Chunk, Chunks, Rows};
-pub use statement::CopyStatement;
+pub use statement::{CopyStatement, insert_into, table_name};
 pub use transcode::{HEADER, Refusal, TRAILER, TranscodeError, Transcoder};

@@ -37,6 +37,22 @@ impl<'a> CopyStatement<'a> {
     }
 }
 
+/// The table of an INSERT statement, as SQL has it, and what follows it.
+#[must_use]
+pub fn insert_into(statement: &str) -> Option<(&str, &str)> {
+    let rest = statement.strip_prefix("INSERT INTO ")?;
+    Some(rest.split_at(outside_quotes(rest, |byte| byte == b' ')?))
+}
+
+/// The schema of a table, if SQL names one, and its name, both without quotes.
+#[must_use]
+pub fn table_name(table: &str) -> Option<(Option<String>, String)> {
+    Some(match outside_quotes(table, |byte| byte == b'.') {
+        Some(dot) => (Some(name(&table[..dot])?), name(&table[dot + 1..])?),
+        None => (None, name(table)?),
+    })
+}
+
 /// Where the first wanted byte is that is not within double quotes.
 fn outside_quotes(text: &str, wanted: impl Fn(u8) -> bool) -> Option<usize> {
     let mut quoted = false;
@@ -73,6 +89,25 @@ mod tests {
     #[test]
     fn a_table_without_columns_has_no_list() {
         assert_eq!(parse("COPY public.t  FROM stdin;\n"), Some(("public.t", vec![])));
+    }
+
+    #[test]
+    fn insert_names_its_table_quoted_or_not() {
+        let of = |statement| {
+            let (table, rest) = insert_into(statement)?;
+            Some((table_name(table)?, rest))
+        };
+        let named = |schema: Option<&str>, name: &str| (schema.map(str::to_owned), name.to_owned());
+        for (statement, table) in [
+            ("INSERT INTO app.t VALUES (1);", named(Some("app"), "t")),
+            ("INSERT INTO t VALUES (1);", named(None, "t")),
+            ("INSERT INTO \"a \"\".\".\"t \n\" VALUES (1);", named(Some("a \"."), "t \n")),
+        ] {
+            assert_eq!(of(statement), Some((table, " VALUES (1);")), "{statement}");
+        }
+        for other in ["", "INSERT INTO t", "INSERT INTO .t VALUES (1);", "COPY t FROM stdin;"] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -105,6 +105,14 @@ pub enum Access {
     Stream(StreamAccess),
 }
 
+/// What to tell about bytes behind the last block of data.
+pub(crate) fn bytes_behind(bytes: u64) -> String {
+    format!(
+        "the archive ends {bytes} bytes before the file does; they are ignored, as by pg_restore \
+         (pg_dump leaves them where its output is appended to a file, as by >>)"
+    )
+}
+
 /// An archive whose data can be read at any place.
 #[derive(Clone, Debug)]
 pub struct RandomAccess {
@@ -144,6 +152,21 @@ impl RandomAccess {
             Place::Custom(custom) => custom.fault().map(|error| error.in_archive(&self.name)),
             Place::Files(_) => None,
         }
+    }
+
+    /// Bytes behind the last block of data of a custom archive, which belong to no entry. They may be
+    /// counted to the size of the last entry instead ([`RandomAccess::is_last`]).
+    #[must_use]
+    pub(crate) fn behind(&self) -> u64 {
+        match &*self.place {
+            Place::Custom(custom) => custom.behind(),
+            Place::Files(_) => 0,
+        }
+    }
+
+    /// Whether the entry's size may count bytes behind its data that belong to no entry.
+    pub(crate) fn is_last(&self, entry: &Entry) -> bool {
+        matches!(&*self.place, Place::Custom(custom) if custom.is_last(entry))
     }
 
     fn check(&self, entry: &Entry) -> Result<()> {

@@ -133,6 +133,12 @@ impl Sink for Relay {
     fn end(&mut self) -> Answer {
         self.forward(|sink| sink.end())
     }
+
+    fn behind(&mut self, bytes: u64) {
+        if let Some(sink) = &mut self.sink {
+            sink.behind(bytes);
+        }
+    }
 }
 
 /// Reads all of `reader` into `sink`. `again` is the same input from its start, if it can be read

@@ -46,6 +46,8 @@ pub(super) struct Findings {
     pub(super) row_set: Option<RowSet>,
     /// The large objects.
     pub(super) objects: Vec<ObjectFound>,
+    /// Bytes behind its data, at the end of the archive, that belong to no entry.
+    pub(super) behind: u64,
     /// The first thing that was wrong.
     pub(super) error: Option<String>,
 }

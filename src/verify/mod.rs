@@ -2,8 +2,9 @@
 //!
 //! Every entry's data is decompressed to its end and looked at: rows must end with their end
 //! marker, statements must be whole, large objects must be those that the table of contents
-//! lists, and in a custom archive no byte may be left over (files of a directory or tar that no
-//! entry names are passed over, as by pg_restore). What has no checksum in the archive can be compared with
+//! lists, and in a custom archive no byte may be left over between the blocks (bytes behind the last
+//! one are a remark; files of a directory or tar that no entry names are passed over, as by
+//! pg_restore). What has no checksum in the archive can be compared with
 //! [`digests`] taken earlier. A damaged entry does not keep the others from being read.
 //!
 //! An archive that can be read at any place is read by several threads, the largest entries
@@ -32,7 +33,7 @@ pub use report::{Count, EntryReport, VerifyReport};
 
 use crate::archive::{DataLocation, DumpId, Entry, Error, Section, Toc};
 use crate::rows::RowSetKey;
-use crate::source::{Access, Archive};
+use crate::source::{Access, Archive, bytes_behind};
 use examine::{Findings, Reading};
 use expected::Expected;
 
@@ -84,6 +85,8 @@ enum Message {
     Found(DumpId, Findings),
     /// A stream holds data that belongs to no entry.
     Stray(String),
+    /// So many bytes came behind the last data of a stream.
+    Behind(u64),
     /// A stream ended, with an error or not.
     Over(Result<(), Error>),
 }
@@ -115,6 +118,7 @@ pub fn verify(
     match archive.access {
         Access::Random(random) => {
             report.errors.extend(random.fault().as_ref().map(error_chain));
+            collector.behind = random.behind();
             collector.progress.size = Some(random::total(&random, &collector.entries));
             random::read(&random, &reading, &pool, &mut collector);
         }
@@ -147,6 +151,8 @@ struct Collector<'a> {
     entries: Vec<Entry>,
     found: Vec<Option<Findings>>,
     errors: Vec<String>,
+    /// Bytes behind the last data.
+    behind: u64,
     /// Why a stream was not read to its end.
     halted: Option<String>,
     reading: Reading,
@@ -161,6 +167,7 @@ impl<'a> Collector<'a> {
             progress: Progress { entries: entries.len(), ..Progress::default() },
             entries,
             errors: Vec::new(),
+            behind: 0,
             halted: None,
             reading,
             tell,
@@ -186,6 +193,7 @@ impl<'a> Collector<'a> {
                     }
                 }
                 Ok(Message::Stray(what)) => self.errors.push(what),
+                Ok(Message::Behind(bytes)) => self.behind = bytes,
                 Ok(Message::Over(result)) => {
                     self.halted = result.err().as_ref().map(error_chain);
                 }
@@ -206,7 +214,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Turns what was found into the report.
-    fn conclude(self, expected: &Expected, report: &mut VerifyReport) {
+    fn conclude(mut self, expected: &Expected, report: &mut VerifyReport) {
         report.errors.extend(self.halted.iter().cloned());
         report.errors.extend(self.errors);
         for (entry, found) in self.entries.iter().zip(self.found) {
@@ -217,11 +225,16 @@ impl<'a> Collector<'a> {
                 })
             });
             expected.check(entry, &mut findings);
+            // Of damaged data nobody knows where it would have ended.
+            if findings.error.is_none() {
+                self.behind += findings.behind;
+            }
             if let Some(what) = contradiction(entry) {
                 findings.fail(what);
             }
             report.entries.push(EntryReport::new(entry, findings));
         }
+        report.remarks.extend((self.behind > 0).then(|| bytes_behind(self.behind)));
     }
 }
 

@@ -52,6 +52,9 @@ fn one(archive: &RandomAccess, reading: &Reading, entry: &Entry) -> Findings {
     let data = archive.open(entry, counter.clone());
     let mut findings = reading.examine(entry, data, &counter);
     match archive.size(entry) {
+        Some(size) if size > counter.get() && archive.is_last(entry) => {
+            findings.behind = size - counter.get();
+        }
         Some(size) if size != counter.get() => {
             let left = size.abs_diff(counter.get());
             findings.fail(format!("{left} bytes after its data belong to no entry"));

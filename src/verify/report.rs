@@ -31,6 +31,9 @@ pub struct VerifyReport {
     pub entries: Vec<EntryReport>,
     /// What is wrong with the archive as a whole.
     pub errors: Vec<String>,
+    /// What is worth knowing and no fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// What a verification found of one entry.
@@ -130,6 +133,7 @@ impl VerifyReport {
             toc_digest: options.digests.then(|| toc_digest(&archive.toc)),
             entries: Vec::new(),
             errors: undecodable.collect(),
+            remarks: Vec::new(),
         }
     }
 
@@ -196,6 +200,7 @@ impl fmt::Display for VerifyReport {
         }
         writeln!(f)?;
         self.totals(f)?;
+        self.remarks.iter().try_for_each(|remark| writeln!(f, "{remark}"))?;
         let faults: Vec<String> = self.faults().collect();
         if faults.is_empty() {
             return writeln!(f, "{}: intact", self.archive);

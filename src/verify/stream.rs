@@ -152,4 +152,8 @@ impl Sink for Dispatch {
         }
         Answer::Take
     }
+
+    fn behind(&mut self, bytes: u64) {
+        let _ = self.messages.send(Message::Behind(bytes));
+    }
 }

@@ -1,10 +1,12 @@
-//! The SQL script that `-f` writes: byte for byte what `pg_restore -f` of PostgreSQL 18 writes.
+//! The SQL script that `-f` writes: of a sound archive byte for byte what `pg_restore -f` of
+//! PostgreSQL 18 writes.
 //!
 //! The order is that of `RestoreArchive` in `src/bin/pg_dump/pg_backup_archiver.c`: the settings,
 //! the drops in reverse order, then the entries in three passes. The SQL itself comes from
 //! [`super::statements`]; this module adds the comments, the blank lines, and what only psql
-//! understands. One difference is wanted: `transaction_timeout` is set only when the script is for
-//! a server that knows it ([`ScriptOptions::for_server_major`]).
+//! understands. Two differences are wanted: `transaction_timeout` is set only when the script is for
+//! a server that knows it ([`ScriptOptions::for_server_major`]), and data that was cut ends in a
+//! statement that the server refuses (`rows.rs`).
 
 mod entry;
 mod large_objects;

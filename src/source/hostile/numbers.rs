@@ -112,7 +112,7 @@ fn offsets_beyond_the_file_or_into_other_data_are_refused_with_their_place() {
 fn data_of_entries_that_are_not_listed_or_come_twice_is_refused() {
     let with_blocks = |ids: [i32; 2]| {
         let mut raw = Raw::header(1);
-        raw.int(1).entry(1, "").null().offset(1, 0);
+        raw.int(2).entry(1, "").null().offset(1, 0).entry(3, "").null().offset(1, 0);
         for id in ids {
             raw.block(id, ROWS);
         }

@@ -1,0 +1,103 @@
+//! Forms of archives in which the rows of a table are told otherwise than by COPY into the table itself.
+
+use std::path::Path;
+
+use crate::common::versions::newest;
+use crate::common::{Archive, cluster, nocturne};
+use crate::source::{restored, verify};
+
+/// Rewrites the data files of a directory archive without compression.
+fn rewrite(archive: &Path, edit: impl Fn(&str) -> String) -> usize {
+    let files = std::fs::read_dir(archive).unwrap().map(|file| file.unwrap().path());
+    let data = files.filter(|path| path.extension().is_some_and(|ext| ext == "dat"));
+    let mut changed = 0;
+    for path in data.filter(|path| !path.ends_with("toc.dat")) {
+        let before = std::fs::read_to_string(&path).unwrap();
+        let after = edit(&before);
+        changed += usize::from(before != after);
+        std::fs::write(path, after).unwrap();
+    }
+    changed
+}
+
+#[test]
+fn insert_archives_are_compared_however_tables_are_named() {
+    let cluster = cluster(newest());
+    let sql = "CREATE TABLE plain (id int, word text); INSERT INTO plain VALUES (1, 'a'), (2, 'b'); \
+         CREATE TABLE \"Od.d \"\"name\" (id int); INSERT INTO \"Od.d \"\"name\" VALUES (1); \
+         CREATE DOMAIN needed AS int NOT NULL; CREATE DOMAIN more AS needed CHECK (VALUE > 0); \
+         CREATE TABLE computed (n int, g more GENERATED ALWAYS AS (n * 2) STORED); \
+         INSERT INTO computed VALUES (1), (2); \
+         CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY, n int); \
+         INSERT INTO numbered (n) VALUES (7);";
+    let args = ["--format=directory", "--compress=0"];
+    for (more, is_old) in
+        [("--inserts", true), ("--column-inserts", true), ("--quote-all-identifiers", false)]
+    {
+        let args = [&args[..], &["--inserts", more]].concat();
+        let archive = Archive::with(cluster, sql, &args);
+        let target = restored(&archive, cluster);
+        if is_old {
+            // As pg_dump wrote it before 2018, when the session's search path named the schema.
+            let old = |text: &str| text.replace("INSERT INTO public.", "INSERT INTO ");
+            assert_eq!(rewrite(&archive.path(), old), 4, "{more}");
+        }
+        let verified = verify(&archive.path(), &target.url(), &[]).expect(0);
+        assert_eq!(verified.exactly().len(), 4, "{more}: {}", verified.finished);
+        target.execute(
+            "UPDATE plain SET word = 'c' WHERE id = 2; UPDATE computed SET n = 5 WHERE n = 1",
+        );
+        let verified = verify(&archive.path(), &target.url(), &[]).expect(1);
+        let others = ["computed", "plain"]
+            .map(|name| format!("{name} different as many rows, but other ones"));
+        assert_eq!(verified.differences(), others, "{more}: {}", verified.finished);
+    }
+    // Rows of another table are not this table's.
+    let archive = Archive::with(cluster, sql, &[&args[..], &["--inserts"]].concat());
+    let target = restored(&archive, cluster);
+    rewrite(&archive.path(), |text| {
+        text.replace("INSERT INTO public.plain", "INSERT INTO s.plain")
+    });
+    let verified = verify(&archive.path(), &target.url(), &[]).expect(1);
+    let differences = verified.differences();
+    assert!(differences[0].contains("does not insert into public.plain"), "{differences:?}");
+}
+
+#[test]
+fn root_with_line_breaks_in_its_name_is_found() {
+    let cluster = cluster(newest());
+    let sql = "CREATE SCHEMA \"s\n\"; \
+         CREATE TABLE \"s\n\".\"ro\no \rt\" (id int) PARTITION BY HASH (id); \
+         CREATE TABLE part PARTITION OF \"s\n\".\"ro\no \rt\" \
+             FOR VALUES WITH (MODULUS 1, REMAINDER 0); \
+         INSERT INTO part VALUES (1), (2);";
+    for more in [&[][..], &["--inserts"]] {
+        let args = [&["--format=custom", "--load-via-partition-root"], more].concat();
+        let archive = Archive::with(cluster, sql, &args);
+        let target = restored(&archive, cluster);
+        let verified = verify(&archive.path(), &target.url(), &[]).expect(0);
+        let table = &verified.items()[0];
+        assert_eq!(table["name"], "ro\no \rt", "{}", verified.finished);
+        assert_eq!(table["in_database"], 2, "{}", verified.finished);
+        target.execute("UPDATE part SET id = 3 WHERE id = 2");
+        verify(&archive.path(), &target.url(), &[]).expect(1);
+    }
+}
+
+#[test]
+fn stored_generated_columns_are_named_as_not_compared() {
+    let cluster = cluster(newest());
+    let sql = "CREATE TABLE plain (id int); INSERT INTO plain VALUES (1); CREATE TABLE computed \
+         (n int, g int GENERATED ALWAYS AS (n * 2) STORED); INSERT INTO computed VALUES (1), (2);";
+    let archive = Archive::of(cluster, sql);
+    let target = restored(&archive, cluster);
+    // What only the generated values tell cannot be seen: the archive has none of them.
+    target.execute("ALTER TABLE computed ALTER COLUMN g SET EXPRESSION AS (n * 3)");
+    let text = |args: &[&str]| {
+        let tool = nocturne().arg("verify").arg(archive.path()).args(["-d", &target.url()]);
+        tool.args(args).run().expect_code(0).stdout()
+    };
+    let line = "not compared: stored generated columns of 1 table (-v lists them)\n";
+    assert!(text(&[]).contains(line), "{}", text(&[]));
+    assert!(text(&["-v"]).contains("not compared: generated column g"), "{}", text(&["-v"]));
+}

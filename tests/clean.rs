@@ -250,6 +250,66 @@ fn who_uses_a_table_is_named() {
     });
 }
 
+/// What a reader holds, and how the error names it.
+const HELD: [(&str, &str); 6] = [
+    ("SELECT * FROM public.serfs", "cannot drop table public.bosses: public.serfs is in use"),
+    (
+        "SELECT * FROM public.teams",
+        "cannot drop foreign key of_team on public.answers: public.teams is in use",
+    ),
+    ("SELECT * FROM public.zebras", "cannot drop table public.zebras: it is in use"),
+    ("SELECT * FROM public.over_zebras", "cannot drop view public.over_zebras: it is in use"),
+    ("SELECT * FROM public.matview", "cannot drop materialized view public.matview: it is in use"),
+    ("SELECT * FROM public.alone", "cannot drop sequence public.alone: it is in use"),
+];
+
+#[test]
+fn object_in_use_stops_the_drop_before_it_starts() {
+    let server = Cluster::start(15, &[("max_prepared_transactions", "1")]);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let owned = Owned::new(&server, "clean_whole");
+        owned
+            .execute(
+                "CREATE TABLE accounts (id int); CREATE TABLE bosses (id int PRIMARY KEY);
+                 CREATE TABLE serfs (boss int REFERENCES bosses);
+                 CREATE TABLE teams (id int PRIMARY KEY);
+                 CREATE TABLE answers (id int, team int CONSTRAINT of_team REFERENCES teams);
+                 CREATE TABLE zebras (id int); CREATE VIEW over_zebras AS SELECT id FROM zebras;
+                 CREATE MATERIALIZED VIEW matview AS SELECT 1 AS one; CREATE SEQUENCE alone;
+                 SELECT lo_create(4711)",
+            )
+            .await;
+        let before = owned.left();
+        let is_kept = |_: &str, table: &str| table == "answers";
+        for (statement, named) in HELD {
+            let reader = owned.session().await;
+            reader
+                .execute(&format!("SET application_name = 'dashboard'; BEGIN; {statement}"))
+                .await
+                .unwrap();
+            let (_, result) = owned.clean(is_kept).await;
+            let error = result.unwrap_err();
+            assert!(error.is_passing(), "{error}");
+            let said = error.to_string();
+            assert!(said.starts_with(&format!("{named} by process ")), "{said}");
+            assert!(said.contains(&format!("of {} (dashboard) since 20", owned.role)), "{said}");
+            assert!(said.ends_with("; nothing was dropped"), "{said}");
+            assert_eq!(owned.left(), before, "{statement}");
+            let keys =
+                "SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE contype = 'f'";
+            assert_eq!(owned.database.query(keys), "of_team serfs_boss_fkey", "{statement}");
+            reader.rollback().await.unwrap();
+        }
+        owned.execute("BEGIN; SELECT * FROM zebras; PREPARE TRANSACTION 'p'").await;
+        let said = owned.clean(is_kept).await.1.unwrap_err().to_string();
+        let named = "public.zebras: it is in use by a prepared transaction (see";
+        assert!(said.contains(named), "{said}");
+        owned.execute("ROLLBACK PREPARED 'p'").await;
+        owned.clean(is_kept).await.1.unwrap();
+        assert_eq!(owned.left(), "table public.answers");
+    });
+}
+
 #[test]
 fn a_drop_that_would_touch_a_kept_table_is_rolled_back() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -275,6 +335,13 @@ fn more_tables_than_the_server_has_locks_for_are_dropped() {
             let create = format!("DO $$BEGIN FOR n IN {from}..{from}+99 LOOP EXECUTE format('CREATE TABLE t%s (id serial PRIMARY KEY)', n); COMMIT; END LOOP; END$$");
             owned.execute(&create).await;
         }
+        let before = owned.left();
+        let reader = owned.session().await;
+        reader.execute("BEGIN; SELECT * FROM public.t100").await.unwrap();
+        let said = owned.clean(|_, _| false).await.1.unwrap_err().to_string();
+        assert!(said.starts_with("cannot drop table public.t100: it is in use by"), "{said}");
+        assert_eq!(owned.left(), before);
+        reader.rollback().await.unwrap();
         owned.clean(|_, _| false).await.1.unwrap();
         assert_eq!(owned.left(), "");
     });

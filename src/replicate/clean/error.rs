@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::report::units::plural;
 use crate::target;
 
 /// Why the target is not clean.
@@ -21,15 +22,21 @@ pub enum CleanError {
         source: target::Error,
     },
     /// Somebody uses an object for longer than was to be waited.
-    #[error("cannot drop {object}: it is in use{}", Holder::list(.holders))]
+    #[error(
+        "cannot drop {object}: {} is in use{}{}",
+        .relation.as_deref().unwrap_or("it"),
+        Holder::list(.holders),
+        Gone(*.dropped)
+    )]
     InUse {
         /// What was to be dropped.
         object: String,
+        /// What is in use, where it is another relation: one that a key leads to, say.
+        relation: Option<String>,
         /// Who has it, as far as can be seen.
         holders: Vec<Holder>,
-        /// What the server said.
-        #[source]
-        source: target::Error,
+        /// How many objects were dropped before this one.
+        dropped: usize,
     },
     /// Dropping an object would have taken a part of a kept table; it was rolled back.
     #[error("dropping {object} would take a part of the kept tables along; it was not dropped")]
@@ -50,6 +57,34 @@ impl CleanError {
             Self::Catalogue(source) | Self::Drop { source, .. } => source.is_passing(),
             Self::InUse { .. } | Self::Stopped => true,
             Self::TouchesKept { .. } => false,
+        }
+    }
+
+    /// What the server said, if it refused a statement.
+    pub(super) fn server(&self) -> Option<&target::Error> {
+        match self {
+            Self::Catalogue(source) | Self::Drop { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The same, when so many objects are gone.
+    pub(super) fn after(mut self, objects: usize) -> Self {
+        if let Self::InUse { dropped, .. } = &mut self {
+            *dropped = objects;
+        }
+        self
+    }
+}
+
+/// How many objects were dropped before the one that could not be.
+struct Gone(usize);
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("; nothing was dropped"),
+            count => write!(f, "; {} dropped before it", plural(count as u64, "object", "objects")),
         }
     }
 }
@@ -80,7 +115,12 @@ impl fmt::Display for Holders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, holder) in self.0.iter().enumerate() {
             let Holder { pid, user, application, since } = holder;
-            write!(f, "{}process {pid}", if number == 0 { " by " } else { ", " })?;
+            f.write_str(if number == 0 { " by " } else { ", " })?;
+            match pid.as_str() {
+                // pg_blocking_pids has no process for it.
+                "0" => f.write_str("a prepared transaction (see pg_prepared_xacts)")?,
+                pid => write!(f, "process {pid}")?,
+            }
             if let Some(user) = user {
                 write!(f, " of {user}")?;
             }

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::error::{CleanError, Holder};
+use super::error::CleanError;
+use super::locks::{Locks, Waited};
 use super::plan::{Drop, DropPlan, array};
 use crate::target::{self, Session};
-
-/// The SQLSTATE of a lock that was waited for too long (`ERRCODE_LOCK_NOT_AVAILABLE`).
-const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// What has happened so far.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +20,25 @@ pub struct Progress<'a> {
     pub of: usize,
 }
 
-/// Drops the objects of a plan, each in a transaction of its own: no lock table is too small for
-/// that, and what is done stays done when something goes wrong later.
+/// The SQLSTATE of a full lock table (`ERRCODE_OUT_OF_MEMORY`, "out of shared memory" in
+/// `src/backend/storage/lmgr/lock.c`).
+const NO_MORE_LOCKS: &str = "53200";
+
+/// Of a large object that is gone already, which `lo_unlink` does not forgive.
+const UNDEFINED_OBJECT: &str = "42704";
+
+/// Drops the objects of a plan: all of them in one transaction, so that the target stays whole when
+/// one of them is in use.
 ///
-/// `timeout` is how long each drop may wait for a lock; None waits without end.
+/// Where the server's lock table is too small for that, each has a transaction of its own; before
+/// the first one, every object is dropped and rolled back, which shows whether its locks can be
+/// taken. Large objects have transactions of their own in any case: there may be millions, and nobody
+/// locks them.
+///
+/// `timeout` is how long each drop may wait for locks; None waits without end.
 ///
 /// # Errors
-/// The first object that cannot be dropped. Those before it are gone.
+/// The first object that cannot be dropped.
 pub async fn execute(
     session: &Session,
     plan: &DropPlan,
@@ -36,26 +46,53 @@ pub async fn execute(
     stop: &CancellationToken,
     progress: impl Fn(Progress<'_>),
 ) -> Result<(), CleanError> {
-    let timeout = timeout.map_or(0, |timeout| timeout.as_millis());
-    // Nothing is lost if a crash brings an object back: it is dropped again.
-    let settings = format!("SET lock_timeout = {timeout}; SET synchronous_commit = off");
-    session.execute(&settings).await.map_err(CleanError::Catalogue)?;
+    // Nothing is lost if a crash brings an object back: it is dropped again. How long locks are
+    // waited for is for Locks to say.
+    let settings = "SET lock_timeout = 0; SET synchronous_commit = off";
+    session.execute(settings).await.map_err(CleanError::Catalogue)?;
     let shape = shape(session, plan).await.map_err(CleanError::Catalogue)?;
-    for (number, drop) in plan.drops.iter().enumerate() {
-        if stop.is_cancelled() {
+    let (large, others): (Vec<&Drop>, Vec<&Drop>) =
+        plan.drops.iter().partition(|drop| drop.kind.0 == "large object");
+    let work = Work { session, plan, locks: Locks::new(session, timeout).await, shape };
+    let drops = async {
+        let mut done = 0;
+        let mut tell = |drop: &Drop| {
+            done += 1;
+            progress(Progress { drop, done, of: plan.drops.len() });
+        };
+        let at_once = match work.fits().await? {
+            true => work.at_once(&others).await,
+            false => Ok(false),
+        };
+        if at_once? {
+            others.iter().for_each(|drop| tell(drop));
+        } else {
+            tracing::info!(
+                "the server's lock table is too small to drop all objects in one transaction \
+                 (max_locks_per_transaction): dropping them one by one"
+            );
+            for drop in &others {
+                work.one(drop, End::RollBack).await?;
+            }
+            for (dropped, drop) in others.iter().enumerate() {
+                work.one(drop, End::Commit).await.map_err(|error| error.after(dropped))?;
+                tell(drop);
+            }
+        }
+        for drop in large {
+            work.one(drop, End::Commit).await?;
+            tell(drop);
+        }
+        Ok(())
+    };
+    tokio::select! {
+        biased;
+        dropped = drops => dropped?,
+        () = stop.cancelled() => {
+            // It may wait for a lock; the session ends with this run anyhow.
+            let _ = session.cancel().await;
             return Err(CleanError::Stopped);
         }
-        let dropped = tokio::select! {
-            biased;
-            dropped = drop_one(session, plan, drop, shape.as_deref()) => dropped,
-            () = stop.cancelled() => {
-                // It may wait for a lock; the session ends with this run anyhow.
-                let _ = session.cancel().await;
-                Err(CleanError::Stopped)
-            }
-        };
-        dropped?;
-        progress(Progress { drop, done: number + 1, of: plan.drops.len() });
     }
     session
         .execute("RESET lock_timeout; RESET synchronous_commit")
@@ -63,38 +100,108 @@ pub async fn execute(
         .map_err(CleanError::Catalogue)
 }
 
-async fn drop_one(
-    session: &Session,
-    plan: &DropPlan,
-    drop: &Drop,
-    expected: Option<&str>,
-) -> Result<(), CleanError> {
-    let refused = |source| CleanError::Drop { object: drop.to_string(), source };
-    session.begin().await.map_err(refused)?;
-    if let Err(source) = session.execute(&drop.sql).await {
-        if session.is_usable() {
-            session.rollback().await.map_err(refused)?;
-        }
-        return Err(match source.sqlstate() {
-            Some(LOCK_NOT_AVAILABLE) => {
-                let holders = holders(session, drop).await.unwrap_or_default();
-                CleanError::InUse { object: drop.to_string(), holders, source }
-            }
-            // Gone already, but not in a way that IF EXISTS knows.
-            Some(state) if drop.kind.0 == "large object" && state == UNDEFINED_OBJECT => {
-                return Ok(());
-            }
-            _ => refused(source),
-        });
-    }
-    if shape(session, plan).await.map_err(refused)?.as_deref() != expected {
-        session.rollback().await.map_err(refused)?;
-        return Err(CleanError::TouchesKept { object: drop.to_string() });
-    }
-    session.commit().await.map_err(refused)
+/// How the transaction of one drop ends.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Commit,
+    RollBack,
 }
 
-const UNDEFINED_OBJECT: &str = "42704";
+struct Work<'a> {
+    session: &'a Session,
+    plan: &'a DropPlan,
+    locks: Locks<'a>,
+    /// What the kept tables are made of.
+    shape: Option<String>,
+}
+
+impl Work<'_> {
+    /// Whether the server's lock table has room for all that one transaction drops, which locks
+    /// each part of a table, too (`AcquireDeletionLock` in `src/backend/catalog/dependency.c`). A
+    /// quarter is left for others, who would get an error else.
+    async fn fits(&self) -> Result<bool, CleanError> {
+        let objects = |catalogue| {
+            format!("(SELECT pg_catalog.count(*) FROM pg_catalog.{catalogue} WHERE oid >= 16384)")
+        };
+        let parts = ["pg_class", "pg_type", "pg_constraint", "pg_trigger", "pg_attrdef", "pg_proc"];
+        let number = |name| format!("pg_catalog.current_setting('{name}')::bigint");
+        let sql = format!(
+            "SELECT {} <= {} * ({} + {}) * 3 / 4",
+            parts.map(objects).join(" + "),
+            number("max_locks_per_transaction"),
+            number("max_connections"),
+            number("max_prepared_transactions"),
+        );
+        let fits = self.session.query_value(&sql).await.map_err(CleanError::Catalogue)?;
+        Ok(fits.as_deref() == Some("t"))
+    }
+
+    /// Drops all, or nothing: false when there are too many for the server's lock table after all.
+    async fn at_once(&self, drops: &[&Drop]) -> Result<bool, CleanError> {
+        let Some(first) = drops.first() else { return Ok(true) };
+        self.session.begin().await.map_err(|source| refused(first, source))?;
+        for drop in drops {
+            if let Err(error) = self.in_transaction(drop).await {
+                self.roll_back(drop).await?;
+                return match error.server().and_then(target::Error::sqlstate) {
+                    Some(NO_MORE_LOCKS) => Ok(false),
+                    _ => Err(error),
+                };
+            }
+        }
+        self.session.commit().await.map_err(|source| refused(first, source))?;
+        Ok(true)
+    }
+
+    /// Drops an object in a transaction of its own.
+    async fn one(&self, drop: &Drop, end: End) -> Result<(), CleanError> {
+        self.session.begin().await.map_err(|source| refused(drop, source))?;
+        match self.in_transaction(drop).await {
+            Ok(()) if end == End::Commit => {
+                self.session.commit().await.map_err(|source| refused(drop, source))
+            }
+            result => {
+                self.roll_back(drop).await?;
+                match result {
+                    // Gone already, but not in a way that IF EXISTS knows.
+                    Err(CleanError::Drop { source, .. })
+                        if drop.kind.0 == "large object"
+                            && source.sqlstate() == Some(UNDEFINED_OBJECT) =>
+                    {
+                        Ok(())
+                    }
+                    result => result,
+                }
+            }
+        }
+    }
+
+    async fn in_transaction(&self, drop: &Drop) -> Result<(), CleanError> {
+        match self.locks.wait(drop).await {
+            Waited::Done(result) => result.map_err(|source| refused(drop, source))?,
+            Waited::TooLong { relation, holders } => {
+                let object = drop.to_string();
+                return Err(CleanError::InUse { object, relation, holders, dropped: 0 });
+            }
+        }
+        let now = shape(self.session, self.plan).await.map_err(|source| refused(drop, source))?;
+        if now != self.shape {
+            return Err(CleanError::TouchesKept { object: drop.to_string() });
+        }
+        Ok(())
+    }
+
+    async fn roll_back(&self, drop: &Drop) -> Result<(), CleanError> {
+        match self.session.is_usable() {
+            true => self.session.rollback().await.map_err(|source| refused(drop, source)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn refused(drop: &Drop, source: target::Error) -> CleanError {
+    CleanError::Drop { object: drop.to_string(), source }
+}
 
 /// What the kept tables are made of.
 async fn shape(session: &Session, plan: &DropPlan) -> target::Result<Option<String>> {
@@ -103,22 +210,4 @@ async fn shape(session: &Session, plan: &DropPlan) -> target::Result<Option<Stri
     }
     let sql = include_str!("shape.sql").replace("{tables}", &array(&plan.kept_oids));
     session.query_value(&sql).await
-}
-
-/// Who holds a lock on the object.
-async fn holders(session: &Session, drop: &Drop) -> target::Result<Vec<Holder>> {
-    let sql = format!(
-        "SELECT DISTINCT l.pid, a.usename, NULLIF(a.application_name, ''), \
-             pg_catalog.date_trunc('second', a.xact_start) \
-         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() \
-           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
-           AND (l.relation = {oid} OR l.objid = {oid}) ORDER BY 1",
-        oid = drop.oid
-    );
-    let holder = |row: Vec<Option<String>>| {
-        let [pid, user, application, since] = row.try_into().ok()?;
-        Some(Holder { pid: pid?, user, application, since })
-    };
-    Ok(session.query_text(&sql).await?.into_iter().filter_map(holder).collect())
 }

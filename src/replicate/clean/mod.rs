@@ -1,7 +1,7 @@
 //! Drops the objects of the last night, but for the tables that are kept.
 //!
 //! A [`DropPlan`] is made from the catalogue first, so that it can be looked at, and then carried
-//! out object by object. It holds what the connecting role owns, of every kind and in every
+//! out, all of it or nothing. It holds what the connecting role owns, of every kind and in every
 //! schema, and so works without being a superuser. Left alone are: what belongs to others, what
 //! belongs to extensions, extensions that the restore does not create again, the schema `public` itself, privileges, and the schema
 //! [`BOOKKEEPING`], where nocturne keeps its own records.
@@ -12,6 +12,7 @@
 
 mod error;
 mod execute;
+mod locks;
 mod plan;
 
 pub use error::{CleanError, Holder};

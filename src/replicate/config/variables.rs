@@ -274,8 +274,8 @@ pub(super) static DROP_TIMEOUT_MS: Variable = Variable::new(
     "DROP_TIMEOUT_MS",
     Kind::Number { min: 0, max: 2_147_483_647 },
     RESTORING,
-    "How long, in milliseconds, dropping an object may wait for those who read it. 0 waits without \
-     end.",
+    "How long, in milliseconds, dropping an object may wait for those who read it, or a table that \
+     refers to it. Then they are named, and nothing is dropped. 0 waits without end.",
 )
 .option("drop-timeout-ms")
 .default("300000");

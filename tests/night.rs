@@ -15,10 +15,14 @@ mod host;
 #[path = "backup/log.rs"]
 mod log;
 
+#[path = "night/dry_run.rs"]
+mod dry_run;
 #[path = "night/failures.rs"]
 mod failures;
 #[path = "night/interrupted.rs"]
 mod interrupted;
+#[path = "night/not_restored.rs"]
+mod not_restored;
 #[path = "night/old_steps.rs"]
 mod old_steps;
 #[path = "night/passing.rs"]

@@ -176,6 +176,7 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
             sha256: Some("0f".repeat(32)),
         }),
         entries: Some(Entries { done: 1_412, skipped: 12, tolerated: 3, failed: 0 }),
+        not_restored: Vec::new(),
         error: None,
         report: Some(
             "Durée de récupération du backup: 0h 0min 0s\nDurée de réplication: 1h 49min 0s\n\

@@ -17,8 +17,9 @@ use nocturne::target::{ConnectOptions, Target};
 use common::versions::newest;
 use common::{Beside, Database, Finished, Tool, bare_nocturne, cluster, for_each_version};
 
-/// A worker's settings that are right; the database need not be there.
-const RIGHT: [(&str, &str); 6] = [
+/// A worker's settings that are right; neither the host nor the database is there.
+const RIGHT: [(&str, &str); 7] = [
+    ("SCALINGO_AUTH_URL", "http://127.0.0.1:1"),
     ("SCHEDULE", "10 5 * * 1-5"),
     ("SCHEDULE_TIMEZONE", "Europe/Paris"),
     ("SCALINGO_APP", "pix-api-production"),
@@ -34,7 +35,7 @@ fn worker(variables: &[(&str, &str)]) -> Tool {
 
 #[test]
 fn a_dry_run_prints_the_settings_and_the_next_runs_and_no_secret() {
-    let finished = worker(&RIGHT).args(["--dry-run", "--jobs", "8"]).succeed();
+    let finished = worker(&RIGHT).args(["--dry-run", "--jobs", "8"]).run().expect_code(1);
     let text = finished.stdout();
     let lines: Vec<String> =
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -50,11 +51,15 @@ fn a_dry_run_prints_the_settings_and_the_next_runs_and_no_secret() {
     ] {
         assert!(lines.iter().any(|line| line == expected), "{expected} in {finished}");
     }
-    let runs: Vec<&String> = lines.iter().skip_while(|line| *line != "Next runs").skip(1).collect();
+    let runs = lines.iter().skip_while(|line| *line != "Next runs").skip(1);
+    let runs: Vec<&String> = runs.take_while(|line| !line.is_empty()).collect();
     assert_eq!(runs.len(), 5, "{finished}");
     for run in runs {
         assert!(!run.starts_with("Sat") && !run.starts_with("Sun"), "{finished}");
         assert!(run.contains(" 05:10:00 +0") && run.ends_with("UTC"), "{finished}");
+    }
+    for problem in ["cannot exchange the API token", "cannot use the target"] {
+        assert!(text.contains(problem), "{problem}: {finished}");
     }
     assert!(!text.contains("word-") && !finished.stderr().contains("word-"), "{finished}");
 }
@@ -171,6 +176,7 @@ fn record(id: &str, hour: u32) -> RunRecord {
             sha256: None,
         }),
         entries: Some(Entries::default()),
+        not_restored: Vec::new(),
         error: Some("a'b\\n''\nc\\u0000".to_owned()),
         report: None,
     }

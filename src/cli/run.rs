@@ -2,8 +2,7 @@
 
 use super::args::Run as Typed;
 use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome};
-use super::list;
-use super::worker::{describe, full_run, log_settings, night, until_signal};
+use super::worker::{dry_run, full_run, log_settings, night, until_signal};
 use crate::replicate::worker::{RunOutcome, RunRecord, Trigger};
 use crate::report::{LogFormat, Verbosity};
 
@@ -11,7 +10,7 @@ use crate::report::{LogFormat, Verbosity};
 pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     if typed.dry_run {
-        return list::write(None, describe(&config).as_bytes());
+        return dry_run(&config);
     }
     let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     log_settings(&config);

@@ -12,7 +12,7 @@ use super::report::locale;
 use super::restore::interrupted;
 use super::{costs, list};
 use crate::replicate::config::Config;
-use crate::replicate::night::{FullRun, Output};
+use crate::replicate::night::{FullRun, Output, preview};
 use crate::replicate::notify::{Notifier, Patience, Webhook};
 use crate::replicate::worker::{
     DatabaseHistory, History, Job, Night, NoHistory, SystemClock, Worker,
@@ -26,10 +26,28 @@ const NEXT: usize = 5;
 pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     if typed.dry_run {
-        return list::write(None, describe(&config).as_bytes());
+        return dry_run(&config);
     }
     let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     serve(&config, job)
+}
+
+/// Prints the settings and the plan of a night. Fails if the night would.
+pub(super) fn dry_run(config: &Config) -> Outcome {
+    list::write(None, describe(config).as_bytes())?;
+    until_signal(|stop| async move {
+        let plan = tokio::select! {
+            plan = preview(config) => plan,
+            () = stop.cancelled() => return Err(Failure::new(INTERRUPTED, "interrupted")),
+        };
+        list::write(None, format!("\n{}", plan.text).as_bytes())?;
+        let Some(first) = plan.problems.first() else { return Ok(()) };
+        let more = match plan.problems.len() {
+            1 => String::new(),
+            more => format!(" (the first of {more} problems, all listed above)"),
+        };
+        Err(Failure::new(ERRORS, format!("the night would fail: {first}{more}")))
+    })
 }
 
 /// Sends log lines to standard error, in the format that the settings ask for.

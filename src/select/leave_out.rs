@@ -131,7 +131,7 @@ impl LeftOut {
             // The definition stays.
             Leave::WithoutRows | Leave::WithoutForeignKeys if itself => None,
             _ if itself => Some(Unwanted::TableLeftOut(leave)),
-            _ => Some(Unwanted::WithTable(entries[table].label())),
+            _ => Some(Unwanted::WithTable(entries[table].label(), leave)),
         }
     }
 }

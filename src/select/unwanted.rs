@@ -28,8 +28,8 @@ pub enum Unwanted {
     ParentUnwanted,
     /// A table that is left out.
     TableLeftOut(Leave),
-    /// It belongs to this table or depends on it, which is left out or has no rows.
-    WithTable(String),
+    /// It belongs to this table, refers to it or depends on it, which is left out in that way.
+    WithTable(String, Leave),
     /// The target has it already.
     Present,
     /// It has neither SQL nor data.
@@ -50,8 +50,19 @@ impl fmt::Display for Unwanted {
             Self::NotSelected(selectors) => write!(f, "not selected by {selectors}"),
             Self::ParentUnwanted => f.write_str("its object is not restored"),
             Self::TableLeftOut(Leave::Kept) => f.write_str("the target keeps this table"),
-            Self::TableLeftOut(_) => f.write_str("the table is left out"),
-            Self::WithTable(table) => write!(f, "goes with {table}, which is left out"),
+            Self::TableLeftOut(_) => f.write_str("the table is not restored"),
+            Self::WithTable(table, Leave::Absent) => {
+                write!(f, "goes with {table}, which is not restored")
+            }
+            Self::WithTable(table, Leave::Kept) => {
+                write!(f, "belongs to {table}, which the target keeps")
+            }
+            Self::WithTable(table, Leave::WithoutRows) => {
+                write!(f, "goes with {table}, which is restored without rows")
+            }
+            Self::WithTable(table, Leave::WithoutForeignKeys) => {
+                write!(f, "is a foreign key of {table} or to it, which gets its new rows by copy")
+            }
             Self::Present => f.write_str("the target has it already"),
             Self::Empty => f.write_str("nothing to restore in it"),
             Self::Obsolete => f.write_str("obsolete"),

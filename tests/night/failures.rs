@@ -92,7 +92,7 @@ async fn a_table_of_somebody_else_in_the_way_costs_that_table_only() {
     let scene = Scene::new("night_in_the_way").await;
     scene.warehouse.database.execute("CREATE TABLE secrets (id int)");
     let failed = tried_again(scene.night(), "3").run().expect_code(1);
-    let warning = "there is another TABLE public.secrets in the way";
+    let warning = "another TABLE public.secrets is in the way";
     assert!(failed.stderr().contains(warning), "{failed}");
     let record = scene.record();
     assert_eq!(record["attempts"], 1, "{failed}");

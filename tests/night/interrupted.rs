@@ -141,6 +141,7 @@ fn done(turn: DateTime<Utc>, schedule: &str) -> RunRecord {
         stages: Vec::new(),
         backup: None,
         entries: None,
+        not_restored: Vec::new(),
         error: None,
         report: None,
     }

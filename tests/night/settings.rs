@@ -38,7 +38,7 @@ async fn a_backup_may_be_on_the_disk_first_or_be_a_file_a_folder_or_another_id()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_prints_the_settings_and_touches_nothing() {
-    let scene = Scene::new("night_dry").await;
+    let scene = Scene::with("night_dry", "CREATEDB").await;
     let finished = scene.night().args(["--dry-run", "--jobs", "8", "--swap"]).succeed();
     without_secrets(&finished);
     let text = finished.stdout();

@@ -252,7 +252,7 @@ of the target, and end with a report.";
 pub(super) const RUN_EPILOGUE: &str = "\
 EXIT CODES
   0    the warehouse is ready, or --dry-run found nothing wrong
-  1    the run failed; the last lines say why
+  1    the run failed, or would; the last lines say why
   2    the command line or a setting is wrong
   130  stopped by a signal; the target is not complete
 
@@ -286,7 +286,7 @@ SIGTERM and SIGINT let the run leave within 25 seconds; it is resumed at the nex
 pub(super) const WORKER_EPILOGUE: &str = "\
 EXIT CODES
   0    asked to stop, or --dry-run found nothing wrong
-  1    the process cannot work, for a reason of the system
+  1    the process cannot work, for a reason of the system; or --dry-run found what would fail
   2    the command line or a setting is wrong
   130  asked to stop a second time, before the run had left
 

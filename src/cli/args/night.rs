@@ -63,7 +63,10 @@ pub struct Incremental {
 /// `nocturne run`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Check the settings, print them without secrets, and end
+    /// Print the settings and the plan of the night, and change nothing
+    ///
+    /// Asks the host for the backup, connects to the databases, compares incremental tables and looks
+    /// at rights. Exits with code 1 if the night would fail.
     #[arg(long)]
     pub dry_run: bool,
 
@@ -83,7 +86,10 @@ pub struct Run {
 /// `nocturne worker`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
-    /// Check the settings, print them without secrets, print the next five runs, and end
+    /// Print the settings, the next five runs and the plan of the night, and change nothing
+    ///
+    /// Asks the host for the backup, connects to the databases, compares incremental tables and looks
+    /// at rights. Exits with code 1 if the night would fail.
     #[arg(long)]
     pub dry_run: bool,
 

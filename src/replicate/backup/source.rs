@@ -37,6 +37,18 @@ impl BackupSource {
     /// # Errors
     /// When they name none, or an address that is none.
     pub fn of(settings: &Settings, zone: Tz) -> Result<Self, BackupError> {
+        Self::patient(settings, zone, ApiPatience::default())
+    }
+
+    /// The same, with another patience for the host's API.
+    ///
+    /// # Errors
+    /// When they name none, or an address that is none.
+    pub fn patient(
+        settings: &Settings,
+        zone: Tz,
+        patience: ApiPatience,
+    ) -> Result<Self, BackupError> {
         match &settings.elsewhere {
             Some(Elsewhere::Path(path)) => return Ok(Self::Path(path.clone())),
             Some(Elsewhere::Url(text, _)) => {
@@ -52,7 +64,7 @@ impl BackupSource {
             token: token.clone(),
             addon: settings.addon.clone(),
             endpoints: endpoints(settings)?,
-            patience: ApiPatience::default(),
+            patience,
         };
         let choice = Self::choice(settings, zone);
         Ok(Self::Scalingo { client: Arc::new(Client::new(options)?), choice })

@@ -17,6 +17,15 @@ pub struct Databases {
     pub incremental_target: Option<Target>,
 }
 
+impl Databases {
+    /// Whether rows of incremental tables are copied to the database that is restored.
+    #[must_use]
+    pub fn is_fed_here(&self) -> bool {
+        let shown = |target: &Option<Target>| target.as_ref().map(ToString::to_string);
+        shown(&self.incremental_target) == shown(&self.target)
+    }
+}
+
 pub(super) fn read(reader: &mut Reader<'_>) -> Databases {
     let target = database(reader, &table::DATABASE_URL);
     Databases {

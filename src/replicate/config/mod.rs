@@ -174,6 +174,12 @@ impl Config {
         &self.settings
     }
 
+    /// Whether a variable is set: its default does not count.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.settings.iter().any(|setting| setting.variable.name == name && !setting.is_default)
+    }
+
     fn read(reader: &mut Reader<'_>) -> Self {
         let zone = reader
             .read(&table::SCHEDULE_TIMEZONE, |name| schedule::zone(name).ok_or(Wrong::Unexpected));

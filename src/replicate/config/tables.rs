@@ -66,11 +66,14 @@ impl TableModes {
     /// What is done with this table.
     #[must_use]
     pub fn mode(&self, schema: &str, table: &str) -> TableMode {
+        self.rule(schema, table).map_or(TableMode::Full, |rule| rule.mode)
+    }
+
+    /// The rule that decides about this table, if there is one.
+    #[must_use]
+    pub fn rule(&self, schema: &str, table: &str) -> Option<&TableRule> {
         let fitting = || self.rules.iter().filter(|rule| rule.tables.matches(schema, table));
-        fitting()
-            .find(|rule| rule.tables.exact().is_some())
-            .or_else(|| fitting().next())
-            .map_or(TableMode::Full, |rule| rule.mode)
+        fitting().find(|rule| rule.tables.exact().is_some()).or_else(|| fitting().next())
     }
 
     /// The rules in the order in which they are written.

@@ -1,6 +1,7 @@
 //! What a server says about a table.
 
-use super::settings::Table;
+use super::error::{IncrementalError, Side};
+use super::settings::{Settings, Table};
 use crate::sql::ident::literal;
 use crate::target::{self, Session};
 
@@ -48,6 +49,18 @@ pub(super) struct Generated {
 pub(super) struct Labels {
     pub(super) type_name: String,
     pub(super) labels: Vec<String>,
+}
+
+/// The table on one side.
+pub(super) async fn definition(
+    settings: &Settings,
+    session: &Session,
+    table: &Table,
+    side: Side,
+) -> Result<Relation, IncrementalError> {
+    let found = Relation::read(session, table).await;
+    let found = found.map_err(|source| settings.refused(table, side, source))?;
+    found.ok_or_else(|| IncrementalError::Missing { table: table.clone(), side })
 }
 
 impl Relation {

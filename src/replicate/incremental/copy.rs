@@ -44,11 +44,7 @@ impl Context<'_> {
         side: Side,
         source: target::Error,
     ) -> IncrementalError {
-        let of = match side {
-            Side::Source => &self.settings.source,
-            Side::Target => &self.settings.target,
-        };
-        IncrementalError::of(table, side, of.user(), source)
+        self.settings.refused(table, side, source)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::drift::Drift;
-use super::settings::Table;
+use super::settings::{Settings, Table};
 use crate::sql::ident::quoted;
 use crate::target;
 
@@ -205,6 +205,22 @@ impl IncrementalError {
     /// Whether it is worth to try again at once: a connection is gone.
     pub(super) fn is_retried(&self) -> bool {
         self.is_passing() && !matches!(self, Self::Busy { .. } | Self::Stopped)
+    }
+}
+
+impl Settings {
+    /// Sorts what a server said while it worked on a table.
+    pub(super) fn refused(
+        &self,
+        table: &Table,
+        side: Side,
+        source: target::Error,
+    ) -> IncrementalError {
+        let of = match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        };
+        IncrementalError::of(table, side, of.user(), source)
     }
 }
 

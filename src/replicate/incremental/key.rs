@@ -3,7 +3,8 @@
 use super::catalogue::{Column, Relation};
 use super::error::{IncrementalError, Side};
 use super::ranges::Range;
-use super::settings::Table;
+use super::settings::{Settings, Table};
+use crate::restore::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session};
 
@@ -22,7 +23,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// The key of a table that both sides have.
+    /// The key of a table that both sides have; doubts about it are logged.
     ///
     /// # Errors
     /// A key that is missing or cannot be compared.
@@ -31,17 +32,34 @@ impl Key {
         source: &Relation,
         target: &Relation,
     ) -> Result<Self, IncrementalError> {
+        let key = Self::resolve(table, source, target)?;
+        if let (Some(source), Some(target)) = (source.column(&table.key), target.column(&table.key))
+        {
+            tell_doubts(table, source, target);
+        }
+        Ok(key)
+    }
+
+    /// The same, and nothing is logged.
+    ///
+    /// # Errors
+    /// A key that is missing or cannot be compared.
+    pub(super) fn resolve(
+        table: &Table,
+        source: &Relation,
+        target: &Relation,
+    ) -> Result<Self, IncrementalError> {
         let find = |relation: &Relation, side| {
             let missing = || IncrementalError::NoKey { table: table.clone(), side };
             relation.column(&table.key).cloned().ok_or_else(missing)
         };
-        let (column, of_target) = (find(source, Side::Source)?, find(target, Side::Target)?);
+        let column = find(source, Side::Source)?;
+        find(target, Side::Target)?;
         // Operators of other schemas are not found without a search path.
         if !column.is_built_in {
             let (table, type_name) = (table.clone(), column.type_name);
             return Err(IncrementalError::KeyType { table, type_name });
         }
-        tell_doubts(table, &column, &of_target);
         Ok(Self {
             column: quoted(&column.name).into_owned(),
             type_name: column.base_type,
@@ -50,9 +68,36 @@ impl Key {
         })
     }
 
-    /// The type below all domains, as SQL has it.
-    pub(super) fn type_name(&self) -> &str {
-        &self.type_name
+    /// Refuses a lag in keys that are not numbers.
+    pub(super) fn check_lag(&self, table: &Table, lag: u64) -> Result<(), IncrementalError> {
+        if lag == 0 || self.is_integer() {
+            return Ok(());
+        }
+        Err(IncrementalError::Lag { table: table.clone(), type_name: self.type_name.clone() })
+    }
+
+    /// Makes sure that the source goes as far as the target does: another source, or an older one,
+    /// gives out keys again that are behind the target's highest, and their rows would be passed over.
+    pub(super) async fn not_behind(
+        &self,
+        settings: &Settings,
+        table: &Table,
+        before: &str,
+        source: &Session,
+    ) -> Result<(), IncrementalError> {
+        let refused = |error| settings.refused(table, Side::Source, error);
+        let reaches = source.query_value(&self.reaches(table, before)).await;
+        if reaches.map_err(refused)?.as_deref() == Some("t") {
+            return Ok(());
+        }
+        let source_key = source.query_value(&self.highest(table, None)).await.map_err(refused)?;
+        let target = before.to_owned();
+        let behind = IncrementalError::Behind { table: table.clone(), source_key, target };
+        if !settings.allow_behind {
+            return Err(behind);
+        }
+        tracing::warn!(table_name = table.name, "{}", chain(&behind));
+        Ok(())
     }
 
     /// Whether its values are whole numbers of at most 64 bits.

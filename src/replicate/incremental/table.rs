@@ -7,7 +7,7 @@ use backon::{ExponentialBuilder, Retryable};
 use futures::{StreamExt, pin_mut, stream};
 use tokio::sync::watch;
 
-use super::catalogue::Relation;
+use super::catalogue::{Relation, definition};
 use super::claim::{claim, connect};
 use super::copy::{Context, Loaded, Plan, load};
 use super::drift::Drift;
@@ -107,10 +107,7 @@ async fn attempt(
     let (permit, reader) = context.reader().await?;
     let (source, target) = alike(context, table, &reader, &keeper, tally).await?;
     let plan = Plan::new(table, Key::of(table, &source, &target)?, &source, &target);
-    if settings.lag > 0 && !plan.key.is_integer() {
-        let type_name = plan.key.type_name().to_owned();
-        return Err(IncrementalError::Lag { table: table.clone(), type_name });
-    }
+    plan.key.check_lag(table, settings.lag)?;
 
     claim(&keeper, settings, table, target.oid).await?;
     let highest = plan.key.highest(table, None);
@@ -120,7 +117,7 @@ async fn attempt(
         tally.lock().before.clone_from(&before);
     }
     if let (true, Some(before)) = (is_first, &before) {
-        not_behind(context, &plan, before, &reader).await?;
+        plan.key.not_behind(settings, table, before, &reader).await?;
     }
     if let (true, true, Some(through)) = (is_first, settings.check_gaps, &before) {
         let gaps = gaps::find(&reader, &keeper, table, &plan.key, through)
@@ -142,30 +139,6 @@ async fn attempt(
     keeper.commit().await.map_err(of_target)
 }
 
-/// Makes sure that the source goes as far as the target does: another source, or an older one, gives
-/// out keys again that are behind the target's highest, and their rows would be passed over.
-async fn not_behind(
-    context: &Context<'_>,
-    plan: &Plan<'_>,
-    before: &str,
-    reader: &Session,
-) -> Result<(), IncrementalError> {
-    let of_source = |source| context.refused(plan.table, Side::Source, source);
-    let reaches = reader.query_value(&plan.key.reaches(plan.table, before)).await;
-    if reaches.map_err(of_source)?.as_deref() == Some("t") {
-        return Ok(());
-    }
-    let highest = plan.key.highest(plan.table, None);
-    let source_key = reader.query_value(&highest).await.map_err(of_source)?;
-    let (table, target) = (plan.table.clone(), before.to_owned());
-    let behind = IncrementalError::Behind { table, source_key, target };
-    if !context.settings.allow_behind {
-        return Err(behind);
-    }
-    tracing::warn!(table_name = plan.table.name, "{}", chain(&behind));
-    Ok(())
-}
-
 /// Reads the table's definition on both sides and makes sure that they are alike; adds columns
 /// if that is wanted and enough.
 async fn alike(
@@ -175,15 +148,8 @@ async fn alike(
     keeper: &Session,
     tally: &Tally,
 ) -> Result<(Relation, Relation), IncrementalError> {
-    let missing = |side| IncrementalError::Missing { table: table.clone(), side };
-    let read = async |session: &Session, side| {
-        Relation::read(session, table)
-            .await
-            .map_err(|source| context.refused(table, side, source))?
-            .ok_or_else(|| missing(side))
-    };
-    let source = read(reader, Side::Source).await?;
-    let mut target = read(keeper, Side::Target).await?;
+    let source = definition(context.settings, reader, table, Side::Source).await?;
+    let mut target = definition(context.settings, keeper, table, Side::Target).await?;
     if !matches!(target.kind.as_str(), "r" | "p") {
         return Err(IncrementalError::NotATable { table: table.clone() });
     }
@@ -203,7 +169,7 @@ async fn alike(
         tracing::warn!(table_name = table.name, "{statement} Rows that were there have NULL in it");
     }
     tally.lock().added_columns.extend(drift.columns().map(str::to_owned));
-    target = read(keeper, Side::Target).await?;
+    target = definition(context.settings, keeper, table, Side::Target).await?;
     match Drift::between(table, &source, &target) {
         None => Ok((source, target)),
         Some(drift) => Err(IncrementalError::Drift(Box::new(drift))),

@@ -68,7 +68,8 @@ pub struct Holder {
     pub since: Option<String>,
 }
 
-fn said(holder: Option<&Holder>) -> String {
+/// `: process 1 from 10.0.0.1 since 2026-03-02 05:10:00`, to be put behind what that process does.
+pub(in crate::replicate) fn said(holder: Option<&Holder>) -> String {
     let Some(Holder { pid, address, since }) = holder else { return String::new() };
     let mut text = format!(": process {pid}");
     if let Some(address) = address {
@@ -78,6 +79,24 @@ fn said(holder: Option<&Holder>) -> String {
         text.push_str(&format!(" since {since}"));
     }
     text
+}
+
+/// Who holds the lock on a session's database, if anyone does and the server shows it.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub async fn holder(session: &Session) -> target::Result<Option<Holder>> {
+    let sql = format!(
+        "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
+         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {LOCKS} \
+           AND l.objid = {KIND} AND l.objsubid = 2 AND l.database = \
+             (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    );
+    Ok(session.query_text(&sql).await?.into_iter().next().and_then(|row| {
+        let [pid, address, since] = row.try_into().ok()?;
+        Some(Holder { pid: pid?, address, since })
+    }))
 }
 
 impl TargetLock {
@@ -123,18 +142,7 @@ impl TargetLock {
         if session.query_value(&sql).await?.as_deref() == Some("t") {
             return Ok(Self { session, mode, backend });
         }
-        let sql = format!(
-            "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
-             FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {LOCKS} \
-               AND l.objid = {KIND} AND l.objsubid = 2 AND l.database = \
-                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
-        );
-        let holder = session.query_text(&sql).await?.into_iter().next().and_then(|row| {
-            let [pid, address, since] = row.try_into().ok()?;
-            Some(Holder { pid: pid?, address, since })
-        });
-        Err(LockError::Taken { holder })
+        Err(LockError::Taken { holder: holder(&session).await? })
     }
 
     /// Takes the lock anew, in the place of this one, whose session was lost. If the server has not

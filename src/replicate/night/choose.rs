@@ -3,7 +3,8 @@
 use super::first_load::FirstLoad;
 use super::present::Present;
 use crate::archive::{Desc, Entry};
-use crate::replicate::config::{TableMode, TableModes};
+use crate::replicate::config::{Config, TableMode, TableModes};
+use crate::report::units::plural;
 use crate::select::{Leave, SelectError, SelectOptions, Selection, Unwanted, select};
 
 /// What was chosen.
@@ -56,39 +57,101 @@ pub(super) fn choose(
     Ok(Chosen { selection, first_loads, in_the_way })
 }
 
-/// Tells what is left out, and what goes with it though nobody named it, and which rules mean no
-/// table.
-pub(super) fn tell(entries: &[Entry], modes: &TableModes, chosen: &Chosen) {
+/// Something to know about what was chosen.
+pub(super) struct Notice {
+    pub(super) is_warning: bool,
+    pub(super) text: String,
+}
+
+/// What is not restored, and what goes with it though no rule names it, and which rules fit no table.
+pub(super) fn notices(entries: &[Entry], modes: &TableModes, chosen: &Chosen) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let mut add = |is_warning, text| notices.push(Notice { is_warning, text });
     for rule in modes.unused(tables(entries).map(name)) {
         let (tables, mode) = (&rule.tables, rule.mode.word());
-        tracing::warn!("no table of the archive is meant by \"{tables}\" ({mode})");
+        add(true, format!("no table of the archive is meant by \"{tables}\" ({mode})"));
     }
     for entry in tables(entries) {
         let (schema, table) = name(entry);
         match modes.mode(schema, table) {
-            TableMode::None => tracing::info!("table {schema}.{table} is left out"),
-            TableMode::SchemaOnly => tracing::info!("table {schema}.{table} gets no rows"),
+            TableMode::None => add(false, format!("table {schema}.{table} is not restored")),
+            TableMode::SchemaOnly => add(false, format!("table {schema}.{table} gets no rows")),
             TableMode::Full | TableMode::Incremental => {}
         }
     }
     for (place, reason) in chosen.selection.unwanted() {
-        let entry = &entries[place];
+        let label = || entries[place].label();
         match reason {
-            Unwanted::WithTable(_) if is_over_tables(&entry.desc) => {
-                tracing::warn!("{} is not restored: it {reason}", entry.label());
+            Unwanted::WithTable(_, Leave::Kept) if is_table(&entries[place]) => {
+                add(false, format!("{} is kept: it {reason}", label()));
             }
-            Unwanted::Present => tracing::info!("{} is kept: {reason}", entry.label()),
+            Unwanted::WithTable(..) if is_over_tables(&entries[place].desc) => {
+                add(true, format!("{} is not restored: it {reason}", label()));
+            }
+            Unwanted::Present => add(false, format!("{} is kept: {reason}", label())),
             _ => {}
         }
     }
     for table in &chosen.in_the_way {
-        tracing::warn!("there is another {table} in the way, which is not the role's to drop");
+        add(true, format!("another {table} is in the way, which the role does not own"));
     }
     for load in &chosen.first_loads {
         let (schema, table) = &load.name;
-        tracing::info!("table {schema}.{table} is incremental and loaded for the first time");
+        add(false, format!("table {schema}.{table} is incremental and loaded for the first time"));
+    }
+    notices
+}
+
+/// Logs the notices.
+pub(super) fn tell(entries: &[Entry], modes: &TableModes, chosen: &Chosen) {
+    for Notice { is_warning, text } in notices(entries, modes, chosen) {
+        match is_warning {
+            true => tracing::warn!("{text}"),
+            false => tracing::info!("{text}"),
+        }
     }
 }
+
+/// What is not restored because a variable is not set: for the end of a run, where it is seen. What
+/// a variable says is no surprise.
+pub(super) fn by_default(entries: &[Entry], config: &Config, chosen: &Chosen) -> Vec<String> {
+    let modes = &config.restore.tables;
+    let is_default = |entry: &&Entry| {
+        let (schema, table) = name(entry);
+        modes
+            .rule(schema, table)
+            .is_some_and(|rule| !rule.is_written && rule.mode == TableMode::None)
+    };
+    let left: Vec<&Entry> = tables(entries).filter(is_default).collect();
+    let mut lines = Vec::new();
+    if !left.is_empty() {
+        let labels: Vec<String> = left.iter().map(|entry| entry.label()).collect();
+        let also = chosen.selection.unwanted().filter(|(place, reason)| {
+            let with = |label: &String| {
+                matches!(reason, Unwanted::WithTable(table, Leave::Absent) if table == label)
+            };
+            is_over_tables(&entries[*place].desc) && labels.iter().any(with)
+        });
+        let also = match also.count() as u64 {
+            0 => String::new(),
+            count => format!(" and {} over them", plural(count, "object", "objects")),
+        };
+        let named = labels.join(", ");
+        lines.push(format!("{named}{also} not restored (RESTORE_ANSWERS_AND_KES is not set)"));
+    }
+    let keys = entries.iter().enumerate().filter(|(place, entry)| {
+        entry.desc == Desc::FkConstraint && chosen.selection.want(*place).any()
+    });
+    let keys = keys.count() as u64;
+    if keys > 0 && !config.restore.foreign_keys && !config.is_set(FOREIGN_KEYS) {
+        let keys = plural(keys, "foreign key", "foreign keys");
+        lines.push(format!("{keys} not restored ({FOREIGN_KEYS} is not set)"));
+    }
+    lines
+}
+
+/// The variable that decides about foreign keys.
+const FOREIGN_KEYS: &str = "RESTORE_FK_CONSTRAINTS";
 
 /// What somebody made of several tables, rather than parts of one.
 fn is_over_tables(desc: &Desc) -> bool {
@@ -107,7 +170,7 @@ fn is_over_tables(desc: &Desc) -> bool {
 }
 
 /// The archive's tables.
-fn tables(entries: &[Entry]) -> impl Iterator<Item = &Entry> + Clone {
+pub(super) fn tables(entries: &[Entry]) -> impl Iterator<Item = &Entry> + Clone {
     entries.iter().filter(|entry| is_table(entry))
 }
 
@@ -115,7 +178,7 @@ fn is_table(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Table | Desc::ForeignTable)
 }
 
-fn name(entry: &Entry) -> (&str, &str) {
+pub(super) fn name(entry: &Entry) -> (&str, &str) {
     (entry.namespace.as_deref().unwrap_or_default(), &entry.tag)
 }
 

@@ -14,16 +14,12 @@ const FOLDER: &str = "ENRICHMENT_DIR";
 pub(super) fn read(config: &Config) -> Result<Enrichment, NightError> {
     match Enrichment::read(&config.restore.enrichment) {
         Ok(enrichment) => Ok(enrichment),
-        Err(EnrichError::NoFolder { folder }) if !is_named(config) => {
+        Err(EnrichError::NoFolder { folder }) if !config.is_set(FOLDER) => {
             tracing::info!("there is no folder {folder}: nothing is enriched");
             Ok(Enrichment::default())
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn is_named(config: &Config) -> bool {
-    config.settings().iter().any(|setting| setting.variable.name == FOLDER && !setting.is_default)
 }
 
 /// Runs the files. All that can run do, whatever becomes of others.

@@ -93,6 +93,19 @@ pub enum NightError {
         /// Whether time may heal all of them.
         is_passing: bool,
     },
+    /// Incremental tables would not be copied.
+    #[error(
+        "nothing was dropped, because {} could not be copied, the first: {first}",
+        plural(*.count, "table", "tables")
+    )]
+    Precheck {
+        /// How many.
+        count: u64,
+        /// The first one's error.
+        first: String,
+        /// Whether time may heal all of them.
+        is_passing: bool,
+    },
     /// Rows of earlier runs are missing.
     #[error(
         "{} of earlier incremental copies missing in the target", plural(*.missing, "row", "rows")
@@ -141,7 +154,8 @@ impl NightError {
             Self::Enrich(error) => !error.is_passing(),
             Self::Entries { is_passing, .. }
             | Self::Files { is_passing, .. }
-            | Self::Tables { is_passing, .. } => !is_passing,
+            | Self::Tables { is_passing, .. }
+            | Self::Precheck { is_passing, .. } => !is_passing,
             Self::Incremental(error) => !error.is_passing(),
         }
     }

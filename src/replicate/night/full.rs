@@ -16,7 +16,6 @@ use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
-use crate::replicate::incremental::Settings as CopySettings;
 use crate::replicate::swap::Swap;
 use crate::replicate::worker::{DatabaseHistory, Failure, Job, OpenStage, Outcome, Run};
 use crate::report::nights::Lang;
@@ -143,6 +142,7 @@ impl Attempt<'_> {
     async fn fill(&self) -> Result<Option<Swap>, NightError> {
         let find = intake::find(self.config, self.run, &self.stop);
         let found = self.staged(Stage::FindBackup, find).await?;
+        self.precheck(&resume::key(&found)).await?;
         match self.fill_from(&found, true).await {
             Err(error) if error.is_other_restore() => {
                 tracing::warn!("the earlier attempt's restore is not gone on with");
@@ -221,11 +221,12 @@ impl Attempt<'_> {
         let Intake { archive, is_local, download, sha256 } = intake;
         let toc = Arc::clone(&archive.toc);
         let settings = &self.config.restore;
-        let is_fed_here = self.is_fed_here();
+        let is_fed_here = self.config.databases.is_fed_here();
         // Hooks may have made something, too.
         let present = ground.present().await?;
         let chosen = choose::choose(&toc.entries, &settings.tables, &present, is_fed_here)?;
         choose::tell(&toc.entries, &settings.tables, &chosen);
+        self.run.set_not_restored(choose::by_default(&toc.entries, self.config, &chosen));
         self.note(ground, &chosen.first_loads).await?;
         // A restore with a journal does not begin where tables are in the way.
         let keeps_journal = ground.resumed.is_some()
@@ -288,7 +289,7 @@ impl Attempt<'_> {
 
     async fn enrich(&self, ground: &Ground) -> Result<(), NightError> {
         let tables = &self.config.restore.tables;
-        let stale = match tables.has_incremental() && self.is_fed_here() {
+        let stale = match tables.has_incremental() && self.config.databases.is_fed_here() {
             true => refresh::stale(&ground.target, tables).await?,
             false => Vec::new(),
         };
@@ -303,25 +304,24 @@ impl Attempt<'_> {
         self.staged(Stage::Enrich, run).await
     }
 
-    /// Whether rows of incremental tables are copied to the database that is restored.
-    fn is_fed_here(&self) -> bool {
-        let databases = &self.config.databases;
-        let shown = |target: &Option<Target>| target.as_ref().map(ToString::to_string);
-        shown(&databases.incremental_target) == shown(&databases.target)
+    /// Fails before the drop where the copy would fail after it. A restore that is resumed has
+    /// dropped already.
+    async fn precheck(&self, backup: &str) -> Result<(), NightError> {
+        let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
+        let connected = Session::connect(self.target, &SessionSettings::default()).await;
+        let session = connected.map_err(NightError::target("look at the target"))?;
+        if resume::find(&session, backup, None).await?.is_some() {
+            return Ok(());
+        }
+        incremental::precheck(self.config, &session, &settings).await
     }
 
     /// Copies the new rows of incremental tables, if there are such tables.
     async fn copy(&self) -> Result<(), NightError> {
-        let tables = &self.config.restore.tables;
-        let (true, Some(source)) = (tables.has_incremental(), &self.config.databases.source) else {
-            return Ok(());
-        };
         if self.stop.is_cancelled() {
             return Err(NightError::Stopped);
         }
-        let keys = &self.config.incremental.keys;
-        let tables = crate::replicate::incremental::tables(source, tables, keys).await?;
-        let Some(settings) = CopySettings::of(self.config, tables) else { return Ok(()) };
+        let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
         incremental::check(&incremental::copy(&settings, self.run, &self.stop).await)
     }
 

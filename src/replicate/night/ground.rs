@@ -1,6 +1,7 @@
 //! The ground that a night builds on: the target without the last night's objects, or a new
 //! database that takes its place at the end.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -90,6 +91,33 @@ pub(super) async fn check_others(
     Err(SwapError::OfOthers { database: target.dbname().to_owned(), objects }.into())
 }
 
+/// What is dropped before a restore.
+pub(super) struct Drops {
+    pub(super) plan: clean::DropPlan,
+    /// Tables whose first load broke off: they go, too.
+    pub(super) unfinished: HashSet<first_load::Name>,
+}
+
+impl Drops {
+    /// Asks the catalogue what goes: all that the role owns, but for incremental tables.
+    pub(super) async fn plan(
+        session: &Session,
+        settings: &config::Restore,
+        toc: &Toc,
+    ) -> Result<Self, NightError> {
+        let unfinished = first_load::unfinished(session).await?;
+        let keep = |schema: &str, table: &str| {
+            settings.tables.mode(schema, table) == TableMode::Incremental
+                && !unfinished.contains(&(schema.to_owned(), table.to_owned()))
+        };
+        let brings = |name: &str| {
+            toc.entries.iter().any(|entry| entry.desc == Desc::Extension && entry.tag == name)
+        };
+        let plan = clean::plan(session, keep, brings).await?;
+        Ok(Self { plan, unfinished })
+    }
+}
+
 impl Ground {
     /// The work of an earlier attempt on the same backup, if there is any to go on with.
     pub(super) async fn left_by_another(
@@ -133,15 +161,7 @@ impl Ground {
         resume::forget(target).await?;
         let connected = Session::connect(target, &SessionSettings::default()).await;
         let session = connected.map_err(NightError::target("look at the target"))?;
-        let unfinished = first_load::unfinished(&session).await?;
-        let keep = |schema: &str, table: &str| {
-            settings.tables.mode(schema, table) == TableMode::Incremental
-                && !unfinished.contains(&(schema.to_owned(), table.to_owned()))
-        };
-        let brings = |name: &str| {
-            toc.entries.iter().any(|entry| entry.desc == Desc::Extension && entry.tag == name)
-        };
-        let plan = clean::plan(&session, keep, brings).await?;
+        let Drops { plan, unfinished } = Drops::plan(&session, settings, toc).await?;
         for (schema, table) in &unfinished {
             if settings.tables.mode(schema, table) == TableMode::Incremental {
                 tracing::warn!("table {schema}.{table} is loaded again: its first load broke off");

@@ -1,18 +1,23 @@
 //! The incremental copy: as a part of a night, and as a job of its own.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
+use super::first_load::{self, Name};
 use super::guard::Guard;
+use super::present::Present;
 use super::report;
+use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, Settings, Summary};
 use crate::replicate::lock::LockError;
 use crate::replicate::worker::{Failure, Job, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::restore::chain;
+use crate::target::Session;
 
 /// Copies what is new, as a stage of the run.
 pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToken) -> Summary {
@@ -25,6 +30,53 @@ pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToke
         Err(error) => stage.failed(&chain(&error)),
     }
     summary
+}
+
+/// The copy of the settings' incremental tables; none without such tables.
+pub(super) async fn settings(config: &Config) -> Result<Option<Settings>, NightError> {
+    let modes = &config.restore.tables;
+    let (true, Some(source)) = (modes.has_incremental(), &config.databases.source) else {
+        return Ok(None);
+    };
+    let tables = incremental::tables(source, modes, &config.incremental.keys).await?;
+    Ok(Settings::of(config, tables))
+}
+
+/// The tables whose definition comes with the archive, when the target that is restored gets the
+/// copies: it has none, or a first load that broke off.
+pub(super) async fn loaded(
+    config: &Config,
+    target: &Session,
+    settings: &Settings,
+) -> Result<HashSet<Name>, NightError> {
+    if !config.databases.is_fed_here() {
+        return Ok(HashSet::new());
+    }
+    let present = Present::read(target).await?;
+    let absent =
+        settings.tables.iter().filter(|table| !present.has_table(&table.schema, &table.name));
+    let absent = absent.map(|table| (table.schema.clone(), table.name.clone()));
+    Ok(absent.chain(first_load::unfinished(target).await?).collect())
+}
+
+/// Makes sure that the copy will not fail for a reason that can be seen before the drop. Each table's
+/// is logged.
+pub(super) async fn precheck(
+    config: &Config,
+    target: &Session,
+    settings: &Settings,
+) -> Result<(), NightError> {
+    let loaded = loaded(config, target, settings).await?;
+    let errors = incremental::precheck(settings, &loaded).await?;
+    for error in &errors {
+        tracing::error!("{}", chain(error));
+    }
+    let Some(first) = errors.first() else { return Ok(()) };
+    Err(NightError::Precheck {
+        count: errors.len() as u64,
+        first: chain(first),
+        is_passing: errors.iter().all(incremental::IncrementalError::is_passing),
+    })
 }
 
 /// What went wrong, as one error. Each table's own has been logged.

@@ -36,6 +36,14 @@ impl Present {
         serde_json::from_str(text).ok().map(Self)
     }
 
+    /// The same without some tables.
+    pub(super) fn without_tables(mut self, goes: impl Fn(&str, &str) -> bool) -> Self {
+        self.0.retain(|(kind, schema, name)| {
+            kind != "TABLE" || !goes(schema.as_deref().unwrap_or_default(), name)
+        });
+        self
+    }
+
     /// Whether there is such a table.
     pub(super) fn has_table(&self, schema: &str, name: &str) -> bool {
         self.has("TABLE", Some(schema), name)

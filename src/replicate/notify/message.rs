@@ -43,6 +43,8 @@ pub struct Message<'a> {
     pub bytes: u64,
     /// What became of the archive's entries.
     pub entries: Option<Entries>,
+    /// What was not restored because a variable is not set.
+    pub not_restored: &'a [String],
     /// What was done.
     pub stages: &'a [StageRecord],
     /// Why it failed.
@@ -73,6 +75,7 @@ impl<'a> Message<'a> {
             rows: run.rows(),
             bytes: run.bytes(),
             entries: run.entries,
+            not_restored: &run.not_restored,
             stages: &run.stages,
             error: run.error.as_deref(),
         }
@@ -95,5 +98,6 @@ fn sentence(run: &RunRecord) -> String {
         RunOutcome::Succeeded => format!(", {}", units::plural(run.rows(), "row", "rows")),
         _ => format!(": {error}"),
     };
-    format!("nocturne{who}: run {} after {took}{attempts}{end}", run.outcome.word())
+    let left: String = run.not_restored.iter().map(|line| format!("; {line}")).collect();
+    format!("nocturne{who}: run {} after {took}{attempts}{end}{left}", run.outcome.word())
 }

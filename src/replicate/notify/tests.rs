@@ -52,6 +52,7 @@ fn record() -> RunRecord {
             sha256: Some("0f".repeat(32)),
         }),
         entries: None,
+        not_restored: Vec::new(),
         error: None,
         report: None,
     }

@@ -31,7 +31,7 @@ mod server;
 
 pub use error::SwapError;
 pub use names::Names;
-pub use prepare::{Leftover, left, prepare};
+pub use prepare::{Leftover, left, permitted, prepare};
 pub use rename::{Recovered, recover};
 
 use crate::target::{Session, Target};

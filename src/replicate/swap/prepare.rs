@@ -51,6 +51,16 @@ pub async fn prepare(
     Ok(Swap { server, names, next, oid, not_copied })
 }
 
+/// Whether the role may swap this database.
+///
+/// # Errors
+/// [`SwapError::NotPermitted`].
+pub async fn permitted(target: &Target) -> Result<(), SwapError> {
+    let names = Names::of(target.dbname());
+    let session = Server::find(target, &names).await?.other_session().await?;
+    check(&session, &names).await
+}
+
 /// The databases of earlier swaps that are there. None if there is no way to look.
 pub async fn left(target: &Target) -> Vec<String> {
     let names = Names::of(target.dbname());

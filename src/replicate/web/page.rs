@@ -147,6 +147,9 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
                     "."
                 }
             }
+            @if !run.not_restored.is_empty() {
+                ul.notice { @for line in &run.not_restored { li { (line) } } }
+            }
             @if let Some(report) = &run.report {
                 details { summary { "Report" } pre { (report) } }
             }

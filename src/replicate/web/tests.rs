@@ -91,6 +91,7 @@ fn runs() -> Vec<RunRecord> {
             sha256: Some("0f".repeat(32)),
         }),
         entries: Some(Entries { done: 412, skipped: 3, tolerated: 1, failed: 0 }),
+        not_restored: Vec::new(),
         error: None,
         report: Some("Durée totale: 2h 0min 0s".to_owned()),
     };

@@ -222,4 +222,7 @@ fn log_end(record: &RunRecord) {
         RunOutcome::Succeeded => tracing::info!(attempts, rows, "night {outcome} after {took}"),
         _ => tracing::warn!(attempts, rows, "night {outcome} after {took}"),
     }
+    for line in &record.not_restored {
+        tracing::warn!("{line}");
+    }
 }

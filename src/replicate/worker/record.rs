@@ -45,6 +45,9 @@ pub struct RunRecord {
     /// What became of the archive's entries in the last attempt.
     #[serde(default)]
     pub entries: Option<Entries>,
+    /// What was not restored because a variable is not set: tables, foreign keys.
+    #[serde(default)]
+    pub not_restored: Vec<String>,
     /// Why the last attempt failed; no secret is in it.
     #[serde(default)]
     pub error: Option<String>,

@@ -44,6 +44,7 @@ impl Run {
             stages: Vec::new(),
             backup: None,
             entries: None,
+            not_restored: Vec::new(),
             error: None,
             report: None,
         };
@@ -93,6 +94,11 @@ impl Run {
     /// Tells what became of the archive's entries.
     pub fn set_entries(&self, entries: Entries) {
         self.change(|record| record.entries = Some(entries));
+    }
+
+    /// Tells what is not restored because a variable is not set.
+    pub fn set_not_restored(&self, lines: Vec<String>) {
+        self.change(|record| record.not_restored = lines);
     }
 
     /// Keeps the report of the run, for people.

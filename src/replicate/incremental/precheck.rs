@@ -1,0 +1,100 @@
+//! What would keep a table from being copied, found without a copy: before anything is dropped.
+
+use std::collections::HashSet;
+
+use super::catalogue::{Relation, definition};
+use super::drift::Drift;
+use super::error::{IncrementalError, Side};
+use super::key::Key;
+use super::settings::{Settings, Table};
+use super::snapshot::common;
+use crate::sql::ident::quoted;
+use crate::target::{self, Session, SessionSettings, Target};
+
+/// Compares the tables on both sides and asks for the rights that the copy needs. Changes nothing.
+/// `loaded` are the tables (schema, name) that are not in the target yet, or will be loaded anew: of
+/// those, only the source is checked.
+///
+/// # Errors
+/// [`IncrementalError::Connect`]. What would fail a table is in the list.
+pub async fn precheck(
+    settings: &Settings,
+    loaded: &HashSet<(String, String)>,
+) -> Result<Vec<IncrementalError>, IncrementalError> {
+    let source = connect(&settings.source, Side::Source).await?;
+    let target = connect(&settings.target, Side::Target).await?;
+    let mut errors = Vec::new();
+    for table in &settings.tables {
+        let is_kept = !loaded.contains(&(table.schema.clone(), table.name.clone()));
+        let target = is_kept.then_some(&target);
+        if let Err(error) = check(settings, table, &source, target).await {
+            errors.push(error);
+        }
+    }
+    Ok(errors)
+}
+
+async fn connect(target: &Target, side: Side) -> Result<Session, IncrementalError> {
+    let session = Session::connect(target, &SessionSettings::default()).await;
+    session.map_err(|source| IncrementalError::Connect { side, source })
+}
+
+async fn check(
+    settings: &Settings,
+    table: &Table,
+    source: &Session,
+    target: Option<&Session>,
+) -> Result<(), IncrementalError> {
+    let of_source = |error| settings.refused(table, Side::Source, error);
+    let of_target = |error| settings.refused(table, Side::Target, error);
+    let relation = definition(settings, source, table, Side::Source).await?;
+    let read = format!("SELECT {} FROM {table}", columns(&relation));
+    may(settings, source, &read).await.map_err(of_source)?;
+    let Some(target) = target else { return Ok(()) };
+    let kept = definition(settings, target, table, Side::Target).await?;
+    if !matches!(kept.kind.as_str(), "r" | "p") {
+        return Err(IncrementalError::NotATable { table: table.clone() });
+    }
+    if let Some(drift) = Drift::between(table, &relation, &kept)
+        && !(settings.add_columns && drift.is_addable())
+    {
+        return Err(IncrementalError::Drift(Box::new(drift)));
+    }
+    let key = Key::resolve(table, &relation, &kept)?;
+    key.check_lag(table, settings.lag)?;
+    may(settings, target, &key.highest(table, None)).await.map_err(of_target)?;
+    let names: Vec<_> = copied(&kept).map(|name| quoted(name).into_owned()).collect();
+    let defaults = vec!["DEFAULT"; names.len()].join(", ");
+    let insert = format!("INSERT INTO {table} ({}) VALUES ({defaults})", names.join(", "));
+    may(settings, target, &insert).await.map_err(of_target)?;
+    // Without an index this reads the whole table, which the copy then does once more.
+    let is_cheap = key.has_index && kept.column(&table.key).is_some_and(|column| column.has_index);
+    if is_cheap && !settings.allow_behind {
+        let before = target.query_value(&key.highest(table, None)).await.map_err(of_target)?;
+        if let Some(before) = before {
+            key.not_behind(settings, table, &before, source).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The columns that are copied.
+fn copied(relation: &Relation) -> impl Iterator<Item = &str> {
+    let copied = relation.columns.iter().filter(|column| column.generated.is_none());
+    copied.map(|column| column.name.as_str())
+}
+
+fn columns(relation: &Relation) -> String {
+    copied(relation).map(|name| quoted(name).into_owned()).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the role may run a statement. EXPLAIN without ANALYZE asks for the rights
+/// (`ExecCheckPermissions` in `src/backend/executor/execMain.c`) and runs nothing.
+async fn may(settings: &Settings, session: &Session, sql: &str) -> target::Result<()> {
+    let sql = format!("BEGIN TRANSACTION READ ONLY; {}; EXPLAIN {sql}; ROLLBACK", common(settings));
+    let result = session.query_text(&sql).await;
+    if result.is_err() && session.is_usable() {
+        session.rollback().await?;
+    }
+    result.map(drop)
+}

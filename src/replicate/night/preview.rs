@@ -1,0 +1,309 @@
+//! The plan of a night, for an operator who wants it before anything is touched: which backup, what
+//! is dropped and restored, how long it took last time, and everything that would fail.
+//!
+//! It asks what a night asks first, the host, both databases, the head of the backup, and writes
+//! nothing anywhere. Rights are asked for where a refusal can be foreseen; what cannot be, rows
+//! that break a constraint say, only a night shows.
+
+mod incremental;
+mod last;
+mod rights;
+
+use std::collections::HashSet;
+use std::fmt::{Display, Write};
+use std::sync::Arc;
+
+use chrono::Utc;
+
+use super::choose::{self, Chosen, Notice};
+use super::error::NightError;
+use super::ground::{self, Drops};
+use super::present::Present;
+use super::{enrich, resume};
+use crate::archive::Toc;
+use crate::replicate::backup::scalingo::ApiPatience;
+use crate::replicate::backup::{BackupSource, FoundBackup};
+use crate::replicate::config::{Config, TableMode};
+use crate::replicate::hooks::Hooks;
+use crate::replicate::{lock, swap};
+use crate::report::units;
+use crate::restore::chain;
+use crate::sql::ident::qualified;
+use crate::target::{Session, SessionSettings};
+
+/// The plan of a night.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// The plan, for people.
+    pub text: String,
+    /// What would fail the night.
+    pub problems: Vec<String>,
+}
+
+/// Plans a night with these settings. Changes nothing; what goes wrong is in the plan.
+pub async fn preview(config: &Config) -> Preview {
+    let mut plan = Preview::default();
+    if let Err(error) = enrich::read(config) {
+        plan.problem(chain(&error));
+    }
+    if let Some(Err(error)) = config.restore.hooks.as_deref().map(Hooks::read) {
+        plan.problem(chain(&error));
+    }
+    let found = plan.backup(config).await;
+    let session = plan.target(config).await;
+    if let Some((found, toc)) = &found {
+        plan.tables(config, session.as_ref(), found, toc).await;
+    }
+    plan.incremental(config, session.as_ref()).await;
+    plan.conclude();
+    plan
+}
+
+impl Preview {
+    fn heading(&mut self, text: &str) {
+        let separator = if self.text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(self.text, "{separator}{text}");
+    }
+
+    /// Writing to a String does not fail.
+    fn line(&mut self, text: impl Display) {
+        let _ = writeln!(self.text, "  {text}");
+    }
+
+    fn problem(&mut self, problem: impl Display) {
+        let problem = problem.to_string();
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Finds the backup and reads its table of contents.
+    async fn backup(&mut self, config: &Config) -> Option<(FoundBackup, Arc<Toc>)> {
+        self.heading("Backup");
+        let found = find(config).await;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.line("none");
+                self.problem(chain(&error));
+                return None;
+            }
+        };
+        let age = found.created_at.and_then(|created| (Utc::now() - created).to_std().ok());
+        let age = age.map(|age| format!(", {} old", units::duration(age))).unwrap_or_default();
+        self.line(format_args!("{found}{age}"));
+        let opened = match found.open().await {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.problem(chain(&error));
+                return None;
+            }
+        };
+        let toc = opened.archive.toc;
+        let header = &toc.header;
+        self.line(format_args!(
+            "database {} of PostgreSQL {}, dumped at {}",
+            header.dbname, header.remote_version, header.created
+        ));
+        let choice = BackupSource::choice(&config.backup, config.zone);
+        if let Err(error) = found.check_made(header.created, &choice, config.zone, Utc::now()) {
+            self.problem(chain(&error));
+        }
+        Some((found, toc))
+    }
+
+    /// Connects to the target and tells of its runs.
+    async fn target(&mut self, config: &Config) -> Option<Session> {
+        let target = config.databases.target.as_ref()?;
+        self.heading("Target");
+        for warning in target.warnings() {
+            self.line(warning);
+        }
+        let session = match Session::connect(target, &SessionSettings::default()).await {
+            Ok(session) => session,
+            Err(error) => {
+                self.line(target);
+                self.problem(format_args!("cannot use the target: {}", chain(&error)));
+                return None;
+            }
+        };
+        self.line(format_args!("{target}, PostgreSQL {}", session.server_version()));
+        match lock::holder(&session).await {
+            Ok(Some(holder)) => {
+                self.line(format_args!("another run is at work{}", lock::said(Some(&holder))));
+            }
+            Ok(None) => {}
+            Err(error) => self.problem(chain(&error)),
+        }
+        self.last_run(target).await;
+        if config.restore.swap {
+            if let Err(error) = swap::permitted(target).await {
+                self.problem(chain(&error));
+            }
+            if let Err(error) = ground::check_others(target, &config.restore).await {
+                self.problem(chain(&error));
+            }
+        }
+        Some(session)
+    }
+
+    /// What is dropped, restored and copied.
+    async fn tables(
+        &mut self,
+        config: &Config,
+        session: Option<&Session>,
+        found: &FoundBackup,
+        toc: &Toc,
+    ) {
+        let planned = match session {
+            Some(session) => Planned::of(session, config, found, toc).await,
+            None => Ok(Planned::default()),
+        };
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => return self.problem(chain(&error)),
+        };
+        let modes = &config.restore.tables;
+        let is_fed_here = config.databases.is_fed_here();
+        let chosen = match choose::choose(&toc.entries, modes, &planned.present, is_fed_here) {
+            Ok(chosen) => chosen,
+            Err(error) => return self.problem(chain(&error)),
+        };
+        self.modes(config, toc, &planned.present);
+        self.not_restored(config, toc, &chosen);
+        if planned.is_resumed {
+            self.heading("Dropped");
+            self.line("nothing: an unfinished restore of this backup is resumed");
+        } else if let Some(drops) = &planned.drops {
+            self.drops(drops);
+        }
+        if let Some(session) = session {
+            self.rights(config, session, toc, &chosen, planned.drops.as_ref()).await;
+        }
+    }
+
+    /// Each table of the archive and what is done with it.
+    fn modes(&mut self, config: &Config, toc: &Toc, present: &Present) {
+        self.heading("Tables of the backup");
+        let modes = &config.restore.tables;
+        let mut rows: Vec<_> = choose::tables(&toc.entries).map(choose::name).collect();
+        rows.sort_unstable();
+        let named = |(schema, table): &(&str, &str)| qualified(Some(schema), table);
+        let width = rows.iter().map(|row| named(row).chars().count()).max().unwrap_or_default();
+        for row in &rows {
+            let (schema, table) = *row;
+            let rule = modes.rule(schema, table);
+            let mode = rule.map_or(TableMode::Full, |rule| rule.mode);
+            let note = match (mode, rule) {
+                (TableMode::None, Some(rule)) if !rule.is_written => {
+                    "  (RESTORE_ANSWERS_AND_KES is not set)"
+                }
+                (TableMode::Incremental, _) if present.has_table(schema, table) => {
+                    "  kept, new rows are copied"
+                }
+                (TableMode::Incremental, _) if config.databases.is_fed_here() => {
+                    "  restored once, then new rows are copied"
+                }
+                (TableMode::Incremental, _) => "  new rows are copied to TARGET_DATABASE_URL",
+                _ => "",
+            };
+            self.line(format_args!("{:width$}  {}{note}", named(row), mode.word()));
+        }
+        if rows.is_empty() {
+            self.line("none");
+        }
+    }
+
+    fn not_restored(&mut self, config: &Config, toc: &Toc, chosen: &Chosen) {
+        let by_default = choose::by_default(&toc.entries, config, chosen);
+        let notices = choose::notices(&toc.entries, &config.restore.tables, chosen);
+        let notices = notices.into_iter().filter(|notice| notice.is_warning);
+        let lines: Vec<String> =
+            by_default.into_iter().chain(notices.map(|Notice { text, .. }| text)).collect();
+        if lines.is_empty() {
+            return;
+        }
+        self.heading("Warnings");
+        for line in lines {
+            self.line(line);
+        }
+        for table in &chosen.in_the_way {
+            self.problem(format_args!(
+                "another {table} is in the way, which the role does not own"
+            ));
+        }
+    }
+
+    fn drops(&mut self, drops: &Drops) {
+        self.heading("Dropped");
+        for drop in &drops.plan.drops {
+            self.line(drop);
+        }
+        match drops.plan.drops.len() as u64 {
+            0 => self.line("nothing"),
+            all => {
+                self.line(format_args!("together {}", units::plural(all, "object", "objects")));
+            }
+        }
+        for other in &drops.plan.others {
+            self.line(format_args!(
+                "also {} {}, which belongs to {} and depends on these",
+                other.kind, other.identity, other.owner
+            ));
+        }
+        for table in &drops.plan.kept {
+            self.line(format_args!("kept: table {table}"));
+        }
+    }
+
+    fn conclude(&mut self) {
+        if self.problems.is_empty() {
+            return;
+        }
+        self.heading("Problems");
+        for number in 0..self.problems.len() {
+            let problem = self.problems[number].replace('\n', "\n    ");
+            self.line(format_args!("- {problem}"));
+        }
+    }
+}
+
+/// The backup of the settings. Someone is waiting: the host is not asked again and again.
+async fn find(config: &Config) -> Result<FoundBackup, NightError> {
+    let patience = ApiPatience { retries: 1, ..ApiPatience::default() };
+    let source = BackupSource::patient(&config.backup, config.zone, patience)?;
+    Ok(source.find(Utc::now()).await?)
+}
+
+/// What a night would find in the target.
+#[derive(Default)]
+struct Planned {
+    /// What is there once all that is dropped is gone.
+    present: Present,
+    /// None if nothing is: with a swap, or in a restore that is resumed.
+    drops: Option<Drops>,
+    is_resumed: bool,
+}
+
+impl Planned {
+    async fn of(
+        session: &Session,
+        config: &Config,
+        found: &FoundBackup,
+        toc: &Toc,
+    ) -> Result<Self, NightError> {
+        if config.restore.swap {
+            return Ok(Self::default());
+        }
+        if let Some(present) = resume::find(session, &resume::key(found), None).await? {
+            return Ok(Self { present, drops: None, is_resumed: true });
+        }
+        let drops = Drops::plan(session, &config.restore, toc).await?;
+        let gone: HashSet<&str> =
+            drops.plan.drops.iter().map(|drop| drop.identity.as_str()).collect();
+        let goes =
+            |schema: &str, table: &str| gone.contains(qualified(Some(schema), table).as_str());
+        let present = Present::read(session).await?.without_tables(goes);
+        Ok(Self { present, drops: Some(drops), is_resumed: false })
+    }
+}

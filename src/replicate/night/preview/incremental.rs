@@ -1,0 +1,49 @@
+//! The incremental tables of a plan.
+
+use super::super::incremental::{loaded, settings};
+use super::Preview;
+use crate::replicate::config::Config;
+use crate::replicate::incremental::precheck;
+use crate::restore::chain;
+use crate::target::{Session, SessionSettings};
+
+impl Preview {
+    /// Compares the incremental tables on both sides. Without a session of the target, only the
+    /// source is tried.
+    pub(super) async fn incremental(&mut self, config: &Config, target: Option<&Session>) {
+        if !config.restore.tables.has_incremental() {
+            return;
+        }
+        self.heading("Incremental tables");
+        let settings = match settings(config).await {
+            Ok(Some(settings)) => settings,
+            Ok(None) => return self.line("none"),
+            Err(error) => {
+                self.line("unknown");
+                return self.problem(chain(&error));
+            }
+        };
+        self.line(format_args!("from {} to {}", settings.source, settings.target));
+        for warning in settings.source.warnings().iter().chain(settings.target.warnings()) {
+            self.line(warning);
+        }
+        for table in &settings.tables {
+            self.line(format_args!("{table}, by {}", table.key));
+        }
+        let Some(target) = target else {
+            let source = Session::connect(&settings.source, &SessionSettings::default()).await;
+            if let Err(error) = source {
+                self.problem(format_args!("source database: {}", chain(&error)));
+            }
+            return;
+        };
+        let loaded = match loaded(config, target, &settings).await {
+            Ok(loaded) => loaded,
+            Err(error) => return self.problem(chain(&error)),
+        };
+        match precheck(&settings, &loaded).await {
+            Ok(errors) => errors.iter().for_each(|error| self.problem(chain(error))),
+            Err(error) => self.problem(chain(&error)),
+        }
+    }
+}

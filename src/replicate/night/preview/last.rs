@@ -1,0 +1,33 @@
+//! What earlier runs say about the next one.
+
+use super::Preview;
+use crate::replicate::worker::{DatabaseHistory, History, RunOutcome, RunRecord, StageName};
+use crate::report::units;
+use crate::restore::chain;
+use crate::target::Target;
+
+/// How many records are looked through for one that succeeded.
+const LOOKED_THROUGH: usize = 50;
+
+impl Preview {
+    /// How long the last run took that restored a backup.
+    pub(super) async fn last_run(&mut self, target: &Target) {
+        let records = match DatabaseHistory::new(target.clone()).latest(LOOKED_THROUGH).await {
+            Ok(records) => records,
+            Err(error) => return self.problem(chain(&error)),
+        };
+        let is_whole = |run: &&RunRecord| run.outcome == RunOutcome::Succeeded;
+        let Some(last) = records.iter().find(is_whole) else {
+            return self.line("no run has succeeded yet: how long one takes is not known");
+        };
+        let took = units::duration(last.duration(last.ended.unwrap_or(last.started)));
+        let (started, rows) = (last.started, units::plural(last.rows(), "row", "rows"));
+        let started = started.format("%Y-%m-%d %H:%M:%S UTC");
+        self.line(format_args!("expected to take {took}, as the run of {started} did, {rows}"));
+        for stage in last.last_attempt() {
+            let StageName::Known(name) = &stage.name else { continue };
+            let took = units::duration(stage.duration(stage.ended.unwrap_or(stage.started)));
+            self.line(format_args!("  {name:12} {took}"));
+        }
+    }
+}

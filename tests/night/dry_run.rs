@@ -1,0 +1,168 @@
+//! The plan of a night before the night: what it shows, what it finds, and that it changes nothing.
+
+use crate::common::folder;
+use crate::scene::{Scene, without_secrets};
+use crate::source::grow;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dry_run_shows_the_plan_and_changes_nothing() {
+    let scene = Scene::new("night_plan").await;
+    let first = scene.night().arg("--dry-run").succeed();
+    for expected in ["backup 5f2 of ", "no run has succeeded yet", "\nDropped\n  nothing\n"] {
+        assert!(first.stdout().contains(expected), "{expected}: {first}");
+    }
+    let untouched = "SELECT to_regnamespace('nocturne') IS NULL, to_regclass('users') IS NULL";
+    assert_eq!(scene.warehouse.database.query(untouched), "t|t");
+
+    scene.incremental(scene.night()).succeed();
+    grow(&scene.source, 4400);
+    let (state, record) = (scene.state(), scene.record());
+    let told = scene.told().await.len();
+    let planned = scene.incremental(scene.night()).arg("--dry-run").succeed();
+    without_secrets(&planned);
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text: String = planned.stdout().lines().map(|line| words(line) + "\n").collect();
+    for expected in [
+        "expected to take ",
+        "\nrestore ",
+        "public.answers incremental kept, new rows are copied",
+        "public.users full",
+        "table public.users",
+        "materialized view public.\"user-count\"",
+        "together 21 objects",
+        "kept: table public.answers",
+        "public.\"knowledge-elements\", by id",
+        "foreign keys not restored (RESTORE_FK_CONSTRAINTS is not set)",
+    ] {
+        assert!(text.contains(expected), "{expected}: {planned}");
+    }
+    assert!(!text.contains("Problems"), "{planned}");
+    assert_eq!((scene.state(), scene.record()), (state, record));
+    assert_eq!(scene.told().await.len(), told);
+
+    // A restore that broke off is what the next night resumes.
+    let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
+    scene.night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
+    let resumed = scene.night().arg("--dry-run").succeed();
+    let said = "an unfinished restore of this backup is resumed";
+    assert!(resumed.stdout().contains(said), "{resumed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dry_run_fails_with_everything_that_would_fail() {
+    let scene = Scene::new("night_problems").await;
+    scene.source.execute(
+        "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+         CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
+    );
+    scene.backup_again();
+    let reader = format!("{}_reader", scene.source.name);
+    scene.source.execute(&format!("CREATE ROLE {reader} LOGIN"));
+    let readers = scene.source.url().replace("user=postgres", &format!("user={reader}"));
+    let nowhere = "postgresql://owner:word-in-a-path@127.0.0.1:1/nowhere";
+    let warehouse = &scene.warehouse.database;
+    let by_increment = ("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true");
+    let event_trigger = "EVENT TRIGGER watcher: only a superuser can create it";
+    for (variables, problems) in [
+        (&[("SCALINGO_API_TOKEN", "another")][..], &["cannot exchange the API token"][..]),
+        (&[("BACKUP_ID", "5f9")], &["there is no backup 5f9"]),
+        (&[("DATABASE_URL", nowhere)], &["cannot use the target: cannot connect"]),
+        (
+            &[("HOOKS_DIR", "/nowhere"), ("ENRICHMENT_DIR", "/nowhere")],
+            &["folder of hooks", "/nowhere", event_trigger],
+        ),
+        (&[by_increment, ("SOURCE_DATABASE_URL", nowhere)], &["source database: cannot connect"]),
+        (
+            &[by_increment, ("SOURCE_DATABASE_URL", &readers)],
+            &["role night_problems", "GRANT SELECT ON public.answers TO"],
+        ),
+        (&[("SWAP", "true")], &["the role may not create databases"]),
+    ] {
+        let tool = scene.night().arg("--dry-run");
+        let tool = variables.iter().fold(tool, |tool, (name, value)| tool.env(name, value));
+        let failed = tool.run().expect_code(1);
+        without_secrets(&failed);
+        let text = failed.stdout();
+        let (_, listed) = text.split_once("\nProblems\n").expect("problems are listed");
+        for problem in problems {
+            assert!(listed.contains(problem), "{problem}: {failed}");
+        }
+        assert!(failed.stderr().contains("nocturne: the night would fail: "), "{failed}");
+    }
+    let fails = |problem: &str| {
+        let failed = scene.night().arg("--dry-run").run().expect_code(1);
+        assert!(failed.stdout().contains(problem), "{problem}: {failed}");
+    };
+    warehouse.execute("CREATE TABLE secrets (id int)");
+    fails("another TABLE public.secrets is in the way");
+    warehouse.execute("DROP TABLE secrets; ALTER SCHEMA public OWNER TO postgres");
+    let role = &scene.warehouse.role;
+    warehouse.execute(&format!("REVOKE ALL ON SCHEMA public FROM PUBLIC, {role}"));
+    fails("cannot create objects in schema public");
+    warehouse.execute("DROP EXTENSION pg_trgm");
+    // Trusted: who may create in the database may create it, too.
+    scene.source.execute("CREATE EXTENSION pageinspect");
+    scene.backup_again();
+    fails("extension pageinspect is not installed, and only a superuser can create it");
+    let name = &warehouse.name;
+    warehouse.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    fails("the target is read-only");
+    assert_eq!(scene.told().await.len(), 0);
+    scene.source.execute(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
+    let scene = Scene::new("night_precheck").await;
+    let reader = format!("{}_reader", scene.source.name);
+    scene.source.execute(&format!(
+        "CREATE ROLE {reader} LOGIN; GRANT SELECT ON answers, \"knowledge-elements\" TO {reader}"
+    ));
+    let readers = scene.source.url().replace("user=postgres", &format!("user={reader}"));
+    let night = || scene.incremental(scene.night()).env("SOURCE_DATABASE_URL", &readers);
+    night().succeed();
+    let users = || scene.warehouse.database.query("SELECT 'users'::regclass::oid");
+    let before = users();
+    for (breaks, mends, problem) in [
+        (
+            "ALTER TABLE answers ADD COLUMN note text",
+            "ALTER TABLE answers DROP COLUMN note",
+            "ALTER TABLE public.answers ADD COLUMN note text;",
+        ),
+        (
+            "ALTER TYPE \"answer-result\" ADD VALUE 'late'",
+            "",
+            "ALTER TYPE public.\"answer-result\" ADD VALUE 'late' AFTER 'aband';",
+        ),
+    ] {
+        scene.source.execute(breaks);
+        for dry in [&["--dry-run"][..], &[]] {
+            let failed = night().args(dry).run().expect_code(1);
+            let said = if dry.is_empty() { failed.stderr() } else { failed.stdout() };
+            assert!(said.contains(problem), "{failed}");
+        }
+        let error = scene.record()["error"].as_str().unwrap().to_owned();
+        assert!(error.starts_with("nothing was dropped, because 1 table could"), "{error}");
+        assert_eq!(users(), before, "{breaks}");
+        if !mends.is_empty() {
+            scene.source.execute(mends);
+        }
+    }
+    scene.warehouse.execute("ALTER TYPE \"answer-result\" ADD VALUE 'late'").await;
+    let revoke = format!("REVOKE SELECT ON \"knowledge-elements\" FROM {reader}");
+    scene.source.execute(&revoke);
+    let failed = night().run().expect_code(1);
+    assert!(failed.stderr().contains("lacks a privilege in the source"), "{failed}");
+    assert_eq!(users(), before);
+    scene.source.execute(&format!("GRANT SELECT ON \"knowledge-elements\" TO {reader}"));
+    // Rights on columns are enough, as for COPY.
+    scene.source.execute(&format!(
+        "REVOKE SELECT ON answers FROM {reader}; GRANT SELECT (id, \"assessmentId\", \
+         \"challengeId\", result, \"createdAt\") ON answers TO {reader}"
+    ));
+    grow(&scene.source, 4400);
+    night().succeed();
+    assert_ne!(users(), before);
+    assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM answers"), "4400");
+    scene.source.execute(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"));
+}

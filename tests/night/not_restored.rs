@@ -1,0 +1,32 @@
+//! What the defaults keep out is said at the end, with the variable that decides.
+
+use crate::scene::Scene;
+
+const TABLES: &str = "TABLE public.answers, TABLE public.knowledge-elements and 1 object over them \
+                      not restored (RESTORE_ANSWERS_AND_KES is not set)";
+const KEYS: &str = "2 foreign keys not restored (RESTORE_FK_CONSTRAINTS is not set)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn defaults_that_keep_things_out_are_named_at_the_end() {
+    let scene = Scene::new("night_by_default").await;
+    for (variables, expected) in [
+        (&[][..], &[TABLES, KEYS][..]),
+        // What was asked for is no surprise.
+        (&[("RESTORE_ANSWERS_AND_KES", "false"), ("RESTORE_FK_CONSTRAINTS", "false")], &[]),
+        (&[("BACKUP_MODE", "{}"), ("RESTORE_FK_CONSTRAINTS", "true")], &[]),
+    ] {
+        let night =
+            variables.iter().fold(scene.night(), |tool, (name, value)| tool.env(name, value));
+        let finished = night.succeed();
+        let text = finished.stderr();
+        let (_, end) = text.split_once("night succeeded").expect("it succeeded");
+        for line in [TABLES, KEYS] {
+            assert_eq!(end.contains(line), expected.contains(&line), "{line}: {finished}");
+        }
+        assert_eq!(scene.record()["not_restored"], serde_json::json!(expected));
+        let told = scene.told().await.pop().unwrap();
+        assert_eq!(told["not_restored"], serde_json::json!(expected));
+        let sentence = told["text"].as_str().unwrap();
+        assert!(expected.iter().all(|line| sentence.contains(line)), "{sentence}");
+    }
+}

@@ -201,9 +201,6 @@ pub struct Entry {
     pub dependencies: Vec<DumpId>,
     /// Where its data is.
     pub data: DataLocation,
-    /// Set when its text could not be decoded (see [`super::encoding`]): why not. The strings
-    /// then hold replacement characters and must not be sent to a server.
-    pub undecodable: Option<String>,
 }
 
 impl Entry {
@@ -229,7 +226,6 @@ impl Entry {
             with_oids: false,
             dependencies: Vec::new(),
             data: DataLocation::None,
-            undecodable: None,
         }
     }
 

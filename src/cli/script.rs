@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::Path;
 
 use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
-use crate::archive::encoding::Encoding;
 use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::event::Events;
 use crate::restore::script::{
@@ -41,8 +40,6 @@ pub(super) fn write(
     };
     let Archive { toc, access, format, .. } = archive;
     let now = || chrono::Local::now().format("%Y-%m-%d %H:%M:%S %Z").to_string();
-    let encoding = toc.encoding.clone();
-    let encode = move |text: &str| encode(&encoding, text);
     let script_options = ScriptOptions {
         style: options.style.clone(),
         clean: match (options.clean, options.if_exists) {
@@ -65,7 +62,7 @@ pub(super) fn write(
             dump_version: Some(toc.header.dump_version.clone()),
             creates_large_objects_with_data: !toc.header.version.at_least(12),
         },
-        encode: (!toc.encoding.is_utf8()).then_some(&encode),
+        encoding: toc.encoding.clone(),
     };
     let (entries, wants) = for_script(options.foreign_keys, &toc.entries, &selection.wants, events);
     let scripted = Scripted { entries: &entries, order: &selection.order, wants: &wants };
@@ -112,13 +109,5 @@ fn output(path: &Path) -> Result<Box<dyn Write>, Failure> {
             let message = format!("cannot write {}: {error}", path.display());
             Err(Failure::new(ERRORS, message))
         }
-    }
-}
-
-/// The script is written in the archive's encoding, as it says itself.
-fn encode(encoding: &Encoding, text: &str) -> Result<Vec<u8>, String> {
-    match encoding.encode(text) {
-        Some(bytes) => Ok(bytes.into_owned()),
-        None => Err(text.chars().take(60).collect()),
     }
 }

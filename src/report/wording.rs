@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::archive::encoding::shown;
 use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
 
 use super::units;
@@ -140,7 +141,7 @@ pub(super) fn label(entry: &EntryRef) -> String {
 /// The text on one line, with nothing in it that a terminal would obey.
 pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    for part in text.lines().map(str::trim_end).filter(|part| !part.is_empty()) {
+    for part in shown(text).lines().map(str::trim_end).filter(|part| !part.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
         }

@@ -213,9 +213,7 @@ fn prepare(
         .thread_name(|number| format!("decode-{number}"))
         .build()
         .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
-    let mut style = options.style.clone();
-    // The TOC's text is decoded already, and COPY says its encoding itself.
-    "UTF8".clone_into(&mut style.source.encoding);
+    let style = options.style.clone();
     let mut ctx = Context {
         archive: archive.name,
         with_schema: selection.dump_schema(),

@@ -86,10 +86,6 @@ impl<'a> Work<'a> {
     async fn run(&mut self, place: usize, source: Source) -> Option<String> {
         let (ctx, entry) = (self.ctx, self.entry);
         let want = ctx.want(place);
-        if let Some(why) = &entry.undecodable {
-            self.fail(&WorkError::Other(why.clone()));
-            return None;
-        }
         if let Some(rows) = ctx.rows_missing(entry) {
             self.problems.add(rows_missing(rows), false);
             return None;

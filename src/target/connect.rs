@@ -18,7 +18,8 @@ use super::params::{
 };
 use super::session::SessionSettings;
 use super::tls::SslMode;
-use super::wire::{Connector, Watch};
+use super::watch::Watch;
+use super::wire::Connector;
 
 /// Where to connect, worked out and checked: any number of sessions can be opened from it.
 ///
@@ -227,6 +228,7 @@ impl Target {
             tls: self.tls.clone().filter(|_| tls),
             required,
             direct: self.params.direct_tls,
+            server_encoding: !settings.encoding.is_utf8(),
             watch: Arc::new(Watch::default()),
         };
         let opening = Box::pin(self.dial(host, address, connector, settings));

@@ -13,7 +13,8 @@ use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage};
 
 use super::error::{Error, Result, ServerError};
 use super::notice::{Notice, Notices};
-use super::wire::{Connector, Stream, Watch, Watched};
+use super::watch::Watch;
+use super::wire::{Connector, Stream, Watched};
 
 /// The driver's client with its connection running in a task of its own.
 pub(super) struct Driver {

@@ -35,8 +35,10 @@ mod pgpass;
 mod service;
 mod session;
 mod sqlstate;
+mod text;
 mod tls;
 mod transaction;
+mod watch;
 mod wire;
 
 #[cfg(test)]
@@ -58,4 +60,4 @@ pub use session::{CancelHandle, Session, SessionSettings};
 pub use sqlstate::{CONNECTION_FAILURE, Class, is_passing};
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
-pub use wire::TransactionStatus;
+pub use watch::TransactionStatus;

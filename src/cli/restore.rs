@@ -1,11 +1,12 @@
 //! `nocturne restore`: an archive into a database.
 
+use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use super::args::{Restore, Results};
+use super::args::{Reporting, Restore, Results};
 use super::choose::{self, Chosen};
 use super::connection::given;
 use super::costs::History;
@@ -16,7 +17,9 @@ use super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::{connection, environment, input, list, script};
 use crate::archive::Format;
 use crate::report::timeline::Recorder;
-use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
+use crate::report::{
+    LogFormat, Options as ReportOptions, ProgressMode, Reporter, Screen, Verbosity, telemetry,
+};
 use crate::restore::event::{Event, Events};
 use crate::restore::journal::JournalOptions;
 use crate::restore::statements::{Ownership, SourceSettings, Style};
@@ -42,7 +45,7 @@ pub(super) fn run(typed: &Restore) -> Outcome {
     }
     let reporting = &typed.reporting;
     let report = ReportOptions {
-        progress: reporting.progress,
+        progress: progress(reporting),
         format: reporting.log_format,
         verbosity: Verbosity::from_flags(reporting.quiet, reporting.verbose),
     };
@@ -52,6 +55,20 @@ pub(super) fn run(typed: &Restore) -> Outcome {
     match report.format {
         LogFormat::Text => outcome,
         LogFormat::Json => outcome.map_err(Failure::logged),
+    }
+}
+
+/// What `--progress` comes to. A pipe or a file of cron, where pg_restore writes nothing unless
+/// something is wrong, gets no line for each entry unless lines are asked for.
+fn progress(reporting: &Reporting) -> ProgressMode {
+    let wants_lines = reporting.verbose > 0
+        || reporting.log_format == LogFormat::Json
+        || telemetry::is_set_by_environment();
+    match reporting.progress {
+        ProgressMode::Auto if !wants_lines && !std::io::stderr().is_terminal() => {
+            ProgressMode::None
+        }
+        asked => asked,
     }
 }
 

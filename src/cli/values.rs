@@ -275,12 +275,13 @@ impl ValueEnum for ProgressMode {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Auto => {
-                PossibleValue::new("auto").help("Bars on a terminal, log lines elsewhere")
-            }
-            Self::Bars => PossibleValue::new("bars").help("Bars; they need a terminal"),
-            Self::Log => PossibleValue::new("log").help("A line for what starts and what ends"),
-            Self::None => PossibleValue::new("none").help("Only warnings, errors and the summary"),
+            Self::Auto => PossibleValue::new("auto")
+                .help("Bars on a terminal; elsewhere none, or log with -v or --log-format json"),
+            Self::Bars => PossibleValue::new("bars").help("Bars; without a terminal, as log"),
+            Self::Log => PossibleValue::new("log")
+                .help("Log lines when an entry with data, an index or a constraint starts or ends"),
+            Self::None => PossibleValue::new("none")
+                .help("Only warnings, errors and the summary, even with -v"),
         })
     }
 }

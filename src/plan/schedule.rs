@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::forecast::bound;
 use super::lock::{Locks, conflict};
 use super::rank::{Chains, ends_first, rank};
 use super::{Job, JobId, Plan, micros};
@@ -212,6 +213,30 @@ impl Schedule {
         let running = (0..self.jobs.len()).map(JobId).filter(|j| self.state[j.0] == State::Running);
         let costs = ready.chain(running).filter(|other| *other != id).map(|j| self.jobs[j.0].cost);
         Duration::from_micros(costs.fold(0, u64::saturating_add))
+    }
+
+    /// The wall time to the end of all jobs with so many sessions, by the costs of the last
+    /// [`Schedule::rank`]: each session's share of what is left, or the longest chain.
+    ///
+    /// `ran` is how long a running job has run. One that takes longer than its cost is taken to
+    /// need an eighth of that time more.
+    #[must_use]
+    pub fn left(&self, sessions: usize, ran: impl Fn(JobId) -> Duration) -> Duration {
+        let (mut total, mut chain) = (0u64, 0u64);
+        for (number, job) in self.jobs.iter().enumerate() {
+            let left = match self.state[number] {
+                State::Done => continue,
+                State::Waiting => job.cost,
+                State::Running => {
+                    let ran = micros(ran(JobId(number)));
+                    job.cost.saturating_sub(ran).max(ran / 8)
+                }
+            };
+            total = total.saturating_add(left);
+            let behind = job.rank.saturating_sub(job.cost);
+            chain = chain.max(behind.saturating_add(left));
+        }
+        bound(Duration::from_micros(total), sessions, Duration::from_micros(chain))
     }
 
     /// The jobs that still wait for their data.

@@ -66,9 +66,9 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
     }
 }
 
-/// `this should take 1h 2min 5s, by earlier runs`.
+/// `expected to take 1h 2min 5s (from earlier runs)`.
 pub(super) fn predicted(wall: Duration) -> String {
-    format!("this should take {}, by earlier runs", units::duration(wall))
+    format!("expected to take {} (from earlier runs)", units::duration(wall))
 }
 
 /// `TABLE DATA public.users: duplicate key value … (23505)`.

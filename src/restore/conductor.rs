@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -84,9 +85,9 @@ impl Conductor {
         let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
+            costing: Costing::new(&ctx, costs),
             ctx,
             schedule,
-            costing: Costing::new(costs),
             processors: idle.first().and_then(Lane::processors),
             idle,
             running: JoinSet::new(),
@@ -103,6 +104,7 @@ impl Conductor {
     /// Runs until every job is done, or until the first error if that was asked for. Gives back
     /// the sessions.
     pub(super) async fn run(mut self) -> Result<Vec<Lane>> {
+        let mut every_second = tokio::time::interval(Duration::from_secs(1));
         loop {
             self.start_jobs();
             if self.must_stop() || self.broken.is_some() && self.running.is_empty() {
@@ -136,6 +138,7 @@ impl Conductor {
                     }
                 }
                 () = self.ctx.shares.wanted(), if !self.idle.is_empty() => {}
+                _ = every_second.tick() => self.costing.tell_rest(&self.ctx, &self.schedule),
             }
         }
     }

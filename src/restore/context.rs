@@ -73,6 +73,8 @@ pub(super) struct Ledger {
     pub(super) absent: HashMap<DumpId, Cause>,
     /// Entries whose definition failed in any way, also because the object was there already.
     pub(super) refused: HashSet<DumpId>,
+    /// Entries on which work was started, by place.
+    pub(super) started: HashSet<usize>,
     /// Entries that are finished, by place.
     pub(super) finished: HashSet<usize>,
     /// Those of them whose rows are in the database.
@@ -123,6 +125,13 @@ impl Context {
     /// Whether the entry's data in the archive is wanted.
     pub(super) fn wants_archived_data(&self, place: usize) -> bool {
         self.wants[place].data && self.entry(place).had_dumper
+    }
+
+    /// Reports that a session works on an entry.
+    pub(super) fn tell_started(&self, place: usize, lane: usize, data_bytes: Option<u64>) {
+        let again = !self.ledger().started.insert(place);
+        let entry = EntryRef::from(self.entry(place));
+        self.events.send(Event::Started { entry, again, lane, data_bytes });
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -149,6 +149,13 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         wall: Duration,
     },
+    /// What is left of the run, by what the jobs are thought to take. Sent when the plan is made and
+    /// about once a second, where enough is known of the data.
+    Remaining {
+        /// Wall time from now to the end.
+        #[serde(serialize_with = "seconds")]
+        left: Duration,
+    },
     /// Connected to the target.
     Connected {
         /// `user@host:port/database`, never a password.
@@ -156,10 +163,12 @@ pub enum Event {
         /// The server's version, `15.8`.
         server_version: String,
     },
-    /// Work on an entry begins.
+    /// Work on an entry starts, or continues.
     Started {
         /// The entry.
         entry: EntryRef,
+        /// Whether it was started before: this is its second step, or another way to restore it.
+        again: bool,
         /// The session that does it, from 0.
         lane: usize,
         /// Bytes of the entry's data in the archive (compressed), if known.

@@ -68,6 +68,7 @@ pub use stages::{StagePoint, Stages};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
+use costing::knows_the_rest;
 use event::{Event, Events, NOT_REACHED};
 pub(crate) use failure::chain;
 use journal::JournalError;
@@ -262,6 +263,10 @@ fn prepare(
     tell_plan(&ctx);
     if let Some(wall) = planned.predicted(ctx.options.jobs) {
         ctx.events.send(Event::Predicted { wall });
+    }
+    if knows_the_rest(&ctx, &planned.costs) {
+        let left = planned.at_least(ctx.options.jobs);
+        ctx.events.send(Event::Remaining { left });
     }
     ctx.tell_foreign_keys(&left_out);
     if let Some(bytes) = ctx.random.as_ref().map(RandomAccess::behind).filter(|bytes| *bytes > 0) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::foreign_keys::ForeignKeys;
 use crate::archive::{Entry, Toc};
 use crate::plan::cost::{Costs, Known};
-use crate::plan::forecast::Forecast;
+use crate::plan::forecast::{Forecast, lower_bound};
 use crate::plan::history::{CostHistory, Database};
 use crate::plan::{Options, Plan};
 use crate::select::{Selection, keys_and_comments, pass};
@@ -89,12 +89,20 @@ impl Planned {
     /// What the restore will take with so many sessions, if earlier runs tell.
     #[must_use]
     pub fn predicted(&self, jobs: usize) -> Option<Duration> {
-        let (known, all) = self.costs.measured_share();
-        if known.is_zero() || known.as_secs_f64() < KNOWN_ENOUGH * all.as_secs_f64() {
-            return None;
-        }
-        Some(Forecast::new(&mut self.plan.clone(), &self.costs, jobs).wall())
+        is_known(&self.costs)
+            .then(|| Forecast::new(&mut self.plan.clone(), &self.costs, jobs).wall())
     }
+
+    /// What the restore will take at least with so many sessions.
+    pub(super) fn at_least(&self, jobs: usize) -> Duration {
+        self.costs.prelude() + lower_bound(&self.plan, &self.costs, jobs)
+    }
+}
+
+/// Whether earlier runs tell what the restore will take.
+pub(super) fn is_known(costs: &Costs) -> bool {
+    let (known, all) = costs.measured_share();
+    !known.is_zero() && known.as_secs_f64() >= KNOWN_ENOUGH * all.as_secs_f64()
 }
 
 /// What the history holds of the database that an archive is of.

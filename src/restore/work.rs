@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::commit::{Line, Statements};
 use super::context::{Context, Finished};
-use super::event::{Cause, EntryRef, Event, Failure, Outcome};
+use super::event::{Cause, Event, Failure, Outcome};
 use super::failure::WorkError;
 use super::journal::{DONE_BEFORE, Mark};
 use super::lane::Lane;
@@ -28,11 +28,8 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
     }
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
-    ctx.events.send(Event::Started {
-        entry: EntryRef::from(entry),
-        lane: lane.number,
-        data_bytes: ctx.wants_archived_data(place).then(|| source.size(ctx, entry)).flatten(),
-    });
+    let data_bytes = ctx.wants_archived_data(place).then(|| source.size(ctx, entry)).flatten();
+    ctx.tell_started(place, lane.number, data_bytes);
     let mut work = Work::on(ctx, lane, entry);
     let skipped = Box::pin(work.run(place, source)).await;
     let Work { problems, loaded, .. } = work;

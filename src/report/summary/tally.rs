@@ -86,6 +86,7 @@ impl Tally {
                 }
             }
             Event::Progress { .. }
+            | Event::Remaining { .. }
             | Event::Paused { .. }
             | Event::Measured { .. }
             | Event::Joined { .. }

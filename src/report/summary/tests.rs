@@ -61,7 +61,7 @@ fn role(role: &str) -> Cause {
 #[test]
 fn the_text_of_a_run_without_errors() {
     let answers = entry(7, "TABLE DATA", "answers");
-    let started = |entry| Event::Started { entry, lane: 0, data_bytes: None };
+    let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
     let summary = summary(
         5262.0,
         &[

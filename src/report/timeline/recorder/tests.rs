@@ -19,7 +19,7 @@ fn planned() -> Event {
 }
 
 fn started(lane: usize, entry: EntryRef) -> Event {
-    Event::Started { entry, lane, data_bytes: None }
+    Event::Started { entry, again: false, lane, data_bytes: None }
 }
 
 fn finished(lane: usize, entry: EntryRef, outcome: Outcome) -> Event {

@@ -129,12 +129,10 @@ impl Driver {
     }
 
     /// # Errors
-    /// [`Error::Lost`] after a refused COPY, of which the connection dies, or an abandoned one.
+    /// [`Error::Lost`] after an abandoned COPY, of which the connection dies.
     pub(super) fn usable(&self) -> Result<()> {
         if self.spent.load(Ordering::Acquire) {
-            return Err(Error::Lost(Some(
-                "a COPY was refused before its data, or left before their end".into(),
-            )));
+            return Err(Error::Lost(Some("a COPY was left before the end of its data".into())));
         }
         Ok(())
     }

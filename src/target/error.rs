@@ -82,7 +82,7 @@ pub enum Error {
     /// The server refused a statement, or the connection itself.
     #[error(transparent)]
     Server(Box<ServerError>),
-    /// The connection is gone: cut, the server terminated, or spent by a refused COPY.
+    /// The connection is gone: cut, the server terminated, or spent by an abandoned COPY.
     #[error("the connection to the server is lost")]
     Lost(#[source] Option<Source>),
     /// COMMIT was asked for in a transaction that an error has aborted; it was rolled back.

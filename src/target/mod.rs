@@ -32,6 +32,7 @@ mod notice;
 mod params;
 mod patience;
 mod pgpass;
+mod refused_copy;
 mod service;
 mod session;
 mod sqlstate;

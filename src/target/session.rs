@@ -98,7 +98,7 @@ impl Session {
     }
 
     /// Whether another statement can be sent. False once the connection is closed, and after a
-    /// COPY that the server refused before it read data: see [`Session::copy_in`].
+    /// `COPY … TO STDOUT` that was abandoned.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !self.driver.spent.load(Ordering::Acquire) && !self.is_closed()

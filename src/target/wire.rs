@@ -21,6 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::command_tag::CommandTag;
 use super::error::{Error, ServerError, Source};
 use super::last_words::LastWords;
+use super::refused_copy::{CopyStart, Correction};
 
 /// Where a session is between BEGIN and COMMIT, as the last ReadyForQuery said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(super) struct Watch {
     copied: Mutex<Option<u64>>,
     /// What the server said when it ended the session.
     last_words: OnceLock<ServerError>,
+    /// The COPY that was asked for last.
+    pub(super) copy: CopyStart,
 }
 
 impl Watch {
@@ -128,6 +131,7 @@ impl Scanner {
                 self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
                 self.words.begin();
                 self.tag.begin();
+                watch.copy.answered(kind);
                 if kind == b'E' {
                     watch.failed();
                 }
@@ -179,7 +183,7 @@ impl<S: Stream> TlsConnect<S> for Handshake {
         Box::pin(async move {
             let watch = Arc::clone(&self.connector.watch);
             let wire = self.negotiate(stream).await?;
-            Ok(Watched { wire, scanner: Scanner::default(), watch, broken: None })
+            Ok(Watched::new(wire, watch))
         })
     }
 }
@@ -246,11 +250,18 @@ pub(super) struct Watched<S: Stream> {
     wire: Wire<S>,
     scanner: Scanner,
     watch: Arc<Watch>,
+    /// Of what the driver writes.
+    correction: Correction,
     /// Why no more can be written.
     broken: Option<io::Error>,
 }
 
 impl<S: Stream> Watched<S> {
+    fn new(wire: Wire<S>, watch: Arc<Watch>) -> Self {
+        let (scanner, correction) = (Scanner::default(), Correction::default());
+        Self { wire, scanner, watch, correction, broken: None }
+    }
+
     /// Passes on the result of writing. The driver reads no more after an error, so what the server
     /// said before it went is read here.
     fn poll_written<T>(
@@ -312,10 +323,16 @@ impl<S: Stream> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_written(cx, |wire, cx| match wire {
+        let this = self.get_mut();
+        let bytes = this.correction.of(&this.watch.copy, bytes);
+        let written = this.poll_written(cx, |wire, cx| match wire {
             Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-        })
+        });
+        if let Poll::Ready(Ok(count)) = written {
+            this.correction.wrote(&this.watch.copy, count);
+        }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -349,8 +366,7 @@ mod tests {
         theirs.write_all(body).await.unwrap();
         drop(theirs);
         let (wire, watch) = (Wire::Plain(ours), Arc::<Watch>::default());
-        let mut stream =
-            Watched { wire, scanner: Scanner::default(), watch: watch.clone(), broken: None };
+        let mut stream = Watched::new(wire, watch.clone());
         let error = stream.write_all(b"more rows").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(watch.last_words().unwrap().sqlstate, "57P01");

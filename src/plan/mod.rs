@@ -24,8 +24,8 @@ pub(crate) mod testing;
 
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
-pub(crate) use help::WORTH;
-pub use help::simulate_with_help;
+pub(crate) use help::{MOST as MOST_FOR_A_TABLE, WORTH, at_once};
+pub use help::{Workers, at_least, simulate_with_help};
 pub use lock::LockMode;
 pub use pg_restore::simulate_pg_restore;
 pub use schedule::Schedule;

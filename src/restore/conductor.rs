@@ -15,6 +15,7 @@ use super::feed::{Arrival, Stream};
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load};
 use super::objects::StreamedObjects;
+use super::opening::Opening;
 use super::options::{SplitSize, Transactions};
 use super::share::may_share;
 use super::stages;
@@ -24,7 +25,7 @@ use super::workers::Workers;
 use super::{Error, Result};
 use crate::archive::{self, stream::ItemOf};
 use crate::plan::cost::Costs;
-use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
+use crate::plan::{JobId, Plan, Schedule, Step, at_once, builds_index};
 
 /// Carries out the jobs of a plan.
 ///
@@ -36,6 +37,7 @@ pub(super) struct Conductor {
     schedule: Schedule,
     costing: Costing,
     idle: Vec<Lane>,
+    opening: Opening,
     /// The server's processors, where they are known: those of this machine.
     processors: Option<usize>,
     running: JoinSet<(Lane, Task)>,
@@ -68,15 +70,16 @@ struct Work {
 }
 
 impl Conductor {
-    /// Takes a plan, idle sessions, and the stream if there is one.
+    /// Takes a plan, the first session, and the stream if there is one.
     pub(super) fn new(
         ctx: Arc<Context>,
         plan: &Plan,
         costs: Costs,
-        idle: Vec<Lane>,
+        first: Lane,
         stream: Option<Stream>,
     ) -> Self {
         let streaming = stream.is_some();
+        let opening = Opening::start(&ctx, &first);
         let schedule = Schedule::new(plan, |job| {
             let loads = !job.step.is_analyze() && ctx.is_to_load(job.entry);
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
@@ -88,8 +91,9 @@ impl Conductor {
             costing: Costing::new(&ctx, costs),
             ctx,
             schedule,
-            processors: idle.first().and_then(Lane::processors),
-            idle,
+            processors: first.processors(),
+            opening,
+            idle: vec![first],
             running: JoinSet::new(),
             workers: Workers::default(),
             stream,
@@ -138,6 +142,9 @@ impl Conductor {
                     }
                 }
                 () = self.ctx.shares.wanted(), if !self.idle.is_empty() => {}
+                opened = self.opening.next(&self.ctx), if self.opening.left() > 0 => {
+                    self.idle.extend(opened);
+                }
                 _ = every_second.tick() => self.costing.tell_rest(&self.ctx, &self.schedule),
             }
         }
@@ -179,7 +186,7 @@ impl Conductor {
         let streamed = matches!(work.source, Source::Stream { .. });
         let at_once = match self.ctx.options.split_size {
             SplitSize::Auto => self.at_once(1),
-            SplitSize::Bytes(_) | SplitSize::Never => self.ctx.options.jobs,
+            SplitSize::Bytes(_) | SplitSize::Never => self.ctx.jobs(),
         };
         !work.source.is_one_object()
             && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
@@ -188,8 +195,7 @@ impl Conductor {
     /// How many sessions can work at the same time, beside so many threads of this program, where the
     /// server is known to have the same processors.
     fn at_once(&self, beside: usize) -> usize {
-        let sessions = self.ctx.options.jobs;
-        self.processors.map_or(sessions, |count| sessions.min(count.saturating_sub(beside)))
+        at_once(self.ctx.jobs(), self.processors, beside)
     }
 
     /// Lets sessions that find no job help with the rows of large tables.
@@ -246,7 +252,7 @@ impl Conductor {
         };
         let ranks: Vec<_> =
             starting.iter().filter_map(|(lane, work)| Some((lane.number, builds(work)?))).collect();
-        let busy = self.running.len() + starting.len();
+        let busy = self.running.len() + starting.len() + self.opening.left();
         let lent = self.workers.lend(self.at_once(0).saturating_sub(busy), &ranks);
         for (lane, work) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);

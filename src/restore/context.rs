@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
+use super::Error;
 use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::journal::Slot;
@@ -40,8 +41,13 @@ pub(super) struct Context {
     /// The formats of rows that earlier runs speak for, by the place of a table's data.
     pub(super) formats: HashMap<usize, RowFormat>,
     pub(super) events: Events,
-    /// Decoders run here, and what turns rows into binary: two threads for each session.
-    pub(super) pool: ThreadPool,
+    /// Decoders run here, and what turns rows into binary: two threads for each session. Started
+    /// once it is known how many sessions there can be.
+    pub(super) pool: OnceLock<ThreadPool>,
+    /// More sessions would never find anything to do.
+    pub(super) most_sessions: usize,
+    /// How many sessions the server has room for, with the first; known with that one.
+    pub(super) room: OnceLock<usize>,
     /// Roles that the target lacks; known once it was looked at.
     pub(super) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
@@ -125,6 +131,32 @@ impl Context {
     /// Whether the entry's data in the archive is wanted.
     pub(super) fn wants_archived_data(&self, place: usize) -> bool {
         self.wants[place].data && self.entry(place).had_dumper
+    }
+
+    /// How many sessions the server is to work for at a time.
+    pub(super) fn jobs(&self) -> usize {
+        self.room.get().map_or(self.options.jobs, |room| self.options.jobs.min(*room)).max(1)
+    }
+
+    /// How many sessions are worth opening.
+    pub(super) fn sessions(&self) -> usize {
+        self.jobs().min(self.most_sessions)
+    }
+
+    /// Starts the decoders' threads.
+    pub(super) fn start_pool(&self) -> super::Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.sessions() * 2)
+            .thread_name(|number| format!("decode-{number}"))
+            .build()
+            .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
+        let _ = self.pool.set(pool);
+        Ok(())
+    }
+
+    pub(super) fn pool(&self) -> Result<&ThreadPool, WorkError> {
+        let missing = || WorkError::Other("internal error: no decoder was started".to_owned());
+        self.pool.get().ok_or_else(missing)
     }
 
     /// Reports that a session works on an entry.

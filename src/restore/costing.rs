@@ -41,7 +41,7 @@ impl Costing {
     pub(super) fn tell_rest(&self, ctx: &Context, schedule: &Schedule) {
         if self.tells {
             let ran = |id: JobId| self.begun.get(&id).map(Instant::elapsed).unwrap_or_default();
-            let left = schedule.left(ctx.options.jobs, ran);
+            let left = schedule.left(ctx.sessions(), ran);
             ctx.events.send(Event::Remaining { left });
         }
     }

@@ -298,16 +298,16 @@ impl<'a> Pieces<'a> {
         };
         let receiver = match (source, &ctx.random) {
             (Source::Stream { item, mut reader }, _) => {
-                decode(&ctx.pool, kind, expected, move || {
+                decode(ctx.pool()?, kind, expected, move || {
                     reader.take();
                     Ok(item.data(ItemReader::new(move || reader.next(), reading)))
                 })
             }
             (Source::Archive, Some(random)) => {
                 let (random, entry) = (random.clone(), entry.clone());
-                decode(&ctx.pool, kind, expected, move || random.open(&entry, reading))
+                decode(ctx.pool()?, kind, expected, move || random.open(&entry, reading))
             }
-            (Source::Archive, None) => decode(&ctx.pool, kind, expected, || {
+            (Source::Archive, None) => decode(ctx.pool()?, kind, expected, || {
                 Err(ArchiveError::missing("the archive holds no block of data for it"))
             }),
         };

@@ -34,6 +34,7 @@ mod lanes;
 mod load;
 mod machine;
 mod objects;
+mod opening;
 mod options;
 mod orphans;
 mod planning;
@@ -73,8 +74,9 @@ use event::{Event, Events, NOT_REACHED};
 pub(crate) use failure::chain;
 use journal::JournalError;
 use lane::Lane;
-use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable, open_lanes};
+use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};
 use load::Source;
+use opening::find_room;
 use server_life::ServerLife;
 use work::restore_entry;
 
@@ -156,7 +158,8 @@ pub async fn restore(
     events: Events,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ended> {
-    let (context, planned, stream) = prepare(archive, selection, options, events)?;
+    let processors = machine::processors(&target);
+    let (context, planned, stream) = prepare(archive, selection, options, events, processors)?;
     let ctx = Arc::new(context);
     // The lack of roles and extensions is known only after the first connection.
     let (result, _no_commits) = tokio::select! {
@@ -188,6 +191,7 @@ fn prepare(
     selection: &Selection,
     options: RestoreOptions,
     events: Events,
+    processors: Option<usize>,
 ) -> Result<(Context, Planned, Option<crate::source::StreamAccess>)> {
     let toc = archive.toc.clone();
     let wants = selection.wants.clone();
@@ -209,11 +213,6 @@ fn prepare(
         Access::Random(random) => (Some(random), None),
         Access::Stream(stream) => (None, Some(stream)),
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.jobs.max(1) * 2)
-        .thread_name(|number| format!("decode-{number}"))
-        .build()
-        .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
     let mut style = options.style.clone();
     // The TOC's text is decoded already, and COPY says its encoding itself.
     "UTF8".clone_into(&mut style.source.encoding);
@@ -228,7 +227,9 @@ fn prepare(
         style,
         formats: HashMap::new(),
         events,
-        pool,
+        pool: std::sync::OnceLock::new(),
+        most_sessions: usize::MAX,
+        room: std::sync::OnceLock::new(),
         missing_roles: std::sync::OnceLock::new(),
         missing_extensions: std::sync::OnceLock::new(),
         distributed: std::sync::OnceLock::new(),
@@ -260,12 +261,14 @@ fn prepare(
         &size,
         &ctx.options.history,
     );
+    ctx.most_sessions = planned.most_sessions();
     tell_plan(&ctx);
-    if let Some(wall) = planned.predicted(ctx.options.jobs) {
+    let workers = ctx.workers(processors);
+    if let Some(wall) = planned.predicted(workers) {
         ctx.events.send(Event::Predicted { wall });
     }
     if knows_the_rest(&ctx, &planned.costs) {
-        let left = planned.at_least(ctx.options.jobs);
+        let left = planned.at_least(workers);
         ctx.events.send(Event::Remaining { left });
     }
     ctx.tell_foreign_keys(&left_out);
@@ -295,7 +298,7 @@ fn tell_plan(ctx: &Context) {
         wanted: places.filter(|place| ctx.is_wanted(*place)).count(),
         with_data: data.len(),
         data_bytes,
-        jobs: ctx.options.jobs,
+        jobs: ctx.sessions(),
     });
 }
 
@@ -314,6 +317,8 @@ async fn run(
         server_version: session.server_version().to_owned(),
     });
     let life = ServerLife::of(session).await.map_err(Error::Target)?;
+    find_room(&ctx, session).await;
+    ctx.start_pool()?;
     journal::open(&ctx, session, &life).await?;
     let _ = ctx.server_life.set(life);
     let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
@@ -349,10 +354,8 @@ async fn run(
     }
     journal::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
     find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
-    let mut lanes = open_lanes(&ctx, lane).await;
-    lanes.reverse();
     let stream = stream.map(|stream| feed::start(stream, ctx.clone()));
-    let work = Conductor::new(ctx.clone(), &plan, costs, lanes, stream).run();
+    let work = Conductor::new(ctx.clone(), &plan, costs, lane, stream).run();
     let mut lanes = tokio::select! {
         lanes = work => lanes?,
         never = journal::stay_alone(&ctx) => match never {},

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::foreign_keys::ForeignKeys;
 use crate::archive::{Entry, Toc};
-use crate::plan::cost::{Costs, Known};
+use crate::plan::cost::{Costs, Kind, Known};
 use crate::plan::forecast::{Forecast, lower_bound};
 use crate::plan::history::{CostHistory, Database};
-use crate::plan::{Options, Plan};
+use crate::plan::{JobId, MOST_FOR_A_TABLE, Options, Plan, Workers};
 use crate::select::{Selection, keys_and_comments, pass};
 
 /// Bytes of a table's archived data from which its constraints are made in steps: below, a second
@@ -86,16 +86,28 @@ impl Planned {
         Self { plan, costs }
     }
 
+    /// More sessions than these would never find anything to do.
+    #[must_use]
+    pub fn most_sessions(&self) -> usize {
+        let wanted = |id: &JobId| self.plan.jobs[id.0].wanted;
+        let sessions = |id| match self.costs.kind(id) {
+            Kind::Rows => MOST_FOR_A_TABLE,
+            _ => 1,
+        };
+        let jobs = (0..self.plan.jobs.len()).map(JobId).filter(wanted);
+        jobs.map(sessions).sum::<usize>().max(1)
+    }
+
     /// What the restore will take with so many sessions, if earlier runs tell.
     #[must_use]
-    pub fn predicted(&self, jobs: usize) -> Option<Duration> {
+    pub fn predicted(&self, workers: Workers) -> Option<Duration> {
         is_known(&self.costs)
-            .then(|| Forecast::new(&mut self.plan.clone(), &self.costs, jobs).wall())
+            .then(|| Forecast::new(&mut self.plan.clone(), &self.costs, workers).wall())
     }
 
     /// What the restore will take at least with so many sessions.
-    pub(super) fn at_least(&self, jobs: usize) -> Duration {
-        self.costs.prelude() + lower_bound(&self.plan, &self.costs, jobs)
+    pub(super) fn at_least(&self, workers: Workers) -> Duration {
+        self.costs.prelude() + lower_bound(&self.plan, &self.costs, workers)
     }
 }
 

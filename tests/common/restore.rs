@@ -140,6 +140,11 @@ impl Running {
         super::Tool::new("sh").args(["-c", &line]).succeed();
     }
 
+    /// The process's ID.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.child.as_mut().expect("it runs").try_wait().expect("it can be asked").is_some()

@@ -11,15 +11,13 @@ use super::lane::Lane;
 use crate::target::{self, Session};
 
 /// Connections that are free for the session's role and database (`InitPostgres` in
-/// `src/backend/utils/init/postinit.c`, `InitializeSessionUserId` in `miscinit.c`). Others may take
-/// them meanwhile, or leave.
+/// `src/backend/utils/init/postinit.c`, `InitializeSessionUserId` in `miscinit.c`). Those that are
+/// reserved for superusers are left for an emergency. Others may take some meanwhile, or leave.
 const FREE: &str = "\
 SELECT least( \
     pg_catalog.current_setting('max_connections')::pg_catalog.int8 \
-        - CASE WHEN r.rolsuper THEN 0 ELSE \
-            pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8 \
-            + coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int8 \
-          END \
+        - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8 \
+        - coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int8 \
         - (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database), \
     CASE WHEN r.rolconnlimit >= 0 AND NOT r.rolsuper THEN r.rolconnlimit - ( \
         SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid) END, \

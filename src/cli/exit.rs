@@ -1,5 +1,6 @@
 //! How the program ends.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::restore;
@@ -53,6 +54,11 @@ impl Failure {
     pub fn of(code: u8, error: &dyn std::error::Error) -> Self {
         Self::new(code, chain(error))
     }
+}
+
+/// For an output file: what to tell about an error.
+pub(super) fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
 }
 
 impl From<crate::archive::Error> for Failure {

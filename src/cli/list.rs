@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::args::List;
 use super::choose;
-use super::exit::{ERRORS, Failure, Outcome};
+use super::exit::{ERRORS, Failure, Outcome, unwritable};
 use super::input;
 use super::values::OutputFormat;
 use crate::archive::{Format, Header};
@@ -102,26 +102,20 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> O
             let created = options.write(true).create_new(true).open(path);
             created.and_then(|_| std::fs::remove_file(path))
         };
-        checked.map_err(|error| {
-            Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
-        })?;
+        checked.map_err(unwritable(path))?;
     }
     Ok(())
 }
 
 /// Writes to a file, or to standard output for none and for `-`.
 pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
-    let result = match path.filter(|path| *path != Path::new("-")) {
-        Some(path) => std::fs::write(path, bytes)
-            .map_err(|error| format!("cannot write {}: {error}", path.display())),
-        None => {
-            let mut out = io::stdout().lock();
-            match out.write_all(bytes).and_then(|()| out.flush()) {
-                // Whoever reads has seen enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                result => result.map_err(|error| format!("cannot write: {error}")),
-            }
-        }
-    };
-    result.map_err(|message| Failure::new(ERRORS, message))
+    if let Some(path) = path.filter(|path| *path != Path::new("-")) {
+        return std::fs::write(path, bytes).map_err(unwritable(path));
+    }
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Failure::new(ERRORS, format!("cannot write: {error}"))),
+    }
 }

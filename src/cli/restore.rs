@@ -10,7 +10,7 @@ use super::choose::{self, Chosen};
 use super::connection::given;
 use super::costs::History;
 use super::embedded::Server;
-use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::exit::{ERRORS, Failure, Outcome, USAGE, unwritable};
 use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, Tolerate};
 use super::{connection, environment, input, list, script};
@@ -316,9 +316,7 @@ fn conclude(
     }
     if let Some(path) = &typed.results.summary {
         let file = std::fs::File::create(path);
-        file.and_then(|file| summary.write_json(file)).map_err(|error| {
-            Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
-        })?;
+        file.and_then(|file| summary.write_json(file)).map_err(unwritable(path))?;
     }
     let ended = result?;
     if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }

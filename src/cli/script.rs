@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
+use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE, unwritable};
 use crate::archive::encoding::Encoding;
 use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::event::Events;
@@ -13,7 +13,7 @@ use crate::restore::script::{
     Clean, Header, ScriptError, ScriptOptions, Selection as Scripted, Verbose,
     is_valid_restrict_key, random_restrict_key, write_script,
 };
-use crate::restore::{RestoreOptions, for_script};
+use crate::restore::{RestoreOptions, for_script, warn_with_oids};
 use crate::select::Selection;
 use crate::source::{Access, Archive, Sequential};
 
@@ -67,6 +67,7 @@ pub(super) fn write(
         },
         encode: (!toc.encoding.is_utf8()).then_some(&encode),
     };
+    warn_with_oids(&toc.entries, &selection.wants, events);
     let (entries, wants) = for_script(options.foreign_keys, &toc.entries, &selection.wants, events);
     let scripted = Scripted { entries: &entries, order: &selection.order, wants: &wants };
     let mut out = output(script.file)?;
@@ -106,13 +107,7 @@ fn output(path: &Path) -> Result<Box<dyn Write>, Failure> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdout().lock()));
     }
-    match File::create(path) {
-        Ok(file) => Ok(Box::new(file)),
-        Err(error) => {
-            let message = format!("cannot write {}: {error}", path.display());
-            Err(Failure::new(ERRORS, message))
-        }
-    }
+    Ok(Box::new(File::create(path).map_err(unwritable(path))?))
 }
 
 /// The script is written in the archive's encoding, as it says itself.

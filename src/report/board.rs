@@ -315,9 +315,7 @@ mod tests {
 
     fn failed(message: &str, cause: Option<Cause>) -> Outcome {
         let message = message.into();
-        Outcome::Failed {
-            failure: Failure { message, sqlstate: None, detail: None, statement: None, cause },
-        }
+        Outcome::Failed { failure: Failure { message, cause, ..Failure::default() } }
     }
 
     #[test]

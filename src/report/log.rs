@@ -128,8 +128,9 @@ pub(super) fn write(event: &Event, format: LogFormat) {
             at!(level, "{}", wording::one_line(message));
         }
         Event::Problem { cause, message, entries, tolerated } => {
-            let cause = json.then(|| wording::cause(cause, None));
-            at!(level, cause, entries, tolerated, "{}", wording::problem(message, *entries));
+            let named = json.then(|| wording::cause(cause, None));
+            let text = wording::problem(cause, message, *entries);
+            at!(level, cause = named, entries, tolerated, "{text}");
         }
         Event::Notice { dump_id, severity, message } => {
             at!(level, dump_id, severity, "{}", wording::one_line(message));
@@ -301,8 +302,8 @@ mod tests {
             message: "duplicate key value".into(),
             sqlstate: Some("23505".into()),
             detail: Some("Key (id)=(1) already exists.".into()),
-            statement: None,
             cause,
+            ..Failure::default()
         }
     }
 

@@ -47,9 +47,9 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
         {
             Some((Severity::Error, failed(entry, failure)))
         }
-        Event::Problem { message, entries, tolerated, .. } => {
+        Event::Problem { cause, message, entries, tolerated } => {
             let severity = if *tolerated { Severity::Warning } else { Severity::Error };
-            Some((severity, problem(message, *entries)))
+            Some((severity, problem(cause, message, *entries)))
         }
         Event::DropFailed { entry, failure, tolerated } => {
             let severity = if *tolerated { Severity::Warning } else { Severity::Error };
@@ -89,10 +89,12 @@ pub(super) fn message(failure: &Failure) -> String {
     }
 }
 
-/// `role "app" does not exist: needed by 14 entries`.
-pub(super) fn problem(message: &str, entries: usize) -> String {
+/// `role "app" does not exist: needed by 14 entries`. Not all that depends on an extension fails
+/// without it.
+pub(super) fn problem(cause: &Cause, message: &str, entries: usize) -> String {
+    let most = if matches!(cause, Cause::MissingExtension { .. }) { "up to " } else { "" };
     let entries = units::plural(entries as u64, "entry", "entries");
-    format!("{}: needed by {entries}", one_line(message))
+    format!("{}: needed by {most}{entries}", one_line(message))
 }
 
 /// A cause in words, when nobody reported it with better ones.

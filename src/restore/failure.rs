@@ -47,13 +47,12 @@ impl WorkError {
                 cause: error
                     .missing_role()
                     .map(|role| Cause::MissingRole { role: role.to_owned() }),
+                only_owner: false,
             },
             None => Failure {
                 message: chain(self),
                 sqlstate: self.is_passing().then(|| CONNECTION_FAILURE.to_owned()),
-                detail: None,
-                statement: None,
-                cause: None,
+                ..Failure::default()
             },
         }
     }

@@ -132,6 +132,11 @@ pub(super) async fn load(
             (Ok(()), Desc::Blobs) => pieces.large_objects(session, first).await,
             (Ok(()), _) => pieces.statements(&mut inserts, first).await,
         };
+        if let Ok(Loaded { rows, .. }) = loaded
+            && rows < inserts.sent()
+        {
+            tell_taken(ctx, entry, inserts.sent(), rows, "row triggers or rules");
+        }
         let refused = inserts.refused();
         lane.problems.extend(refused);
         return surroundings.end(ctx, lane, loaded).await;
@@ -201,6 +206,15 @@ fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
     })
 }
 
+/// Tells that the table has fewer rows than were sent.
+fn tell_taken(ctx: &Context, entry: &Entry, sent: u64, stored: u64, by: &str) {
+    let label = entry.label();
+    let message = format!(
+        "{label}: {sent} rows sent, {stored} stored; {by} of the table skipped or moved the others"
+    );
+    ctx.events.send(Event::Warning { message });
+}
+
 /// What was sent, if the server has stored as many rows, or triggers of the table explain why not.
 async fn stored_or_kept(
     rows: &CopyRows<'_>,
@@ -211,12 +225,7 @@ async fn stored_or_kept(
     if stored == sent.rows || !triggers_take_rows(session, rows.entry).await? {
         return stored_as_sent(sent, stored);
     }
-    let (label, all) = (rows.entry.label(), sent.rows);
-    let message = format!(
-        "{label}: {all} rows sent, {stored} stored; row triggers of the table skipped or moved the \
-         others"
-    );
-    rows.ctx.events.send(Event::Warning { message });
+    tell_taken(rows.ctx, rows.entry, sent.rows, stored, "row triggers");
     Ok(Loaded { rows: stored, ..sent })
 }
 

@@ -36,6 +36,7 @@ mod machine;
 mod objects;
 mod options;
 mod orphans;
+mod per_object;
 mod planning;
 mod preflight;
 mod problems;
@@ -52,6 +53,7 @@ mod stages;
 pub mod statements;
 mod steps;
 mod surroundings;
+mod with_oids;
 mod work;
 mod workers;
 
@@ -75,6 +77,7 @@ use lane::Lane;
 use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable, open_lanes};
 use load::Source;
 use server_life::ServerLife;
+pub(crate) use with_oids::warn as warn_with_oids;
 use work::restore_entry;
 
 use crate::archive::{self, Desc, Format};
@@ -260,6 +263,7 @@ fn prepare(
         &ctx.options.history,
     );
     tell_plan(&ctx);
+    warn_with_oids(&ctx.toc.entries, &ctx.wants, &ctx.events);
     if let Some(wall) = planned.predicted(ctx.options.jobs) {
         ctx.events.send(Event::Predicted { wall });
     }

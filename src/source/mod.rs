@@ -123,7 +123,7 @@ pub struct RandomAccess {
 
 #[derive(Debug)]
 enum Place {
-    Custom(CustomFile),
+    Custom(Box<CustomFile>),
     Files(Arc<Files>),
 }
 
@@ -276,7 +276,7 @@ fn locate(name: &str, mut file: File, is_whole: bool) -> Result<Archive> {
     match detect::locate(&slice)? {
         detect::Located::Custom(slice) => {
             let (toc, data_start) = Toc::read_custom(slice.clone())?;
-            let custom = CustomFile::new(slice, &toc, data_start);
+            let custom = Box::new(CustomFile::new(slice, &toc, data_start));
             Ok(random(name, toc, Format::Custom, Place::Custom(custom), origin))
         }
         detect::Located::Files(files) => {

@@ -232,7 +232,13 @@ impl ServerError {
     /// What to do about it.
     #[must_use]
     pub fn class(&self) -> Class {
-        if self.is_missing_role() { Class::MissingRole } else { Class::of(&self.sqlstate) }
+        if self.is_missing_role() {
+            Class::MissingRole
+        } else if self.is_second_in_catalog() {
+            Class::AlreadyExists
+        } else {
+            Class::of(&self.sqlstate)
+        }
     }
 
     /// The role that does not exist, if that is what the server says.
@@ -246,6 +252,13 @@ impl ServerError {
             let (_, rest) = self.message.split_once(open)?;
             rest.split_once(close).map(|(name, _)| name)
         })
+    }
+
+    /// Whether a unique index of a system catalog refused an object that is there. Only that tells of
+    /// a large object (`LargeObjectCreate` in `src/backend/catalog/pg_largeobject.c`), and of what
+    /// another session creates at the same moment.
+    fn is_second_in_catalog(&self) -> bool {
+        self.sqlstate == "23505" && self.schema.as_deref() == Some("pg_catalog")
     }
 
     fn is_missing_role(&self) -> bool {

@@ -61,6 +61,9 @@ pub struct Restore {
 #[command(next_help_heading = "Target")]
 pub struct Place {
     /// Write the SQL to this file instead of connecting; "-" is standard output
+    ///
+    /// The script is that of pg_restore 18, without SET transaction_timeout where the dumped server was
+    /// older than 17. That of a damaged archive ends at the damage, in a statement that the server refuses.
     #[arg(short = 'f', long, value_name = "FILENAME")]
     pub file: Option<PathBuf>,
 

@@ -8,7 +8,7 @@ use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome, ROLLED_BAC
 
 use super::super::{units, wording};
 use super::{
-    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals,
+    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals, is_cut,
 };
 
 /// The counts of a run that goes on. Times are counted from its start.
@@ -36,8 +36,16 @@ struct Seen {
     cause: Cause,
     /// What an [`Event::Problem`] said, and whether the user accepts it.
     reported: Option<(String, bool)>,
-    /// The entries that failed for it, and whether that was tolerated.
-    entries: Vec<(EntryRef, bool)>,
+    /// The entries that failed for it.
+    entries: Vec<Followed>,
+}
+
+/// An entry that failed for a cause.
+#[derive(Debug)]
+struct Followed {
+    entry: EntryRef,
+    tolerated: bool,
+    only_owner: bool,
 }
 
 impl Tally {
@@ -149,7 +157,8 @@ impl Tally {
     fn failed(&mut self, entry: &EntryRef, failure: &Failure, tolerated: bool) {
         if let Some(cause) = &failure.cause {
             self.followed.insert(entry.dump_id, cause.clone());
-            self.seen(cause).entries.push((entry.clone(), tolerated));
+            let (entry, only_owner) = (entry.clone(), failure.only_owner);
+            self.seen(cause).entries.push(Followed { entry, tolerated, only_owner });
             return;
         }
         let failed = FailedEntry {
@@ -187,7 +196,10 @@ impl Tally {
     /// Adds up, `elapsed` after the start.
     #[must_use]
     pub fn finish(mut self, elapsed: Duration) -> Summary {
-        let causes = self.common_causes();
+        let mut causes = self.common_causes();
+        // What nothing has failed for is no error, but may be why the run ended.
+        let was_cut_short = self.skipped.keys().any(|reason| is_cut(reason));
+        causes.retain(|cause| was_cut_short || !cause.entries.is_empty());
         let mut summary = self.summary;
         summary.seconds = elapsed.saturating_sub(self.planned);
         summary.causes = causes;
@@ -265,7 +277,7 @@ impl Seen {
             Cause::Entry { entry } => own.get(entry),
             _ => None,
         };
-        let refused = self.entries.iter().any(|(_, tolerated)| !tolerated);
+        let refused = self.entries.iter().any(|followed| !followed.tolerated);
         let accepted = self.reported.as_ref().map(|(_, tolerated)| *tolerated);
         let tolerated = !refused && accepted != Some(false);
         CommonCause {
@@ -276,7 +288,9 @@ impl Seen {
             tolerated,
             is_error: !tolerated && entry.is_none(),
             cause: self.cause,
-            entries: self.entries.into_iter().map(|(entry, _)| entry).collect(),
+            without_owner: self.entries.iter().filter(|followed| followed.only_owner).count()
+                as u64,
+            entries: self.entries.into_iter().map(|followed| followed.entry).collect(),
         }
     }
 }

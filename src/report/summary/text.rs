@@ -182,8 +182,17 @@ impl Summary {
 fn common_cause(f: &mut Formatter<'_>, cause: &CommonCause) -> fmt::Result {
     let message = wording::one_line(&cause.message);
     let accepted = if cause.tolerated { " (tolerated)" } else { "" };
-    let entries = units::plural(cause.entries.len() as u64, "entry", "entries");
-    writeln!(f, "\n{message}{accepted}: {entries} not restored")?;
+    let entries = |count| units::plural(count, "entry", "entries");
+    let lost = cause.entries.len() as u64 - cause.without_owner;
+    let owners = format!("owner not set on {}", entries(cause.without_owner));
+    let lost = match lost {
+        0 => None,
+        lost => Some(format!("{} not restored", entries(lost))),
+    };
+    let owners = (cause.without_owner > 0).then_some(owners);
+    let said: Vec<String> = owners.into_iter().chain(lost).collect();
+    let colon = if said.is_empty() { "" } else { ": " };
+    writeln!(f, "\n{message}{accepted}{colon}{}", said.join(", "))?;
     let width = cause.entries.iter().map(|entry| digits(entry.dump_id)).max().unwrap_or(0);
     for entry in &cause.entries {
         writeln!(f, "  {:>width$}  {}", entry.dump_id, wording::label(entry))?;

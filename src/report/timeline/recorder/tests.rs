@@ -118,9 +118,8 @@ fn failures_are_listed_whether_or_not_work_on_them_began() {
     let failure = |cause| Failure {
         message: "no".into(),
         sqlstate: Some("23505".into()),
-        detail: None,
-        statement: None,
         cause,
+        ..Failure::default()
     };
     let (one, two) = (entry(1, "TABLE DATA"), entry(2, "INDEX"));
     let follows = failure(Some(Cause::Entry { entry: 1 }));

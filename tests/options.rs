@@ -22,5 +22,7 @@ mod output;
 mod places;
 #[path = "options/probe.rs"]
 mod probe;
+#[path = "options/terminal.rs"]
+mod terminal;
 #[path = "options/usage.rs"]
 mod usage;

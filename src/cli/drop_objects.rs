@@ -14,6 +14,7 @@ use crate::replicate::config::{Config, TableMode};
 use crate::replicate::lock::{LockError, TargetLock};
 use crate::replicate::night::forget_unfinished;
 use crate::report::Verbosity;
+use crate::shown::one_line;
 use crate::target::{Session, SessionSettings, Target};
 
 /// Runs the command.
@@ -87,22 +88,23 @@ async fn drop_objects(
     Ok(())
 }
 
-/// The plan as a script.
+/// The plan as a script. A name with line breaks stays inside its comment.
 fn describe(plan: &DropPlan) -> String {
     let mut text = String::new();
     // Writing to a String does not fail.
     for table in &plan.kept {
-        let _ = writeln!(text, "-- kept: table {table}");
+        let _ = writeln!(text, "-- kept: table {}", one_line(&table.to_string()));
     }
     for schema in &plan.shared_schemas {
-        let _ = writeln!(text, "-- stays, as others have objects in it: schema {schema}");
+        let _ =
+            writeln!(text, "-- stays, as others have objects in it: schema {}", one_line(schema));
     }
     for extension in &plan.extensions {
-        let _ = writeln!(text, "-- kept: extension {extension}");
+        let _ = writeln!(text, "-- kept: extension {}", one_line(extension));
     }
     for other in &plan.others {
-        let (kind, identity, owner) = (&other.kind, &other.identity, &other.owner);
-        let _ = writeln!(text, "-- dropped along: {kind} {identity} of {owner}");
+        let along = format!("{} {} of {}", other.kind, other.identity, other.owner);
+        let _ = writeln!(text, "-- dropped along: {}", one_line(&along));
     }
     for drop in &plan.drops {
         let _ = writeln!(text, "{};", drop.sql);

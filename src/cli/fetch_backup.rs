@@ -19,6 +19,7 @@ use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, sa
 use crate::report::{
     LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
 };
+use crate::shown::one_line;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
 use crate::source::{self, Input};
 
@@ -132,7 +133,7 @@ fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha25
         ("file", file.map(|path| path.display().to_string())),
     ];
     let known = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    known.map(|(name, value)| format!("{name:<8} {value}\n")).collect()
+    known.map(|(name, value)| format!("{name:<8} {}\n", one_line(&value))).collect()
 }
 
 /// A bar on standard error, if the screen shows any.

@@ -8,15 +8,17 @@ use super::values::Jobs;
 use super::{choose, input, list};
 use crate::archive::{Desc, Entry};
 use crate::plan::JobId;
+use crate::report::Screen;
 use crate::report::plan::{Given, PlanReport, Subject};
 use crate::restore::{PlanOptions, Planned};
 use crate::source::{self, Access, Sizes};
 
 /// Runs the command.
 pub(super) fn run(typed: &Plan) -> Outcome {
+    list::start_log()?;
     let options = choose::options(&typed.selection, typed.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
-    let events = list::warnings();
+    let events = list::warnings(&Screen::plain());
     let toc = archive.toc.clone();
     let chosen = choose::choose(&toc, &options, &typed.selection, &events)?;
     let streamed = matches!(archive.access, Access::Stream(_));

@@ -139,13 +139,20 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
     // Beside -d the URL would send what is meant for another server to its own.
     let url = environment("DATABASE_URL").filter(|_| typed.connection.dbname.is_none());
     let options = typed.connection.options(url);
-    let target = connection::resolve(&options)?;
+    let is_of_url = options.default_url.is_some();
+    let target = connection::resolve(&options).map_err(|failure| match is_of_url {
+        true => failure.with_hint(
+            "DATABASE_URL is read because -d is not given; it looks like \
+             postgresql://user:password@host:5432/name",
+        ),
+        false => failure,
+    })?;
     // As in pg_restore, a server alone does not choose a database: libpq's default is the role's.
     if typed.connection.dbname.is_none() && !target.names_its_database() {
-        let message = "no target given: one of -d/--dbname and -f/--file must be specified\n\
-                       hint: name the database with -d, PGDATABASE, PGSERVICE or DATABASE_URL, or \
-                       use --embedded to restore into a throw-away server";
-        return Err(Failure::new(USAGE, message));
+        let message = "no target given: one of -d/--dbname and -f/--file must be specified";
+        let hint = "name the database with -d, PGDATABASE, PGSERVICE or DATABASE_URL, or use \
+                    --embedded to restore into a throw-away server";
+        return Err(Failure::new(USAGE, message).with_hint(hint));
     }
     Ok(Goal::Target(Box::new(target)))
 }
@@ -320,7 +327,16 @@ fn conclude(
             Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
         })?;
     }
-    let ended = result?;
+    let ended = result.map_err(|error| match error {
+        RestoreError::Interrupted if typed.behaviour.resume => {
+            Failure::from(error).with_hint("run the same command again to continue")
+        }
+        RestoreError::Interrupted => Failure::from(error).with_hint(
+            "start again with an empty database; a restore with --resume can be interrupted and \
+             continued",
+        ),
+        error => error.into(),
+    })?;
     if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }
 }
 
@@ -353,7 +369,7 @@ fn script_warnings(screen: &Screen, format: LogFormat) -> Events {
     let screen = screen.clone();
     Events::to(move |event| match (event, format) {
         (Event::Warning { message }, LogFormat::Text) => {
-            screen.write(format!("warning: {message}\n").as_bytes());
+            screen.say(&format!("warning: {message}"));
         }
         (Event::Warning { message }, LogFormat::Json) => tracing::warn!("{message}"),
         _ => {}

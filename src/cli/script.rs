@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
+use super::local_time;
 use crate::archive::encoding::Encoding;
 use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::event::Events;
@@ -40,7 +41,6 @@ pub(super) fn write(
         None => random_restrict_key().map_err(|error| Failure::of(ERRORS, &error))?,
     };
     let Archive { toc, access, format, .. } = archive;
-    let now = || chrono::Local::now().format("%Y-%m-%d %H:%M:%S %Z").to_string();
     let encoding = toc.encoding.clone();
     let encode = move |text: &str| encode(&encoding, text);
     let script_options = ScriptOptions {
@@ -54,8 +54,8 @@ pub(super) fn write(
         transactions: options.transactions,
         disable_triggers: options.disable_triggers,
         verbose: script.verbose.then(|| Verbose {
-            created: toc.header.created.to_string(),
-            now: &now,
+            created: local_time::of(&toc.header.created),
+            now: &local_time::now,
             custom_format: format == Format::Custom,
         }),
         restrict_key: Some(key),

@@ -89,8 +89,10 @@ impl<P: Purpose> Settings<P> {
     /// A usage failure that tells everything that is wrong.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
-        Config::for_command(P::COMMAND, variable)
-            .map_err(|problems| Failure::new(USAGE, problems.to_string()))
+        Config::for_command(P::COMMAND, variable).map_err(|problems| {
+            let failure = Failure::new(USAGE, "the settings cannot be used");
+            failure.with_details(problems.iter().map(ToString::to_string))
+        })
     }
 
     /// The same settings, one of which stands somewhere else than on the command line.

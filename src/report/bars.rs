@@ -49,7 +49,7 @@ impl Bars {
                     (board.take_remarks(), board.frame(start.elapsed(), columns()))
                 };
                 if !remarks.is_empty() {
-                    screen.write(format!("{}\n", remarks.join("\n")).as_bytes());
+                    screen.write(&format!("{}\n", remarks.join("\n")));
                 }
                 if over {
                     return drawing.clear();

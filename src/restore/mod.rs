@@ -69,7 +69,7 @@ pub use stages::{StagePoint, Stages};
 use conductor::Conductor;
 use context::{Context, Ledger};
 use event::{Event, Events, NOT_REACHED};
-pub(crate) use failure::chain;
+pub(crate) use failure::{chain, hint, is_interrupted};
 use journal::JournalError;
 use lane::Lane;
 use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable, open_lanes};
@@ -98,11 +98,11 @@ pub enum Error {
     #[error(transparent)]
     Stream(archive::Error),
     /// No session could be opened to begin with.
-    #[error(transparent)]
-    Connect(target::Error),
+    #[error("{0}")]
+    Connect(#[source] target::Error),
     /// A session failed outside of any entry.
-    #[error(transparent)]
-    Target(target::Error),
+    #[error("{0}")]
+    Target(#[source] target::Error),
     /// No journal can be kept, or the one in the target is of another restore. Nothing was done.
     #[error(transparent)]
     Journal(#[from] JournalError),

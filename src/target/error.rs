@@ -56,14 +56,16 @@ pub enum Error {
     /// The password could not be read from the terminal.
     #[error("cannot ask for the password")]
     Prompt(#[source] std::io::Error),
+    /// The user ended the question for the password.
+    #[error("interrupted")]
+    Interrupted,
     /// The server does not have the quality that `target_session_attrs` asks for.
     #[error("{0}")]
     Unsuitable(&'static str),
     /// The schema of nocturne's own records is another role's.
     #[error(
         "{what} belongs to role \"{owner}\", not to \"{role}\": its triggers could run code as \
-         \"{role}\"\nhint: if the records are not needed, DROP SCHEMA nocturne CASCADE; otherwise \
-         connect as \"{owner}\""
+         \"{role}\""
     )]
     NotOurs {
         /// The schema, or something in it.
@@ -142,6 +144,7 @@ impl Error {
             | Self::Tls { .. }
             | Self::NoPassword
             | Self::Prompt(_)
+            | Self::Interrupted
             | Self::NotOurs { .. }
             | Self::Unsuitable(_) => Class::Fatal,
             Self::Aborted | Self::Protocol(..) => Class::Other,

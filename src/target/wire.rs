@@ -21,6 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::command_tag::CommandTag;
 use super::error::{Error, ServerError, Source};
 use super::last_words::LastWords;
+use super::require_auth::{AuthCheck, RequireAuth};
 
 /// Where a session is between BEGIN and COMMIT, as the last ReadyForQuery said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,10 +89,13 @@ struct Scanner {
     body: usize,
     words: LastWords,
     tag: CommandTag,
+    auth: AuthCheck,
 }
 
 impl Scanner {
-    fn feed(&mut self, mut bytes: &[u8], watch: &Watch) {
+    /// # Errors
+    /// When the server asks for a way of authentication that is not allowed.
+    fn feed(&mut self, mut bytes: &[u8], watch: &Watch) -> Result<(), Error> {
         while !bytes.is_empty() {
             if self.body > 0 {
                 // ReadyForQuery's body is its one byte of status.
@@ -105,6 +109,9 @@ impl Scanner {
                     if let Some(error) = self.words.end().filter(|_| self.body == 0) {
                         let _ = watch.last_words.set(error);
                     }
+                }
+                if self.header[0] == b'R' {
+                    self.auth.feed(&bytes[..skipped])?;
                 }
                 if self.header[0] == b'C' {
                     self.tag.feed(&bytes[..skipped]);
@@ -128,11 +135,13 @@ impl Scanner {
                 self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
                 self.words.begin();
                 self.tag.begin();
+                self.auth.begin();
                 if kind == b'E' {
                     watch.failed();
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -145,6 +154,8 @@ pub(super) struct Connector {
     pub(super) required: bool,
     /// TLS without asking first (`sslnegotiation=direct`).
     pub(super) direct: bool,
+    /// How the server may ask who connects.
+    pub(super) require_auth: Option<RequireAuth>,
     pub(super) watch: Arc<Watch>,
 }
 
@@ -177,9 +188,12 @@ impl<S: Stream> TlsConnect<S> for Handshake {
 
     fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
-            let watch = Arc::clone(&self.connector.watch);
-            let wire = self.negotiate(stream).await?;
-            Ok(Watched { wire, scanner: Scanner::default(), watch, broken: None })
+            let mut this = self;
+            let watch = Arc::clone(&this.connector.watch);
+            let wire = this.negotiate(stream).await?;
+            let auth = AuthCheck::new(this.connector.require_auth);
+            let scanner = Scanner { auth, ..Scanner::default() };
+            Ok(Watched { wire, scanner, watch, broken: None })
         })
     }
 }
@@ -188,7 +202,7 @@ impl<S: Stream> TlsConnect<S> for Handshake {
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 impl Handshake {
-    async fn negotiate<S: Stream>(mut self, mut stream: S) -> Result<Wire<S>, Error> {
+    async fn negotiate<S: Stream>(&mut self, mut stream: S) -> Result<Wire<S>, Error> {
         let Some(tls) = &mut self.connector.tls else { return Ok(Wire::Plain(stream)) };
         if !self.connector.direct {
             let network = |error: io::Error| Error::Network(error.into());
@@ -301,8 +315,10 @@ impl<S: Stream> AsyncRead for Watched<S> {
             Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
         };
-        this.scanner.feed(&buf.filled()[before..], &this.watch);
-        polled
+        match this.scanner.feed(&buf.filled()[before..], &this.watch) {
+            Ok(()) => polled,
+            Err(refused) => Poll::Ready(Err(io::Error::other(refused))),
+        }
     }
 }
 
@@ -362,7 +378,7 @@ mod tests {
             let (mut scanner, watch) = (Scanner::default(), Watch::default());
             let mut seen = Vec::new();
             for chunk in MESSAGES.chunks(size) {
-                scanner.feed(chunk, &watch);
+                scanner.feed(chunk, &watch).unwrap();
                 let status = watch.transaction_status();
                 if seen.last() != Some(&status) {
                     seen.push(status);

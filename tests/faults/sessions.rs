@@ -143,6 +143,30 @@ fn a_signal_ends_the_restore_and_what_it_runs() {
 }
 
 #[test]
+fn interrupted_restore_names_what_is_not_loaded_and_how_to_continue() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    for (options, hint) in [
+        (&["-j", "1"][..], "a restore with --resume can be interrupted and continued"),
+        (&["-j", "1", "--resume"], "run the same command again to continue"),
+    ] {
+        let target = cluster.fresh_db("paused");
+        let _gate = Gate::shut(&target, ROW);
+        let running = Running::start(&archive.path(), &target.url(), options);
+        let running = at_gate(running, &target);
+        running.signal("INT");
+        let restored = running.wait().expect(130);
+        let said = restored.stderr();
+        assert!(said.contains("tables not loaded\n") && said.contains("  public.big\n"), "{said}");
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with("hint: ") && last.ends_with(hint), "{said}");
+        let named = restored.summary["not_loaded"].as_array().unwrap();
+        assert!(named.iter().any(|entry| entry["name"] == "big"), "{named:?}");
+        target.wait_until(NO_SESSION);
+    }
+}
+
+#[test]
 fn sessions_that_cannot_be_had_are_done_without() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::common::{Finished, nocturne};
-use crate::probe::{Before, archive, restore, scratch, target};
+use crate::probe::{Before, archive, restore, scratch, server, target};
 
 fn lines(done: &Finished) -> Vec<Value> {
     let lines = done.stderr();
@@ -123,4 +123,37 @@ fn bars_are_drawn_on_a_terminal() {
     let shown = crate::connection::on_terminal(&command, "").stdout();
     // The cursor is moved, which is done for bars only; the summary follows.
     assert!(shown.contains('\u{1b}') && shown.contains("entries done"), "{shown}");
+}
+
+#[test]
+fn time_of_an_archive_is_shown_as_by_pg_restore() {
+    for zone in ["UTC", "Europe/Paris", ":America/New_York", "Asia/Tokyo", ""] {
+        let theirs = server().tool("pg_restore").arg("-l").arg(archive()).env("TZ", zone);
+        let ours = nocturne().arg("list").arg(archive()).env("TZ", zone).succeed().stdout();
+        let line = |text: &str| text.lines().nth(1).unwrap().to_owned();
+        let theirs = line(&theirs.succeed().stdout());
+        assert_eq!(line(&ours), theirs, "{zone}");
+    }
+}
+
+#[test]
+fn rewritten_archive_is_named_as_such() {
+    let bytes = std::fs::read(archive()).unwrap();
+    let crlf = bytes.iter().flat_map(|byte| match byte {
+        b'\n' => vec![b'\r', b'\n'],
+        other => vec![*other],
+    });
+    let crlf: Vec<u8> = crlf.collect();
+    let text = String::from_utf8_lossy(&bytes).into_owned().into_bytes();
+    for (bytes, expected) in [(crlf, "CR LF"), (text, "UTF-8 text")] {
+        let path = scratch("rewritten.dump");
+        std::fs::write(&path, &bytes).unwrap();
+        let of_file = nocturne().arg("list").arg(&path).run();
+        let of_pipe = nocturne().args(["list", "-"]).input(bytes).run();
+        for said in [of_file, of_pipe] {
+            assert!(said.stderr().contains(expected), "{said}");
+            assert!(said.stderr().contains("copy the archive again, in binary mode"), "{said}");
+            said.expect_code(3);
+        }
+    }
 }

@@ -279,9 +279,26 @@ impl Restore {
             drop_timeout: Some(number(reader.number(&table::DROP_TIMEOUT_MS)))
                 .filter(|millis| *millis > 0)
                 .map(Duration::from_millis),
-            enrichment: reader.string(&table::ENRICHMENT_DIR).unwrap_or_default().into(),
+            enrichment: enrichment(reader),
             hooks: reader.string(&table::HOOKS_DIR).map(PathBuf::from),
         }
+    }
+}
+
+/// The folder of the enrichment. The default one is the program's own, as it is deployed (`bin` and
+/// `sql` beside each other), wherever it is started; else the working folder's.
+fn enrichment(reader: &mut Reader<'_>) -> PathBuf {
+    let is_named = reader.is_set(&table::ENRICHMENT_DIR);
+    let folder = PathBuf::from(reader.string(&table::ENRICHMENT_DIR).unwrap_or_default());
+    if is_named {
+        return folder;
+    }
+    let program = std::env::current_exe().ok();
+    let deployed = program.as_deref().and_then(|file| Some(file.parent()?.parent()?.join(&folder)));
+    match deployed.filter(|deployed| deployed.is_dir()) {
+        Some(deployed) => deployed,
+        // Whole, so that messages say where it was looked for.
+        None => std::path::absolute(&folder).unwrap_or(folder),
     }
 }
 

@@ -284,7 +284,9 @@ pub(super) static ENRICHMENT_DIR: Variable = Variable::new(
     "ENRICHMENT_DIR",
     Kind::Text("a folder"),
     &[Run, Worker, Enrich],
-    "The folder of SQL files with indexes and views of the warehouse's own.",
+    "The folder of SQL files with indexes and views of the warehouse's own. The default is looked \
+     for beside the folder of the program (`bin/nocturne` and `sql/enrichment`), then in the working \
+     directory.",
 )
 .option("enrichment-dir")
 .default("sql/enrichment");

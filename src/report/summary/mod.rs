@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use crate::archive::Desc;
 use crate::restore::event::{Cause, EntryRef, NOT_REACHED, ROLLED_BACK};
 
+mod hints;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,10 @@ pub struct Summary {
     pub failures: Vec<FailedEntry>,
     /// Entries whose failure was tolerated on their own account.
     pub tolerated: Vec<FailedEntry>,
+    /// Tables whose rows are not loaded because the run ended early, in the order of the events.
+    pub not_loaded: Vec<EntryRef>,
+    /// What to do about what went wrong.
+    pub hints: Vec<&'static str>,
     /// Warnings that are about no entry.
     pub warnings: Vec<String>,
     /// How many messages the server sent.

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::archive::Desc;
-use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome, ROLLED_BACK};
+use crate::restore::event::{Cause, EntryRef, Event, Failure, NOT_REACHED, Outcome, ROLLED_BACK};
 
 use super::super::{units, wording};
 use super::{
-    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals,
+    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals, hints,
 };
 
 /// The counts of a run that goes on. Times are counted from its start.
@@ -113,6 +113,9 @@ impl Tally {
             Outcome::Skipped { reason } => {
                 one.skipped = 1;
                 *self.skipped.entry(reason.clone()).or_default() += 1;
+                if reason.starts_with(NOT_REACHED) {
+                    self.not_loaded(entry);
+                }
             }
             Outcome::Tolerated { failure } => {
                 one.tolerated = 1;
@@ -137,12 +140,20 @@ impl Tally {
 
     /// An entry that was done is not any more.
     fn rolled_back(&mut self, entry: &EntryRef, rows: u64) {
+        self.not_loaded(entry);
         *self.skipped.entry(ROLLED_BACK.to_owned()).or_default() += 1;
         let of_kind = self.kinds.entry(entry.desc.clone()).or_default();
         for totals in [&mut self.summary.total, of_kind] {
             totals.done = totals.done.saturating_sub(1);
             totals.skipped += 1;
             totals.rows = totals.rows.saturating_sub(rows);
+        }
+    }
+
+    /// A table's rows are not in the database because the run ended before them.
+    fn not_loaded(&mut self, entry: &EntryRef) {
+        if entry.kind() == Desc::TableData {
+            self.summary.not_loaded.push(entry.clone());
         }
     }
 
@@ -211,6 +222,7 @@ impl Tally {
         summary.errors = summary.failures.len() as u64
             + summary.causes.iter().filter(|cause| cause.is_error).count() as u64
             + accounted.abs_diff(summary.wanted);
+        summary.hints = hints::of(&summary);
         summary
     }
 

@@ -181,9 +181,51 @@ failed
       COPY public.users (id,
           name) FROM stdin;
 
+hint: create the missing roles, restore without owners and privileges (--no-owner --no-privileges), \
+or accept it with --tolerate missing-role
+
 2 errors: 0 entries done, 1 tolerated, 4 failed
 "
     );
+}
+
+#[test]
+fn interrupted_run_names_ten_tables_and_counts_the_rest() {
+    let mut events = vec![(0.0, planned(13))];
+    events.extend((1..=12).map(|id| {
+        let name = format!("t{id}");
+        let outcome = skipped("not reached: interrupted");
+        (1.0, finished(entry(id, "TABLE DATA", &name), outcome, 0.0))
+    }));
+    events.push((1.0, finished(entry(13, "INDEX", "i"), skipped("not reached: x"), 0.0)));
+    let summary = summary(2.0, &events);
+    assert_eq!(summary.not_loaded.len(), 12);
+    let text = summary.to_string();
+    assert!(text.contains("\ntables not loaded\n  public.t1\n"), "{text}");
+    assert!(text.contains("  public.t10\n  and 2 more\n"), "{text}");
+    assert!(text.ends_with("\nnot finished: 0 entries done, 13 skipped\n"), "{text}");
+}
+
+#[test]
+fn commonest_refusals_have_a_hint_each() {
+    let hints = |desc: &str, name: &str, sqlstate: &str| {
+        let failure = Failure { sqlstate: Some(sqlstate.into()), ..failure("refused", None) };
+        let failed = finished(entry(1, desc, name), Outcome::Failed { failure }, 0.0);
+        summary(1.0, &[(0.0, planned(1)), (0.0, failed)]).hints
+    };
+    for (desc, sqlstate, word) in [
+        ("TABLE", "42P07", "--clean --if-exists"),
+        ("FUNCTION", "42723", "not empty"),
+        ("TABLE DATA", "42P01", "tables that exist"),
+        ("TABLE", "42501", "--no-owner"),
+        ("TABLE DATA", "53100", "disk space"),
+    ] {
+        let found = hints(desc, "x", sqlstate);
+        assert!(found.len() == 1 && found[0].contains(word), "{desc} {sqlstate}: {found:?}");
+    }
+    // Every database has this schema.
+    assert!(hints("SCHEMA", "public", "42P06").is_empty());
+    assert!(hints("VIEW", "x", "42P01").is_empty());
 }
 
 #[test]

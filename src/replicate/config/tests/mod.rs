@@ -64,7 +64,7 @@ fn defaults_are_those_of_the_replaced_system() {
     assert_eq!(restore.jobs, 4);
     assert!(!restore.foreign_keys && !restore.swap);
     assert_eq!(restore.drop_timeout, Some(Duration::from_secs(300)));
-    assert_eq!(restore.enrichment, PathBuf::from("sql/enrichment"));
+    assert!(restore.enrichment.is_absolute() && restore.enrichment.ends_with("sql/enrichment"));
     assert_eq!(restore.hooks, None);
     let incremental = &config.incremental;
     assert_eq!(incremental.keys.column("public", "answers"), "id");
@@ -208,6 +208,17 @@ fn zero_is_a_value_and_nothing_is_not() {
         problem(&[("PG_RESTORE_JOBS", "0")]),
         "PG_RESTORE_JOBS (--jobs): expected a whole number from 1 to 1000, found \"0\""
     );
+}
+
+#[test]
+fn url_without_a_database_is_a_problem() {
+    for name in ["DATABASE_URL", "SOURCE_DATABASE_URL", "TARGET_DATABASE_URL"] {
+        for url in ["postgres://u@h", "postgres://u@h/?sslmode=require", "host=h user=u"] {
+            let said = problem(&[(name, url)]);
+            assert!(said.starts_with(name) && said.contains("no database is named"), "{said}");
+        }
+    }
+    config(&[("DATABASE_URL", "postgres://u@h"), ("PGDATABASE", "warehouse")]);
 }
 
 #[test]

@@ -122,6 +122,8 @@ fn address_where_no_one_answers_fails_at_once() {
     let expects_tls = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            // Its answer must not come before the request.
+            let _ = std::io::Read::read(&mut &stream, &mut [0; 4096]);
             let _ = std::io::Write::write_all(&mut &stream, b"\x15\x03\x03\0\x02\x02\x46");
         }
     });

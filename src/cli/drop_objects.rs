@@ -12,7 +12,7 @@ use super::worker::{start_log, until_signal};
 use crate::replicate::clean::{self, CleanError, DropPlan};
 use crate::replicate::config::{Config, TableMode};
 use crate::replicate::lock::{LockError, TargetLock};
-use crate::replicate::night::forget_unfinished;
+use crate::replicate::night::forget_all;
 use crate::report::Verbosity;
 use crate::target::{Session, SessionSettings, Target};
 
@@ -73,13 +73,18 @@ async fn drop_objects(
         return list::write(None, describe(&plan).as_bytes());
     }
     for other in &plan.others {
-        tracing::warn!("{} {} of {} is dropped along", other.kind, other.identity, other.owner);
+        tracing::warn!(
+            "{} {} of {} is also dropped: it depends on what goes",
+            other.kind,
+            other.identity,
+            other.owner
+        );
     }
     for schema in &plan.shared_schemas {
         tracing::info!("schema {schema} stays: others have objects in it");
     }
     // An earlier night's restore would go on as if its objects were still there.
-    forget_unfinished(&target).await.map_err(|error| Failure::of(ERRORS, &error))?;
+    forget_all(&target).await.map_err(|error| Failure::of(ERRORS, &error))?;
     let progress = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
     let timeout = config.restore.drop_timeout;
     clean::execute(&session, &plan, timeout, &stop, progress).await.map_err(failed)?;
@@ -102,7 +107,7 @@ fn describe(plan: &DropPlan) -> String {
     }
     for other in &plan.others {
         let (kind, identity, owner) = (&other.kind, &other.identity, &other.owner);
-        let _ = writeln!(text, "-- dropped along: {kind} {identity} of {owner}");
+        let _ = writeln!(text, "-- also dropped: {kind} {identity} of {owner}");
     }
     for drop in &plan.drops {
         let _ = writeln!(text, "{};", drop.sql);

@@ -12,7 +12,7 @@ use super::costs::History;
 use super::embedded::Server;
 use super::exit::{ERRORS, Failure, Outcome, USAGE};
 use super::size::Size;
-use super::values::{ArchiveFormat, Jobs, Tolerate};
+use super::values::{ArchiveFormat, Jobs};
 use super::{connection, environment, input, list, script};
 use crate::archive::Format;
 use crate::report::timeline::Recorder;
@@ -21,8 +21,7 @@ use crate::restore::event::{Event, Events};
 use crate::restore::journal::JournalOptions;
 use crate::restore::statements::{Ownership, SourceSettings, Style};
 use crate::restore::{
-    Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Tolerance, Transactions,
-    restore,
+    Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Transactions, restore,
 };
 use crate::source::{self, Archive};
 use crate::target::Target;
@@ -271,7 +270,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         read_ahead: behaviour.read_ahead.0,
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
-        tolerate: behaviour.tolerate.iter().map(tolerance).collect(),
+        tolerate: behaviour.tolerate.clone(),
         digests: match &behaviour.digests {
             Some(path) => Some(Arc::new(super::verify::read_digests(path)?)),
             None => None,
@@ -284,15 +283,6 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         stages: Stages::default(),
         journal: behaviour.resume.then(JournalOptions::default),
     })
-}
-
-fn tolerance(typed: &Tolerate) -> Tolerance {
-    match typed {
-        Tolerate::SqlState(state) => Tolerance::SqlState(state.as_str().to_owned()),
-        Tolerate::AlreadyExists => Tolerance::AlreadyExists,
-        Tolerate::MissingRole => Tolerance::MissingRole,
-        Tolerate::CommentOnExtension => Tolerance::CommentOnExtension,
-    }
 }
 
 /// Tells the result: the summary, the file with it, the exit code.

@@ -158,7 +158,7 @@ fn value_name(option: &str) -> &'static str {
         option if option.ends_with("dir") => "DIR",
         "from" => "PATH|URL",
         "backup" => "ID",
-        "backup-mode" | "incremental-keys" => "JSON",
+        "backup-mode" | "incremental-keys" | "exclude" | "tolerate" => "JSON",
         "schedule" => "CRON",
         _ => "NAME",
     }

@@ -65,7 +65,12 @@ pub(super) fn start_log(
 /// A full run with these settings, whose log lines go to standard error.
 pub(super) fn full_run(config: &Config, verbosity: Verbosity) -> Result<FullRun, Failure> {
     let (report, screen) = start_log(config, verbosity)?;
-    let output = Output { report, screen, lang: locale(), costs: costs::default_file() };
+    let output = Output {
+        report,
+        screen,
+        lang: config.report_lang.unwrap_or_else(locale),
+        costs: costs::default_file(),
+    };
     Ok(FullRun::new(config.clone(), output))
 }
 
@@ -101,7 +106,8 @@ fn serve<J: Job>(config: &Config, job: J) -> Outcome {
     };
     tracing::info!("nocturne {} worker, schedule \"{schedule}\"", env!("CARGO_PKG_VERSION"));
     log_settings(config);
-    let worker = Worker { schedule, night: night(config, job)? };
+    let night = night(config, job)?;
+    let worker = Worker { schedule, night, latest_start: config.latest_start };
     until_signal(|stop| async move {
         worker.run(&stop).await;
         Ok(())

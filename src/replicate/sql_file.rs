@@ -129,6 +129,12 @@ impl SqlFile {
         &self.name
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The lines of comments that it begins with, without `--`, and their numbers from 1.
     pub fn head(&self) -> impl Iterator<Item = (u32, &str)> {
         let lines = (1..).zip(self.text.trim_start_matches('\u{feff}').lines());

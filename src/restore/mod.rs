@@ -52,6 +52,7 @@ mod stages;
 pub mod statements;
 mod steps;
 mod surroundings;
+mod tolerance;
 mod work;
 mod workers;
 
@@ -61,10 +62,11 @@ use std::sync::{Arc, Mutex};
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
-pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Tolerance, Transactions};
+pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Transactions};
 pub use planning::{PlanOptions, Planned};
 pub use settings::{ServerSetting, SettingError};
 pub use stages::{StagePoint, Stages};
+pub use tolerance::{Tolerance, ToleranceError};
 
 use conductor::Conductor;
 use context::{Context, Ledger};

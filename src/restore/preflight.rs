@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::context::Context;
 use super::event::{Cause, Event};
-use super::options::Tolerance;
 use super::statements::{Ownership, Style};
+use super::tolerance::Tolerance;
 use crate::archive::{Desc, DumpId, Toc};
 use crate::select::Want;
 use crate::sql::acl::roles;

@@ -250,7 +250,7 @@ impl<'a> Work<'a> {
                 cause: Some(Cause::MissingRole { role: role.to_owned() }),
             };
             let tolerated =
-                self.ctx.options.tolerate.contains(&super::options::Tolerance::MissingRole);
+                self.ctx.options.tolerate.contains(&super::tolerance::Tolerance::MissingRole);
             return self.problems.add(failure, tolerated);
         }
         if let Err(error) = self.run_command(&command).await {

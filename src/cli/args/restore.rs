@@ -7,10 +7,10 @@ use clap::{ArgAction, Args};
 use super::super::connection::Connection;
 use super::super::selection::Selection;
 use super::super::size::Size;
-use super::super::values::{ArchiveFormat, Jobs, Tolerate};
+use super::super::values::{ArchiveFormat, Jobs};
 use super::Costs;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting};
+use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting, Tolerance};
 
 /// `nocturne restore`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -206,7 +206,7 @@ pub struct Behaviour {
     /// extension's owner may set its comment). They are counted apart and do not change the exit
     /// code. May be given several times.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
-    pub tolerate: Vec<Tolerate>,
+    pub tolerate: Vec<Tolerance>,
 
     /// No rows for a table that could not be created
     #[arg(long)]

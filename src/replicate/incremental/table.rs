@@ -159,7 +159,7 @@ async fn alike(
     if !context.settings.add_columns || !drift.is_addable() {
         return Err(IncrementalError::Drift(Box::new(drift)));
     }
-    let statements: Vec<String> = drift.statements().collect();
+    let statements: Vec<String> = drift.additions().collect();
     let (settings, alter) = (common(context.settings), statements.join("\n"));
     keeper
         .execute(&format!("BEGIN; {settings}; {alter} COMMIT"))

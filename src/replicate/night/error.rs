@@ -93,6 +93,15 @@ pub enum NightError {
         /// Whether time may heal all of them.
         is_passing: bool,
     },
+    /// Names in the settings that mean nothing in the archive.
+    #[error(
+        "nothing was dropped: {names} (hint: correct BACKUP_MODE or RESTORE_EXCLUDE, or unset \
+         BACKUP_MODE_STRICT)"
+    )]
+    Unused {
+        /// Each name, in words.
+        names: String,
+    },
     /// Incremental tables would not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
@@ -141,7 +150,7 @@ impl NightError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::NoTarget | Self::Settings(_) | Self::Select(_) => true,
+            Self::NoTarget | Self::Settings(_) | Self::Select(_) | Self::Unused { .. } => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),
             Self::Backup(error) => error.is_permanent(),

@@ -384,3 +384,34 @@ fn a_status_token_is_long_and_fits_into_a_header() {
         assert_eq!(all, ["STATUS_TOKEN: expected 16 visible characters or more"]);
     }
 }
+
+#[test]
+fn second_address_behind_a_comma_is_refused_and_not_shown() {
+    let two = "https://u:word-1@a.example/b.tar.gz,https://v:word-3@b.example/c.tar.gz";
+    for name in ["BACKUP_SOURCE", "SCALINGO_AUTH_URL", "SCALINGO_API_URL", "SCALINGO_DB_URL"] {
+        let problem = problem(&[(name, two)]);
+        assert!(problem.contains("more than one address"), "{problem}");
+        assert!(!problem.contains("word-"), "{problem}");
+        let config = config(&[(name, "https://u:word-1@a.example/b?sign=word-3")]);
+        let setting = config.settings().iter().find(|setting| setting.variable.name == name);
+        assert_eq!(setting.unwrap().shown.as_deref(), Some("https://a.example/b"));
+    }
+    let two = "postgresql://u:word-1@a/d,postgresql://v:word-3@b/e";
+    for name in ["DATABASE_URL", "SOURCE_DATABASE_URL", "TARGET_DATABASE_URL"] {
+        let problem = problem(&[(name, two)]);
+        assert!(!problem.contains("word-"), "{problem}");
+    }
+}
+
+#[test]
+fn what_is_tolerated_is_read_as_on_the_command_line() {
+    let tolerate = |text: &str| config(&[("RESTORE_TOLERATE", text)]).restore.tolerate;
+    let expected = [Tolerance::SqlState("42501".to_owned()), Tolerance::MissingRole];
+    assert_eq!(tolerate(r#"["42501", "missing-role"]"#), expected);
+    assert_eq!(tolerate("[]"), []);
+    for wrong in ["42501", r#"{"42501":1}"#, r#"["everything"]"#, r#"["00000"]"#] {
+        let problem = problem(&[("RESTORE_TOLERATE", wrong)]);
+        assert!(problem.starts_with("RESTORE_TOLERATE (--tolerate): "), "{problem}");
+    }
+    assert!(problem(&[("RESTORE_EXCLUDE", r#"[" "]"#)]).ends_with("a pattern is empty"));
+}

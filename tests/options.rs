@@ -22,5 +22,7 @@ mod output;
 mod places;
 #[path = "options/probe.rs"]
 mod probe;
+#[path = "options/threads.rs"]
+mod threads;
 #[path = "options/usage.rs"]
 mod usage;

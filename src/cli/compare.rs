@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 use super::args::Verify;
 use super::choose::Chosen;
 use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, Outcome};
+use super::threads;
 use super::values::OutputFormat;
 use super::{connection, list, verify};
 use crate::compare::{CompareError, CompareOptions, compare};
@@ -31,10 +32,7 @@ pub(super) fn run(
         // What came over standard input is gone.
         again: Some(input.clone()).filter(|input| *input != Input::Stdin),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let runtime = threads::runtime(jobs.get())?;
     let told = bar.clone();
     let progress = move |progress| verify::show(&told, progress);
     let warnings = list::warnings();

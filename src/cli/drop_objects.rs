@@ -21,7 +21,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     let target = target(&config)?;
-    until_signal(|stop| drop_objects(typed, &config, target, stop))
+    until_signal(0, |stop| drop_objects(typed, &config, target, stop))
 }
 
 /// The database that a command of one step works on.

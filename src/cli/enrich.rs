@@ -18,7 +18,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let enrichment =
         Enrichment::read(&config.restore.enrichment).map_err(|error| Failure::of(USAGE, &error))?;
     let target = target(&config)?;
-    until_signal(|stop| work(&config, enrichment, target, stop))
+    until_signal(0, |stop| work(&config, enrichment, target, stop))
 }
 
 async fn work(

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::FetchBackup as Typed;
 use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
 use super::restore::interrupted;
+use super::threads;
 use super::{list, say};
 use crate::replicate::backup::scalingo::{ApiError, ScalingoError};
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, save};
@@ -39,11 +40,8 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
 
     let source = BackupSource::of(&config.backup, config.zone).map_err(failure)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ERRORS, &error))?;
     let jobs = available_parallelism().map_or(1, NonZeroUsize::get);
+    let runtime = threads::runtime(jobs)?;
     let check = config.backup.verify.then_some(Check { jobs });
     let bar = bar(&screen);
     let outcome = runtime.block_on(async {

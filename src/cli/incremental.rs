@@ -18,7 +18,7 @@ use crate::report::{LogFormat, Verbosity};
 pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
-    let outcome = until_signal(|stop| copy(typed, &config, stop));
+    let outcome = until_signal(0, |stop| copy(typed, &config, stop));
     match config.log_format {
         LogFormat::Text => outcome,
         LogFormat::Json => outcome.map_err(Failure::logged),
@@ -101,7 +101,9 @@ fn conclude(summary: &Summary) -> Outcome {
     match summary.missing() {
         0 => Ok(()),
         missing => {
-            let message = format!("{missing} rows of earlier runs are missing in the target");
+            let message = format!(
+                "{missing} rows of earlier runs are missing in the target (hint: --fill-gaps copies them)"
+            );
             Err(Failure::new(ERRORS, message))
         }
     }

@@ -35,6 +35,7 @@ pub mod selection;
 pub mod settings;
 pub mod size;
 pub mod table_key;
+mod threads;
 pub mod values;
 mod verify;
 mod web;

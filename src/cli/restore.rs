@@ -13,7 +13,7 @@ use super::embedded::Server;
 use super::exit::{ERRORS, Failure, Outcome, USAGE};
 use super::size::Size;
 use super::values::{ArchiveFormat, Jobs, Tolerate};
-use super::{connection, environment, input, list, script};
+use super::{connection, environment, input, list, script, threads};
 use crate::archive::Format;
 use crate::report::timeline::Recorder;
 use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
@@ -61,6 +61,10 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     let Results { summary, timeline } = &typed.results;
     list::check_writable([summary, timeline].into_iter().flatten().map(PathBuf::as_path))?;
     let select_options = choose::options(&typed.selection, typed.place.create)?;
+    // A script is read and written by one thread.
+    if !matches!(goal, Goal::Script) {
+        threads::room_for(0)?;
+    }
     let archive = source::open(&input(typed.archive.as_deref())?)?;
     check_format(typed, &archive)?;
 
@@ -89,10 +93,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     let history = History::open(&typed.costs, &events);
     options.history = history.costs.clone();
     let database = archive.toc.header.dbname.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let runtime = threads::runtime(options.jobs)?;
     runtime.block_on(async {
         let (target, server) = match goal {
             Goal::Embedded => {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::Verify;
 use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
 use super::values::{Jobs, OutputFormat};
-use super::{choose, compare, input, list};
+use super::{choose, compare, input, list, threads};
 use crate::archive::DumpId;
 use crate::report::ProgressMode;
 use crate::source;
@@ -51,6 +51,7 @@ pub(super) fn run(typed: &Verify) -> Outcome {
         digests: expected.is_some() || typed.write_digests.is_some(),
         rows: None,
     };
+    threads::room_for(jobs.get())?;
     let bar = bar(typed);
     let report = verify(archive, &options, &|progress| show(&bar, progress));
     bar.finish_and_clear();

@@ -332,8 +332,9 @@ pub(super) static INCREMENTAL_LAG: Variable = Variable::new(
     "INCREMENTAL_LAG",
     Kind::Number { min: 0, max: 1_000_000_000_000 },
     COPYING,
-    "How far below the source's highest key to stop, in keys. A transaction of the source that has \
-     a lower key and commits later is overtaken otherwise, and its rows are never copied.",
+    "How far below the source's highest key to stop, in keys. For keys that are given out before \
+     the transaction that uses them starts; others are waited for \
+     (`INCREMENTAL_LATE_COMMITS_TIMEOUT_MS`).",
 )
 .option("lag")
 .default("0");
@@ -358,6 +359,27 @@ pub(super) static INCREMENTAL_CHECK_GAPS: Variable = Variable::new(
 )
 .option("check-gaps")
 .default("false");
+
+pub(super) static INCREMENTAL_FILL_GAPS: Variable = Variable::new(
+    "INCREMENTAL_FILL_GAPS",
+    Kind::Flag,
+    COPYING,
+    "Copies the rows that `INCREMENTAL_CHECK_GAPS` finds missing, whose key has to be unique, and \
+     checks as that does. Needs the privilege TEMPORARY in the target.",
+)
+.option("fill-gaps")
+.default("false");
+
+pub(super) static INCREMENTAL_LATE_COMMITS_TIMEOUT_MS: Variable = Variable::new(
+    "INCREMENTAL_LATE_COMMITS_TIMEOUT_MS",
+    Kind::Number { min: 0, max: 2_147_483_647 },
+    COPYING,
+    "How long, in milliseconds, to wait for transactions of the source that may still commit keys \
+     below the highest one. After that a warning names them, and the copy starts without them. 0 \
+     does not wait.",
+)
+.option("late-commits-timeout-ms")
+.default("300000");
 
 pub(super) static INCREMENTAL_ALLOW_BEHIND: Variable = Variable::new(
     "INCREMENTAL_ALLOW_BEHIND",

@@ -108,7 +108,9 @@ pub enum NightError {
     },
     /// Rows of earlier runs are missing.
     #[error(
-        "{} of earlier incremental copies missing in the target", plural(*.missing, "row", "rows")
+        "{} of earlier incremental copies missing in the target (hint: INCREMENTAL_FILL_GAPS=true \
+         copies them)",
+        plural(*.missing, "row", "rows")
     )]
     Gaps {
         /// How many.

@@ -70,7 +70,8 @@ fn defaults_are_those_of_the_replaced_system() {
     assert_eq!(incremental.keys.column("public", "answers"), "id");
     assert_eq!((incremental.jobs.get(), incremental.lag), (2, 0));
     assert_eq!(incremental.range_rows.map(std::num::NonZero::get), Some(5_000_000));
-    assert!(!incremental.add_columns && !incremental.check_gaps);
+    assert!(!incremental.add_columns && !incremental.check_gaps && !incremental.fill_gaps);
+    assert_eq!(incremental.late_commits_timeout, Some(Duration::from_secs(300)));
     assert_eq!(incremental.statement_timeout, Some(Duration::from_secs(6 * 3600)));
     assert!(config.notifications.is_empty());
     assert_eq!(config.log_format, LogFormat::Text);
@@ -106,6 +107,8 @@ fn every_variable_reaches_its_setting() {
         ("INCREMENTAL_LAG", "1000"),
         ("INCREMENTAL_ADD_COLUMNS", "true"),
         ("INCREMENTAL_CHECK_GAPS", "true"),
+        ("INCREMENTAL_FILL_GAPS", "true"),
+        ("INCREMENTAL_LATE_COMMITS_TIMEOUT_MS", "2500"),
         ("INCREMENTAL_STATEMENT_TIMEOUT_MS", "0"),
         ("DROP_TIMEOUT_MS", "1500"),
         ("ENRICHMENT_DIR", "/srv/enrichment"),
@@ -145,7 +148,8 @@ fn every_variable_reaches_its_setting() {
     let incremental = &config.incremental;
     assert_eq!(incremental.keys.column("public", "answers"), "answer_id");
     assert_eq!((incremental.jobs.get(), incremental.lag), (3, 1000));
-    assert!(incremental.add_columns && incremental.check_gaps);
+    assert!(incremental.add_columns && incremental.check_gaps && incremental.fill_gaps);
+    assert_eq!(incremental.late_commits_timeout, Some(Duration::from_millis(2500)));
     assert_eq!((incremental.range_rows, incremental.statement_timeout), (None, None));
     assert_eq!(restore.drop_timeout, Some(Duration::from_millis(1500)));
     assert_eq!(restore.enrichment, PathBuf::from("/srv/enrichment"));

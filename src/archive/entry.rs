@@ -208,7 +208,6 @@ pub struct Entry {
 
 impl Entry {
     /// An entry with nothing but a number, a kind and a section.
-    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn bare(dump_id: i32, desc: Desc, section: Section) -> Self {
         Self {
             dump_id: DumpId(dump_id),

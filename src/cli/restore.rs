@@ -242,6 +242,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         _ => automatic_jobs(),
     };
     Ok(RestoreOptions {
+        shuffle: None,
         jobs,
         style: Style {
             ownership: match (typed.properties.no_owner, behaviour.use_set_session_authorization) {

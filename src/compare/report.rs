@@ -115,7 +115,7 @@ pub(super) fn table(
             (Verdict::Different, Some(format!("not a table: the database has {kind} of this name")))
         }
         _ if found.table.is_partial => {
-            let what = "its partitions are loaded through it, and not all of them are selected";
+            let what = "not all entries that bring its rows are selected";
             (Verdict::Unknown, Some(what.to_owned()))
         }
         _ if found.missing_column().is_some() => {

@@ -29,6 +29,8 @@ pub struct Schedule {
     /// Jobs that must not start before [`Schedule::open`], because their data has not come yet.
     closed: HashSet<JobId>,
     pass: Pass,
+    /// Ranks are by chance, and stay so.
+    shuffled: bool,
     running: usize,
     unfinished: usize,
     locks: Locks,
@@ -72,6 +74,7 @@ impl Schedule {
             ready: BTreeSet::new(),
             closed,
             pass: Pass::Main,
+            shuffled: false,
             running: 0,
             locks: Locks::default(),
         };
@@ -101,9 +104,30 @@ impl Schedule {
 
     /// Ranks the jobs anew, by what each is thought to take now. What runs goes on.
     pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
+        if self.shuffled {
+            return;
+        }
         let is_done = |id: JobId| self.state[id.0] == State::Done;
         let left = |id| if is_done(id) { 0 } else { micros(cost(id)) };
         rank(&mut self.jobs, &self.ends_first, Chains::AndLocks, left);
+        self.sort_ready();
+    }
+
+    /// Ranks the jobs by chance: a test of whether dependencies and locks are enough for any order.
+    pub fn shuffle(&mut self, seed: u64) {
+        let mut state = seed;
+        for job in &mut self.jobs {
+            // The step of the generator SplitMix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            job.rank = mixed ^ (mixed >> 31);
+        }
+        self.shuffled = true;
+        self.sort_ready();
+    }
+
+    fn sort_ready(&mut self) {
         let ready = std::mem::take(&mut self.ready);
         self.ready = ready.iter().map(|(_, id)| (Reverse(self.jobs[id.0].rank), *id)).collect();
     }

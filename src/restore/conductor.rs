@@ -15,6 +15,7 @@ use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load};
 use super::objects::StreamedObjects;
 use super::options::{SplitSize, Transactions};
+use super::put_off::PutOff;
 use super::share::may_share;
 use super::stages;
 use super::steps::restore_step;
@@ -51,6 +52,8 @@ pub(super) struct Conductor {
     broken: Option<archive::Error>,
     /// Jobs that wait until all rows are there; `None` once nothing waits for that any more.
     barrier: Option<Barrier>,
+    /// Views that could not be refreshed yet.
+    put_off: PutOff,
 }
 
 #[derive(Debug)]
@@ -76,12 +79,16 @@ impl Conductor {
         stream: Option<Stream>,
     ) -> Self {
         let streaming = stream.is_some();
-        let schedule = Schedule::new(plan, |job| {
+        let mut schedule = Schedule::new(plan, |job| {
             let loads = !job.step.is_analyze() && ctx.is_to_load(job.entry);
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
+        if let Some(seed) = ctx.options.shuffle {
+            schedule.shuffle(seed);
+        }
         let barrier = Barrier::of(&ctx, plan);
-        let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
+        let jobs = plan.jobs.iter().enumerate();
+        let jobs = jobs.filter(|(_, job)| job.wanted && !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
             ctx,
@@ -97,6 +104,7 @@ impl Conductor {
             objects: StreamedObjects::default(),
             broken: None,
             barrier,
+            put_off: PutOff::default(),
         }
     }
 
@@ -118,6 +126,9 @@ impl Conductor {
                 return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.give_up_one() {
+                continue;
+            }
+            if self.running.is_empty() && self.try_again() {
                 continue;
             }
             if self.running.is_empty() && self.stream.is_none() {
@@ -178,7 +189,10 @@ impl Conductor {
             SplitSize::Auto => self.at_once(1),
             SplitSize::Bytes(_) | SplitSize::Never => self.ctx.options.jobs,
         };
+        // A function that reads the table itself would see less in each session.
+        let alone = self.schedule.job(work.job).why.is_some();
         !work.source.is_one_object()
+            && !alone
             && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
     }
 
@@ -278,6 +292,21 @@ impl Conductor {
         }
     }
 
+    /// Starts the next of the jobs that were put off, if there is one.
+    fn try_again(&mut self) -> bool {
+        let Some(lane) = self.idle.pop() else {
+            return false;
+        };
+        match self.put_off.next(&self.ctx) {
+            Some(job) => self.start(lane, Work { job, source: Source::Archive }),
+            None => {
+                self.idle.push(lane);
+                return false;
+            }
+        }
+        true
+    }
+
     /// Gives up data that waits, if nothing runs that could let it be loaded: what it depends on
     /// comes later in the stream, and there is no room to keep it until then.
     fn give_up_one(&mut self) -> bool {
@@ -315,6 +344,7 @@ impl Conductor {
         self.idle.push(lane);
         self.idle.extend(self.ctx.shares.take_returned());
         match task {
+            Task::Job(job) if self.put_off.takes(&self.ctx, job, self.schedule.job(job)) => {}
             Task::Job(job) => {
                 self.schedule.finish(job);
                 self.costing.end(&self.ctx, &mut self.schedule, job);

@@ -48,6 +48,8 @@ pub(super) struct Context {
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
     /// Tables that are spread over other servers; known once there are tables.
     pub(super) distributed: OnceLock<HashSet<(String, String)>>,
+    /// Tables of which rows call functions that read tables; known before the first rows.
+    pub(super) reading: OnceLock<HashSet<DumpId>>,
     /// Of the server as it was at the first session: see [`ServerLife`].
     pub(super) server_life: OnceLock<ServerLife>,
     /// The journal; known once there is a session, if one is kept.
@@ -59,6 +61,8 @@ pub(super) struct Context {
     pub(super) ledger: Mutex<Ledger>,
     /// Tables that several sessions load.
     pub(super) shares: Shares,
+    /// Tables whose rows come in several entries.
+    pub(super) loaded_in_parts: HashSet<DumpId>,
     /// Read while the transactions of several sessions are committed that belong together; who
     /// ends the restore early waits to write.
     pub(super) commits: tokio::sync::RwLock<()>,
@@ -89,6 +93,10 @@ pub(super) struct Ledger {
     pub(super) uncommitted: Vec<(usize, u64)>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     pub(super) rows_failed: HashMap<DumpId, DumpId>,
+    /// Places of entries that are to be tried again when all else is done.
+    pub(super) put_off: HashSet<usize>,
+    /// Whether nothing is put off any more.
+    pub(super) last_attempt: bool,
     /// Failures that count.
     pub(super) errors: usize,
     /// Why no session can be had any more, if that is so.

@@ -26,7 +26,7 @@ use super::share::Joining;
 use super::statements::data::truncate_only;
 use super::surroundings::Surroundings;
 use crate::archive::stream::{Item, ItemOf, ItemReader};
-use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
+use crate::archive::{Desc, DumpId, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::Session;
@@ -194,8 +194,11 @@ async fn load_rows_together(
 /// table of the heap. A server that refuses FREEZE would end the session, so nothing is tried.
 fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
     let table = entry.dependencies.first().and_then(|table| ctx.toc.get(*table));
+    // Frozen rows are seen at once, by a function that reads the table, too.
+    let reads = |id| ctx.reading.get().is_some_and(|tables| tables.contains(&id));
     table.is_some_and(|table| {
         table.desc == Desc::Table
+            && !reads(table.dump_id)
             && matches!(table.relkind, 0 | b'r')
             && matches!(table.table_am.as_deref(), None | Some("" | "heap"))
     })
@@ -220,6 +223,15 @@ async fn stored_or_kept(
     Ok(Loaded { rows: stored, ..sent })
 }
 
+/// The tables whose rows come in several entries. None of these may empty the table: each is loaded
+/// in a transaction of its own, beside the others.
+pub(super) fn loaded_in_parts(entries: &[Entry]) -> HashSet<DumpId> {
+    let mut seen = HashSet::new();
+    let data = entries.iter().filter(|entry| entry.desc == Desc::TableData);
+    let tables = data.filter_map(|entry| entry.dependencies.first().copied());
+    tables.filter(|table| !seen.insert(*table)).collect()
+}
+
 /// What was sent, if the server has stored as many rows.
 pub(super) fn stored_as_sent(sent: Loaded, stored: u64) -> Result<Loaded, WorkError> {
     if stored == sent.rows {
@@ -231,11 +243,14 @@ pub(super) fn stored_as_sent(sent: Loaded, stored: u64) -> Result<Loaded, WorkEr
 
 impl Context {
     /// Whether the entry's rows go into a table that this restore created: it is empty, and may be
-    /// emptied again, unless other servers hold it.
+    /// emptied again, unless other servers hold it, or other entries bring rows for it, too.
     fn is_new(&self, entry: &Entry) -> bool {
         let created = entry.desc == Desc::TableData
             && entry.dependencies.first().is_some_and(|id| self.ledger().created.contains(id));
-        created && !entry.is_load_via_partition_root() && !self.is_distributed(entry)
+        created
+            && !entry.is_load_via_partition_root()
+            && !self.is_distributed(entry)
+            && entry.dependencies.first().is_some_and(|id| !self.loaded_in_parts.contains(id))
     }
 
     /// Whether an entry brings the rows of a table that several sessions could load.

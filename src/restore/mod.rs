@@ -12,6 +12,7 @@
 
 mod analyze;
 mod barrier;
+mod catalog;
 mod clean;
 mod commit;
 mod conductor;
@@ -40,6 +41,7 @@ mod planning;
 mod preflight;
 mod problems;
 mod progress;
+mod put_off;
 mod read_ahead;
 mod retry;
 mod row_triggers;
@@ -219,6 +221,7 @@ fn prepare(
     let mut ctx = Context {
         archive: archive.name,
         with_schema: selection.dump_schema(),
+        loaded_in_parts: load::loaded_in_parts(&toc.entries),
         toc,
         wants,
         random,
@@ -231,6 +234,7 @@ fn prepare(
         missing_roles: std::sync::OnceLock::new(),
         missing_extensions: std::sync::OnceLock::new(),
         distributed: std::sync::OnceLock::new(),
+        reading: std::sync::OnceLock::new(),
         server_life: std::sync::OnceLock::new(),
         journal: journal::Slot::new(),
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
@@ -321,7 +325,7 @@ async fn run(
     if !clean::make_room(&ctx, &mut lane, &selection.order).await? {
         return Err(Error::Stopped);
     }
-    let Planned { plan, costs } = planned;
+    let Planned { mut plan, costs } = planned;
     for &place in &plan.prelude {
         restore_entry(&ctx, &mut lane, place, Source::Archive).await;
         if ctx.options.exit_on_error && ctx.ledger().errors > 0 {
@@ -344,6 +348,7 @@ async fn run(
     }
     journal::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
     find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
+    catalog::add_waits(&ctx, &mut lane, &mut plan, &costs).await;
     let mut lanes = open_lanes(&ctx, lane).await;
     lanes.reverse();
     let stream = stream.map(|stream| feed::start(stream, ctx.clone()));

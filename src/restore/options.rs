@@ -68,6 +68,9 @@ pub struct RestoreOptions {
     /// Keep a journal, and go on from the one that the target holds (`--resume`): see
     /// [`super::journal`].
     pub journal: Option<JournalOptions>,
+    /// Start jobs in an order drawn from this seed, as far as their waits allow: for tests.
+    #[doc(hidden)]
+    pub shuffle: Option<u64>,
 }
 
 /// What `nocturne restore` does when nothing else is asked for, in one session.
@@ -95,6 +98,7 @@ impl Default for RestoreOptions {
             strictly_in_order: false,
             stages: Stages::default(),
             journal: None,
+            shuffle: None,
         }
     }
 }

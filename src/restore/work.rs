@@ -35,6 +35,11 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
     });
     let mut work = Work::on(ctx, lane, entry);
     let skipped = Box::pin(work.run(place, source)).await;
+    if ctx.ledger().put_off.contains(&place) {
+        work.lane.attend(0);
+        let (dump_id, lane) = (entry.dump_id.0, work.lane.number);
+        return ctx.events.send(Event::Paused { dump_id, lane });
+    }
     let Work { problems, loaded, .. } = work;
     let outcome = match (problems.outcome(), skipped) {
         (Outcome::Done, Some(reason)) => Outcome::Skipped { reason },
@@ -139,6 +144,9 @@ impl<'a> Work<'a> {
         if !ctx.is_defined(entry)
             && let Err(error) = self.run_commands(&commands, Once::of(entry), line).await
         {
+            if ctx.puts_off(self.lane, entry, &error) {
+                return;
+            }
             let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
             if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, &error)).await {
                 let mut failure = ctx.failure(entry, &error);

@@ -100,6 +100,9 @@ pub struct PlannedJob {
     pub critical: bool,
     /// The jobs that it waits for.
     pub after: Vec<usize>,
+    /// Why it waits for jobs that its entry does not depend on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A time that was given for all entries of a kind.
@@ -175,6 +178,7 @@ impl PlanReport {
                     end_seconds: forecast.prelude + span.end,
                     critical: critical.contains(&span.job),
                     after: wanted_before(plan, span.job),
+                    why: job.why.clone(),
                 }
             })
             .collect();

@@ -18,6 +18,7 @@ impl Display for PlanReport {
         self.heading(f)?;
         self.chain_of_jobs(f)?;
         self.costly(f)?;
+        self.waiting(f)?;
         self.compared(f)
     }
 }
@@ -101,6 +102,20 @@ impl PlanReport {
             false => writeln!(f, "\njobs by cost")?,
         }
         table(f, &jobs)
+    }
+
+    fn waiting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut waiting = self.jobs.iter().filter_map(|job| Some((job, job.why.as_ref()?)));
+        for (number, (job, why)) in waiting.by_ref().take(MOST).enumerate() {
+            if number == 0 {
+                writeln!(f, "\njobs that wait for more than their dependencies")?;
+            }
+            writeln!(f, "  {} {}", job.label(), line(why))?;
+        }
+        match waiting.count() {
+            0 => Ok(()),
+            more => writeln!(f, "  and {}", units::plural(more as u64, "other", "others")),
+        }
     }
 
     fn compared(&self, f: &mut Formatter<'_>) -> fmt::Result {

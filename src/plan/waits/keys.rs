@@ -67,6 +67,24 @@ impl Plan {
         }
     }
 
+    /// A foreign key to a table of an extension waits for the rows of all such tables: the table has
+    /// no entry, so pg_dump lets the key depend on the extension instead (`findDumpableDependencies`
+    /// in `pg_dump.c`).
+    pub(super) fn behind_rows_of_extensions(&mut self, order: &Order<'_>) {
+        let entry = |id: &DumpId| order.links.entry(*id, order.entries);
+        let refers = |key: &Entry| {
+            let mut needs = key.dependencies.iter().filter_map(entry);
+            key.desc == Desc::FkConstraint && needs.any(|need| need.desc == Desc::Extension)
+        };
+        let is_of_extension = |rows: &Entry| {
+            rows.desc == Desc::TableData && rows.dependencies.iter().all(|id| entry(id).is_none())
+        };
+        let rows = self.of_main(order, is_of_extension);
+        for key in self.of_main(order, refers) {
+            self.jobs[key.0].after.extend(&rows);
+        }
+    }
+
     /// What holds for the parts of a table as well waits for their rows.
     pub(super) fn behind_rows_of_parts(&mut self, order: &Order<'_>) {
         let loads = self.rows(order);
@@ -81,5 +99,37 @@ impl Plan {
                 self.jobs[id.0].after.extend(rows);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Options;
+    use crate::plan::testing::entry;
+    use crate::select::Pass;
+
+    #[test]
+    fn key_to_table_of_extension_waits_for_its_rows() {
+        let depends = |entry: Entry, on: &[i32]| Entry {
+            dependencies: on.iter().map(|id| DumpId(*id)).collect(),
+            ..entry
+        };
+        let entries = [
+            entry(1, Desc::Extension),
+            entry(2, Desc::Table),
+            depends(entry(3, Desc::TableData), &[2]),
+            // Of a table that has no entry.
+            depends(entry(4, Desc::TableData), &[99]),
+            depends(entry(5, Desc::FkConstraint), &[1, 2]),
+            depends(entry(6, Desc::Index), &[1, 2]),
+        ];
+        let order = [0, 1, 2, 3, 4, 5];
+        let options = Options::default();
+        let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, |_| None, options);
+        let job = |place| plan.jobs.iter().position(|job| job.entry == place).map(JobId).unwrap();
+        let waits = |place, other| plan.jobs[job(place).0].after.contains(&job(other));
+        assert!(waits(4, 2) && waits(4, 3));
+        assert!(waits(5, 2) && !waits(5, 3));
     }
 }

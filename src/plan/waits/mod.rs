@@ -29,6 +29,7 @@ impl Plan {
     pub(super) fn keep_order(&mut self, entries: &[Entry], links: &Links) {
         let order = &Order::new(entries, links, self);
         self.behind_keys_unknown(order);
+        self.behind_rows_of_extensions(order);
         self.behind_rows_of_parts(order);
         self.statistics_in_order(order);
         self.event_triggers_in_order(order);

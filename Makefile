@@ -2,6 +2,7 @@
 # make test     format, lints and all tests, on PostgreSQL 15 to 18
 # make bench    nocturne beside pg_restore on a database of 800 MB
 # make chaos    200 restores that are disturbed at random moments, 20 to 60 minutes (CHAOS_ROUNDS=50)
+# make random   2000 databases made at random, restored beside pg_restore (RANDOM_ROUNDS=300)
 # make fixtures write the archives of fixtures/ anew
 # make msrv     build with the oldest Rust that Cargo.toml promises
 # make deny     dependencies: licences, sources, known vulnerabilities
@@ -24,7 +25,11 @@ BENCH ?=
 CHAOS_ROUNDS ?= 200
 CHAOS_SEED ?=
 
-.PHONY: demo test unit fmt lint bench chaos fixtures postgres msrv deny fuzz
+# How many databases are made at random, and the seed of the first (random when empty).
+RANDOM_ROUNDS ?= 2000
+RANDOM_SEED ?=
+
+.PHONY: demo test unit fmt lint bench chaos random fixtures postgres msrv deny fuzz
 
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1.0/p' Cargo.toml)
 FUZZ_SECONDS ?= 120
@@ -65,6 +70,10 @@ bench:
 chaos: postgres
 	NOCTURNE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(if $(CHAOS_SEED),NOCTURNE_CHAOS_SEED=$(CHAOS_SEED)) \
 	    cargo test --test chaos -- --nocapture however
+
+random: postgres
+	NOCTURNE_RANDOM_ROUNDS=$(RANDOM_ROUNDS) $(if $(RANDOM_SEED),NOCTURNE_RANDOM_SEED=$(RANDOM_SEED)) \
+	    cargo test --test random -- --nocapture random_database
 
 fixtures: postgres
 	fixtures/make.sh

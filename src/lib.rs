@@ -79,6 +79,7 @@ pub mod report;
 pub mod restore;
 pub mod rows;
 pub mod select;
+mod shown;
 pub mod source;
 pub mod sql;
 pub mod target;

@@ -375,3 +375,31 @@ fn the_command_prints_what_it_would_drop_and_drops_it() {
     assert_eq!(done.code(), 0, "{done}");
     assert_eq!(owned.left(), "table public.answers, table public.scores");
 }
+
+#[test]
+fn another_role_s_table_loses_a_column_and_only_that_is_named() {
+    let owned = Owned::new(cluster(15), "clean_column");
+    let (role, other) = (&owned.role, format!("{}_analyst", owned.role));
+    owned.database.execute(&format!(
+        "CREATE ROLE {other}; GRANT ALL ON SCHEMA public TO {other}; SET ROLE {role};
+         CREATE TYPE result AS ENUM ('ok'); CREATE TABLE users (id int);
+         GRANT SELECT ON users TO {other}; RESET ROLE; SET ROLE {other};
+         CREATE TABLE notes (id int, result public.result);
+         CREATE VIEW notes_seen AS SELECT result FROM notes;
+         CREATE VIEW users_seen AS SELECT id FROM users"
+    ));
+    let drop = |args: &[&str]| {
+        common::nocturne().args(["drop-objects", "-d", &owned.url()]).args(args).succeed()
+    };
+    let others =
+        ["table column public.notes.result", "view public.notes_seen", "view public.users_seen"];
+    let printed = drop(&["--dry-run"]);
+    let lines = printed.stdout();
+    let lines: Vec<&str> = lines.lines().filter(|line| line.starts_with("-- also")).collect();
+    assert_eq!(lines, others.map(|object| format!("-- also dropped: {object} of {other}")));
+    drop(&[]);
+    let left = "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute \
+                WHERE attrelid = 'notes'::regclass AND attnum > 0 AND NOT attisdropped";
+    assert_eq!(owned.database.query(left), "id");
+    owned.database.execute(&format!("DROP OWNED BY {other}; DROP ROLE {other}"));
+}

@@ -88,6 +88,34 @@ fn the_shipped_files_make_the_indexes_and_views_of_the_replaced_system() {
 }
 
 #[test]
+fn default_folder_is_the_programs_wherever_it_is_started() {
+    let app = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (bin, sql) = (app.path().join("bin"), app.path().join("sql/enrichment"));
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::create_dir_all(&sql).unwrap();
+    std::fs::write(sql.join("one.sql"), "CREATE TABLE enriched (a int);").unwrap();
+    let program = bin.join("nocturne");
+    std::fs::hard_link(env!("CARGO_BIN_EXE_nocturne"), &program).unwrap();
+    block_on(async {
+        let owned = Owned::new(cluster(15), "enrich_anywhere");
+        let other = folder(&[("sql/enrichment/other.sql", "CREATE TABLE other (a int);")]);
+        let tool = |program: &Path| {
+            let tool = common::Tool::new(program).bare().arg("enrich");
+            tool.env("DATABASE_URL", owned.url()).current_dir(other.path())
+        };
+        tool(&program).succeed();
+        let tables = "SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'";
+        assert_eq!(owned.database.query(tables), "enriched");
+        let elsewhere = app.path().join("nowhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        std::fs::remove_dir_all(&sql).unwrap();
+        let said = tool(&program).current_dir(&elsewhere).run().expect_code(2);
+        let folder = elsewhere.join("sql/enrichment").display().to_string();
+        assert!(said.stderr().contains(&folder) && said.stderr().contains("hint: "), "{said}");
+    });
+}
+
+#[test]
 fn what_was_not_restored_is_not_enriched() {
     let shipped = repository().join("sql/enrichment");
     block_on(async {

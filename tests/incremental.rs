@@ -13,6 +13,8 @@ mod deaths;
 mod definitions;
 #[path = "incremental/keys.rs"]
 mod keys;
+#[path = "incremental/late.rs"]
+mod late;
 #[path = "incremental/pair.rs"]
 mod pair;
 #[path = "incremental/ranges.rs"]

@@ -7,7 +7,9 @@
 mod common;
 
 use common::versions::newest;
-use common::{Archive, Owned, assert_same_database, cluster, restore, restore_to};
+use common::{
+    Archive, Cluster, Database, Owned, assert_same_database, cluster, nocturne, restore, restore_to,
+};
 
 #[test]
 fn row_triggers_that_skip_or_move_rows_lose_nothing() {
@@ -194,4 +196,141 @@ fn owner_empties_the_journal_where_dropping_fires_event_triggers() {
         let dropped = "SELECT count(*) FROM audit WHERE tag LIKE 'DROP%'";
         assert_eq!(owned.database.query(dropped), "0");
     }
+}
+
+/// Two databases with the same contents, for nocturne and pg_restore.
+fn two<'a>(cluster: &'a Cluster, sql: &str) -> [Database<'a>; 2] {
+    ["actual", "expected"].map(|name| {
+        let database = cluster.fresh_db(name);
+        database.execute(sql);
+        database
+    })
+}
+
+#[test]
+fn rules_and_triggers_that_take_inserted_rows_are_reported() {
+    let cluster = cluster(newest());
+    let tables = "CREATE TABLE void (id int); CREATE TABLE odds (id int, t text);
+        CREATE TABLE half (id int); CREATE TABLE plain (\"(\" text, t text); CREATE TABLE bare ();";
+    let rows = "INSERT INTO void SELECT generate_series(1, 20);
+        INSERT INTO odds SELECT i, '''), (' FROM generate_series(1, 20) i;
+        INSERT INTO half SELECT generate_series(1, 20); INSERT INTO bare DEFAULT VALUES;
+        INSERT INTO plain SELECT '(' || i, '''),(;' FROM generate_series(1, 20) i;";
+    let takers = "CREATE RULE nothing AS ON INSERT TO void DO INSTEAD NOTHING;
+        CREATE RULE odd AS ON INSERT TO odds WHERE NEW.id % 2 = 0 DO INSTEAD NOTHING;
+        CREATE FUNCTION half() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF NEW.id % 2 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER half BEFORE INSERT ON half FOR EACH ROW EXECUTE FUNCTION half();";
+    let all = format!("{tables}{rows}");
+    for more in [&["--inserts"][..], &["--rows-per-insert=7"], &["--column-inserts"]] {
+        let archive = Archive::with(cluster, &all, &[&["--format=custom"], more].concat());
+        let [actual, expected] = two(cluster, &format!("{tables}{takers}"));
+        assert!(expected.pg_restore(&archive.path(), &["--data-only"]).success());
+        let restored = restore(&archive.path(), &actual, &["--data-only"]).expect(0);
+        assert_same_database(&actual, &expected);
+        let told = restored.summary["warnings"].to_string();
+        for lacking in ["void: 20 rows sent, 0", "odds: 20 rows sent, 10", "half: 20 rows sent, 10"]
+        {
+            assert!(told.contains(&format!("{lacking} stored")), "{more:?}: {told}");
+        }
+        assert_eq!(told.matches(" rows sent").count(), 3, "{more:?}: {told}");
+    }
+    // Rows that exist are skipped on purpose.
+    let args = ["--format=custom", "--inserts", "--on-conflict-do-nothing"];
+    let unique = "CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u SELECT generate_series(1, 9);";
+    let archive = Archive::with(cluster, unique, &args);
+    let [actual, _] = two(cluster, unique);
+    let restored = restore(&archive.path(), &actual, &["--data-only"]).expect(0);
+    assert!(!restored.stderr().contains("rows sent"), "{}", restored.finished);
+}
+
+#[test]
+fn exit_on_error_leaves_an_existing_object_unchanged() {
+    let cluster = cluster(newest());
+    let owner = format!("boss_{}", std::process::id());
+    let source = cluster.fresh_db("source");
+    source.execute(&format!("CREATE ROLE {owner}"));
+    source.execute("SET allow_in_place_tablespaces = on; CREATE TABLESPACE gone LOCATION ''");
+    for (object, kind, is_new) in [
+        ("TABLE t (id int)", "TABLE t", false),
+        ("FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "FUNCTION f()", false),
+        // Its tablespace is missing: pg_restore ends before the table.
+        ("TABLE t (id int) TABLESPACE gone", "TABLE t", true),
+    ] {
+        source.execute(&format!("CREATE {object}; ALTER {kind} OWNER TO {owner};"));
+        let archive = Archive::dump(&source, &["--format=custom"]);
+        source.execute(&format!("DROP {kind}"));
+        if is_new {
+            source.execute("DROP TABLESPACE gone");
+        }
+        let there = if is_new { String::new() } else { format!("CREATE {object}") };
+        for args in [&["--exit-on-error"][..], &[]] {
+            let [actual, expected] = two(cluster, &there);
+            assert!(!expected.pg_restore(&archive.path(), args).success());
+            restore(&archive.path(), &actual, args).expect(1);
+            assert_same_database(&actual, &expected);
+        }
+        let [actual, _] = two(cluster, &there);
+        let args = ["--exit-on-error", "--tolerate", "already-exists"];
+        restore(&archive.path(), &actual, &args).expect(i32::from(is_new));
+    }
+}
+
+#[test]
+fn existing_large_object_leaves_the_others_and_gets_its_owner() {
+    let owner = format!("keeper_{}", std::process::id());
+    // Until 16 each object is an entry, later all of an owner are one.
+    for major in [15, newest()] {
+        let cluster = cluster(major);
+        let source = cluster.fresh_db("source");
+        source.execute(&format!(
+            "CREATE ROLE {owner};
+             SELECT lo_from_bytea(7000 + i, convert_to('object ' || i, 'UTF8'))
+                 FROM generate_series(1, 250) i;
+             DO $$ BEGIN FOR i IN 7001..7250 LOOP
+                 EXECUTE format('ALTER LARGE OBJECT %s OWNER TO {owner}', i);
+             END LOOP; END $$;"
+        ));
+        let archive = Archive::dump(&source, &["--format=custom"]);
+        let there = "SELECT lo_from_bytea(7002, 'older and longer'), lo_from_bytea(7240, '')";
+        for args in [&[][..], &["--clean"]] {
+            let [actual, expected] = two(cluster, there);
+            assert!(!expected.pg_restore(&archive.path(), args).success());
+            let restored = restore(&archive.path(), &actual, args).expect(1);
+            assert_same_database(&actual, &expected);
+            let objects = "SELECT count(*) FROM pg_largeobject_metadata";
+            assert_eq!(actual.query(objects), "250", "{args:?} {}", restored.finished);
+        }
+        let [actual, _] = two(cluster, there);
+        let args = ["--tolerate", "already-exists"];
+        let restored = restore(&archive.path(), &actual, &args).expect(0);
+        assert!(restored.total("tolerated") > 0, "{}", restored.finished);
+    }
+}
+
+#[test]
+fn tables_with_oids_are_restored_with_a_warning() {
+    let cluster = cluster(newest());
+    let sql = "CREATE TABLE old (id int); CREATE TABLE other (id int); INSERT INTO old VALUES (1);";
+    let archive = Archive::with(cluster, sql, &["--format=directory"]);
+    // What pg_dump before 12 wrote of a table WITH OIDS: a string in its entry.
+    let toc = archive.path().join("toc.dat");
+    let bytes = std::fs::read(&toc).unwrap();
+    let (plain, with_oids) = (b"\0\x05\0\0\0false", b"\0\x04\0\0\0true");
+    let place_of = |from: usize, text: &[u8]| {
+        from + bytes[from..].windows(text.len()).position(|window| window == text).unwrap()
+    };
+    let place = place_of(place_of(0, b"CREATE TABLE public.old"), plain);
+    let edited = [&bytes[..place], &with_oids[..], &bytes[place + plain.len()..]].concat();
+    std::fs::write(&toc, edited).unwrap();
+    let [actual, expected] = two(cluster, "");
+    let oracle = expected.pg_restore(&archive.path(), &[]);
+    assert!(oracle.success() && oracle.stderr().contains("WITH OIDS"), "{oracle}");
+    let restored = restore(&archive.path(), &actual, &[]).expect(0);
+    assert_same_database(&actual, &expected);
+    let warning = "tables WITH OIDS are not supported anymore, restored without: TABLE public.old";
+    assert!(restored.stderr().contains(warning), "{}", restored.finished);
+    assert!(!restored.stderr().contains("public.old, TABLE"), "{}", restored.finished);
+    let script = nocturne().args(["restore", "-f", "-"]).arg(archive.path()).succeed();
+    assert!(script.stderr().contains(warning), "{script}");
 }

@@ -15,8 +15,12 @@ mod host;
 #[path = "backup/log.rs"]
 mod log;
 
+#[path = "night/again.rs"]
+mod again;
 #[path = "night/dry_run.rs"]
 mod dry_run;
+#[path = "night/excluded.rs"]
+mod excluded;
 #[path = "night/failures.rs"]
 mod failures;
 #[path = "night/interrupted.rs"]

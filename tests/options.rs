@@ -22,5 +22,9 @@ mod output;
 mod places;
 #[path = "options/probe.rs"]
 mod probe;
+#[path = "options/terminal.rs"]
+mod terminal;
+#[path = "options/threads.rs"]
+mod threads;
 #[path = "options/usage.rs"]
 mod usage;

@@ -8,6 +8,8 @@
 mod common;
 #[path = "roundtrip/comparison.rs"]
 mod comparison;
+#[path = "roundtrip/trees.rs"]
+mod trees;
 
 use std::path::Path;
 

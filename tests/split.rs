@@ -7,7 +7,11 @@
 #[path = "split/broken.rs"]
 mod broken;
 mod common;
+#[path = "split/parts.rs"]
+mod parts;
 #[path = "split/source.rs"]
 mod source;
+#[path = "split/toc.rs"]
+mod toc;
 #[path = "split/whole.rs"]
 mod whole;

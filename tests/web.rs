@@ -145,6 +145,7 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
     let retried = RunRecord {
         id: format!("night-{ago}"),
         app: Some("pix-datawarehouse".to_owned()),
+        mode: "full".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         trigger: Trigger::Schedule,
         scheduled: Some(started),
@@ -176,6 +177,7 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
             sha256: Some("0f".repeat(32)),
         }),
         entries: Some(Entries { done: 1_412, skipped: 12, tolerated: 3, failed: 0 }),
+        restored_by: None,
         not_restored: Vec::new(),
         error: None,
         report: Some(

@@ -152,6 +152,7 @@ fn record(id: &str, hour: u32) -> RunRecord {
     RunRecord {
         id: id.to_owned(),
         app: Some("it's\\a \"warehouse\"".to_owned()),
+        mode: "full".to_owned(),
         version: "0.1.0".to_owned(),
         trigger: Trigger::Schedule,
         scheduled: Some(started),
@@ -176,6 +177,7 @@ fn record(id: &str, hour: u32) -> RunRecord {
             sha256: None,
         }),
         entries: Some(Entries::default()),
+        restored_by: None,
         not_restored: Vec::new(),
         error: Some("a'b\\n''\nc\\u0000".to_owned()),
         report: None,

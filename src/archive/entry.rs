@@ -201,14 +201,10 @@ pub struct Entry {
     pub dependencies: Vec<DumpId>,
     /// Where its data is.
     pub data: DataLocation,
-    /// Set when its text could not be decoded (see [`super::encoding`]): why not. The strings
-    /// then hold replacement characters and must not be sent to a server.
-    pub undecodable: Option<String>,
 }
 
 impl Entry {
     /// An entry with nothing but a number, a kind and a section.
-    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn bare(dump_id: i32, desc: Desc, section: Section) -> Self {
         Self {
             dump_id: DumpId(dump_id),
@@ -229,7 +225,6 @@ impl Entry {
             with_oids: false,
             dependencies: Vec::new(),
             data: DataLocation::None,
-            undecodable: None,
         }
     }
 

@@ -96,11 +96,14 @@ pub struct LocalTime {
     pub minute: i32,
     /// 0 to 60.
     pub second: i32,
+    /// Whether summer time was in force (`tm_isdst`): more than 0 if so, less if not known.
+    #[serde(skip)]
+    pub is_dst: i32,
 }
 
 impl std::fmt::Display for LocalTime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { year, month, day, hour, minute, second } = self;
+        let Self { year, month, day, hour, minute, second, .. } = self;
         write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
     }
 }
@@ -232,8 +235,8 @@ fn created(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, LocalTime> {
         let (rest, day) = int(layout)(rest)?;
         let (rest, month) = int(layout)(rest)?;
         let (rest, year) = int(layout)(rest)?;
-        let (rest, _is_dst) = int(layout)(rest)?;
+        let (rest, is_dst) = int(layout)(rest)?;
         let (year, month) = (year.saturating_add(1900), month.saturating_add(1));
-        Ok((rest, LocalTime { year, month, day, hour, minute, second }))
+        Ok((rest, LocalTime { year, month, day, hour, minute, second, is_dst }))
     }
 }

@@ -67,6 +67,6 @@ pub(crate) mod writer;
 pub use data::{Data, LargeObject, LargeObjects};
 pub use entry::{DataLocation, Desc, DumpId, Entry, Section};
 pub use error::{Error, ErrorKind, Result};
-pub use header::{Compression, Format, Header};
+pub use header::{Compression, Format, Header, LocalTime};
 pub use slice::ReadCounter;
 pub use toc::Toc;

@@ -102,7 +102,7 @@ impl Toc {
     fn assemble(header: Header, raw: &[(u64, RawEntry)]) -> Result<Self> {
         let encoding = raw
             .iter()
-            .find(|(_, entry)| entry.desc == b"ENCODING")
+            .rfind(|(_, entry)| entry.desc == b"ENCODING")
             .map(|(start, entry)| {
                 quoted_value(&entry.defn)
                     .map(|name| Encoding::named(&name))
@@ -307,17 +307,7 @@ impl RawEntry {
     }
 
     fn decode(&self, encoding: &Encoding) -> Result<Entry> {
-        let mut undecodable = None;
-        let mut text = |bytes: &[u8]| match encoding.decode(bytes) {
-            Some(text) => text.into_owned(),
-            None => {
-                undecodable = Some(format!(
-                    "its text is not valid in the archive's encoding, {}",
-                    encoding.name()
-                ));
-                String::from_utf8_lossy(bytes).into_owned()
-            }
-        };
+        let text = |bytes: &[u8]| encoding.decode(bytes).into_owned();
         let desc = Desc::from_text(&text(&self.desc));
         let entry = Entry {
             dump_id: DumpId(self.dump_id),
@@ -330,15 +320,14 @@ impl RawEntry {
             defn: text(&self.defn),
             drop_stmt: text(&self.drop_stmt),
             copy_stmt: text(&self.copy_stmt),
-            namespace: self.namespace.as_deref().map(&mut text),
-            tablespace: self.tablespace.as_deref().map(&mut text),
-            table_am: self.table_am.as_deref().map(&mut text),
+            namespace: self.namespace.as_deref().map(text),
+            tablespace: self.tablespace.as_deref().map(text),
+            table_am: self.table_am.as_deref().map(text),
             relkind: self.relkind,
-            owner: self.owner.as_deref().map(&mut text),
+            owner: self.owner.as_deref().map(text),
             with_oids: self.with_oids,
             dependencies: self.dependencies.iter().map(|id| DumpId(*id)).collect(),
             data: self.data.clone(),
-            undecodable: None,
         };
         // A NUL cannot be part of SQL and would cut a statement short without a word.
         let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
@@ -346,7 +335,7 @@ impl RawEntry {
         if texts.into_iter().chain(names.into_iter().flatten()).any(|text| text.contains('\0')) {
             return Err(Error::malformed(format!("entry {} holds a NUL byte", entry.dump_id)));
         }
-        Ok(Entry { undecodable, ..entry })
+        Ok(entry)
     }
 }
 

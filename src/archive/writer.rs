@@ -7,6 +7,7 @@
 use std::io::Write;
 
 use super::codec::GzipFraming;
+use super::encoding::Encoding;
 use super::entry::{DataLocation, Desc, Entry, Section};
 use super::header::{Compression, Format};
 
@@ -288,6 +289,12 @@ impl Model {
         }
         entry.had_dumper = data != DataLocation::None;
         entry.data = data;
+        let texts = [&mut entry.tag, &mut entry.defn, &mut entry.drop_stmt, &mut entry.copy_stmt];
+        let names =
+            [&mut entry.namespace, &mut entry.tablespace, &mut entry.table_am, &mut entry.owner];
+        for text in texts.into_iter().chain(names.into_iter().flatten()) {
+            *text = Encoding::named("UTF8").decode(text.as_bytes()).into_owned();
+        }
         entry
     }
 }

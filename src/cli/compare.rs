@@ -2,14 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-use indicatif::ProgressBar;
-
 use super::args::Verify;
 use super::choose::Chosen;
 use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, Outcome};
+use super::threads;
 use super::values::OutputFormat;
 use super::{connection, list, verify};
 use crate::compare::{CompareError, CompareOptions, compare};
+use crate::report::Screen;
 use crate::restore::chain;
 use crate::restore::event::Event;
 use crate::source::{Archive, Input};
@@ -22,7 +22,7 @@ pub(super) fn run(
     input: &Input,
     chosen: &Chosen,
     jobs: NonZeroUsize,
-    bar: &ProgressBar,
+    screen: &Screen,
 ) -> Outcome {
     let to = connection::resolve(&typed.database.options())?;
     let options = CompareOptions {
@@ -31,16 +31,14 @@ pub(super) fn run(
         // What came over standard input is gone.
         again: Some(input.clone()).filter(|input| *input != Input::Stdin),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let runtime = threads::runtime(jobs.get())?;
+    let bar = verify::bar(screen);
     let told = bar.clone();
     let progress = move |progress| verify::show(&told, progress);
-    let warnings = list::warnings();
+    let warnings = list::warnings(screen);
     let waits = |error: &target::Error| {
         let message = format!("the server is waited for: {}", chain(error));
-        bar.suspend(|| warnings.send(Event::Warning { message }));
+        warnings.send(Event::Warning { message });
     };
     let compared =
         runtime.block_on(compare(archive, &chosen.selection, &options, &to, progress, waits));

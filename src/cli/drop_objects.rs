@@ -12,8 +12,9 @@ use super::worker::{start_log, until_signal};
 use crate::replicate::clean::{self, CleanError, DropPlan};
 use crate::replicate::config::{Config, TableMode};
 use crate::replicate::lock::{LockError, TargetLock};
-use crate::replicate::night::forget_unfinished;
+use crate::replicate::night::forget_all;
 use crate::report::Verbosity;
+use crate::shown::one_line;
 use crate::target::{Session, SessionSettings, Target};
 
 /// Runs the command.
@@ -21,7 +22,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     let target = target(&config)?;
-    until_signal(|stop| drop_objects(typed, &config, target, stop))
+    until_signal(0, |stop| drop_objects(typed, &config, target, stop))
 }
 
 /// The database that a command of one step works on.
@@ -73,13 +74,18 @@ async fn drop_objects(
         return list::write(None, describe(&plan).as_bytes());
     }
     for other in &plan.others {
-        tracing::warn!("{} {} of {} is dropped along", other.kind, other.identity, other.owner);
+        tracing::warn!(
+            "{} {} of {} is also dropped: it depends on what goes",
+            other.kind,
+            other.identity,
+            other.owner
+        );
     }
     for schema in &plan.shared_schemas {
         tracing::info!("schema {schema} stays: others have objects in it");
     }
     // An earlier night's restore would go on as if its objects were still there.
-    forget_unfinished(&target).await.map_err(|error| Failure::of(ERRORS, &error))?;
+    forget_all(&target).await.map_err(|error| Failure::of(ERRORS, &error))?;
     let progress = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
     let timeout = config.restore.drop_timeout;
     clean::execute(&session, &plan, timeout, &stop, progress).await.map_err(failed)?;
@@ -87,22 +93,23 @@ async fn drop_objects(
     Ok(())
 }
 
-/// The plan as a script.
+/// The plan as a script. A name with line breaks stays inside its comment.
 fn describe(plan: &DropPlan) -> String {
     let mut text = String::new();
     // Writing to a String does not fail.
     for table in &plan.kept {
-        let _ = writeln!(text, "-- kept: table {table}");
+        let _ = writeln!(text, "-- kept: table {}", one_line(&table.to_string()));
     }
     for schema in &plan.shared_schemas {
-        let _ = writeln!(text, "-- stays, as others have objects in it: schema {schema}");
+        let _ =
+            writeln!(text, "-- stays, as others have objects in it: schema {}", one_line(schema));
     }
     for extension in &plan.extensions {
-        let _ = writeln!(text, "-- kept: extension {extension}");
+        let _ = writeln!(text, "-- kept: extension {}", one_line(extension));
     }
     for other in &plan.others {
-        let (kind, identity, owner) = (&other.kind, &other.identity, &other.owner);
-        let _ = writeln!(text, "-- dropped along: {kind} {identity} of {owner}");
+        let also = format!("{} {} of {}", other.kind, other.identity, other.owner);
+        let _ = writeln!(text, "-- also dropped: {}", one_line(&also));
     }
     for drop in &plan.drops {
         let _ = writeln!(text, "{};", drop.sql);

@@ -15,10 +15,13 @@ use crate::target::Target;
 pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
-    let enrichment =
-        Enrichment::read(&config.restore.enrichment).map_err(|error| Failure::of(USAGE, &error))?;
+    let enrichment = Enrichment::read(&config.restore.enrichment).map_err(|error| {
+        let is_missing = matches!(error, EnrichError::NoFolder { .. });
+        let failure = Failure::of(USAGE, &error);
+        if is_missing { failure.with_hint("name the folder with --dir") } else { failure }
+    })?;
     let target = target(&config)?;
-    until_signal(|stop| work(&config, enrichment, target, stop))
+    until_signal(0, |stop| work(&config, enrichment, target, stop))
 }
 
 async fn work(

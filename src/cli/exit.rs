@@ -1,10 +1,12 @@
 //! How the program ends.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::restore;
-use crate::restore::chain;
 use crate::restore::journal::JournalError;
+use crate::restore::{chain, hint, is_interrupted};
+use crate::shown::one_line;
 
 /// All well.
 pub const SUCCESS: u8 = 0;
@@ -25,13 +27,32 @@ pub struct Failure {
     /// The exit code.
     pub code: u8,
     /// One line for people; empty if all has been said.
-    pub message: String,
+    message: String,
+    /// What else is to be said, a line each.
+    details: Vec<String>,
+    /// What to do about it.
+    hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure with a message.
-    pub fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+    /// A failure with a message. A name in it that holds line breaks starts no line.
+    pub fn new(code: u8, message: impl AsRef<str>) -> Self {
+        let message = one_line(message.as_ref());
+        Self { code, message, details: Vec::new(), hint: None }
+    }
+
+    /// The same, with lines below the message.
+    #[must_use]
+    pub fn with_details(mut self, lines: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.details = lines.into_iter().map(|line| one_line(line.as_ref())).collect();
+        self
+    }
+
+    /// The same, with what to do about it, unless that is said already.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint.get_or_insert_with(|| one_line(hint.as_ref()));
+        self
     }
 
     /// A failure that has been told already.
@@ -44,15 +65,30 @@ impl Failure {
     #[must_use]
     pub fn logged(self) -> Self {
         if !self.message.is_empty() {
-            tracing::error!(exit_code = self.code, "{}", self.message);
+            let details = (!self.details.is_empty()).then(|| self.details.join("\n"));
+            tracing::error!(
+                exit_code = self.code,
+                details,
+                hint = self.hint.as_deref(),
+                "{}",
+                self.message
+            );
         }
         Self::told(self.code)
     }
 
-    /// An error and its sources, as a failure.
-    pub fn of(code: u8, error: &dyn std::error::Error) -> Self {
-        Self::new(code, chain(error))
+    /// An error and its sources, as a failure, with what to do about it if that is known.
+    pub fn of(code: u8, error: &(dyn std::error::Error + 'static)) -> Self {
+        if is_interrupted(error) {
+            return Self::new(INTERRUPTED, "interrupted");
+        }
+        Self { hint: hint(error), ..Self::new(code, chain(error)) }
     }
+}
+
+/// For an output file: what to tell about an error.
+pub(super) fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
 }
 
 impl From<crate::archive::Error> for Failure {
@@ -86,6 +122,8 @@ pub(super) fn code(outcome: Outcome, command: &str) -> ExitCode {
         Err(failure) => {
             if !failure.message.is_empty() {
                 super::say(&format!("nocturne: {}", failure.message));
+                failure.details.iter().for_each(|line| super::say(&format!("  {line}")));
+                failure.hint.iter().for_each(|hint| super::say(&format!("hint: {hint}")));
                 if failure.code == USAGE {
                     super::say(&format!("Try \"nocturne {command} --help\" for more information."));
                 }

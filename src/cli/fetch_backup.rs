@@ -13,12 +13,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::FetchBackup as Typed;
 use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
 use super::restore::interrupted;
+use super::threads;
 use super::{list, say};
 use crate::replicate::backup::scalingo::{ApiError, ScalingoError};
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, save};
 use crate::report::{
     LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
 };
+use crate::shown::one_line;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
 use crate::source::{self, Input};
 
@@ -39,11 +41,8 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
 
     let source = BackupSource::of(&config.backup, config.zone).map_err(failure)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ERRORS, &error))?;
     let jobs = available_parallelism().map_or(1, NonZeroUsize::get);
+    let runtime = threads::runtime(jobs)?;
     let check = config.backup.verify.then_some(Check { jobs });
     let bar = bar(&screen);
     let outcome = runtime.block_on(async {
@@ -132,7 +131,7 @@ fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha25
         ("file", file.map(|path| path.display().to_string())),
     ];
     let known = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    known.map(|(name, value)| format!("{name:<8} {value}\n")).collect()
+    known.map(|(name, value)| format!("{name:<8} {}\n", one_line(&value))).collect()
 }
 
 /// A bar on standard error, if the screen shows any.

@@ -11,14 +11,16 @@ use super::worker::{notifier, start_log, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, IncrementalError, Settings, Summary, Table};
 use crate::replicate::night::IncrementalRun;
-use crate::replicate::worker::{Night, NoHistory, RetryPolicy, SystemClock, Trigger};
+use crate::replicate::worker::{
+    DatabaseHistory, History, Night, RetryPolicy, SystemClock, Trigger,
+};
 use crate::report::{LogFormat, Verbosity};
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
-    let outcome = until_signal(|stop| copy(typed, &config, stop));
+    let outcome = until_signal(0, |stop| copy(typed, &config, stop));
     match config.log_format {
         LogFormat::Text => outcome,
         LogFormat::Json => outcome.map_err(Failure::logged),
@@ -34,12 +36,15 @@ async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcom
         tracing::warn!("{warning}");
     }
     let night = Night {
-        job: IncrementalRun::new(settings, config.zone, locale()),
+        job: IncrementalRun::new(
+            settings.clone(),
+            config.zone,
+            config.report_lang.unwrap_or_else(locale),
+        ),
         // Tables are tried again by themselves.
         retry: RetryPolicy { retries: 0, ..config.retry },
-        // Nights alone are recorded and told: this is a part of one.
-        history: Arc::new(NoHistory),
-        notifier: notifier(Vec::new())?,
+        history: history(config, &settings),
+        notifier: notifier(config.notifications.clone())?,
         clock: Arc::new(SystemClock),
         app: config.app.clone(),
     };
@@ -48,6 +53,12 @@ async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcom
         Some(summary) => conclude(&summary),
         None => Err(Failure::new(ERRORS, record.error.unwrap_or_default())),
     }
+}
+
+/// Where nights are recorded, if there is a warehouse; else where the rows go.
+fn history(config: &Config, settings: &Settings) -> Arc<dyn History> {
+    let target = config.databases.target.as_ref().unwrap_or(&settings.target);
+    Arc::new(DatabaseHistory::new(target.clone()))
 }
 
 /// The tables that were typed, or those that the settings make incremental.
@@ -101,7 +112,9 @@ fn conclude(summary: &Summary) -> Outcome {
     match summary.missing() {
         0 => Ok(()),
         missing => {
-            let message = format!("{missing} rows of earlier runs are missing in the target");
+            let message = format!(
+                "{missing} rows of earlier runs are missing in the target (hint: --fill-gaps copies them)"
+            );
             Err(Failure::new(ERRORS, message))
         }
     }

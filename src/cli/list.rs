@@ -1,27 +1,30 @@
 //! `nocturne list`: what is in an archive.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::args::List;
 use super::choose;
-use super::exit::{ERRORS, Failure, Outcome};
+use super::exit::{ERRORS, Failure, Outcome, USAGE, unwritable};
 use super::input;
+use super::local_time;
 use super::values::OutputFormat;
 use crate::archive::{Format, Header};
-use crate::report::Screen;
+use crate::report::{Options as ReportOptions, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
 use crate::select::listing::{EntryObject, Listing};
+use crate::shown;
 use crate::source::{self, Archive};
 
 /// Runs the command.
 pub(super) fn run(typed: &List) -> Outcome {
+    start_log()?;
     let options = choose::options(&typed.selection, typed.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
-    let events = warnings();
+    let events = warnings(&Screen::plain());
     let chosen = choose::choose(&archive.toc, &options, &typed.selection, &events)?;
     let verbose = typed.verbose > 0;
     let listing = Listing { entries: &archive.toc.entries, selection: &chosen.selection, verbose };
@@ -32,12 +35,18 @@ pub(super) fn run(typed: &List) -> Outcome {
     write(typed.file.as_deref(), text.as_bytes())
 }
 
-/// Warnings go to standard error at once: there is nothing to be drawn over.
-pub(super) fn warnings() -> Events {
-    let screen = Screen::plain();
+/// Sends warnings of the layers below, such as a download that is tried again, to standard error.
+pub(super) fn start_log() -> Outcome {
+    let report = ReportOptions { verbosity: Verbosity::Quiet, ..ReportOptions::default() };
+    telemetry::init(&report, &Screen::plain()).map_err(|error| Failure::of(USAGE, &error))
+}
+
+/// Warnings go to standard error at once.
+pub(super) fn warnings(screen: &Screen) -> Events {
+    let screen = screen.clone();
     Events::to(move |event| {
         if let Event::Warning { message } = event {
-            screen.write(format!("warning: {message}\n").as_bytes());
+            screen.say(&format!("warning: {message}"));
         }
     })
 }
@@ -45,6 +54,7 @@ pub(super) fn warnings() -> Events {
 /// The lines above and the lines of the entries, as `pg_restore -l` has them.
 fn as_text(archive: &Archive, listing: &Listing<'_>) -> String {
     let Header { created, dbname, version, layout, .. } = &archive.toc.header;
+    let created = local_time::of(created);
     let header = &archive.toc.header;
     let dbname = dbname.replace(['\n', '\r'], " ");
     let mut text = String::new();
@@ -102,26 +112,28 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> O
             let created = options.write(true).create_new(true).open(path);
             created.and_then(|_| std::fs::remove_file(path))
         };
-        checked.map_err(|error| {
-            Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
-        })?;
+        checked.map_err(unwritable(path))?;
     }
     Ok(())
 }
 
-/// Writes to a file, or to standard output for none and for `-`.
+/// Writes to a file, or to standard output for none and for `-`. A terminal gets nothing that it
+/// would obey; other readers get the bytes as they are, as from pg_restore.
 pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
-    let result = match path.filter(|path| *path != Path::new("-")) {
-        Some(path) => std::fs::write(path, bytes)
-            .map_err(|error| format!("cannot write {}: {error}", path.display())),
-        None => {
-            let mut out = io::stdout().lock();
-            match out.write_all(bytes).and_then(|()| out.flush()) {
-                // Whoever reads has seen enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                result => result.map_err(|error| format!("cannot write: {error}")),
-            }
-        }
+    if let Some(path) = path.filter(|path| *path != Path::new("-")) {
+        return std::fs::write(path, bytes).map_err(unwritable(path));
+    }
+    let mut out = io::stdout().lock();
+    let shown;
+    let bytes = if out.is_terminal() {
+        shown = shown::lines(&String::from_utf8_lossy(bytes));
+        shown.as_bytes()
+    } else {
+        bytes
     };
-    result.map_err(|message| Failure::new(ERRORS, message))
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Failure::new(ERRORS, format!("cannot write: {error}"))),
+    }
 }

@@ -17,6 +17,7 @@ pub mod args;
 mod choose;
 mod command_line;
 mod compare;
+mod completions;
 pub mod connection;
 mod costs;
 mod drop_objects;
@@ -26,6 +27,7 @@ pub mod exit;
 mod fetch_backup;
 mod incremental;
 mod list;
+mod local_time;
 mod plan;
 mod report;
 mod restore;
@@ -35,18 +37,20 @@ pub mod selection;
 pub mod settings;
 pub mod size;
 pub mod table_key;
+mod threads;
 pub mod values;
 mod verify;
 mod web;
 mod worker;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use args::Command;
 use exit::{Failure, USAGE};
 
+use crate::report::Screen;
 use crate::source::Input;
 
 /// The whole program: reads the command line, runs the command, gives the exit code.
@@ -73,11 +77,7 @@ pub fn main() -> ExitCode {
         Command::DropObjects(typed) => drop_objects::run(&typed),
         Command::Enrich(typed) => enrich::run(&typed),
         Command::Report(typed) => report::run(&typed),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command_line::command(), "nocturne", &mut script);
-            list::write(None, &script)
-        }
+        Command::Completions { shell } => list::write(None, &completions::script(shell)),
     };
     exit::code(outcome, &command)
 }
@@ -95,10 +95,9 @@ fn input(argument: Option<&Path>) -> Result<Input, Failure> {
     }
 }
 
-/// A line on standard error, for when nothing else is shown there.
-fn say(line: &str) {
-    // If standard error is gone there is no one to tell.
-    let _ = writeln!(std::io::stderr(), "{line}");
+/// Lines on standard error, for when nothing else is shown there.
+fn say(lines: &str) {
+    Screen::plain().write(&format!("{lines}\n"));
 }
 
 /// A variable of the environment that is set and not empty.

@@ -1,5 +1,8 @@
 //! `nocturne plan`: what a restore would do, and how long it would take.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
 use super::args::{Plan, PlanFormat};
 use super::costs::History;
 use super::exit::{ERRORS, Failure, Outcome, USAGE};
@@ -7,16 +10,18 @@ use super::restore::automatic_jobs;
 use super::values::Jobs;
 use super::{choose, input, list};
 use crate::archive::{Desc, Entry};
-use crate::plan::JobId;
+use crate::plan::{JobId, Workers};
+use crate::report::Screen;
 use crate::report::plan::{Given, PlanReport, Subject};
 use crate::restore::{PlanOptions, Planned};
 use crate::source::{self, Access, Sizes};
 
 /// Runs the command.
 pub(super) fn run(typed: &Plan) -> Outcome {
+    list::start_log()?;
     let options = choose::options(&typed.selection, typed.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
-    let events = list::warnings();
+    let events = list::warnings(&Screen::plain());
     let toc = archive.toc.clone();
     let chosen = choose::choose(&toc, &options, &typed.selection, &events)?;
     let streamed = matches!(archive.access, Access::Stream(_));
@@ -36,8 +41,9 @@ pub(super) fn run(typed: &Plan) -> Outcome {
         streamed,
     };
     let size = |place: usize| sizes.get(&toc.entries[place].dump_id).copied();
-    let Planned { mut plan, mut costs } =
-        Planned::new(&toc, &chosen.selection, options, &size, &history.costs);
+    let planned = Planned::new(&toc, &chosen.selection, options, &size, &history.costs);
+    let jobs = jobs.min(planned.most_sessions());
+    let Planned { mut plan, mut costs } = planned;
     let mut given = Vec::new();
     for as_if in &typed.as_if {
         let kind = Desc::from_text(&as_if.kind);
@@ -55,12 +61,14 @@ pub(super) fn run(typed: &Plan) -> Outcome {
         costs.scale(&of_kind, as_if.time);
         given.push(Given { kind: as_if.kind.clone(), seconds: as_if.time });
     }
+    // As if the server ran here, which is what the default number of jobs supposes, too.
+    let workers = Workers::with_processors(jobs, available_parallelism().ok().map(NonZero::get));
     let subject = Subject {
         archive: &archive.name,
         database: &toc.header.dbname,
         entries: &toc.entries,
         history: past,
-        workers: jobs,
+        workers,
         compare: typed.compare,
     };
     let report = PlanReport::new(subject, &mut plan, &costs, given);

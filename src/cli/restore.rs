@@ -1,28 +1,30 @@
 //! `nocturne restore`: an archive into a database.
 
+use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use super::args::{Restore, Results};
+use super::args::{Reporting, Restore, Results};
 use super::choose::{self, Chosen};
 use super::connection::given;
 use super::costs::History;
 use super::embedded::Server;
-use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::exit::{ERRORS, Failure, Outcome, USAGE, unwritable};
 use super::size::Size;
-use super::values::{ArchiveFormat, Jobs, Tolerate};
-use super::{connection, environment, input, list, script};
+use super::values::{ArchiveFormat, Jobs};
+use super::{connection, environment, input, list, script, threads};
 use crate::archive::Format;
 use crate::report::timeline::Recorder;
-use crate::report::{LogFormat, Options as ReportOptions, Reporter, Screen, Verbosity, telemetry};
+use crate::report::{
+    LogFormat, Options as ReportOptions, ProgressMode, Reporter, Screen, Verbosity, telemetry,
+};
 use crate::restore::event::{Event, Events};
 use crate::restore::journal::JournalOptions;
 use crate::restore::statements::{Ownership, SourceSettings, Style};
 use crate::restore::{
-    Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Tolerance, Transactions,
-    restore,
+    Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Transactions, restore,
 };
 use crate::source::{self, Archive};
 use crate::target::Target;
@@ -42,7 +44,7 @@ pub(super) fn run(typed: &Restore) -> Outcome {
     }
     let reporting = &typed.reporting;
     let report = ReportOptions {
-        progress: reporting.progress,
+        progress: progress(reporting),
         format: reporting.log_format,
         verbosity: Verbosity::from_flags(reporting.quiet, reporting.verbose),
     };
@@ -55,12 +57,30 @@ pub(super) fn run(typed: &Restore) -> Outcome {
     }
 }
 
+/// What `--progress` comes to. A pipe or a file of cron, where pg_restore writes nothing unless
+/// something is wrong, gets no line for each entry unless lines are asked for.
+fn progress(reporting: &Reporting) -> ProgressMode {
+    let wants_lines = reporting.verbose > 0
+        || reporting.log_format == LogFormat::Json
+        || telemetry::is_set_by_environment();
+    match reporting.progress {
+        ProgressMode::Auto if !wants_lines && !std::io::stderr().is_terminal() => {
+            ProgressMode::None
+        }
+        asked => asked,
+    }
+}
+
 fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outcome {
     check(typed)?;
     let goal = goal(typed)?;
     let Results { summary, timeline } = &typed.results;
     list::check_writable([summary, timeline].into_iter().flatten().map(PathBuf::as_path))?;
     let select_options = choose::options(&typed.selection, typed.place.create)?;
+    // A script is read and written by one thread.
+    if !matches!(goal, Goal::Script) {
+        threads::room_for(0)?;
+    }
     let archive = source::open(&input(typed.archive.as_deref())?)?;
     check_format(typed, &archive)?;
 
@@ -89,10 +109,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     let history = History::open(&typed.costs, &events);
     options.history = history.costs.clone();
     let database = archive.toc.header.dbname.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let runtime = threads::runtime(options.jobs)?;
     runtime.block_on(async {
         let (target, server) = match goal {
             Goal::Embedded => {
@@ -139,13 +156,20 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
     // Beside -d the URL would send what is meant for another server to its own.
     let url = environment("DATABASE_URL").filter(|_| typed.connection.dbname.is_none());
     let options = typed.connection.options(url);
-    let target = connection::resolve(&options)?;
+    let is_of_url = options.default_url.is_some();
+    let target = connection::resolve(&options).map_err(|failure| match is_of_url {
+        true => failure.with_hint(
+            "DATABASE_URL is read because -d is not given; it looks like \
+             postgresql://user:password@host:5432/name",
+        ),
+        false => failure,
+    })?;
     // As in pg_restore, a server alone does not choose a database: libpq's default is the role's.
     if typed.connection.dbname.is_none() && !target.names_its_database() {
-        let message = "no target given: one of -d/--dbname and -f/--file must be specified\n\
-                       hint: name the database with -d, PGDATABASE, PGSERVICE or DATABASE_URL, or \
-                       use --embedded to restore into a throw-away server";
-        return Err(Failure::new(USAGE, message));
+        let message = "no target given: one of -d/--dbname and -f/--file must be specified";
+        let hint = "name the database with -d, PGDATABASE, PGSERVICE or DATABASE_URL, or use \
+                    --embedded to restore into a throw-away server";
+        return Err(Failure::new(USAGE, message).with_hint(hint));
     }
     Ok(Goal::Target(Box::new(target)))
 }
@@ -242,6 +266,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         _ => automatic_jobs(),
     };
     Ok(RestoreOptions {
+        shuffle: None,
         jobs,
         style: Style {
             ownership: match (typed.properties.no_owner, behaviour.use_set_session_authorization) {
@@ -271,7 +296,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         read_ahead: behaviour.read_ahead.0,
         disable_triggers: behaviour.disable_triggers,
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
-        tolerate: behaviour.tolerate.iter().map(tolerance).collect(),
+        tolerate: behaviour.tolerate.clone(),
         digests: match &behaviour.digests {
             Some(path) => Some(Arc::new(super::verify::read_digests(path)?)),
             None => None,
@@ -284,15 +309,6 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         stages: Stages::default(),
         journal: behaviour.resume.then(JournalOptions::default),
     })
-}
-
-fn tolerance(typed: &Tolerate) -> Tolerance {
-    match typed {
-        Tolerate::SqlState(state) => Tolerance::SqlState(state.as_str().to_owned()),
-        Tolerate::AlreadyExists => Tolerance::AlreadyExists,
-        Tolerate::MissingRole => Tolerance::MissingRole,
-        Tolerate::CommentOnExtension => Tolerance::CommentOnExtension,
-    }
 }
 
 /// Tells the result: the summary, the file with it, the exit code.
@@ -316,11 +332,18 @@ fn conclude(
     }
     if let Some(path) = &typed.results.summary {
         let file = std::fs::File::create(path);
-        file.and_then(|file| summary.write_json(file)).map_err(|error| {
-            Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
-        })?;
+        file.and_then(|file| summary.write_json(file)).map_err(unwritable(path))?;
     }
-    let ended = result?;
+    let ended = result.map_err(|error| match error {
+        RestoreError::Interrupted if typed.behaviour.resume => {
+            Failure::from(error).with_hint("run the same command again to continue")
+        }
+        RestoreError::Interrupted => Failure::from(error).with_hint(
+            "start again with an empty database; a restore with --resume can be interrupted and \
+             continued",
+        ),
+        error => error.into(),
+    })?;
     if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }
 }
 
@@ -353,7 +376,7 @@ fn script_warnings(screen: &Screen, format: LogFormat) -> Events {
     let screen = screen.clone();
     Events::to(move |event| match (event, format) {
         (Event::Warning { message }, LogFormat::Text) => {
-            screen.write(format!("warning: {message}\n").as_bytes());
+            screen.say(&format!("warning: {message}"));
         }
         (Event::Warning { message }, LogFormat::Json) => tracing::warn!("{message}"),
         _ => {}

@@ -15,8 +15,9 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     log_settings(&config);
     let night = night(&config, job)?;
-    let outcome =
-        until_signal(|stop| async move { conclude(&night.run(Trigger::Manual, &stop).await) });
+    let outcome = until_signal(config.restore.jobs, |stop| async move {
+        conclude(&night.run(Trigger::Manual, &stop).await)
+    });
     match config.log_format {
         LogFormat::Text => outcome,
         LogFormat::Json => outcome.map_err(Failure::logged),

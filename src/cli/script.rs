@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
-use crate::archive::encoding::Encoding;
+use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE, unwritable};
+use super::local_time;
 use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::event::Events;
 use crate::restore::script::{
     Clean, Header, ScriptError, ScriptOptions, Selection as Scripted, Verbose,
     is_valid_restrict_key, random_restrict_key, write_script,
 };
-use crate::restore::{RestoreOptions, for_script};
+use crate::restore::{RestoreOptions, for_script, warn_with_oids};
 use crate::select::Selection;
 use crate::source::{Access, Archive, Sequential};
 
@@ -40,9 +40,6 @@ pub(super) fn write(
         None => random_restrict_key().map_err(|error| Failure::of(ERRORS, &error))?,
     };
     let Archive { toc, access, format, .. } = archive;
-    let now = || chrono::Local::now().format("%Y-%m-%d %H:%M:%S %Z").to_string();
-    let encoding = toc.encoding.clone();
-    let encode = move |text: &str| encode(&encoding, text);
     let script_options = ScriptOptions {
         style: options.style.clone(),
         clean: match (options.clean, options.if_exists) {
@@ -54,8 +51,8 @@ pub(super) fn write(
         transactions: options.transactions,
         disable_triggers: options.disable_triggers,
         verbose: script.verbose.then(|| Verbose {
-            created: toc.header.created.to_string(),
-            now: &now,
+            created: local_time::of(&toc.header.created),
+            now: &local_time::now,
             custom_format: format == Format::Custom,
         }),
         restrict_key: Some(key),
@@ -65,8 +62,9 @@ pub(super) fn write(
             dump_version: Some(toc.header.dump_version.clone()),
             creates_large_objects_with_data: !toc.header.version.at_least(12),
         },
-        encode: (!toc.encoding.is_utf8()).then_some(&encode),
+        encoding: toc.encoding.clone(),
     };
+    warn_with_oids(&toc.entries, &selection.wants, events);
     let (entries, wants) = for_script(options.foreign_keys, &toc.entries, &selection.wants, events);
     let scripted = Scripted { entries: &entries, order: &selection.order, wants: &wants };
     let mut out = output(script.file)?;
@@ -106,19 +104,5 @@ fn output(path: &Path) -> Result<Box<dyn Write>, Failure> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdout().lock()));
     }
-    match File::create(path) {
-        Ok(file) => Ok(Box::new(file)),
-        Err(error) => {
-            let message = format!("cannot write {}: {error}", path.display());
-            Err(Failure::new(ERRORS, message))
-        }
-    }
-}
-
-/// The script is written in the archive's encoding, as it says itself.
-fn encode(encoding: &Encoding, text: &str) -> Result<Vec<u8>, String> {
-    match encoding.encode(text) {
-        Some(bytes) => Ok(bytes.into_owned()),
-        None => Err(text.chars().take(60).collect()),
-    }
+    Ok(Box::new(File::create(path).map_err(unwritable(path))?))
 }

@@ -89,8 +89,10 @@ impl<P: Purpose> Settings<P> {
     /// A usage failure that tells everything that is wrong.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
-        Config::for_command(P::COMMAND, variable)
-            .map_err(|problems| Failure::new(USAGE, problems.to_string()))
+        Config::for_command(P::COMMAND, variable).map_err(|problems| {
+            let failure = Failure::new(USAGE, "the settings cannot be used");
+            failure.with_details(problems.iter().map(ToString::to_string))
+        })
     }
 
     /// The same settings, one of which stands somewhere else than on the command line.
@@ -158,7 +160,7 @@ fn value_name(option: &str) -> &'static str {
         option if option.ends_with("dir") => "DIR",
         "from" => "PATH|URL",
         "backup" => "ID",
-        "backup-mode" | "incremental-keys" => "JSON",
+        "backup-mode" | "incremental-keys" | "exclude" | "tolerate" => "JSON",
         "schedule" => "CRON",
         _ => "NAME",
     }

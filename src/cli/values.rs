@@ -21,15 +21,6 @@ pub enum ValueError {
     /// `--jobs`.
     #[error("expected \"auto\" or a number from 1 to {}", Jobs::MAX)]
     Jobs,
-    /// `--tolerate`.
-    #[error(
-        "expected a five-character SQLSTATE, \"already-exists\", \"missing-role\" or \
-         \"comment-on-extension\""
-    )]
-    Tolerate,
-    /// `--tolerate 00000`.
-    #[error("SQLSTATE 00000 means success: there is nothing to tolerate")]
-    TolerateSuccess,
     /// `--format plain`.
     #[error("a plain archive is a script: run it with psql")]
     PlainFormat,
@@ -74,63 +65,6 @@ impl fmt::Display for Jobs {
             Self::Auto => f.pad("auto"),
             Self::Count(count) => count.fmt(f),
         }
-    }
-}
-
-/// `--tolerate`: a refusal of the server that is not an error.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Tolerate {
-    /// Every error with this SQLSTATE.
-    SqlState(SqlState),
-    /// An object is there already.
-    AlreadyExists,
-    /// A role that owns something, or was granted something, is not on the target.
-    MissingRole,
-    /// The comment of an extension, which only the extension's owner may set.
-    CommentOnExtension,
-}
-
-impl FromStr for Tolerate {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text.trim() {
-            "already-exists" => Ok(Self::AlreadyExists),
-            "missing-role" => Ok(Self::MissingRole),
-            "comment-on-extension" => Ok(Self::CommentOnExtension),
-            "00000" => Err(ValueError::TolerateSuccess),
-            other => SqlState::from_text(other).map(Self::SqlState).ok_or(ValueError::Tolerate),
-        }
-    }
-}
-
-impl fmt::Display for Tolerate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SqlState(state) => f.pad(state.as_str()),
-            Self::AlreadyExists => f.pad("already-exists"),
-            Self::MissingRole => f.pad("missing-role"),
-            Self::CommentOnExtension => f.pad("comment-on-extension"),
-        }
-    }
-}
-
-/// An error code of the server: five digits or upper-case letters (PostgreSQL, appendix A).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SqlState(String);
-
-impl SqlState {
-    /// The code that `text` spells, in either case.
-    #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        let right = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        right.then(|| Self(text.to_ascii_uppercase()))
-    }
-
-    /// The code, `42P07`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -275,12 +209,13 @@ impl ValueEnum for ProgressMode {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Auto => {
-                PossibleValue::new("auto").help("Bars on a terminal, log lines elsewhere")
-            }
-            Self::Bars => PossibleValue::new("bars").help("Bars; they need a terminal"),
-            Self::Log => PossibleValue::new("log").help("A line for what starts and what ends"),
-            Self::None => PossibleValue::new("none").help("Only warnings, errors and the summary"),
+            Self::Auto => PossibleValue::new("auto")
+                .help("Bars on a terminal; elsewhere none, or log with -v or --log-format json"),
+            Self::Bars => PossibleValue::new("bars").help("Bars; without a terminal, as log"),
+            Self::Log => PossibleValue::new("log")
+                .help("Log lines when an entry with data, an index or a constraint starts or ends"),
+            Self::None => PossibleValue::new("none")
+                .help("Only warnings, errors and the summary, even with -v"),
         })
     }
 }
@@ -317,25 +252,6 @@ mod tests {
         assert_eq!(" 8 ".parse(), Ok(Jobs::Count(NonZeroUsize::new(8).unwrap())));
         for wrong in ["0", "-1", "many", "", "262144", "99999999999999999999"] {
             assert_eq!(wrong.parse::<Jobs>(), Err(ValueError::Jobs), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_tolerated_is_a_name_or_an_sqlstate() {
-        assert_eq!("already-exists".parse(), Ok(Tolerate::AlreadyExists));
-        assert_eq!("missing-role".parse(), Ok(Tolerate::MissingRole));
-        assert_eq!("comment-on-extension".parse(), Ok(Tolerate::CommentOnExtension));
-        assert_eq!("42p07".parse::<Tolerate>().unwrap().to_string(), "42P07");
-        for wrong in ["", "42P0", "42P071", "42-07", "everything", "42P0é"] {
-            assert_eq!(wrong.parse::<Tolerate>(), Err(ValueError::Tolerate), "{wrong}");
-        }
-        assert_eq!("00000".parse::<Tolerate>(), Err(ValueError::TolerateSuccess));
-    }
-
-    #[test]
-    fn what_is_tolerated_reads_back_from_its_text() {
-        for word in ["already-exists", "missing-role", "comment-on-extension", "23505"] {
-            assert_eq!(word.parse::<Tolerate>().unwrap().to_string(), word);
         }
     }
 

@@ -5,31 +5,33 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Verify;
 use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
 use super::values::{Jobs, OutputFormat};
-use super::{choose, compare, input, list};
+use super::{choose, compare, input, list, threads};
 use crate::archive::DumpId;
-use crate::report::ProgressMode;
+use crate::report::{Options as ReportOptions, Screen, Verbosity, telemetry};
 use crate::source;
 use crate::verify::{Digests, Progress, VerifyOptions, verify};
 
 /// Runs the command.
 pub(super) fn run(typed: &Verify) -> Outcome {
+    let screen = screen(typed)?;
     let options = choose::options(&typed.selection, true)?;
     let expected = typed.digests.as_deref().map(read_digests).transpose()?;
     let input = input(typed.archive.as_deref())?;
     let archive = source::open(&input)?;
-    let chosen = choose::choose(&archive.toc, &options, &typed.selection, &list::warnings())?;
+    let chosen =
+        choose::choose(&archive.toc, &options, &typed.selection, &list::warnings(&screen))?;
     let jobs = match typed.jobs {
         Some(Jobs::Count(count)) => count,
         _ => available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
     list::check_writable(typed.write_digests.as_deref())?;
     if typed.database.dbname.is_some() {
-        return compare::run(typed, archive, &input, &chosen, jobs, &bar(typed));
+        return compare::run(typed, archive, &input, &chosen, jobs, &screen);
     }
     let wanted: HashSet<DumpId> = chosen
         .selection
@@ -51,7 +53,8 @@ pub(super) fn run(typed: &Verify) -> Outcome {
         digests: expected.is_some() || typed.write_digests.is_some(),
         rows: None,
     };
-    let bar = bar(typed);
+    threads::room_for(jobs.get())?;
+    let bar = bar(&screen);
     let report = verify(archive, &options, &|progress| show(&bar, progress));
     bar.finish_and_clear();
 
@@ -72,9 +75,8 @@ pub(super) fn run(typed: &Verify) -> Outcome {
     match differences.as_deref() {
         None | Some([]) => Ok(()),
         Some(differences) => {
-            let lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
-            let message = format!("the archive is not that of the digests:\n{}", lines.join("\n"));
-            Err(Failure::new(ERRORS, message))
+            let failure = Failure::new(ERRORS, "the archive is not that of the digests:");
+            Err(failure.with_details(differences.iter().map(ToString::to_string)))
         }
     }
 }
@@ -87,13 +89,24 @@ pub(super) fn read_digests(path: &Path) -> Result<Digests, Failure> {
         .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
 }
 
-/// A bar on standard error, if that is a terminal and nobody asked for quiet.
-fn bar(typed: &Verify) -> ProgressBar {
+/// Standard error, with a bar unless that was not wanted, and with warnings of the layers below.
+fn screen(typed: &Verify) -> Result<Screen, Failure> {
     let reporting = &typed.reporting;
-    let silent =
-        reporting.quiet || matches!(reporting.progress, ProgressMode::None | ProgressMode::Log);
-    let target = if silent { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(None, target);
+    let verbosity = Verbosity::from_flags(reporting.quiet, reporting.verbose);
+    let report =
+        ReportOptions { progress: reporting.progress, format: reporting.log_format, verbosity };
+    let screen = Screen::new(&report);
+    // The result says what was done.
+    let verbosity = if reporting.verbose > 0 { verbosity } else { Verbosity::Quiet };
+    telemetry::init(&ReportOptions { verbosity, ..report }, &screen)
+        .map_err(|error| Failure::of(USAGE, &error))?;
+    Ok(screen)
+}
+
+/// A bar on the screen, if it has any.
+pub(super) fn bar(screen: &Screen) -> ProgressBar {
+    let Some(bars) = screen.bars() else { return ProgressBar::hidden() };
+    let bar = bars.add(ProgressBar::no_length());
     let template =
         "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
     if let Ok(style) = ProgressStyle::with_template(template) {

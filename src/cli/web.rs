@@ -17,7 +17,7 @@ use crate::report::Verbosity;
 pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
-    until_signal(|stop| async move {
+    until_signal(0, |stop| async move {
         // The host's router reaches the process by any of its addresses.
         let address = (Ipv4Addr::UNSPECIFIED, config.web.port.unwrap_or_default());
         let failed = |error: std::io::Error| {

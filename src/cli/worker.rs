@@ -10,7 +10,7 @@ use super::args::Worker as Typed;
 use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
 use super::report::locale;
 use super::restore::interrupted;
-use super::{costs, list};
+use super::{costs, list, threads};
 use crate::replicate::config::Config;
 use crate::replicate::night::{FullRun, Output, preview};
 use crate::replicate::notify::{Notifier, Patience, Webhook};
@@ -35,7 +35,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
 /// Prints the settings and the plan of a night. Fails if the night would.
 pub(super) fn dry_run(config: &Config) -> Outcome {
     list::write(None, describe(config).as_bytes())?;
-    until_signal(|stop| async move {
+    until_signal(config.restore.jobs, |stop| async move {
         let plan = tokio::select! {
             plan = preview(config) => plan,
             () = stop.cancelled() => return Err(Failure::new(INTERRUPTED, "interrupted")),
@@ -65,7 +65,12 @@ pub(super) fn start_log(
 /// A full run with these settings, whose log lines go to standard error.
 pub(super) fn full_run(config: &Config, verbosity: Verbosity) -> Result<FullRun, Failure> {
     let (report, screen) = start_log(config, verbosity)?;
-    let output = Output { report, screen, lang: locale(), costs: costs::default_file() };
+    let output = Output {
+        report,
+        screen,
+        lang: config.report_lang.unwrap_or_else(locale),
+        costs: costs::default_file(),
+    };
     Ok(FullRun::new(config.clone(), output))
 }
 
@@ -101,8 +106,9 @@ fn serve<J: Job>(config: &Config, job: J) -> Outcome {
     };
     tracing::info!("nocturne {} worker, schedule \"{schedule}\"", env!("CARGO_PKG_VERSION"));
     log_settings(config);
-    let worker = Worker { schedule, night: night(config, job)? };
-    until_signal(|stop| async move {
+    let night = night(config, job)?;
+    let worker = Worker { schedule, night, latest_start: config.latest_start };
+    until_signal(config.restore.jobs, |stop| async move {
         worker.run(&stop).await;
         Ok(())
     })
@@ -120,12 +126,10 @@ pub(super) fn log_settings(config: &Config) {
 /// stopped when asked to is a success: the host restarts what ends otherwise. A second signal
 /// does not wait.
 pub(super) fn until_signal<F: Future<Output = Outcome>>(
+    jobs: usize,
     work: impl FnOnce(CancellationToken) -> F,
 ) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ERRORS, &error))?;
+    let runtime = threads::runtime(jobs)?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
         let signals = async {

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 
 use super::subjects::Table;
+use crate::archive::encoding::Decoding;
 use crate::archive::{Data, Entry, Error, Result, Toc};
 use crate::rows::{CopyStatement, CopyText, insert_into, table_name};
 use crate::sql::ident::literal;
@@ -100,6 +101,7 @@ fn inserts(
     toc: &Toc,
     send: &mut dyn FnMut(Fill) -> bool,
 ) -> Result<()> {
+    let reader = Decoding::new(reader, toc.encoding.clone());
     for batch in Batches::new(reader, toc.standard_conforming_strings, Ends::WithBlankLines) {
         let batch = batch.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
@@ -107,8 +109,8 @@ fn inserts(
         })?;
         let mut sql = String::with_capacity(batch.sql().len() + batch.len() * into.len());
         for statement in batch.statements() {
-            let text = toc.encoding.decode(statement);
-            let Some(values) = text.as_deref().and_then(|text| values(text, schema, name)) else {
+            let text = String::from_utf8_lossy(statement);
+            let Some(values) = values(&text, schema, name) else {
                 let what = format!("a statement that does not insert into {schema}.{name}");
                 return Err(Error::malformed(what));
             };

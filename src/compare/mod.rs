@@ -58,8 +58,8 @@ pub struct CompareOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// No session could be opened.
-    #[error(transparent)]
-    Connect(target::Error),
+    #[error("{0}")]
+    Connect(#[source] target::Error),
     /// The database does not answer what has to be known before anything can be compared.
     #[error("cannot look at the database's tables")]
     Catalogue(#[source] target::Error),

@@ -105,27 +105,28 @@ pub(super) fn table(
     if !further.is_empty() {
         compared.notes.push(format!("not in the archive: column {}", further.join(", ")));
     }
-    (compared.verdict, compared.detail) = match (archived, database, exact) {
+    (compared.verdict, compared.detail) = match (archived, database, exact, found.other_kind()) {
         (Archived::Damaged(error), ..) => {
             (Verdict::Unknown, Some(format!("the archive is damaged: {error}")))
         }
         _ if found.here.is_none() => (Verdict::Missing, None),
-        _ if found.other_kind().is_some() => {
-            let kind = found.other_kind().unwrap_or_default();
+        (.., Some(kind)) => {
             (Verdict::Different, Some(format!("not a table: the database has {kind} of this name")))
         }
         _ if found.table.is_partial => {
-            let what = "its partitions are loaded through it, and not all of them are selected";
+            let what = "not all entries that bring its rows are selected";
             (Verdict::Unknown, Some(what.to_owned()))
         }
         _ if found.missing_column().is_some() => {
             let column = found.missing_column().unwrap_or_default();
             (Verdict::Different, Some(format!("column {column} is missing")))
         }
-        (.., Some(Err(error))) => (Verdict::Unknown, Some(error.clone())),
-        (.., Some(Ok((ours, theirs)))) => judge(ours == theirs, ours.rows, theirs.rows),
-        (_, Some(Err(TableError::Other(error))), None) => (Verdict::Unknown, Some(error.clone())),
-        (Archived::Rows(ours), Some(Ok(theirs)), None) => {
+        (.., Some(Err(error)), _) => (Verdict::Unknown, Some(error.clone())),
+        (.., Some(Ok((ours, theirs))), _) => judge(ours == theirs, ours.rows, theirs.rows),
+        (_, Some(Err(TableError::Other(error))), None, _) => {
+            (Verdict::Unknown, Some(error.clone()))
+        }
+        (Archived::Rows(ours), Some(Ok(theirs)), None, _) => {
             judge(ours == theirs, ours.rows, theirs.rows)
         }
         _ => (Verdict::Unknown, Some("it was not compared".to_owned())),
@@ -280,14 +281,11 @@ impl Comparison {
         .collect();
         let generated =
             |item: &&Compared| item.notes.iter().any(|note| note.starts_with(GENERATED));
-        match self.items.iter().filter(generated).count() {
-            0 => {}
-            1 => {
-                text.push_str("\nnot compared: stored generated columns of 1 table (-v lists them)")
-            }
-            count => text.push_str(&format!(
-                "\nnot compared: stored generated columns of {count} tables (-v lists them)"
-            )),
+        let generated = self.items.iter().filter(generated).count();
+        if generated > 0 {
+            let word = if generated == 1 { "table" } else { "tables" };
+            let what = format!("stored generated columns of {generated} {word} (-v lists them)");
+            text.push_str(&format!("\nnot compared: {what}"));
         }
         let (archive, database) = (&self.archive, &self.database);
         match said.as_slice() {

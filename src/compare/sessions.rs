@@ -33,6 +33,8 @@ pub(super) enum Purpose {
 /// Opens sessions of the database. All of them see the same moment.
 pub(super) struct Sessions {
     target: Target,
+    /// The archive's encoding: names and rows come as they stand in it.
+    encoding: SessionSettings,
     /// What each session is set to.
     settings: String,
     /// The time zone that sessions have by themselves.
@@ -50,8 +52,8 @@ impl Sessions {
         options: &CompareOptions,
         waits: impl FnOnce(&target::Error),
     ) -> Result<Self, CompareError> {
-        let plain = SessionSettings::default();
-        let connect = || Session::connect(target, &plain);
+        let encoding = SessionSettings { encoding: toc.encoding.clone(), ..Default::default() };
+        let connect = || Session::connect(target, &encoding);
         let session = once_ready(connect, waits).await.map_err(CompareError::Connect)?;
         let settings = settings(toc, options, session.server_version_num());
         let prepare = async {
@@ -62,7 +64,7 @@ impl Sessions {
             Ok((zone.unwrap_or_default(), snapshot.unwrap_or_default()))
         };
         let (zone, snapshot) = prepare.await.map_err(CompareError::Connect)?;
-        Ok(Self { target: target.clone(), settings, zone, snapshot, holder: session })
+        Ok(Self { target: target.clone(), encoding, settings, zone, snapshot, holder: session })
     }
 
     /// The session that holds the snapshot, in a transaction that is only read from.
@@ -77,7 +79,7 @@ impl Sessions {
 
     /// Another session, in no transaction.
     pub(super) async fn connect(&self) -> target::Result<Session> {
-        let session = Session::connect(&self.target, &SessionSettings::default()).await?;
+        let session = Session::connect(&self.target, &self.encoding).await?;
         session.execute(&self.settings).await?;
         Ok(session)
     }

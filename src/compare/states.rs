@@ -1,6 +1,8 @@
 //! Compares what is neither rows nor large objects: the values of sequences, and whether
 //! materialized views are populated.
 
+use std::collections::HashMap;
+
 use super::report::{Compared, Kind, Verdict};
 use super::sessions::Sessions;
 use super::subjects::Subjects;
@@ -29,12 +31,22 @@ pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects)
     for (places, kind) in
         [(&subjects.sequences, Kind::Sequence), (&subjects.views, Kind::MaterializedView)]
     {
+        let here = match &session {
+            Ok(session) => look_up(session, toc, places, kind).await.map_err(|error| chain(&error)),
+            Err(error) => Err(error.clone()),
+        };
         for place in places {
             let entry = &toc.entries[*place];
-            let (verdict, detail) = match (&session, kind) {
-                (Err(error), _) => (Verdict::Unknown, Some(error.clone())),
-                (Ok(session), Kind::Sequence) => sequence(session, entry).await,
-                (Ok(session), _) => view(session, entry).await,
+            let (verdict, detail) = match (&session, &here) {
+                (Err(error), _) | (_, Err(error)) => (Verdict::Unknown, Some(error.clone())),
+                (Ok(session), Ok(here)) => match (here.get(&name(entry)), kind) {
+                    (None, _) => (Verdict::Missing, None),
+                    (Some(_), Kind::Sequence) => sequence(session, entry).await,
+                    (Some(true), _) => (Verdict::Equal, None),
+                    (Some(false), _) => {
+                        (Verdict::Different, Some("it is not populated".to_owned()))
+                    }
+                },
             };
             all.push(Compared {
                 kind,
@@ -52,6 +64,44 @@ pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects)
     all
 }
 
+type Name = (String, String);
+
+fn name(entry: &Entry) -> Name {
+    (entry.namespace.clone().unwrap_or_default(), entry.tag.clone())
+}
+
+/// Which of these sequences or materialized views there are, and whether they are populated. A view of
+/// the same name could run anything: nothing else is read.
+async fn look_up(
+    session: &Session,
+    toc: &Toc,
+    places: &[usize],
+    kind: Kind,
+) -> Result<HashMap<Name, bool>> {
+    let kind = if kind == Kind::Sequence { 'S' } else { 'm' };
+    let mut here = HashMap::new();
+    // Some at a time, so that no query is longer than the server takes.
+    for some in places.chunks(500) {
+        let named = |place: &usize| {
+            let (schema, name) = name(&toc.entries[*place]);
+            format!("({}, {})", literal(&schema), literal(&name))
+        };
+        let names: Vec<String> = some.iter().map(named).collect();
+        let query = format!(
+            "SELECT n.nspname, c.relname, c.relispopulated FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE (n.nspname, c.relname) IN ({}) AND c.relkind = '{kind}'",
+            names.join(", ")
+        );
+        for row in session.query_text(&query).await? {
+            if let [Some(schema), Some(name), Some(populated)] = &row[..] {
+                here.insert((schema.clone(), name.clone()), populated == "t");
+            }
+        }
+    }
+    Ok(here)
+}
+
 type Judged = (Verdict, Option<String>);
 
 async fn sequence(session: &Session, entry: &Entry) -> Judged {
@@ -59,19 +109,6 @@ async fn sequence(session: &Session, entry: &Entry) -> Judged {
         let what = "the archive sets it in a way that is not known".to_owned();
         return (Verdict::Unknown, Some(what));
     };
-    // A view of this name could run anything. Nothing else is read.
-    let rows = session
-        .query_text(&format!(
-            "SELECT 1 FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = {} AND c.relname = {} AND c.relkind = 'S'",
-            literal(entry.namespace.as_deref().unwrap_or_default()),
-            literal(&entry.tag)
-        ))
-        .await;
-    if rows.as_ref().map_or(true, Vec::is_empty) {
-        return judge(rows, |_| (Verdict::Missing, None));
-    }
     let name = qualified(entry.namespace.as_deref(), &entry.tag);
     let rows = session.query_text(&format!("SELECT last_value, is_called FROM {name}")).await;
     judge(rows, |row| match row {
@@ -89,22 +126,6 @@ async fn sequence(session: &Session, entry: &Entry) -> Judged {
             }
         }
         _ => (Verdict::Unknown, None),
-    })
-}
-
-async fn view(session: &Session, entry: &Entry) -> Judged {
-    let schema = literal(entry.namespace.as_deref().unwrap_or_default());
-    let rows = session
-        .query_text(&format!(
-            "SELECT c.relispopulated FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = {schema} AND c.relname = {} AND c.relkind = 'm'",
-            literal(&entry.tag)
-        ))
-        .await;
-    judge(rows, |row| match row {
-        [Some(populated)] if populated == "t" => (Verdict::Equal, None),
-        _ => (Verdict::Different, Some("it is not populated".to_owned())),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What an archive has that can be compared with a database: tables, large objects, sequences,
 //! materialized views.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::archive::entry::LOAD_VIA_PARTITION_ROOT;
 use crate::archive::{Desc, DumpId, Entry, Toc};
@@ -14,6 +14,8 @@ use crate::sql::ident::qualified;
 pub(super) struct Subjects {
     /// Tables with their rows, in the archive's order.
     pub(super) tables: Vec<Table>,
+    /// Their places among these.
+    by_name: HashMap<Loaded, usize>,
     /// Entries that hold large objects.
     pub(super) large_objects: Vec<DumpId>,
     /// Places of the entries that set a sequence.
@@ -32,12 +34,13 @@ pub(super) struct Table {
     /// The columns of COPY, in the order of the fields. `None` of INSERT statements, and where the
     /// partitions that are loaded through one root have their columns in several orders.
     pub(super) columns: Option<Vec<String>>,
-    /// The entries with its rows: one, or one for each partition that is loaded through its root.
+    /// The entries with its rows: one, one for each part of them, or one for each partition that is
+    /// loaded through its root.
     pub(super) entries: Vec<DumpId>,
     /// Whether this is the root of partitions, and the rows of partitions with entries of their
     /// own are not among these.
     pub(super) is_root: bool,
-    /// Whether some of the entries that load rows through this root are not selected.
+    /// Whether some of the entries that load rows into this table are not selected.
     pub(super) is_partial: bool,
 }
 
@@ -66,12 +69,12 @@ impl Subjects {
                 _ => {}
             }
         }
-        for table in subjects.tables.iter_mut().filter(|table| table.is_root) {
-            let all = toc.entries.iter().filter(|entry| {
-                entry.desc == Desc::TableData
-                    && root(entry, toc).is_some_and(|root| root == (&table.schema, &table.name))
-            });
-            table.is_partial = all.count() > table.entries.len();
+        let data = toc.entries.iter().filter(|entry| entry.desc == Desc::TableData);
+        let mut all: HashMap<Loaded, usize> = HashMap::new();
+        data.for_each(|entry| *all.entry(Loaded::by(entry, toc)).or_default() += 1);
+        for (loaded, at) in &subjects.by_name {
+            let table = &mut subjects.tables[*at];
+            table.is_partial = all.get(loaded).is_some_and(|all| *all > table.entries.len());
         }
         subjects
     }
@@ -79,27 +82,21 @@ impl Subjects {
     fn add_table(&mut self, entry: &Entry, toc: &Toc) {
         let copy = CopyStatement::parse(&entry.copy_stmt);
         let columns = copy.map(|copy| copy.columns);
-        let own = || (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
-        let root = root(entry, toc);
-        let is_root = root.is_some();
-        let (schema, name) = root.map_or_else(own, |Name(schema, name)| (schema, name));
-        let same = |table: &&mut Table| {
-            table.is_root && is_root && table.schema == schema && table.name == name
-        };
-        match self.tables.iter_mut().find(same) {
-            Some(table) => {
+        let loaded = Loaded::by(entry, toc);
+        match self.by_name.get(&loaded) {
+            Some(at) => {
+                let table = &mut self.tables[*at];
                 table.entries.push(entry.dump_id);
                 table.columns =
                     table.columns.take().filter(|first| columns.as_ref() == Some(first));
             }
-            None => self.tables.push(Table {
-                schema,
-                name,
-                columns,
-                entries: vec![entry.dump_id],
-                is_root,
-                is_partial: false,
-            }),
+            None => {
+                self.by_name.insert(loaded.clone(), self.tables.len());
+                let Loaded { schema, name, is_root } = loaded;
+                let entries = vec![entry.dump_id];
+                let table = Table { schema, name, columns, entries, is_root, is_partial: false };
+                self.tables.push(table);
+            }
         }
     }
 
@@ -116,15 +113,27 @@ impl Subjects {
     }
 }
 
-/// A schema and a name.
-#[derive(Debug)]
-struct Name(String, String);
+/// The table into which an entry's rows go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Loaded {
+    schema: String,
+    name: String,
+    /// Whether the entry is of a partition, and this its root.
+    is_root: bool,
+}
 
-impl PartialEq<(&String, &String)> for Name {
-    fn eq(&self, other: &(&String, &String)) -> bool {
-        (&self.0, &self.1) == *other
+impl Loaded {
+    fn by(entry: &Entry, toc: &Toc) -> Self {
+        let own = || Name(entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
+        let root = root(entry, toc);
+        let is_root = root.is_some();
+        let Name(schema, name) = root.unwrap_or_else(own);
+        Self { schema, name, is_root }
     }
 }
+
+/// A schema and a name.
+struct Name(String, String);
 
 /// The partition root into which the rows of an entry go, if they do. The COPY statement names it, and
 /// that of newer archives a comment ([`Entry::is_load_via_partition_root`]).
@@ -223,6 +232,15 @@ mod tests {
         let [root] = &found.tables[..] else { panic!("{found:?}") };
         assert!(root.is_partial);
         assert_eq!(found.with_data(), HashSet::from([DumpId(2)]));
+    }
+
+    #[test]
+    fn rows_in_several_entries_are_one_table() {
+        let part = |id| rows(id, "t", "COPY app.t (a) FROM stdin;\n", "");
+        let found = subjects(vec![part(1), part(2)], &SelectOptions::default());
+        let [table] = &found.tables[..] else { panic!("{found:?}") };
+        assert_eq!(table.entries, [DumpId(1), DumpId(2)]);
+        assert!(!table.is_partial && !table.is_root);
     }
 
     #[test]

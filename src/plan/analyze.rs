@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::build::{Links, is_partitioned};
+use super::build::Links;
+use super::tree::Tree;
 use super::{Job, JobId, LockMode, Plan, Step};
 use crate::archive::{Desc, DumpId, Entry};
 use crate::select::Pass;
@@ -38,6 +39,7 @@ impl Plan {
                 pass: Pass::Main,
                 after,
                 locks: vec![(table, LockMode::ShareUpdateExclusive)],
+                why: None,
                 size: 0,
                 cost: 0,
                 rank: 0,
@@ -84,46 +86,7 @@ impl Plan {
     }
 }
 
-/// Which tables are parts of which.
-struct Tree {
-    /// The partitioned table of a partition.
-    whole_of: HashMap<DumpId, DumpId>,
-    /// The partitions of a table, and the tables that inherit from it: a table's statistics are
-    /// about the rows of these, too.
-    parts: HashMap<DumpId, Vec<DumpId>>,
-}
-
 impl Tree {
-    fn new(entries: &[Entry]) -> Self {
-        let tables: HashMap<DumpId, &Entry> = entries
-            .iter()
-            .filter(|entry| entry.desc == Desc::Table)
-            .map(|entry| (entry.dump_id, entry))
-            .collect();
-        let (mut whole_of, mut parts) = (HashMap::new(), HashMap::<_, Vec<_>>::new());
-        for entry in entries {
-            let of: Vec<(DumpId, &Entry)> =
-                entry.dependencies.iter().filter_map(|id| Some((*id, *tables.get(id)?))).collect();
-            match entry.desc {
-                Desc::Table => {
-                    of.iter().for_each(|(id, _)| parts.entry(*id).or_default().push(entry.dump_id));
-                }
-                Desc::TableAttach => {
-                    // The entry depends on both, and is named after the partition.
-                    let (own, others): (Vec<_>, Vec<_>) =
-                        of.iter().partition(|(_, table)| names(entry, table));
-                    let whole = others.iter().find(|(_, table)| is_partitioned(table));
-                    if let (Some((part, _)), Some((whole, _))) = (own.first(), whole) {
-                        whole_of.insert(*part, *whole);
-                        parts.entry(*whole).or_default().push(*part);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Self { whole_of, parts }
-    }
-
     /// The partitioned tables above the filled ones with the places of their entries, partitions
     /// before wholes: those that this restore creates, and those of which all partitions are
     /// filled.
@@ -161,11 +124,6 @@ impl Tree {
         wholes.sort_unstable();
         wholes.into_iter().map(|(_, place, id)| (place, id)).collect()
     }
-}
-
-/// Whether an entry has a table's name.
-fn names(entry: &Entry, table: &Entry) -> bool {
-    (&entry.namespace, &entry.tag) == (&table.namespace, &table.tag)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::attach::attached_in;
 use super::rank::{Chains, ends_first, rank};
 use super::{Job, JobId, LockMode, Step, micros};
 use crate::archive::{Desc, DumpId, Entry, Section};
@@ -72,6 +73,7 @@ impl Plan {
                     pass: pass(place),
                     after: Vec::new(),
                     locks: Vec::new(),
+                    why: None,
                     size: size(place).unwrap_or(0),
                     cost: 0,
                     rank: 0,
@@ -86,6 +88,7 @@ impl Plan {
             plan.analyze(entries, &links);
         }
         if options.strictly_in_order {
+            plan.note_rows_that_call(entries, &links);
             plan.chain();
         }
         plan
@@ -139,6 +142,7 @@ impl Plan {
         }
         self.check_with_indexes(entries, links, &builds);
         self.grant_in_turn(entries);
+        self.keep_order(entries, links);
     }
 
     /// Who grants what somebody else has granted becomes that role, which must be allowed to look
@@ -250,28 +254,33 @@ pub(super) fn is_partitioned(table: &Entry) -> bool {
 pub(super) struct Links {
     /// Places in the TOC by number.
     places: HashMap<DumpId, usize>,
-    /// The TABLE DATA entry of a TABLE entry.
-    data_of: HashMap<DumpId, DumpId>,
+    /// The TABLE DATA entries of a TABLE entry: one, or one for each part of the rows.
+    data_of: HashMap<DumpId, Vec<DumpId>>,
     /// The TABLE entry of a TABLE DATA entry.
     pub(super) table_of: HashMap<DumpId, DumpId>,
     /// The first entry of large objects.
     blobs: Option<DumpId>,
+    /// The table whose lock keeps others from attaching indexes in the same tree.
+    attached_in: HashMap<DumpId, DumpId>,
 }
 
 impl Links {
     pub(super) fn new(entries: &[Entry]) -> Self {
         let places = entries.iter().enumerate().map(|(place, e)| (e.dump_id, place)).collect();
-        let mut data_of = HashMap::new();
+        let mut data_of: HashMap<_, Vec<_>> = HashMap::new();
         let mut table_of = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.desc == Desc::TableData) {
             // A TABLE DATA entry's first dependency is its TABLE.
             if let Some(table) = entry.dependencies.first() {
-                data_of.insert(*table, entry.dump_id);
+                data_of.entry(*table).or_default().push(entry.dump_id);
                 table_of.insert(entry.dump_id, *table);
             }
         }
         let blobs = entries.iter().find(|entry| entry.desc == Desc::Blobs);
-        Self { places, data_of, table_of, blobs: blobs.map(|entry| entry.dump_id) }
+        let blobs = blobs.map(|entry| entry.dump_id);
+        let mut links = Self { places, data_of, table_of, blobs, attached_in: HashMap::new() };
+        links.attached_in = attached_in(&links, entries);
+        links
     }
 
     pub(super) fn entry<'a>(&self, id: DumpId, entries: &'a [Entry]) -> Option<&'a Entry> {
@@ -282,10 +291,9 @@ impl Links {
     pub(super) fn needs(&self, entry: &Entry) -> Vec<DumpId> {
         let mut needs = entry.dependencies.clone();
         if entry.section == Section::PostData {
-            // Post-data work on a table waits for its rows, not only for its definition.
-            for need in &mut needs {
-                *need = *self.data_of.get(need).unwrap_or(need);
-            }
+            // Post-data work on a table waits for all its rows, not only for its definition.
+            let rows = |need| self.data_of.get(&need).cloned().unwrap_or(vec![need]);
+            needs = needs.into_iter().flat_map(rows).collect();
         }
         if entry.desc == Desc::BlobComments && needs.is_empty() {
             // Before 8.4 pg_dump did not note that these come after the large objects.
@@ -327,7 +335,9 @@ impl Links {
             (_, Desc::FkConstraint) => LockMode::ShareRowExclusive,
             _ => LockMode::AccessExclusive,
         };
-        self.tables(entry, entries).into_iter().map(|table| (table, mode(table))).collect()
+        let tables = self.tables(entry, entries).into_iter();
+        let tree = self.attached_in.get(&entry.dump_id).copied();
+        tables.chain(tree).map(|table| (table, mode(table))).collect()
     }
 }
 

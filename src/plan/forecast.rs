@@ -1,10 +1,11 @@
 //! What a plan comes to: its critical path, the least time it can take, and the time it will take.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::cost::Costs;
-use super::help::{at_least, simulate_with_help};
+use super::help::{Workers, at_least, simulate_with_help};
 use super::rank::{Chains, ends_first, exclusive, rank};
 use super::simulate::Simulation;
 use super::{JobId, Plan, micros};
@@ -18,31 +19,31 @@ pub struct Forecast {
     /// When which job is thought to run, counted from the end of the prelude.
     pub simulation: Simulation,
     /// The longest chain of jobs, in order.
-    pub critical_path: Vec<JobId>,
-    /// What that chain takes, each of its jobs by one session.
-    pub critical_seconds: Duration,
-    /// What the longest chain takes at least, if other sessions help with rows wherever they can;
-    /// jobs that a lock keeps apart are a chain, too.
-    pub longest_chain: Duration,
+    pub critical_path: Chain,
     /// What all jobs take together.
     pub total: Duration,
     /// Workers.
-    pub workers: usize,
+    pub workers: Workers,
+}
+
+/// Jobs that must run one after the other: each waits for the one before it, or for a lock of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// In order.
+    pub jobs: Vec<JobId>,
+    /// What they take at least, if other sessions help with rows wherever they can.
+    pub time: Duration,
 }
 
 impl Forecast {
     /// Ranks the plan's jobs by these costs and carries them out in virtual time.
     #[must_use]
-    pub fn new(plan: &mut Plan, costs: &Costs, workers: usize) -> Self {
-        let workers = workers.max(1);
+    pub fn new(plan: &mut Plan, costs: &Costs, workers: Workers) -> Self {
         plan.rank(|id| costs.of(id));
-        let chains = by_dependencies(plan, |id| costs.of(id));
         Self {
             prelude: costs.prelude(),
             simulation: simulate_with_help(plan, workers, costs),
-            critical_path: critical_path(&chains),
-            critical_seconds: longest_chain_of(&chains),
-            longest_chain: shortest(plan, costs, workers),
+            critical_path: longest(plan, costs, workers),
             total: total(plan, |id| costs.of(id)),
             workers,
         }
@@ -55,49 +56,74 @@ impl Forecast {
     }
 
     /// No order of the jobs takes less: the larger of the work's share for each worker and the
-    /// longest chain, behind the prelude.
+    /// critical path, behind the prelude.
     #[must_use]
     pub fn lower_bound(&self) -> Duration {
-        self.prelude + bound(self.total, self.workers, self.longest_chain)
+        self.prelude + bound(self.total, self.workers.count, self.critical_path.time)
     }
 }
 
 /// No order of a plan's jobs takes less with so many sessions, though they help each other with rows.
 #[must_use]
-pub fn lower_bound(plan: &Plan, costs: &Costs, workers: usize) -> Duration {
-    bound(total(plan, |id| costs.of(id)), workers, shortest(plan, costs, workers))
+pub fn lower_bound(plan: &Plan, costs: &Costs, workers: Workers) -> Duration {
+    let chain = longest(plan, costs, workers).time;
+    bound(total(plan, |id| costs.of(id)), workers.count, chain)
 }
 
-/// What the longest chain takes at least with so many sessions.
-fn shortest(plan: &Plan, costs: &Costs, workers: usize) -> Duration {
+/// The longest chain, of dependencies or of one table's locks.
+fn longest(plan: &Plan, costs: &Costs, workers: Workers) -> Chain {
     let cost = |id| at_least(costs, id, workers);
-    longest_chain_of(&by_dependencies(plan, cost)).max(longest_queue(plan, cost))
+    let chains = by_dependencies(plan, cost);
+    let time = longest_chain_of(&chains);
+    let queue = longest_queue(plan, cost);
+    if queue.time > time { queue } else { Chain { jobs: critical_path(&chains), time } }
 }
 
-/// What the jobs take at least that a lock of one table keeps apart: one after the other, from when
-/// the first of them can begin. Those that can begin early are left out where that says more.
-fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Duration {
+/// The jobs that a lock of one table keeps apart and that take longest: one after the other, from
+/// when the first of them can begin, with what comes before it. Those that can begin early are left
+/// out where that says more.
+fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Chain {
     let mut begins = vec![Duration::ZERO; plan.jobs.len()];
-    let mut queues: HashMap<DumpId, Vec<(Duration, Duration)>> = HashMap::new();
+    let mut queues: HashMap<DumpId, Vec<JobId>> = HashMap::new();
     let own = |id: JobId| if plan.jobs[id.0].wanted { cost(id) } else { Duration::ZERO };
     for &number in ends_first(&plan.jobs).iter().rev() {
         let job = &plan.jobs[number];
         let after = job.after.iter().map(|id| begins[id.0] + own(*id));
         begins[number] = after.max().unwrap_or_default();
         for table in exclusive(job).filter(|_| job.wanted) {
-            queues.entry(table).or_default().push((begins[number], own(JobId(number))));
+            queues.entry(table).or_default().push(JobId(number));
         }
     }
-    let length = |mut queue: Vec<(Duration, Duration)>| {
-        queue.sort_unstable_by_key(|(begin, _)| std::cmp::Reverse(*begin));
+    // Of each queue: what it takes at most, and how many of its jobs that are.
+    let length = |mut queue: Vec<JobId>| {
+        queue.sort_unstable_by_key(|id| (Reverse(begins[id.0]), Reverse(*id)));
         let mut sum = Duration::ZERO;
-        let ends = queue.into_iter().map(|(begin, cost)| {
-            sum += cost;
-            begin + sum
+        let ends = queue.iter().enumerate().map(|(at, id)| {
+            sum += own(*id);
+            (begins[id.0] + sum, at + 1)
         });
-        ends.max().unwrap_or_default()
+        let (time, count) = ends.max_by_key(|(time, count)| (*time, Reverse(*count)))?;
+        queue.truncate(count);
+        Some((time, queue))
     };
-    queues.into_values().map(length).max().unwrap_or_default()
+    let longest = queues
+        .into_values()
+        .filter_map(length)
+        .max_by_key(|(time, queue)| (*time, Reverse(queue.last().copied())));
+    let Some((time, mut jobs)) = longest else { return Chain::default() };
+    // Backwards from the first of the queue: what it waited for last.
+    let end = |id: &JobId| begins[id.0] + own(*id);
+    let before = |id: JobId| plan.jobs[id.0].after.iter().copied().max_by_key(end);
+    while let Some(first) = jobs.last().copied().filter(|id| !begins[id.0].is_zero())
+        && let Some(earlier) = before(first)
+        // A circle would never end.
+        && begins[earlier.0] < begins[first.0]
+    {
+        jobs.push(earlier);
+    }
+    jobs.retain(|id| plan.jobs[id.0].wanted);
+    jobs.reverse();
+    Chain { jobs, time }
 }
 
 /// The plan with ranks that count chains of dependencies only, so that no order takes less.
@@ -137,7 +163,7 @@ fn critical_path(plan: &Plan) -> Vec<JobId> {
     }
     // Of equal ones the first.
     let highest = |jobs: &mut dyn Iterator<Item = JobId>| {
-        jobs.max_by_key(|id| (plan.jobs[id.0].rank, std::cmp::Reverse(*id)))
+        jobs.max_by_key(|id| (plan.jobs[id.0].rank, Reverse(*id)))
     };
     let mut path: Vec<JobId> = Vec::new();
     let mut next = highest(&mut (0..plan.jobs.len()).map(JobId));
@@ -195,15 +221,20 @@ mod tests {
         for (number, mode) in [(1, ShareUpdateExclusive), (2, ShareUpdateExclusive), (3, Share)] {
             plan.jobs[number].locks = vec![(DumpId(7), mode)];
         }
-        assert_eq!(longest_queue(&plan, cost), Duration::from_secs(1 + 5 + 2));
+        let queue = |jobs: &[usize], seconds| {
+            let jobs = jobs.iter().copied().map(JobId).collect();
+            Chain { jobs, time: Duration::from_secs(seconds) }
+        };
+        assert_eq!(longest_queue(&plan, cost), queue(&[0, 1, 2], 1 + 5 + 2));
         plan.jobs[1].wanted = false;
-        assert_eq!(longest_queue(&plan, cost), Duration::from_secs(1 + 2));
+        assert_eq!(longest_queue(&plan, cost), queue(&[0, 2], 1 + 2));
         // One that could be done before is not in the way.
         plan.jobs[4].locks = vec![(DumpId(7), ShareUpdateExclusive)];
         plan.jobs[2].after = vec![JobId(3)];
         plan.jobs[3].after = vec![JobId(0)];
         plan.jobs[0].after = vec![];
-        assert_eq!(longest_queue(&plan, |_| Duration::from_secs(1)), Duration::from_secs(3));
+        let second = |_| Duration::from_secs(1);
+        assert_eq!(longest_queue(&plan, second), queue(&[0, 3, 2], 3));
     }
 
     #[test]

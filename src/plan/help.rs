@@ -12,20 +12,56 @@ use super::{JobId, Plan, Schedule};
 pub(crate) const WORTH: f64 = 0.75;
 
 /// Sessions that one reader of an archive can feed.
-const MOST: usize = 4;
+pub(crate) const MOST: usize = 4;
 
 /// Work for each session from which another one joins.
 const LEAST: Duration = Duration::from_millis(300);
+
+/// Sessions that carry out a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// All of them, at least 1.
+    pub count: usize,
+    /// Those that can work at the same time beside the reading of a table.
+    pub together: usize,
+}
+
+impl Workers {
+    /// So many sessions of a server that has processors for them.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self::with_processors(count, None)
+    }
+
+    /// So many sessions, where server and client share so many processors, if that is known. What
+    /// reads and decodes a table keeps one of them busy.
+    #[must_use]
+    pub fn with_processors(count: usize, processors: Option<usize>) -> Self {
+        Self { count: count.max(1), together: at_once(count, processors, 1).max(1) }
+    }
+
+    /// Those that can load one table together.
+    fn for_a_table(self) -> usize {
+        self.together.min(MOST)
+    }
+}
+
+/// How many of so many sessions can work at the same time, beside so many threads of this program,
+/// where the server is known to have the same processors.
+pub(crate) fn at_once(sessions: usize, processors: Option<usize>, beside: usize) -> usize {
+    processors.map_or(sessions, |count| sessions.min(count.saturating_sub(beside)))
+}
 
 /// The speed of so many sessions, against one.
 pub(super) fn speed(sessions: usize) -> f64 {
     1.0 + WORTH * sessions.saturating_sub(1) as f64
 }
 
-/// What a job takes at least with so many sessions.
-pub(super) fn at_least(costs: &Costs, id: JobId, sessions: usize) -> Duration {
+/// What a job takes at least, if all sessions that can help with it do.
+#[must_use]
+pub fn at_least(costs: &Costs, id: JobId, workers: Workers) -> Duration {
     match costs.kind(id) {
-        Kind::Rows => costs.of(id).div_f64(speed(sessions.min(MOST))),
+        Kind::Rows => costs.of(id).div_f64(speed(workers.for_a_table())),
         _ => costs.of(id),
     }
 }
@@ -33,15 +69,15 @@ pub(super) fn at_least(costs: &Costs, id: JobId, sessions: usize) -> Duration {
 /// Carries out a ranked plan's jobs as a restore does: workers with nothing to do help with the rows
 /// of large tables.
 #[must_use]
-pub fn simulate_with_help(plan: &Plan, workers: usize, costs: &Costs) -> Simulation {
+pub fn simulate_with_help(plan: &Plan, workers: Workers, costs: &Costs) -> Simulation {
     let schedule = Schedule::new(plan, |_| false);
     let mut helping = Helping { schedule, workers, costs, shared: HashSet::new() };
-    run(&mut helping, workers, |id| costs.of(id))
+    run(&mut helping, workers.count, |id| costs.of(id))
 }
 
 struct Helping<'a> {
     schedule: Schedule,
-    workers: usize,
+    workers: Workers,
     costs: &'a Costs,
     /// The running jobs that others may help with, which is decided when they begin.
     shared: HashSet<JobId>,
@@ -51,7 +87,8 @@ impl Dispatcher for Helping<'_> {
     fn take(&mut self) -> Option<JobId> {
         let id = self.schedule.take()?;
         let large = self.costs.kind(id) == Kind::Rows && self.costs.of(id) > LEAST;
-        if large && self.schedule.gains_from_help(id, self.workers) {
+        let together = self.workers.together;
+        if large && together > 1 && self.schedule.gains_from_help(id, together) {
             self.shared.insert(id);
         }
         Some(id)
@@ -63,6 +100,6 @@ impl Dispatcher for Helping<'_> {
 
     fn wants_help(&self, id: JobId, left: Duration, workers: usize) -> bool {
         let each = left / u32::try_from(workers + 1).unwrap_or(u32::MAX);
-        workers < MOST && each >= LEAST && self.shared.contains(&id)
+        workers < self.workers.for_a_table() && each >= LEAST && self.shared.contains(&id)
     }
 }

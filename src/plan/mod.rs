@@ -9,6 +9,7 @@
 //! order among ready jobs is ours.
 
 mod analyze;
+mod attach;
 mod build;
 pub mod cost;
 pub mod forecast;
@@ -21,11 +22,13 @@ mod schedule;
 pub mod simulate;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tree;
+mod waits;
 
 pub(crate) use build::builds_index;
 pub use build::{Options, Plan};
-pub(crate) use help::WORTH;
-pub use help::simulate_with_help;
+pub(crate) use help::{MOST as MOST_FOR_A_TABLE, WORTH, at_once};
+pub use help::{Workers, at_least, simulate_with_help};
 pub use lock::LockMode;
 pub use pg_restore::simulate_pg_restore;
 pub use schedule::Schedule;
@@ -92,6 +95,8 @@ pub struct Job {
     pub after: Vec<JobId>,
     /// The locks that the server will take, by the number of the table's TABLE entry.
     pub locks: Vec<(DumpId, LockMode)>,
+    /// Why it waits for jobs that its entry does not depend on, in words.
+    pub why: Option<String>,
     /// Bytes of archived data that the work grows with.
     pub size: u64,
     /// What it is thought to take, in microseconds.

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::forecast::bound;
 use super::lock::{Locks, conflict};
 use super::rank::{Chains, ends_first, rank};
 use super::{Job, JobId, Plan, micros};
@@ -29,6 +30,8 @@ pub struct Schedule {
     /// Jobs that must not start before [`Schedule::open`], because their data has not come yet.
     closed: HashSet<JobId>,
     pass: Pass,
+    /// Ranks are by chance, and stay so.
+    shuffled: bool,
     running: usize,
     unfinished: usize,
     locks: Locks,
@@ -72,6 +75,7 @@ impl Schedule {
             ready: BTreeSet::new(),
             closed,
             pass: Pass::Main,
+            shuffled: false,
             running: 0,
             locks: Locks::default(),
         };
@@ -101,9 +105,30 @@ impl Schedule {
 
     /// Ranks the jobs anew, by what each is thought to take now. What runs goes on.
     pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
+        if self.shuffled {
+            return;
+        }
         let is_done = |id: JobId| self.state[id.0] == State::Done;
         let left = |id| if is_done(id) { 0 } else { micros(cost(id)) };
         rank(&mut self.jobs, &self.ends_first, Chains::AndLocks, left);
+        self.sort_ready();
+    }
+
+    /// Ranks the jobs by chance: a test of whether dependencies and locks are enough for any order.
+    pub fn shuffle(&mut self, seed: u64) {
+        let mut state = seed;
+        for job in &mut self.jobs {
+            // The step of the generator SplitMix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            job.rank = mixed ^ (mixed >> 31);
+        }
+        self.shuffled = true;
+        self.sort_ready();
+    }
+
+    fn sort_ready(&mut self) {
         let ready = std::mem::take(&mut self.ready);
         self.ready = ready.iter().map(|(_, id)| (Reverse(self.jobs[id.0].rank), *id)).collect();
     }
@@ -212,6 +237,30 @@ impl Schedule {
         let running = (0..self.jobs.len()).map(JobId).filter(|j| self.state[j.0] == State::Running);
         let costs = ready.chain(running).filter(|other| *other != id).map(|j| self.jobs[j.0].cost);
         Duration::from_micros(costs.fold(0, u64::saturating_add))
+    }
+
+    /// The wall time to the end of all jobs with so many sessions, by the costs of the last
+    /// [`Schedule::rank`]: each session's share of what is left, or the longest chain.
+    ///
+    /// `ran` is how long a running job has run. One that takes longer than its cost is taken to
+    /// need an eighth of that time more.
+    #[must_use]
+    pub fn left(&self, sessions: usize, ran: impl Fn(JobId) -> Duration) -> Duration {
+        let (mut total, mut chain) = (0u64, 0u64);
+        for (number, job) in self.jobs.iter().enumerate() {
+            let left = match self.state[number] {
+                State::Done => continue,
+                State::Waiting => job.cost,
+                State::Running => {
+                    let ran = micros(ran(JobId(number)));
+                    job.cost.saturating_sub(ran).max(ran / 8)
+                }
+            };
+            total = total.saturating_add(left);
+            let behind = job.rank.saturating_sub(job.cost);
+            chain = chain.max(behind.saturating_add(left));
+        }
+        bound(Duration::from_micros(total), sessions, Duration::from_micros(chain))
     }
 
     /// The jobs that still wait for their data.

@@ -27,6 +27,7 @@ pub(crate) fn job(entry: usize) -> Job {
         pass: Pass::Main,
         after: vec![],
         locks: vec![],
+        why: None,
         size: 0,
         cost: 0,
         rank: 0,

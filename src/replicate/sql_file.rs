@@ -129,6 +129,12 @@ impl SqlFile {
         &self.name
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The lines of comments that it begins with, without `--`, and their numbers from 1.
     pub fn head(&self) -> impl Iterator<Item = (u32, &str)> {
         let lines = (1..).zip(self.text.trim_start_matches('\u{feff}').lines());
@@ -149,7 +155,7 @@ impl SqlFile {
             "WARNING" => tracing::warn!("{file}: {}", notice.message),
             severity => tracing::info!("{file}: {severity}: {}", notice.message),
         });
-        let settings = SessionSettings { notices };
+        let settings = SessionSettings { notices, ..SessionSettings::default() };
         let connect = async {
             let session = Session::connect(target, &settings).await?;
             session.execute("RESET search_path; SET statement_timeout = 0").await?;

@@ -15,7 +15,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use crate::restore::event::Event;
 
 use super::Screen;
-use super::board::{Board, Frame};
+use super::board::{Board, Frame, Size, WHOLE};
 use super::screen::FRAMES_PER_SECOND;
 
 /// The bars of one run. Dropping it takes them off the screen.
@@ -46,10 +46,10 @@ impl Bars {
                 let over = stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
                 let (remarks, frame) = {
                     let mut board = lock(&shared);
-                    (board.take_remarks(), board.frame(start.elapsed(), columns()))
+                    (board.take_remarks(), board.frame(start.elapsed(), size()))
                 };
                 if !remarks.is_empty() {
-                    screen.write(format!("{}\n", remarks.join("\n")).as_bytes());
+                    screen.write(&format!("{}\n", remarks.join("\n")));
                 }
                 if over {
                     return drawing.clear();
@@ -103,13 +103,13 @@ impl Drawing {
     fn show(&mut self, frame: Frame) {
         let place = frame.bar;
         *lock(&self.frame) = frame;
-        if let Some((read, all)) = place {
+        if let Some(place) = place {
             if !self.has_length {
                 self.has_length = true;
                 self.bar.set_style(style(WITH_LENGTH, &self.frame));
-                self.bar.set_length(all);
+                self.bar.set_length(WHOLE);
             }
-            self.bar.set_position(read);
+            self.bar.set_position(place);
         }
         self.bar.tick();
     }
@@ -119,16 +119,19 @@ impl Drawing {
     }
 }
 
-const WITH_LENGTH: &str = "{wide_bar:.cyan/dim} {data}\n{rest}";
+const WITH_LENGTH: &str = "{wide_bar:.cyan/dim} {left}\n{data}\n{rest}";
 const WITHOUT_LENGTH: &str = "{spinner} {data}\n{rest}";
 
 /// A style that takes its texts from `frame` whenever it is drawn.
 fn style(template: &str, frame: &Arc<Mutex<Frame>>) -> ProgressStyle {
-    let (data, rest) = (Arc::clone(frame), Arc::clone(frame));
+    let (left, data, rest) = (Arc::clone(frame), Arc::clone(frame), Arc::clone(frame));
     // A template that is wrong, which a test excludes, would show as a plain bar.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━━─")
+        .with_key("left", move |_: &ProgressState, text: &mut dyn Write| {
+            let _ = text.write_str(&lock(&left).left);
+        })
         .with_key("data", move |_: &ProgressState, text: &mut dyn Write| {
             // Writing to indicatif's buffer does not fail.
             let _ = text.write_str(&lock(&data).data);
@@ -142,11 +145,12 @@ fn style(template: &str, frame: &Arc<Mutex<Frame>>) -> ProgressStyle {
         })
 }
 
-/// Columns of the terminal on standard error, asked anew for each frame.
-fn columns() -> usize {
-    match rustix::termios::tcgetwinsize(io::stderr()) {
-        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-        _ => 80,
+/// The size of the terminal on standard error, asked anew for each frame.
+fn size() -> Size {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    match size.map(|size| (usize::from(size.ws_col), usize::from(size.ws_row))) {
+        Ok((columns @ 1.., lines @ 1..)) => Size { columns, lines },
+        _ => Size { columns: 80, lines: 24 },
     }
 }
 

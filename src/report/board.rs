@@ -12,6 +12,19 @@ use super::{units, wording};
 /// Rates are those of the last while, not of the whole run: long enough not to jump.
 const RATE_WINDOW: Duration = Duration::from_secs(15);
 
+/// The length of the bar.
+pub(super) const WHOLE: u64 = 1000;
+
+/// Lines of a frame without the lanes, and one that stays free.
+const OTHER_LINES: usize = 4;
+
+/// Columns and lines of a terminal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    pub(super) columns: usize,
+    pub(super) lines: usize,
+}
+
 /// The state of a run.
 #[derive(Debug, Default)]
 pub(super) struct Board {
@@ -28,6 +41,10 @@ pub(super) struct Board {
     /// When the plan was made: what went before is neither waited for nor part of a rate.
     planned: Duration,
     samples: VecDeque<(Duration, Amounts)>,
+    /// What was left of the run, and when that was said.
+    left: Option<(Duration, Duration)>,
+    /// How far the bar is.
+    place: u64,
     remarks: Vec<String>,
 }
 
@@ -71,13 +88,15 @@ impl Amounts {
 /// What is shown at a moment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// How far the reading is, in bytes, and how far it will go, if that is known.
-    pub(super) bar: Option<(u64, u64)>,
-    /// Beside the bar: the data.
+    /// How far the run is, of [`WHOLE`], if that is known.
+    pub(super) bar: Option<u64>,
+    /// Beside the bar: how much of the run that is, and the time to its end.
+    pub(super) left: String,
+    /// Below: the data.
     pub(super) data: String,
     /// Below: the entries.
     pub(super) entries: String,
-    /// One line for each lane, empty when it rests.
+    /// One line for each lane that the terminal has room for, empty when it rests.
     pub(super) lanes: Vec<String>,
 }
 
@@ -107,7 +126,7 @@ impl Board {
                 let version = wording::one_line(server_version);
                 self.remarks.push(format!("connected to {target}, PostgreSQL {version}"));
             }
-            Event::Started { entry, lane, data_bytes } => {
+            Event::Started { entry, lane, data_bytes, .. } => {
                 self.step = None;
                 self.works(*lane, Lane::new(entry, now, *data_bytes, false));
             }
@@ -135,13 +154,14 @@ impl Board {
                     self.lanes.remove(lane);
                 }
             }
+            Event::Predicted { wall } => self.remarks.push(wording::predicted(*wall)),
+            Event::Remaining { left } => self.left = Some((*left, now)),
             Event::Step { what } => self.step = Some(wording::one_line(what)),
             Event::RolledBack { .. }
             | Event::DropFailed { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::NotChecked { .. }
-            | Event::Predicted { .. }
             | Event::Measured { .. }
             | Event::Note { .. }
             | Event::Notice { .. } => {}
@@ -158,8 +178,8 @@ impl Board {
         std::mem::take(&mut self.remarks)
     }
 
-    /// What to show now, on a terminal of `columns`.
-    pub(super) fn frame(&mut self, now: Duration, columns: usize) -> Frame {
+    /// What to show now, on a terminal of this size.
+    pub(super) fn frame(&mut self, now: Duration, size: Size) -> Frame {
         let total = self.lanes.values().fold(self.ended, |sum, lane| sum.plus(lane.amounts));
         let (recent, window) = self.sample(now, total);
         if let (Some(step), 0, 0) = (&self.step, self.wanted, self.finished) {
@@ -167,17 +187,63 @@ impl Board {
             let data = format!("{step}, {}", units::running(now));
             return Frame { data, ..Frame::default() };
         }
-        Frame {
-            bar: self.data_bytes.map(|all| (total.read.min(all), all)),
-            data: self.data_text(total, recent, window),
-            entries: self.entries_text(now.saturating_sub(self.planned), total, recent, window),
-            lanes: (0..self.width)
-                .map(|number| match self.lanes.get(&number) {
-                    Some(lane) => lane.text(now, columns),
-                    None => String::new(),
-                })
-                .collect(),
+        let elapsed = now.saturating_sub(self.planned);
+        let left = self.time_left(now, total, recent, window);
+        // Once all is read a rate would only fade.
+        let is_read = self.data_bytes.is_some_and(|all| total.read >= all);
+        let recent = if is_read { Amounts::default() } else { recent };
+        if let Some(left) = left {
+            self.advance(elapsed, left);
         }
+        Frame {
+            bar: left.map(|_| self.place),
+            left: left.map(|left| self.left_text(left)).unwrap_or_default(),
+            data: self.data_text(total, recent, window),
+            entries: self.entries_text(elapsed, total, recent, window),
+            lanes: self.lane_texts(now, size),
+        }
+    }
+
+    /// The wall time to the end of the run: what the jobs are thought to need, and no less than the
+    /// rest of the data needs at the present rate.
+    fn time_left(
+        &self,
+        now: Duration,
+        total: Amounts,
+        recent: Amounts,
+        window: Duration,
+    ) -> Option<Duration> {
+        let (left, said) = self.left?;
+        let data = self.data_time_left(total, recent, window).unwrap_or_default();
+        Some(left.saturating_sub(now.saturating_sub(said)).max(data))
+    }
+
+    /// Moves the bar. It never goes back: what is left may turn out to be more than was thought.
+    fn advance(&mut self, elapsed: Duration, left: Duration) {
+        let place = WHOLE as f64 * elapsed.as_secs_f64() / (elapsed + left).as_secs_f64();
+        // Nothing over nothing is no number, and comes out as 0.
+        self.place = self.place.max(place as u64).min(WHOLE);
+    }
+
+    fn left_text(&self, left: Duration) -> String {
+        let percent = self.place * 100 / WHOLE;
+        match left.as_secs() {
+            0 => format!("{percent} %"),
+            _ => format!("{percent} %, about {} left", units::running(left)),
+        }
+    }
+
+    fn lane_texts(&self, now: Duration, size: Size) -> Vec<String> {
+        let room = size.lines.saturating_sub(OTHER_LINES);
+        let shown = if self.width <= room { self.width } else { room.saturating_sub(1) };
+        let text = |number| self.lanes.get(&number).map(|lane| lane.text(now, size.columns));
+        let mut texts: Vec<String> =
+            (0..shown).map(|number| text(number).unwrap_or_default()).collect();
+        if shown < self.width {
+            let others = self.lanes.range(shown..).count() as u64;
+            texts.push(format!("  … and {}", units::plural(others, "session", "sessions")));
+        }
+        texts
     }
 
     /// What was moved lately, and in which time.
@@ -198,9 +264,6 @@ impl Board {
         }];
         if recent.read > 0 {
             parts.extend(units::byte_rate(recent.read, window));
-        }
-        if let Some(left) = self.time_left(total, recent, window) {
-            parts.push(format!("{} of data left", units::running(left)));
         }
         parts.join(", ")
     }
@@ -233,9 +296,13 @@ impl Board {
         parts.join(", ")
     }
 
-    /// How long the rest of the data will take at the present rate. Nothing is known about what
-    /// comes after the data.
-    fn time_left(&self, total: Amounts, recent: Amounts, window: Duration) -> Option<Duration> {
+    /// How long the rest of the data will take at the present rate.
+    fn data_time_left(
+        &self,
+        total: Amounts,
+        recent: Amounts,
+        window: Duration,
+    ) -> Option<Duration> {
         let left = self.data_bytes?.checked_sub(total.read).filter(|left| *left > 0)?;
         let rate = units::per_second(recent.read, window).filter(|rate| *rate > 0)?;
         Some(Duration::from_secs(left.div_ceil(rate)))
@@ -281,159 +348,4 @@ impl Lane {
 const MIN_LABEL: usize = 12;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::restore::event::{Cause, Failure};
-
-    fn at(seconds: f64) -> Duration {
-        Duration::from_secs_f64(seconds)
-    }
-
-    fn entry(dump_id: i32, desc: &str, name: &str) -> EntryRef {
-        EntryRef { dump_id, desc: desc.into(), schema: Some("public".into()), name: name.into() }
-    }
-
-    fn planned(data_bytes: Option<u64>) -> Event {
-        Event::Planned {
-            archive: "app.dump".into(),
-            entries: 600,
-            wanted: 560,
-            with_data: 42,
-            data_bytes,
-            jobs: 2,
-        }
-    }
-
-    fn started(entry: EntryRef, lane: usize, data_bytes: Option<u64>) -> Event {
-        Event::Started { entry, lane, data_bytes }
-    }
-
-    fn finished(entry: EntryRef, lane: usize, outcome: Outcome) -> Event {
-        let duration = Duration::from_secs(1);
-        Event::Finished { entry, lane, outcome, rows: 0, bytes: 0, read: 0, duration }
-    }
-
-    fn failed(message: &str, cause: Option<Cause>) -> Outcome {
-        let message = message.into();
-        Outcome::Failed {
-            failure: Failure { message, sqlstate: None, detail: None, statement: None, cause },
-        }
-    }
-
-    #[test]
-    fn a_running_restore_shows_data_entries_and_lanes() {
-        let mut board = Board::default();
-        board.observe(&planned(Some(10_000_000)), at(0.0));
-        board.observe(&started(entry(7, "TABLE DATA", "users"), 0, Some(4_000_000)), at(0.0));
-        board.observe(&started(entry(9, "INDEX", "users_pkey"), 1, None), at(1.0));
-        board.frame(at(0.0), 60);
-        board.observe(
-            &Event::Progress { dump_id: 7, rows: 20_000, bytes: 6_000_000, read: 2_000_000 },
-            at(2.0),
-        );
-        let frame = board.frame(at(2.0), 60);
-        assert_eq!(frame.bar, Some((2_000_000, 10_000_000)));
-        assert_eq!(frame.data, "2.0 MB of 10.0 MB read, 1.0 MB/s, 8s of data left");
-        assert_eq!(frame.entries, "0 of 560 entries, 20,000 rows, 10,000 rows/s, 2s");
-        assert_eq!(
-            frame.lanes,
-            [
-                "  TABLE DA…ic.users  50 %  6.0 MB  20,000 rows  3.0 MB/s  2s",
-                "  INDEX public.users_pkey                                 1s",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_lane_that_helps_says_so_and_leaves_the_numbers_to_the_other() {
-        let mut board = Board::default();
-        let users = entry(7, "TABLE DATA", "users");
-        board.observe(&planned(None), at(0.0));
-        board.observe(&started(users.clone(), 1, None), at(0.0));
-        board.observe(&Event::Joined { entry: users.clone(), lane: 0 }, at(1.0));
-        board.observe(&Event::Progress { dump_id: 7, rows: 8, bytes: 9, read: 9 }, at(2.0));
-        let frame = board.frame(at(2.0), 60);
-        assert!(frame.entries.contains("8 rows"), "counted once: {}", frame.entries);
-        assert_eq!(
-            frame.lanes,
-            [
-                "  TABLE DATA public.users                        helping  1s",
-                "  TABLE DATA public.users             9 B  8 rows  5 B/s  2s",
-            ]
-        );
-        board.observe(&Event::Left { dump_id: 7, lane: 0 }, at(3.0));
-        board.observe(&finished(users, 1, Outcome::Done), at(3.0));
-        assert_eq!(board.frame(at(3.0), 60).lanes, ["", ""]);
-    }
-
-    #[test]
-    fn an_unknown_size_means_no_bar_and_no_time_left() {
-        let mut board = Board::default();
-        board.observe(&planned(None), at(0.0));
-        let frame = board.frame(at(3.0), 60);
-        assert_eq!(frame.bar, None);
-        assert_eq!(frame.data, "0 B read");
-        assert_eq!(frame.entries, "0 of 560 entries, 3s");
-    }
-
-    #[test]
-    fn before_the_plan_only_the_step_is_shown() {
-        let mut board = Board::default();
-        board.observe(&Event::Step { what: "starting a server".into() }, at(0.0));
-        let frame = board.frame(at(2.0), 60);
-        assert_eq!(frame, Frame { data: "starting a server, 2s".into(), ..Frame::default() });
-        board.observe(&planned(None), at(10.0));
-        let users = entry(7, "TABLE DATA", "users");
-        board.observe(&started(users, 0, None), at(10.0));
-        board.frame(at(10.0), 60);
-        board.observe(&Event::Progress { dump_id: 7, rows: 8, bytes: 8, read: 8_000 }, at(11.0));
-        let frame = board.frame(at(12.0), 60);
-        assert_eq!(frame.data, "8.0 kB read, 4.0 kB/s");
-        assert_eq!(frame.entries, "0 of 560 entries, 8 rows, 4 rows/s, 2s");
-    }
-
-    #[test]
-    fn a_lane_that_rests_keeps_its_line_and_a_step_is_shown_meanwhile() {
-        let mut board = Board::default();
-        board.observe(&planned(None), at(0.0));
-        let users = entry(7, "TABLE DATA", "users");
-        board.observe(&started(users.clone(), 1, None), at(0.0));
-        board.observe(&finished(users, 1, Outcome::Done), at(1.0));
-        board.observe(&Event::Step { what: "committing".into() }, at(2.0));
-        let frame = board.frame(at(60.0), 60);
-        assert_eq!(frame.lanes, ["", ""]);
-        assert_eq!(frame.entries, "1 of 560 entries, 1min 0s, committing");
-    }
-
-    #[test]
-    fn only_what_goes_wrong_is_written_above_the_bars() {
-        let mut board = Board::default();
-        let users = entry(7, "TABLE DATA", "users");
-        board.observe(&finished(users.clone(), 0, Outcome::Done), at(0.0));
-        board.observe(&finished(users.clone(), 0, failed("no space left", None)), at(0.0));
-        let cause = Some(Cause::Entry { entry: 7 });
-        board.observe(&finished(users, 0, failed("depends on it", cause)), at(0.0));
-        board.observe(&Event::Warning { message: "clock is\nslow".into() }, at(0.0));
-        assert_eq!(
-            board.take_remarks(),
-            ["error: TABLE DATA public.users: no space left", "warning: clock is slow"]
-        );
-        assert_eq!(board.take_remarks(), [""; 0]);
-        assert_eq!(board.frame(at(1.0), 60).entries, "3 of 0 entries, 2 failed, 1s");
-    }
-
-    #[test]
-    fn rates_forget_what_was_long_ago() {
-        let mut board = Board::default();
-        board.observe(&planned(Some(100_000_000)), at(0.0));
-        board.observe(&started(entry(7, "TABLE DATA", "users"), 0, None), at(0.0));
-        board.frame(at(0.0), 60);
-        board
-            .observe(&Event::Progress { dump_id: 7, rows: 1, bytes: 1, read: 50_000_000 }, at(1.0));
-        board.frame(at(1.0), 60);
-        for second in 2..=16 {
-            board.frame(at(f64::from(second)), 60);
-        }
-        assert_eq!(board.frame(at(16.0), 60).data, "50.0 MB of 100.0 MB read");
-    }
-}
+mod tests;

@@ -24,6 +24,12 @@ macro_rules! at {
     };
 }
 
+/// How the line of an entry ends on which work starts.
+pub(super) const STARTED: &str = "started";
+
+/// The same for the second step of an entry that is made in two.
+pub(super) const CONTINUED: &str = "continued";
+
 /// Writes the line of an event. [`Event::Progress`] has none.
 ///
 /// As text, the fields that the message already spells out are left away.
@@ -39,7 +45,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
             let target = wording::one_line(target);
             at!(level, server_version, "connected to {target}");
         }
-        Event::Started { entry, lane, data_bytes } => {
+        Event::Started { entry, again, lane, data_bytes } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
             at!(
                 level,
@@ -49,14 +55,16 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 name = json.then_some(name.as_str()),
                 lane,
                 data_bytes,
-                "{} started",
-                wording::label(entry)
+                "{} {}",
+                wording::label(entry),
+                if *again { CONTINUED } else { STARTED }
             );
         }
         Event::Predicted { wall } => {
             at!(level, seconds = thousandths(*wall), "{}", wording::predicted(*wall));
         }
         Event::Progress { .. }
+        | Event::Remaining { .. }
         | Event::Measured { .. }
         | Event::Paused { .. }
         | Event::Left { .. }
@@ -128,8 +136,9 @@ pub(super) fn write(event: &Event, format: LogFormat) {
             at!(level, "{}", wording::one_line(message));
         }
         Event::Problem { cause, message, entries, tolerated } => {
-            let cause = json.then(|| wording::cause(cause, None));
-            at!(level, cause, entries, tolerated, "{}", wording::problem(message, *entries));
+            let named = json.then(|| wording::cause(cause, None));
+            let text = wording::problem(cause, message, *entries);
+            at!(level, cause = named, entries, tolerated, "{text}");
         }
         Event::Notice { dump_id, severity, message } => {
             at!(level, dump_id, severity, "{}", wording::one_line(message));
@@ -150,6 +159,7 @@ pub(super) fn level(event: &Event) -> Level {
         | Event::Connected { .. }
         | Event::Step { .. } => Level::INFO,
         Event::Progress { .. }
+        | Event::Remaining { .. }
         | Event::Measured { .. }
         | Event::Paused { .. }
         | Event::Left { .. }
@@ -301,8 +311,8 @@ mod tests {
             message: "duplicate key value".into(),
             sqlstate: Some("23505".into()),
             detail: Some("Key (id)=(1) already exists.".into()),
-            statement: None,
             cause,
+            ..Failure::default()
         }
     }
 
@@ -358,11 +368,13 @@ mod tests {
     #[test]
     fn a_small_entry_is_a_debug_line_and_a_large_one_an_info_line() {
         let comment = EntryRef { desc: "COMMENT".into(), ..users() };
-        let started = |entry| Event::Started { entry, lane: 0, data_bytes: None };
+        let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
         assert_eq!(json(&started(comment))["level"], "DEBUG");
         let line = json(&started(users()));
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["fields"]["message"], "TABLE DATA public.users started");
+        let again = Event::Started { entry: users(), again: true, lane: 0, data_bytes: None };
+        assert_eq!(json(&again)["fields"]["message"], "TABLE DATA public.users continued");
     }
 
     #[test]

@@ -40,12 +40,13 @@ pub enum LogFormat {
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressMode {
-    /// Bars where standard error is a terminal and the format is text, log lines elsewhere.
+    /// Bars where standard error is a terminal and the format is text, log lines elsewhere. The
+    /// command line turns it into [`ProgressMode::None`] where no one watches.
     #[default]
     Auto,
     /// Bars; log lines where standard error is not a terminal.
     Bars,
-    /// A log line for what starts and what ends.
+    /// A log line for each entry that starts or ends and whose work grows with its rows.
     Log,
     /// Only warnings, errors and the summary.
     None,

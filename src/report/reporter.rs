@@ -77,10 +77,10 @@ impl Reporter {
         let tally = std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner));
         let summary = tally.finish(elapsed);
         match self.options.format {
-            LogFormat::Json => self.screen.write(summary.to_log_line().as_bytes()),
+            LogFormat::Json => self.screen.write_json(&summary.to_log_line()),
             LogFormat::Text => {
                 if self.options.verbosity > Verbosity::Quiet || summary.errors() > 0 {
-                    self.screen.write(summary.to_string().as_bytes());
+                    self.screen.write(&summary.to_string());
                 }
             }
         }

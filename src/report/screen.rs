@@ -1,7 +1,8 @@
 //! Standard error, shared by bars and lines.
 //!
 //! While bars are shown, a line must be written above them: every writer here goes through
-//! [`Screen`], which knows. What is written is decided elsewhere.
+//! [`Screen`], which knows. What is written is decided elsewhere; that a terminal obeys nothing of
+//! it is seen to here.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -9,12 +10,14 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::{LogFormat, Options, ProgressMode, Verbosity};
+use crate::shown;
 
 /// Standard error, with or without bars on it. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Screen {
     bars: Option<MultiProgress>,
     colours: bool,
+    format: LogFormat,
 }
 
 impl Screen {
@@ -31,13 +34,14 @@ impl Screen {
             colours: terminal
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
                 && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            format: options.format,
         }
     }
 
     /// A screen without bars and colours.
     #[must_use]
     pub fn plain() -> Self {
-        Self { bars: None, colours: false }
+        Self { bars: None, colours: false, format: LogFormat::Text }
     }
 
     /// Whether escape sequences for colours may be written.
@@ -51,12 +55,26 @@ impl Screen {
         self.bars.as_ref()
     }
 
-    /// Writes a text above the bars.
-    pub(crate) fn write(&self, text: &[u8]) {
+    /// Writes lines above the bars.
+    pub(crate) fn write(&self, text: &str) {
+        self.put(&shown::lines(text));
+    }
+
+    /// Writes one line above the bars, whatever it holds.
+    pub(crate) fn say(&self, line: &str) {
+        self.put(&(shown::one_line(line) + "\n"));
+    }
+
+    /// Writes what the log or a summary has made JSON, in which control characters are escaped.
+    pub(super) fn write_json(&self, line: &str) {
+        self.put(line);
+    }
+
+    fn put(&self, text: &str) {
         let write = || {
             let mut stderr = io::stderr().lock();
             // Nobody is left to tell when standard error is gone.
-            let _ = stderr.write_all(text).and_then(|()| stderr.flush());
+            let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
         };
         match &self.bars {
             Some(bars) => bars.suspend(write),
@@ -97,8 +115,13 @@ impl Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if !self.text.is_empty() {
-            self.screen.write(&self.text);
+        if self.text.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&self.text);
+        match self.screen.format {
+            LogFormat::Json => self.screen.write_json(&text),
+            LogFormat::Text => self.screen.put(&shown::log_line(&text, self.screen.colours)),
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Error {
 ///
 /// When the filter is invalid, or when the process has a subscriber already.
 pub fn init(options: &Options, screen: &Screen) -> Result<(), Error> {
-    let filter = filter(options.verbosity, |variable| std::env::var(variable).ok())?;
+    let filter = filter(options.verbosity, environment)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(screen.colours())
@@ -43,17 +43,32 @@ pub fn init(options: &Options, screen: &Screen) -> Result<(), Error> {
     .map_err(Error::Occupied)
 }
 
+/// Whether the environment says which log lines are written.
+#[must_use]
+pub fn is_set_by_environment() -> bool {
+    from_environment(environment).is_some()
+}
+
+fn environment(variable: &'static str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
+/// The first variable that is set, and its text.
+fn from_environment(
+    variable: impl Fn(&'static str) -> Option<String>,
+) -> Option<(&'static str, String)> {
+    let set = |name| variable(name).filter(|text| !text.is_empty()).map(|text| (name, text));
+    ["NOCTURNE_LOG", "RUST_LOG"].into_iter().find_map(set)
+}
+
 /// The filter that the environment or the verbosity asks for.
 fn filter(
     verbosity: Verbosity,
     variable: impl Fn(&'static str) -> Option<String>,
 ) -> Result<EnvFilter, Error> {
-    for name in ["NOCTURNE_LOG", "RUST_LOG"] {
-        if let Some(text) = variable(name).filter(|text| !text.is_empty()) {
-            return EnvFilter::builder()
-                .parse(text)
-                .map_err(|source| Error::Filter { variable: name, source });
-        }
+    if let Some((variable, text)) = from_environment(variable) {
+        let parsed = EnvFilter::builder().parse(text);
+        return parsed.map_err(|source| Error::Filter { variable, source });
     }
     Ok(EnvFilter::new(match verbosity {
         Verbosity::Quiet => "warn",

@@ -1,11 +1,11 @@
 //! Words about what happened, for a terminal or a log.
 //!
-//! Names and messages come from archives and servers: whatever could move the cursor, start a
-//! line of its own or turn the reading direction is shown, not obeyed.
+//! Names and messages come from archives and servers: they pass [`one_line`].
 
 use std::time::Duration;
 
 use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
+pub(super) use crate::shown::one_line;
 
 use super::units;
 
@@ -47,9 +47,9 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
         {
             Some((Severity::Error, failed(entry, failure)))
         }
-        Event::Problem { message, entries, tolerated, .. } => {
+        Event::Problem { cause, message, entries, tolerated } => {
             let severity = if *tolerated { Severity::Warning } else { Severity::Error };
-            Some((severity, problem(message, *entries)))
+            Some((severity, problem(cause, message, *entries)))
         }
         Event::DropFailed { entry, failure, tolerated } => {
             let severity = if *tolerated { Severity::Warning } else { Severity::Error };
@@ -66,9 +66,9 @@ pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
     }
 }
 
-/// `this should take 1h 2min 5s, by earlier runs`.
+/// `expected to take 1h 2min 5s (from earlier runs)`.
 pub(super) fn predicted(wall: Duration) -> String {
-    format!("this should take {}, by earlier runs", units::duration(wall))
+    format!("expected to take {} (from earlier runs)", units::duration(wall))
 }
 
 /// `TABLE DATA public.users: duplicate key value … (23505)`.
@@ -89,10 +89,12 @@ pub(super) fn message(failure: &Failure) -> String {
     }
 }
 
-/// `role "app" does not exist: needed by 14 entries`.
-pub(super) fn problem(message: &str, entries: usize) -> String {
+/// `role "app" does not exist: needed by 14 entries`. Not all that depends on an extension fails
+/// without it.
+pub(super) fn problem(cause: &Cause, message: &str, entries: usize) -> String {
+    let most = if matches!(cause, Cause::MissingExtension { .. }) { "up to " } else { "" };
     let entries = units::plural(entries as u64, "entry", "entries");
-    format!("{}: needed by {entries}", one_line(message))
+    format!("{}: needed by {most}{entries}", one_line(message))
 }
 
 /// A cause in words, when nobody reported it with better ones.
@@ -137,31 +139,6 @@ pub(super) fn label(entry: &EntryRef) -> String {
     one_line(&entry.label())
 }
 
-/// The text on one line, with nothing in it that a terminal would obey.
-pub(super) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for part in text.lines().map(str::trim_end).filter(|part| !part.is_empty()) {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        for character in part.chars() {
-            if character == '\t' {
-                line.push(' ');
-            } else if acts(character) {
-                line.extend(character.escape_default());
-            } else {
-                line.push(character);
-            }
-        }
-    }
-    line
-}
-
-/// Whether a terminal would do something other than show this character.
-fn acts(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// The text cut in its middle to `width` characters, so that a kind and the end of a name stay.
 pub(super) fn shortened(text: &str, width: usize) -> String {
     let length = text.chars().count();
@@ -180,14 +157,6 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_terminal_would_obey_is_shown() {
-        assert_eq!(one_line("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(one_line("first\r\n\n  second\tword"), "first   second word");
-        assert_eq!(one_line("safe\u{202e}txt"), "safe\\u{202e}txt");
-        assert_eq!(one_line("naïve 表"), "naïve 表");
-    }
 
     #[test]
     fn a_long_name_loses_its_middle() {

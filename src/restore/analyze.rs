@@ -27,7 +27,12 @@ pub(super) async fn analyze(ctx: &Context, lane: &mut Lane, place: usize, step: 
     let started = Instant::now();
     let about = EntryRef { desc: KIND.to_owned(), ..EntryRef::from(entry) };
     let number = lane.number;
-    ctx.events.send(Event::Started { entry: about.clone(), lane: number, data_bytes: None });
+    ctx.events.send(Event::Started {
+        entry: about.clone(),
+        again: false,
+        lane: number,
+        data_bytes: None,
+    });
     lane.attend(entry.dump_id.0);
     let result = Box::pin(run(ctx, lane, entry, step)).await;
     lane.attend(0);

@@ -6,13 +6,11 @@ use super::event::{EntryRef, Event};
 use super::failure::{WorkError, chain};
 use super::journal::{Journal, Mark};
 use super::lane::Lane;
+use super::per_object::Refused;
 use super::settled::Once;
 use super::statements::drop_object;
 use super::{Error, Result};
 use crate::archive::{Desc, Entry};
-
-/// Statements for large objects that are sent together.
-const OBJECTS_TOGETHER: usize = 200;
 
 /// Drops what is in the way, if that is asked for. An earlier run may have done it: what was restored
 /// since must not be dropped. False when the restore must stop because of a failure.
@@ -41,10 +39,14 @@ async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
         if !wanted || (ctx.options.create && !of_database) {
             continue;
         }
-        if let Err(error) = drop_one(ctx, lane, entry, of_database).await {
-            let failure = error.failure();
-            let tolerated = ctx.tolerates(entry, &error);
-            let lost = matches!(&error, WorkError::Target(error) if error.is_connection_lost());
+        let Err(refused) = drop_one(ctx, lane, entry, of_database).await else {
+            continue;
+        };
+        for (error, count) in refused.errors() {
+            let mut failure = error.failure();
+            failure.add_count(*count);
+            let tolerated = ctx.tolerates(entry, error);
+            let lost = matches!(error, WorkError::Target(error) if error.is_connection_lost());
             ctx.events.send(Event::DropFailed { entry: EntryRef::from(entry), failure, tolerated });
             ctx.ledger().errors += usize::from(!tolerated);
             if lost || (!tolerated && ctx.options.exit_on_error) {
@@ -62,14 +64,18 @@ async fn drop_one(
     lane: &mut Lane,
     entry: &Entry,
     of_database: bool,
-) -> Result<(), WorkError> {
-    lane.renew(ctx).await?;
-    if of_database {
-        lane.commit_group(ctx).await?;
-    }
-    for setting in lane.state.before_data(entry, &ctx.style) {
-        lane.set(ctx, setting).await?;
-    }
+) -> Result<(), Refused> {
+    let begun = async {
+        lane.renew(ctx).await?;
+        if of_database {
+            lane.commit_group(ctx).await?;
+        }
+        for setting in lane.state.before_data(entry, &ctx.style) {
+            lane.set(ctx, setting).await?;
+        }
+        Ok(())
+    };
+    begun.await.map_err(WorkError::Target)?;
     // An earlier run may have been broken off in the midst of this.
     let if_exists = ctx.options.if_exists || ctx.journal().is_some_and(Journal::goes_on);
     let dropping =
@@ -80,13 +86,11 @@ async fn drop_one(
         ctx.events.send(Event::Warning { message });
     }
     if let Some(command) = &dropping.command {
-        for sql in command.texts(OBJECTS_TOGETHER) {
-            let once = if of_database { Once::Unknown } else { Once::Numbered };
-            lane.run_once(ctx, entry, &sql, once).await?;
-        }
+        let once = if of_database { Once::Unknown } else { Once::Numbered };
+        lane.run_each(ctx, entry, std::slice::from_ref(command), once).await?;
     }
     if of_database {
-        lane.begin_group(ctx).await?;
+        lane.begin_group(ctx).await.map_err(WorkError::Target)?;
     } else {
         lane.count(ctx, 1).await?;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -14,7 +15,9 @@ use super::feed::{Arrival, Stream};
 use super::lane::Lane;
 use super::load::{Loaded, Source, Triggers, load};
 use super::objects::StreamedObjects;
+use super::opening::Opening;
 use super::options::{SplitSize, Transactions};
+use super::put_off::PutOff;
 use super::share::may_share;
 use super::stages;
 use super::steps::restore_step;
@@ -23,7 +26,7 @@ use super::workers::Workers;
 use super::{Error, Result};
 use crate::archive::{self, stream::ItemOf};
 use crate::plan::cost::Costs;
-use crate::plan::{JobId, Plan, Schedule, Step, builds_index};
+use crate::plan::{JobId, Plan, Schedule, Step, at_once, builds_index};
 
 /// Carries out the jobs of a plan.
 ///
@@ -35,6 +38,7 @@ pub(super) struct Conductor {
     schedule: Schedule,
     costing: Costing,
     idle: Vec<Lane>,
+    opening: Opening,
     /// The server's processors, where they are known: those of this machine.
     processors: Option<usize>,
     running: JoinSet<(Lane, Task)>,
@@ -51,6 +55,8 @@ pub(super) struct Conductor {
     broken: Option<archive::Error>,
     /// Jobs that wait until all rows are there; `None` once nothing waits for that any more.
     barrier: Option<Barrier>,
+    /// Views that could not be refreshed yet.
+    put_off: PutOff,
 }
 
 #[derive(Debug)]
@@ -67,28 +73,34 @@ struct Work {
 }
 
 impl Conductor {
-    /// Takes a plan, idle sessions, and the stream if there is one.
+    /// Takes a plan, the first session, and the stream if there is one.
     pub(super) fn new(
         ctx: Arc<Context>,
         plan: &Plan,
         costs: Costs,
-        idle: Vec<Lane>,
+        first: Lane,
         stream: Option<Stream>,
     ) -> Self {
         let streaming = stream.is_some();
-        let schedule = Schedule::new(plan, |job| {
+        let opening = Opening::start(&ctx, &first);
+        let mut schedule = Schedule::new(plan, |job| {
             let loads = !job.step.is_analyze() && ctx.is_to_load(job.entry);
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
+        if let Some(seed) = ctx.options.shuffle {
+            schedule.shuffle(seed);
+        }
         let barrier = Barrier::of(&ctx, plan);
-        let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
+        let jobs = plan.jobs.iter().enumerate();
+        let jobs = jobs.filter(|(_, job)| job.wanted && !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
+            costing: Costing::new(&ctx, costs),
             ctx,
             schedule,
-            costing: Costing::new(costs),
-            processors: idle.first().and_then(Lane::processors),
-            idle,
+            processors: first.processors(),
+            opening,
+            idle: vec![first],
             running: JoinSet::new(),
             workers: Workers::default(),
             stream,
@@ -97,12 +109,14 @@ impl Conductor {
             objects: StreamedObjects::default(),
             broken: None,
             barrier,
+            put_off: PutOff::default(),
         }
     }
 
     /// Runs until every job is done, or until the first error if that was asked for. Gives back
     /// the sessions.
     pub(super) async fn run(mut self) -> Result<Vec<Lane>> {
+        let mut every_second = tokio::time::interval(Duration::from_secs(1));
         loop {
             self.start_jobs();
             if self.must_stop() || self.broken.is_some() && self.running.is_empty() {
@@ -118,6 +132,9 @@ impl Conductor {
                 return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.give_up_one() {
+                continue;
+            }
+            if self.running.is_empty() && self.try_again() {
                 continue;
             }
             if self.running.is_empty() && self.stream.is_none() {
@@ -136,6 +153,10 @@ impl Conductor {
                     }
                 }
                 () = self.ctx.shares.wanted(), if !self.idle.is_empty() => {}
+                opened = self.opening.next(&self.ctx), if self.opening.left() > 0 => {
+                    self.idle.extend(opened);
+                }
+                _ = every_second.tick() => self.costing.tell_rest(&self.ctx, &self.schedule),
             }
         }
     }
@@ -176,17 +197,19 @@ impl Conductor {
         let streamed = matches!(work.source, Source::Stream { .. });
         let at_once = match self.ctx.options.split_size {
             SplitSize::Auto => self.at_once(1),
-            SplitSize::Bytes(_) | SplitSize::Never => self.ctx.options.jobs,
+            SplitSize::Bytes(_) | SplitSize::Never => self.ctx.jobs(),
         };
+        // A function that reads the table itself would see less in each session.
+        let alone = self.schedule.job(work.job).why.is_some();
         !work.source.is_one_object()
+            && !alone
             && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
     }
 
     /// How many sessions can work at the same time, beside so many threads of this program, where the
     /// server is known to have the same processors.
     fn at_once(&self, beside: usize) -> usize {
-        let sessions = self.ctx.options.jobs;
-        self.processors.map_or(sessions, |count| sessions.min(count.saturating_sub(beside)))
+        at_once(self.ctx.jobs(), self.processors, beside)
     }
 
     /// Lets sessions that find no job help with the rows of large tables.
@@ -243,7 +266,7 @@ impl Conductor {
         };
         let ranks: Vec<_> =
             starting.iter().filter_map(|(lane, work)| Some((lane.number, builds(work)?))).collect();
-        let busy = self.running.len() + starting.len();
+        let busy = self.running.len() + starting.len() + self.opening.left();
         let lent = self.workers.lend(self.at_once(0).saturating_sub(busy), &ranks);
         for (lane, work) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
@@ -276,6 +299,21 @@ impl Conductor {
                 (lane, Task::Job(job))
             });
         }
+    }
+
+    /// Starts the next of the jobs that were put off, if there is one.
+    fn try_again(&mut self) -> bool {
+        let Some(lane) = self.idle.pop() else {
+            return false;
+        };
+        match self.put_off.next(&self.ctx) {
+            Some(job) => self.start(lane, Work { job, source: Source::Archive }),
+            None => {
+                self.idle.push(lane);
+                return false;
+            }
+        }
+        true
     }
 
     /// Gives up data that waits, if nothing runs that could let it be loaded: what it depends on
@@ -315,6 +353,7 @@ impl Conductor {
         self.idle.push(lane);
         self.idle.extend(self.ctx.shares.take_returned());
         match task {
+            Task::Job(job) if self.put_off.takes(&self.ctx, job, self.schedule.job(job)) => {}
             Task::Job(job) => {
                 self.schedule.finish(job);
                 self.costing.end(&self.ctx, &mut self.schedule, job);

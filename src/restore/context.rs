@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
+use super::Error;
 use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use super::failure::WorkError;
 use super::journal::Slot;
@@ -40,14 +41,21 @@ pub(super) struct Context {
     /// The formats of rows that earlier runs speak for, by the place of a table's data.
     pub(super) formats: HashMap<usize, RowFormat>,
     pub(super) events: Events,
-    /// Decoders run here, and what turns rows into binary: two threads for each session.
-    pub(super) pool: ThreadPool,
+    /// Decoders run here, and what turns rows into binary: two threads for each session. Started
+    /// once it is known how many sessions there can be.
+    pub(super) pool: OnceLock<ThreadPool>,
+    /// More sessions would never find anything to do.
+    pub(super) most_sessions: usize,
+    /// How many sessions the server has room for, with the first; known with that one.
+    pub(super) room: OnceLock<usize>,
     /// Roles that the target lacks; known once it was looked at.
     pub(super) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
     /// Tables that are spread over other servers; known once there are tables.
     pub(super) distributed: OnceLock<HashSet<(String, String)>>,
+    /// Tables of which rows call functions that read tables; known before the first rows.
+    pub(super) reading: OnceLock<HashSet<DumpId>>,
     /// Of the server as it was at the first session: see [`ServerLife`].
     pub(super) server_life: OnceLock<ServerLife>,
     /// The journal; known once there is a session, if one is kept.
@@ -59,6 +67,8 @@ pub(super) struct Context {
     pub(super) ledger: Mutex<Ledger>,
     /// Tables that several sessions load.
     pub(super) shares: Shares,
+    /// Tables whose rows come in several entries.
+    pub(super) loaded_in_parts: HashSet<DumpId>,
     /// Read while the transactions of several sessions are committed that belong together; who
     /// ends the restore early waits to write.
     pub(super) commits: tokio::sync::RwLock<()>,
@@ -73,6 +83,8 @@ pub(super) struct Ledger {
     pub(super) absent: HashMap<DumpId, Cause>,
     /// Entries whose definition failed in any way, also because the object was there already.
     pub(super) refused: HashSet<DumpId>,
+    /// Entries on which work was started, by place.
+    pub(super) started: HashSet<usize>,
     /// Entries that are finished, by place.
     pub(super) finished: HashSet<usize>,
     /// Those of them whose rows are in the database.
@@ -89,6 +101,10 @@ pub(super) struct Ledger {
     pub(super) uncommitted: Vec<(usize, u64)>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     pub(super) rows_failed: HashMap<DumpId, DumpId>,
+    /// Places of entries that are to be tried again when all else is done.
+    pub(super) put_off: HashSet<usize>,
+    /// Whether nothing is put off any more.
+    pub(super) last_attempt: bool,
     /// Failures that count.
     pub(super) errors: usize,
     /// Why no session can be had any more, if that is so.
@@ -123,6 +139,39 @@ impl Context {
     /// Whether the entry's data in the archive is wanted.
     pub(super) fn wants_archived_data(&self, place: usize) -> bool {
         self.wants[place].data && self.entry(place).had_dumper
+    }
+
+    /// How many sessions the server is to work for at a time.
+    pub(super) fn jobs(&self) -> usize {
+        self.room.get().map_or(self.options.jobs, |room| self.options.jobs.min(*room)).max(1)
+    }
+
+    /// How many sessions are worth opening.
+    pub(super) fn sessions(&self) -> usize {
+        self.jobs().min(self.most_sessions)
+    }
+
+    /// Starts the decoders' threads.
+    pub(super) fn start_pool(&self) -> super::Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.sessions() * 2)
+            .thread_name(|number| format!("decode-{number}"))
+            .build()
+            .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
+        let _ = self.pool.set(pool);
+        Ok(())
+    }
+
+    pub(super) fn pool(&self) -> Result<&ThreadPool, WorkError> {
+        let missing = || WorkError::Other("internal error: no decoder was started".to_owned());
+        self.pool.get().ok_or_else(missing)
+    }
+
+    /// Reports that a session works on an entry.
+    pub(super) fn tell_started(&self, place: usize, lane: usize, data_bytes: Option<u64>) {
+        let again = !self.ledger().started.insert(place);
+        let entry = EntryRef::from(self.entry(place));
+        self.events.send(Event::Started { entry, again, lane, data_bytes });
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -18,7 +18,6 @@ use super::progress::Progress;
 use super::share::Share;
 use crate::archive::{Entry, Error as ArchiveError};
 use crate::rows::{HEADER, Rows, TRAILER};
-use crate::sql::ident::literal;
 use crate::target::{self, CopyIn, Session};
 
 type Queue = Receiver<Result<Piece, ArchiveError>>;
@@ -120,8 +119,8 @@ impl<'a> CopyRows<'a> {
         Ok(Copying { copy, format, places: Places::new(&self.entry.tag) })
     }
 
-    /// The archive's COPY statement with options. Its data is in the archive's encoding while the
-    /// session speaks UTF-8.
+    /// The archive's COPY statement with options. Its data is in the session's encoding, the
+    /// archive's.
     fn statement(&self, format: Format) -> String {
         let statement = self.entry.copy_stmt.trim_end().trim_end_matches(';');
         let mut options = Vec::new();
@@ -130,9 +129,6 @@ impl<'a> CopyRows<'a> {
         }
         if self.frozen {
             options.push("FREEZE".to_owned());
-        }
-        if !self.ctx.toc.encoding.is_utf8() {
-            options.push(format!("ENCODING {}", literal(self.ctx.toc.encoding.name())));
         }
         match options[..] {
             [] => statement.to_owned(),

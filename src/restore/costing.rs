@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::event::{EntryRef, Event};
+use super::planning::is_known;
 use super::steps::FirstStep;
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Schedule, Step, WORTH};
@@ -21,11 +22,28 @@ pub(super) struct Costing {
     costs: Costs,
     begun: HashMap<JobId, Instant>,
     rank_from: Instant,
+    /// Whether to report what is left.
+    tells: bool,
+}
+
+/// Whether it can be said what is left of the run: of a stream no sizes are known beforehand.
+pub(super) fn knows_the_rest(ctx: &Context, costs: &Costs) -> bool {
+    ctx.random.is_some() || is_known(costs)
 }
 
 impl Costing {
-    pub(super) fn new(costs: Costs) -> Self {
-        Self { costs, begun: HashMap::new(), rank_from: Instant::now() }
+    pub(super) fn new(ctx: &Context, costs: Costs) -> Self {
+        let tells = knows_the_rest(ctx, &costs);
+        Self { costs, begun: HashMap::new(), rank_from: Instant::now(), tells }
+    }
+
+    /// Reports what is left of the run.
+    pub(super) fn tell_rest(&self, ctx: &Context, schedule: &Schedule) {
+        if self.tells {
+            let ran = |id: JobId| self.begun.get(&id).map(Instant::elapsed).unwrap_or_default();
+            let left = schedule.left(ctx.sessions(), ran);
+            ctx.events.send(Event::Remaining { left });
+        }
     }
 
     /// A job begins.

@@ -47,10 +47,8 @@ impl Work<'_> {
             if let Some(cause) = absent {
                 let failure = Failure {
                     message: "its table was not created".to_owned(),
-                    sqlstate: None,
-                    detail: None,
-                    statement: None,
                     cause: Some(cause),
+                    ..Failure::default()
                 };
                 self.problems.add(failure, false);
                 return None;
@@ -94,11 +92,7 @@ impl Work<'_> {
                 self.loaded = loaded;
                 for Lacking { error, note } in std::mem::take(&mut self.lane.problems) {
                     let mut failure = ctx.failure(entry, &error);
-                    let detail = failure.detail.get_or_insert_default();
-                    if !detail.is_empty() {
-                        detail.push('\n');
-                    }
-                    detail.push_str(&note);
+                    failure.add_detail(&note);
                     self.problems.add(failure, ctx.tolerates(entry, &error));
                 }
             }

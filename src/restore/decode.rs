@@ -20,7 +20,7 @@ use rayon::ThreadPool;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
-use crate::archive::encoding::Encoding;
+use crate::archive::encoding::{Decoding, Encoding};
 use crate::archive::{Data, Entry, Error, ErrorKind, LargeObjects, Result};
 use crate::rows::{Chunk, Chunks, ColumnType, Rows, Transcoder};
 use crate::sql::split::{Batches, Ends};
@@ -193,22 +193,20 @@ fn transcode(chunk: Chunk, mut transcoder: Transcoder, refused: Arc<AtomicBool>)
 }
 
 fn send_statements(
-    mut reader: impl Read,
+    reader: impl Read,
     encoding: &Encoding,
     standard_conforming_strings: bool,
     ends: Ends,
     sender: &Sender<Result<Piece>>,
 ) -> Result<()> {
+    let mut reader = Decoding::new(reader, encoding.clone());
     for batch in Batches::new(&mut reader, standard_conforming_strings, ends) {
         let batch = batch.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
             _ => Error::from_io(error),
         })?;
-        let Some(sql) = encoding.decode(batch.sql()) else {
-            let what = format!("a statement is not valid in the encoding {}", encoding.name());
-            return Err(Error::malformed(what));
-        };
-        if !send(sender, Piece::Statements(sql.into_owned())) {
+        let sql = String::from_utf8_lossy(batch.sql()).into_owned();
+        if !send(sender, Piece::Statements(sql)) {
             return Ok(());
         }
     }

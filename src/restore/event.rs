@@ -89,7 +89,7 @@ pub const NOT_REACHED: &str = "not reached";
 pub const ROLLED_BACK: &str = "rolled back";
 
 /// Why an entry failed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Failure {
     /// One line: the server's message, or what is wrong with the archive.
     pub message: String,
@@ -101,6 +101,26 @@ pub struct Failure {
     pub statement: Option<String>,
     /// Set when this failure only follows from another one, which is reported in its own right.
     pub cause: Option<Cause>,
+    /// Whether the object is restored, and only its owner is not set.
+    pub only_owner: bool,
+}
+
+impl Failure {
+    /// One more line of detail.
+    pub(super) fn add_detail(&mut self, line: &str) {
+        let detail = self.detail.get_or_insert_default();
+        if !detail.is_empty() {
+            detail.push('\n');
+        }
+        detail.push_str(line);
+    }
+
+    /// How many statements met the same, if it was more than one.
+    pub(super) fn add_count(&mut self, count: u64) {
+        if count > 1 {
+            self.add_detail(&format!("COUNT: {count} statements were refused like this"));
+        }
+    }
 }
 
 /// The one reason that several entries fail for.
@@ -149,6 +169,13 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         wall: Duration,
     },
+    /// What is left of the run, by what the jobs are thought to take. Sent when the plan is made and
+    /// about once a second, where enough is known of the data.
+    Remaining {
+        /// Wall time from now to the end.
+        #[serde(serialize_with = "seconds")]
+        left: Duration,
+    },
     /// Connected to the target.
     Connected {
         /// `user@host:port/database`, never a password.
@@ -156,10 +183,12 @@ pub enum Event {
         /// The server's version, `15.8`.
         server_version: String,
     },
-    /// Work on an entry begins.
+    /// Work on an entry starts, or continues.
     Started {
         /// The entry.
         entry: EntryRef,
+        /// Whether it was started before: this is its second step, or another way to restore it.
+        again: bool,
         /// The session that does it, from 0.
         lane: usize,
         /// Bytes of the entry's data in the archive (compressed), if known.

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use super::event::{Cause, Failure};
 use crate::archive;
+use crate::shown::one_line;
 use crate::target::{CONNECTION_FAILURE, Error as TargetError, ServerError};
 
 /// Why the work on an entry did not succeed.
@@ -47,13 +48,12 @@ impl WorkError {
                 cause: error
                     .missing_role()
                     .map(|role| Cause::MissingRole { role: role.to_owned() }),
+                only_owner: false,
             },
             None => Failure {
                 message: chain(self),
                 sqlstate: self.is_passing().then(|| CONNECTION_FAILURE.to_owned()),
-                detail: None,
-                statement: None,
-                cause: None,
+                ..Failure::default()
             },
         }
     }
@@ -90,5 +90,24 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
         }
         source = error.source();
     }
-    text
+    // Names from archives and messages from servers start no line of their own.
+    one_line(&text)
+}
+
+/// What to do about an error, if the session's part in it tells.
+pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
+    of_sessions(error).find_map(TargetError::hint)
+}
+
+/// Whether the user ended the question for a password.
+pub(crate) fn is_interrupted(error: &(dyn StdError + 'static)) -> bool {
+    of_sessions(error).any(|error| matches!(error, TargetError::Interrupted))
+}
+
+/// The errors of sessions among an error and its sources.
+fn of_sessions<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a TargetError> {
+    std::iter::successors(Some(error), |error| StdError::source(*error)).filter_map(|error| {
+        let boxed = || error.downcast_ref::<Box<TargetError>>().map(Box::as_ref);
+        error.downcast_ref::<TargetError>().or_else(boxed)
+    })
 }

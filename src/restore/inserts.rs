@@ -36,6 +36,8 @@ pub(super) struct Inserts<'a> {
     /// Whether the other statements count when one is refused.
     keeps: bool,
     is_saved: bool,
+    /// Rows of the statements that were carried out, as far as these tell.
+    sent: u64,
     refused: u64,
     first: Option<target::Error>,
 }
@@ -46,8 +48,8 @@ impl<'a> Inserts<'a> {
         standard_conforming_strings: bool,
         keeps: bool,
     ) -> Self {
-        let (is_saved, refused, first) = (false, 0, None);
-        Self { session, standard_conforming_strings, keeps, is_saved, refused, first }
+        let (is_saved, sent, refused, first) = (false, 0, 0, None);
+        Self { session, standard_conforming_strings, keeps, is_saved, sent, refused, first }
     }
 
     /// Sends whole statements together, and one by one if the server refuses one of them. Returns
@@ -63,7 +65,16 @@ impl<'a> Inserts<'a> {
                 self.session.execute(BACK).await?;
                 self.send_one_by_one(sql).await
             }
-            sent => Ok(sent?),
+            sent => {
+                let stored = sent?;
+                let mut splitter = Splitter::new(self.standard_conforming_strings);
+                let mut rest = sql.as_bytes();
+                while let Some(end) = splitter.statement_end(rest) {
+                    rest = &rest[end..];
+                    self.sent += splitter.rows();
+                }
+                Ok(stored)
+            }
         }
     }
 
@@ -76,6 +87,7 @@ impl<'a> Inserts<'a> {
             match self.session.execute_counting(statement.trim_start()).await {
                 Ok(count) => {
                     rows += count;
+                    self.sent += splitter.rows();
                     self.session.execute(SAVE_HERE).await?;
                 }
                 Err(error) if self.keeps && is_refusal(&error) => {
@@ -87,6 +99,11 @@ impl<'a> Inserts<'a> {
             }
         }
         Ok(rows)
+    }
+
+    /// Rows that were sent, at least, in statements that the server did not refuse.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// What was refused.

@@ -176,7 +176,11 @@ impl Lane {
                 message: notice.message,
             });
         });
-        let session = Session::connect(&self.target, &SessionSettings { notices }).await?;
+        let session = Session::connect(
+            &self.target,
+            &SessionSettings { notices, encoding: ctx.toc.encoding.clone() },
+        )
+        .await?;
         let mut settings = fixed_settings(&ctx.style, Some(session.server_version_num() / 10_000));
         // Nothing that is lost in a crash of the server is claimed to be restored: the restore
         // ends with a durable commit, which makes all earlier ones durable.

@@ -1,4 +1,4 @@
-//! All sessions of a restore together: opened, made durable, ended early.
+//! All sessions of a restore together: made durable, ended early.
 
 use std::future::Future;
 use std::sync::PoisonError;
@@ -8,8 +8,6 @@ use tokio::sync::RwLockWriteGuard;
 
 use super::context::Context;
 use super::distributed;
-use super::event::Event;
-use super::failure::chain;
 use super::lane::Lane;
 use super::retry::repeating;
 use crate::target;
@@ -25,26 +23,6 @@ pub(super) async fn interrupted(
 ) -> Option<RwLockWriteGuard<'_, ()>> {
     shutdown.await;
     tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await.ok()
-}
-
-/// The first lane and as many others as are wanted and can be had.
-pub(super) async fn open_lanes(ctx: &Context, first: Lane) -> Vec<Lane> {
-    let others = (1..ctx.options.jobs.max(1)).map(|number| {
-        let mut lane = Lane::new(number, first.target().clone());
-        async move { lane.session(ctx).await.map(drop).map(|()| lane) }
-    });
-    let others = futures::future::join_all(others).await;
-    let mut lanes = vec![first];
-    for lane in others {
-        match lane {
-            Ok(lane) => lanes.push(lane),
-            Err(error) => {
-                let message = format!("one session less: {}", chain(&error));
-                ctx.events.send(Event::Warning { message });
-            }
-        }
-    }
-    lanes
 }
 
 /// A commit that the server does not confirm before it, and all commits before it, are on disk.

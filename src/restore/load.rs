@@ -26,7 +26,7 @@ use super::share::Joining;
 use super::statements::data::truncate_only;
 use super::surroundings::Surroundings;
 use crate::archive::stream::{Item, ItemOf, ItemReader};
-use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
+use crate::archive::{Desc, DumpId, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::Session;
@@ -132,6 +132,11 @@ pub(super) async fn load(
             (Ok(()), Desc::Blobs) => pieces.large_objects(session, first).await,
             (Ok(()), _) => pieces.statements(&mut inserts, first).await,
         };
+        if let Ok(Loaded { rows, .. }) = loaded
+            && rows < inserts.sent()
+        {
+            tell_taken(ctx, entry, inserts.sent(), rows, "row triggers or rules");
+        }
         let refused = inserts.refused();
         lane.problems.extend(refused);
         return surroundings.end(ctx, lane, loaded).await;
@@ -194,11 +199,23 @@ async fn load_rows_together(
 /// table of the heap. A server that refuses FREEZE would end the session, so nothing is tried.
 fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
     let table = entry.dependencies.first().and_then(|table| ctx.toc.get(*table));
+    // Frozen rows are seen at once, by a function that reads the table, too.
+    let reads = |id| ctx.reading.get().is_some_and(|tables| tables.contains(&id));
     table.is_some_and(|table| {
         table.desc == Desc::Table
+            && !reads(table.dump_id)
             && matches!(table.relkind, 0 | b'r')
             && matches!(table.table_am.as_deref(), None | Some("" | "heap"))
     })
+}
+
+/// Tells that the table has fewer rows than were sent.
+fn tell_taken(ctx: &Context, entry: &Entry, sent: u64, stored: u64, by: &str) {
+    let label = entry.label();
+    let message = format!(
+        "{label}: {sent} rows sent, {stored} stored; {by} of the table skipped or moved the others"
+    );
+    ctx.events.send(Event::Warning { message });
 }
 
 /// What was sent, if the server has stored as many rows, or triggers of the table explain why not.
@@ -211,13 +228,17 @@ async fn stored_or_kept(
     if stored == sent.rows || !triggers_take_rows(session, rows.entry).await? {
         return stored_as_sent(sent, stored);
     }
-    let (label, all) = (rows.entry.label(), sent.rows);
-    let message = format!(
-        "{label}: {all} rows sent, {stored} stored; row triggers of the table skipped or moved the \
-         others"
-    );
-    rows.ctx.events.send(Event::Warning { message });
+    tell_taken(rows.ctx, rows.entry, sent.rows, stored, "row triggers");
     Ok(Loaded { rows: stored, ..sent })
+}
+
+/// The tables whose rows come in several entries. None of these may empty the table: each is loaded
+/// in a transaction of its own, beside the others.
+pub(super) fn loaded_in_parts(entries: &[Entry]) -> HashSet<DumpId> {
+    let mut seen = HashSet::new();
+    let data = entries.iter().filter(|entry| entry.desc == Desc::TableData);
+    let tables = data.filter_map(|entry| entry.dependencies.first().copied());
+    tables.filter(|table| !seen.insert(*table)).collect()
 }
 
 /// What was sent, if the server has stored as many rows.
@@ -231,11 +252,14 @@ pub(super) fn stored_as_sent(sent: Loaded, stored: u64) -> Result<Loaded, WorkEr
 
 impl Context {
     /// Whether the entry's rows go into a table that this restore created: it is empty, and may be
-    /// emptied again, unless other servers hold it.
+    /// emptied again, unless other servers hold it, or other entries bring rows for it, too.
     fn is_new(&self, entry: &Entry) -> bool {
         let created = entry.desc == Desc::TableData
             && entry.dependencies.first().is_some_and(|id| self.ledger().created.contains(id));
-        created && !entry.is_load_via_partition_root() && !self.is_distributed(entry)
+        created
+            && !entry.is_load_via_partition_root()
+            && !self.is_distributed(entry)
+            && entry.dependencies.first().is_some_and(|id| !self.loaded_in_parts.contains(id))
     }
 
     /// Whether an entry brings the rows of a table that several sessions could load.
@@ -298,16 +322,16 @@ impl<'a> Pieces<'a> {
         };
         let receiver = match (source, &ctx.random) {
             (Source::Stream { item, mut reader }, _) => {
-                decode(&ctx.pool, kind, expected, move || {
+                decode(ctx.pool()?, kind, expected, move || {
                     reader.take();
                     Ok(item.data(ItemReader::new(move || reader.next(), reading)))
                 })
             }
             (Source::Archive, Some(random)) => {
                 let (random, entry) = (random.clone(), entry.clone());
-                decode(&ctx.pool, kind, expected, move || random.open(&entry, reading))
+                decode(ctx.pool()?, kind, expected, move || random.open(&entry, reading))
             }
-            (Source::Archive, None) => decode(&ctx.pool, kind, expected, || {
+            (Source::Archive, None) => decode(ctx.pool()?, kind, expected, || {
                 Err(ArchiveError::missing("the archive holds no block of data for it"))
             }),
         };

@@ -12,6 +12,7 @@
 
 mod analyze;
 mod barrier;
+mod catalog;
 mod clean;
 mod commit;
 mod conductor;
@@ -34,12 +35,15 @@ mod lanes;
 mod load;
 mod machine;
 mod objects;
+mod opening;
 mod options;
 mod orphans;
+mod per_object;
 mod planning;
 mod preflight;
 mod problems;
 mod progress;
+mod put_off;
 mod read_ahead;
 mod retry;
 mod row_triggers;
@@ -52,6 +56,8 @@ mod stages;
 pub mod statements;
 mod steps;
 mod surroundings;
+mod tolerance;
+mod with_oids;
 mod work;
 mod workers;
 
@@ -61,20 +67,24 @@ use std::sync::{Arc, Mutex};
 
 pub use foreign_keys::ForeignKeys;
 pub(crate) use foreign_keys::for_script;
-pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Tolerance, Transactions};
+pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Transactions};
 pub use planning::{PlanOptions, Planned};
 pub use settings::{ServerSetting, SettingError};
 pub use stages::{StagePoint, Stages};
+pub use tolerance::{Tolerance, ToleranceError};
 
 use conductor::Conductor;
 use context::{Context, Ledger};
+use costing::knows_the_rest;
 use event::{Event, Events, NOT_REACHED};
-pub(crate) use failure::chain;
+pub(crate) use failure::{chain, hint, is_interrupted};
 use journal::JournalError;
 use lane::Lane;
-use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable, open_lanes};
+use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};
 use load::Source;
+use opening::find_room;
 use server_life::ServerLife;
+pub(crate) use with_oids::warn as warn_with_oids;
 use work::restore_entry;
 
 use crate::archive::{self, Desc, Format};
@@ -98,11 +108,11 @@ pub enum Error {
     #[error(transparent)]
     Stream(archive::Error),
     /// No session could be opened to begin with.
-    #[error(transparent)]
-    Connect(target::Error),
+    #[error("{0}")]
+    Connect(#[source] target::Error),
     /// A session failed outside of any entry.
-    #[error(transparent)]
-    Target(target::Error),
+    #[error("{0}")]
+    Target(#[source] target::Error),
     /// No journal can be kept, or the one in the target is of another restore. Nothing was done.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -155,7 +165,8 @@ pub async fn restore(
     events: Events,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ended> {
-    let (context, planned, stream) = prepare(archive, selection, options, events)?;
+    let processors = machine::processors(&target);
+    let (context, planned, stream) = prepare(archive, selection, options, events, processors)?;
     let ctx = Arc::new(context);
     // The lack of roles and extensions is known only after the first connection.
     let (result, _no_commits) = tokio::select! {
@@ -187,6 +198,7 @@ fn prepare(
     selection: &Selection,
     options: RestoreOptions,
     events: Events,
+    processors: Option<usize>,
 ) -> Result<(Context, Planned, Option<crate::source::StreamAccess>)> {
     let toc = archive.toc.clone();
     let wants = selection.wants.clone();
@@ -208,17 +220,11 @@ fn prepare(
         Access::Random(random) => (Some(random), None),
         Access::Stream(stream) => (None, Some(stream)),
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.jobs.max(1) * 2)
-        .thread_name(|number| format!("decode-{number}"))
-        .build()
-        .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
-    let mut style = options.style.clone();
-    // The TOC's text is decoded already, and COPY says its encoding itself.
-    "UTF8".clone_into(&mut style.source.encoding);
+    let style = options.style.clone();
     let mut ctx = Context {
         archive: archive.name,
         with_schema: selection.dump_schema(),
+        loaded_in_parts: load::loaded_in_parts(&toc.entries),
         toc,
         wants,
         random,
@@ -227,10 +233,13 @@ fn prepare(
         style,
         formats: HashMap::new(),
         events,
-        pool,
+        pool: std::sync::OnceLock::new(),
+        most_sessions: usize::MAX,
+        room: std::sync::OnceLock::new(),
         missing_roles: std::sync::OnceLock::new(),
         missing_extensions: std::sync::OnceLock::new(),
         distributed: std::sync::OnceLock::new(),
+        reading: std::sync::OnceLock::new(),
         server_life: std::sync::OnceLock::new(),
         journal: journal::Slot::new(),
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
@@ -259,9 +268,16 @@ fn prepare(
         &size,
         &ctx.options.history,
     );
+    ctx.most_sessions = planned.most_sessions();
     tell_plan(&ctx);
-    if let Some(wall) = planned.predicted(ctx.options.jobs) {
+    warn_with_oids(&ctx.toc.entries, &ctx.wants, &ctx.events);
+    let workers = ctx.workers(processors);
+    if let Some(wall) = planned.predicted(workers) {
         ctx.events.send(Event::Predicted { wall });
+    }
+    if knows_the_rest(&ctx, &planned.costs) {
+        let left = planned.at_least(workers);
+        ctx.events.send(Event::Remaining { left });
     }
     ctx.tell_foreign_keys(&left_out);
     if let Some(bytes) = ctx.random.as_ref().map(RandomAccess::behind).filter(|bytes| *bytes > 0) {
@@ -290,7 +306,7 @@ fn tell_plan(ctx: &Context) {
         wanted: places.filter(|place| ctx.is_wanted(*place)).count(),
         with_data: data.len(),
         data_bytes,
-        jobs: ctx.options.jobs,
+        jobs: ctx.sessions(),
     });
 }
 
@@ -309,6 +325,8 @@ async fn run(
         server_version: session.server_version().to_owned(),
     });
     let life = ServerLife::of(session).await.map_err(Error::Target)?;
+    find_room(&ctx, session).await;
+    ctx.start_pool()?;
     journal::open(&ctx, session, &life).await?;
     let _ = ctx.server_life.set(life);
     let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
@@ -321,7 +339,7 @@ async fn run(
     if !clean::make_room(&ctx, &mut lane, &selection.order).await? {
         return Err(Error::Stopped);
     }
-    let Planned { plan, costs } = planned;
+    let Planned { mut plan, costs } = planned;
     for &place in &plan.prelude {
         restore_entry(&ctx, &mut lane, place, Source::Archive).await;
         if ctx.options.exit_on_error && ctx.ledger().errors > 0 {
@@ -344,10 +362,9 @@ async fn run(
     }
     journal::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
     find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
-    let mut lanes = open_lanes(&ctx, lane).await;
-    lanes.reverse();
+    catalog::add_waits(&ctx, &mut lane, &mut plan, &costs).await;
     let stream = stream.map(|stream| feed::start(stream, ctx.clone()));
-    let work = Conductor::new(ctx.clone(), &plan, costs, lanes, stream).run();
+    let work = Conductor::new(ctx.clone(), &plan, costs, lane, stream).run();
     let mut lanes = tokio::select! {
         lanes = work => lanes?,
         never = journal::stay_alone(&ctx) => match never {},

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::context::{Context, Finished};
-use super::event::{EntryRef, Event, Outcome};
+use super::event::Outcome;
 use super::failure::WorkError;
 use super::load::{Loaded, missing_object};
 use super::options::Transactions;
@@ -57,8 +57,7 @@ impl StreamedObjects {
         let objects = self.of.entry(job).or_default();
         if objects.since.is_none() {
             objects.since = Some(Instant::now());
-            let entry = EntryRef::from(ctx.entry(place));
-            ctx.events.send(Event::Started { entry, lane, data_bytes: None });
+            ctx.tell_started(place, lane, None);
         }
     }
 

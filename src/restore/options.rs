@@ -3,15 +3,14 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::archive::Desc;
 use crate::plan::history::CostHistory;
-use crate::target::{Class, ServerError};
 
 use super::foreign_keys::ForeignKeys;
 use super::journal::JournalOptions;
 use super::settings::ServerSetting;
 use super::stages::Stages;
 use super::statements::Style;
+use super::tolerance::Tolerance;
 use crate::verify::Digests;
 
 /// What must be left of a table for each session unless it is said: some tenths of a second's work.
@@ -68,6 +67,9 @@ pub struct RestoreOptions {
     /// Keep a journal, and go on from the one that the target holds (`--resume`): see
     /// [`super::journal`].
     pub journal: Option<JournalOptions>,
+    /// Start jobs in an order drawn from this seed, as far as their waits allow: for tests.
+    #[doc(hidden)]
+    pub shuffle: Option<u64>,
 }
 
 /// What `nocturne restore` does when nothing else is asked for, in one session.
@@ -95,6 +97,7 @@ impl Default for RestoreOptions {
             strictly_in_order: false,
             stages: Stages::default(),
             journal: None,
+            shuffle: None,
         }
     }
 }
@@ -146,41 +149,3 @@ pub enum Transactions {
     /// A new one after so many objects (`--transaction-size`).
     Batches(NonZeroU32),
 }
-
-/// A kind of server error that the user accepts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tolerance {
-    /// This SQLSTATE.
-    SqlState(String),
-    /// The object is there already.
-    AlreadyExists,
-    /// A role does not exist.
-    MissingRole,
-    /// Only the owner of an extension may comment on it.
-    CommentOnExtension,
-}
-
-impl Tolerance {
-    /// Whether this error, met while restoring an entry of this kind and tag, is accepted.
-    #[must_use]
-    pub fn accepts(&self, error: &ServerError, desc: &Desc, tag: &str) -> bool {
-        match self {
-            Self::SqlState(code) => error.sqlstate == *code,
-            Self::AlreadyExists => {
-                error.class() == Class::AlreadyExists
-                    // A primary key is not refused for its name, but for being the second.
-                    || *desc == Desc::Constraint && error.sqlstate == INVALID_TABLE_DEFINITION
-            }
-            Self::MissingRole => error.class() == Class::MissingRole,
-            Self::CommentOnExtension => {
-                *desc == Desc::Comment
-                    && tag.starts_with("EXTENSION ")
-                    && error.sqlstate == INSUFFICIENT_PRIVILEGE
-            }
-        }
-    }
-}
-
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
-/// Of a constraint: `index_check_primary_key` in `index.c`.
-const INVALID_TABLE_DEFINITION: &str = "42P16";

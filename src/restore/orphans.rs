@@ -66,11 +66,7 @@ pub(super) async fn tell(ctx: &Context, lane: &mut Lane, entry: &Entry, failure:
     };
     // The server has told one of them already, if nothing more can be had.
     if let Some(found) = look(session, &key).await {
-        let detail = failure.detail.get_or_insert_default();
-        if !detail.is_empty() {
-            detail.push('\n');
-        }
-        detail.push_str(&found);
+        failure.add_detail(&found);
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::foreign_keys::ForeignKeys;
 use crate::archive::{Entry, Toc};
-use crate::plan::cost::{Costs, Known};
-use crate::plan::forecast::Forecast;
+use crate::plan::cost::{Costs, Kind, Known};
+use crate::plan::forecast::{Forecast, lower_bound};
 use crate::plan::history::{CostHistory, Database};
-use crate::plan::{Options, Plan};
+use crate::plan::{JobId, MOST_FOR_A_TABLE, Options, Plan, Workers};
 use crate::select::{Selection, keys_and_comments, pass};
 
 /// Bytes of a table's archived data from which its constraints are made in steps: below, a second
@@ -86,15 +86,35 @@ impl Planned {
         Self { plan, costs }
     }
 
+    /// More sessions than these would never find anything to do.
+    #[must_use]
+    pub fn most_sessions(&self) -> usize {
+        let wanted = |id: &JobId| self.plan.jobs[id.0].wanted;
+        let sessions = |id| match self.costs.kind(id) {
+            Kind::Rows => MOST_FOR_A_TABLE,
+            _ => 1,
+        };
+        let jobs = (0..self.plan.jobs.len()).map(JobId).filter(wanted);
+        jobs.map(sessions).sum::<usize>().max(1)
+    }
+
     /// What the restore will take with so many sessions, if earlier runs tell.
     #[must_use]
-    pub fn predicted(&self, jobs: usize) -> Option<Duration> {
-        let (known, all) = self.costs.measured_share();
-        if known.is_zero() || known.as_secs_f64() < KNOWN_ENOUGH * all.as_secs_f64() {
-            return None;
-        }
-        Some(Forecast::new(&mut self.plan.clone(), &self.costs, jobs).wall())
+    pub fn predicted(&self, workers: Workers) -> Option<Duration> {
+        is_known(&self.costs)
+            .then(|| Forecast::new(&mut self.plan.clone(), &self.costs, workers).wall())
     }
+
+    /// What the restore will take at least with so many sessions.
+    pub(super) fn at_least(&self, workers: Workers) -> Duration {
+        self.costs.prelude() + lower_bound(&self.plan, &self.costs, workers)
+    }
+}
+
+/// Whether earlier runs tell what the restore will take.
+pub(super) fn is_known(costs: &Costs) -> bool {
+    let (known, all) = costs.measured_share();
+    !known.is_zero() && known.as_secs_f64() >= KNOWN_ENOUGH * all.as_secs_f64()
 }
 
 /// What the history holds of the database that an archive is of.

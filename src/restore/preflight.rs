@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::context::Context;
 use super::event::{Cause, Event};
-use super::options::Tolerance;
-use super::statements::{Ownership, Style};
+use super::statements::{Ownership, Style, owner};
+use super::tolerance::Tolerance;
 use crate::archive::{Desc, DumpId, Toc};
 use crate::select::Want;
 use crate::sql::acl::roles;
@@ -53,7 +53,7 @@ pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, 
                 tell(
                     Cause::MissingExtension { extension: name.clone() },
                     format!("extension \"{name}\" cannot be installed on the target"),
-                    dependents(&ctx.toc, &name),
+                    dependents(&ctx.toc, &ctx.wants, &name),
                     false,
                 );
                 lacking.extensions.insert(name);
@@ -75,7 +75,12 @@ pub(super) fn roles_needed(toc: &Toc, wants: &[Want], style: &Style) -> BTreeMap
         if !want.schema && (!want.data || entry.had_dumper) {
             continue;
         }
-        let owned = !entry.drop_stmt.is_empty() && style.ownership != Ownership::Ignore;
+        let owned = match style.ownership {
+            Ownership::Ignore => false,
+            // Indexes, constraints, rules and the like have no owner of their own.
+            Ownership::AlterOwner => matches!(owner(entry, style), Ok(Some(_))),
+            Ownership::SetSessionAuthorization => !entry.drop_stmt.is_empty(),
+        };
         let mut named: BTreeSet<String> = entry.owner.iter().filter(|_| owned).cloned().collect();
         if entry.is_acl() {
             named.extend(roles(&entry.defn));
@@ -95,15 +100,17 @@ fn needed_extensions(ctx: &Context) -> BTreeSet<String> {
         .collect()
 }
 
-/// How many entries cannot be restored without this extension, itself included.
-fn dependents(toc: &Toc, extension: &str) -> usize {
+/// How many wanted entries need this extension, itself included.
+fn dependents(toc: &Toc, wants: &[Want], extension: &str) -> usize {
     let mut lost: HashSet<DumpId> = HashSet::new();
+    let mut wanted = 0;
     // Entries come after those they depend on, so one walk finds all.
-    for entry in &toc.entries {
+    for (entry, want) in toc.entries.iter().zip(wants) {
         let itself = entry.desc == Desc::Extension && entry.tag == extension;
         if itself || entry.dependencies.iter().any(|id| lost.contains(id)) {
             lost.insert(entry.dump_id);
+            wanted += usize::from(want.schema || want.data || want.stats);
         }
     }
-    lost.len()
+    wanted
 }

@@ -14,18 +14,16 @@ impl Problems {
         self.counted.is_some() || self.tolerated.is_some()
     }
 
+    /// Whether anything counts as an error.
+    pub(super) fn count(&self) -> bool {
+        self.counted.is_some()
+    }
+
     pub(super) fn add(&mut self, failure: Failure, tolerated: bool) {
         let first = if tolerated { &mut self.tolerated } else { &mut self.counted };
         match first {
             None => *first = Some(failure),
-            Some(first) => {
-                let detail = first.detail.get_or_insert_default();
-                if !detail.is_empty() {
-                    detail.push('\n');
-                }
-                detail.push_str("ALSO: ");
-                detail.push_str(&failure.message);
-            }
+            Some(first) => first.add_detail(&format!("ALSO: {}", failure.message)),
         }
     }
 

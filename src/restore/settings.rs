@@ -137,7 +137,7 @@ async fn tune(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()>
     let (Some(shared), Some(now)) = (bytes("shared_buffers"), bytes(MEMORY)) else {
         return Ok(());
     };
-    match memory(shared, free, ctx.options.jobs) {
+    match memory(shared, free, ctx.sessions()) {
         more if more > now && is_ours(MEMORY) => {
             session.execute(&set(MEMORY, &format!("{}kB", more >> 10))).await
         }

@@ -13,8 +13,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::context::Context;
 use super::lane::Lane;
+use super::options::SplitSize;
 use crate::archive::ReadCounter;
-use crate::plan::{JobId, Schedule};
+use crate::plan::{JobId, Schedule, Workers};
 
 /// Work that is as good as none for a session that could help with a table instead.
 const LITTLE: Duration = Duration::from_millis(300);
@@ -72,6 +73,18 @@ pub(super) struct Share {
 pub(super) struct Joining<'a> {
     shares: &'a Shares,
     lanes: UnboundedReceiver<Lane>,
+}
+
+impl Context {
+    /// The sessions, where server and client share so many processors, if that is known.
+    pub(super) fn workers(&self, processors: Option<usize>) -> Workers {
+        let sessions = self.sessions();
+        match self.options.split_size {
+            SplitSize::Auto => Workers::with_processors(sessions, processors),
+            SplitSize::Bytes(_) => Workers::new(sessions),
+            SplitSize::Never => Workers { together: 1, ..Workers::new(sessions) },
+        }
+    }
 }
 
 impl Shares {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::analyze::analyze;
 use super::context::{Context, Finished};
 use super::distributed::DISTRIBUTED;
-use super::event::{EntryRef, Event, Outcome};
+use super::event::{Event, Outcome};
 use super::failure::{WorkError, chain};
 use super::foreign_keys::{PARTITIONED, tell_checked};
 use super::journal::Mark;
@@ -93,8 +93,7 @@ async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &s
     let (dump_id, number) = (entry.dump_id.0, lane.number);
     let started = Instant::now();
     lane.attend(dump_id);
-    let about = EntryRef::from(entry);
-    ctx.events.send(Event::Started { entry: about, lane: number, data_bytes: None });
+    ctx.tell_started(place, number, None);
     match run(ctx, lane, place, sql, Mark::FirstStep).await {
         Ok(()) => {
             let time = started.elapsed();
@@ -124,8 +123,7 @@ async fn second(
     let entry = ctx.entry(place);
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
-    let about = EntryRef::from(entry);
-    ctx.events.send(Event::Started { entry: about, lane: lane.number, data_bytes: None });
+    ctx.tell_started(place, lane.number, None);
     match run(ctx, lane, place, sql, Mark::Done).await {
         Ok(()) => {
             let duration = before + started.elapsed();
@@ -181,8 +179,7 @@ async fn add_not_valid(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) 
     let (dump_id, number) = (entry.dump_id.0, lane.number);
     let started = Instant::now();
     lane.attend(dump_id);
-    let about = EntryRef::from(entry);
-    ctx.events.send(Event::Started { entry: about, lane: number, data_bytes: None });
+    ctx.tell_started(place, number, None);
     let done = match run(ctx, lane, place, sql, Mark::Done).await {
         Ok(()) => lane.count(ctx, 1).await,
         Err(error) => Err(error),

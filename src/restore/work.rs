@@ -2,23 +2,20 @@
 
 use std::time::Instant;
 
-use super::commit::{Line, Statements};
+use super::commit::Line;
 use super::context::{Context, Finished};
-use super::event::{Cause, EntryRef, Event, Failure, Outcome};
+use super::event::{Cause, Event, Failure, Outcome};
 use super::failure::WorkError;
 use super::journal::{DONE_BEFORE, Mark};
 use super::lane::Lane;
 use super::load::{Loaded, Source};
 use super::options::Transactions;
 use super::orphans;
+use super::per_object::Refused;
 use super::problems::Problems;
 use super::settled::Once;
 use super::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 use crate::archive::{Desc, DumpId, Entry};
-use crate::target::Class;
-
-/// Statements for large objects that are sent together.
-const OBJECTS_TOGETHER: usize = 200;
 
 /// Restores one entry and tells how it went.
 pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, source: Source) {
@@ -28,13 +25,15 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
     }
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
-    ctx.events.send(Event::Started {
-        entry: EntryRef::from(entry),
-        lane: lane.number,
-        data_bytes: ctx.wants_archived_data(place).then(|| source.size(ctx, entry)).flatten(),
-    });
+    let data_bytes = ctx.wants_archived_data(place).then(|| source.size(ctx, entry)).flatten();
+    ctx.tell_started(place, lane.number, data_bytes);
     let mut work = Work::on(ctx, lane, entry);
     let skipped = Box::pin(work.run(place, source)).await;
+    if ctx.ledger().put_off.contains(&place) {
+        work.lane.attend(0);
+        let (dump_id, lane) = (entry.dump_id.0, work.lane.number);
+        return ctx.events.send(Event::Paused { dump_id, lane });
+    }
     let Work { problems, loaded, .. } = work;
     let outcome = match (problems.outcome(), skipped) {
         (Outcome::Done, Some(reason)) => Outcome::Skipped { reason },
@@ -86,10 +85,6 @@ impl<'a> Work<'a> {
     async fn run(&mut self, place: usize, source: Source) -> Option<String> {
         let (ctx, entry) = (self.ctx, self.entry);
         let want = ctx.want(place);
-        if let Some(why) = &entry.undecodable {
-            self.fail(&WorkError::Other(why.clone()));
-            return None;
-        }
         if let Some(rows) = ctx.rows_missing(entry) {
             self.problems.add(rows_missing(rows), false);
             return None;
@@ -137,18 +132,21 @@ impl<'a> Work<'a> {
         let mark = if follows { Mark::Defined } else { Mark::Done };
         let line = ctx.is_final(entry).then(|| Line::of(entry, mark));
         if !ctx.is_defined(entry)
-            && let Err(error) = self.run_commands(&commands, Once::of(entry), line).await
+            && let Err(refused) = self.run_commands(&commands, Once::of(entry), line).await
         {
-            let exists = error.server().is_some_and(|e| e.class() == Class::AlreadyExists);
-            if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, &error)).await {
-                let mut failure = ctx.failure(entry, &error);
-                Box::pin(orphans::tell(ctx, self.lane, entry, &mut failure)).await;
-                return self.problems.add(failure, ctx.tolerates(entry, &error));
+            let error = refused.error();
+            if ctx.puts_off(self.lane, entry, error) {
+                return;
             }
-            let failure = self.fail(&error);
-            ctx.note_refused(entry, &error, &failure);
+            if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, error)).await {
+                let mut failure = ctx.failure(entry, error);
+                Box::pin(orphans::tell(ctx, self.lane, entry, &mut failure)).await;
+                return self.problems.add(failure, ctx.tolerates(entry, error));
+            }
+            self.fail_all(&refused);
+            ctx.note_refused(entry, error, &ctx.failure(entry, error));
             // In a transaction that holds several entries nothing more can be done.
-            if !exists || self.lane.in_group() {
+            if !refused.all_exist() || self.lane.in_group() || self.must_stop() {
                 return;
             }
         }
@@ -156,6 +154,9 @@ impl<'a> Work<'a> {
             ctx.ledger().created.insert(entry.dump_id);
         }
         self.set_owner().await;
+        if self.must_stop() {
+            return;
+        }
         if let Some(sql) = partitioned_access_method(entry, &ctx.style) {
             self.attempt(&sql).await;
         }
@@ -196,12 +197,14 @@ impl<'a> Work<'a> {
         commands: &[Command<'_>],
         once: Once,
         line: Option<Line>,
-    ) -> Result<(), WorkError> {
-        let texts = || {
-            let texts = commands.iter().flat_map(|command| command.texts(OBJECTS_TOGETHER));
-            Box::new(texts) as Statements<'_>
-        };
-        self.lane.run_recorded(self.ctx, self.entry, texts, once, line).await
+    ) -> Result<(), Refused> {
+        self.lane.run_commands(self.ctx, self.entry, commands, once, line).await
+    }
+
+    /// Whether an error has ended the restore (`--exit-on-error`): pg_restore ends at once, so that
+    /// nothing more is done for the same entry.
+    fn must_stop(&self) -> bool {
+        self.ctx.options.exit_on_error && self.problems.count()
     }
 
     /// Makes the session what the entry needs. False if it must not be restored like this.
@@ -223,7 +226,8 @@ impl<'a> Work<'a> {
             if let Err(error) = self.lane.set(self.ctx, setting).await {
                 let error = WorkError::from(error);
                 let failure = self.fail(&error);
-                if is_user || matches!(&error, WorkError::Target(e) if e.is_connection_lost()) {
+                let is_lost = matches!(&error, WorkError::Target(e) if e.is_connection_lost());
+                if is_user || is_lost || self.must_stop() {
                     // As another user, or not at all: better not.
                     self.ctx.note_refused(self.entry, &error, &failure);
                     return false;
@@ -245,29 +249,29 @@ impl<'a> Work<'a> {
             let failure = Failure {
                 message: format!("role \"{role}\" does not exist, the owner is whoever restores"),
                 sqlstate: Some("42704".to_owned()),
-                detail: None,
-                statement: None,
                 cause: Some(Cause::MissingRole { role: role.to_owned() }),
+                only_owner: !self.problems.any(),
+                ..Failure::default()
             };
             let tolerated =
-                self.ctx.options.tolerate.contains(&super::options::Tolerance::MissingRole);
+                self.ctx.options.tolerate.contains(&super::tolerance::Tolerance::MissingRole);
             return self.problems.add(failure, tolerated);
         }
-        if let Err(error) = self.run_command(&command).await {
-            self.fail(&error);
+        if let Err(refused) = self.run_command(&command).await {
+            self.fail_all(&refused);
         }
     }
 
     /// For what says how an object is to be: an owner that owns it already is no error
     /// (`ATExecChangeOwner` in `src/backend/commands/tablecmds.c` and its like).
-    async fn run_command(&mut self, command: &Command<'_>) -> Result<(), WorkError> {
+    async fn run_command(&mut self, command: &Command<'_>) -> Result<(), Refused> {
         self.run_commands(std::slice::from_ref(command), Once::Again, None).await
     }
 
     /// Runs a statement whose failure does not stop the work on the entry.
     async fn attempt(&mut self, sql: &str) {
-        if let Err(error) = self.run_command(&Command::Sql(sql.into())).await {
-            self.fail(&error);
+        if let Err(refused) = self.run_command(&Command::Sql(sql.into())).await {
+            self.fail_all(&refused);
         }
     }
 
@@ -314,8 +318,20 @@ impl<'a> Work<'a> {
         }
     }
 
+    fn fail_all(&mut self, refused: &Refused) {
+        for (error, count) in refused.errors() {
+            self.fail_often(error, *count);
+        }
+    }
+
     pub(super) fn fail(&mut self, error: &WorkError) -> Failure {
-        let failure = self.ctx.failure(self.entry, error);
+        self.fail_often(error, 1)
+    }
+
+    /// Notes an error that so many statements met.
+    fn fail_often(&mut self, error: &WorkError, count: u64) -> Failure {
+        let mut failure = self.ctx.failure(self.entry, error);
+        failure.add_count(count);
         // An error has aborted the transaction, tolerated or not: the next entry cannot succeed.
         let tolerated = !self.lane.in_group() && self.ctx.tolerates(self.entry, error);
         self.problems.add(failure.clone(), tolerated);
@@ -327,9 +343,7 @@ impl<'a> Work<'a> {
 pub(super) fn rows_missing(rows: DumpId) -> Failure {
     Failure {
         message: "the rows that it comes after are missing".to_owned(),
-        sqlstate: None,
-        detail: None,
-        statement: None,
         cause: Some(Cause::Entry { entry: rows.0 }),
+        ..Failure::default()
     }
 }

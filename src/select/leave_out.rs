@@ -30,7 +30,18 @@ impl Selection {
     /// Leaves out tables (foreign and partitioned ones too). `how` is asked for every table of the
     /// archive. Of a partitioned table that is left out, its partitions are too.
     pub fn leave_out(&mut self, entries: &[Entry], how: impl Fn(&Entry) -> Option<Leave>) {
-        let left = LeftOut::find(entries, how);
+        let is_table = |entry: &Entry| matches!(entry.desc, Desc::Table | Desc::ForeignTable);
+        let how = |entry: &Entry| if is_table(entry) { how(entry) } else { None };
+        self.leave(entries, &LeftOut::find(entries, how));
+    }
+
+    /// Leaves out entries of any kind, with all that cannot be without them.
+    pub fn exclude(&mut self, entries: &[Entry], is_excluded: impl Fn(&Entry) -> bool) {
+        let how = |entry: &Entry| is_excluded(entry).then_some(Leave::Absent);
+        self.leave(entries, &LeftOut::find(entries, how));
+    }
+
+    fn leave(&mut self, entries: &[Entry], left: &LeftOut) {
         for (place, entry) in entries.iter().enumerate() {
             let Some(reason) = left.reason(entries, entry) else { continue };
             if self.wants[place].any() {
@@ -52,7 +63,8 @@ impl Selection {
     }
 }
 
-/// What is left out, by number, and the table that it is left out with.
+/// What is left out, by number, and the entry that it is left out with: a table, unless entries of
+/// other kinds are excluded.
 struct LeftOut(HashMap<DumpId, (Leave, usize)>);
 
 impl LeftOut {
@@ -69,9 +81,7 @@ impl LeftOut {
         let mut left = HashMap::new();
         let mut next = Vec::new();
         for (place, entry) in entries.iter().enumerate() {
-            if matches!(entry.desc, Desc::Table | Desc::ForeignTable)
-                && let Some(leave) = how(entry)
-            {
+            if let Some(leave) = how(entry) {
                 left.insert(entry.dump_id, (leave, place));
                 next.push(entry.dump_id);
             }
@@ -130,7 +140,7 @@ impl LeftOut {
         match leave {
             // The definition stays.
             Leave::WithoutRows | Leave::WithoutForeignKeys if itself => None,
-            _ if itself => Some(Unwanted::TableLeftOut(leave)),
+            _ if itself => Some(Unwanted::LeftOut(leave)),
             _ => Some(Unwanted::WithTable(entries[table].label(), leave)),
         }
     }

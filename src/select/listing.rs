@@ -3,11 +3,13 @@
 //! The text can be edited and read back as a [list file](super::ListFile). The header above it
 //! tells about the archive rather than its entries and is not written here.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 
 use super::selection::Selection;
+use crate::archive::encoding::shown;
 use crate::archive::{DataLocation, Entry, Section};
 
 /// The line of one entry: `dump_id; table_oid oid desc schema name owner`, without a line end.
@@ -32,6 +34,7 @@ impl fmt::Display for Line<'_> {
 }
 
 fn on_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let text = shown(text);
     let mut pieces = text.split(['\n', '\r']);
     f.write_str(pieces.next().unwrap_or_default())?;
     pieces.try_for_each(|piece| write!(f, " {piece}"))
@@ -99,11 +102,11 @@ pub struct EntryObject<'a> {
     /// What kind of object it is, `TABLE DATA`.
     pub desc: &'a str,
     /// Its schema, or null.
-    pub schema: Option<&'a str>,
+    pub schema: Option<Cow<'a, str>>,
     /// Its name, or a phrase that names what it is about.
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     /// The role that owns it.
-    pub owner: Option<&'a str>,
+    pub owner: Option<Cow<'a, str>>,
     /// OID of the system catalogue that the object is a row of, 0 if none.
     pub table_oid: u32,
     /// OID of the object in the dumped database, 0 if none.
@@ -111,7 +114,7 @@ pub struct EntryObject<'a> {
     /// Numbers of the entries that must be restored before it.
     pub dependencies: Vec<i32>,
     /// Its tablespace: empty means the database's default, null that it has no storage.
-    pub tablespace: Option<&'a str>,
+    pub tablespace: Option<Cow<'a, str>>,
     /// Where its data is.
     pub data: DataObject<'a>,
     /// Whether it is restored.
@@ -154,13 +157,13 @@ impl<'a> EntryObject<'a> {
                 Section::PostData => "post-data",
             },
             desc: entry.desc.as_str(),
-            schema: entry.namespace.as_deref(),
-            name: &entry.tag,
-            owner: entry.owner.as_deref(),
+            schema: entry.namespace.as_deref().map(shown),
+            name: shown(&entry.tag),
+            owner: entry.owner.as_deref().map(shown),
             table_oid: entry.table_oid,
             oid: entry.oid,
             dependencies: entry.dependencies.iter().map(|id| id.0).collect(),
-            tablespace: entry.tablespace.as_deref(),
+            tablespace: entry.tablespace.as_deref().map(shown),
             data: match &entry.data {
                 DataLocation::None => DataObject::None,
                 DataLocation::File(name) => DataObject::File { name },

@@ -26,8 +26,8 @@ pub enum Unwanted {
     NotSelected(Selectors),
     /// It is about another object (a comment, privileges), which is not restored.
     ParentUnwanted,
-    /// A table that is left out.
-    TableLeftOut(Leave),
+    /// A table that is left out, or an entry that is excluded by name.
+    LeftOut(Leave),
     /// It belongs to this table, refers to it or depends on it, which is left out in that way.
     WithTable(String, Leave),
     /// The target has it already.
@@ -49,8 +49,8 @@ impl fmt::Display for Unwanted {
             Self::SchemaExcluded => f.write_str("in a schema excluded by -N"),
             Self::NotSelected(selectors) => write!(f, "not selected by {selectors}"),
             Self::ParentUnwanted => f.write_str("its object is not restored"),
-            Self::TableLeftOut(Leave::Kept) => f.write_str("the target keeps this table"),
-            Self::TableLeftOut(_) => f.write_str("the table is not restored"),
+            Self::LeftOut(Leave::Kept) => f.write_str("the target keeps this table"),
+            Self::LeftOut(_) => f.write_str("it is not restored"),
             Self::WithTable(table, Leave::Absent) => {
                 write!(f, "goes with {table}, which is not restored")
             }

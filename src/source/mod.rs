@@ -15,6 +15,7 @@ mod detect;
 mod digests;
 #[cfg(test)]
 mod hostile;
+mod mangled;
 mod origin;
 mod reader;
 pub mod remote;
@@ -123,7 +124,7 @@ pub struct RandomAccess {
 
 #[derive(Debug)]
 enum Place {
-    Custom(CustomFile),
+    Custom(Box<CustomFile>),
     Files(Arc<Files>),
 }
 
@@ -226,7 +227,7 @@ pub fn open(input: &Input) -> Result<Archive> {
 
 fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
     let origin = Origin::directory(path.clone());
-    let files = Arc::new(Files::Directory(path));
+    let files = Arc::new(Files::Directory(path.clone()));
     let toc = match files.toc() {
         // Whatever else keeps the file from being read has a reason of its own.
         Err(error) if matches!(error.kind(), ErrorKind::Missing(_)) => {
@@ -235,7 +236,10 @@ fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
         }
         toc => toc?,
     };
-    let toc = Toc::read_files(toc).map_err(|error| error.in_file("toc.dat"))?;
+    let toc = Toc::read_files(toc).map_err(|error| {
+        let head = File::open(path.join("toc.dat")).ok().map(mangled::head);
+        mangled::explained(error, &head.unwrap_or_default()).in_file("toc.dat")
+    })?;
     Ok(random(name, toc, Format::Directory, Place::Files(files), origin))
 }
 
@@ -244,7 +248,7 @@ fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
 /// # Errors
 /// As [`open`].
 pub fn open_stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Archive> {
-    stream(name, reader, None).map_err(|error| error.in_archive(name))
+    stream(name, reader).map_err(|error| error.in_archive(name))
 }
 
 /// Opens an archive in a file that has no other name, from the file's start. `name` is what messages
@@ -261,22 +265,33 @@ fn open_url(name: &str, address: &Address) -> Result<Archive> {
     let fixed = Fixed(address.clone());
     let download = Download::start(fixed, None, Start::default(), DownloadOptions::default());
     let download = download.map_err(|error| Error::from_io(std::io::Error::other(error)))?;
-    stream(name, Box::new(download.into_reader()), None)
+    stream(name, Box::new(download.into_reader()))
 }
 
 fn locate(name: &str, mut file: File, is_whole: bool) -> Result<Archive> {
     let metadata = file.metadata().map_err(Error::from_io)?;
     if !metadata.is_file() {
-        return stream(name, Box::new(file), None);
+        return stream(name, Box::new(file));
     }
     // Standard input may have been read from already.
     let start = file.stream_position().map_err(Error::from_io)?;
     let slice = FileSlice::new(Arc::new(file), start, metadata.len());
     let origin = Origin::file(slice.clone());
-    match detect::locate(&slice)? {
+    let found = locate_in(name, &slice, is_whole);
+    let found = match found {
+        Ok(found) => mangled::checked(found, || mangled::head(slice))?,
+        Err(error) => return Err(mangled::explained(error, &mangled::head(slice))),
+    };
+    Ok(Archive { origin, ..found })
+}
+
+/// The archive in a file, wherever it lies.
+fn locate_in(name: &str, slice: &FileSlice, is_whole: bool) -> Result<Archive> {
+    let origin = Origin::default();
+    match detect::locate(slice)? {
         detect::Located::Custom(slice) => {
             let (toc, data_start) = Toc::read_custom(slice.clone())?;
-            let custom = CustomFile::new(slice, &toc, data_start);
+            let custom = Box::new(CustomFile::new(slice, &toc, data_start));
             Ok(random(name, toc, Format::Custom, Place::Custom(custom), origin))
         }
         detect::Located::Files(files) => {
@@ -284,8 +299,10 @@ fn locate(name: &str, mut file: File, is_whole: bool) -> Result<Archive> {
             Ok(random(name, toc, Format::Tar, Place::Files(Arc::new(files)), origin))
         }
         detect::Located::Stream => {
-            let archive = stream(name, Box::new(slice.clone()), is_whole.then_some(slice))?;
-            Ok(Archive { origin, ..archive })
+            let again = is_whole.then(|| slice.clone());
+            let (toc, format, access) = StreamAccess::start(name, Box::new(slice.clone()), again)?;
+            let access = Access::Stream(access);
+            Ok(Archive { name: name.to_owned(), toc, format, access, origin })
         }
     }
 }
@@ -309,10 +326,13 @@ fn random(name: &str, toc: Toc, format: Format, place: Place, origin: Origin) ->
     }
 }
 
-fn stream(name: &str, reader: Box<dyn Read + Send>, again: Option<FileSlice>) -> Result<Archive> {
-    let (toc, format, access) = StreamAccess::start(name, reader, again)?;
+fn stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Archive> {
+    let (reader, head) = mangled::Kept::new(reader);
+    let started = StreamAccess::start(name, Box::new(reader), None);
+    let (toc, format, access) = started.map_err(|error| head.explained(error))?;
     let (name, access) = (name.to_owned(), Access::Stream(access));
-    Ok(Archive { name, toc, format, access, origin: Origin::default() })
+    let archive = Archive { name, toc, format, access, origin: Origin::default() };
+    mangled::checked(archive, || head.bytes())
 }
 
 /// Reads all that `reader` gives into `sink`, on this thread.

@@ -18,7 +18,8 @@ use super::params::{
 };
 use super::session::SessionSettings;
 use super::tls::SslMode;
-use super::wire::{Connector, Watch};
+use super::watch::Watch;
+use super::wire::Connector;
 
 /// Where to connect, worked out and checked: any number of sessions can be opened from it.
 ///
@@ -126,6 +127,9 @@ impl Target {
                 tokio::task::spawn_blocking(move || rpassword::prompt_password(question)).await;
             match answer {
                 Ok(Ok(password)) => Ok(Password::new(password)),
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {
+                    Err(Error::Interrupted)
+                }
                 // No terminal to ask at. What is wrong is that nobody gave a password.
                 Ok(Err(_)) if self.prompt == PasswordPrompt::Auto => Err(Error::NoPassword),
                 Ok(Err(error)) => Err(Error::Prompt(error)),
@@ -227,6 +231,8 @@ impl Target {
             tls: self.tls.clone().filter(|_| tls),
             required,
             direct: self.params.direct_tls,
+            require_auth: self.params.require_auth.clone(),
+            server_encoding: !settings.encoding.is_utf8(),
             watch: Arc::new(Watch::default()),
         };
         let opening = Box::pin(self.dial(host, address, connector, settings));
@@ -395,8 +401,14 @@ pub(super) fn refused(error: tokio_postgres::Error) -> Error {
         Some(source) => match source.downcast::<Error>() {
             Ok(own) => *own,
             Err(source) if source.to_string() == "password missing" => Error::NoPassword,
-            Err(source) if source.is::<std::io::Error>() => Error::Network(source),
-            Err(source) => Error::Protocol(what, Some(source)),
+            Err(source) => match source.downcast::<std::io::Error>() {
+                // The stream's own refusal.
+                Ok(error) => match error.downcast::<Error>() {
+                    Ok(own) => own,
+                    Err(error) => Error::Network(error.into()),
+                },
+                Err(source) => Error::Protocol(what, Some(source)),
+            },
         },
     }
 }

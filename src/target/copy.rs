@@ -1,7 +1,6 @@
 //! `COPY … FROM STDIN`: bytes in, a row count out.
 
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures::SinkExt;
@@ -14,12 +13,9 @@ use super::session::Session;
 impl Session {
     /// Begins a `COPY … FROM STDIN`.
     ///
-    /// **A COPY that the server refuses before it reads data costs the session**: a missing
-    /// table, a BEFORE STATEMENT trigger that raises, FREEZE where it may not be. The driver then
-    /// sends one Sync too many and gives up on the answer (rust-postgres issue 789). So after such an
-    /// error [`Session::is_usable`] is false and the caller must open another session. A syntax
-    /// error, or an aborted transaction, is noticed while preparing and costs nothing; so is an
-    /// error in the data.
+    /// A refusal leaves the session usable, unless the server has asked for data by then (a BEFORE
+    /// STATEMENT trigger that raises, FREEZE where it may not be): then the driver gives up on a
+    /// second ReadyForQuery (see [`super::refused_copy`]).
     ///
     /// # Errors
     /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone.
@@ -30,6 +26,7 @@ impl Session {
             Ok(statement) => statement,
             Err(error) => return Err(driver.error(error, Some(copy_sql)).await),
         };
+        driver.watch().copy.ask();
         match driver.client.copy_in(&statement).await {
             Ok(sink) => {
                 Ok(CopyIn {
@@ -40,10 +37,7 @@ impl Session {
                     statement: copy_sql.to_owned(),
                 })
             }
-            Err(error) => {
-                driver.spent.store(true, Ordering::Release);
-                Err(driver.error(error, Some(copy_sql)).await)
-            }
+            Err(error) => Err(driver.error(error, Some(copy_sql)).await),
         }
     }
 }

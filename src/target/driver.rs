@@ -13,7 +13,8 @@ use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage};
 
 use super::error::{Error, Result, ServerError};
 use super::notice::{Notice, Notices};
-use super::wire::{Connector, Stream, Watch, Watched};
+use super::watch::Watch;
+use super::wire::{Connector, Stream, Watched};
 
 /// The driver's client with its connection running in a task of its own.
 pub(super) struct Driver {
@@ -129,12 +130,10 @@ impl Driver {
     }
 
     /// # Errors
-    /// [`Error::Lost`] after a refused COPY, of which the connection dies, or an abandoned one.
+    /// [`Error::Lost`] after an abandoned COPY, of which the connection dies.
     pub(super) fn usable(&self) -> Result<()> {
         if self.spent.load(Ordering::Acquire) {
-            return Err(Error::Lost(Some(
-                "a COPY was refused before its data, or left before their end".into(),
-            )));
+            return Err(Error::Lost(Some("a COPY was left before the end of its data".into())));
         }
         Ok(())
     }

@@ -56,14 +56,16 @@ pub enum Error {
     /// The password could not be read from the terminal.
     #[error("cannot ask for the password")]
     Prompt(#[source] std::io::Error),
+    /// The user ended the question for the password.
+    #[error("interrupted")]
+    Interrupted,
     /// The server does not have the quality that `target_session_attrs` asks for.
     #[error("{0}")]
     Unsuitable(&'static str),
     /// The schema of nocturne's own records is another role's.
     #[error(
         "{what} belongs to role \"{owner}\", not to \"{role}\": its triggers could run code as \
-         \"{role}\"\nhint: if the records are not needed, DROP SCHEMA nocturne CASCADE; otherwise \
-         connect as \"{owner}\""
+         \"{role}\""
     )]
     NotOurs {
         /// The schema, or something in it.
@@ -82,7 +84,7 @@ pub enum Error {
     /// The server refused a statement, or the connection itself.
     #[error(transparent)]
     Server(Box<ServerError>),
-    /// The connection is gone: cut, the server terminated, or spent by a refused COPY.
+    /// The connection is gone: cut, the server terminated, or spent by an abandoned COPY.
     #[error("the connection to the server is lost")]
     Lost(#[source] Option<Source>),
     /// COMMIT was asked for in a transaction that an error has aborted; it was rolled back.
@@ -142,6 +144,7 @@ impl Error {
             | Self::Tls { .. }
             | Self::NoPassword
             | Self::Prompt(_)
+            | Self::Interrupted
             | Self::NotOurs { .. }
             | Self::Unsuitable(_) => Class::Fatal,
             Self::Aborted | Self::Protocol(..) => Class::Other,
@@ -232,7 +235,13 @@ impl ServerError {
     /// What to do about it.
     #[must_use]
     pub fn class(&self) -> Class {
-        if self.is_missing_role() { Class::MissingRole } else { Class::of(&self.sqlstate) }
+        if self.is_missing_role() {
+            Class::MissingRole
+        } else if self.is_second_in_catalog() {
+            Class::AlreadyExists
+        } else {
+            Class::of(&self.sqlstate)
+        }
     }
 
     /// The role that does not exist, if that is what the server says.
@@ -246,6 +255,13 @@ impl ServerError {
             let (_, rest) = self.message.split_once(open)?;
             rest.split_once(close).map(|(name, _)| name)
         })
+    }
+
+    /// Whether a unique index of a system catalog refused an object that is there. Only that tells of
+    /// a large object (`LargeObjectCreate` in `src/backend/catalog/pg_largeobject.c`), and of what
+    /// another session creates at the same moment.
+    fn is_second_in_catalog(&self) -> bool {
+        self.sqlstate == "23505" && self.schema.as_deref() == Some("pg_catalog")
     }
 
     fn is_missing_role(&self) -> bool {

@@ -75,7 +75,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     keyword("sslsni", Some("PGSSLSNI"), Use::Honoured),
     keyword("sslkeylogfile", None, Use::Refused),
     keyword("requirepeer", Some("PGREQUIREPEER"), Use::Refused),
-    keyword("require_auth", Some("PGREQUIREAUTH"), Use::Refused),
+    keyword("require_auth", Some("PGREQUIREAUTH"), Use::Honoured),
     keyword("min_protocol_version", Some("PGMINPROTOCOLVERSION"), Use::Only(&["3.0"])),
     keyword("max_protocol_version", Some("PGMAXPROTOCOLVERSION"), Use::Ignored),
     // rustls speaks 1.2 and 1.3 only.

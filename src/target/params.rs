@@ -14,8 +14,13 @@ use super::error::{Error, Result};
 use super::host::{self, Host};
 use super::keyword::{self, KEYWORDS, Use};
 use super::pgpass::PasswordFile;
+use super::require_auth::RequireAuth;
 use super::service;
 use super::tls::{RootCertificates, SslMode, TlsOptions, TlsVersion};
+
+/// How many seconds a connection may take if nothing is said. libpq waits for ever for an address
+/// where no one answers.
+const CONNECT_WITHIN: i64 = 60;
 
 /// An environment, so that tests need not change the process's own.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -100,6 +105,7 @@ pub(super) struct Params {
     pub(super) connect_timeout: Option<Duration>,
     pub(super) keepalive: Keepalive,
     pub(super) channel_binding: ChannelBinding,
+    pub(super) require_auth: Option<RequireAuth>,
     pub(super) demand: Demand,
     pub(super) direct_tls: bool,
     pub(super) tls: TlsOptions,
@@ -198,6 +204,7 @@ impl Params {
             // As libpq: 0 and less mean no limit.
             connect_timeout: settings
                 .number::<i64>("connect_timeout")?
+                .or(Some(CONNECT_WITHIN))
                 .and_then(|seconds| u64::try_from(seconds).ok())
                 .filter(|seconds| *seconds > 0)
                 .map(Duration::from_secs),
@@ -212,6 +219,7 @@ impl Params {
                     ],
                 )?
                 .unwrap_or(ChannelBinding::Prefer),
+            require_auth: settings.get("require_auth").map(RequireAuth::parse).transpose()?,
             demand: settings
                 .one_of(
                     "target_session_attrs",

@@ -12,13 +12,25 @@ use super::connect::Target;
 use super::driver::Driver;
 use super::error::{Error, Result};
 use super::notice::Notices;
-use super::wire::{Connector, TransactionStatus};
+use super::watch::TransactionStatus;
+use super::wire::Connector;
+use crate::archive::encoding::Encoding;
+use crate::sql::ident::literal;
 
 /// How a session is set up, beyond where it goes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SessionSettings {
     /// Where notices of the server go.
     pub notices: Notices,
+    /// The session's `client_encoding`. Text is decoded from it and encoded in it without loss;
+    /// data of a COPY is in it.
+    pub encoding: Encoding,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { notices: Notices::default(), encoding: Encoding::named("UTF8") }
+    }
 }
 
 /// A session with a server. Dropping it ends it.
@@ -33,7 +45,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session in UTF8 with an empty `search_path`, as `pg_restore` does
+    /// Opens a session with an empty `search_path`, as `pg_restore` does
     /// (`ALWAYS_SECURE_SEARCH_PATH_SQL`, `src/include/common/connect.h`). Nothing else is set.
     ///
     /// # Errors
@@ -41,6 +53,11 @@ impl Session {
     pub async fn connect(target: &Target, settings: &SessionSettings) -> Result<Self> {
         let set_up = async {
             let driver = target.open(settings).await?;
+            if !settings.encoding.is_utf8() {
+                // By itself: the server reads a message in the encoding that holds when it comes.
+                let name = literal(settings.encoding.name());
+                driver.execute(&format!("SET client_encoding = {name}")).await?;
+            }
             driver
                 .execute("SELECT pg_catalog.set_config('search_path', '', false)")
                 .await
@@ -98,7 +115,7 @@ impl Session {
     }
 
     /// Whether another statement can be sent. False once the connection is closed, and after a
-    /// COPY that the server refused before it read data: see [`Session::copy_in`].
+    /// `COPY … TO STDOUT` that was abandoned.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !self.driver.spent.load(Ordering::Acquire) && !self.is_closed()

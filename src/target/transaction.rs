@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::error::{Error, Result};
 use super::session::Session;
-use super::wire::TransactionStatus;
+use super::watch::TransactionStatus;
 
 /// The first version of the server with `txid_status` (release notes of PostgreSQL 10).
 const STATUS_SINCE: u32 = 100_000;

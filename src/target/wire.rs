@@ -2,139 +2,26 @@
 //!
 //! The driver is told to speak "direct TLS", so that the whole negotiation happens here
 //! ([`Handshake`]) and every `sslmode` of libpq can be had; what it gets back may well be plain.
-//! The stream notes three things that the driver's interface does not tell: the transaction's
-//! status in each ReadyForQuery, that an ErrorResponse came while a COPY is still sending, and how
-//! many rows a COPY says that it has copied (PostgreSQL documentation, section "Message Formats").
+//! Text is encoded on its way out and decoded on its way in ([`super::text`]).
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
+use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::command_tag::CommandTag;
-use super::error::{Error, ServerError, Source};
-use super::last_words::LastWords;
-
-/// Where a session is between BEGIN and COMMIT, as the last ReadyForQuery said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransactionStatus {
-    /// No transaction block.
-    Idle,
-    /// In a transaction block.
-    InTransaction,
-    /// In a transaction block that an error has aborted.
-    Failed,
-}
-
-/// What the stream has seen; shared with the session.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// The last ReadyForQuery's byte, 0 before the first.
-    status: AtomicU8,
-    errors: AtomicU64,
-    /// The rows in the last COPY's command tag.
-    copied: Mutex<Option<u64>>,
-    /// What the server said when it ended the session.
-    last_words: OnceLock<ServerError>,
-}
-
-impl Watch {
-    pub(super) fn transaction_status(&self) -> TransactionStatus {
-        match self.status.load(Ordering::Acquire) {
-            b'T' => TransactionStatus::InTransaction,
-            b'E' => TransactionStatus::Failed,
-            _ => TransactionStatus::Idle,
-        }
-    }
-
-    /// An ErrorResponse: it aborts the transaction block, which ReadyForQuery will say too.
-    fn failed(&self) {
-        self.errors.fetch_add(1, Ordering::AcqRel);
-        if self.transaction_status() == TransactionStatus::InTransaction {
-            self.status.store(b'E', Ordering::Release);
-        }
-    }
-
-    /// How many ErrorResponses have come since the session began.
-    pub(super) fn errors(&self) -> u64 {
-        self.errors.load(Ordering::Acquire)
-    }
-
-    /// The rows of the COPY that ended last since this was called, if one did.
-    pub(super) fn take_copied(&self) -> Option<u64> {
-        self.copied.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Why the server ended the session, if it said so.
-    pub(super) fn last_words(&self) -> Option<&ServerError> {
-        self.last_words.get()
-    }
-}
-
-/// Follows message boundaries through chunks of any size.
-#[derive(Debug, Default)]
-struct Scanner {
-    /// Type and length of the message whose header is being read.
-    header: [u8; 5],
-    filled: usize,
-    /// Bytes of the body still to come, once the header is whole.
-    body: usize,
-    words: LastWords,
-    tag: CommandTag,
-}
-
-impl Scanner {
-    fn feed(&mut self, mut bytes: &[u8], watch: &Watch) {
-        while !bytes.is_empty() {
-            if self.body > 0 {
-                // ReadyForQuery's body is its one byte of status.
-                if self.header[0] == b'Z' {
-                    watch.status.store(bytes[0], Ordering::Release);
-                }
-                let skipped = self.body.min(bytes.len());
-                self.body -= skipped;
-                if matches!(self.header[0], b'E' | b'N') {
-                    self.words.feed(&bytes[..skipped]);
-                    if let Some(error) = self.words.end().filter(|_| self.body == 0) {
-                        let _ = watch.last_words.set(error);
-                    }
-                }
-                if self.header[0] == b'C' {
-                    self.tag.feed(&bytes[..skipped]);
-                    if let Some(rows) = self.tag.copied().filter(|_| self.body == 0) {
-                        let mut copied =
-                            watch.copied.lock().unwrap_or_else(PoisonError::into_inner);
-                        *copied = Some(rows);
-                    }
-                }
-                bytes = &bytes[skipped..];
-                continue;
-            }
-            let taken = (self.header.len() - self.filled).min(bytes.len());
-            self.header[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
-            self.filled += taken;
-            bytes = &bytes[taken..];
-            if self.filled == self.header.len() {
-                self.filled = 0;
-                let [kind, length @ ..] = self.header;
-                // The length counts itself. The driver complains about one below four.
-                self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
-                self.words.begin();
-                self.tag.begin();
-                if kind == b'E' {
-                    watch.failed();
-                }
-            }
-        }
-    }
-}
+use super::error::{Error, Source};
+use super::refused_copy::Correction;
+use super::require_auth::{AuthCheck, RequireAuth};
+use super::text::{Incoming, Outgoing};
+use super::watch::{Scanner, Watch};
+use crate::archive::encoding::Encoding;
 
 /// How to negotiate, and where to note what is seen.
 #[derive(Clone)]
@@ -145,6 +32,10 @@ pub(super) struct Connector {
     pub(super) required: bool,
     /// TLS without asking first (`sslnegotiation=direct`).
     pub(super) direct: bool,
+    /// How the server may ask who connects.
+    pub(super) require_auth: Option<RequireAuth>,
+    /// Whether the session begins in the server's own encoding; else in UTF-8.
+    pub(super) server_encoding: bool,
     pub(super) watch: Arc<Watch>,
 }
 
@@ -177,9 +68,12 @@ impl<S: Stream> TlsConnect<S> for Handshake {
 
     fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
-            let watch = Arc::clone(&self.connector.watch);
-            let wire = self.negotiate(stream).await?;
-            Ok(Watched { wire, scanner: Scanner::default(), watch, broken: None })
+            let mut this = self;
+            let watch = Arc::clone(&this.connector.watch);
+            let wire = this.negotiate(stream).await?;
+            let scanner = Scanner::new(AuthCheck::new(this.connector.require_auth));
+            let outgoing = Outgoing::new(this.connector.server_encoding);
+            Ok(Watched::new(wire, scanner, outgoing, watch))
         })
     }
 }
@@ -188,7 +82,7 @@ impl<S: Stream> TlsConnect<S> for Handshake {
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 impl Handshake {
-    async fn negotiate<S: Stream>(mut self, mut stream: S) -> Result<Wire<S>, Error> {
+    async fn negotiate<S: Stream>(&mut self, mut stream: S) -> Result<Wire<S>, Error> {
         let Some(tls) = &mut self.connector.tls else { return Ok(Wire::Plain(stream)) };
         if !self.connector.direct {
             let network = |error: io::Error| Error::Network(error.into());
@@ -241,29 +135,86 @@ enum Wire<S: Stream> {
     Tls(Box<Tls<S>>),
 }
 
+impl<S: Stream> Wire<S> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+        }
+    }
+}
+
+/// What writes.
+struct Writer<'a, S: Stream> {
+    wire: &'a mut Wire<S>,
+    outgoing: &'a mut Outgoing,
+    encoding: &'a Encoding,
+}
+
+impl<S: Stream> Writer<'_, S> {
+    /// Writes what was taken before.
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.pending.is_empty() {
+            match ready!(self.wire.poll_write(cx, &self.outgoing.pending))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.outgoing.pending.advance(written),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// A negotiated stream whose incoming messages are watched.
 pub(super) struct Watched<S: Stream> {
     wire: Wire<S>,
     scanner: Scanner,
     watch: Arc<Watch>,
+    /// Of what the driver writes.
+    correction: Correction,
+    outgoing: Outgoing,
+    incoming: Incoming,
     /// Why no more can be written.
     broken: Option<io::Error>,
 }
 
 impl<S: Stream> Watched<S> {
+    fn new(wire: Wire<S>, scanner: Scanner, outgoing: Outgoing, watch: Arc<Watch>) -> Self {
+        let (correction, incoming) = (Correction::default(), Incoming::default());
+        Self { wire, scanner, watch, correction, outgoing, incoming, broken: None }
+    }
+
     /// Passes on the result of writing. The driver reads no more after an error, so what the server
     /// said before it went is read here.
     fn poll_written<T>(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(&mut Wire<S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        write: impl FnOnce(&mut Writer<'_, S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let error = match self.broken.take() {
             Some(error) => error,
-            None => match write(&mut self.wire, cx) {
-                Poll::Ready(Err(error)) => error,
-                other => return other,
-            },
+            None => {
+                let mut writer = Writer {
+                    wire: &mut self.wire,
+                    outgoing: &mut self.outgoing,
+                    encoding: &self.incoming.encoding,
+                };
+                let written = match writer.poll_pending(cx) {
+                    Poll::Ready(Ok(())) => write(&mut writer, cx),
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    Poll::Pending => return Poll::Pending,
+                };
+                match written {
+                    Poll::Ready(Err(error)) => error,
+                    other => return other,
+                }
+            }
         };
         let mut bytes = [0; 1024];
         loop {
@@ -278,6 +229,10 @@ impl<S: Stream> Watched<S> {
             }
         }
     }
+}
+
+fn refused(error: Error) -> io::Error {
+    io::Error::other(error)
 }
 
 impl<S: Stream> TlsStream for Watched<S> {
@@ -295,14 +250,31 @@ impl<S: Stream> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let polled = match &mut this.wire {
-            Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
-        };
-        this.scanner.feed(&buf.filled()[before..], &this.watch);
-        polled
+        let Self { wire, scanner, watch, incoming, .. } = self.get_mut();
+        loop {
+            let before = buf.filled().len();
+            if !incoming.ready.is_empty() {
+                let length = incoming.ready.len().min(buf.remaining());
+                buf.put_slice(&incoming.ready.split_to(length));
+                return Poll::Ready(scanner.feed(&buf.filled()[before..], watch).map_err(refused));
+            }
+            let room = buf.remaining();
+            ready!(wire.poll_read(cx, buf))?;
+            if buf.filled().len() == before {
+                if room > 0 {
+                    incoming.end();
+                }
+                if room == 0 || incoming.ready.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
+            let passed = incoming.take(&buf.filled()[before..]);
+            buf.set_filled(before + passed);
+            if passed > 0 {
+                return Poll::Ready(scanner.feed(&buf.filled()[before..], watch).map_err(refused));
+            }
+        }
     }
 }
 
@@ -312,34 +284,41 @@ impl<S: Stream> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_written(cx, |wire, cx| match wire {
-            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-        })
+        let this = self.get_mut();
+        let bytes = this.correction.of(&this.watch.copy, bytes);
+        let written = this.poll_written(cx, |writer, cx| {
+            let passing = writer.outgoing.passing(bytes);
+            if passing == 0 {
+                return Poll::Ready(Ok(writer.outgoing.take(bytes, writer.encoding)));
+            }
+            let written = ready!(writer.wire.poll_write(cx, &bytes[..passing]))?;
+            writer.outgoing.passed(&bytes[..written]);
+            Poll::Ready(Ok(written))
+        });
+        if let Poll::Ready(Ok(count)) = written {
+            this.correction.wrote(&this.watch.copy, count);
+        }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_written(cx, |wire, cx| match wire {
+        self.get_mut().poll_written(cx, |writer, cx| match writer.wire {
             Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
         })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().wire {
+        self.get_mut().poll_written(cx, |writer, cx| match writer.wire {
             Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A NoticeResponse, an ErrorResponse and a ReadyForQuery after it; a COPY's end.
-    const MESSAGES: &[u8] = b"N\0\0\0\x08EZZEE\0\0\0\x07ZZNZ\0\0\0\x05E\
-        C\0\0\0\x0cCOPY 42\0N\0\0\0\x04Z\0\0\0\x05T";
 
     #[tokio::test]
     async fn what_the_server_said_last_is_read_when_writing_fails() {
@@ -350,30 +329,13 @@ mod tests {
         drop(theirs);
         let (wire, watch) = (Wire::Plain(ours), Arc::<Watch>::default());
         let mut stream =
-            Watched { wire, scanner: Scanner::default(), watch: watch.clone(), broken: None };
-        let error = stream.write_all(b"more rows").await.unwrap_err();
+            Watched::new(wire, Scanner::default(), Outgoing::new(false), watch.clone());
+        let error = async {
+            stream.write_all(b"\0\0\0\x0dmore rows").await?;
+            stream.flush().await
+        };
+        let error = error.await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(watch.last_words().unwrap().sqlstate, "57P01");
-    }
-
-    #[test]
-    fn messages_are_told_apart_wherever_the_chunks_end() {
-        for size in 1..=MESSAGES.len() {
-            let (mut scanner, watch) = (Scanner::default(), Watch::default());
-            let mut seen = Vec::new();
-            for chunk in MESSAGES.chunks(size) {
-                scanner.feed(chunk, &watch);
-                let status = watch.transaction_status();
-                if seen.last() != Some(&status) {
-                    seen.push(status);
-                }
-            }
-            assert_eq!(watch.errors(), 1, "{size}");
-            assert_eq!((watch.take_copied(), watch.take_copied()), (Some(42), None), "{size}");
-            assert_eq!(seen.last(), Some(&TransactionStatus::InTransaction), "{size}");
-            if size == 1 {
-                assert!(seen.contains(&TransactionStatus::Failed));
-            }
-        }
     }
 }

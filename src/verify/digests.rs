@@ -24,6 +24,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::DumpId;
+use crate::archive::encoding::shown;
 
 /// The first line of a file of digests. A program that changes what is hashed changes the number.
 pub const HEADER: &str = "nocturne digests 1";
@@ -320,7 +321,7 @@ fn parse_line(text: &str) -> Result<(DumpId, Line), &'static str> {
 /// may hold, are written as escapes, and so is the backslash.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, character| {
+    shown(text).chars().fold(String::with_capacity(text.len()), |mut line, character| {
         if character.is_control() || character == '\\' {
             line.extend(character.escape_default());
         } else {

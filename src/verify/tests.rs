@@ -74,13 +74,32 @@ fn large_objects_must_be_those_that_are_listed() {
 
 #[test]
 fn a_block_that_belongs_to_no_entry_is_a_fault() {
-    let mut bytes = custom(&Model::of(vec![table(1, 3)]), true);
-    let stray = Model::of(vec![table(9, 3)]);
+    let mut bytes = custom(&Model::of(vec![table(1, 3), table(2, 3)]), false);
+    let stray = custom(&Model::of(vec![table(9, 3)]), false);
     // 16 bytes of framing and 11 of rows.
-    let block = custom(&stray, true).split_off(bytes.len() - 27);
-    bytes.extend(&block);
-    let left = format!("{} bytes after its data", block.len());
-    assert_faults(&bytes, &left, "entry 9, which the table of contents does not list");
+    let block = &stray[stray.len() - 27..];
+    let last = bytes.len() - block.len();
+    bytes.splice(last..last, block.iter().copied());
+    for faults in faults_of(&bytes) {
+        let what = "entry 9, which the table of contents does not list";
+        assert!(faults[0].contains(what), "{faults:?}");
+    }
+}
+
+#[test]
+fn bytes_behind_the_last_block_are_a_remark() {
+    for (offsets, entries) in [(true, 2), (false, 2), (true, 0)] {
+        let tables = (1..=entries).map(|id| table(id, 3)).collect();
+        let mut bytes = custom(&Model::of(tables), offsets);
+        bytes.extend(custom(&Model::of(vec![table(9, 3)]), true));
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&bytes).unwrap();
+        for bytes in [bytes, gzip.finish().unwrap()] {
+            let report = report_of(&bytes, None);
+            assert!(report.is_intact(), "{offsets} {entries}: {report}");
+            assert_eq!(report.remarks.len(), 1, "{offsets} {entries}: {report}");
+        }
+    }
 }
 
 #[test]

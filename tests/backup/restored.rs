@@ -32,6 +32,18 @@ fn a_restore_goes_on_over_a_connection_that_breaks() {
 }
 
 #[test]
+fn retried_download_is_reported_by_commands_without_a_log() {
+    let demo = std::fs::read(DEMO).unwrap();
+    for command in ["list", "plan", "verify"] {
+        // Within the table of contents.
+        let files = Files::serve(Served::new(demo.clone()).acts([Act::Cut(3000)]));
+        let said = nocturne().args([command, &files.url(QUERY)]).succeed();
+        assert!(said.stderr().contains("the download broke"), "{command}: {said}");
+        assert_no_secret(&said.stderr());
+    }
+}
+
+#[test]
 fn a_download_that_is_refused_in_the_middle_fails_the_restore() {
     let cluster = cluster(newest());
     let target = cluster.fresh_db("cut");

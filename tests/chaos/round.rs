@@ -185,7 +185,7 @@ impl Drop for Run {
 impl Run {
     fn start(archive: &std::path::Path, through_a_pipe: bool, url: &str, jobs: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let tool = nocturne().arg("restore").args(["-d", url, "--resume"]);
+        let tool = nocturne().args(["restore", "--progress", "log", "-d", url, "--resume"]);
         let tool = tool.args(["--split-size", "64kB", "-j", &jobs.to_string()]).arg("--summary");
         let tool = tool.arg(folder.path().join("summary.json"));
         let tool = if through_a_pipe { tool } else { tool.arg(archive) };

@@ -14,7 +14,11 @@ pub fn dump(database: &Database<'_>) -> String {
 /// The same with more options for pg_dump.
 pub fn dump_with(database: &Database<'_>, args: &[&str]) -> String {
     let dumped = database.pg_dump(&["--format=plain", "--no-sync"]).args(args).succeed();
-    format!("{}\n-- Hidden from pg_dump\n{}", normalised(&dumped.stdout()), hidden(database, args))
+    format!(
+        "{}\n-- Hidden from pg_dump\n{}",
+        normalised(&dumped.comparable_stdout()),
+        hidden(database, args)
+    )
 }
 
 /// The same without a schema and all that is in it.

@@ -58,7 +58,7 @@ pub fn hidden(database: &Database<'_>, args: &[&str]) -> String {
         .collect();
     let sql = QUERIES.replace("OWN", OWN).replace("HIDDEN", &skipped);
     let answer = database.psql().args(["--tuples-only", "--no-align"]).input(sql).succeed();
-    let answer = answer.stdout();
+    let answer = answer.comparable_stdout();
     let mut lines: Vec<&str> = answer.lines().filter(|line| !line.is_empty()).collect();
     lines.sort_unstable();
     lines.join("\n")
@@ -72,5 +72,10 @@ pub fn statistics(database: &Database<'_>) -> Option<String> {
     if database.cluster.major < 18 || database.query(any) != "t" {
         return None;
     }
-    Some(database.pg_dump(&["--format=plain", "--no-sync", "--statistics-only"]).succeed().stdout())
+    Some(
+        database
+            .pg_dump(&["--format=plain", "--no-sync", "--statistics-only"])
+            .succeed()
+            .comparable_stdout(),
+    )
 }

@@ -30,6 +30,10 @@ struct State {
     /// Microseconds that each piece of up to 16 KiB waits.
     delay: AtomicU64,
     accepted: AtomicUsize,
+    /// How many connections are answered at all.
+    answered: AtomicUsize,
+    /// Those beyond, which are kept open.
+    waiting: Mutex<Vec<TcpStream>>,
     /// Connections that are still to be told that the server is starting up.
     starting: AtomicUsize,
     /// Whether what the server sends is kept back.
@@ -45,6 +49,7 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let state = Arc::new(State::default());
+        state.answered.store(usize::MAX, Ordering::SeqCst);
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -55,6 +60,11 @@ impl Proxy {
                 if shared.is_starting() {
                     // Whoever hangs up meanwhile was told as well.
                     let _ = tell_starting(client);
+                    continue;
+                }
+                if shared.accepted.load(Ordering::SeqCst) >= shared.answered.load(Ordering::SeqCst)
+                {
+                    shared.waiting.lock().expect("nothing under the lock panics").push(client);
                     continue;
                 }
                 let Ok(server) = UnixStream::connect(&socket) else { continue };
@@ -88,6 +98,16 @@ impl Proxy {
     /// Whether new connections are closed at once.
     pub fn refuse(&self, refuse: bool) {
         self.state.refuse.store(refuse, Ordering::SeqCst);
+    }
+
+    /// Connections after so many are kept waiting, as by a pooler.
+    pub fn answer_first(&self, connections: usize) {
+        self.state.answered.store(connections, Ordering::SeqCst);
+    }
+
+    /// How many connections are kept waiting.
+    pub fn kept_waiting(&self) -> usize {
+        self.state.waiting.lock().expect("nothing under the lock panics").len()
     }
 
     /// Tells so many of the next connections what a server says that is starting up.

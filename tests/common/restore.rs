@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::cluster::Database;
 use super::program::nocturne;
 use super::secrets::Secrets;
-use super::tool::Finished;
+use super::tool::{Finished, Tool};
 
 /// A restore that came to its end.
 pub struct Restored {
@@ -22,11 +22,16 @@ pub fn restore(archive: &Path, database: &Database<'_>, args: &[&str]) -> Restor
     restore_to(archive, &database.url(), args)
 }
 
+/// A restore to a URL that logs every step, as there is no terminal.
+fn started(archive: &Path, url: &str, args: &[&str]) -> Tool {
+    nocturne().args(["restore", "--progress", "log", "-d", url]).arg(archive).args(args)
+}
+
 /// Restores to a URL.
 pub fn restore_to(archive: &Path, url: &str, args: &[&str]) -> Restored {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("summary.json");
-    let tool = nocturne().arg("restore").arg(archive).args(["-d", url]).args(args);
+    let tool = started(archive, url, args);
     let finished = tool.arg("--summary").arg(&path).run();
     let summary = std::fs::read(&path)
         .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
@@ -122,7 +127,7 @@ impl Running {
 
     fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
         let folder = tempfile::tempdir().expect("a folder");
-        let tool = nocturne().arg("restore").arg(archive).args(["-d", url]).args(args);
+        let tool = started(archive, url, args);
         let tool = tool.arg("--summary").arg(folder.path().join("summary.json"));
         let mut command = tool.into_command();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -133,6 +138,11 @@ impl Running {
     pub fn signal(&self, name: &str) {
         let line = format!("kill -s {name} {}", self.child.as_ref().expect("it runs").id());
         super::Tool::new("sh").args(["-c", &line]).succeed();
+    }
+
+    /// The process's ID.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     /// Whether it has ended by itself.

@@ -144,6 +144,14 @@ impl Finished {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
+    /// Standard output to compare: no two outputs give one text. Bytes that are not UTF-8 become
+    /// the letters of their numbers.
+    pub fn comparable_stdout(&self) -> String {
+        let bytes = self.stdout_bytes();
+        let as_letters = || bytes.iter().map(|byte| char::from(*byte)).collect();
+        std::str::from_utf8(bytes).map_or_else(|_| as_letters(), str::to_owned)
+    }
+
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }

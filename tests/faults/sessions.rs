@@ -143,6 +143,30 @@ fn a_signal_ends_the_restore_and_what_it_runs() {
 }
 
 #[test]
+fn interrupted_restore_names_what_is_not_loaded_and_how_to_continue() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    for (options, hint) in [
+        (&["-j", "1"][..], "a restore with --resume can be interrupted and continued"),
+        (&["-j", "1", "--resume"], "run the same command again to continue"),
+    ] {
+        let target = cluster.fresh_db("paused");
+        let _gate = Gate::shut(&target, ROW);
+        let running = Running::start(&archive.path(), &target.url(), options);
+        let running = at_gate(running, &target);
+        running.signal("INT");
+        let restored = running.wait().expect(130);
+        let said = restored.stderr();
+        assert!(said.contains("tables not loaded\n") && said.contains("  public.big\n"), "{said}");
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with("hint: ") && last.ends_with(hint), "{said}");
+        let named = restored.summary["not_loaded"].as_array().unwrap();
+        assert!(named.iter().any(|entry| entry["name"] == "big"), "{named:?}");
+        target.wait_until(NO_SESSION);
+    }
+}
+
+#[test]
 fn sessions_that_cannot_be_had_are_done_without() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
@@ -155,7 +179,83 @@ fn sessions_that_cannot_be_had_are_done_without() {
     let url = target.url().replace("user=postgres", &format!("user={user}"));
     let restored = restore_to(&archive.path(), &url, &["-j", "4", "--no-owner"]);
     let restored = restored.expect(0);
-    assert!(restored.stderr().contains("one session less"), "{}", restored.finished);
+    let said = "WARN continuing with 2 of 4 sessions: the server has no more free connections";
+    assert_eq!(restored.stderr().matches(" WARN ").count(), 1, "{}", restored.finished);
+    assert!(restored.stderr().contains(said), "{}", restored.finished);
     assert_eq!(target.rows("big"), 20_000);
     target.execute(&format!("REASSIGN OWNED BY {user} TO postgres; DROP ROLE {user};"));
+}
+
+/// The threads of a process.
+fn threads(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count()
+}
+
+#[test]
+fn absurd_number_of_jobs_opens_what_the_plan_can_use() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    let target = cluster.fresh_db("absurd");
+    let proxy = Proxy::start(cluster);
+    let gate = Gate::shut(&target, ROW);
+    let running = Running::start(&archive.path(), &proxy.url(&target), &["-j", "100000"]);
+    let running = at_gate(running, &target);
+    assert!(threads(running.pid()) < 200);
+    drop(gate);
+    let restored = running.wait().expect(0);
+    assert!(!restored.stderr().contains(" WARN "), "{}", restored.finished);
+    // Three tables by four sessions each, three keys in two steps, a foreign key in two.
+    let jobs = restored.summary["jobs"].as_u64().unwrap();
+    assert!((2..=20).contains(&jobs) && proxy.accepted() as u64 <= jobs, "{}", restored.finished);
+}
+
+#[test]
+fn more_jobs_than_free_connections_are_one_warning() {
+    let server = Cluster::start(newest(), &[("max_connections", "20")]);
+    let source = server.fresh_db("source");
+    let tables = "DO $$ BEGIN FOR i IN 1..60 LOOP EXECUTE format(
+        'CREATE TABLE t%s (id int PRIMARY KEY); INSERT INTO t%s VALUES (1)', i, i);
+        END LOOP; END $$";
+    source.execute(tables);
+    let archive = Archive::dump(&source, &["--format=custom"]);
+    let target = server.fresh_db("many");
+    let restored = restore_to(&archive.path(), &target.url(), &["-j", "1000"]).expect(0);
+    let warnings = restored.stderr().matches(" WARN ").count();
+    assert_eq!(warnings, 1, "{}", restored.finished);
+    assert!(restored.stderr().contains("WARN continuing with "), "{}", restored.finished);
+}
+
+/// A pooler lets a client wait, for minutes, until another one leaves.
+#[test]
+fn sessions_that_a_pooler_keeps_waiting_hold_nothing_up() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, PAUSED);
+    let target = cluster.fresh_db("pooled");
+    let proxy = Proxy::start(cluster);
+    proxy.answer_first(1);
+    let restored = restore_to(&archive.path(), &proxy.url(&target), &["-j", "4"]).expect(0);
+    assert_eq!(proxy.kept_waiting(), 3, "{}", restored.finished);
+    assert!(!restored.stderr().contains(" WARN "), "nobody waited: {}", restored.finished);
+    assert_eq!(target.rows("big"), 20_000);
+}
+
+#[test]
+fn refused_tables_keep_their_session() {
+    let cluster = cluster(newest());
+    let tables = |columns: &str| {
+        let each = |number| format!("CREATE TABLE t{number} ({columns});");
+        (1..=50).map(each).collect::<String>()
+    };
+    let rows = (1..=50).map(|number| format!("INSERT INTO t{number} VALUES (1, 2);"));
+    let archive = Archive::of(cluster, &(tables("a int, b int") + &rows.collect::<String>()));
+    let target = cluster.fresh_db("refused");
+    // No column, no privilege, no table.
+    target.execute(&tables("a int"));
+    target.execute("DROP TABLE t7; REVOKE ALL ON t8 FROM PUBLIC;");
+    let theirs = target.pg_restore(&archive.path(), &["--data-only"]);
+    assert_eq!(theirs.stderr().matches("ERROR:").count(), 50, "{theirs}");
+    let proxy = Proxy::start(cluster);
+    let restored = restore_to(&archive.path(), &proxy.url(&target), &["-a", "-j", "1"]).expect(1);
+    assert_eq!(restored.failed().len(), 50, "{}", restored.finished);
+    assert_eq!(proxy.accepted(), 1, "{}", restored.finished);
 }

@@ -31,6 +31,7 @@ async fn dry_run_shows_the_plan_and_changes_nothing() {
         "materialized view public.\"user-count\"",
         "together 21 objects",
         "kept: table public.answers",
+        "has restored this backup: a run by the schedule copies incremental tables only",
         "public.\"knowledge-elements\", by id",
         "foreign keys not restored (RESTORE_FK_CONSTRAINTS is not set)",
     ] {

@@ -40,6 +40,8 @@ async fn replaced(name: &str, download_first: &str, words: &str) {
     let again = night().succeed();
     assert!(again.stderr().contains("an earlier attempt has begun") == (download_first == "false"));
     assert!(again.stderr().contains(words), "{again}");
+    // The attempt that was given up has nothing to say of its entries.
+    assert!(!again.stderr().contains("not reached"), "{again}");
     assert_eq!([users("user7"), users("other")], ["0", "1"]);
     assert_eq!(scene.record()["backup"]["sha256"], sum(&other));
     let told = scene.told().await;
@@ -49,7 +51,7 @@ async fn replaced(name: &str, download_first: &str, words: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_was_replaced_under_its_name_is_noticed_while_it_comes() {
-    let words = "the earlier attempt's restore is not gone on with";
+    let words = "cannot resume the previous attempt; starting over";
     replaced("night_replaced", "false", words).await;
 }
 

@@ -37,6 +37,31 @@ fn server_without_a_database_is_no_target() {
 }
 
 #[test]
+fn url_without_a_database_chooses_no_target() {
+    let cluster = server();
+    // What libpq would take: the database of the role's name.
+    cluster.tool("createdb").args(["-O", "options_plain", "options_plain"]).succeed();
+    let own = cluster.adopt_db("options_plain".to_owned());
+    own.execute("SET ROLE options_plain; CREATE TABLE public.kept (id integer)");
+    let (socket, port) = (cluster.server().socket_dir().display(), cluster.server().port());
+    let folder = tempfile::tempdir().unwrap();
+    for url in [
+        format!("postgres://options_plain@/?host={socket}&port={port}"),
+        format!("host={socket} port={port} user=options_plain"),
+    ] {
+        for command in ["run", "drop-objects", "enrich", "incremental", "worker"] {
+            let tool = bare_nocturne().arg(command).env("DATABASE_URL", &url);
+            let tool = tool.env("SOURCE_DATABASE_URL", own.url()).env("SCHEDULE", "@daily");
+            let tool = tool.env("ENRICHMENT_DIR", folder.path());
+            let said = tool.env("BACKUP_SOURCE", archive()).run();
+            assert!(said.stderr().contains("no database is named"), "{command}: {said}");
+            said.expect_code(2);
+        }
+    }
+    assert_eq!(own.query("SELECT to_regclass('public.kept') IS NOT NULL"), "t");
+}
+
+#[test]
 fn name_beside_the_url_of_the_environment_is_not_its_server() {
     let (named, other) = (target(Before::Schemas), target(Before::Schemas));
     let tool = || bare_nocturne().args(["restore", "-n", "one"]).env("DATABASE_URL", named.url());
@@ -92,7 +117,18 @@ fn address_where_no_one_answers_fails_at_once() {
             let _ = std::io::Write::write_all(&mut &stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
+    // A server that expects TLS, and answers anything else with an alert.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let expects_tls = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // Its answer must not come before the request.
+            let _ = std::io::Read::read(&mut &stream, &mut [0; 4096]);
+            let _ = std::io::Write::write_all(&mut &stream, b"\x15\x03\x03\0\x02\x02\x46");
+        }
+    });
     for url in [
+        format!("http://127.0.0.1:{expects_tls}/a.dump"),
         "http://127.0.0.1:1/a.dump".to_owned(),
         "http://nowhere.invalid/a.dump".to_owned(),
         format!("https://127.0.0.1:{plain}/a.dump"),
@@ -129,4 +165,56 @@ fn journal_of_another_role_is_refused_and_runs_nothing() {
     assert_ne!(said.code(), 0);
     assert_eq!(database.query("SELECT count(*) FROM public.ran"), "0");
     assert_eq!(database.query("SELECT to_regclass('one.counted') IS NULL"), "t");
+}
+
+#[test]
+fn commonest_mistakes_have_a_hint() {
+    let full = target(Before::Taken);
+    let (url, socket) = (full.url(), server().server().socket_dir().display().to_string());
+    let port = server().server().port().to_string();
+    let at = |rest: &str| format!("host={socket} port={port} {rest}");
+    for (arguments, hint) in [
+        (vec!["-d".to_owned(), url.clone()], "--clean --if-exists"),
+        (vec!["-d".to_owned(), at("user=postgres dbname=nowhere_at_all")], "createdb"),
+        (vec!["-d".to_owned(), at("user=nobody_at_all dbname=postgres")], "-U, PGUSER"),
+        (vec!["-d".to_owned(), "host=127.0.0.1 port=1 dbname=d user=u".to_owned()], "PGPORT"),
+    ] {
+        let said = nocturne().arg("restore").args(&arguments).arg(archive()).run();
+        let found =
+            said.stderr().lines().any(|line| line.starts_with("hint: ") && line.contains(hint));
+        assert!(found && !said.success(), "{arguments:?}: {said}");
+    }
+    for url in ["mysql://u:word-1@h/d", "http://u:word-1@h/d", "warehouse"] {
+        let said = bare_nocturne().arg("restore").arg(archive()).env("DATABASE_URL", url).run();
+        let said = said.expect_code(2);
+        assert!(said.stderr().contains("hint: DATABASE_URL is read"), "{said}");
+        assert!(
+            said.stderr().contains("postgresql://") && !said.stderr().contains("word-1"),
+            "{said}"
+        );
+    }
+    let said = bare_nocturne()
+        .arg("run")
+        .args(["--from", "x"])
+        .env("DATABASE_URL", at("dbname=no user=u"));
+    let said = said.env("MAX_RETRY_COUNT", "0").run();
+    assert!(said.stderr().contains("hint: "), "{said}");
+}
+
+#[test]
+fn role_or_extension_that_is_missing_has_a_hint() {
+    let source = server().fresh_db("missing");
+    source.execute(
+        "CREATE TABLE public.t (a int); CREATE ROLE missing_one; \
+                    ALTER TABLE public.t OWNER TO missing_one",
+    );
+    let path = scratch("no-role.dump");
+    crate::probe::dump(&source, &path, &[]);
+    source.execute("DROP OWNED BY missing_one; DROP ROLE missing_one");
+    let to = target(Before::Nothing);
+    let said = nocturne().args(["restore", "-d", &to.url()]).arg(&path).run().expect_code(1);
+    let text = said.stderr();
+    assert!(text.contains("hint: create the missing roles"), "{said}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("1 error: "), "the verdict is the last line: {said}");
 }

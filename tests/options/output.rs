@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::common::{Finished, nocturne};
-use crate::probe::{Before, archive, restore, scratch, target};
+use crate::probe::{Before, archive, restore, scratch, server, target};
 
 fn lines(done: &Finished) -> Vec<Value> {
     let lines = done.stderr();
@@ -70,7 +70,8 @@ fn verbose_tells_more_and_quiet_tells_nothing() {
         let database = target(Before::Nothing);
         restore(&database, options).expect_code(0).stderr()
     };
-    let (plain, verbose, debug) = (told(&[]), told(&["-v"]), told(&["-vv"]));
+    let plain = told(&["--progress", "log"]);
+    let (verbose, debug) = (told(&["-v"]), told(&["-vv"]));
     // The definition of a table takes no time and is not told.
     let table = |text: &str| text.lines().any(|line| line.contains("TABLE one.counted "));
     assert!(!table(&plain) && table(&verbose), "{plain}\n{verbose}");
@@ -85,17 +86,68 @@ fn verbose_tells_more_and_quiet_tells_nothing() {
 }
 
 #[test]
-fn progress_is_log_lines_or_nothing_where_there_is_no_terminal() {
-    let told = |how: &str| {
+fn progress_without_terminal_is_log_lines_only_when_asked_for() {
+    let told = |options: &[&str]| {
         let database = target(Before::Nothing);
-        restore(&database, &["--progress", how]).expect_code(0).stderr()
+        restore(&database, options).expect_code(0).stderr()
     };
     let started = |text: &str| text.contains("TABLE DATA one.counted started");
-    for how in ["auto", "bars", "log"] {
-        assert!(started(&told(how)), "{how}");
+    let lines: [&[&str]; 4] =
+        [&["--progress", "bars"], &["--progress", "log"], &["-v"], &["--log-format", "json"]];
+    for options in lines {
+        assert!(started(&told(options)), "{options:?}");
     }
-    let none = told("none");
-    assert!(!started(&none) && none.contains("entries done"), "{none}");
+    let summary_alone: [&[&str]; 4] =
+        [&[], &["--progress", "auto"], &["--progress", "none"], &["--progress", "none", "-v"]];
+    for options in summary_alone {
+        let text = told(options);
+        assert!(!started(&text) && text.contains("entries done"), "{options:?}: {text}");
+    }
+}
+
+#[test]
+fn successful_restore_without_terminal_writes_its_summary_alone() {
+    let path = archive().to_str().unwrap();
+    // The subscription makes the server warn.
+    let options = ["--no-subscriptions", path];
+    let database = target(Before::Nothing);
+    let theirs = database.pg_restore(archive(), &options[..1]);
+    assert!(theirs.success() && theirs.stderr().is_empty(), "{theirs}");
+    let from_file = || nocturne().arg("restore").args(options);
+    let from_pipe = || nocturne().args(["restore", options[0]]).input(std::fs::read(path).unwrap());
+    for tool in
+        [from_file(), from_file().args(["-j", "4"]), from_pipe(), from_file().arg("--resume")]
+    {
+        let database = target(Before::Nothing);
+        let done = tool.args(["-d", &database.url()]).succeed();
+        let told = done.stderr();
+        assert!(told.starts_with("restore of ") && !told.contains(" INFO "), "{done}");
+        assert!(told.ends_with(" entries done\n"), "the verdict is the last line: {done}");
+    }
+    // Whoever sets a filter for log lines wants them.
+    let database = target(Before::Nothing);
+    let tool = from_file().args(["-d", &database.url()]).env("NOCTURNE_LOG", "nocturne=info");
+    assert!(tool.succeed().stderr().contains(" INFO TABLE DATA one.counted started"));
+}
+
+#[test]
+fn entry_made_in_two_steps_starts_once_and_continues() {
+    let database = target(Before::Nothing);
+    let archive = crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz");
+    let tool = nocturne().args(["restore", "-O", "-j", "2", "-d", &database.url()]);
+    let done = tool.args(["--log-format", "json"]).arg(archive).succeed();
+    let said = |word: &str| {
+        let about = |line: &Value| {
+            let ends = line["fields"]["message"].as_str()?.ends_with(word);
+            ends.then(|| line["fields"]["dump_id"].as_i64()).flatten()
+        };
+        lines(&done).iter().filter_map(about).collect::<Vec<_>>()
+    };
+    let (started, continued) = (said(" started"), said(" continued"));
+    let once: std::collections::HashSet<_> = started.iter().collect();
+    assert_eq!(once.len(), started.len(), "{done}");
+    // Keys and foreign keys.
+    assert!(continued.len() > 20 && continued.iter().all(|id| once.contains(id)), "{done}");
 }
 
 #[test]
@@ -111,16 +163,61 @@ fn unwritable_output_file_fails_before_anything_is_restored() {
 
 #[test]
 fn bars_are_drawn_on_a_terminal() {
-    let database = target(Before::Nothing);
     // The probe is restored before the first frame; this takes a second.
     let archive = crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz");
-    let command = format!(
-        "'{}' restore -O -d '{}' --progress bars '{}'",
-        env!("CARGO_BIN_EXE_nocturne"),
-        database.url(),
-        archive.display()
-    );
-    let shown = crate::connection::on_terminal(&command, "").stdout();
-    // The cursor is moved, which is done for bars only; the summary follows.
-    assert!(shown.contains('\u{1b}') && shown.contains("entries done"), "{shown}");
+    let costs = scratch("bars.json");
+    let _ = std::fs::remove_file(&costs);
+    let shown = || {
+        let database = target(Before::Nothing);
+        let command = format!(
+            "'{}' restore -O -d '{}' --cost-history '{}' '{}'",
+            env!("CARGO_BIN_EXE_nocturne"),
+            database.url(),
+            costs.display(),
+            archive.display()
+        );
+        crate::connection::on_terminal(&command, "").stdout()
+    };
+    // The cursor is moved, which is done for bars only; the summary follows. Of a stream it is not
+    // known how much comes.
+    let first = shown();
+    assert!(first.contains('\u{1b}') && first.contains("entries done"), "{first}");
+    assert!(!first.contains(" %"), "{first}");
+    let second = shown();
+    assert!(second.contains("expected to take ") && second.contains(" %"), "{second}");
+    let verdict = second.lines().rfind(|line| !line.trim().is_empty());
+    assert!(verdict.is_some_and(|line| line.contains("no errors: ")), "{second}");
+}
+
+#[test]
+fn time_of_an_archive_is_shown_as_by_pg_restore() {
+    for zone in ["UTC", "Europe/Paris", ":America/New_York", "Asia/Tokyo", ""] {
+        let theirs = server().tool("pg_restore").arg("-l").arg(archive()).env("TZ", zone);
+        let ours = nocturne().arg("list").arg(archive()).env("TZ", zone).succeed().stdout();
+        let line = |text: &str| text.lines().nth(1).unwrap().to_owned();
+        let theirs = line(&theirs.succeed().stdout());
+        assert_eq!(line(&ours), theirs, "{zone}");
+    }
+}
+
+#[test]
+fn rewritten_archive_is_named_as_such() {
+    let bytes = std::fs::read(archive()).unwrap();
+    let crlf = bytes.iter().flat_map(|byte| match byte {
+        b'\n' => vec![b'\r', b'\n'],
+        other => vec![*other],
+    });
+    let crlf: Vec<u8> = crlf.collect();
+    let text = String::from_utf8_lossy(&bytes).into_owned().into_bytes();
+    for (bytes, expected) in [(crlf, "CR LF"), (text, "UTF-8 text")] {
+        let path = scratch("rewritten.dump");
+        std::fs::write(&path, &bytes).unwrap();
+        let of_file = nocturne().arg("list").arg(&path).run();
+        let of_pipe = nocturne().args(["list", "-"]).input(bytes).run();
+        for said in [of_file, of_pipe] {
+            assert!(said.stderr().contains(expected), "{said}");
+            assert!(said.stderr().contains("copy the archive again, in binary mode"), "{said}");
+            said.expect_code(3);
+        }
+    }
 }

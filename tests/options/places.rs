@@ -24,7 +24,8 @@ fn embedded(options: &[&str]) -> Tool {
 #[test]
 fn a_server_of_its_own_is_gone_at_the_exit() {
     let query = "SELECT count(*), min(id) FROM one.counted";
-    let done = embedded(&["--exit", "--no-tablespaces", "--query", query]).succeed();
+    let options = ["--exit", "--no-tablespaces", "--progress", "log", "--query", query];
+    let done = embedded(&options).succeed();
     assert_eq!(done.stdout(), "20\t1\n");
     let told = done.stderr();
     let socket = told.split("host=").nth(1).and_then(|rest| rest.split('&').next());

@@ -100,6 +100,82 @@ fn every_shell_gets_a_completion_script_with_the_options() {
     nocturne().args(["completions", "nosh"]).run().expect_code(2);
 }
 
+/// What bash offers for the last word of a line, in a folder.
+fn offered_by_bash(folder: &std::path::Path, line: &[&str]) -> Vec<String> {
+    let script = folder.join("nocturne.bash");
+    if !script.exists() {
+        let text = nocturne().args(["completions", "bash"]).succeed().stdout();
+        std::fs::write(&script, text).unwrap();
+    }
+    let ask = r#"source ./nocturne.bash
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        called=$(complete -p nocturne); called=${called#*-F }; called=${called%% *}
+        "$called" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let bash = crate::common::Tool::new("bash").args(["-c", ask, "bash", "nocturne"]).args(line);
+    let offered = bash.current_dir(folder).succeed().stdout();
+    offered.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_archives_and_words_of_options() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["app 1.dump", "digests"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let offered = |line: &[&str]| offered_by_bash(folder.path(), line);
+    for line in [
+        &["restore", ""][..],
+        &["restore", "app"],
+        &["restore", "-O", ""],
+        &["list", "a"],
+        &["verify", "-v", "app"],
+        &["plan", ""],
+        &["report", "ap"],
+    ] {
+        assert!(offered(line).contains(&"app 1.dump".to_owned()), "{line:?}: {:?}", offered(line));
+    }
+    for (line, words) in [
+        (&["restore", "--section", "d"][..], &["data"][..]),
+        (&["restore", "--section", "="], &["pre-data", "data", "post-data"]),
+        (&["restore", "--section", "=", "po"], &["post-data"]),
+        (&["restore", "-F", ""], &["c", "d", "t"]),
+        (&["restore", "-j", ""], &["auto"]),
+        (&["restore", "--tolerate", "m"], &["missing-role"]),
+        (&["run", "--region", ""], &["osc-fr1", "osc-secnum-fr1"]),
+        (&["run", "--swap", "=", "t"], &["true"]),
+        (&["restore", "--digests", "d"], &["digests"]),
+        (&["restore", "--no-ow"], &["--no-owner"]),
+        (&["re"], &["restore", "report"]),
+    ] {
+        assert_eq!(offered(line), words, "{line:?}");
+    }
+    assert!(offered(&["restore", "--schema", ""]).iter().all(|word| !word.contains("dump")));
+}
+
+#[test]
+fn fish_script_has_no_pattern_outside_quotes() {
+    let script = nocturne().args(["completions", "fish"]).succeed().stdout();
+    let mut quote = None;
+    for line in script.lines().filter(|line| !line.starts_with('#')) {
+        let mut characters = line.chars();
+        while let Some(character) = characters.next() {
+            match (quote, character) {
+                (_, '\\') => drop(characters.next()),
+                (None, '\'' | '"') => quote = Some(character),
+                (Some(open), _) if open == character => quote = None,
+                (None, '?' | '*') => panic!("fish takes it for a file name's pattern: {line}"),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(quote, None, "a quotation does not end");
+    // Where there is a fish, it judges itself.
+    if std::process::Command::new("fish").arg("--version").output().is_ok() {
+        crate::common::Tool::new("fish").input(script).succeed();
+    }
+}
+
 #[test]
 fn wrong_command_line_names_the_help_of_its_command() {
     let refused = nocturne().args(["restore", "--if-exists", "-d", "x"]).arg(archive()).run();

@@ -45,6 +45,37 @@ fn a_wrong_password_is_told_once_and_not_shown() {
 }
 
 #[test]
+fn only_the_required_way_of_authentication_is_answered() {
+    let server = server();
+    let psql = |role: &str, required: &str| {
+        let parameters = format!("password={PASSWORD} sslmode=require require_auth={required}");
+        server.attempt(role, &parameters)
+    };
+    for (role, required, is_allowed) in [
+        ("with_scram", "scram-sha-256", true),
+        ("with_scram", "md5,scram-sha-256", true),
+        ("with_scram", "!scram-sha-256", false),
+        ("with_scram", "md5", false),
+        ("with_md5", "md5", true),
+        ("with_md5", "scram-sha-256", false),
+        ("with_md5", "!md5", false),
+        ("trusted", "none", true),
+        ("trusted", "!none", false),
+        ("trusted", "scram-sha-256", false),
+    ] {
+        let attempt = psql(role, required);
+        if is_allowed {
+            attempt.comes_in(true);
+        } else {
+            let reason = format!("authentication method requirement \"{required}\" failed");
+            attempt.fails(&reason).expect_code(4);
+        }
+    }
+    let attempt = psql("with_md5", "").env("PGREQUIREAUTH", "scram-sha-256");
+    attempt.fails("authentication method requirement");
+}
+
+#[test]
 fn md5_is_answered() {
     let server = server();
     for (mode, by_tls) in [("disable", false), ("require", true)] {

@@ -110,7 +110,7 @@ fn the_text_lists_the_differences_or_everything() {
         tool.args(["-d", &target.url()]).args(args).run().expect_code(1).stdout()
     };
     let short = text(&[]);
-    assert_eq!(short.lines().count(), 5, "{short}");
+    assert_eq!(short.lines().count(), 6, "{short}");
     assert!(
         short.contains("TABLE  public.plain           500           499  DIFFERENT"),
         "{short}"

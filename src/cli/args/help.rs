@@ -48,7 +48,8 @@ EXIT CODES
   0    every entry that was wanted is restored, left out on purpose, or tolerated
   1    some entries failed, or data differ from --digests; the summary lists them
   2    the command line is wrong
-  3    the archive cannot be read, or its table of contents is damaged or not that of --digests
+  3    the archive cannot be read, is a stream that breaks off, or has a table of contents that is
+       damaged or not that of --digests
   4    the server cannot be reached, or refuses the session
   130  interrupted; what was being restored is rolled back
 

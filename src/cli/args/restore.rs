@@ -7,10 +7,10 @@ use clap::{ArgAction, Args};
 use super::super::connection::Connection;
 use super::super::selection::Selection;
 use super::super::size::Size;
-use super::super::values::{ArchiveFormat, Jobs, Tolerate};
+use super::super::values::{ArchiveFormat, Jobs};
 use super::Costs;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting};
+use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting, Tolerance};
 
 /// `nocturne restore`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,9 @@ pub struct Restore {
 #[command(next_help_heading = "Target")]
 pub struct Place {
     /// Write the SQL to this file instead of connecting; "-" is standard output
+    ///
+    /// The script is that of pg_restore 18, without SET transaction_timeout where the dumped server was
+    /// older than 17. That of a damaged archive ends at the damage, in a statement that the server refuses.
     #[arg(short = 'f', long, value_name = "FILENAME")]
     pub file: Option<PathBuf>,
 
@@ -206,7 +209,7 @@ pub struct Behaviour {
     /// extension's owner may set its comment). They are counted apart and do not change the exit
     /// code. May be given several times.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
-    pub tolerate: Vec<Tolerate>,
+    pub tolerate: Vec<Tolerance>,
 
     /// No rows for a table that could not be created
     #[arg(long)]

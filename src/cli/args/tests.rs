@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use super::super::values::{ArchiveFormat, Tolerate};
+use super::super::values::ArchiveFormat;
 use super::*;
 use crate::archive::Section;
 use crate::report::{LogFormat, ProgressMode};
-use crate::restore::ForeignKeys;
+use crate::restore::{ForeignKeys, Tolerance};
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     let words = std::iter::once("nocturne").chain(line.split_whitespace());
@@ -135,8 +135,8 @@ fn every_option_of_its_own_sets_its_field() {
         "-j auto" => behaviour.jobs = Some(Jobs::Auto);
         "--tolerate 42P07,missing-role --tolerate already-exists" => behaviour.tolerate = vec![
             "42P07".parse().unwrap(),
-            Tolerate::MissingRole,
-            Tolerate::AlreadyExists,
+            Tolerance::MissingRole,
+            Tolerance::AlreadyExists,
         ];
         "--foreign-keys not-valid" => behaviour.foreign_keys = ForeignKeys::NotValid;
         "--foreign-keys none" => behaviour.foreign_keys = ForeignKeys::None;

@@ -246,3 +246,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn time_left_is_the_longest_chain_or_a_share_of_the_work() {
+    let mut plan = Plan { prelude: vec![], jobs: (0..4).map(testing::job).collect() };
+    plan.jobs[1].after = vec![JobId(0)];
+    let seconds = |seconds| Duration::from_secs(seconds);
+    let mut schedule = Schedule::new(&plan, |_| false);
+    schedule.rank(|id| seconds([4, 2, 1, 1][id.0]));
+    let not_running = |_| Duration::ZERO;
+    assert_eq!(schedule.left(1, not_running), seconds(8));
+    assert_eq!(schedule.left(8, not_running), seconds(6), "the chain");
+    let first = schedule.take().unwrap();
+    assert_eq!(first, JobId(0));
+    assert_eq!(schedule.left(8, |_| seconds(3)), seconds(3));
+    // It was to take 4 s.
+    assert_eq!(schedule.left(8, |_| seconds(16)), seconds(4));
+    schedule.finish(first);
+    schedule.rank(|id| seconds([4, 2, 1, 1][id.0]));
+    assert_eq!(schedule.left(1, not_running), seconds(4));
+}

@@ -1,13 +1,15 @@
--- What other roles own and would be dropped along, because it depends on what is dropped: views
--- of analysts, say. Rules stand for their views, constraints and defaults are parts of tables.
+-- What other roles own and would be dropped, too, because it depends on what is dropped: views
+-- of analysts, say. Of a table whose column is of a type that goes, only the column goes. Rules stand for their views, constraints and defaults are parts of tables.
 -- {classes}, {objects}: what is dropped, as two arrays of oids side by side.
-WITH RECURSIVE gone (classid, objid) AS (
-    SELECT o.classid, o.objid
+WITH RECURSIVE gone (classid, objid, objsubid) AS (
+    SELECT o.classid, o.objid, 0
     FROM ROWS FROM (pg_catalog.unnest({classes}), pg_catalog.unnest({objects})) AS o (classid, objid)
     UNION
-    SELECT COALESCE(view.classid, d.classid), COALESCE(view.objid, d.objid)
+    SELECT COALESCE(view.classid, d.classid), COALESCE(view.objid, d.objid),
+        CASE WHEN view.objid IS NULL THEN d.objsubid ELSE 0 END
     FROM gone
     JOIN pg_catalog.pg_depend d ON d.refclassid = gone.classid AND d.refobjid = gone.objid
+        AND (gone.objsubid = 0 OR d.refobjsubid = gone.objsubid)
     LEFT JOIN LATERAL (
         SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, r.ev_class AS objid
         FROM pg_catalog.pg_rewrite r
@@ -24,6 +26,9 @@ JOIN (
     UNION ALL
     SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner FROM pg_catalog.pg_proc
 ) owned (classid, objid, owner) ON owned.classid = gone.classid AND owned.objid = gone.objid
-CROSS JOIN LATERAL pg_catalog.pg_identify_object(gone.classid, gone.objid, 0) object
-WHERE pg_catalog.pg_get_userbyid(owned.owner) <> current_user
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(gone.classid, gone.objid, gone.objsubid) object
+WHERE NOT EXISTS (
+    SELECT FROM gone whole WHERE gone.objsubid <> 0 AND whole.objsubid = 0
+        AND whole.classid = gone.classid AND whole.objid = gone.objid
+) AND pg_catalog.pg_get_userbyid(owned.owner) <> current_user
 ORDER BY 1, 2

@@ -13,7 +13,7 @@ use crate::target::Session;
 pub struct DropPlan {
     /// The objects, in order.
     pub drops: Vec<Drop>,
-    /// What other roles own and is dropped along.
+    /// What other roles own and is also dropped.
     pub others: Vec<Other>,
     /// Schemas that stay, because others have objects in them.
     pub shared_schemas: Vec<String>,

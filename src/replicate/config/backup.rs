@@ -124,9 +124,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
         download_first: reader.flag(&table::DOWNLOAD_FIRST),
         verify: reader.flag(&table::VERIFY_BACKUP),
         endpoints: Endpoints {
-            auth: reader.read(&table::SCALINGO_AUTH_URL, url),
-            api: reader.read(&table::SCALINGO_API_URL, url),
-            database_api: reader.read(&table::SCALINGO_DB_URL, url),
+            auth: reader.read_shown(&table::SCALINGO_AUTH_URL, url, |url, _| bare(url)),
+            api: reader.read_shown(&table::SCALINGO_API_URL, url, |url, _| bare(url)),
+            database_api: reader.read_shown(&table::SCALINGO_DB_URL, url, |url, _| bare(url)),
         },
     };
     if backup.elsewhere.is_some() && backup.id.is_some() {
@@ -140,6 +140,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
 
 fn url(text: &str) -> Result<Url, Wrong> {
     let url = Url::parse(text).map_err(|_| Wrong::Unexpected)?;
+    // The second one's password would be shown with the path of the first.
+    if url.path().contains("://") {
+        let several = "more than one address (write \":\" in a path as %3A)";
+        return Err(Wrong::Because(several.to_owned()));
+    }
     let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
     if is_http { Ok(url) } else { Err(Wrong::Unexpected) }
 }
@@ -148,12 +153,17 @@ fn elsewhere(text: &str) -> Result<Elsewhere, Wrong> {
     if !text.contains("://") {
         return Ok(Elsewhere::Path(PathBuf::from(text)));
     }
-    let url = url(text)?;
+    let shown = bare(&url(text)?);
+    Ok(Elsewhere::Url(SecretString::from(text), Shown(shown)))
+}
+
+/// An address without what may be secret in it.
+fn bare(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.set_fragment(None);
     // Neither fails on an address that has a host.
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
-    Ok(Elsewhere::Url(SecretString::from(text), Shown(shown.into())))
+    shown.into()
 }

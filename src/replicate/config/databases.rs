@@ -6,6 +6,10 @@ use super::variable::Variable;
 use crate::restore::chain;
 use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
+/// Why a URL alone does not choose a database.
+const NO_DATABASE: &str =
+    "no database is named: add it to the URL, as in postgresql://user@host:5432/name";
+
 /// Where to connect. `Debug` shows no password.
 #[derive(Clone, Debug, Default)]
 pub struct Databases {
@@ -46,7 +50,14 @@ fn database(reader: &mut Reader<'_>, variable: &'static Variable) -> Option<Targ
             ..ConnectOptions::default()
         };
         // Its errors show no password.
-        Target::resolve(&options, environment).map_err(|error| Wrong::Because(chain(&error)))
+        let target = Target::resolve(&options, environment)
+            .map_err(|error| Wrong::Because(chain(&error)))?;
+        // libpq's default is the role's own database, which no one chose to be overwritten.
+        if target.names_its_database() {
+            Ok(target)
+        } else {
+            Err(Wrong::Because(NO_DATABASE.to_owned()))
+        }
     };
     reader.read_shown(variable, parse, |target, _| target.to_string())
 }

@@ -22,6 +22,10 @@ pub struct Incremental {
     pub add_columns: bool,
     /// Whether earlier runs are checked.
     pub check_gaps: bool,
+    /// Whether rows that they missed are copied.
+    pub fill_gaps: bool,
+    /// How long open transactions of the source are waited for; None does not wait.
+    pub late_commits_timeout: Option<Duration>,
     /// Whether a source that is behind the target is only a warning.
     pub allow_behind: bool,
     /// How long the source may take for one statement; None is without end.
@@ -31,6 +35,8 @@ pub struct Incremental {
 pub(super) fn read(reader: &mut Reader<'_>) -> Incremental {
     let jobs = reader.number(&table::INCREMENTAL_JOBS).unwrap_or_default();
     let timeout = reader.number(&table::INCREMENTAL_STATEMENT_TIMEOUT_MS).unwrap_or_default();
+    let late_commits =
+        reader.number(&table::INCREMENTAL_LATE_COMMITS_TIMEOUT_MS).unwrap_or_default();
     Incremental {
         keys: tables::read_keys(reader),
         jobs: usize::try_from(jobs).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN),
@@ -38,6 +44,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Incremental {
         lag: reader.number(&table::INCREMENTAL_LAG).unwrap_or_default(),
         add_columns: reader.flag(&table::INCREMENTAL_ADD_COLUMNS),
         check_gaps: reader.flag(&table::INCREMENTAL_CHECK_GAPS),
+        fill_gaps: reader.flag(&table::INCREMENTAL_FILL_GAPS),
+        late_commits_timeout: Some(late_commits)
+            .filter(|millis| *millis > 0)
+            .map(Duration::from_millis),
         allow_behind: reader.flag(&table::INCREMENTAL_ALLOW_BEHIND),
         statement_timeout: Some(timeout).filter(|millis| *millis > 0).map(Duration::from_millis),
     }

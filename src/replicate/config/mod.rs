@@ -11,6 +11,7 @@
 mod backup;
 mod databases;
 pub mod document;
+mod entries;
 mod incremental;
 mod json;
 mod notifications;
@@ -28,11 +29,13 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
 pub use backup::{Backup, Elsewhere, Endpoints, Region, Shown};
 pub use databases::Databases;
+pub use entries::EntryPattern;
 pub use incremental::Incremental;
 pub use pattern::{PatternError, TablePattern};
 pub use problem::{Problem, Problems};
@@ -44,6 +47,8 @@ use super::notify::Webhook;
 use super::schedule::{self, Schedule};
 use super::worker::RetryPolicy;
 use crate::report::LogFormat;
+use crate::report::nights::Lang;
+use crate::restore::Tolerance;
 use reader::{Reader, Wrong};
 
 /// What settings are read for: each command needs some of them.
@@ -86,6 +91,8 @@ impl Command {
 pub struct Config {
     /// When runs start.
     pub schedule: Option<Schedule>,
+    /// How late a run may start.
+    pub latest_start: TimeDelta,
     /// The zone of the schedule, of "today", and of the times that people are shown.
     pub zone: Tz,
     /// Where the backup comes from.
@@ -100,6 +107,8 @@ pub struct Config {
     pub retry: RetryPolicy,
     /// Who is told how a run ended.
     pub notifications: Vec<Webhook>,
+    /// The language of reports; none is the locale's.
+    pub report_lang: Option<Lang>,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// The app that nocturne itself runs in.
@@ -118,6 +127,14 @@ pub struct Restore {
     pub foreign_keys: bool,
     /// What is done with each table.
     pub tables: TableModes,
+    /// Whether a name that fits nothing is an error.
+    pub strict: bool,
+    /// Entries that are not restored.
+    pub exclude: Vec<EntryPattern>,
+    /// Errors of the server that do not fail a run.
+    pub tolerate: Vec<Tolerance>,
+    /// Whether nothing that an earlier run restored is taken for restored.
+    pub from_scratch: bool,
     /// Whether a new database takes the place of the old one at the end.
     pub swap: bool,
     /// What that new database is a copy of.
@@ -189,6 +206,7 @@ impl Config {
                 Schedule::parse(text, zone)
                     .map_err(|error| Wrong::Because(format!("\"{text}\": {error}")))
             }),
+            latest_start: latest_start(reader),
             zone,
             backup: backup::read(reader),
             databases: databases::read(reader),
@@ -196,6 +214,7 @@ impl Config {
             incremental: incremental::read(reader),
             retry: retry(reader),
             notifications: notifications::read(reader),
+            report_lang: reader.word(&table::REPORT_LANG, &[("en", Lang::En), ("fr", Lang::Fr)]),
             log_format: reader
                 .word(&table::LOG_FORMAT, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
                 .unwrap_or_default(),
@@ -273,16 +292,42 @@ impl Restore {
             jobs: usize::try_from(number(reader.number(&table::PG_RESTORE_JOBS))).unwrap_or(1),
             foreign_keys: reader.flag(&table::RESTORE_FK_CONSTRAINTS),
             tables: tables::read(reader),
+            strict: reader.flag(&table::BACKUP_MODE_STRICT),
+            exclude: entries::exclude(reader),
+            tolerate: entries::tolerate(reader),
+            from_scratch: reader.flag(&table::FROM_SCRATCH),
             swap: reader.flag(&table::SWAP),
             swap_template: reader.string(&table::SWAP_TEMPLATE),
             swap_drops_others: reader.flag(&table::SWAP_DROPS_OTHERS),
             drop_timeout: Some(number(reader.number(&table::DROP_TIMEOUT_MS)))
                 .filter(|millis| *millis > 0)
                 .map(Duration::from_millis),
-            enrichment: reader.string(&table::ENRICHMENT_DIR).unwrap_or_default().into(),
+            enrichment: enrichment(reader),
             hooks: reader.string(&table::HOOKS_DIR).map(PathBuf::from),
         }
     }
+}
+
+/// The folder of the enrichment. The default one is the program's own, as it is deployed (`bin` and
+/// `sql` beside each other), wherever it is started; else the working folder's.
+fn enrichment(reader: &mut Reader<'_>) -> PathBuf {
+    let is_named = reader.is_set(&table::ENRICHMENT_DIR);
+    let folder = PathBuf::from(reader.string(&table::ENRICHMENT_DIR).unwrap_or_default());
+    if is_named {
+        return folder;
+    }
+    let program = std::env::current_exe().ok();
+    let deployed = program.as_deref().and_then(|file| Some(file.parent()?.parent()?.join(&folder)));
+    match deployed.filter(|deployed| deployed.is_dir()) {
+        Some(deployed) => deployed,
+        // Whole, so that messages say where it was looked for.
+        None => std::path::absolute(&folder).unwrap_or(folder),
+    }
+}
+
+fn latest_start(reader: &mut Reader<'_>) -> TimeDelta {
+    let minutes = reader.number(&table::SCHEDULE_LATEST_START_MINUTES).unwrap_or_default();
+    TimeDelta::minutes(i64::try_from(minutes).unwrap_or_default())
 }
 
 fn retry(reader: &mut Reader<'_>) -> RetryPolicy {

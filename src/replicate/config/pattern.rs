@@ -114,12 +114,12 @@ fn part(text: &str) -> Result<(Glob, Option<&str>), PatternError> {
 
 /// Text between stars: one piece when there is no star.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Glob {
+pub(super) struct Glob {
     pieces: Vec<String>,
 }
 
 impl Glob {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self { pieces: text.split('*').map(str::to_owned).collect() }
     }
 
@@ -127,7 +127,7 @@ impl Glob {
         Self { pieces: vec![text.to_owned()] }
     }
 
-    fn matches(&self, text: &str) -> bool {
+    pub(super) fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = self.pieces.as_slice() else {
             return self.pieces.first().is_some_and(|piece| piece == text);
         };

@@ -41,6 +41,16 @@ pub(super) static SCHEDULE_TIMEZONE: Variable = Variable::new(
 .option("schedule-timezone")
 .default("UTC");
 
+pub(super) static SCHEDULE_LATEST_START_MINUTES: Variable = Variable::new(
+    "SCHEDULE_LATEST_START_MINUTES",
+    Kind::Number { min: 0, max: 1440 },
+    &[Worker],
+    "How late a run may start, in minutes, when its time passed while the process was down or asleep. \
+     A time that is noticed later is missed, which is recorded and notified.",
+)
+.option("latest-start-minutes")
+.default("10");
+
 pub(super) static SCALINGO_APP: Variable = Variable::new(
     "SCALINGO_APP",
     Kind::Text("an app's name, such as `pix-api-production`"),
@@ -241,6 +251,50 @@ pub(super) static RESTORE_ANSWERS_AND_KES_INCREMENTALLY: Variable = Variable::ne
 .option("restore-answers-and-kes-incrementally")
 .default("false");
 
+pub(super) static BACKUP_MODE_STRICT: Variable = Variable::new(
+    "BACKUP_MODE_STRICT",
+    Kind::Flag,
+    NIGHTS,
+    "Fails a run, before anything is dropped, if a name in `BACKUP_MODE` or a pattern in \
+     `RESTORE_EXCLUDE` fits nothing in the backup. Otherwise this is a warning, and a mistyped name \
+     restores what it was to keep out.",
+)
+.option("backup-mode-strict")
+.default("false");
+
+pub(super) static RESTORE_EXCLUDE: Variable = Variable::new(
+    "RESTORE_EXCLUDE",
+    Kind::Text("a JSON array of patterns, such as `[\"BLOB*\",\"FUNCTION billing.*\"]`"),
+    NIGHTS,
+    "Entries of the backup that are not restored, with all that depends on them. A pattern is an \
+     entry's kind and name as `nocturne list` and the log have them, `EVENT TRIGGER watcher` or `FK \
+     CONSTRAINT public.answers answers_user`; `*` stands for any characters. `BLOB*` is all large \
+     objects, `FUNCTION *` all functions and so their source. What goes along is a warning.",
+)
+.option("exclude");
+
+pub(super) static RESTORE_TOLERATE: Variable = Variable::new(
+    "RESTORE_TOLERATE",
+    Kind::Text("a JSON array such as `[\"42501\",\"missing-role\"]`"),
+    NIGHTS,
+    "Errors of the server that do not fail a run: SQLSTATEs, `already-exists`, `missing-role` or \
+     `comment-on-extension`, as in `nocturne restore --tolerate`. The last one is always tolerated. \
+     The summary lists what was tolerated.",
+)
+.option("tolerate");
+
+pub(super) static FROM_SCRATCH: Variable = Variable::new(
+    "FROM_SCRATCH",
+    Kind::Flag,
+    NIGHTS,
+    "Restores the backup from the start: what an unfinished attempt restored is dropped, and a backup \
+     that is restored already is restored again. Retries of the same run resume. Otherwise a run by \
+     the schedule does not restore a backup again that a finished run restored with the same \
+     settings, and copies incremental tables only; a run by hand restores it.",
+)
+.option("from-scratch")
+.default("false");
+
 pub(super) static SWAP: Variable = Variable::new(
     "SWAP",
     Kind::Flag,
@@ -284,7 +338,9 @@ pub(super) static ENRICHMENT_DIR: Variable = Variable::new(
     "ENRICHMENT_DIR",
     Kind::Text("a folder"),
     &[Run, Worker, Enrich],
-    "The folder of SQL files with indexes and views of the warehouse's own.",
+    "The folder of SQL files with indexes and views of the warehouse's own. The default is looked \
+     for beside the folder of the program (`bin/nocturne` and `sql/enrichment`), then in the working \
+     directory.",
 )
 .option("enrichment-dir")
 .default("sql/enrichment");
@@ -332,8 +388,9 @@ pub(super) static INCREMENTAL_LAG: Variable = Variable::new(
     "INCREMENTAL_LAG",
     Kind::Number { min: 0, max: 1_000_000_000_000 },
     COPYING,
-    "How far below the source's highest key to stop, in keys. A transaction of the source that has \
-     a lower key and commits later is overtaken otherwise, and its rows are never copied.",
+    "How far below the source's highest key to stop, in keys. For keys that are given out before \
+     the transaction that uses them starts; others are waited for \
+     (`INCREMENTAL_LATE_COMMITS_TIMEOUT_MS`).",
 )
 .option("lag")
 .default("0");
@@ -358,6 +415,27 @@ pub(super) static INCREMENTAL_CHECK_GAPS: Variable = Variable::new(
 )
 .option("check-gaps")
 .default("false");
+
+pub(super) static INCREMENTAL_FILL_GAPS: Variable = Variable::new(
+    "INCREMENTAL_FILL_GAPS",
+    Kind::Flag,
+    COPYING,
+    "Copies the rows that `INCREMENTAL_CHECK_GAPS` finds missing, whose key has to be unique, and \
+     checks as that does. Needs the privilege TEMPORARY in the target.",
+)
+.option("fill-gaps")
+.default("false");
+
+pub(super) static INCREMENTAL_LATE_COMMITS_TIMEOUT_MS: Variable = Variable::new(
+    "INCREMENTAL_LATE_COMMITS_TIMEOUT_MS",
+    Kind::Number { min: 0, max: 2_147_483_647 },
+    COPYING,
+    "How long, in milliseconds, to wait for transactions of the source that may still commit keys \
+     below the highest one. After that a warning names them, and the copy starts without them. 0 \
+     does not wait.",
+)
+.option("late-commits-timeout-ms")
+.default("300000");
 
 pub(super) static INCREMENTAL_ALLOW_BEHIND: Variable = Variable::new(
     "INCREMENTAL_ALLOW_BEHIND",
@@ -424,16 +502,25 @@ const WEBHOOKS: &str =
 pub(super) static NOTIFICATIONS: Variable = Variable::new(
     "NOTIFICATIONS",
     Kind::Secret(WEBHOOKS),
-    NIGHTS,
-    "Where a JSON summary is POSTed when a run has ended, well or not. A token is sent as \
+    COPYING,
+    "Where a JSON summary is POSTed when a run, or an incremental copy, has ended, well or not. A token is sent as \
      `Authorization: Bearer`. Only the host of a URL is ever shown.",
 )
 .default("[]");
 
+pub(super) static REPORT_LANG: Variable = Variable::new(
+    "REPORT_LANG",
+    Kind::Word(&["en", "fr"]),
+    COPYING,
+    "The language of the report at the end of a run. By default that of the locale (`LC_ALL`, \
+     `LC_MESSAGES`, `LANG`): French for French, else English.",
+)
+.option("report-lang");
+
 pub(super) static NOTIFICATION_URLS: Variable = Variable::new(
     "NOTIFICATION_URLS",
     Kind::Secret(WEBHOOKS),
-    NIGHTS,
+    COPYING,
     "An older name of `NOTIFICATIONS`. Not both.",
 );
 

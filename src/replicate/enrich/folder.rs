@@ -67,6 +67,11 @@ impl Enrichment {
     }
 
     /// The names of the files, in their order.
+    pub fn scripts(&self) -> impl Iterator<Item = &SqlFile> {
+        self.files.iter().map(|file| &file.sql)
+    }
+
+    /// The names of the files.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| file.name.as_str())
     }

@@ -145,6 +145,11 @@ impl Hooks {
         self.of(stage).next().is_some()
     }
 
+    /// All files, in the order in which they run.
+    pub fn all(&self) -> impl Iterator<Item = (Stage, &SqlFile)> {
+        self.files.iter().map(|(stage, file)| (*stage, file))
+    }
+
     /// The files of a stage, in order.
     pub fn of(&self, stage: Stage) -> impl Iterator<Item = &SqlFile> {
         self.files.iter().filter(move |(of, _)| *of == stage).map(|(_, file)| file)

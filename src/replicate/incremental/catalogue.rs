@@ -21,6 +21,8 @@ pub(super) struct Column {
     /// With modifiers and, outside `pg_catalog`, with its schema.
     pub(super) type_name: String,
     pub(super) not_null: bool,
+    /// The default value, unless the column is generated.
+    pub(super) default: Option<String>,
     /// The expression of a generated column.
     pub(super) generated: Option<Generated>,
     /// Whether its binary values mean the same on every server.
@@ -111,10 +113,13 @@ impl Column {
             is_unique,
         ] = row;
         let is_true = |value: Option<String>| value.as_deref() == Some("t");
-        let generated = generated.filter(|kind| !kind.is_empty()).map(|kind| Generated {
-            expression: expression.unwrap_or_default(),
-            is_stored: kind == "s",
-        });
+        let (default, generated) = match generated.filter(|kind| !kind.is_empty()) {
+            None => (expression, None),
+            Some(kind) => {
+                let expression = expression.unwrap_or_default();
+                (None, Some(Generated { expression, is_stored: kind == "s" }))
+            }
+        };
         let labels = enum_name.map(|type_name| Labels {
             type_name,
             labels: labels.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
@@ -123,6 +128,7 @@ impl Column {
             name: name?,
             type_name: type_name?,
             not_null: is_true(not_null),
+            default,
             generated,
             binary: is_true(binary),
             base_type: base_type?,

@@ -63,6 +63,8 @@ impl Settings {
             lag: incremental.lag,
             add_columns: incremental.add_columns,
             check_gaps: incremental.check_gaps,
+            fill_gaps: incremental.fill_gaps,
+            late_commits_timeout: incremental.late_commits_timeout,
             allow_behind: incremental.allow_behind,
             statement_timeout: incremental.statement_timeout,
             ..Self::new(source, target, tables)

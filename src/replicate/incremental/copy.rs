@@ -76,14 +76,21 @@ impl<'a> Plan<'a> {
         Self { table, oid: target.oid, key, columns: names.join(", "), is_binary }
     }
 
-    fn copy_out(&self, range: &Range) -> String {
+    /// The columns that are copied, as a list in SQL.
+    pub(super) fn columns(&self) -> &str {
+        &self.columns
+    }
+
+    /// The COPY of a range of the source.
+    pub(super) fn copy_out(&self, range: &Range) -> String {
         let condition = self.key.between(range.after.as_deref(), &range.through);
         let (columns, table, format) = (&self.columns, self.table, self.format());
         format!("COPY (SELECT {columns} FROM {table} r WHERE {condition}) TO STDOUT ({format})")
     }
 
-    fn copy_in(&self) -> String {
-        format!("COPY {} ({}) FROM STDIN ({})", self.table, self.columns, self.format())
+    /// The COPY into a table of the target.
+    pub(super) fn copy_in(&self, table: &str) -> String {
+        format!("COPY {table} ({}) FROM STDIN ({})", self.columns, self.format())
     }
 
     fn format(&self) -> &'static str {
@@ -112,7 +119,7 @@ pub(super) async fn load(
     let of_target = |source| context.refused(plan.table, Side::Target, source);
     let writer = connect(context.settings).await?;
     begin_writing(&writer, context.settings, plan.oid).await.map_err(of_target)?;
-    let piped = pipe(&reader, &plan.copy_out(&range), &writer, &plan.copy_in())
+    let piped = pipe(&reader, &plan.copy_out(&range), &writer, &plan.copy_in(&plan.table.sql()))
         .await
         .map_err(|(side, source)| context.refused(plan.table, side, source))?;
     if piped.sent != piped.stored {

@@ -24,8 +24,12 @@ pub enum Change {
         column: String,
         /// Its type, and how it is generated if it is.
         definition: String,
-        /// Whether it may be NULL, and so can be added to a table that has rows.
-        is_nullable: bool,
+        /// Its default value in the source, if the target can have the same.
+        default: Option<String>,
+        /// Whether it is NOT NULL.
+        not_null: bool,
+        /// Whether it can be added without a decision about the rows of the target: they get NULL.
+        is_addable: bool,
     },
     /// A column that only the target has.
     Removed {
@@ -88,13 +92,25 @@ impl Drift {
 
     /// Whether nothing is needed but columns that may be NULL.
     pub(super) fn is_addable(&self) -> bool {
-        self.changes.iter().all(|change| matches!(change, Change::Added { is_nullable: true, .. }))
+        self.changes.iter().all(|change| matches!(change, Change::Added { is_addable: true, .. }))
     }
 
     /// The columns that only the source has.
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
         self.changes.iter().filter_map(|change| match change {
             Change::Added { column, .. } => Some(column.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The statements that add columns which may be NULL, and leave NULL in the target's rows.
+    pub(super) fn additions(&self) -> impl Iterator<Item = String> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Added { column, definition, .. } => Some(format!(
+                "ALTER TABLE {} ADD COLUMN {} {definition};",
+                self.table,
+                quoted(column)
+            )),
             _ => None,
         })
     }
@@ -126,7 +142,10 @@ impl Change {
         Self::Added {
             column: column.name.clone(),
             definition,
-            is_nullable: !column.not_null && column.generated.is_none(),
+            // The target may not have the sequence.
+            default: column.default.clone().filter(|default| !default.starts_with("nextval(")),
+            not_null: column.not_null,
+            is_addable: !column.not_null && column.generated.is_none(),
         }
     }
 
@@ -134,8 +153,22 @@ impl Change {
     #[must_use]
     pub fn statement(&self, table: &Table) -> String {
         match self {
-            Self::Added { column, definition, .. } => {
-                format!("ALTER TABLE {table} ADD COLUMN {} {definition};", quoted(column))
+            Self::Added { column, definition, default, not_null, .. } => {
+                let column = quoted(column);
+                let mut statement = format!("ALTER TABLE {table} ADD COLUMN {column} {definition}");
+                if let Some(default) = default {
+                    statement.push_str(&format!(" DEFAULT {default}"));
+                }
+                let is_filled = default.is_some() || definition.contains(" GENERATED ");
+                match (not_null, is_filled) {
+                    (true, true) => statement.push_str(" NOT NULL;"),
+                    // It would be refused as long as the table has rows.
+                    (true, false) => statement.push_str(&format!(
+                        "; -- fill it, then ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;"
+                    )),
+                    (false, _) => statement.push(';'),
+                }
+                statement
             }
             Self::Removed { column } => {
                 format!("ALTER TABLE {table} DROP COLUMN {};", quoted(column))
@@ -159,7 +192,7 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Added { column, is_nullable: true, .. } => {
+            Self::Added { column, is_addable: true, .. } => {
                 write!(f, "column {} is only in the source", quoted(column))
             }
             Self::Added { column, .. } => {
@@ -242,7 +275,9 @@ mod tests {
              column new is only in the source: ALTER TABLE public.\"knowledge-elements\" ADD COLUMN \
              new character varying(10);\n  \
              column \"createdAt\", NOT NULL or generated, is only in the source: ALTER TABLE \
-             public.\"knowledge-elements\" ADD COLUMN \"createdAt\" timestamp with time zone;\n  \
+             public.\"knowledge-elements\" ADD COLUMN \"createdAt\" timestamp with time zone; -- fill \
+             it, then ALTER TABLE public.\"knowledge-elements\" ALTER COLUMN \"createdAt\" SET NOT \
+             NULL;\n  \
              column a is bigint in the source, integer in the target: ALTER TABLE \
              public.\"knowledge-elements\" ALTER COLUMN a TYPE bigint;\n  \
              column old is only in the target: ALTER TABLE public.\"knowledge-elements\" DROP \
@@ -258,6 +293,26 @@ mod tests {
         assert!(drift.is_addable());
         let statements: Vec<String> = drift.statements().collect();
         assert_eq!(statements, ["ALTER TABLE public.\"knowledge-elements\" ADD COLUMN new text;"]);
+    }
+
+    #[test]
+    fn added_column_is_proposed_with_default_and_not_null() {
+        let defaulted = |default: &str, not_null| Column {
+            default: Some(default.to_owned()),
+            not_null,
+            ..column("new", "integer")
+        };
+        for (new, end) in [
+            (defaulted("0", true), "ADD COLUMN new integer DEFAULT 0 NOT NULL;"),
+            (defaulted("0", false), "ADD COLUMN new integer DEFAULT 0;"),
+            (defaulted("nextval('s'::regclass)", false), "ADD COLUMN new integer;"),
+        ] {
+            let drift = drift(vec![column("a", "integer"), new], vec![column("a", "integer")]);
+            let drift = drift.unwrap();
+            assert!(drift.to_string().ends_with(end), "{drift}");
+            // What is added without being asked leaves the rows as the documentation says.
+            assert!(drift.additions().all(|sql| sql.ends_with("ADD COLUMN new integer;")));
+        }
     }
 
     #[test]

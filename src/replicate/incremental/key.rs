@@ -20,6 +20,8 @@ pub(super) struct Key {
     has_collation: bool,
     /// Whether a B-tree index of the source begins with it.
     pub(super) has_index: bool,
+    /// Whether no value of the source comes twice.
+    pub(super) is_unique: bool,
 }
 
 impl Key {
@@ -60,12 +62,18 @@ impl Key {
             let (table, type_name) = (table.clone(), column.type_name);
             return Err(IncrementalError::KeyType { table, type_name });
         }
-        Ok(Self {
+        Ok(Self::of_source(&column))
+    }
+
+    /// The key that a column of the source is.
+    pub(super) fn of_source(column: &Column) -> Self {
+        Self {
             column: quoted(&column.name).into_owned(),
-            type_name: column.base_type,
+            type_name: column.base_type.clone(),
             has_collation: column.has_collation,
             has_index: column.has_index,
-        })
+            is_unique: column.is_unique,
+        }
     }
 
     /// Refuses a lag in keys that are not numbers.
@@ -90,7 +98,8 @@ impl Key {
         if reaches.map_err(refused)?.as_deref() == Some("t") {
             return Ok(());
         }
-        let source_key = source.query_value(&self.highest(table, None)).await.map_err(refused)?;
+        let source_key =
+            source.query_value(&self.highest(table, None, None)).await.map_err(refused)?;
         let target = before.to_owned();
         let behind = IncrementalError::Behind { table: table.clone(), source_key, target };
         if !settings.allow_behind {
@@ -109,8 +118,13 @@ impl Key {
     /// column of the result, which is text. Two servers need not agree on how a language sorts, so that
     /// text goes by its bytes.
     pub(super) fn sql(&self) -> String {
+        self.sql_of("r")
+    }
+
+    /// The key as an expression, of a table of another name.
+    pub(super) fn sql_of(&self, table: &str) -> String {
         let collation = if self.has_collation { " COLLATE pg_catalog.\"C\"" } else { "" };
-        format!("r.{}{collation}", self.column)
+        format!("{table}.{}{collation}", self.column)
     }
 
     /// A query for the lowest key of a table.
@@ -122,12 +136,18 @@ impl Key {
         )
     }
 
-    /// A query for the highest key of a table, above one if it is given.
-    pub(super) fn highest(&self, table: &Table, after: Option<&str>) -> String {
+    /// A query for the highest key of a table, above one and up to another if they are given.
+    pub(super) fn highest(
+        &self,
+        table: &Table,
+        after: Option<&str>,
+        through: Option<&str>,
+    ) -> String {
         let (column, key) = (&self.column, self.sql());
-        let condition = match after {
-            Some(after) => format!("{key} > {}", self.literal(after)),
-            None => format!("r.{column} IS NOT NULL"),
+        let condition = match (after, through) {
+            (_, Some(through)) => self.between(after, through),
+            (Some(after), None) => format!("{key} > {}", self.literal(after)),
+            (None, None) => format!("r.{column} IS NOT NULL"),
         };
         format!(
             "SELECT r.{column}::pg_catalog.text FROM {table} r WHERE {condition} \
@@ -207,7 +227,7 @@ mod tests {
 
     fn key(type_name: &str, has_collation: bool) -> Key {
         let (type_name, column) = (type_name.to_owned(), "\"createdAt\"".to_owned());
-        Key { column, type_name, has_collation, has_index: true }
+        Key { column, type_name, has_collation, has_index: true, is_unique: true }
     }
 
     fn table() -> Table {
@@ -223,7 +243,7 @@ mod tests {
              AND r.\"createdAt\" <= 'it''s'::timestamp with time zone"
         );
         assert_eq!(
-            key.highest(&table(), None),
+            key.highest(&table(), None, None),
             "SELECT r.\"createdAt\"::pg_catalog.text FROM public.\"Answers\" r \
              WHERE r.\"createdAt\" IS NOT NULL ORDER BY r.\"createdAt\" DESC LIMIT 1"
         );

@@ -21,9 +21,9 @@
 //! - **All tables are of one moment of the source**: readers share a snapshot. Where the source
 //!   cannot share one, or loses it, a warning says so.
 //! - **Only what is new is seen.** Rows that the source changes or deletes later are not followed.
-//!   A transaction of the source that was given a low key and commits after the run is overtaken:
-//!   [`Settings::lag`] stays that many keys behind the highest one to let it through, and
-//!   [`Settings::check_gaps`] finds what was missed before.
+//!   A transaction of the source that was given a low key and commits late is waited for
+//!   ([`Settings::late_commits_timeout`], `settle`). [`Settings::check_gaps`] finds what was missed
+//!   all the same, and [`Settings::fill_gaps`] copies it.
 //! - **Columns go by name.** A difference between the two tables stops the copy before it begins
 //!   and is told with the statements that mend it ([`Drift`]).
 //!
@@ -36,6 +36,7 @@ mod claim;
 mod copy;
 mod drift;
 mod error;
+mod fill;
 mod gaps;
 mod key;
 mod pipe;
@@ -44,6 +45,7 @@ mod ranges;
 mod run;
 mod sequences;
 mod settings;
+mod settle;
 mod snapshot;
 mod table;
 

@@ -62,7 +62,7 @@ async fn check(
     }
     let key = Key::resolve(table, &relation, &kept)?;
     key.check_lag(table, settings.lag)?;
-    may(settings, target, &key.highest(table, None)).await.map_err(of_target)?;
+    may(settings, target, &key.highest(table, None, None)).await.map_err(of_target)?;
     let names: Vec<_> = copied(&kept).map(|name| quoted(name).into_owned()).collect();
     let defaults = vec!["DEFAULT"; names.len()].join(", ");
     let insert = format!("INSERT INTO {table} ({}) VALUES ({defaults})", names.join(", "));
@@ -70,7 +70,8 @@ async fn check(
     // Without an index this reads the whole table, which the copy then does once more.
     let is_cheap = key.has_index && kept.column(&table.key).is_some_and(|column| column.has_index);
     if is_cheap && !settings.allow_behind {
-        let before = target.query_value(&key.highest(table, None)).await.map_err(of_target)?;
+        let before =
+            target.query_value(&key.highest(table, None, None)).await.map_err(of_target)?;
         if let Some(before) = before {
             key.not_behind(settings, table, &before, source).await?;
         }

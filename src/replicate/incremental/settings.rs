@@ -73,6 +73,11 @@ pub struct Settings {
     /// Whether rows that earlier runs should have copied are counted on both sides. Reads the key
     /// of the whole table.
     pub check_gaps: bool,
+    /// Whether such rows are copied.
+    pub fill_gaps: bool,
+    /// How long to wait for transactions of the source that may commit lower keys than the highest
+    /// one. None does not wait, and copies up to the highest key of the snapshot.
+    pub late_commits_timeout: Option<Duration>,
     /// Whether a source whose highest key is below the target's is a warning rather than an error.
     pub allow_behind: bool,
     /// How long one range may be read, by the source's clock. None is without end.
@@ -97,6 +102,8 @@ impl Settings {
             lag: 0,
             add_columns: false,
             check_gaps: false,
+            fill_gaps: false,
+            late_commits_timeout: Some(Duration::from_secs(300)),
             allow_behind: false,
             statement_timeout: Some(Duration::from_secs(6 * 3600)),
             lock_timeout: Some(Duration::from_secs(300)),

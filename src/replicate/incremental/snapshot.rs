@@ -4,14 +4,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
-use super::settings::Settings;
+use super::settings::{Settings, Table};
+use super::settle::{Limits, settle};
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings};
 
 /// What sessions say they are.
-pub(super) const APPLICATION: &str = "nocturne incremental";
+const APPLICATION: &str = "nocturne incremental";
 
 /// A session that waits says something this often. Proxies cut those that are silent for half an
 /// hour, and [`IDLE_LIMIT`] is longer.
@@ -25,6 +26,8 @@ pub(super) struct Readers<'a> {
     settings: &'a Settings,
     /// `None` before the first session, and once the snapshot is lost.
     shared: Mutex<Option<Arc<Shared>>>,
+    /// Where the copy ends; set before the first snapshot.
+    limits: OnceCell<Limits>,
 }
 
 /// A moment that sessions share.
@@ -37,7 +40,7 @@ struct Shared {
 
 impl<'a> Readers<'a> {
     pub(super) fn new(settings: &'a Settings) -> Self {
-        Self { settings, shared: Mutex::default() }
+        Self { settings, shared: Mutex::default(), limits: OnceCell::new() }
     }
 
     /// A session in a read-only transaction.
@@ -59,6 +62,11 @@ impl<'a> Readers<'a> {
         let session = self.connect().await?;
         self.begin(&session, None).await?;
         Ok(session)
+    }
+
+    /// The key at which the copy of a table ends; the inner one is none in an empty table.
+    pub(super) fn limit(&self, table: &Table) -> Option<Option<&str>> {
+        self.limits.get()?.get(table).map(Option::as_deref)
     }
 
     /// Keeps the snapshot's holder from being cut for silence.
@@ -88,6 +96,7 @@ impl<'a> Readers<'a> {
             );
         }
         let holder = self.connect().await?;
+        self.limits.get_or_try_init(|| settle(self.settings, &holder)).await?;
         self.begin(&holder, None).await?;
         let shared = match holder.query_value("SELECT pg_catalog.pg_export_snapshot()").await {
             Ok(id) => Shared { holder: Some(holder), id },
@@ -114,16 +123,22 @@ impl<'a> Readers<'a> {
             .map(|id| format!("SET TRANSACTION SNAPSHOT {};", literal(id)))
             .unwrap_or_default();
         let idle = IDLE_LIMIT.as_millis();
-        let statement = self.settings.statement_timeout.map_or(0, |limit| limit.as_millis());
+        let statement = statement_timeout(self.settings);
         session
             .execute(&format!(
                 "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {import} \
-                 SET LOCAL statement_timeout = {statement}; \
+                 {statement}; \
                  SET LOCAL idle_in_transaction_session_timeout = {idle}; {}",
                 common(self.settings)
             ))
             .await
     }
+}
+
+/// How long the source may take for one statement.
+pub(super) fn statement_timeout(settings: &Settings) -> String {
+    let limit = settings.statement_timeout.map_or(0, |limit| limit.as_millis());
+    format!("SET LOCAL statement_timeout = {limit}")
 }
 
 /// What the transactions of both sides have in common: values are written without loss, no row is

@@ -12,6 +12,7 @@ use super::claim::{claim, connect};
 use super::copy::{Context, Loaded, Plan, load};
 use super::drift::Drift;
 use super::error::{IncrementalError, Side};
+use super::fill::fill;
 use super::gaps::{self, Gaps};
 use super::key::Key;
 use super::ranges::{Range, split};
@@ -40,6 +41,8 @@ pub struct Copied {
     pub added_columns: Vec<String>,
     /// What the check for gaps found, if it was asked for.
     pub gaps: Option<Gaps>,
+    /// Rows that earlier runs missed; they are among `rows`.
+    pub filled: u64,
     /// How long it took, waiting included.
     pub elapsed: Duration,
 }
@@ -110,7 +113,7 @@ async fn attempt(
     plan.key.check_lag(table, settings.lag)?;
 
     claim(&keeper, settings, table, target.oid).await?;
-    let highest = plan.key.highest(table, None);
+    let highest = plan.key.highest(table, None, None);
     let before = keeper.query_value(&highest).await.map_err(of_target)?;
     let is_first = tally.lock().ranges == 0;
     if is_first {
@@ -119,18 +122,32 @@ async fn attempt(
     if let (true, Some(before)) = (is_first, &before) {
         plan.key.not_behind(settings, table, before, &reader).await?;
     }
-    if let (true, true, Some(through)) = (is_first, settings.check_gaps, &before) {
+    let mut found = None;
+    let checks = settings.check_gaps || settings.fill_gaps;
+    if let (true, true, Some(through)) = (is_first, checks, &before) {
         let gaps = gaps::find(&reader, &keeper, table, &plan.key, through)
             .await
             .map_err(|(side, source)| context.refused(table, side, source))?;
-        tally.lock().gaps = Some(gaps);
+        found = Some(gaps);
     }
     let ranges = ranges(context, &plan, before, &reader).await.map_err(of_source)?;
     drop(reader);
     drop(permit);
 
+    let work = async {
+        if let Some(mut gaps) = found {
+            if settings.fill_gaps {
+                let filled = fill(context, &plan, &mut gaps, &keeper).await?;
+                let mut copied = tally.lock();
+                copied.rows += filled;
+                copied.filled += filled;
+            }
+            tally.lock().gaps = Some(gaps);
+        }
+        copy_ranges(context, &plan, ranges, &keeper, tally).await
+    };
     tokio::select! {
-        copied = copy_ranges(context, &plan, ranges, &keeper, tally) => copied?,
+        copied = work => copied?,
         error = until_lost(&keeper) => return Err(of_target(error)),
     }
     advance(&keeper, table, target.oid).await.map_err(of_target)?;
@@ -159,7 +176,7 @@ async fn alike(
     if !context.settings.add_columns || !drift.is_addable() {
         return Err(IncrementalError::Drift(Box::new(drift)));
     }
-    let statements: Vec<String> = drift.statements().collect();
+    let statements: Vec<String> = drift.additions().collect();
     let (settings, alter) = (common(context.settings), statements.join("\n"));
     keeper
         .execute(&format!("BEGIN; {settings}; {alter} COMMIT"))
@@ -184,7 +201,11 @@ async fn ranges(
     reader: &Session,
 ) -> target::Result<Vec<Range>> {
     let settings = context.settings;
-    let highest = plan.key.highest(plan.table, before.as_deref());
+    let limit = match context.readers.limit(plan.table) {
+        Some(None) => return Ok(Vec::new()),
+        limit => limit.flatten(),
+    };
+    let highest = plan.key.highest(plan.table, before.as_deref(), limit);
     let Some(through) = reader.query_value(&highest).await? else {
         return Ok(Vec::new());
     };

@@ -1,9 +1,10 @@
 //! Which entries are restored, by the tables' modes and by what is in the target.
 
+use super::error::NightError;
 use super::first_load::FirstLoad;
 use super::present::Present;
 use crate::archive::{Desc, Entry};
-use crate::replicate::config::{Config, TableMode, TableModes};
+use crate::replicate::config::{Config, EntryPattern, Restore, TableMode};
 use crate::report::units::plural;
 use crate::select::{Leave, SelectError, SelectOptions, Selection, Unwanted, select};
 
@@ -20,10 +21,11 @@ pub(super) struct Chosen {
 /// copied to: if not, it gets none of them.
 pub(super) fn choose(
     entries: &[Entry],
-    modes: &TableModes,
+    settings: &Restore,
     present: &Present,
     is_fed_here: bool,
 ) -> Result<Chosen, SelectError> {
+    let modes = &settings.tables;
     let options =
         SelectOptions { no_acl: true, no_security_labels: true, ..SelectOptions::default() };
     let mut selection = select(entries, &options, None)?;
@@ -38,6 +40,7 @@ pub(super) fn choose(
             TableMode::Incremental => Some(Leave::Absent),
         }
     };
+    selection.exclude(entries, |entry| settings.exclude.iter().any(|own| own.matches(entry)));
     selection.leave_out(entries, leave);
     let first_loads = tables(entries)
         .filter(|entry| leave(entry) == Some(Leave::WithoutForeignKeys))
@@ -57,6 +60,28 @@ pub(super) fn choose(
     Ok(Chosen { selection, first_loads, in_the_way })
 }
 
+/// Names in the settings that mean nothing in the archive, each with the setting.
+fn unused(entries: &[Entry], settings: &Restore) -> Vec<String> {
+    let rules = settings.tables.unused(tables(entries).map(name)).into_iter();
+    let rules = rules.map(|rule| {
+        let (tables, mode) = (&rule.tables, rule.mode.word());
+        format!("no table of the archive is meant by \"{tables}\" ({mode})")
+    });
+    let is_unused = |pattern: &&EntryPattern| !entries.iter().any(|entry| pattern.matches(entry));
+    let patterns = settings.exclude.iter().filter(is_unused);
+    let patterns =
+        patterns.map(|own| format!("no entry of the archive is meant by \"{own}\" (exclude)"));
+    rules.chain(patterns).collect()
+}
+
+/// Refuses names that mean nothing in the archive, if the settings are strict.
+pub(super) fn check(entries: &[Entry], settings: &Restore) -> Result<(), NightError> {
+    match unused(entries, settings).join("; ") {
+        names if settings.strict && !names.is_empty() => Err(NightError::Unused { names }),
+        _ => Ok(()),
+    }
+}
+
 /// Something to know about what was chosen.
 pub(super) struct Notice {
     pub(super) is_warning: bool,
@@ -64,16 +89,19 @@ pub(super) struct Notice {
 }
 
 /// What is not restored, and what goes with it though no rule names it, and which rules fit no table.
-pub(super) fn notices(entries: &[Entry], modes: &TableModes, chosen: &Chosen) -> Vec<Notice> {
+pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut add = |is_warning, text| notices.push(Notice { is_warning, text });
-    for rule in modes.unused(tables(entries).map(name)) {
-        let (tables, mode) = (&rule.tables, rule.mode.word());
-        add(true, format!("no table of the archive is meant by \"{tables}\" ({mode})"));
+    for unused in unused(entries, settings) {
+        add(true, unused);
+    }
+    for pattern in &settings.exclude {
+        let count = entries.iter().filter(|entry| pattern.matches(entry)).count() as u64;
+        add(false, format!("\"{pattern}\" excludes {}", plural(count, "entry", "entries")));
     }
     for entry in tables(entries) {
         let (schema, table) = name(entry);
-        match modes.mode(schema, table) {
+        match settings.tables.mode(schema, table) {
             TableMode::None => add(false, format!("table {schema}.{table} is not restored")),
             TableMode::SchemaOnly => add(false, format!("table {schema}.{table} gets no rows")),
             TableMode::Full | TableMode::Incremental => {}
@@ -103,8 +131,8 @@ pub(super) fn notices(entries: &[Entry], modes: &TableModes, chosen: &Chosen) ->
 }
 
 /// Logs the notices.
-pub(super) fn tell(entries: &[Entry], modes: &TableModes, chosen: &Chosen) {
-    for Notice { is_warning, text } in notices(entries, modes, chosen) {
+pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &Chosen) {
+    for Notice { is_warning, text } in notices(entries, settings, chosen) {
         match is_warning {
             true => tracing::warn!("{text}"),
             false => tracing::info!("{text}"),
@@ -166,6 +194,10 @@ fn is_over_tables(desc: &Desc) -> bool {
             | Desc::Domain
             | Desc::Rule
             | Desc::Table
+            | Desc::ForeignTable
+            | Desc::Trigger
+            | Desc::Operator
+            | Desc::Cast
     )
 }
 

@@ -93,6 +93,15 @@ pub enum NightError {
         /// Whether time may heal all of them.
         is_passing: bool,
     },
+    /// Names in the settings that mean nothing in the archive.
+    #[error(
+        "nothing was dropped: {names} (hint: correct BACKUP_MODE or RESTORE_EXCLUDE, or unset \
+         BACKUP_MODE_STRICT)"
+    )]
+    Unused {
+        /// Each name, in words.
+        names: String,
+    },
     /// Incremental tables would not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
@@ -108,7 +117,9 @@ pub enum NightError {
     },
     /// Rows of earlier runs are missing.
     #[error(
-        "{} of earlier incremental copies missing in the target", plural(*.missing, "row", "rows")
+        "{} of earlier incremental copies missing in the target (hint: INCREMENTAL_FILL_GAPS=true \
+         copies them)",
+        plural(*.missing, "row", "rows")
     )]
     Gaps {
         /// How many.
@@ -141,7 +152,7 @@ impl NightError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::NoTarget | Self::Settings(_) | Self::Select(_) => true,
+            Self::NoTarget | Self::Settings(_) | Self::Select(_) | Self::Unused { .. } => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),
             Self::Backup(error) => error.is_permanent(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
@@ -10,6 +11,7 @@ use super::ground::{self, Ground};
 use super::guard::Guard;
 use super::intake::{self, Intake};
 use super::restore::{self, Restoring};
+use super::restored::{self, Wanted};
 use super::{choose, enrich, first_load, incremental, refresh, report, resume};
 use crate::archive::Toc;
 use crate::replicate::backup::FoundBackup;
@@ -17,7 +19,7 @@ use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
 use crate::replicate::swap::Swap;
-use crate::replicate::worker::{DatabaseHistory, Failure, Job, OpenStage, Outcome, Run};
+use crate::replicate::worker::{DatabaseHistory, FULL, Failure, Job, OpenStage, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::report::timeline::Recorder;
@@ -54,7 +56,7 @@ impl FullRun {
 
 impl Job for FullRun {
     fn mode(&self) -> &'static str {
-        "full"
+        FULL
     }
 
     async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {
@@ -108,7 +110,8 @@ impl FullRun {
             enrichment,
             stop: halt.clone(),
         };
-        let swap = Box::pin(guard.during(&halt, attempt.fill())).await?;
+        let filled = Box::pin(guard.during(&halt, attempt.fill())).await?;
+        let Filled::Anew(wanted, swap) = filled else { return Ok(()) };
         let is_swapped = swap.is_some();
         if let Some(swap) = swap {
             attempt.swap(swap, &mut guard).await?;
@@ -116,60 +119,93 @@ impl FullRun {
         // It would be gone on with when this backup is restored again.
         match resume::forget(target).await {
             // The data are in place: they are not restored once more for this.
-            Err(error) if is_swapped => {
-                tracing::warn!("{}", chain(&error));
-                Ok(())
-            }
-            result => result,
+            Err(error) if is_swapped => tracing::warn!("{}", chain(&error)),
+            result => result?,
         }
+        restored::complete(target, &wanted, Utc::now()).await;
+        Ok(())
     }
 }
 
 /// One attempt, under the lock.
-struct Attempt<'a> {
-    config: &'a Config,
+pub(super) struct Attempt<'a> {
+    pub(super) config: &'a Config,
     output: &'a Output,
-    run: &'a Run,
+    pub(super) run: &'a Run,
     recorder: &'a Recorder,
-    target: &'a Target,
+    pub(super) target: &'a Target,
     hooks: Arc<Hooks>,
     enrichment: Enrichment,
     stop: CancellationToken,
 }
 
+/// What an attempt has come to.
+enum Filled {
+    /// The target is filled, or this new database in its place.
+    Anew(Wanted, Option<Swap>),
+    /// An earlier run had done it.
+    Before,
+}
+
 impl Attempt<'_> {
     /// All until the target, or the new database in its place, is ready.
-    async fn fill(&self) -> Result<Option<Swap>, NightError> {
+    async fn fill(&self) -> Result<Filled, NightError> {
         let find = intake::find(self.config, self.run, &self.stop);
         let found = self.staged(Stage::FindBackup, find).await?;
-        self.precheck(&resume::key(&found)).await?;
-        match self.fill_from(&found, true).await {
+        let wanted = Wanted::new(&resume::key(&found), self.config, &self.hooks, &self.enrichment);
+        let from_scratch = self.config.restore.from_scratch && self.run.attempt() == 1;
+        // An address does not tell whether the same backup is still there.
+        if found.created_at.is_some() && !from_scratch {
+            if let Some(run) = self.done_before(&wanted).await? {
+                self.top_up(&run).await?;
+                return Ok(Filled::Before);
+            }
+            if let Some(ground) = self.restored_before(&wanted).await? {
+                let filled = self.complete(&ground).await;
+                return Ok(Filled::Anew(wanted, self.ending(ground, filled).await?));
+            }
+        }
+        self.precheck(&wanted.backup).await?;
+        let swap = match self.fill_from(&found, &wanted, !from_scratch).await {
             Err(error) if error.is_other_restore() => {
-                tracing::warn!("the earlier attempt's restore is not gone on with");
-                self.fill_from(&found, false).await
+                tracing::warn!("cannot resume the previous attempt; starting over");
+                self.fill_from(&found, &wanted, false).await
             }
             result => result,
-        }
+        };
+        Ok(Filled::Anew(wanted, swap?))
     }
 
     async fn fill_from(
         &self,
         found: &FoundBackup,
+        wanted: &Wanted,
         may_go_on: bool,
     ) -> Result<Option<Swap>, NightError> {
         // Before anything is dropped: there must be an archive, with a table of contents.
         let intake = intake::open(found, self.config, self.run, &self.stop).await?;
-        let key = resume::key(found);
         let settings = &self.config.restore;
+        choose::check(&intake.archive.toc.entries, settings)?;
+        let key = &wanted.backup;
         let left = match may_go_on {
-            true => Ground::left_by_another(self.target, settings, &key, intake.sha256).await?,
+            true => Ground::left_by_another(self.target, settings, key, intake.sha256).await?,
             false => None,
         };
         let ground = match left {
             Some(ground) => ground,
             None => self.staged(Stage::Drop, self.prepare(&intake.archive.toc)).await?,
         };
-        match self.fill_ground(&ground, &key, intake).await {
+        let filled = self.fill_ground(&ground, wanted, intake).await;
+        self.ending(ground, filled).await
+    }
+
+    /// The ground is ready, or given up.
+    async fn ending(
+        &self,
+        ground: Ground,
+        filled: Result<(), NightError>,
+    ) -> Result<Option<Swap>, NightError> {
+        match filled {
             Ok(()) => Ok(ground.swap),
             Err(error) => {
                 self.abandon(ground, &error).await;
@@ -192,30 +228,35 @@ impl Attempt<'_> {
     async fn fill_ground(
         &self,
         ground: &Ground,
-        backup: &str,
+        wanted: &Wanted,
         intake: Intake,
     ) -> Result<(), NightError> {
         if ground.resumed.is_none() {
             self.hooks(hooks::Stage::BeforeRestore, &ground.target).await?;
         }
-        let entries = self.restore(ground, backup, intake).await?;
+        let entries = self.restore(ground, wanted, intake).await?;
         if let (Some(_), Err(error)) = (&ground.swap, entries.as_ref()) {
             tracing::error!("the new database is not whole: {}", chain(error));
             return entries;
         }
+        // The first error is the one to tell: the others may follow from it, and all are logged.
+        entries.and(self.complete(ground).await)
+    }
+
+    /// All that comes after the archive.
+    async fn complete(&self, ground: &Ground) -> Result<(), NightError> {
         self.hooks(hooks::Stage::AfterRestore, &ground.target).await?;
         let copied = self.copy().await;
         // What is computed from rows comes after them.
-        let enriched = self.enrich(ground).await;
-        // The first error is the one to tell: the others may follow from it, and all are logged.
-        entries.and(copied).and(enriched)
+        let enriched = self.enrich(&ground.target, &self.enrichment).await;
+        copied.and(enriched)
     }
 
     /// Restores the archive. What entries ran into is the inner result.
     async fn restore(
         &self,
         ground: &Ground,
-        backup: &str,
+        wanted: &Wanted,
         intake: Intake,
     ) -> Result<Result<(), NightError>, NightError> {
         let Intake { archive, is_local, download, sha256 } = intake;
@@ -224,14 +265,14 @@ impl Attempt<'_> {
         let is_fed_here = self.config.databases.is_fed_here();
         // Hooks may have made something, too.
         let present = ground.present().await?;
-        let chosen = choose::choose(&toc.entries, &settings.tables, &present, is_fed_here)?;
-        choose::tell(&toc.entries, &settings.tables, &chosen);
+        let chosen = choose::choose(&toc.entries, settings, &present, is_fed_here)?;
+        choose::tell(&toc.entries, settings, &chosen);
         self.run.set_not_restored(choose::by_default(&toc.entries, self.config, &chosen));
         self.note(ground, &chosen.first_loads).await?;
         // A restore with a journal does not begin where tables are in the way.
         let keeps_journal = ground.resumed.is_some()
             || chosen.in_the_way.is_empty()
-                && resume::begin(&ground.target, backup, &present).await?;
+                && resume::begin(&ground.target, &wanted.backup, &present).await?;
         let stage = self.run.stage(Stage::Restore);
         let restoring = Restoring {
             settings,
@@ -248,7 +289,7 @@ impl Attempt<'_> {
         let restored = restoring.restore(archive, &chosen.selection).await;
         let sum = download.map_or(sha256, |download| download.end(self.run));
         if let Some(sum) = sum.filter(|_| keeps_journal) {
-            resume::note_sum(&ground.target, backup, sum).await;
+            resume::note_sum(&ground.target, &wanted.backup, sum).await;
         }
         let entries = match restored {
             Ok(summary) => restore::check(&summary),
@@ -262,6 +303,9 @@ impl Attempt<'_> {
         let left = first_load::incomplete(&chosen.first_loads, &toc.entries, &recording);
         let left: Vec<_> = left.into_iter().cloned().collect();
         self.note(ground, &left).await?;
+        if entries.is_ok() && keeps_journal {
+            wanted.note(&ground.target, &self.run.record().id).await;
+        }
         Ok(entries)
     }
 
@@ -287,37 +331,30 @@ impl Attempt<'_> {
         self.staged(Stage::Hooks, run).await
     }
 
-    async fn enrich(&self, ground: &Ground) -> Result<(), NightError> {
+    /// Refreshes the views over copied rows, then runs the files.
+    pub(super) async fn enrich(
+        &self,
+        target: &Target,
+        files: &Enrichment,
+    ) -> Result<(), NightError> {
         let tables = &self.config.restore.tables;
         let stale = match tables.has_incremental() && self.config.databases.is_fed_here() {
-            true => refresh::stale(&ground.target, tables).await?,
+            true => refresh::stale(target, tables).await?,
             false => Vec::new(),
         };
-        if stale.is_empty() && self.enrichment.names().next().is_none() {
+        if stale.is_empty() && files.names().next().is_none() {
             return Ok(());
         }
         let jobs = self.config.restore.jobs;
         let run = async {
-            let refreshed = refresh::run(&ground.target, &stale, &self.stop).await;
-            refreshed.and(enrich::run(&self.enrichment, &ground.target, jobs, &self.stop).await)
+            let refreshed = refresh::run(target, &stale, &self.stop).await;
+            refreshed.and(enrich::run(files, target, jobs, &self.stop).await)
         };
         self.staged(Stage::Enrich, run).await
     }
 
-    /// Fails before the drop where the copy would fail after it. A restore that is resumed has
-    /// dropped already.
-    async fn precheck(&self, backup: &str) -> Result<(), NightError> {
-        let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
-        let connected = Session::connect(self.target, &SessionSettings::default()).await;
-        let session = connected.map_err(NightError::target("look at the target"))?;
-        if resume::find(&session, backup, None).await?.is_some() {
-            return Ok(());
-        }
-        incremental::precheck(self.config, &session, &settings).await
-    }
-
     /// Copies the new rows of incremental tables, if there are such tables.
-    async fn copy(&self) -> Result<(), NightError> {
+    pub(super) async fn copy(&self) -> Result<(), NightError> {
         if self.stop.is_cancelled() {
             return Err(NightError::Stopped);
         }

@@ -126,28 +126,48 @@ impl Ground {
         backup: &str,
         sum: Option<Sha256Sum>,
     ) -> Result<Option<Self>, NightError> {
-        let is_swapped = settings.swap;
-        let place = match is_swapped {
-            true => target.with_database(&Names::of(target.dbname()).next),
-            false => target.clone(),
-        };
-        let session = match Session::connect(&place, &SessionSettings::default()).await {
-            Ok(session) => session,
-            // There need not be one. Whatever else it is, hours of work may be in there.
-            Err(error) if is_swapped && error.sqlstate() == Some(NO_SUCH_DATABASE) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(NightError::target("look at the target")(error)),
-        };
+        let Some(session) = Self::session(target, settings).await? else { return Ok(None) };
         let Some(present) = resume::find(&session, backup, sum).await? else { return Ok(None) };
         drop(session);
+        let ground = Self::restored(target, settings).await?;
+        tracing::info!("an earlier attempt has begun to restore this backup: it goes on");
+        Ok(Some(Self { resumed: Some(present), ..ground }))
+    }
+
+    /// The work of an earlier attempt that has restored all of the archive.
+    pub(super) async fn restored(
+        target: &Target,
+        settings: &config::Restore,
+    ) -> Result<Self, NightError> {
         let template = settings.swap_template.as_deref();
-        let swap = match is_swapped {
+        let swap = match settings.swap {
             true => Some(swap::prepare(target, Leftover::Reuse, template).await?),
             false => None,
         };
-        tracing::info!("an earlier attempt has begun to restore this backup: it goes on");
-        Ok(Some(Self { target: place, swap, resumed: Some(present) }))
+        let place = Self::place(target, settings);
+        Ok(Self { target: place, swap, resumed: Some(Present::default()) })
+    }
+
+    /// The database that is restored into.
+    pub(super) fn place(target: &Target, settings: &config::Restore) -> Target {
+        match settings.swap {
+            true => target.with_database(&Names::of(target.dbname()).next),
+            false => target.clone(),
+        }
+    }
+
+    /// A session of that database; none if it does not exist.
+    pub(super) async fn session(
+        target: &Target,
+        settings: &config::Restore,
+    ) -> Result<Option<Session>, NightError> {
+        let place = Self::place(target, settings);
+        match Session::connect(&place, &SessionSettings::default()).await {
+            Ok(session) => Ok(Some(session)),
+            // Whatever else it is, hours of work may be in there.
+            Err(error) if settings.swap && error.sqlstate() == Some(NO_SUCH_DATABASE) => Ok(None),
+            Err(error) => Err(NightError::target("look at the target")(error)),
+        }
     }
 
     /// Drops what the role owns in the target, but for incremental tables.
@@ -158,7 +178,7 @@ impl Ground {
         stop: &CancellationToken,
     ) -> Result<Self, NightError> {
         // From here on there is nothing to go on with.
-        resume::forget(target).await?;
+        resume::forget_all(target).await?;
         let connected = Session::connect(target, &SessionSettings::default()).await;
         let session = connected.map_err(NightError::target("look at the target"))?;
         let Drops { plan, unfinished } = Drops::plan(&session, settings, toc).await?;
@@ -168,7 +188,12 @@ impl Ground {
             }
         }
         for other in &plan.others {
-            tracing::warn!("{} {} of {} is dropped along", other.kind, other.identity, other.owner);
+            tracing::warn!(
+                "{} {} of {} is also dropped: it depends on what goes",
+                other.kind,
+                other.identity,
+                other.owner
+            );
         }
         for schema in &plan.shared_schemas {
             tracing::info!("schema {schema} stays: others have objects in it");

@@ -13,7 +13,7 @@ use super::report;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, Settings, Summary};
 use crate::replicate::lock::LockError;
-use crate::replicate::worker::{Failure, Job, Outcome, Run};
+use crate::replicate::worker::{Failure, INCREMENTAL, Job, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::restore::chain;
@@ -140,7 +140,7 @@ impl IncrementalRun {
 
 impl Job for IncrementalRun {
     fn mode(&self) -> &'static str {
-        "incremental"
+        INCREMENTAL
     }
 
     async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {

@@ -4,7 +4,9 @@
 //!           hooks and enrichment are read          nothing is touched before they are sound
 //!  recover  a swap that stopped halfway            swap
 //!  lock     one run for a target, watched          guard
-//!  find     the backup; its table of contents      intake
+//!  find     the backup; what is done already       intake, before, restored
+//!  check    incremental tables, on both sides      before
+//!           the backup's table of contents         intake
 //!  drop     or a new database beside the old one   ground
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
@@ -15,7 +17,7 @@
 //!  report   logged, and kept with the record       report
 //! ```
 //!
-//! [`FullRun`] is all of it, [`IncrementalRun`] the copy alone. Retries, records and notifications
+//! [`FullRun`] is all of it, [`IncrementalRun`] the copy alone, [`preview()`] the plan of it. Retries, records and notifications
 //! are [`Night`](super::worker::Night)'s.
 //!
 //! # What a failure leaves
@@ -31,6 +33,7 @@
 //! Whoever kills the process ends its sessions and so its lock. What it was writing is rolled back
 //! by the server, and the next run goes on behind it, or begins again with another backup.
 
+mod before;
 mod choose;
 mod enrich;
 mod error;
@@ -45,10 +48,11 @@ mod preview;
 mod refresh;
 mod report;
 mod restore;
+mod restored;
 mod resume;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};
 pub use incremental::IncrementalRun;
 pub use preview::{Preview, preview};
-pub(crate) use resume::forget as forget_unfinished;
+pub(crate) use resume::forget_all;

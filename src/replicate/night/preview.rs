@@ -19,6 +19,7 @@ use super::choose::{self, Chosen, Notice};
 use super::error::NightError;
 use super::ground::{self, Drops};
 use super::present::Present;
+use super::restored::Wanted;
 use super::{enrich, resume};
 use crate::archive::Toc;
 use crate::replicate::backup::scalingo::ApiPatience;
@@ -43,14 +44,19 @@ pub struct Preview {
 /// Plans a night with these settings. Changes nothing; what goes wrong is in the plan.
 pub async fn preview(config: &Config) -> Preview {
     let mut plan = Preview::default();
-    if let Err(error) = enrich::read(config) {
-        plan.problem(chain(&error));
-    }
-    if let Some(Err(error)) = config.restore.hooks.as_deref().map(Hooks::read) {
-        plan.problem(chain(&error));
-    }
+    let enrichment = plan.noted(enrich::read(config));
+    let hooks = config.restore.hooks.as_deref().map_or_else(|| Ok(Hooks::default()), Hooks::read);
+    let hooks = plan.noted(hooks);
     let found = plan.backup(config).await;
     let session = plan.target(config).await;
+    if let (Some((found, _)), Some(session), Some(hooks), Some(files)) =
+        (&found, &session, &hooks, &enrichment)
+    {
+        let wanted = Wanted::new(&resume::key(found), config, hooks, files);
+        if found.created_at.is_some() {
+            plan.restored(session, &wanted).await;
+        }
+    }
     if let Some((found, toc)) = &found {
         plan.tables(config, session.as_ref(), found, toc).await;
     }
@@ -75,6 +81,21 @@ impl Preview {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+
+    /// The value; an error is a problem.
+    fn noted<T, E: std::error::Error + 'static>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.problem(chain(&error))).ok()
+    }
+
+    /// Tells that a run has restored the backup already.
+    async fn restored(&mut self, session: &Session, wanted: &Wanted) {
+        let Some(Some(restored)) = self.noted(wanted.find(session).await) else { return };
+        let then = match restored.completed {
+            Some(_) => "a run by the schedule copies incremental tables only",
+            None => "the next attempt continues after the restore",
+        };
+        self.line(format_args!("run {} has restored this backup: {then}", restored.run));
     }
 
     /// Finds the backup and reads its table of contents.
@@ -163,9 +184,12 @@ impl Preview {
             Ok(planned) => planned,
             Err(error) => return self.problem(chain(&error)),
         };
-        let modes = &config.restore.tables;
         let is_fed_here = config.databases.is_fed_here();
-        let chosen = match choose::choose(&toc.entries, modes, &planned.present, is_fed_here) {
+        let settings = &config.restore;
+        if let Err(error) = choose::check(&toc.entries, settings) {
+            self.problem(chain(&error));
+        }
+        let chosen = match choose::choose(&toc.entries, settings, &planned.present, is_fed_here) {
             Ok(chosen) => chosen,
             Err(error) => return self.problem(chain(&error)),
         };
@@ -216,7 +240,7 @@ impl Preview {
 
     fn not_restored(&mut self, config: &Config, toc: &Toc, chosen: &Chosen) {
         let by_default = choose::by_default(&toc.entries, config, chosen);
-        let notices = choose::notices(&toc.entries, &config.restore.tables, chosen);
+        let notices = choose::notices(&toc.entries, &config.restore, chosen);
         let notices = notices.into_iter().filter(|notice| notice.is_warning);
         let lines: Vec<String> =
             by_default.into_iter().chain(notices.map(|Notice { text, .. }| text)).collect();

@@ -60,6 +60,13 @@ impl Restoring<'_> {
         let restored =
             crate::restore::restore(archive, selection, options, target, events, shutdown);
         let result = Box::pin(restored).await;
+        let result = result.map_err(|error| NightError::Restore(Box::new(error)));
+        // Nothing was done: the summary would list every entry as not reached.
+        if let Some(error) = result.as_ref().err().filter(|error| error.is_other_restore()) {
+            tracing::debug!("{}", chain(error));
+            drop(reporter);
+            return result.map(|_| Summary::default());
+        }
         let summary = reporter.finish();
         costs.save(&database, result.is_ok() && summary.errors() == 0);
         let total = &summary.total;
@@ -69,10 +76,7 @@ impl Restoring<'_> {
             tolerated: total.tolerated,
             failed: total.failed,
         });
-        match result {
-            Ok(_) => Ok(summary),
-            Err(error) => Err(NightError::Restore(Box::new(error))),
-        }
+        result.map(|_| summary)
     }
 
     /// How the restore is done: the one place where that is decided, for each attempt.
@@ -92,7 +96,7 @@ impl Restoring<'_> {
                 ..Style::default()
             },
             // Extensions belong to the host.
-            tolerate: vec![Tolerance::CommentOnExtension],
+            tolerate: [&[Tolerance::CommentOnExtension][..], &self.settings.tolerate].concat(),
             history,
             foreign_keys: match self.settings.foreign_keys {
                 true => ForeignKeys::Validated,

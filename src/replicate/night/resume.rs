@@ -7,6 +7,7 @@
 
 use super::error::NightError;
 use super::present::Present;
+use super::restored;
 use crate::replicate::backup::FoundBackup;
 use crate::restore::{chain, journal};
 use crate::source::remote::Sha256Sum;
@@ -120,8 +121,14 @@ pub(super) async fn begin(
     }
 }
 
+/// Forgets all that is known of what the target holds: objects are about to be dropped.
+pub(crate) async fn forget_all(target: &Target) -> Result<(), NightError> {
+    restored::forget(target).await?;
+    forget(target).await
+}
+
 /// Forgets an unfinished restore: it is done, or another one begins.
-pub(crate) async fn forget(target: &Target) -> Result<(), NightError> {
+pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
         session.execute("DROP TABLE IF EXISTS nocturne.night").await?;

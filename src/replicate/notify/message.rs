@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::replicate::worker::{
-    BackupRecord, Entries, RunOutcome, RunRecord, StageRecord, Trigger,
+    BackupRecord, Entries, INCREMENTAL, RunOutcome, RunRecord, StageRecord, Trigger,
 };
 use crate::report::units;
 
@@ -15,6 +15,8 @@ pub struct Message<'a> {
     pub text: String,
     /// The run's id.
     pub run: &'a str,
+    /// What was done: `full` or `incremental`.
+    pub mode: &'a str,
     /// The app that nocturne runs in.
     pub app: Option<&'a str>,
     /// The version of nocturne.
@@ -35,6 +37,8 @@ pub struct Message<'a> {
     pub attempts: u32,
     /// The backup that was restored.
     pub backup: Option<&'a BackupRecord>,
+    /// The run that had restored this backup before: there was nothing to restore.
+    pub restored_by: Option<&'a str>,
     /// How old the backup was when the run ended.
     pub backup_age_seconds: Option<i64>,
     /// Rows brought to the target in the last attempt.
@@ -61,6 +65,7 @@ impl<'a> Message<'a> {
         Self {
             text: sentence(run),
             run: &run.id,
+            mode: &run.mode,
             app: run.app.as_deref(),
             version: &run.version,
             status: run.outcome,
@@ -71,6 +76,7 @@ impl<'a> Message<'a> {
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             attempts: run.attempts,
             backup: run.backup.as_ref(),
+            restored_by: run.restored_by.as_deref(),
             backup_age_seconds: created.map(|created| (ended - created).num_seconds()),
             rows: run.rows(),
             bytes: run.bytes(),
@@ -98,6 +104,11 @@ fn sentence(run: &RunRecord) -> String {
         RunOutcome::Succeeded => format!(", {}", units::plural(run.rows(), "row", "rows")),
         _ => format!(": {error}"),
     };
+    let what = if run.mode == INCREMENTAL { "incremental copy" } else { "run" };
+    let before = run.restored_by.as_deref();
+    let before =
+        before.map(|by| format!("; run {by} had restored this backup")).unwrap_or_default();
     let left: String = run.not_restored.iter().map(|line| format!("; {line}")).collect();
-    format!("nocturne{who}: run {} after {took}{attempts}{end}{left}", run.outcome.word())
+    let outcome = run.outcome.word();
+    format!("nocturne{who}: {what} {outcome} after {took}{attempts}{end}{before}{left}")
 }

@@ -32,6 +32,7 @@ fn record() -> RunRecord {
     RunRecord {
         id: "20260302T051000Z-0a1b2c3d".to_owned(),
         app: Some("pix-datawarehouse".to_owned()),
+        mode: "full".to_owned(),
         version: "0.1.0".to_owned(),
         trigger: Trigger::Schedule,
         scheduled: Some(started),
@@ -52,6 +53,7 @@ fn record() -> RunRecord {
             sha256: Some("0f".repeat(32)),
         }),
         entries: None,
+        restored_by: None,
         not_restored: Vec::new(),
         error: None,
         report: None,

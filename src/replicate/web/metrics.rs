@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::router::Runs;
 use crate::replicate::schedule::Schedule;
-use crate::replicate::worker::{RunOutcome, RunRecord, StageState};
+use crate::replicate::worker::{INCREMENTAL, RunOutcome, RunRecord, StageState};
 
 /// All numbers. Those that are not known are left out.
 pub(super) fn render(schedule: Option<&Schedule>, runs: &Runs, now: DateTime<Utc>) -> String {
@@ -23,10 +23,12 @@ pub(super) fn render(schedule: Option<&Schedule>, runs: &Runs, now: DateTime<Utc
     let running = runs.iter().any(|run| run.outcome == RunOutcome::Running);
     let help = "Whether a run goes on.";
     page.number("nocturne_run_in_progress", help, &[], f64::from(u8::from(running)));
-    if let Some(run) = runs.iter().find(|run| run.outcome != RunOutcome::Running) {
+    // An incremental copy between two nights must not hide that a night failed.
+    let nights = || runs.iter().filter(|run| run.mode != INCREMENTAL);
+    if let Some(run) = nights().find(|run| run.outcome != RunOutcome::Running) {
         last_run(&mut page, run, now);
     }
-    if let Some(run) = runs.iter().find(|run| run.outcome == RunOutcome::Succeeded) {
+    if let Some(run) = nights().find(|run| run.outcome == RunOutcome::Succeeded) {
         last_success(&mut page, run, now);
     }
     page.text

@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::bars;
 use super::router::{Runs, Site};
 use super::words::{distance, moment, span};
-use crate::replicate::worker::{RunOutcome, RunRecord, Trigger};
+use crate::replicate::worker::{INCREMENTAL, RunOutcome, RunRecord, Trigger};
 use crate::report::units;
 
 /// How many runs are announced.
@@ -64,7 +64,9 @@ fn pill(outcome: RunOutcome) -> Markup {
 
 /// What one wants to know first: how old the data are, and when they will be newer.
 fn facts(site: &Site, runs: &[RunRecord], now: DateTime<Utc>) -> Markup {
-    let success = runs.iter().find(|run| run.outcome == RunOutcome::Succeeded);
+    // An incremental copy alone does not make the other tables newer.
+    let is_night = |run: &&RunRecord| run.mode != INCREMENTAL;
+    let success = runs.iter().filter(is_night).find(|run| run.outcome == RunOutcome::Succeeded);
     let backup = success.and_then(|run| run.backup.as_ref());
     let created = backup.and_then(|backup| backup.created);
     let next = site.schedule.as_ref().and_then(|schedule| schedule.next_after(now));
@@ -108,7 +110,11 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
     let is_running = run.outcome == RunOutcome::Running;
     html! {
         section {
-            h2 { (if is_running { "This run" } else { "Last run" }) " " (pill(run.outcome)) }
+            h2 {
+                (if is_running { "This run" } else { "Last run" })
+                @if run.mode == INCREMENTAL { " (incremental copy)" }
+                " " (pill(run.outcome))
+            }
             p {
                 "Began " (moment(run.started, site.zone, now)) (trigger(run.trigger))
                 @if is_running {
@@ -146,6 +152,9 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
                     }
                     "."
                 }
+            }
+            @if let Some(by) = &run.restored_by {
+                p { "Nothing to restore: run " code { (by) } " had restored this backup." }
             }
             @if !run.not_restored.is_empty() {
                 ul.notice { @for line in &run.not_restored { li { (line) } } }

@@ -69,6 +69,7 @@ fn runs() -> Vec<RunRecord> {
     let last = RunRecord {
         id: "a".to_owned(),
         app: None,
+        mode: "full".to_owned(),
         version: "0.1.0".to_owned(),
         trigger: Trigger::Schedule,
         scheduled: Some(started),
@@ -91,6 +92,7 @@ fn runs() -> Vec<RunRecord> {
             sha256: Some("0f".repeat(32)),
         }),
         entries: Some(Entries { done: 412, skipped: 3, tolerated: 1, failed: 0 }),
+        restored_by: None,
         not_restored: Vec::new(),
         error: None,
         report: Some("Durée totale: 2h 0min 0s".to_owned()),

@@ -12,10 +12,6 @@ use super::run::Run;
 use crate::replicate::schedule::Schedule;
 use crate::restore::chain;
 
-/// A time that is noticed later than this is missed: a run in the middle of the day does more
-/// harm than yesterday's data. A restart of the container takes less.
-const LATEST_START: TimeDelta = TimeDelta::minutes(10);
-
 /// More missed times than this are not counted: a schedule of every second, say.
 const MOST_COUNTED: usize = 1000;
 
@@ -31,6 +27,9 @@ pub struct Worker<J> {
     pub schedule: Schedule,
     /// What.
     pub night: Night<J>,
+    /// A time that is noticed later than this is missed: a run in the middle of the day may do more
+    /// harm than yesterday's data.
+    pub latest_start: TimeDelta,
 }
 
 impl<J: Job> Worker<J> {
@@ -70,7 +69,7 @@ impl<J: Job> Worker<J> {
             let due = self.due(seen, now);
             // At least `next` has come; the latest is the one that may still be started.
             let latest = due.last().copied().unwrap_or(next);
-            let in_time = now - latest <= LATEST_START;
+            let in_time = now - latest <= self.latest_start;
             let missed = &due[..due.len().saturating_sub(usize::from(in_time))];
             self.report_missed(missed, "the process was not there", stop).await;
             seen = latest.max(next);
@@ -134,7 +133,7 @@ impl<J: Job> Worker<J> {
             .collect();
         if due.len() == MOST_COUNTED {
             // The latest counts, however many there were: look from shortly before now.
-            let shortly = until - LATEST_START;
+            let shortly = until - self.latest_start;
             due.extend(
                 self.schedule.upcoming(shortly.max(after)).take_while(|time| *time <= until),
             );
@@ -173,7 +172,8 @@ impl<J: Job> Worker<J> {
         };
         tracing::warn!("{message}");
         let clock = std::sync::Arc::clone(&self.night.clock);
-        let run = Run::begin(clock, Trigger::Schedule, self.night.app.clone());
+        let run =
+            Run::begin(clock, self.night.job.mode(), Trigger::Schedule, self.night.app.clone());
         run.change(|record| {
             record.scheduled = Some(*last);
             record.schedule = Some(self.text());

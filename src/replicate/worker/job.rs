@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
-use crate::restore::chain;
+use crate::restore::{chain, hint};
 
 /// One attempt at a run.
 ///
@@ -41,12 +41,19 @@ pub struct Failure {
 
 impl Failure {
     /// A failure that time may heal: the network, a lock, a backup that is late.
-    pub fn passing(error: &dyn std::error::Error) -> Self {
-        Self { message: chain(error), is_permanent: false }
+    pub fn passing(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { message: with_hint(error), is_permanent: false }
     }
 
     /// A failure that needs somebody to change something.
-    pub fn permanent(error: &dyn std::error::Error) -> Self {
-        Self { message: chain(error), is_permanent: true }
+    pub fn permanent(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { message: with_hint(error), is_permanent: true }
+    }
+}
+
+fn with_hint(error: &(dyn std::error::Error + 'static)) -> String {
+    match hint(error) {
+        Some(hint) => format!("{}; hint: {hint}", chain(error)),
+        None => chain(error),
     }
 }

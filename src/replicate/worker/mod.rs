@@ -36,7 +36,8 @@ pub use history::{DatabaseHistory, History, HistoryError, NoHistory};
 pub use job::{Failure, Job, Outcome};
 pub use night::{LEAVE_WITHIN, Night};
 pub use record::{
-    BackupRecord, Entries, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
+    BackupRecord, Entries, FULL, INCREMENTAL, RunOutcome, RunRecord, StageName, StageRecord,
+    StageState, Trigger,
 };
 pub use retry::RetryPolicy;
 pub use run::{OpenStage, Run, StageCount};

@@ -65,7 +65,7 @@ impl<J: Job> Night<J> {
         turn: Option<Turn>,
         stop: &CancellationToken,
     ) -> RunRecord {
-        let run = Run::begin(Arc::clone(&self.clock), trigger, self.app.clone());
+        let run = Run::begin(Arc::clone(&self.clock), self.job.mode(), trigger, self.app.clone());
         if let Some(turn) = turn {
             run.change(|record| {
                 record.scheduled = Some(turn.time);

@@ -14,6 +14,9 @@ use crate::report::stages::Stage;
 pub struct RunRecord {
     /// Unique; begins with the time of the start.
     pub id: String,
+    /// What was done: `full` or `incremental`.
+    #[serde(default = "full")]
+    pub mode: String,
     /// The app that nocturne runs in.
     #[serde(default)]
     pub app: Option<String>,
@@ -42,6 +45,9 @@ pub struct RunRecord {
     /// The backup that was restored.
     #[serde(default)]
     pub backup: Option<BackupRecord>,
+    /// The run that had restored this backup before: there was nothing to restore.
+    #[serde(default)]
+    pub restored_by: Option<String>,
     /// What became of the archive's entries in the last attempt.
     #[serde(default)]
     pub entries: Option<Entries>,
@@ -55,6 +61,17 @@ pub struct RunRecord {
     #[serde(default)]
     pub report: Option<String>,
 }
+
+/// What was done by versions that recorded nothing else.
+fn full() -> String {
+    FULL.to_owned()
+}
+
+/// The mode of a night.
+pub const FULL: &str = "full";
+
+/// The mode of an incremental copy alone.
+pub const INCREMENTAL: &str = "incremental";
 
 /// Why a run was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

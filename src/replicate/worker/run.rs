@@ -28,10 +28,11 @@ struct Shared {
 impl Run {
     /// A run that begins now, in its first attempt.
     #[must_use]
-    pub fn begin(clock: Arc<dyn Clock>, trigger: Trigger, app: Option<String>) -> Self {
+    pub fn begin(clock: Arc<dyn Clock>, mode: &str, trigger: Trigger, app: Option<String>) -> Self {
         let started = clock.now();
         let record = RunRecord {
             id: format!("{}-{:08x}", started.format("%Y%m%dT%H%M%SZ"), random() >> 32),
+            mode: mode.to_owned(),
             app,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             trigger,
@@ -43,6 +44,7 @@ impl Run {
             attempts: 1,
             stages: Vec::new(),
             backup: None,
+            restored_by: None,
             entries: None,
             not_restored: Vec::new(),
             error: None,
@@ -94,6 +96,11 @@ impl Run {
     /// Tells what became of the archive's entries.
     pub fn set_entries(&self, entries: Entries) {
         self.change(|record| record.entries = Some(entries));
+    }
+
+    /// Tells which run had restored the backup before.
+    pub fn set_restored_by(&self, run: &str) {
+        self.change(|record| record.restored_by = Some(run.to_owned()));
     }
 
     /// Tells what is not restored because a variable is not set.

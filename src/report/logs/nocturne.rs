@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::fact::{About, Ending, What, cut, kind};
+use crate::report::log::{CONTINUED, STARTED};
 use crate::report::nights::ItemEnd;
 use crate::report::stages::{
     RUN_DONE, RUN_FAILED, RUN_STARTED, STAGE_DONE, STAGE_FAILED, STAGE_STARTED, Stage,
@@ -93,7 +94,7 @@ fn entry_of_text(message: &str, fields: &Fields<'_>) -> Option<What> {
         let label = cut(label);
         About { id, kind: kind(&label), label, lane }
     };
-    if let Some(label) = said.strip_suffix(" started") {
+    if let Some(label) = starts(said) {
         return Some(What::Started(about(label)));
     }
     let ways = [
@@ -118,6 +119,12 @@ fn entry_of_text(message: &str, fields: &Fields<'_>) -> Option<What> {
     Some(What::Finished(about(label), ending))
 }
 
+/// What a line names on which work starts or continues.
+fn starts(said: &str) -> Option<&str> {
+    let ways = [STARTED, CONTINUED];
+    ways.into_iter().find_map(|word| said.strip_suffix(word)?.strip_suffix(' '))
+}
+
 fn entry_of_json(message: &str, fields: &Map<String, Value>) -> Option<What> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let number = |name: &str| fields.get(name).and_then(Value::as_u64);
@@ -133,7 +140,7 @@ fn entry_of_json(message: &str, fields: &Map<String, Value>) -> Option<What> {
         lane: number("lane").and_then(|lane| usize::try_from(lane).ok()),
     };
     let outcome = match text("outcome") {
-        None => return message.ends_with(" started").then_some(What::Started(about)),
+        None => return starts(message).map(|_| What::Started(about)),
         Some("done") => ItemEnd::Done,
         Some("skipped") => ItemEnd::Skipped,
         Some("tolerated") => ItemEnd::Tolerated,

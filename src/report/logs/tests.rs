@@ -141,7 +141,7 @@ fn nocturne_s_night_is_told_by_its_stages() {
 2026-05-01T03:10:02.000000Z  INFO stage started stage=\"restore\"
 2026-05-01T03:10:02.100000Z  INFO app.dump: 1 of 1 entries, data in 0 of them, 2 jobs entries=1 wanted=1 with_data=0 jobs=2
 2026-05-01T03:10:03.000000Z  INFO CONSTRAINT public.a a_pkey started dump_id=7 lane=0
-2026-05-01T03:10:10.000000Z  INFO CONSTRAINT public.a a_pkey started dump_id=7 lane=1
+2026-05-01T03:10:10.000000Z  INFO CONSTRAINT public.a a_pkey continued dump_id=7 lane=1
 2026-05-01T03:10:11.000000Z  INFO CONSTRAINT public.a a_pkey done dump_id=7 lane=1 seconds=3.0
 2026-05-01T03:11:02.000000Z  INFO stage done stage=\"restore\" seconds=60.0
 2026-05-01T03:11:02.000000Z  INFO stage started stage=\"enrich\"

@@ -29,13 +29,18 @@ impl PlanReport {
             h2 { "Predicted timeline" }
             (self.gantt().markup())
             h2 { "Critical path" }
-            (table(&self.chain(), self.critical_seconds))
+            (table(&self.chain(), self.critical_seconds, "at least", |job| job.least_seconds))
             (self.comparison())
             h2 {
                 "Most costly jobs"
                 @if self.jobs.len() > MOST { ", " (MOST) " of " (self.jobs.len()) }
             }
-            (table(&self.jobs.iter().take(MOST).collect::<Vec<_>>(), self.total_seconds))
+            (table(
+                &self.jobs.iter().take(MOST).collect::<Vec<_>>(),
+                self.total_seconds,
+                "cost",
+                |job| job.seconds,
+            ))
         };
         page::document("en", &title, &content).into_string()
     }
@@ -50,7 +55,7 @@ impl PlanReport {
                 share(over, self.lower_bound_seconds)
             }),
             ("work of all jobs", units::duration(self.total_seconds)),
-            ("longest chain", units::duration(self.longest_chain_seconds)),
+            ("critical path", units::duration(self.critical_seconds)),
         ];
         if let Some(night) = self.last_run {
             let took = Duration::try_from_secs_f64(night.seconds).unwrap_or_default();
@@ -125,13 +130,19 @@ impl PlanReport {
     }
 }
 
-fn table(jobs: &[&PlannedJob], whole: Duration) -> Markup {
+/// Jobs below each other, by a cost of this name and its share of the whole.
+fn table(
+    jobs: &[&PlannedJob],
+    whole: Duration,
+    name: &str,
+    cost: impl Fn(&PlannedJob) -> Duration,
+) -> Markup {
     html! {
         .table {
             table {
                 thead {
                     tr {
-                        th { "job" } th { "cost" } th { "share" } th { "begins" } th { "session" }
+                        th { "job" } th { (name) } th { "share" } th { "begins" } th { "session" }
                         th { "cost from" }
                     }
                 }
@@ -139,8 +150,8 @@ fn table(jobs: &[&PlannedJob], whole: Duration) -> Markup {
                     @for job in jobs {
                         tr {
                             td.text { (page::swatch(Kind::of(&job.entry.kind()))) (job.label()) }
-                            td { (units::duration(job.seconds)) }
-                            td { (share(job.seconds, whole)) }
+                            td { (units::duration(cost(job))) }
+                            td { (share(cost(job), whole)) }
                             td { "+" (units::duration(job.start_seconds)) }
                             td { (job.worker + 1) }
                             td { (job.source()) }

@@ -16,7 +16,7 @@ use crate::archive::Entry;
 use crate::plan::cost::{Basis, Costs};
 use crate::plan::forecast::{Forecast, lower_bound};
 use crate::plan::history::{Database, Night};
-use crate::plan::{JobId, Plan, Step, simulate_pg_restore, simulate_with_help};
+use crate::plan::{JobId, Plan, Step, Workers, at_least, simulate_pg_restore, simulate_with_help};
 use crate::restore::event::EntryRef;
 
 /// Workers that orders are compared with.
@@ -45,13 +45,9 @@ pub struct PlanReport {
     /// What all jobs take together.
     #[serde(serialize_with = "seconds")]
     pub total_seconds: Duration,
-    /// What the critical path takes, each of its jobs by one session.
+    /// What the critical path takes at least, when other sessions help with rows.
     #[serde(serialize_with = "seconds")]
     pub critical_seconds: Duration,
-    /// What the longest chain of jobs takes at least, when other sessions help with rows; jobs that
-    /// a lock keeps apart are a chain, too.
-    #[serde(serialize_with = "seconds")]
-    pub longest_chain_seconds: Duration,
     /// What rests on earlier runs, of the total.
     #[serde(serialize_with = "seconds")]
     pub known_seconds: Duration,
@@ -63,7 +59,8 @@ pub struct PlanReport {
     pub given: Vec<Given>,
     /// The jobs, the most costly first.
     pub jobs: Vec<PlannedJob>,
-    /// The longest chain of jobs, in order, by their numbers.
+    /// The longest chain of jobs, in order, by their numbers: each waits for the one before it, or
+    /// for a lock of it.
     pub critical_path: Vec<usize>,
     /// Orders of the same work side by side, if that was asked for.
     pub comparison: Option<Vec<Compared>>,
@@ -82,6 +79,9 @@ pub struct PlannedJob {
     /// What it takes.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
+    /// What it takes at least, when all sessions help with its rows that can.
+    #[serde(serialize_with = "seconds")]
+    pub least_seconds: Duration,
     /// Where that comes from.
     pub basis: &'static str,
     /// Earlier runs that it was measured in.
@@ -100,6 +100,9 @@ pub struct PlannedJob {
     pub critical: bool,
     /// The jobs that it waits for.
     pub after: Vec<usize>,
+    /// Why it waits for jobs that its entry does not depend on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A time that was given for all entries of a kind.
@@ -140,7 +143,7 @@ pub struct Subject<'a> {
     /// Earlier runs with archives of this database.
     pub history: Option<&'a Database>,
     /// Sessions.
-    pub workers: usize,
+    pub workers: Workers,
     /// Compare orders.
     pub compare: bool,
 }
@@ -150,7 +153,7 @@ impl PlanReport {
     #[must_use]
     pub fn new(subject: Subject<'_>, plan: &mut Plan, costs: &Costs, given: Vec<Given>) -> Self {
         let forecast = Forecast::new(plan, costs, subject.workers);
-        let critical: HashSet<JobId> = forecast.critical_path.iter().copied().collect();
+        let critical: HashSet<JobId> = forecast.critical_path.jobs.iter().copied().collect();
         let mut jobs: Vec<PlannedJob> = forecast
             .simulation
             .spans
@@ -167,6 +170,7 @@ impl PlanReport {
                     entry: EntryRef::from(&subject.entries[job.entry]),
                     step: job.step,
                     seconds: costs.of(span.job),
+                    least_seconds: at_least(costs, span.job, subject.workers),
                     basis,
                     runs,
                     size: costs.size(span.job),
@@ -175,6 +179,7 @@ impl PlanReport {
                     end_seconds: forecast.prelude + span.end,
                     critical: critical.contains(&span.job),
                     after: wanted_before(plan, span.job),
+                    why: job.why.clone(),
                 }
             })
             .collect();
@@ -183,20 +188,19 @@ impl PlanReport {
         Self {
             archive: subject.archive.to_owned(),
             database: subject.database.to_owned(),
-            workers: forecast.workers,
+            workers: forecast.workers.count,
             prelude_entries: plan.prelude.len(),
             prelude_seconds: forecast.prelude,
             wall_seconds: forecast.wall(),
             lower_bound_seconds: forecast.lower_bound(),
             total_seconds: total,
-            critical_seconds: forecast.critical_seconds,
-            longest_chain_seconds: forecast.longest_chain,
+            critical_seconds: forecast.critical_path.time,
             known_seconds: known,
             runs: subject.history.map_or(0, Database::runs),
             last_run: subject.history.and_then(Database::last_night),
             given,
             jobs,
-            critical_path: forecast.critical_path.iter().map(|id| id.0).collect(),
+            critical_path: forecast.critical_path.jobs.iter().map(|id| id.0).collect(),
             comparison: subject.compare.then(|| compare(&subject, plan, costs)),
         }
     }
@@ -264,12 +268,15 @@ fn compare(subject: &Subject<'_>, plan: &Plan, costs: &Costs) -> Vec<Compared> {
     let prelude = costs.prelude();
     COMPARED
         .into_iter()
-        .map(|workers| Compared {
-            workers,
-            pg_restore_seconds: prelude
-                + simulate_pg_restore(plan, subject.entries, workers, |id| costs.of(id)).makespan(),
-            nocturne_seconds: prelude + simulate_with_help(plan, workers, costs).makespan(),
-            lower_bound_seconds: prelude + lower_bound(plan, costs, workers),
+        .map(|count| {
+            let workers = Workers::new(count);
+            let theirs = simulate_pg_restore(plan, subject.entries, count, |id| costs.of(id));
+            Compared {
+                workers: count,
+                pg_restore_seconds: prelude + theirs.makespan(),
+                nocturne_seconds: prelude + simulate_with_help(plan, workers, costs).makespan(),
+                lower_bound_seconds: prelude + lower_bound(plan, costs, workers),
+            }
         })
         .collect()
 }

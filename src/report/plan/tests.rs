@@ -9,6 +9,10 @@ use crate::select::Pass;
 
 /// A table of 100 MB with an index; its name would do harm in markup.
 fn report(compare: bool) -> PlanReport {
+    report_for(Workers::new(2), compare)
+}
+
+fn report_for(workers: Workers, compare: bool) -> PlanReport {
     let named = |id, desc, tag: &str, defn: &str, after: &[i32]| Entry {
         tag: tag.to_owned(),
         namespace: Some("public".to_owned()),
@@ -37,7 +41,7 @@ fn report(compare: bool) -> PlanReport {
         database: "app",
         entries: &entries,
         history: None,
-        workers: 2,
+        workers,
         compare,
     };
     PlanReport::new(subject, &mut plan, &costs, Vec::new())
@@ -53,8 +57,15 @@ fn the_text_tells_the_wall_time_the_bound_and_the_critical_path() {
     assert!(lines[4].starts_with("lower bound  "), "{text}");
     assert!(text.contains("all of it by the model, nothing was measured yet"), "{text}");
     let path = lines.iter().position(|line| line.starts_with("critical path, ")).unwrap();
-    assert!(lines[path + 1].ends_with("TABLE DATA public.<b>\"t\""), "{text}");
-    assert!(lines[path + 2].ends_with("INDEX public.i"), "{text}");
+    assert_eq!(
+        lines[path + 1].split_whitespace().collect::<Vec<_>>(),
+        ["at", "least", "begins", "cost", "from", "job"]
+    );
+    assert!(lines[path + 2].ends_with("TABLE DATA public.<b>\"t\""), "{text}");
+    assert!(lines[path + 3].ends_with("INDEX public.i"), "{text}");
+    // One figure under one name.
+    assert!(lines[4].contains("by the critical path; "), "{text}");
+    assert!(!text.contains("longest chain"), "{text}");
     let compared = lines.iter().filter(|line| line.contains('×')).count();
     assert_eq!(compared, COMPARED.len(), "{text}");
 }
@@ -103,4 +114,24 @@ fn what_waits_through_an_unwanted_job_waits_for_the_one_before() {
     jobs[2].after = vec![JobId(1)];
     let plan = Plan { prelude: vec![], jobs };
     assert_eq!(wanted_before(&plan, JobId(2)), [0]);
+}
+
+#[test]
+fn tables_are_not_split_on_two_processors() {
+    let shared = report_for(Workers::with_processors(2, Some(2)), false);
+    let rows = |report: &PlanReport| {
+        report.jobs.iter().find(|job| job.entry.desc == "TABLE DATA").cloned().unwrap()
+    };
+    let took = |job: &PlannedJob| job.end_seconds - job.start_seconds;
+    let alone = rows(&shared);
+    assert_eq!((took(&alone), alone.least_seconds), (alone.seconds, alone.seconds));
+    let helped = rows(&report(false));
+    assert!(took(&helped) < helped.seconds && helped.least_seconds < helped.seconds);
+    // The path is what its jobs take together, and the bound of a plan that is one chain.
+    for report in [shared, report(false)] {
+        let sum: Duration = report.chain().iter().map(|job| job.least_seconds).sum();
+        assert!(report.critical_seconds.abs_diff(sum) < Duration::from_micros(10));
+        let bound = report.prelude_seconds + report.critical_seconds;
+        assert_eq!(report.lower_bound_seconds, bound);
+    }
 }

@@ -18,6 +18,7 @@ impl Display for PlanReport {
         self.heading(f)?;
         self.chain_of_jobs(f)?;
         self.costly(f)?;
+        self.waiting(f)?;
         self.compared(f)
     }
 }
@@ -57,11 +58,11 @@ impl PlanReport {
 
     pub(super) fn bound_in_words(&self) -> String {
         let workers = u32::try_from(self.workers).unwrap_or(u32::MAX).max(1);
-        let (work, chain) = (self.total_seconds / workers, self.longest_chain_seconds);
+        let (work, chain) = (self.total_seconds / workers, self.critical_seconds);
         let (by, other, name) = if work > chain {
-            ("the work over the sessions", chain, "the longest chain")
+            ("the work over the sessions", chain, "the critical path")
         } else {
-            ("the longest chain", work, "the work over the sessions")
+            ("the critical path", work, "the work over the sessions")
         };
         format!("by {by}; {name}: {}", time(other))
     }
@@ -81,13 +82,13 @@ impl PlanReport {
     fn chain_of_jobs(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let chain = self.chain();
         // What takes no time only makes the chain hard to read.
-        let chain: Vec<&PlannedJob> =
-            chain.into_iter().filter(|job| job.seconds >= Duration::from_millis(1)).collect();
+        let takes_time = |job: &&PlannedJob| job.least_seconds >= Duration::from_millis(1);
+        let chain: Vec<&PlannedJob> = chain.into_iter().filter(takes_time).collect();
         if chain.is_empty() {
             return Ok(());
         }
-        writeln!(f, "\ncritical path, {} of work", time(self.critical_seconds))?;
-        table(f, &chain)
+        writeln!(f, "\ncritical path, {}", time(self.critical_seconds))?;
+        table(f, &chain, "at least", |job| job.least_seconds)
     }
 
     fn costly(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -100,7 +101,21 @@ impl PlanReport {
             true => writeln!(f, "\nmost costly jobs, {MOST} of {all}")?,
             false => writeln!(f, "\njobs by cost")?,
         }
-        table(f, &jobs)
+        table(f, &jobs, "cost", |job| job.seconds)
+    }
+
+    fn waiting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut waiting = self.jobs.iter().filter_map(|job| Some((job, job.why.as_ref()?)));
+        for (number, (job, why)) in waiting.by_ref().take(MOST).enumerate() {
+            if number == 0 {
+                writeln!(f, "\njobs that wait for more than their dependencies")?;
+            }
+            writeln!(f, "  {} {}", job.label(), line(why))?;
+        }
+        match waiting.count() {
+            0 => Ok(()),
+            more => writeln!(f, "  and {}", units::plural(more as u64, "other", "others")),
+        }
     }
 
     fn compared(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -145,16 +160,20 @@ pub(super) fn times(slow: Duration, fast: Duration) -> String {
     format!("{:.2}×", slow.as_secs_f64() / fast.as_secs_f64())
 }
 
-fn table(f: &mut Formatter<'_>, jobs: &[&PlannedJob]) -> fmt::Result {
-    let longest = jobs.iter().map(|job| job.seconds).max().unwrap_or_default();
-    let rows: Vec<[String; 5]> = jobs
-        .iter()
-        .map(|job| {
-            let start = format!("+{}", time(job.start_seconds));
-            let bar = bar(job.seconds, longest);
-            [time(job.seconds), bar, start, job.source(), job.label()]
-        })
-        .collect();
+/// Jobs below each other, by a cost of this name.
+fn table(
+    f: &mut Formatter<'_>,
+    jobs: &[&PlannedJob],
+    name: &str,
+    cost: impl Fn(&PlannedJob) -> Duration,
+) -> fmt::Result {
+    let longest = jobs.iter().map(|job| cost(job)).max().unwrap_or_default();
+    let mut rows = vec![[name, "", "begins", "cost from", "job"].map(str::to_owned)];
+    rows.extend(jobs.iter().map(|job| {
+        let start = format!("+{}", time(job.start_seconds));
+        let cost = cost(job);
+        [time(cost), bar(cost, longest), start, job.source(), job.label()]
+    }));
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2), width(3)];
     for [cost, bar, start, source, label] in &rows {

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use crate::archive::Desc;
 use crate::restore::event::{Cause, EntryRef, NOT_REACHED, ROLLED_BACK};
 
+mod hints;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,10 @@ pub struct Summary {
     pub failures: Vec<FailedEntry>,
     /// Entries whose failure was tolerated on their own account.
     pub tolerated: Vec<FailedEntry>,
+    /// Tables whose rows are not loaded because the run ended early, in the order of the events.
+    pub not_loaded: Vec<EntryRef>,
+    /// What to do about what went wrong.
+    pub hints: Vec<&'static str>,
     /// Warnings that are about no entry.
     pub warnings: Vec<String>,
     /// How many messages the server sent.
@@ -177,6 +182,8 @@ pub struct CommonCause {
     pub is_error: bool,
     /// The entries that failed for it.
     pub entries: Vec<EntryRef>,
+    /// How many of them are restored, and lack only their owner.
+    pub without_owner: u64,
 }
 
 impl FailedEntry {
@@ -204,8 +211,7 @@ impl Summary {
 
     /// Whether the run ended before its end, so that what is not an error is not there either.
     fn was_cut_short(&self) -> bool {
-        let cut = |reason: &str| reason == ROLLED_BACK || reason.starts_with(NOT_REACHED);
-        self.skipped.iter().any(|skipped| cut(&skipped.reason))
+        self.skipped.iter().any(|skipped| is_cut(&skipped.reason))
     }
 
     /// Writes it as indented JSON, with a newline at the end.
@@ -236,6 +242,11 @@ impl Summary {
         line.push('\n');
         line
     }
+}
+
+/// Whether an entry was skipped because the run ended before its end.
+fn is_cut(reason: &str) -> bool {
+    reason == ROLLED_BACK || reason.starts_with(NOT_REACHED)
 }
 
 /// A log line as tracing-subscriber's JSON has them.

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::archive::Desc;
-use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome, ROLLED_BACK};
+use crate::restore::event::{Cause, EntryRef, Event, Failure, NOT_REACHED, Outcome, ROLLED_BACK};
 
 use super::super::{units, wording};
 use super::{
-    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals,
+    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals, hints,
+    is_cut,
 };
 
 /// The counts of a run that goes on. Times are counted from its start.
@@ -36,8 +37,16 @@ struct Seen {
     cause: Cause,
     /// What an [`Event::Problem`] said, and whether the user accepts it.
     reported: Option<(String, bool)>,
-    /// The entries that failed for it, and whether that was tolerated.
-    entries: Vec<(EntryRef, bool)>,
+    /// The entries that failed for it.
+    entries: Vec<Followed>,
+}
+
+/// An entry that failed for a cause.
+#[derive(Debug)]
+struct Followed {
+    entry: EntryRef,
+    tolerated: bool,
+    only_owner: bool,
 }
 
 impl Tally {
@@ -86,6 +95,7 @@ impl Tally {
                 }
             }
             Event::Progress { .. }
+            | Event::Remaining { .. }
             | Event::Paused { .. }
             | Event::Measured { .. }
             | Event::Joined { .. }
@@ -113,6 +123,9 @@ impl Tally {
             Outcome::Skipped { reason } => {
                 one.skipped = 1;
                 *self.skipped.entry(reason.clone()).or_default() += 1;
+                if reason.starts_with(NOT_REACHED) {
+                    self.not_loaded(entry);
+                }
             }
             Outcome::Tolerated { failure } => {
                 one.tolerated = 1;
@@ -137,6 +150,7 @@ impl Tally {
 
     /// An entry that was done is not any more.
     fn rolled_back(&mut self, entry: &EntryRef, rows: u64) {
+        self.not_loaded(entry);
         *self.skipped.entry(ROLLED_BACK.to_owned()).or_default() += 1;
         let of_kind = self.kinds.entry(entry.desc.clone()).or_default();
         for totals in [&mut self.summary.total, of_kind] {
@@ -146,10 +160,18 @@ impl Tally {
         }
     }
 
+    /// A table's rows are not in the database because the run ended before them.
+    fn not_loaded(&mut self, entry: &EntryRef) {
+        if entry.kind() == Desc::TableData {
+            self.summary.not_loaded.push(entry.clone());
+        }
+    }
+
     fn failed(&mut self, entry: &EntryRef, failure: &Failure, tolerated: bool) {
         if let Some(cause) = &failure.cause {
             self.followed.insert(entry.dump_id, cause.clone());
-            self.seen(cause).entries.push((entry.clone(), tolerated));
+            let (entry, only_owner) = (entry.clone(), failure.only_owner);
+            self.seen(cause).entries.push(Followed { entry, tolerated, only_owner });
             return;
         }
         let failed = FailedEntry {
@@ -187,7 +209,10 @@ impl Tally {
     /// Adds up, `elapsed` after the start.
     #[must_use]
     pub fn finish(mut self, elapsed: Duration) -> Summary {
-        let causes = self.common_causes();
+        let mut causes = self.common_causes();
+        // What nothing has failed for is no error, but may be why the run ended.
+        let was_cut_short = self.skipped.keys().any(|reason| is_cut(reason));
+        causes.retain(|cause| was_cut_short || !cause.entries.is_empty());
         let mut summary = self.summary;
         summary.seconds = elapsed.saturating_sub(self.planned);
         summary.causes = causes;
@@ -211,6 +236,7 @@ impl Tally {
         summary.errors = summary.failures.len() as u64
             + summary.causes.iter().filter(|cause| cause.is_error).count() as u64
             + accounted.abs_diff(summary.wanted);
+        summary.hints = hints::of(&summary);
         summary
     }
 
@@ -265,7 +291,7 @@ impl Seen {
             Cause::Entry { entry } => own.get(entry),
             _ => None,
         };
-        let refused = self.entries.iter().any(|(_, tolerated)| !tolerated);
+        let refused = self.entries.iter().any(|followed| !followed.tolerated);
         let accepted = self.reported.as_ref().map(|(_, tolerated)| *tolerated);
         let tolerated = !refused && accepted != Some(false);
         CommonCause {
@@ -276,7 +302,9 @@ impl Seen {
             tolerated,
             is_error: !tolerated && entry.is_none(),
             cause: self.cause,
-            entries: self.entries.into_iter().map(|(entry, _)| entry).collect(),
+            without_owner: self.entries.iter().filter(|followed| followed.only_owner).count()
+                as u64,
+            entries: self.entries.into_iter().map(|followed| followed.entry).collect(),
         }
     }
 }

@@ -25,7 +25,7 @@ fn planned(wanted: usize) -> Event {
 }
 
 fn failure(message: &str, cause: Option<Cause>) -> Failure {
-    Failure { message: message.into(), sqlstate: None, detail: None, statement: None, cause }
+    Failure { message: message.into(), cause, ..Failure::default() }
 }
 
 fn failed(message: &str, cause: Option<Cause>) -> Outcome {
@@ -61,7 +61,7 @@ fn role(role: &str) -> Cause {
 #[test]
 fn the_text_of_a_run_without_errors() {
     let answers = entry(7, "TABLE DATA", "answers");
-    let started = |entry| Event::Started { entry, lane: 0, data_bytes: None };
+    let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
     let summary = summary(
         5262.0,
         &[
@@ -118,7 +118,7 @@ fn the_text_of_a_run_with_errors_lists_each_cause_once() {
         sqlstate: Some("23505".into()),
         detail: Some("DETAIL: Key (id)=(1) already exists.\nCONTEXT: COPY users, line 2".into()),
         statement: Some("COPY public.users (id,\n    name) FROM stdin;".into()),
-        cause: None,
+        ..failure("", None)
     };
     let exists = Failure {
         sqlstate: Some("42P06".into()),
@@ -181,9 +181,51 @@ failed
       COPY public.users (id,
           name) FROM stdin;
 
+hint: create the missing roles, restore without owners and privileges (--no-owner --no-privileges), \
+or accept it with --tolerate missing-role
+
 2 errors: 0 entries done, 1 tolerated, 4 failed
 "
     );
+}
+
+#[test]
+fn interrupted_run_names_ten_tables_and_counts_the_rest() {
+    let mut events = vec![(0.0, planned(13))];
+    events.extend((1..=12).map(|id| {
+        let name = format!("t{id}");
+        let outcome = skipped("not reached: interrupted");
+        (1.0, finished(entry(id, "TABLE DATA", &name), outcome, 0.0))
+    }));
+    events.push((1.0, finished(entry(13, "INDEX", "i"), skipped("not reached: x"), 0.0)));
+    let summary = summary(2.0, &events);
+    assert_eq!(summary.not_loaded.len(), 12);
+    let text = summary.to_string();
+    assert!(text.contains("\ntables not loaded\n  public.t1\n"), "{text}");
+    assert!(text.contains("  public.t10\n  and 2 more\n"), "{text}");
+    assert!(text.ends_with("\nnot finished: 0 entries done, 13 skipped\n"), "{text}");
+}
+
+#[test]
+fn commonest_refusals_have_a_hint_each() {
+    let hints = |desc: &str, name: &str, sqlstate: &str| {
+        let failure = Failure { sqlstate: Some(sqlstate.into()), ..failure("refused", None) };
+        let failed = finished(entry(1, desc, name), Outcome::Failed { failure }, 0.0);
+        summary(1.0, &[(0.0, planned(1)), (0.0, failed)]).hints
+    };
+    for (desc, sqlstate, word) in [
+        ("TABLE", "42P07", "--clean --if-exists"),
+        ("FUNCTION", "42723", "not empty"),
+        ("TABLE DATA", "42P01", "tables that exist"),
+        ("TABLE", "42501", "--no-owner"),
+        ("TABLE DATA", "53100", "disk space"),
+    ] {
+        let found = hints(desc, "x", sqlstate);
+        assert!(found.len() == 1 && found[0].contains(word), "{desc} {sqlstate}: {found:?}");
+    }
+    // Every database has this schema.
+    assert!(hints("SCHEMA", "public", "42P06").is_empty());
+    assert!(hints("VIEW", "x", "42P01").is_empty());
 }
 
 #[test]
@@ -270,18 +312,48 @@ fn a_tolerated_cause_is_no_error() {
 }
 
 #[test]
-fn a_problem_that_nobody_tolerates_is_an_error_even_if_its_entries_were_skipped() {
-    let cause = Cause::MissingExtension { extension: "postgis".into() };
-    let message = "extension \"postgis\" is not available".into();
-    let summary = summary(
-        1.0,
-        &[
-            (0.0, planned(1)),
-            (0.0, Event::Problem { cause, message, entries: 1, tolerated: false }),
-            (0.0, finished(entry(1, "EXTENSION", "postgis"), skipped("not available"), 0.0)),
-        ],
+fn problem_without_failed_entries_is_an_error_only_where_it_ended_the_run() {
+    let of = |reason: &str| {
+        let cause = Cause::MissingExtension { extension: "postgis".into() };
+        let message = "extension \"postgis\" is not available".into();
+        summary(
+            1.0,
+            &[
+                (0.0, planned(1)),
+                (0.0, Event::Problem { cause, message, entries: 1, tolerated: false }),
+                (0.0, finished(entry(1, "EXTENSION", "postgis"), skipped(reason), 0.0)),
+            ],
+        )
+    };
+    let restored = of("restored by an earlier run");
+    assert_eq!((restored.errors(), restored.causes.len()), (0, 0), "{restored}");
+    let stopped = of("not reached: stopped at the first error");
+    assert_eq!(stopped.errors(), 1);
+    assert!(
+        stopped.to_string().contains("\nextension \"postgis\" is not available\n"),
+        "{stopped}"
     );
-    assert_eq!(summary.errors(), 1);
+}
+
+#[test]
+fn entries_without_their_owner_are_not_called_missing() {
+    let lacks = |only_owner| Failure { only_owner, ..failure("no role", Some(role("app"))) };
+    let text = |failures: &[Failure]| {
+        let mut events = vec![(0.0, planned(failures.len()))];
+        for (number, failure) in (1..).zip(failures) {
+            let outcome = Outcome::Failed { failure: failure.clone() };
+            events.push((0.0, finished(entry(number, "TABLE", "t"), outcome, 0.0)));
+        }
+        summary(1.0, &events).to_string()
+    };
+    for (failures, said) in [
+        (&[lacks(true)][..], "exist: owner not set on 1 entry\n"),
+        (&[lacks(true), lacks(false), lacks(true)], "set on 2 entries, 1 entry not restored\n"),
+        (&[lacks(false)], "exist: 1 entry not restored\n"),
+    ] {
+        let text = text(failures);
+        assert!(text.contains(said), "{text}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::super::{units, wording};
 use super::{CommonCause, FailedEntry, Summary, Totals};
+use crate::restore::event::EntryRef;
 
 impl Display for Summary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -22,6 +23,8 @@ impl Display for Summary {
         let (orphans, others) = self.failures.iter().partition(|failed| failed.is_of_orphans());
         list(f, "foreign keys whose rows refer to nothing", orphans)?;
         list(f, "failed", others)?;
+        self.not_loaded(f)?;
+        self.hints(f)?;
         self.verdict(f)
     }
 }
@@ -152,6 +155,29 @@ impl Summary {
         Ok(())
     }
 
+    fn not_loaded(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.not_loaded.is_empty() {
+            return Ok(());
+        }
+        f.write_str("\ntables not loaded\n")?;
+        for entry in self.not_loaded.iter().take(MOST_TABLES) {
+            let EntryRef { schema, name, .. } = entry;
+            let schema = schema.as_ref().map_or_else(String::new, |schema| format!("{schema}."));
+            writeln!(f, "  {}", wording::one_line(&format!("{schema}{name}")))?;
+        }
+        match self.not_loaded.len().saturating_sub(MOST_TABLES) {
+            0 => Ok(()),
+            more => writeln!(f, "  and {} more", units::count(more as u64)),
+        }
+    }
+
+    fn hints(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.hints.is_empty() {
+            f.write_str("\n")?;
+        }
+        self.hints.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
+    }
+
     fn verdict(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Totals { count, done, skipped, tolerated, failed, .. } = self.total;
         f.write_str("\n")?;
@@ -182,8 +208,17 @@ impl Summary {
 fn common_cause(f: &mut Formatter<'_>, cause: &CommonCause) -> fmt::Result {
     let message = wording::one_line(&cause.message);
     let accepted = if cause.tolerated { " (tolerated)" } else { "" };
-    let entries = units::plural(cause.entries.len() as u64, "entry", "entries");
-    writeln!(f, "\n{message}{accepted}: {entries} not restored")?;
+    let entries = |count| units::plural(count, "entry", "entries");
+    let lost = cause.entries.len() as u64 - cause.without_owner;
+    let owners = format!("owner not set on {}", entries(cause.without_owner));
+    let lost = match lost {
+        0 => None,
+        lost => Some(format!("{} not restored", entries(lost))),
+    };
+    let owners = (cause.without_owner > 0).then_some(owners);
+    let said: Vec<String> = owners.into_iter().chain(lost).collect();
+    let colon = if said.is_empty() { "" } else { ": " };
+    writeln!(f, "\n{message}{accepted}{colon}{}", said.join(", "))?;
     let width = cause.entries.iter().map(|entry| digits(entry.dump_id)).max().unwrap_or(0);
     for entry in &cause.entries {
         writeln!(f, "  {:>width$}  {}", entry.dump_id, wording::label(entry))?;
@@ -217,6 +252,9 @@ fn list(f: &mut Formatter<'_>, heading: &str, entries: Vec<&FailedEntry>) -> fmt
     }
     Ok(())
 }
+
+/// Tables that are named; the JSON names all.
+const MOST_TABLES: usize = 10;
 
 /// A statement's own indentation is kept up to this.
 const MOST_INDENT: usize = 16;

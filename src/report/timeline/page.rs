@@ -51,6 +51,21 @@ mod tests {
     }
 
     #[test]
+    fn cell_that_breaks_anywhere_has_a_least_width() {
+        let mut cells = 0;
+        // Of a cell, browsers take one letter for the least width of a text that breaks anywhere.
+        for rule in STYLE.split('}').filter(|rule| rule.contains("overflow-wrap: anywhere")) {
+            let (selector, properties) = rule.split_once('{').unwrap();
+            let selector = selector.rsplit("*/").next().unwrap().trim();
+            if selector.split([' ', ',', '.']).any(|word| matches!(word, "td" | "th")) {
+                assert!(properties.contains("min-width: 18em"), "{rule}");
+                cells += 1;
+            }
+        }
+        assert_eq!(cells, 1, "the test knows no cell");
+    }
+
+    #[test]
     fn a_page_asks_nothing_of_a_network() {
         let page = document("en", "a & b", &html! { p { "hello" } }).into_string();
         assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{page}");

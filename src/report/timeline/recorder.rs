@@ -136,6 +136,7 @@ impl Heard {
                 }
             }
             Event::Progress { .. }
+            | Event::Remaining { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
             | Event::Predicted { .. }

@@ -205,13 +205,13 @@ impl Recording {
                 .table {
                     table {
                         thead {
-                            tr { th { "entry" } th.text { "SQLSTATE" } th.text { "message" } }
+                            tr { th { "entry" } th.code { "SQLSTATE" } th.text { "message" } }
                         }
                         tbody {
                             @for FailedEntry { entry, message, sqlstate, .. } in &self.failures {
                                 tr {
                                     td.text { (wording::label(entry)) }
-                                    td.text { (sqlstate.as_deref().map(wording::one_line).unwrap_or_default()) }
+                                    td.code { (sqlstate.as_deref().map(wording::one_line).unwrap_or_default()) }
                                     td.text { (wording::one_line(message)) }
                                 }
                             }

@@ -28,9 +28,13 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
         return Ok(());
     };
     if ctx.ledger().errors > 0 {
-        let message = "the journal stays in the target (schema nocturne): what failed is tried \
-                       again by the same command, with --resume";
-        ctx.events.send(Event::Warning { message: message.to_owned() });
+        // A night resumes by itself.
+        let how = if options.keep { "" } else { " with --resume" };
+        let message = format!(
+            "the journal stays in the target (schema nocturne): the same command{how} tries again \
+             what failed"
+        );
+        ctx.events.send(Event::Warning { message });
         return Ok(());
     }
     if options.keep {

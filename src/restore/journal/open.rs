@@ -10,9 +10,10 @@ use super::{Journal, lock, manifest};
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
-use crate::restore::options::{Tolerance, Transactions};
+use crate::restore::options::Transactions;
 use crate::restore::server_life::ServerLife;
 use crate::restore::statements::Ownership;
+use crate::restore::tolerance::Tolerance;
 use crate::sql::ident::qualified;
 use crate::target::{BOOKKEEPING, Session};
 

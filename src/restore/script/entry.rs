@@ -7,13 +7,12 @@ use crate::restore::statements::{
     Command, Ownership, Setting, StatementError, data, definition, owner, partitioned_access_method,
 };
 
-use super::{Script, ScriptError, decoded, meta, statement};
+use super::{Script, ScriptError, meta, statement};
 use crate::select::Want;
 
 impl<'a> Script<'a, '_> {
     /// All wanted parts of an entry.
     pub(super) fn entry(&mut self, entry: &'a Entry, parts: Want) -> Result<(), ScriptError> {
-        decoded(entry)?;
         self.warning_of_pg_dump(entry);
         if parts.schema {
             self.schema(entry)?;

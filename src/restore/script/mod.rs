@@ -20,6 +20,7 @@ mod transaction;
 use std::collections::HashMap;
 use std::io::Write;
 
+use crate::archive::encoding::Encoding;
 use crate::archive::{self, Data, Desc, DumpId, Entry};
 use crate::restore::event::{Event, Events};
 use crate::restore::statements::{
@@ -28,7 +29,6 @@ use crate::restore::statements::{
 use crate::select::{self, Pass, Want};
 
 pub use meta::{is_valid_restrict_key, random_restrict_key};
-pub use output::Encode;
 
 use crate::restore::Transactions;
 use output::Output;
@@ -56,8 +56,8 @@ pub struct ScriptOptions<'a> {
     pub for_server_major: Option<u32>,
     /// What the archive's header says.
     pub header: Header,
-    /// Turns text back into the archive's encoding. `None` writes UTF-8.
-    pub encode: Option<&'a Encode>,
+    /// The archive's encoding, in which the script is written.
+    pub encoding: Encoding,
 }
 
 /// Whether objects are dropped before they are created.
@@ -133,17 +133,6 @@ pub enum ScriptError {
         /// Why.
         source: StatementError,
     },
-    /// The text of an entry is not in the archive's encoding.
-    #[error("the text of {label} cannot be decoded: {reason}")]
-    Undecodable {
-        /// The entry.
-        label: String,
-        /// Why.
-        reason: String,
-    },
-    /// Text that the archive's encoding cannot hold.
-    #[error("text cannot be written in the archive's encoding: {0}")]
-    Unencodable(String),
     /// A database name that psql cannot connect to.
     #[error("the database name contains a newline or carriage return: {0:?}")]
     DatabaseName(String),
@@ -167,7 +156,7 @@ pub fn write_script(
     open: &mut OpenData<'_>,
 ) -> Result<(), ScriptError> {
     Script {
-        out: Output::new(out, options.encode),
+        out: Output::new(out, &options.encoding),
         transactions: Counter::new(options.transactions),
         session: SessionState::default(),
         blob_metadata: selection
@@ -284,7 +273,6 @@ impl Script<'_, '_> {
             }
             let if_exists = self.options.clean == Clean::DropIfExists;
             let dropping = drop_object(entry, if_exists).map_err(|e| statement(entry, e))?;
-            decoded(entry)?;
             if dropping.without_if_exists {
                 self.warn(format!(
                     "could not find where to insert IF EXISTS in statement \"{}\"",
@@ -342,14 +330,4 @@ fn statement(entry: &Entry, source: StatementError) -> ScriptError {
 /// the object: its partitioned parent, or the table whose identity it is.
 fn has_empty_drop(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::DatabaseProperties | Desc::Index | Desc::Sequence | Desc::Trigger)
-}
-
-/// Text that was not decoded would be written with replacement characters in it.
-fn decoded(entry: &Entry) -> Result<(), ScriptError> {
-    match &entry.undecodable {
-        None => Ok(()),
-        Some(reason) => {
-            Err(ScriptError::Undecodable { label: entry.label(), reason: reason.clone() })
-        }
-    }
 }

@@ -2,36 +2,25 @@
 
 use std::io::{self, Read, Write};
 
-use crate::archive;
+use crate::archive::{self, encoding::Encoding};
 
 use super::ScriptError;
-
-/// Turns text into bytes of the archive's encoding, or tells what it cannot write.
-pub type Encode = dyn Fn(&str) -> Result<Vec<u8>, String>;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
 pub(super) struct Output<'a> {
     out: io::BufWriter<&'a mut dyn Write>,
-    encode: Option<&'a Encode>,
+    encoding: &'a Encoding,
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, encode: Option<&'a Encode>) -> Self {
-        Self { out: io::BufWriter::with_capacity(BUFFER_BYTES, out), encode }
+    pub(super) fn new(out: &'a mut dyn Write, encoding: &'a Encoding) -> Self {
+        Self { out: io::BufWriter::with_capacity(BUFFER_BYTES, out), encoding }
     }
 
     /// Writes SQL or a comment.
     pub(super) fn text(&mut self, text: &str) -> Result<(), ScriptError> {
-        match self.encode {
-            // ASCII is the same in every encoding that a server can have.
-            Some(encode) if !text.is_ascii() => {
-                let encoded = encode(text).map_err(ScriptError::Unencodable)?;
-                self.out.write_all(&encoded)
-            }
-            _ => self.out.write_all(text.as_bytes()),
-        }
-        .map_err(ScriptError::Output)
+        self.out.write_all(&self.encoding.encode(text)).map_err(ScriptError::Output)
     }
 
     /// Writes data as it is, to its end.

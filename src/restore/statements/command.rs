@@ -49,19 +49,27 @@ impl<'a> PerLargeObject<'a> {
 }
 
 impl Command<'_> {
-    /// The texts to send: one, or for large objects `together` statements in each, so that many
-    /// objects do not need many round trips.
-    pub fn texts(&self, together: usize) -> impl Iterator<Item = Cow<'_, str>> {
+    /// The statements that may be sent together: all in one text, or for each large object one, in
+    /// batches, so that many objects do not need many round trips.
+    pub fn batches(&self, together: usize) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
         let (one, many) = match self {
-            Self::Sql(sql) => (Some(Cow::Borrowed(sql.as_ref())), None),
+            Self::Sql(sql) => (Some(vec![Cow::Borrowed(sql.as_ref())]), None),
             Self::PerLargeObject(per_object) => (None, Some(per_object.statements())),
         };
         let mut many = many.into_iter().flatten();
         let batches = std::iter::from_fn(move || {
-            let batch: Vec<String> = many.by_ref().take(together.max(1)).collect();
-            (!batch.is_empty()).then(|| Cow::Owned(batch.join("\n")))
+            let batch: Vec<_> = many.by_ref().take(together.max(1)).map(Cow::Owned).collect();
+            (!batch.is_empty()).then_some(batch)
         });
         one.into_iter().chain(batches)
+    }
+
+    /// The texts of [`Command::batches`].
+    pub fn texts(&self, together: usize) -> impl Iterator<Item = Cow<'_, str>> {
+        self.batches(together).map(|mut batch| match batch.len() {
+            1 => batch.remove(0),
+            _ => Cow::Owned(batch.join("\n")),
+        })
     }
 }
 

@@ -130,10 +130,10 @@ pub enum Break {
 
 impl Break {
     /// Whether no server was there: an unknown host, a refused connection, a TLS handshake that
-    /// failed, an address where no one answers.
+    /// failed, an address where no one answers, or where something else than HTTP does.
     pub(super) fn is_no_contact(&self) -> bool {
         match self {
-            Self::Network { source, .. } => source.is_connect(),
+            Self::Network { source, .. } => source.is_connect() || is_not_http(source),
             Self::Silent { .. } => true,
             _ => false,
         }
@@ -146,6 +146,13 @@ impl Break {
             _ => None,
         }
     }
+}
+
+/// Whether the answer was not HTTP: of a server that expects TLS, for instance.
+fn is_not_http(error: &reqwest::Error) -> bool {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| std::error::Error::source(*error))
+        .any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
 }
 
 /// Why there is no address.

@@ -26,6 +26,11 @@ pub struct Splitter {
     /// Whether the current statement holds anything but white space and comments.
     content: bool,
     statements: u64,
+    /// Parentheses that are open.
+    depth: u32,
+    /// Pairs of parentheses at the top level of the current statement, or of the last one, behind its
+    /// last word there.
+    groups: u64,
     /// Line feeds since the last statement, or since the start.
     line_feeds: u64,
     /// For scripts of people, not for data.
@@ -111,6 +116,8 @@ impl Splitter {
             tag: Vec::new(),
             content: false,
             statements: 0,
+            depth: 0,
+            groups: 0,
             line_feeds: 0,
             nesting: None,
         }
@@ -217,6 +224,13 @@ impl Splitter {
         self.statements
     }
 
+    /// The rows of the INSERT statement that ended last, as pg_dump writes it: `… VALUES (1), (2);`.
+    /// 0 where it does not tell how many rows it stores: `DEFAULT VALUES;`, `… ON CONFLICT DO NOTHING;`.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.groups
+    }
+
     /// One byte between tokens, which is consumed. Tells whether it ends a statement.
     fn normal(&mut self, byte: u8) -> bool {
         match byte {
@@ -235,7 +249,11 @@ impl Splitter {
             b'-' => self.state = State::Dash,
             b'/' => self.state = State::Slash,
             _ => {
+                if !self.content {
+                    self.depth = 0;
+                }
                 self.content = true;
+                self.count_group(byte);
                 self.note(byte);
                 self.state = match byte {
                     b'\'' => State::Literal { escapes: !self.standard_conforming_strings },
@@ -253,6 +271,18 @@ impl Splitter {
             }
         }
         false
+    }
+
+    fn count_group(&mut self, byte: u8) {
+        match byte {
+            b'(' => {
+                self.groups += u64::from(self.depth == 0);
+                self.depth = self.depth.saturating_add(1);
+            }
+            b')' => self.depth = self.depth.saturating_sub(1),
+            _ if self.depth == 0 && is_word(byte) => self.groups = 0,
+            _ => {}
+        }
     }
 
     /// Tells what follows the nesting of a script about a byte between tokens.

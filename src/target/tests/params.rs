@@ -56,7 +56,9 @@ fn what_nobody_says_is_as_libpq_has_it() {
     let roots = RootCertificates::File("/home/me/.postgresql/root.crt".into());
     assert_eq!(params.tls.roots, roots);
     assert_eq!(params.application_name, "nocturne");
-    assert_eq!((params.connect_timeout, params.demand), (None, Demand::Any));
+    // But for this: libpq waits for ever.
+    let within = Some(std::time::Duration::from_secs(60));
+    assert_eq!((params.connect_timeout, params.demand), (within, Demand::Any));
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn what_cannot_be_honoured_is_refused_by_name() {
     for (text, message) in [
         ("postgres://h/d?pgbouncer=true", "unknown connection parameter \"pgbouncer\""),
         ("sslcrl=/x", "connection parameter \"sslcrl\" is not supported"),
-        ("require_auth=scram-sha-256", "connection parameter \"require_auth\" is not supported"),
+        ("require_auth=scram", "invalid method in the connection parameter \"require_auth\""),
         ("gssencmode=require", "connection parameter gssencmode=require is not supported"),
         (
             "ssl_max_protocol_version=TLSv1.1",
@@ -253,6 +255,14 @@ fn misspelled_urls_are_refused_without_their_password() {
     for name in ["a@b", "a:b", "mail@example.org"] {
         assert_eq!(resolve(&options(name), &[]).unwrap().dbname, name);
     }
+}
+
+#[test]
+fn connection_ends_in_time_unless_it_may_wait_for_ever() {
+    let within = |text: &str| resolve(&options(text), &[]).unwrap().connect_timeout;
+    assert_eq!(within("dbname=d"), Some(std::time::Duration::from_secs(60)));
+    assert_eq!(within("connect_timeout=3"), Some(std::time::Duration::from_secs(3)));
+    assert_eq!(within("connect_timeout=0"), None);
 }
 
 #[test]

@@ -161,7 +161,7 @@ async fn notices_come_before_the_answer() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&heard);
     let notices = Notices::to(move |notice| sink.lock().unwrap().push(notice));
-    let settings = SessionSettings { notices };
+    let settings = SessionSettings { notices, ..SessionSettings::default() };
     let session = Session::connect(&server.local(), &settings).await.unwrap();
     session
         .execute("DO $$ BEGIN RAISE WARNING 'careful' USING HINT = 'look'; END $$")

@@ -81,26 +81,36 @@ async fn a_bad_row_stops_the_copy_long_before_the_end() {
     assert_eq!(count.as_deref(), Some("0"));
 }
 
-/// Pins rust-postgres issue 789. When this fails because the session survives, the driver has been
-/// repaired and the mark in `Session::copy_in` can go.
 #[tokio::test]
-async fn a_copy_refused_before_its_data_costs_the_session() {
+async fn refused_copy_leaves_the_session_usable() {
     let server = Server::shared();
     let session = server.superuser().await;
-    let error = session.copy_in("COPY no_such_table FROM STDIN").await.unwrap_err();
-    assert_eq!(error.sqlstate(), Some("42P01"));
-    assert!(!error.is_connection_lost());
-    assert!(!session.is_usable());
-    assert!(matches!(session.execute("SELECT 1").await, Err(Error::Lost(_))));
-    assert!(matches!(session.copy_in("COPY x FROM STDIN").await, Err(Error::Lost(_))));
-    // The driver itself comes to its end.
-    tokio::time::timeout(std::time::Duration::from_secs(120), async {
-        while !session.is_closed() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap();
+    session.execute("CREATE TEMP TABLE r (a int)").await.unwrap();
+    for in_transaction in [false, true, true, false] {
+        if in_transaction {
+            session.begin().await.unwrap();
         }
-    })
-    .await
-    .unwrap();
+        for (copy, state) in
+            [("COPY no_such_table FROM STDIN", "42P01"), ("COPY r (a, b) FROM STDIN", "42703")]
+        {
+            let error = session.copy_in(copy).await.unwrap_err();
+            // The first refusal aborts the transaction.
+            let aborted = in_transaction && state == "42703";
+            assert_eq!(error.sqlstate(), Some(if aborted { "25P02" } else { state }));
+            assert!(!error.is_connection_lost() && session.is_usable());
+        }
+        if in_transaction {
+            session.rollback().await.unwrap();
+        }
+        let mut copy = session.copy_in("COPY r FROM STDIN").await.unwrap();
+        copy.send(Bytes::from_static(b"1\n")).await.unwrap();
+        assert_eq!(copy.finish().await.unwrap(), 1);
+    }
+    let rows = session.query_value("SELECT pg_catalog.count(*) FROM r").await.unwrap();
+    assert_eq!(rows.as_deref(), Some("4"));
+    let same = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap();
+    assert_eq!(same, pid);
 }
 
 #[tokio::test]

@@ -64,13 +64,14 @@ fn defaults_are_those_of_the_replaced_system() {
     assert_eq!(restore.jobs, 4);
     assert!(!restore.foreign_keys && !restore.swap);
     assert_eq!(restore.drop_timeout, Some(Duration::from_secs(300)));
-    assert_eq!(restore.enrichment, PathBuf::from("sql/enrichment"));
+    assert!(restore.enrichment.is_absolute() && restore.enrichment.ends_with("sql/enrichment"));
     assert_eq!(restore.hooks, None);
     let incremental = &config.incremental;
     assert_eq!(incremental.keys.column("public", "answers"), "id");
     assert_eq!((incremental.jobs.get(), incremental.lag), (2, 0));
     assert_eq!(incremental.range_rows.map(std::num::NonZero::get), Some(5_000_000));
-    assert!(!incremental.add_columns && !incremental.check_gaps);
+    assert!(!incremental.add_columns && !incremental.check_gaps && !incremental.fill_gaps);
+    assert_eq!(incremental.late_commits_timeout, Some(Duration::from_secs(300)));
     assert_eq!(incremental.statement_timeout, Some(Duration::from_secs(6 * 3600)));
     assert!(config.notifications.is_empty());
     assert_eq!(config.log_format, LogFormat::Text);
@@ -106,6 +107,8 @@ fn every_variable_reaches_its_setting() {
         ("INCREMENTAL_LAG", "1000"),
         ("INCREMENTAL_ADD_COLUMNS", "true"),
         ("INCREMENTAL_CHECK_GAPS", "true"),
+        ("INCREMENTAL_FILL_GAPS", "true"),
+        ("INCREMENTAL_LATE_COMMITS_TIMEOUT_MS", "2500"),
         ("INCREMENTAL_STATEMENT_TIMEOUT_MS", "0"),
         ("DROP_TIMEOUT_MS", "1500"),
         ("ENRICHMENT_DIR", "/srv/enrichment"),
@@ -145,7 +148,8 @@ fn every_variable_reaches_its_setting() {
     let incremental = &config.incremental;
     assert_eq!(incremental.keys.column("public", "answers"), "answer_id");
     assert_eq!((incremental.jobs.get(), incremental.lag), (3, 1000));
-    assert!(incremental.add_columns && incremental.check_gaps);
+    assert!(incremental.add_columns && incremental.check_gaps && incremental.fill_gaps);
+    assert_eq!(incremental.late_commits_timeout, Some(Duration::from_millis(2500)));
     assert_eq!((incremental.range_rows, incremental.statement_timeout), (None, None));
     assert_eq!(restore.drop_timeout, Some(Duration::from_millis(1500)));
     assert_eq!(restore.enrichment, PathBuf::from("/srv/enrichment"));
@@ -208,6 +212,17 @@ fn zero_is_a_value_and_nothing_is_not() {
         problem(&[("PG_RESTORE_JOBS", "0")]),
         "PG_RESTORE_JOBS (--jobs): expected a whole number from 1 to 1000, found \"0\""
     );
+}
+
+#[test]
+fn url_without_a_database_is_a_problem() {
+    for name in ["DATABASE_URL", "SOURCE_DATABASE_URL", "TARGET_DATABASE_URL"] {
+        for url in ["postgres://u@h", "postgres://u@h/?sslmode=require", "host=h user=u"] {
+            let said = problem(&[(name, url)]);
+            assert!(said.starts_with(name) && said.contains("no database is named"), "{said}");
+        }
+    }
+    config(&[("DATABASE_URL", "postgres://u@h"), ("PGDATABASE", "warehouse")]);
 }
 
 #[test]
@@ -383,4 +398,35 @@ fn a_status_token_is_long_and_fits_into_a_header() {
         let all = problems(read(Command::Web, &[("PORT", "1"), ("STATUS_TOKEN", text)]));
         assert_eq!(all, ["STATUS_TOKEN: expected 16 visible characters or more"]);
     }
+}
+
+#[test]
+fn second_address_behind_a_comma_is_refused_and_not_shown() {
+    let two = "https://u:word-1@a.example/b.tar.gz,https://v:word-3@b.example/c.tar.gz";
+    for name in ["BACKUP_SOURCE", "SCALINGO_AUTH_URL", "SCALINGO_API_URL", "SCALINGO_DB_URL"] {
+        let problem = problem(&[(name, two)]);
+        assert!(problem.contains("more than one address"), "{problem}");
+        assert!(!problem.contains("word-"), "{problem}");
+        let config = config(&[(name, "https://u:word-1@a.example/b?sign=word-3")]);
+        let setting = config.settings().iter().find(|setting| setting.variable.name == name);
+        assert_eq!(setting.unwrap().shown.as_deref(), Some("https://a.example/b"));
+    }
+    let two = "postgresql://u:word-1@a/d,postgresql://v:word-3@b/e";
+    for name in ["DATABASE_URL", "SOURCE_DATABASE_URL", "TARGET_DATABASE_URL"] {
+        let problem = problem(&[(name, two)]);
+        assert!(!problem.contains("word-"), "{problem}");
+    }
+}
+
+#[test]
+fn what_is_tolerated_is_read_as_on_the_command_line() {
+    let tolerate = |text: &str| config(&[("RESTORE_TOLERATE", text)]).restore.tolerate;
+    let expected = [Tolerance::SqlState("42501".to_owned()), Tolerance::MissingRole];
+    assert_eq!(tolerate(r#"["42501", "missing-role"]"#), expected);
+    assert_eq!(tolerate("[]"), []);
+    for wrong in ["42501", r#"{"42501":1}"#, r#"["everything"]"#, r#"["00000"]"#] {
+        let problem = problem(&[("RESTORE_TOLERATE", wrong)]);
+        assert!(problem.starts_with("RESTORE_TOLERATE (--tolerate): "), "{problem}");
+    }
+    assert!(problem(&[("RESTORE_EXCLUDE", r#"[" "]"#)]).ends_with("a pattern is empty"));
 }

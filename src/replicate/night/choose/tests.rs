@@ -4,14 +4,18 @@ use super::*;
 use crate::replicate::config::{Command, Config};
 use crate::select::testing::{Builder, entry};
 
-/// The modes that a text of `BACKUP_MODE` means.
-fn modes(text: &str) -> TableModes {
+/// The settings with a text of `BACKUP_MODE`.
+fn modes(text: &str) -> Restore {
+    settings(&[("BACKUP_MODE", text)])
+}
+
+fn settings(variables: &[(&str, &str)]) -> Restore {
     let known = |name: &str| match name {
-        "BACKUP_MODE" => Some(text.to_owned()),
-        "DATABASE_URL" => Some("postgresql://u@h/d".to_owned()),
-        _ => None,
+        "DATABASE_URL" | "SOURCE_DATABASE_URL" => Some("postgresql://u@h/d".to_owned()),
+        "BACKUP_SOURCE" => Some("backup.tar.gz".to_owned()),
+        _ => variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()),
     };
-    Config::for_command(Command::DropObjects, known).unwrap().restore.tables
+    Config::for_command(Command::Run, known).unwrap().restore
 }
 
 fn entries() -> Vec<Entry> {
@@ -37,7 +41,7 @@ fn entries() -> Vec<Entry> {
 }
 
 /// The numbers of the entries that are left out.
-fn left(modes: &TableModes, present: &Present, is_fed_here: bool) -> Vec<i32> {
+fn left(modes: &Restore, present: &Present, is_fed_here: bool) -> Vec<i32> {
     let entries = entries();
     let chosen = choose(&entries, modes, present, is_fed_here).unwrap();
     let left = (0..entries.len()).filter(|place| !chosen.selection.want(*place).any());
@@ -79,4 +83,80 @@ fn an_incremental_table_that_is_not_there_is_loaded_once_without_foreign_keys() 
 fn a_table_that_is_in_the_way_is_not_passed_over() {
     let present = Present::of(&[("TABLE", Some("public"), "users")]);
     assert_eq!(left(&modes("{}"), &present, true), [13, 14, 15]);
+}
+
+#[test]
+fn excluded_entries_go_with_all_that_needs_them() {
+    let entries: Vec<Entry> = [
+        entry(1, "BLOB METADATA", "16385..16386"),
+        entry(2, "BLOBS", "16385..16386").after(&[1]),
+        entry(3, "COMMENT", "LARGE OBJECT 16385").after(&[1]),
+        entry(4, "BLOB", "16385"),
+        entry(5, "BLOBS", "BLOBS"),
+        entry(6, "FUNCTION", "score(integer)"),
+        entry(7, "TABLE", "users"),
+        entry(8, "TRIGGER", "users scored").after(&[6, 7]),
+        entry(9, "TABLE DATA", "users").after(&[7]),
+        entry(10, "EVENT TRIGGER", "watcher").schema(""),
+    ]
+    .map(Builder::build)
+    .into();
+    for (patterns, expected) in [
+        (r#"["BLOB*"]"#, &[1, 2, 3, 4, 5][..]),
+        (r#"["FUNCTION *"]"#, &[6, 8]),
+        (r#"["FUNCTION public.score(integer)", "EVENT TRIGGER watcher"]"#, &[6, 8, 10]),
+        (r#"["FUNCTION public.score"]"#, &[]),
+    ] {
+        let settings = settings(&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", patterns)]);
+        let chosen = choose(&entries, &settings, &Present::default(), true).unwrap();
+        let left = (0..entries.len()).filter(|place| !chosen.selection.want(*place).any());
+        let left: Vec<i32> = left.map(|place| entries[place].dump_id.0).collect();
+        assert_eq!(left, expected, "{patterns}");
+        let warnings = notices(&entries, &settings, &chosen);
+        let warnings: Vec<_> =
+            warnings.into_iter().filter(|notice| notice.is_warning).map(|n| n.text).collect();
+        let goes = "TRIGGER public.users scored is not restored: it goes with FUNCTION \
+                    public.score(integer), which is not restored";
+        assert_eq!(warnings.iter().any(|text| text == goes), left.contains(&8), "{warnings:?}");
+        assert_eq!(warnings.iter().any(|text| text.starts_with("no entry")), expected.is_empty());
+    }
+}
+
+#[test]
+fn partition_of_a_kept_table_is_kept_and_no_warning() {
+    let entries: Vec<Entry> = [
+        entry(1, "TABLE", "answers"),
+        entry(2, "TABLE", "answers_2026"),
+        entry(3, "TABLE ATTACH", "answers_2026").after(&[2, 1]),
+    ]
+    .map(Builder::build)
+    .into();
+    let present = Present::of(&[
+        ("TABLE", Some("public"), "answers"),
+        ("TABLE", Some("public"), "answers_2026"),
+    ]);
+    let settings = modes(r#"{"answers":"incremental"}"#);
+    let chosen = choose(&entries, &settings, &present, true).unwrap();
+    let notices = notices(&entries, &settings, &chosen);
+    let said: Vec<_> = notices.iter().map(|n| (n.is_warning, n.text.as_str())).collect();
+    let kept = "TABLE public.answers_2026 is kept: it belongs to TABLE public.answers, which the \
+                target keeps";
+    assert_eq!(said, [(false, kept)]);
+}
+
+#[test]
+fn names_that_fit_nothing_are_refused_where_settings_are_strict() {
+    for (variables, is_refused) in [
+        (&[("BACKUP_MODE", r#"{"answer":"none"}"#)][..], true),
+        (&[("BACKUP_MODE", r#"{"log_*":"none"}"#)], true),
+        (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["BLOB*"]"#)], true),
+        (&[("BACKUP_MODE", r#"{"answers":"none"}"#)], false),
+        // The old variables' default is nobody's typing error.
+        (&[], false),
+    ] {
+        let lax = settings(variables);
+        let strict = settings(&[variables, &[("BACKUP_MODE_STRICT", "true")]].concat());
+        assert!(check(&entries(), &lax).is_ok());
+        assert_eq!(check(&entries(), &strict).is_err(), is_refused, "{variables:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What earlier runs say about the next one.
 
 use super::Preview;
-use crate::replicate::worker::{DatabaseHistory, History, RunOutcome, RunRecord, StageName};
+use crate::replicate::worker::{DatabaseHistory, FULL, History, RunOutcome, RunRecord, StageName};
 use crate::report::units;
 use crate::restore::chain;
 use crate::target::Target;
@@ -16,7 +16,10 @@ impl Preview {
             Ok(records) => records,
             Err(error) => return self.problem(chain(&error)),
         };
-        let is_whole = |run: &&RunRecord| run.outcome == RunOutcome::Succeeded;
+        let is_whole = |run: &&RunRecord| {
+            let has_restored = run.mode == FULL && run.restored_by.is_none();
+            has_restored && run.outcome == RunOutcome::Succeeded
+        };
         let Some(last) = records.iter().find(is_whole) else {
             return self.line("no run has succeeded yet: how long one takes is not known");
         };

@@ -7,7 +7,7 @@ use super::super::ground::Drops;
 use super::Preview;
 use crate::archive::{Desc, Entry, Toc};
 use crate::replicate::config::Config;
-use crate::restore::chain;
+use crate::restore::{Tolerance, chain};
 use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session};
 
@@ -76,8 +76,10 @@ impl Rights<'_> {
                  {schema} TO {role})"
             ));
         }
+        let refusal = Tolerance::SqlState("42501".to_owned());
+        let is_tolerated = self.config.restore.tolerate.contains(&refusal);
         for desc in [Desc::EventTrigger, Desc::ForeignDataWrapper] {
-            missing.extend(self.of(&desc).map(|entry| {
+            missing.extend(self.of(&desc).filter(|_| !is_tolerated).map(|entry| {
                 format!(
                     "{}: only a superuser can create it, and role {role} is none",
                     entry.label()

@@ -117,6 +117,18 @@ async fn a_time_that_is_noticed_a_little_late_still_counts() {
 }
 
 #[tokio::test]
+async fn time_noticed_late_counts_within_the_setting() {
+    for (minutes, expected) in [(9, RunOutcome::Missed), (50, RunOutcome::Succeeded)] {
+        let mut scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+        scene.worker.latest_start = TimeDelta::minutes(minutes);
+        scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 05:00:00"));
+        scene.until("2026-03-02 12:00:00").await;
+        let attempts = u32::from(expected == RunOutcome::Succeeded);
+        assert_eq!(scene.outcomes(), [outcome(expected, "03-02 04:10", attempts)], "{minutes}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_put_back_starts_no_second_run() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     scene.clock.when("2026-03-02 04:11:00", |clock| clock.set("2026-03-02 03:30:00"));

@@ -195,7 +195,7 @@ impl Scene {
             app: Some("warehouse".to_owned()),
         };
         let schedule = Schedule::parse("10 5 * * *", Tz::Europe__Paris).unwrap();
-        let worker = Worker { schedule, night };
+        let worker = Worker { schedule, night, latest_start: TimeDelta::minutes(10) };
         Self { clock, history, worker, stop: CancellationToken::new() }
     }
 

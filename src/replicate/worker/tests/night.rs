@@ -67,7 +67,7 @@ async fn a_failure_while_leaving_is_an_interruption() {
 #[tokio::test]
 async fn stages_are_timed_and_counted_by_attempt() {
     let clock = FakeClock::at("2026-03-02 04:10:00");
-    let run = Run::begin(Arc::clone(&clock) as Arc<dyn Clock>, Trigger::Manual, None);
+    let run = Run::begin(Arc::clone(&clock) as Arc<dyn Clock>, FULL, Trigger::Manual, None);
     let left = run.stage(Stage::Restore);
     left.add(10, 100);
     clock.sleep(HOUR).await;

@@ -4,7 +4,7 @@ use super::*;
 
 /// The history that another process left behind.
 fn before(scene: &Scene, outcome: RunOutcome, turn: &str, schedule: &str) {
-    let run = Run::begin(Arc::clone(&scene.worker.night.clock), Trigger::Schedule, None);
+    let run = Run::begin(Arc::clone(&scene.worker.night.clock), FULL, Trigger::Schedule, None);
     let mut record = run.record();
     record.outcome = outcome;
     record.scheduled = Some(utc(turn));

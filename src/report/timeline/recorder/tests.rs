@@ -19,7 +19,7 @@ fn planned() -> Event {
 }
 
 fn started(lane: usize, entry: EntryRef) -> Event {
-    Event::Started { entry, lane, data_bytes: None }
+    Event::Started { entry, again: false, lane, data_bytes: None }
 }
 
 fn finished(lane: usize, entry: EntryRef, outcome: Outcome) -> Event {
@@ -118,9 +118,8 @@ fn failures_are_listed_whether_or_not_work_on_them_began() {
     let failure = |cause| Failure {
         message: "no".into(),
         sqlstate: Some("23505".into()),
-        detail: None,
-        statement: None,
         cause,
+        ..Failure::default()
     };
     let (one, two) = (entry(1, "TABLE DATA"), entry(2, "INDEX"));
     let follows = failure(Some(Cause::Entry { entry: 1 }));

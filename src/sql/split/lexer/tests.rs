@@ -152,3 +152,24 @@ proptest! {
         prop_assert_eq!(whole, cut);
     }
 }
+
+#[test]
+fn insert_tells_its_rows_or_nothing() {
+    for (statement, rows) in [
+        ("INSERT INTO s.t VALUES (1, 'a);(', -2);", 1),
+        ("INSERT INTO t (a, \"b(\") OVERRIDING SYSTEM VALUE VALUES\n\t(1, f('(')),\n\t(2, '');", 2),
+        ("INSERT INTO t DEFAULT VALUES;", 0),
+        ("INSERT INTO t VALUES (1), (2) ON CONFLICT DO NOTHING;", 0),
+    ] {
+        for size in [1, 3, usize::MAX] {
+            let mut splitter = Splitter::new(true);
+            // One before it must not count.
+            let before = splitter.statement_end(b"INSERT INTO t VALUES (1), (2), (3);");
+            assert!(before.is_some());
+            for chunk in statement.as_bytes().chunks(size) {
+                let _ = splitter.statement_end(chunk);
+            }
+            assert_eq!(splitter.rows(), rows, "{statement} in chunks of {size}");
+        }
+    }
+}

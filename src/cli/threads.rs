@@ -1,0 +1,71 @@
+//! The threads that a command needs, tried before it starts: a runtime and a pool without threads
+//! panic or wait for ever, and a night would have dropped its target by then.
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc;
+use std::thread::{Builder, available_parallelism};
+
+use tokio::runtime::Runtime;
+
+use super::exit::{ERRORS, Failure};
+
+/// Threads beside those of the runtime and of the jobs: they draw bars, read a stream, download,
+/// look up names, read files.
+const OTHERS: usize = 8;
+
+/// Decoders of a job (see [`crate::restore`]).
+const OF_A_JOB: usize = 2;
+
+/// Jobs whose threads are tried. Of more, a restore takes only what the plan and the server have work
+/// and room for.
+const TRIED: usize = 64;
+
+/// A runtime for a command that works with so many jobs.
+///
+/// # Errors
+/// When the system does not give the threads that it needs.
+pub(super) fn runtime(jobs: usize) -> Result<Runtime, Failure> {
+    let workers = available_parallelism().map_or(1, NonZeroUsize::get);
+    room_for(workers + jobs.min(TRIED) * OF_A_JOB)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(ERRORS, &error))
+}
+
+/// Makes sure that so many threads can be started, and a few more.
+///
+/// # Errors
+/// When the system does not give them.
+pub(super) fn room_for(count: usize) -> Result<(), Failure> {
+    let count = count.saturating_add(OTHERS);
+    let mut threads = Vec::new();
+    let mut refused = None;
+    for _ in 0..count {
+        let (go, wait) = mpsc::channel::<()>();
+        // It ends with an error when its sender is dropped.
+        match Builder::new().stack_size(0).spawn(move || wait.recv()) {
+            Ok(thread) => threads.push((thread, go)),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
+    }
+    let started = threads.len();
+    let (threads, senders): (Vec<_>, Vec<_>) = threads.into_iter().unzip();
+    drop(senders);
+    for thread in threads {
+        // It cannot panic, and its error is the sign to end.
+        let _ = thread.join();
+    }
+    refused.map_or(Ok(()), |error| {
+        let message = format!(
+            "cannot start {count} threads, only {started}: {error}\n\
+             hint: raise the limit of processes (ulimit -u, or that of the container), or lower \
+             the number of jobs"
+        );
+        Err(Failure::new(ERRORS, message))
+    })
+}

@@ -1,0 +1,106 @@
+//! Tables that are part of another: partitions, and tables that inherit.
+
+use std::collections::{HashMap, HashSet};
+
+use super::build::is_partitioned;
+use crate::archive::{Desc, DumpId, Entry};
+
+/// The tables above and below each table.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// The partitioned table of a partition.
+    pub(super) whole_of: HashMap<DumpId, DumpId>,
+    /// The partitions of a table and the tables that inherit from it.
+    pub(super) parts: HashMap<DumpId, Vec<DumpId>>,
+    /// For each table of these, one that stands for all that it is connected with.
+    roots: HashMap<DumpId, DumpId>,
+}
+
+impl Tree {
+    pub(super) fn new(entries: &[Entry]) -> Self {
+        let tables: HashMap<DumpId, &Entry> = entries
+            .iter()
+            .filter(|entry| entry.desc == Desc::Table)
+            .map(|entry| (entry.dump_id, entry))
+            .collect();
+        let mut tree =
+            Self { whole_of: HashMap::new(), parts: HashMap::new(), roots: HashMap::new() };
+        let mut groups = Groups::default();
+        for entry in entries {
+            let of: Vec<(DumpId, &Entry)> =
+                entry.dependencies.iter().filter_map(|id| Some((*id, *tables.get(id)?))).collect();
+            match entry.desc {
+                Desc::Table => {
+                    for (whole, _) in of {
+                        tree.parts.entry(whole).or_default().push(entry.dump_id);
+                        groups.join(&[whole, entry.dump_id], |table| table);
+                    }
+                }
+                Desc::TableAttach => {
+                    // The entry depends on both, and is named after the partition.
+                    let (own, others): (Vec<_>, Vec<_>) =
+                        of.iter().partition(|(_, table)| names(entry, table));
+                    let whole = others.iter().find(|(_, table)| is_partitioned(table));
+                    if let (Some((part, _)), Some((whole, _))) = (own.first(), whole) {
+                        tree.whole_of.insert(*part, *whole);
+                        tree.parts.entry(*whole).or_default().push(*part);
+                        groups.join(&[*whole, *part], |table| table);
+                    }
+                }
+                _ => {}
+            }
+        }
+        tree.roots = tables.into_keys().map(|table| (table, groups.of(table))).collect();
+        tree
+    }
+
+    /// One table that stands for all that a table is connected with.
+    pub(super) fn root(&self, table: DumpId) -> DumpId {
+        self.roots.get(&table).copied().unwrap_or(table)
+    }
+
+    /// All parts of a table, their parts among them.
+    pub(super) fn below(&self, table: DumpId) -> Vec<DumpId> {
+        let (mut all, mut seen) = (vec![table], HashSet::from([table]));
+        let mut at = 0;
+        // A damaged archive may have a ring of partitions.
+        while let Some(table) = all.get(at) {
+            let parts = self.parts.get(table).into_iter().flatten();
+            all.extend(parts.filter(|part| seen.insert(**part)).collect::<Vec<_>>());
+            at += 1;
+        }
+        all.split_off(1)
+    }
+}
+
+/// Tables in groups that have none in common. Each leads to another one of its group, or to itself.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    leads: HashMap<DumpId, DumpId>,
+}
+
+impl Groups {
+    /// Makes one group of those of these tables. The one of least rank stands for it.
+    pub(super) fn join<R: Ord>(&mut self, tables: &[DumpId], rank: impl Fn(DumpId) -> R) {
+        let ends: Vec<DumpId> = tables.iter().map(|table| self.of(*table)).collect();
+        if let Some(first) = ends.iter().copied().min_by_key(|table| rank(*table)) {
+            self.leads.extend(ends.into_iter().map(|table| (table, first)));
+        }
+    }
+
+    /// The table that stands for the group of this one.
+    pub(super) fn of(&mut self, table: DumpId) -> DumpId {
+        let mut at = table;
+        while let Some(next) = self.leads.get(&at).copied().filter(|next| *next != at) {
+            at = next;
+        }
+        // One step the next time.
+        self.leads.insert(table, at);
+        at
+    }
+}
+
+/// Whether an entry has a table's name.
+fn names(entry: &Entry, table: &Entry) -> bool {
+    (&entry.namespace, &entry.tag) == (&table.namespace, &table.tag)
+}

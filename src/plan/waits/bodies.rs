@@ -1,0 +1,103 @@
+//! The text of functions: its language, and the names in it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::archive::{Desc, Entry};
+
+/// Words of bodies that read what they do not name, most of them through statements made of strings.
+const DYNAMIC: [&str; 10] = [
+    "execute",
+    "dblink",
+    "crosstab",
+    "connectby",
+    "ts_stat",
+    "ts_rewrite",
+    // Large objects have no names.
+    "lo_get",
+    "lo_open",
+    "loread",
+    "pg_largeobject",
+];
+
+/// Languages whose functions run no SQL that the archive shows.
+const COMPILED: [&str; 2] = ["c", "internal"];
+
+/// Whether an entry is a function whose body could read tables.
+pub(super) fn is_function(entry: &Entry) -> bool {
+    matches!(entry.desc, Desc::Function | Desc::Procedure)
+        && language(&entry.defn).is_none_or(|language| !COMPILED.contains(&language.as_str()))
+}
+
+/// Whether everything that a body does can be read in it.
+pub(super) fn is_readable(function: &Entry) -> bool {
+    language(&function.defn).is_some_and(|language| matches!(language.as_str(), "sql" | "plpgsql"))
+}
+
+/// The language of a function. pg_dump writes it behind the result, on a line of its own
+/// (`dumpFunc` in `pg_dump.c`).
+fn language(definition: &str) -> Option<String> {
+    let line = definition.lines().find_map(|line| line.strip_prefix("    LANGUAGE "))?;
+    let word = line.split([' ', '\t', ';']).next()?;
+    Some(word.trim_matches('"').to_lowercase())
+}
+
+/// Whether a body with these words reads what it does not name.
+pub(super) fn is_dynamic(words: &HashSet<String>) -> bool {
+    DYNAMIC.iter().any(|word| words.contains(*word))
+        || words.iter().any(|word| word.contains("_to_xml") || word.starts_with("dblink_"))
+}
+
+/// The words of a text in lower case. An identifier in quotes may be several.
+pub(super) fn words(text: &str) -> HashSet<String> {
+    split(text).map(str::to_lowercase).collect()
+}
+
+/// The name of a function without its arguments, of anything else its tag.
+pub(super) fn bare_name(entry: &Entry) -> &str {
+    match entry.desc {
+        Desc::Function | Desc::Procedure | Desc::Aggregate => {
+            entry.tag.split('(').next().unwrap_or(&entry.tag)
+        }
+        _ => &entry.tag,
+    }
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
+    text.split(move |c| !inside(c)).filter(|word| !word.is_empty())
+}
+
+/// The names of entries, to be looked for in texts.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// By the first word of the name: the other words, and the entry's place.
+    by_first: HashMap<String, Vec<(Vec<String>, usize)>>,
+    /// Entries whose names have no words: any text may have them.
+    wordless: Vec<usize>,
+}
+
+impl Names {
+    pub(super) fn add(&mut self, entry: &Entry, place: usize) {
+        let mut words = split(bare_name(entry)).map(str::to_lowercase);
+        match words.next() {
+            Some(first) => {
+                self.by_first.entry(first).or_default().push((words.collect(), place));
+            }
+            None => self.wordless.push(place),
+        }
+    }
+
+    /// The places of entries that a text with these words names.
+    pub(super) fn among<'n>(
+        &'n self,
+        words: &'n HashSet<String>,
+    ) -> impl Iterator<Item = usize> + 'n {
+        let named = words.iter().filter_map(|word| self.by_first.get(word)).flatten();
+        let named = named.filter(|(others, _)| others.iter().all(|word| words.contains(word)));
+        named.map(|(_, place)| *place).chain(self.wordless.iter().copied())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_first.is_empty() && self.wordless.is_empty()
+    }
+}

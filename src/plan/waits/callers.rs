@@ -1,0 +1,155 @@
+//! Jobs that call functions which read tables.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::functions::{Calls, Reads};
+use super::{Order, Rows};
+use crate::archive::{Desc, DumpId, Entry};
+use crate::plan::{JobId, Plan, Step};
+use crate::select::Pass;
+
+impl Plan {
+    /// Rows whose table calls functions that read tables wait for all rows before them. Later rows
+    /// that these may read wait for them.
+    pub(super) fn rows_that_call(&mut self, order: &Order<'_>, calls: &mut Calls<'_>) {
+        let created: HashSet<DumpId> =
+            self.prelude.iter().map(|place| order.entries[*place].dump_id).collect();
+        let mut chain = Chain::default();
+        let mut last_reader: HashMap<DumpId, JobId> = HashMap::new();
+        let mut reads_anything = None;
+        let mut of_tables = None;
+        for id in self.rows(order) {
+            let entry = order.entry(self, id);
+            let Some(table) = entry.dependencies.first().copied() else {
+                chain.other(id);
+                continue;
+            };
+            let reader = last_reader.get(&order.tree.root(table)).copied();
+            self.jobs[id.0].after.extend(reader.max(reads_anything));
+            let mut functions = BTreeSet::new();
+            if entry.desc == Desc::TableData {
+                functions = calls.of(table);
+                if !created.contains(&table) {
+                    // The table has its triggers and indexes already.
+                    let of_tables = of_tables.get_or_insert_with(|| order.of_tables());
+                    let own = of_tables.get(&table).into_iter().flatten();
+                    functions.extend(own.flat_map(|own| calls.of_definition(own)));
+                }
+            }
+            let Some(reads) = calls.reads(&functions) else {
+                chain.other(id);
+                continue;
+            };
+            let name = calls.name(&functions);
+            chain.reader(self, id, format!("waits for all rows before it: it calls {name}"));
+            match reads {
+                Reads::Of(tables) => {
+                    last_reader.extend(tables.iter().map(|table| (order.tree.root(*table), id)));
+                }
+                Reads::Anything => reads_anything = Some(id),
+            }
+        }
+    }
+
+    /// Indexes and constraints whose expressions call functions that read more than their own table
+    /// wait for all rows, and come before row security, which could hide some.
+    pub(super) fn definitions_that_call(
+        &mut self,
+        order: &Order<'_>,
+        calls: &mut Calls<'_>,
+        rows: &mut Rows,
+    ) {
+        let mut called = Vec::new();
+        for id in self.of_main(order, |entry| matches!(entry.desc, Desc::Index | Desc::Constraint))
+        {
+            let entry = order.entry(self, id);
+            let functions = calls.of_definition(entry);
+            let Some(reads) = calls.reads(&functions) else { continue };
+            let own = order.roots(entry);
+            let is_own = |table: &DumpId| own.contains(&order.tree.root(*table));
+            if matches!(&reads, Reads::Of(tables) if tables.iter().all(is_own)) {
+                continue;
+            }
+            called.push(id);
+            if self.jobs[id.0].step != Step::UseIndex {
+                let why = format!("its expression calls {}", calls.name(&functions));
+                self.behind_all(id, rows, &why);
+            }
+        }
+        for id in self.of_main(order, |entry| entry.desc == Desc::RowSecurity) {
+            let earlier = called.iter().filter(|other| **other < id);
+            self.jobs[id.0].after.extend(earlier);
+        }
+    }
+
+    /// Materialized views whose queries call functions that read wait for all views before them.
+    pub(super) fn views_that_call(&mut self, order: &Order<'_>, calls: &mut Calls<'_>) {
+        let mut readers: Vec<(JobId, Reads)> = Vec::new();
+        let mut chain = Chain::default();
+        for id in self.of_pass(Pass::PostAcl, order).collect::<Vec<_>>() {
+            let entry = order.entry(self, id);
+            if entry.desc != Desc::MaterializedViewData {
+                continue;
+            }
+            let Some(view) = entry.dependencies.first().copied() else { continue };
+            let earlier = readers.iter().filter(|(_, reads)| reads.has(view));
+            self.jobs[id.0].after.extend(earlier.map(|(reader, _)| *reader));
+            let functions = calls.of(view);
+            let Some(reads) = calls.reads(&functions) else {
+                chain.other(id);
+                continue;
+            };
+            let name = calls.name(&functions);
+            let why = format!("waits for all views before it: its query calls {name}");
+            chain.reader(self, id, why);
+            readers.push((id, reads));
+        }
+    }
+}
+
+/// Jobs that read, each behind all that come before it.
+#[derive(Default)]
+struct Chain {
+    last: Option<JobId>,
+    since: Vec<JobId>,
+}
+
+impl Chain {
+    /// Adds a job that does not read.
+    fn other(&mut self, id: JobId) {
+        self.since.push(id);
+    }
+
+    /// Adds one that reads, and says why it waits.
+    fn reader(&mut self, plan: &mut Plan, id: JobId, why: String) {
+        let job = &mut plan.jobs[id.0];
+        job.after.append(&mut self.since);
+        job.after.extend(self.last);
+        job.why = Some(why);
+        self.last = Some(id);
+    }
+}
+
+impl<'a> Order<'a> {
+    /// What takes part when rows come into a table that has everything already.
+    fn of_tables(&self) -> HashMap<DumpId, Vec<&'a Entry>> {
+        let mut all: HashMap<_, Vec<_>> = HashMap::new();
+        let takes_part = |entry: &&Entry| {
+            matches!(
+                entry.desc,
+                Desc::Trigger
+                    | Desc::Policy
+                    | Desc::Rule
+                    | Desc::Index
+                    | Desc::Constraint
+                    | Desc::CheckConstraint
+            )
+        };
+        for entry in self.entries.iter().filter(takes_part) {
+            for table in self.tables(entry) {
+                all.entry(table).or_default().push(entry);
+            }
+        }
+        all
+    }
+}

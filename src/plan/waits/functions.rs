@@ -1,0 +1,218 @@
+//! Which work calls functions that may read tables, as far as the archive shows it.
+//!
+//! pg_dump notes that a table depends on the functions of its CHECK constraints, generated columns
+//! and domains, an index on those of its expressions, and a materialized view on those of its query.
+//! It does not note which tables a function reads: its body is text. A function counts as reading
+//! every table whose name occurs in its body, or in the body of a function or view that it names, and
+//! so on. A body that executes strings may read any table.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::bodies::{Names, bare_name, is_dynamic, is_function, is_readable, words};
+use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::sql::ident::qualified;
+
+/// Functions, by the places of their entries.
+pub(super) type Functions = BTreeSet<usize>;
+
+/// The functions that entries call.
+pub(super) struct Calls<'a> {
+    entries: &'a [Entry],
+    called: HashMap<DumpId, Functions>,
+    /// All functions that could read a table.
+    functions: Names,
+    /// Those that the archive lacks.
+    unnoted: Names,
+    /// What a body can name: tables and the like, and what has a text of its own.
+    nameable: Names,
+    reads: HashMap<Functions, Reads>,
+    /// What a text names, by the place of its entry. `None` where that cannot be known.
+    named: HashMap<usize, Option<Vec<usize>>>,
+}
+
+/// What functions read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// These tables, sequences and materialized views.
+    Of(BTreeSet<DumpId>),
+    /// What cannot be known.
+    Anything,
+}
+
+impl Reads {
+    /// Whether this may be read.
+    pub(super) fn has(&self, id: DumpId) -> bool {
+        match self {
+            Self::Of(tables) => tables.contains(&id),
+            Self::Anything => true,
+        }
+    }
+}
+
+impl<'a> Calls<'a> {
+    /// Reads the entries of an archive. Those from the place `noted` on are not the archive's, but
+    /// were found in the target. Entries come after those that they depend on, or are functions.
+    pub(super) fn new(entries: &'a [Entry], noted: usize) -> Self {
+        let mut called: HashMap<DumpId, Functions> = HashMap::new();
+        let (mut functions, mut unnoted) = (Names::default(), Names::default());
+        let mut nameable = Names::default();
+        let descs: HashMap<DumpId, &Desc> = entries.iter().map(|e| (e.dump_id, &e.desc)).collect();
+        for (place, entry) in entries.iter().enumerate() {
+            if is_function(entry) {
+                functions.add(entry, place);
+                called.insert(entry.dump_id, Functions::from([place]));
+                if place >= noted {
+                    unnoted.add(entry, place);
+                }
+            }
+            if entry.section == Section::PreData && (has_rows(entry) || has_text(entry)) {
+                nameable.add(entry, place);
+            }
+        }
+        for entry in entries.iter().filter(|_| !functions.is_empty()) {
+            let mut own = Functions::new();
+            for id in &entry.dependencies {
+                let passes = descs.get(id).is_some_and(|desc| passes_on(&entry.desc, desc));
+                if let Some(more) = called.get(id).filter(|_| passes) {
+                    own.extend(more.iter().filter(|f| !is_default_only(entry, &entries[**f])));
+                }
+            }
+            if !own.is_empty() {
+                called.entry(entry.dump_id).or_default().extend(own);
+            }
+        }
+        // Not all constraints of a partition are noted with it.
+        for attach in entries.iter().filter(|entry| entry.desc == Desc::TableAttach) {
+            let tables = &attach.dependencies;
+            let all: Functions =
+                tables.iter().filter_map(|id| called.get(id)).flatten().copied().collect();
+            for id in tables.iter().filter(|_| !all.is_empty()) {
+                called.entry(*id).or_default().extend(&all);
+            }
+        }
+        let (reads, named) = (HashMap::new(), HashMap::new());
+        Self { entries, called, functions, unnoted, nameable, reads, named }
+    }
+
+    /// Whether there is any function that could be called.
+    pub(super) fn any(&self) -> bool {
+        !self.functions.is_empty()
+    }
+
+    /// The functions that an entry calls.
+    pub(super) fn of(&self, id: DumpId) -> Functions {
+        self.called.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The functions that a definition calls. pg_dump does not note those of an exclusion
+    /// constraint, nor those of an extension.
+    pub(super) fn of_definition(&self, entry: &Entry) -> Functions {
+        let mut own = self.of(entry.dump_id);
+        let excludes = entry.defn.contains(" EXCLUDE ");
+        let names = if excludes { &self.functions } else { &self.unnoted };
+        if !names.is_empty() {
+            own.extend(names.among(&words(&entry.defn)));
+        }
+        own
+    }
+
+    /// What these functions read, if anything.
+    pub(super) fn reads(&mut self, functions: &Functions) -> Option<Reads> {
+        if functions.is_empty() {
+            return None;
+        }
+        if !self.reads.contains_key(functions) {
+            let reads = self.look(functions);
+            self.reads.insert(functions.clone(), reads);
+        }
+        let reads = self.reads.get(functions).cloned()?;
+        (reads != Reads::Of(BTreeSet::new())).then_some(reads)
+    }
+
+    /// The first of the functions that reads anything, as an operator knows it.
+    pub(super) fn name(&mut self, functions: &Functions) -> String {
+        let reading = functions.iter().find(|place| self.reads(&[**place].into()).is_some());
+        let name = |place: &usize| {
+            let entry = &self.entries[*place];
+            format!("{}()", qualified(entry.namespace.as_deref(), bare_name(entry)))
+        };
+        reading.map(name).unwrap_or_default()
+    }
+
+    fn look(&mut self, functions: &Functions) -> Reads {
+        let mut left: Vec<usize> = functions.iter().copied().collect();
+        let mut seen: HashSet<usize> = functions.iter().copied().collect();
+        let (entries, mut tables) = (self.entries, BTreeSet::new());
+        while let Some(place) = left.pop() {
+            let Some(named) = self.named_in(place) else {
+                return Reads::Anything;
+            };
+            for other in named.iter().copied().filter(|other| seen.insert(*other)) {
+                let entry = &entries[other];
+                if has_rows(entry) {
+                    tables.insert(entry.dump_id);
+                }
+                if has_text(entry) {
+                    left.push(other);
+                }
+            }
+        }
+        Reads::Of(tables)
+    }
+
+    /// What an entry's text names. `None` if it may read what it does not name.
+    fn named_in(&mut self, place: usize) -> Option<&[usize]> {
+        let (entry, nameable) = (&self.entries[place], &self.nameable);
+        let named = self.named.entry(place).or_insert_with(|| {
+            let words = words(&entry.defn);
+            let is_clear = !is_function(entry) || (is_readable(entry) && !is_dynamic(&words));
+            is_clear.then(|| nameable.among(&words).collect())
+        });
+        named.as_deref()
+    }
+}
+
+/// Whether a function can read this as a table.
+fn has_rows(entry: &Entry) -> bool {
+    matches!(entry.desc, Desc::Table | Desc::ForeignTable | Desc::Sequence | Desc::MaterializedView)
+}
+
+/// Whether who names this may come to what its text names.
+fn has_text(entry: &Entry) -> bool {
+    is_function(entry)
+        || matches!(entry.desc, Desc::View | Desc::Domain | Desc::Type | Desc::Aggregate)
+}
+
+/// Whether work on `entry` calls the functions of `of`, which it depends on.
+fn passes_on(entry: &Desc, of: &Desc) -> bool {
+    match of {
+        Desc::Function
+        | Desc::Procedure
+        | Desc::Aggregate
+        | Desc::Domain
+        | Desc::Type
+        | Desc::Operator
+        | Desc::OperatorClass
+        | Desc::OperatorFamily
+        | Desc::Cast => true,
+        Desc::View => matches!(entry, Desc::View | Desc::MaterializedView | Desc::Function),
+        // Inherited constraints, and columns of the other table's row type.
+        Desc::Table => matches!(entry, Desc::Table | Desc::Type | Desc::Domain),
+        _ => false,
+    }
+}
+
+/// Whether a table calls a function in defaults alone, which COPY does not evaluate.
+fn is_default_only(table: &Entry, function: &Entry) -> bool {
+    if table.desc != Desc::Table {
+        return false;
+    }
+    let mut name = Names::default();
+    name.add(function, 0);
+    let named: Vec<&str> =
+        table.defn.lines().filter(|line| name.among(&words(line)).next().is_some()).collect();
+    let is_default = |line: &&str| {
+        line.contains(" DEFAULT ") && !line.contains(" GENERATED ") && !line.contains("CHECK (")
+    };
+    !named.is_empty() && named.iter().all(is_default)
+}

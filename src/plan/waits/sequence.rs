@@ -1,0 +1,110 @@
+//! Jobs that keep the archive's order because the order shows in the result.
+
+use std::collections::BTreeSet;
+
+use super::{Order, Rows};
+use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::plan::build::builds_index;
+use crate::plan::{JobId, Plan};
+use crate::select::Pass;
+
+impl Plan {
+    /// Statistics (since PostgreSQL 18) are lost when the table is emptied or the view is refreshed,
+    /// and some of a table's are replaced when an index is built.
+    pub(super) fn statistics_in_order(&mut self, order: &Order<'_>) {
+        let about = |entry: &Entry| order.about(entry);
+        let all = |id: &JobId| {
+            let job = &self.jobs[id.0];
+            job.wanted && order.entries[job.entry].desc == Desc::StatisticsData
+        };
+        let statistics = (0..order.count).map(JobId).filter(all);
+        let statistics = order.by(self, statistics, about);
+        if statistics.is_empty() {
+            return;
+        }
+        for id in (0..order.count).map(JobId) {
+            let (job, entry) = (&self.jobs[id.0], order.entry(self, id));
+            let changes = matches!(entry.desc, Desc::TableData | Desc::MaterializedViewData)
+                || builds_index(entry, job.step);
+            if !changes || !job.wanted || job.step.is_analyze() {
+                continue;
+            }
+            let pass = job.pass;
+            let subjects: BTreeSet<DumpId> = about(entry).into_iter().collect();
+            for other in subjects.iter().filter_map(|id| statistics.get(id)).flatten() {
+                if self.jobs[other.0].pass == pass {
+                    self.in_order(id, *other);
+                }
+            }
+        }
+    }
+
+    /// Event triggers see what comes after them, and nothing before.
+    pub(super) fn event_triggers_in_order(&mut self, order: &Order<'_>) {
+        let (mut last, mut since) = (None, Vec::new());
+        for id in self.of_pass(Pass::PostAcl, order).collect::<Vec<_>>() {
+            self.jobs[id.0].after.extend(last);
+            if order.entry(self, id).desc == Desc::EventTrigger {
+                self.jobs[id.0].after.append(&mut since);
+                last = Some(id);
+            } else {
+                since.push(id);
+            }
+        }
+    }
+
+    /// A domain's constraint that is not valid comes after the rows that break it.
+    pub(super) fn behind_rows_of_domains(&mut self, order: &Order<'_>, rows: &mut Rows) {
+        let of_domain = |entry: &Entry| {
+            matches!(entry.desc, Desc::CheckConstraint | Desc::Constraint)
+                && order.tables(entry).is_empty()
+                && entry.section == Section::PostData
+        };
+        let constraints = self.of_main(order, of_domain);
+        if constraints.is_empty() {
+            return;
+        }
+        for id in &constraints {
+            self.behind_all(*id, rows, "it holds for every column of its domain");
+        }
+        let of = order.by(self, constraints, |entry| entry.dependencies.clone());
+        for id in self.of_main(order, |entry| matches!(entry.desc, Desc::Index | Desc::Constraint))
+        {
+            // An index whose expression is of the domain.
+            let domains = order.entry(self, id).dependencies.iter();
+            for constraint in domains.filter_map(|domain| of.get(domain)).flatten() {
+                self.in_order(id, *constraint);
+            }
+        }
+    }
+
+    /// Row security hides rows from the checks of foreign keys: those of its tables come before.
+    pub(super) fn before_row_security(&mut self, order: &Order<'_>, keys: &[JobId]) {
+        let security = self.of_main(order, |entry| entry.desc == Desc::RowSecurity);
+        if security.is_empty() {
+            return;
+        }
+        let keys = order.by(self, keys.iter().copied(), |entry| order.roots(entry));
+        for id in security {
+            let own = order.roots(order.entry(self, id)).into_iter();
+            let keys: Vec<JobId> =
+                own.filter_map(|root| keys.get(&root)).flatten().copied().collect();
+            self.jobs[id.0].after.extend(keys.into_iter().filter(|key| *key < id));
+        }
+    }
+}
+
+impl Order<'_> {
+    /// The tables and views that rows, statistics or an index are about.
+    fn about(&self, entry: &Entry) -> Vec<DumpId> {
+        let mut all = Vec::new();
+        for id in &entry.dependencies {
+            all.push(*id);
+            let is_index = |of: &&Entry| matches!(of.desc, Desc::Index | Desc::Constraint);
+            let index = self.links.entry(*id, self.entries).filter(is_index);
+            all.extend(index.into_iter().flat_map(|index| index.dependencies.iter().copied()));
+            all.extend(self.links.table_of.get(id));
+        }
+        all
+    }
+}

@@ -1,0 +1,85 @@
+//! Copies rows that earlier runs missed.
+//!
+//! Where the counts differ, the source's rows of that part go into a temporary table of the target,
+//! and those whose key the target lacks from there into the table.
+
+use super::claim::{begin_writing, connect};
+use super::copy::{Context, Plan};
+use super::error::{IncrementalError, Side};
+use super::gaps::Gaps;
+use super::pipe::pipe;
+use super::ranges::Range;
+use crate::target::Session;
+
+/// The temporary table. Its transaction drops it.
+const TEMPORARY: &str = "pg_temp.nocturne_gap";
+
+/// Fills the gaps, as far as the key tells rows apart, and returns how many rows were missing.
+/// `keeper` has the claim on the table.
+///
+/// # Errors
+/// What was committed before stays.
+pub(super) async fn fill(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    gaps: &mut Gaps,
+    keeper: &Session,
+) -> Result<u64, IncrementalError> {
+    let mut filled = 0;
+    if gaps.missing() > 0 && !plan.key.is_unique {
+        tracing::warn!(
+            table_name = plan.table.name,
+            "cannot fill the gaps: the key is not unique in the source, so it does not say which \
+             rows are missing"
+        );
+        return Ok(filled);
+    }
+    for gap in gaps.places.iter_mut().filter(|gap| gap.source > gap.target) {
+        let after = gap.from.and_then(|from| from.checked_sub(1)).map(|after| after.to_string());
+        let range = Range { after, through: gap.through.clone() };
+        let rows = fill_range(context, plan, &range, keeper).await?;
+        gap.target += rows;
+        filled += rows;
+    }
+    gaps.target += filled;
+    gaps.places.retain(|gap| gap.source != gap.target);
+    Ok(filled)
+}
+
+async fn fill_range(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    range: &Range,
+    keeper: &Session,
+) -> Result<u64, IncrementalError> {
+    let of_target = |source| context.refused(plan.table, Side::Target, source);
+    let (_permit, reader) = context.reader().await?;
+    let writer = connect(context.settings).await?;
+    begin_writing(&writer, context.settings, plan.oid).await.map_err(of_target)?;
+    let (table, columns) = (plan.table, plan.columns());
+    let create = format!(
+        "CREATE TEMPORARY TABLE {TEMPORARY} ON COMMIT DROP AS SELECT {columns} FROM {table} \
+         WITH NO DATA"
+    );
+    writer.execute(&create).await.map_err(of_target)?;
+    let piped = pipe(&reader, &plan.copy_out(range), &writer, &plan.copy_in(TEMPORARY))
+        .await
+        .map_err(|(side, source)| context.refused(table, side, source))?;
+    if piped.sent != piped.stored {
+        let (table, sent, stored) = (table.clone(), piped.sent, piped.stored);
+        return Err(IncrementalError::Count { table, sent, stored });
+    }
+    let insert = format!(
+        "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE \
+         SELECT {columns} FROM {TEMPORARY} gap WHERE NOT EXISTS \
+             (SELECT FROM {table} r WHERE {} = {})",
+        plan.key.sql(),
+        plan.key.sql_of("gap")
+    );
+    let rows = writer.execute_counting(&insert).await.map_err(of_target)?;
+    // Without the claim another run may be copying the same rows.
+    keeper.execute("SELECT 1").await.map_err(of_target)?;
+    writer.commit().await.map_err(of_target)?;
+    tracing::info!(table_name = table.name, rows, "gap filled: keys up to {}", range.through);
+    Ok(rows)
+}

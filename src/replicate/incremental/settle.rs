@@ -1,0 +1,182 @@
+//! Waits for the source's transactions that may still commit keys below those that are copied.
+//!
+//! A sequence gives keys out before transactions commit, so the highest key says nothing about those
+//! below it. As `CREATE INDEX CONCURRENTLY` does (`WaitForLockersMultiple` in
+//! `src/backend/storage/lmgr/lmgr.c`), the run notes the highest keys first, then who may be writing
+//! at that moment, and takes its snapshot when these have ended. What it copies ends at the noted
+//! keys: what is above them may have open transactions below it again, and is the next run's.
+//!
+//! Who writes holds a lock on the table, and who has taken a key from its sequence one on that
+//! (`init_sequence` in `src/backend/commands/sequence.c`), until the transaction's end. A standby
+//! does not have these locks; there, all transactions are waited for that it knows to be open.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::catalogue::Relation;
+use super::key::Key;
+use super::settings::{Settings, Table};
+use super::snapshot::{common, statement_timeout};
+use crate::restore::chain;
+use crate::target::{self, Session};
+
+/// How often the server is asked, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many transactions are named.
+const NAMED: usize = 10;
+
+/// The keys at which the copy ends: of each table that could be looked at, the highest one; none
+/// in an empty table.
+pub(super) type Limits = HashMap<Table, Option<String>>;
+
+/// Notes the highest keys and waits until no transaction is open that may commit lower ones.
+///
+/// # Errors
+/// A lost connection.
+pub(super) async fn settle(settings: &Settings, session: &Session) -> target::Result<Limits> {
+    let mut limits = Limits::new();
+    let Some(timeout) = settings.late_commits_timeout else { return Ok(limits) };
+    let mut oids = Vec::new();
+    for table in &settings.tables {
+        match highest(settings, session, table).await {
+            Ok(Some((oid, key))) => {
+                oids.push(oid.to_string());
+                limits.insert(table.clone(), key);
+            }
+            Err(error) if error.is_connection_lost() => return Err(error),
+            // The copy of the table meets the same, and reports it.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    if oids.is_empty() {
+        return Ok(limits);
+    }
+    match wait(session, &oids.join(","), timeout).await {
+        Err(error) if error.is_connection_lost() => return Err(error),
+        Err(error) => tracing::warn!(
+            "cannot see which transactions are open in the source: rows that are committed late \
+             may be missed ({})",
+            chain(&error)
+        ),
+        Ok(()) => {}
+    }
+    Ok(limits)
+}
+
+/// The OID of a table of the source, and its highest key.
+async fn highest(
+    settings: &Settings,
+    session: &Session,
+    table: &Table,
+) -> target::Result<Option<(u32, Option<String>)>> {
+    let relation = Relation::read(session, table).await?;
+    let key = relation.and_then(|relation| {
+        let key = Key::of_source(relation.column(&table.key)?);
+        Some((relation.oid, key))
+    });
+    match key {
+        Some((oid, key)) => {
+            // Several statements are one transaction, which a pooler does not take apart.
+            let query = format!(
+                "{}; {}; {}",
+                common(settings),
+                statement_timeout(settings),
+                key.highest(table, None, None)
+            );
+            let highest = session.query_value(&query).await?;
+            Ok(Some((oid, highest)))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Waits until the transactions have ended that may be writing to these tables now.
+async fn wait(session: &Session, tables: &str, timeout: Duration) -> target::Result<()> {
+    let writers = include_str!("writers.sql").replace("{tables}", tables);
+    let is_standby = session.query_value("SELECT pg_catalog.pg_is_in_recovery()").await?;
+    let writers = match is_standby.as_deref() {
+        Some("t") => None,
+        _ => match session.query_text(&writers).await {
+            Ok(rows) => Some(rows),
+            Err(error) if error.is_connection_lost() => return Err(error),
+            // Somebody has taken pg_locks from the role.
+            Err(error) => {
+                tracing::debug!("{}", chain(&error));
+                None
+            }
+        },
+    };
+    let still_open = match writers {
+        Some(rows) => of_writers(rows),
+        None => of_transactions(session.query_text(TRANSACTIONS).await?),
+    };
+    let Some(still_open) = still_open else { return Ok(()) };
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(20);
+    let mut is_told = false;
+    loop {
+        let open = session.query_text(&still_open).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        if started.elapsed() >= timeout {
+            tracing::warn!(
+                "transactions of the source are still open after {}s: {}; rows that they commit \
+                 below the highest keys are not copied (hint: INCREMENTAL_FILL_GAPS copies them \
+                 later)",
+                started.elapsed().as_secs(),
+                names(&open)
+            );
+            return Ok(());
+        }
+        if !is_told && pause >= LOOK_EVERY {
+            tracing::info!("waiting for open transactions of the source: {}", names(&open));
+            is_told = true;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOK_EVERY);
+    }
+}
+
+/// All transactions that the server knows to be open, also of other databases.
+const TRANSACTIONS: &str = "SELECT * FROM \
+     pg_catalog.txid_snapshot_xip(pg_catalog.txid_current_snapshot())";
+
+/// A query for those of these writers whose transaction is still open, in words.
+fn of_writers(writers: Vec<Vec<Option<String>>>) -> Option<String> {
+    let writers = list(writers)?;
+    Some(format!(
+        "SELECT DISTINCT CASE WHEN l.pid IS NULL \
+             THEN 'prepared transaction ' || pg_catalog.split_part(l.virtualtransaction, '/', 2) \
+             ELSE pg_catalog.concat('process ', l.pid, ' of ' || a.usename, \
+                 ' (' || NULLIF(a.application_name, '') || ')', \
+                 ' since ' || pg_catalog.date_trunc('second', a.xact_start)) END \
+         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.virtualtransaction = ANY ('{{{writers}}}') ORDER BY 1"
+    ))
+}
+
+/// A query for those of these transactions that are still open, in words.
+fn of_transactions(transactions: Vec<Vec<Option<String>>>) -> Option<String> {
+    let open = list(transactions)?;
+    Some(format!(
+        "SELECT 'transaction ' || x FROM ({TRANSACTIONS}) t (x) WHERE x = ANY ('{{{open}}}')"
+    ))
+}
+
+/// The first column's values; none if there are none.
+fn list(rows: Vec<Vec<Option<String>>>) -> Option<String> {
+    let values: Vec<String> = rows.into_iter().filter_map(|row| row.into_iter().next()?).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+fn names(rows: &[Vec<Option<String>>]) -> String {
+    let named: Vec<&str> =
+        rows.iter().take(NAMED).filter_map(|row| row.first()?.as_deref()).collect();
+    let more = match rows.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", named.join(", "))
+}

@@ -1,0 +1,148 @@
+//! Which backup the target holds, and by which settings: nothing is restored twice.
+//!
+//! The table `nocturne.restored` has one row. It is written when every entry of an archive is in
+//! place, from where another attempt continues without the archive; and completed when the night is
+//! over, which a run by the schedule takes for an answer: a second worker, say, or one that was
+//! restarted. Whoever drops anything forgets it first.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+
+use super::error::NightError;
+use crate::replicate::config::Config;
+use crate::replicate::enrich::Enrichment;
+use crate::replicate::hooks::Hooks;
+use crate::restore::chain;
+use crate::sql::ident::literal;
+use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
+
+/// A backup as settings restore it.
+pub(super) struct Wanted {
+    /// The backup's key.
+    pub(super) backup: String,
+    /// What decides which entries are restored, and what runs meanwhile.
+    settings: String,
+    /// What runs after that.
+    enrichment: String,
+}
+
+/// What the target holds of a backup.
+pub(super) struct Restored {
+    /// The run that restored it.
+    pub(super) run: String,
+    /// When its night was over; none if only the archive is in place.
+    pub(super) completed: Option<DateTime<Utc>>,
+}
+
+impl Wanted {
+    pub(super) fn new(
+        backup: &str,
+        config: &Config,
+        hooks: &Hooks,
+        enrichment: &Enrichment,
+    ) -> Self {
+        let restore = &config.restore;
+        let mut settings = Sha256::new();
+        for rule in restore.tables.rules() {
+            settings.update(format!("{} {}\n", rule.tables, rule.mode.word()));
+        }
+        for pattern in &restore.exclude {
+            settings.update(format!("without {pattern}\n"));
+        }
+        for tolerance in &restore.tolerate {
+            settings.update(format!("tolerate {tolerance}\n"));
+        }
+        let fed_here = config.databases.is_fed_here();
+        settings.update(format!("keys {} fed {fed_here}\n", restore.foreign_keys));
+        for (stage, file) in hooks.all() {
+            settings.update(format!("{stage} {}\n{}\n", file.name(), file.text()));
+        }
+        let mut files = Sha256::new();
+        for file in enrichment.scripts() {
+            files.update(format!("{}\n{}\n", file.name(), file.text()));
+        }
+        let hex = |digest: Sha256| digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        Self { backup: backup.to_owned(), settings: hex(settings), enrichment: hex(files) }
+    }
+
+    /// What the session's database holds of this backup.
+    pub(super) async fn find(&self, session: &Session) -> Result<Option<Restored>, NightError> {
+        let failed = || NightError::target("look for a restored backup");
+        if !has_record(session, "restored").await.map_err(failed())? {
+            return Ok(None);
+        }
+        // Another enrichment needs no other restore, but it is not the same night.
+        let sql = format!(
+            "SELECT run, (pg_catalog.date_part('epoch', completed_at) * 1000000)::bigint, \
+                 enrichment = {} \
+             FROM nocturne.restored WHERE backup = {} AND settings = {}",
+            literal(&self.enrichment),
+            literal(&self.backup),
+            literal(&self.settings)
+        );
+        let row = session.query_text(&sql).await.map_err(failed())?.into_iter().next();
+        let Some([Some(run), completed, is_same]) =
+            row.and_then(|row| <[Option<String>; 3]>::try_from(row).ok())
+        else {
+            return Ok(None);
+        };
+        let completed = completed.and_then(|micros| micros.parse().ok());
+        let completed = completed.and_then(DateTime::from_timestamp_micros);
+        if completed.is_some() && is_same.as_deref() != Some("t") {
+            return Ok(None);
+        }
+        Ok(Some(Restored { run, completed }))
+    }
+
+    /// Records that the archive is in place. Without the record another attempt reads it again.
+    pub(super) async fn note(&self, target: &Target, run: &str) {
+        let work = async {
+            let session = Session::connect(target, &SessionSettings::default()).await?;
+            make_bookkeeping(&session).await?;
+            let values = [&self.backup, &self.settings, &self.enrichment, run].map(literal);
+            let sql = format!(
+                "CREATE TABLE IF NOT EXISTS nocturne.restored (backup text NOT NULL, \
+                     settings text NOT NULL, enrichment text NOT NULL, run text NOT NULL, \
+                     completed_at timestamptz); \
+                 DELETE FROM nocturne.restored; \
+                 INSERT INTO nocturne.restored VALUES ({})",
+                values.join(", ")
+            );
+            session.execute(&sql).await
+        };
+        tell("which backup is restored", work.await);
+    }
+}
+
+/// Records that the night of the restored backup is over.
+pub(super) async fn complete(target: &Target, enrichment: &Wanted, now: DateTime<Utc>) {
+    let work = async {
+        let session = Session::connect(target, &SessionSettings::default()).await?;
+        if !has_record(&session, "restored").await? {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE nocturne.restored SET completed_at = {}, enrichment = {} WHERE backup = {}",
+            literal(&now.to_rfc3339()),
+            literal(&enrichment.enrichment),
+            literal(&enrichment.backup)
+        );
+        session.execute(&sql).await
+    };
+    tell("that the night is over", work.await);
+}
+
+fn tell(what: &str, result: target::Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!("cannot record {what}: {}", chain(&error));
+    }
+}
+
+/// Forgets what the target holds: some of it is about to go.
+pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
+    let work = async {
+        let session = Session::connect(target, &SessionSettings::default()).await?;
+        session.execute("DROP TABLE IF EXISTS nocturne.restored").await
+    };
+    work.await.map_err(NightError::target("forget a restored backup"))
+}

@@ -1,0 +1,60 @@
+//! What to do about the commonest ways in which entries are refused.
+
+use super::Summary;
+use crate::archive::Desc;
+use crate::restore::event::Cause;
+use crate::target::Class;
+
+const NOT_EMPTY: &str = "the target is not empty: restore into an empty database, replace what \
+                         exists with --clean --if-exists, or load only rows with --data-only";
+
+const NO_ROLE: &str = "create the missing roles, restore without owners and privileges (--no-owner \
+                       --no-privileges), or accept it with --tolerate missing-role";
+
+const NO_EXTENSION: &str = "install the missing extensions on the server";
+
+const NO_TABLE: &str =
+    "--data-only loads rows into tables that exist: restore their definitions, too";
+
+const NO_RIGHT: &str = "restore as a superuser or as the owner of the objects; --no-owner and \
+                        --no-privileges skip what only these may set";
+
+const NO_SPACE: &str = "free disk space on the server, then start again";
+
+/// `insufficient_privilege`.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// `undefined_table`.
+const UNDEFINED_TABLE: &str = "42P01";
+/// `disk_full`.
+const DISK_FULL: &str = "53100";
+
+/// The hints for what failed in a run.
+pub(super) fn of(summary: &Summary) -> Vec<&'static str> {
+    let caused = |is: fn(&Cause) -> bool| {
+        summary.causes.iter().any(|cause| cause.is_error && is(&cause.cause))
+    };
+    let state = |state: &str| {
+        summary.failures.iter().any(|failed| failed.sqlstate.as_deref() == Some(state))
+    };
+    let exists = summary.failures.iter().any(|failed| {
+        let exists =
+            failed.sqlstate.as_deref().is_some_and(|s| Class::of(s) == Class::AlreadyExists);
+        // Every new database has this schema, and archives before PostgreSQL 11 create it.
+        exists && !(failed.entry.kind() == Desc::Schema && failed.entry.name == "public")
+    });
+    let no_table = summary.failures.iter().any(|failed| {
+        failed.entry.kind() == Desc::TableData
+            && failed.sqlstate.as_deref() == Some(UNDEFINED_TABLE)
+    });
+    [
+        (exists, NOT_EMPTY),
+        (caused(|cause| matches!(cause, Cause::MissingRole { .. })), NO_ROLE),
+        (caused(|cause| matches!(cause, Cause::MissingExtension { .. })), NO_EXTENSION),
+        (no_table, NO_TABLE),
+        (state(INSUFFICIENT_PRIVILEGE), NO_RIGHT),
+        (state(DISK_FULL), NO_SPACE),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, hint)| is_so.then_some(hint))
+    .collect()
+}

@@ -1,0 +1,233 @@
+//! Waits that the archive does not show, from the target's catalog once the definitions exist: for
+//! rows that a table refers to by a foreign key that exists already (tables of extensions, and data
+//! without definitions), and for rows that functions read which are not in the archive.
+
+use std::collections::{HashMap, HashSet};
+
+use super::context::Context;
+use super::event::Event;
+use super::lane::Lane;
+use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::plan::cost::Costs;
+use crate::plan::{JobId, Plan};
+use crate::target::{Result, Session};
+
+/// Which table refers to which.
+const KEYS: &str = "SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname \
+     FROM pg_catalog.pg_constraint o \
+     JOIN pg_catalog.pg_class c ON c.oid = conrelid \
+     JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace \
+     JOIN pg_catalog.pg_class p ON p.oid = confrelid \
+     JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
+     WHERE contype = 'f' AND conrelid <> confrelid";
+
+/// Which table calls which function when rows come: by a constraint, a generated column, a domain, the
+/// key of its partitions, an index, a policy, a rule or a trigger. Functions in C and the system's are
+/// left out; the system's objects have numbers below 16384 (`FirstNormalObjectId`).
+const CALLS: &str = "WITH RECURSIVE functions AS ( \
+         SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang \
+         WHERE p.oid >= 16384 AND lanname NOT IN ('internal', 'c')), \
+     callers (class, id, function) AS ( \
+         SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, oid, oid FROM functions \
+         UNION \
+         SELECT more.* FROM callers, LATERAL ( \
+             SELECT classid, objid, function FROM pg_catalog.pg_depend \
+             WHERE refclassid = class AND refobjid = id AND deptype IN ('n', 'a', 'i') \
+                 AND (class <> 'pg_catalog.pg_class'::pg_catalog.regclass \
+                     OR classid = 'pg_catalog.pg_type'::pg_catalog.regclass \
+                     OR (SELECT relkind = 'v' FROM pg_catalog.pg_class c WHERE c.oid = id)) \
+             UNION ALL \
+             SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, contypid, function \
+             FROM pg_catalog.pg_constraint o \
+             WHERE class = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND o.oid = id \
+                 AND contypid <> 0 \
+             UNION ALL \
+             SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, ev_class, function \
+             FROM pg_catalog.pg_rewrite r \
+             WHERE class = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = id \
+             UNION ALL \
+             SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, inhrelid, function \
+             FROM pg_catalog.pg_inherits \
+             WHERE class = 'pg_catalog.pg_class'::pg_catalog.regclass AND inhparent = id \
+             UNION ALL \
+             SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, oc.oid, function \
+             FROM pg_catalog.pg_opclass oc \
+             WHERE opcfamily IN ( \
+                 SELECT amprocfamily FROM pg_catalog.pg_amproc a \
+                 WHERE class = 'pg_catalog.pg_amproc'::pg_catalog.regclass AND a.oid = id \
+                 UNION ALL SELECT amopfamily FROM pg_catalog.pg_amop a \
+                 WHERE class = 'pg_catalog.pg_amop'::pg_catalog.regclass AND a.oid = id)) AS more), \
+     tables (id, function) AS ( \
+         SELECT id, function FROM callers WHERE class = 'pg_catalog.pg_class'::pg_catalog.regclass \
+         UNION SELECT indrelid, function FROM callers JOIN pg_catalog.pg_index ON indexrelid = id \
+             AND class = 'pg_catalog.pg_class'::pg_catalog.regclass \
+         UNION SELECT adrelid, function FROM callers JOIN pg_catalog.pg_attrdef d ON d.oid = id \
+             AND class = 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
+             JOIN pg_catalog.pg_attribute ON attrelid = adrelid AND attnum = adnum \
+             WHERE attgenerated <> '' \
+         UNION SELECT conrelid, function FROM callers JOIN pg_catalog.pg_constraint o ON o.oid = id \
+             AND class = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
+         UNION SELECT tgrelid, function FROM callers JOIN pg_catalog.pg_trigger t ON t.oid = id \
+             AND class = 'pg_catalog.pg_trigger'::pg_catalog.regclass \
+             WHERE tgenabled <> 'D' \
+         UNION SELECT polrelid, function FROM callers JOIN pg_catalog.pg_policy p ON p.oid = id \
+             AND class = 'pg_catalog.pg_policy'::pg_catalog.regclass) \
+     SELECT nspname, relname, function FROM tables \
+     JOIN pg_catalog.pg_class c ON c.oid = id \
+     JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'm')";
+
+/// Functions and views that are not the system's.
+const NAMES: &str = "SELECT 'f', nspname, proname, p.oid FROM pg_catalog.pg_proc p \
+     JOIN pg_catalog.pg_language l ON l.oid = prolang \
+     JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace \
+     WHERE p.oid >= 16384 AND prokind IN ('f', 'p') AND lanname NOT IN ('internal', 'c') \
+     UNION ALL SELECT 'v', nspname, relname, c.oid FROM pg_catalog.pg_class c \
+     JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind = 'v' AND c.oid >= 16384";
+
+/// The texts of those with such numbers, as pg_dump writes the language of a function.
+fn texts(numbers: &str) -> String {
+    format!(
+        "SELECT p.oid, pg_catalog.concat('    LANGUAGE ', lanname, pg_catalog.chr(10), \
+             CASE WHEN prosrc = '' THEN pg_catalog.pg_get_functiondef(p.oid) ELSE prosrc END) \
+         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang \
+         WHERE p.oid IN ({numbers}) \
+         UNION ALL SELECT oid, pg_catalog.pg_get_viewdef(oid) FROM pg_catalog.pg_class \
+         WHERE relkind = 'v' AND oid IN ({numbers})"
+    )
+}
+
+/// Adds the waits to a plan. If the catalog cannot be read, that is a warning, and the archive's
+/// dependencies hold.
+pub(super) async fn add_waits(ctx: &Context, lane: &mut Lane, plan: &mut Plan, costs: &Costs) {
+    // One session that keeps the archive's order needs none.
+    let in_order = ctx.options.strictly_in_order && ctx.random.is_some();
+    if !in_order && let Err(error) = ask(ctx, lane, plan).await {
+        let message = format!("cannot read from the catalog which rows wait for others: {error}");
+        ctx.events.send(Event::Warning { message });
+    }
+    plan.rank(|id| costs.of(id));
+    let waiting = plan.jobs.iter().filter(|job| job.wanted && !job.step.is_analyze());
+    let mut reading = HashSet::new();
+    for job in waiting {
+        let entry = ctx.entry(job.entry);
+        let Some(why) = &job.why else { continue };
+        if entry.desc == Desc::TableData {
+            reading.extend(entry.dependencies.first());
+        }
+        if !in_order {
+            let message = format!("{} {why}", entry.label());
+            ctx.events.send(Event::Note { message });
+        }
+    }
+    let _ = ctx.reading.set(reading);
+}
+
+async fn ask(ctx: &Context, lane: &mut Lane, plan: &mut Plan) -> Result<()> {
+    let session = lane.session(ctx).await?;
+    add_functions(ctx, session, plan).await?;
+    if ctx.options.disable_triggers && !ctx.with_schema {
+        return Ok(());
+    }
+    let mut jobs: HashMap<(&str, &str), Vec<JobId>> = HashMap::new();
+    for (number, job) in plan.jobs.iter().enumerate() {
+        let entry = ctx.entry(job.entry);
+        if job.wanted && !job.step.is_analyze() && entry.desc == Desc::TableData {
+            jobs.entry(name(entry)).or_default().push(JobId(number));
+        }
+    }
+    let mut pairs = Vec::new();
+    for row in session.query_text(KEYS).await? {
+        let [Some(cs), Some(child), Some(ps), Some(parent)] = &row[..] else { continue };
+        let find = |schema, name| jobs.get(&(schema, name)).into_iter().flatten().copied();
+        for child in find(cs.as_str(), child.as_str()) {
+            pairs.extend(find(ps.as_str(), parent.as_str()).map(|parent| (child, parent)));
+        }
+    }
+    plan.behind_rows_referred_to(&pairs, ctx.random.is_some());
+    Ok(())
+}
+
+/// Adds the functions and tables that the archive lacks to its entries, and plans with them.
+async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Result<()> {
+    let own = &ctx.toc.entries;
+    let found = functions(session, own).await?;
+    let mut calls: HashMap<(String, String), Vec<DumpId>> = HashMap::new();
+    if found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
+        let numbers: HashMap<&str, DumpId> =
+            found.iter().map(|(oid, entry)| (oid.as_str(), entry.dump_id)).collect();
+        for row in session.query_text(CALLS).await? {
+            let [Some(schema), Some(table), Some(function)] = &row[..] else { continue };
+            if let Some(function) = numbers.get(function.as_str()) {
+                calls.entry((schema.clone(), table.clone())).or_default().push(*function);
+            }
+        }
+    }
+    let called = |entry: &Entry| {
+        let (schema, name) = name(entry);
+        calls.get(&(schema.to_owned(), name.to_owned())).cloned().unwrap_or_default()
+    };
+    let mut all: Vec<Entry> = own.clone();
+    let noted = all.len();
+    all.extend(found.into_iter().map(|(_, entry)| entry));
+    let mut present: HashSet<DumpId> = own.iter().map(|entry| entry.dump_id).collect();
+    for (place, entry) in own.iter().enumerate() {
+        match (&entry.desc, entry.dependencies.first()) {
+            (Desc::Table | Desc::MaterializedView, _) => {
+                all[place].dependencies.extend(called(entry));
+            }
+            // A table without an entry is an extension's, or rows were dumped alone.
+            (Desc::TableData, Some(table)) if present.insert(*table) => {
+                let bare = Entry::bare(table.0, Desc::Table, Section::PreData);
+                let (namespace, tag) = (entry.namespace.clone(), entry.tag.clone());
+                all.push(Entry { namespace, tag, dependencies: called(entry), ..bare });
+            }
+            _ => {}
+        }
+    }
+    if all.len() > noted {
+        plan.keep_order_by_catalog(&all, noted);
+    }
+    Ok(())
+}
+
+/// The functions and views that the archive lacks, as entries, with their numbers in the catalog.
+async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entry)>> {
+    let kinds = [Desc::Function, Desc::Procedure, Desc::View];
+    let known: HashSet<(&str, &str)> = own
+        .iter()
+        .filter(|entry| kinds.contains(&entry.desc))
+        .map(|entry| {
+            let (schema, name) = name(entry);
+            (schema, name.split('(').next().unwrap_or(name))
+        })
+        .collect();
+    let mut found = Vec::new();
+    for row in session.query_text(NAMES).await? {
+        let [Some(kind), Some(schema), Some(name), Some(oid)] = &row[..] else { continue };
+        if known.contains(&(schema.as_str(), name.as_str())) {
+            continue;
+        }
+        let desc = if kind == "f" { Desc::Function } else { Desc::View };
+        let number = -1 - i32::try_from(found.len()).unwrap_or(i32::MAX - 1);
+        let (namespace, tag) = (Some(schema.clone()), name.clone());
+        let bare = Entry::bare(number, desc, Section::PreData);
+        found.push((oid.clone(), Entry { namespace, tag, ..bare }));
+    }
+    if found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
+        let numbers: Vec<&str> = found.iter().map(|(oid, _)| oid.as_str()).collect();
+        let rows = session.query_text(&texts(&numbers.join(","))).await?;
+        let mut texts: HashMap<String, String> = rows
+            .into_iter()
+            .filter_map(|row| <[_; 2]>::try_from(row).ok())
+            .filter_map(|[oid, text]| Some((oid?, text?)))
+            .collect();
+        for (oid, entry) in &mut found {
+            entry.defn = texts.remove(oid).unwrap_or_default();
+        }
+    }
+    Ok(found)
+}
+
+fn name(entry: &Entry) -> (&str, &str) {
+    (entry.namespace.as_deref().unwrap_or_default(), &entry.tag)
+}

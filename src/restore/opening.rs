@@ -1,0 +1,98 @@
+//! How many sessions there are, and opening those besides the first.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::context::Context;
+use super::event::Event;
+use super::failure::chain;
+use super::lane::Lane;
+use crate::target::{self, Session};
+
+/// Connections that are free for the session's role and database (`InitPostgres` in
+/// `src/backend/utils/init/postinit.c`, `InitializeSessionUserId` in `miscinit.c`). Those that are
+/// reserved for superusers are left for an emergency. Others may take some meanwhile, or leave.
+const FREE: &str = "\
+SELECT least( \
+    pg_catalog.current_setting('max_connections')::pg_catalog.int8 \
+        - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8 \
+        - coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int8 \
+        - (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database), \
+    CASE WHEN r.rolconnlimit >= 0 AND NOT r.rolsuper THEN r.rolconnlimit - ( \
+        SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid) END, \
+    CASE WHEN d.datconnlimit >= 0 AND NOT r.rolsuper THEN d.datconnlimit - ( \
+        SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid) END) \
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d \
+WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database()";
+
+/// Finds out how many sessions the server has room for. One that does not say is asked by opening
+/// them.
+pub(super) async fn find_room(ctx: &Context, session: &Session) {
+    let wanted = ctx.sessions();
+    if wanted < 2 {
+        return;
+    }
+    let free = session.query_value(FREE).await.ok().flatten().and_then(|text| text.parse().ok());
+    let Some(free) = free.map(|free: i64| usize::try_from(free).unwrap_or_default()) else {
+        return;
+    };
+    let _ = ctx.room.set(free.saturating_add(1));
+    if ctx.sessions() < wanted {
+        tell_fewer(ctx, ctx.sessions(), wanted, "the server has no more free connections");
+    }
+}
+
+fn tell_fewer(ctx: &Context, sessions: usize, wanted: usize, why: &str) {
+    let message = format!("continuing with {sessions} of {wanted} sessions: {why}");
+    ctx.events.send(Event::Warning { message });
+}
+
+/// The sessions besides the first, which are opened while that one works: a pooler may take
+/// minutes to refuse one.
+pub(super) struct Opening {
+    sessions: JoinSet<target::Result<Lane>>,
+    opened: usize,
+    /// Why the first of those was refused that were.
+    refused: Option<String>,
+}
+
+impl Opening {
+    /// Starts to open them.
+    pub(super) fn start(ctx: &Arc<Context>, first: &Lane) -> Self {
+        let mut sessions = JoinSet::new();
+        for number in 1..ctx.sessions() {
+            let (ctx, mut lane) = (ctx.clone(), Lane::new(number, first.target().clone()));
+            sessions.spawn(async move { lane.session(&ctx).await.map(drop).map(|()| lane) });
+        }
+        Self { sessions, opened: 1, refused: None }
+    }
+
+    /// How many are neither open nor refused yet.
+    pub(super) fn left(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The next session, once it is open; `None` where it cannot be had, or all were tried.
+    pub(super) async fn next(&mut self, ctx: &Context) -> Option<Lane> {
+        let opened = self.sessions.join_next().await?;
+        let lane = match opened.map(|lane| lane.map_err(|error| chain(&error))) {
+            Ok(Ok(lane)) => {
+                self.opened += 1;
+                Some(lane)
+            }
+            Ok(Err(why)) => {
+                self.refused.get_or_insert(why);
+                None
+            }
+            Err(error) => {
+                self.refused.get_or_insert(error.to_string());
+                None
+            }
+        };
+        if let Some(why) = self.refused.take_if(|_| self.sessions.is_empty()) {
+            tell_fewer(ctx, self.opened, ctx.sessions(), &why);
+        }
+        lane
+    }
+}

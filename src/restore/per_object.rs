@@ -1,0 +1,133 @@
+//! The commands of an entry. Statements for many large objects are sent together; one that the server
+//! refuses leaves the others, as with pg_restore, which sends one after the other
+//! (`IssueCommandPerBlob` in `pg_backup_archiver.c`).
+
+use super::commit::{Line, Statements};
+use super::context::Context;
+use super::failure::WorkError;
+use super::inserts::is_refusal;
+use super::lane::Lane;
+use super::settled::Once;
+use super::statements::Command;
+use crate::archive::Entry;
+use crate::target::Class;
+
+/// Statements for large objects that are sent together.
+const TOGETHER: usize = 200;
+
+/// What the server refused of an entry's commands: the first error of each SQLSTATE, and how many there
+/// were. There is at least one.
+#[derive(Debug)]
+pub(super) struct Refused {
+    first: (WorkError, u64),
+    others: Vec<(WorkError, u64)>,
+}
+
+impl From<WorkError> for Refused {
+    fn from(error: WorkError) -> Self {
+        Self { first: (error, 1), others: Vec::new() }
+    }
+}
+
+impl Refused {
+    fn add(&mut self, error: WorkError) {
+        let state = |error: &WorkError| error.server().map(|error| error.sqlstate.clone());
+        let mut known = std::iter::once(&mut self.first).chain(&mut self.others);
+        match known.find(|(known, _)| state(known) == state(&error)) {
+            Some((_, count)) => *count += 1,
+            None => self.others.push((error, 1)),
+        }
+    }
+
+    /// Every kind of error, with its number.
+    pub(super) fn errors(&self) -> impl Iterator<Item = &(WorkError, u64)> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The error that counts most: one that is about more than an object that exists, if there is one.
+    pub(super) fn error(&self) -> &WorkError {
+        let other = self.errors().find(|(error, _)| !exists(error));
+        other.map_or(&self.first.0, |(error, _)| error)
+    }
+
+    /// Whether the objects exist, all that were refused.
+    pub(super) fn all_exist(&self) -> bool {
+        exists(self.error())
+    }
+}
+
+fn exists(error: &WorkError) -> bool {
+    error.server().is_some_and(|error| error.class() == Class::AlreadyExists)
+}
+
+impl Lane {
+    /// Runs the commands of an entry. With a journal they are one transaction, with the line if there
+    /// is to be one.
+    pub(super) async fn run_commands(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        commands: &[Command<'_>],
+        once: Once,
+        line: Option<Line>,
+    ) -> Result<(), Refused> {
+        if ctx.journal().is_some() {
+            let texts = || {
+                let texts = commands.iter().flat_map(|command| command.texts(TOGETHER));
+                Box::new(texts) as Statements<'_>
+            };
+            return Ok(self.run_recorded(ctx, entry, texts, once, line).await?);
+        }
+        self.run_each(ctx, entry, commands, once).await
+    }
+
+    /// Runs the commands of an entry, each for itself.
+    pub(super) async fn run_each(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        commands: &[Command<'_>],
+        once: Once,
+    ) -> Result<(), Refused> {
+        let mut refused: Option<Refused> = None;
+        for command in commands {
+            let is_of_objects = matches!(command, Command::PerLargeObject(_));
+            for batch in command.batches(TOGETHER) {
+                let sent = self.run_once(ctx, entry, &batch.join("\n"), once).await;
+                let Err(error) = sent else {
+                    continue;
+                };
+                if !is_of_objects || !self.leaves_others(ctx, &error) {
+                    return Err(with(refused, error));
+                }
+                for statement in batch {
+                    let Err(error) = self.run_once(ctx, entry, &statement, once).await else {
+                        continue;
+                    };
+                    let goes_on = self.leaves_others(ctx, &error);
+                    let all = with(refused, error);
+                    if !goes_on {
+                        return Err(all);
+                    }
+                    refused = Some(all);
+                }
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn leaves_others(&self, ctx: &Context, error: &WorkError) -> bool {
+        matches!(error, WorkError::Target(error) if is_refusal(error)) && self.keeps_the_rest(ctx)
+    }
+}
+
+/// What was refused, with one more error.
+fn with(refused: Option<Refused>, error: WorkError) -> Refused {
+    match refused {
+        Some(mut refused) => {
+            refused.add(error);
+            refused
+        }
+        None => error.into(),
+    }
+}

@@ -1,0 +1,61 @@
+//! Materialized views whose refresh failed because their queries read, through a function, views
+//! that are not populated yet. Once nothing else is left to do they are refreshed again, as long as
+//! that brings any of them further.
+
+use super::context::Context;
+use super::failure::WorkError;
+use super::lane::Lane;
+use crate::archive::{Desc, Entry};
+use crate::plan::{Job, JobId};
+
+/// `object_not_in_prerequisite_state`: "materialized view … has not been populated"
+/// (`ExecOpenScanRelation` in `execUtils.c`).
+const NOT_POPULATED: &str = "55000";
+
+/// The jobs that wait to be tried again. They count as running, so that their pass does not end.
+#[derive(Debug, Default)]
+pub(super) struct PutOff {
+    /// With the number of jobs that were done when each was tried.
+    jobs: Vec<(JobId, usize)>,
+    done: usize,
+}
+
+impl PutOff {
+    /// A job has come to its end. True if it is to be tried again.
+    pub(super) fn takes(&mut self, ctx: &Context, id: JobId, job: &Job) -> bool {
+        let again = ctx.ledger().put_off.remove(&job.entry);
+        match again {
+            true => self.jobs.push((id, self.done)),
+            false => self.done += 1,
+        }
+        again
+    }
+
+    /// The job to try now that nothing runs: in the archive's order, those first for which something
+    /// has changed. If nothing has, each gets its last attempt.
+    pub(super) fn next(&mut self, ctx: &Context) -> Option<JobId> {
+        self.jobs.sort_unstable();
+        let hopeful = self.jobs.iter().position(|(_, done)| *done < self.done);
+        if !self.jobs.is_empty() {
+            ctx.ledger().last_attempt = hopeful.is_none();
+            return Some(self.jobs.remove(hopeful.unwrap_or(0)).0);
+        }
+        None
+    }
+}
+
+impl Context {
+    /// Puts an entry off that failed because of a view that is not populated yet.
+    pub(super) fn puts_off(&self, lane: &Lane, entry: &Entry, error: &WorkError) -> bool {
+        let state = error.server().map(|error| error.sqlstate.as_str());
+        let hopeful = entry.desc == Desc::MaterializedViewData
+            && state == Some(NOT_POPULATED)
+            && !lane.in_group()
+            && !self.options.exit_on_error;
+        let Some(place) = self.toc.position(entry.dump_id).filter(|_| hopeful) else {
+            return false;
+        };
+        let mut ledger = self.ledger();
+        !ledger.last_attempt && ledger.put_off.insert(place)
+    }
+}

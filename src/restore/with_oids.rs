@@ -1,0 +1,26 @@
+//! Tables that were dumped WITH OIDS. No server since PostgreSQL 12 can have them, and pg_restore since
+//! then creates them without and warns (`ReadToc` in `pg_backup_archiver.c`).
+
+use super::event::{Event, Events};
+use crate::archive::{Desc, Entry};
+use crate::select::Want;
+
+/// Names that are told.
+const NAMED: usize = 5;
+
+/// Warns about the wanted tables among these entries.
+pub(crate) fn warn(entries: &[Entry], wants: &[Want], events: &Events) {
+    let is_meant = |(entry, want): &(&Entry, &Want)| {
+        want.schema && entry.with_oids && entry.desc == Desc::Table
+    };
+    let tables = || entries.iter().zip(wants).filter(is_meant);
+    let mut names: Vec<String> = tables().take(NAMED).map(|(entry, _)| entry.label()).collect();
+    match tables().count() {
+        0 => return,
+        count if count > NAMED => names.push(format!("and {} more", count - NAMED)),
+        _ => {}
+    }
+    let names = names.join(", ");
+    let message = format!("tables WITH OIDS are not supported anymore, restored without: {names}");
+    events.send(Event::Warning { message });
+}

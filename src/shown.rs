@@ -1,0 +1,101 @@
+//! Text of archives, servers and files on its way to people: whatever could move a terminal's
+//! cursor, start a line of its own or turn the reading direction is shown, not obeyed.
+//!
+//! Everything that goes to a terminal passes one of these functions: what is written on standard
+//! error in `report::screen`, on standard output in `cli::list`. What is put on a line with other
+//! text, such as a name or an error, passes [`one_line`] before.
+
+use crate::archive::encoding::shown as readable;
+
+/// The text on one line, with nothing in it that a terminal would obey.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for part in readable(text).lines().map(str::trim_end).filter(|part| !part.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for character in part.chars() {
+            push(&mut line, if character == '\t' { ' ' } else { character });
+        }
+    }
+    line
+}
+
+/// The text with its line breaks and tabs, and nothing else in it that a terminal would obey.
+pub(crate) fn lines(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in readable(text).chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            other => push(&mut shown, other),
+        }
+    }
+    shown
+}
+
+/// A line of the log: of what a terminal would obey it keeps its own end, and with `colours` those
+/// that the log itself has set.
+pub(crate) fn log_line(text: &str, colours: bool) -> String {
+    let text = &*readable(text);
+    let (mut rest, end) = match text.strip_suffix('\n') {
+        Some(rest) => (rest, "\n"),
+        None => (text, ""),
+    };
+    let mut shown = String::with_capacity(text.len());
+    while let Some(character) = rest.chars().next() {
+        let length = colour(rest).filter(|_| colours);
+        match length {
+            Some(length) => shown.push_str(&rest[..length]),
+            None => push(&mut shown, character),
+        }
+        rest = &rest[length.unwrap_or(character.len_utf8())..];
+    }
+    shown + end
+}
+
+/// The length of the sequence at the text's start that sets a colour: `ESC [ numbers m`.
+fn colour(text: &str) -> Option<usize> {
+    let numbers = text.strip_prefix("\u{1b}[")?;
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    numbers[end..].starts_with('m').then_some("\u{1b}[".len() + end + 1)
+}
+
+fn push(shown: &mut String, character: char) {
+    if acts(character) {
+        shown.extend(character.escape_default());
+    } else {
+        shown.push(character);
+    }
+}
+
+/// Whether a terminal would do something other than show this character.
+fn acts(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        assert_eq!(one_line("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(one_line("first\r\n\n  second\tword"), "first   second word");
+        assert_eq!(one_line("safe\u{202e}txt"), "safe\\u{202e}txt");
+        assert_eq!(one_line("naïve 表"), "naïve 表");
+        assert_eq!(lines("a\tb\r\n\u{9b}2J\n"), "a\tb\\r\n\\u{9b}2J\n");
+    }
+
+    #[test]
+    fn log_line_keeps_only_its_own_colours_and_end() {
+        let text =
+            "\u{1b}[2m12:00\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m a\nb\u{1b}[2Jc\u{1b}]0;x\u{7}\n";
+        let shown = log_line(text, true);
+        assert!(
+            shown.starts_with("\u{1b}[2m12:00\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m a\\nb"),
+            "{shown}"
+        );
+        assert!(shown.ends_with("b\\u{1b}[2Jc\\u{1b}]0;x\\u{7}\n"), "{shown}");
+        assert!(!log_line(text, false).contains('\u{1b}'));
+    }
+}

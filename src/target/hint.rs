@@ -1,0 +1,76 @@
+//! What to do about the commonest ways in which no session comes about.
+
+use super::error::{Error, ServerError};
+
+impl Error {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Connect { source, .. } | Self::Setting { source, .. } => return source.hint(),
+            Self::NotOurs { owner, .. } => {
+                return Some(format!(
+                    "if the records are not needed, DROP SCHEMA nocturne CASCADE; otherwise \
+                     connect as \"{owner}\""
+                ));
+            }
+            Self::Network(_) | Self::Timeout(_) => {
+                "check that a server accepts connections at this host and port (-h, -p, PGHOST, \
+                 PGPORT, or the URL)"
+            }
+            Self::Server(error) => of_server(error)?,
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// By SQLSTATE, which does not depend on the server's language.
+fn of_server(error: &ServerError) -> Option<&'static str> {
+    Some(match error.sqlstate.as_str() {
+        "3D000" => {
+            "create the database first (createdb), or name another one; restore --create makes \
+             the one that the archive names"
+        }
+        "28P01" => "check the password in PGPASSWORD, ~/.pgpass or the URL; -W asks for it",
+        // `src/backend/utils/init/miscinit.c`: it does not exist, or may not log in.
+        "28000" if error.routine.as_deref() == Some("InitializeSessionUserId") => {
+            "name another role with -U, PGUSER or in the URL; the default is the operating \
+             system's user"
+        }
+        "28000" => {
+            "the server's pg_hba.conf must allow this role, address, database and use of TLS"
+        }
+        "53300" => "use fewer sessions (-j), or raise max_connections of the server",
+        "53100" => "free disk space on the server",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commonest_refusals_have_a_hint() {
+        let refused = |sqlstate: &str, routine: &str| {
+            let source = Error::Server(Box::new(ServerError {
+                sqlstate: sqlstate.into(),
+                routine: Some(routine.into()),
+                ..ServerError::default()
+            }));
+            Error::Connect { target: "u@h/d".into(), source: Box::new(source) }.hint()
+        };
+        for (sqlstate, routine, word) in [
+            ("3D000", "InitPostgres", "createdb"),
+            ("28P01", "auth_failed", "PGPASSWORD"),
+            ("28000", "InitializeSessionUserId", "-U"),
+            ("28000", "ClientAuthentication", "pg_hba.conf"),
+            ("53300", "InitProcess", "-j"),
+        ] {
+            assert!(refused(sqlstate, routine).unwrap().contains(word), "{sqlstate} {routine}");
+        }
+        assert_eq!(refused("42601", "scanner_yyerror"), None);
+        assert!(Error::Timeout(3).hint().unwrap().contains("port"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Rows that the source commits late, with keys below those that are committed already.
+
+use std::time::Duration;
+
+use nocturne::replicate::incremental::{Settings, Table};
+use nocturne::target::{Session, SessionSettings};
+use tokio_util::sync::CancellationToken;
+
+use crate::common::{Owned, bare_nocturne, cluster, versions};
+use crate::pair::{Pair, copied, execute, start, table, target};
+
+/// Both ways of the run to wait for the transactions of the source.
+const RUN_WAITS: &str = "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+    AND datname = current_database() AND (query LIKE '%virtualtransaction = ANY%' OR query LIKE '% x = ANY%'))";
+
+/// A session of the source that holds a transaction.
+async fn writer(url: &str) -> Session {
+    let session = Session::connect(&target(url), &SessionSettings::default()).await.unwrap();
+    session
+        .execute("SET search_path = public; SET application_name = 'shop'; BEGIN")
+        .await
+        .unwrap();
+    session
+}
+
+/// How a transaction has taken the key 1, and how it writes its row before it commits.
+const WAYS: [(&str, &str); 5] = [
+    ("INSERT INTO answers DEFAULT VALUES", ""),
+    // As object mappers do.
+    ("SELECT nextval('answers_id_seq')", "INSERT INTO answers VALUES (1)"),
+    ("SELECT nextval('answers_id_seq'); SAVEPOINT a", "INSERT INTO low VALUES (1)"),
+    ("INSERT INTO low VALUES (nextval('answers_id_seq'))", ""),
+    (
+        "DELETE FROM answers WHERE id < 0; SELECT nextval('answers_id_seq')",
+        "INSERT INTO answers VALUES (1)",
+    ),
+];
+
+const PARTITIONED: &str = "CREATE TABLE answers (id bigserial PRIMARY KEY) PARTITION BY RANGE (id); \
+    CREATE TABLE low PARTITION OF answers FOR VALUES FROM (0) TO (2); \
+    CREATE TABLE high PARTITION OF answers FOR VALUES FROM (2) TO (1000)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_transactions_are_waited_for_and_their_rows_copied() {
+    for (number, (takes, writes)) in WAYS.into_iter().enumerate() {
+        let pair = Pair::new(&format!("late_{number}"));
+        pair.both(PARTITIONED);
+        let writer = writer(&pair.source.url()).await;
+        writer.execute(takes).await.unwrap();
+        pair.source.execute("INSERT INTO answers DEFAULT VALUES");
+        let running = start(pair.settings(&["answers"]), CancellationToken::new());
+        pair.source.wait_until(RUN_WAITS);
+        // Above what the run has noted: below it there may be open transactions again.
+        pair.source.execute("INSERT INTO answers DEFAULT VALUES");
+        writer.execute(writes).await.unwrap();
+        writer.commit().await.unwrap();
+        let first = copied(running.join().unwrap());
+        assert_eq!((first.rows, first.after.as_deref()), (2, Some("2")), "{takes}");
+        let second = start(pair.settings(&["answers"]), CancellationToken::new());
+        assert_eq!(copied(second.join().unwrap()).rows, 1, "{takes}");
+        pair.assert_same("answers", "*");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn view_waits_for_writers_of_its_tables() {
+    let pair = Pair::new("late_view");
+    pair.source.execute(
+        "CREATE TABLE rows (id bigserial PRIMARY KEY); CREATE VIEW answers AS SELECT id FROM rows",
+    );
+    pair.target.execute("CREATE TABLE answers (id bigint PRIMARY KEY)");
+    let writer = writer(&pair.source.url()).await;
+    writer.execute("INSERT INTO rows DEFAULT VALUES").await.unwrap();
+    // The highest key is not that of the first one to commit, and an empty table has none.
+    let running = start(pair.settings(&["answers"]), CancellationToken::new());
+    pair.source.wait_until(RUN_WAITS);
+    pair.source.execute("INSERT INTO rows DEFAULT VALUES");
+    writer.commit().await.unwrap();
+    assert_eq!(copied(running.join().unwrap()).rows, 0);
+    let second = start(pair.settings(&["answers"]), CancellationToken::new());
+    assert_eq!(copied(second.join().unwrap()).rows, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_without_pg_locks_waits_for_all_transactions() {
+    let owned = Owned::new(cluster(versions::newest()), "late_hidden");
+    owned.database.execute("REVOKE SELECT ON pg_catalog.pg_locks FROM PUBLIC");
+    owned.execute("CREATE TABLE answers (id bigserial PRIMARY KEY)").await;
+    let pair = Pair::new("late_hidden");
+    pair.target.execute("CREATE TABLE answers (id bigint PRIMARY KEY)");
+    let writer = writer(&owned.url()).await;
+    writer.execute("INSERT INTO answers DEFAULT VALUES").await.unwrap();
+    owned.execute("INSERT INTO answers DEFAULT VALUES").await;
+    let settings = Settings { source: target(&owned.url()), ..pair.settings(&["answers"]) };
+    let running = start(settings, CancellationToken::new());
+    owned.database.wait_until(RUN_WAITS);
+    writer.commit().await.unwrap();
+    assert_eq!(copied(running.join().unwrap()).rows, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transaction_open_past_the_deadline_is_named_and_its_gap_filled() {
+    let pair = Pair::new("late_deadline");
+    pair.both(
+        "CREATE TABLE answers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+               twice bigint GENERATED ALWAYS AS (id * 2) STORED, value text)",
+    );
+    let writer = writer(&pair.source.url()).await;
+    writer.execute("INSERT INTO answers (value) VALUES ('late')").await.unwrap();
+    pair.source.execute("INSERT INTO answers (value) SELECT 'x' FROM generate_series(1, 9)");
+    let command = |options: &[&str]| {
+        bare_nocturne()
+            .args(["incremental", "--source", &pair.source.url(), "-d", &pair.target.url()])
+            .args(["-t", "answers", "--late-commits-timeout-ms", "1"])
+            .args(options)
+            .run()
+    };
+    let copied = command(&[]).expect_code(0);
+    let said = "transactions of the source are still open after 0s: process ";
+    assert!(copied.stderr().contains(said), "{copied}");
+    assert!(copied.stderr().contains("of postgres (shop) since 20"), "{copied}");
+    writer.commit().await.unwrap();
+    let found = command(&["--check-gaps"]).expect_code(1);
+    assert!(found.stderr().contains("hint: --fill-gaps copies them"), "{found}");
+    pair.source.execute("INSERT INTO answers (value) VALUES ('new')");
+    command(&["--fill-gaps"]).expect_code(0);
+    pair.assert_same("answers", "*");
+    assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "11");
+    command(&["--check-gaps"]).expect_code(0);
+}
+
+#[test]
+fn gaps_of_any_key_are_filled_once() {
+    let pair = Pair::new("late_fill");
+    pair.both(
+        "CREATE TABLE answers (id int PRIMARY KEY, value text); \
+         CREATE TABLE events (id text PRIMARY KEY, at timestamptz); \
+         CREATE TABLE twins (id int)",
+    );
+    pair.source.execute(
+        "INSERT INTO answers SELECT n, n FROM generate_series(-5000, 5000) n; \
+         INSERT INTO events SELECT 'e' || n, now() FROM generate_series(1, 100) n; \
+         INSERT INTO twins SELECT n FROM generate_series(1, 10) n",
+    );
+    let tables = ["answers", "events", "twins"];
+    let settings =
+        Settings { fill_gaps: true, jobs: 1.try_into().unwrap(), ..pair.settings(&tables) };
+    execute(&settings);
+    // Missed rows in several places, and a row that the source has deleted since.
+    pair.target.execute(
+        "DELETE FROM answers WHERE id IN (-5000, -4999, 17, 4998); \
+         INSERT INTO answers VALUES (20000, 'source deleted it'); \
+         DELETE FROM events WHERE id IN ('e5', 'e6'); DELETE FROM twins WHERE id = 3",
+    );
+    pair.source
+        .execute("INSERT INTO answers VALUES (20000, 'x'); DELETE FROM answers WHERE id = 3000");
+    let outcomes = execute(&settings).tables;
+    let filled = |n: usize| {
+        assert!(outcomes[n].error.is_none(), "{:?}", outcomes[n].error);
+        (outcomes[n].copied.filled, outcomes[n].copied.gaps.as_ref().unwrap().missing())
+    };
+    assert_eq!((filled(0), filled(1)), ((4, 0), (2, 0)));
+    // Which of the rows with the same key is missing cannot be seen.
+    assert_eq!(filled(2), (0, 1));
+    assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "10002");
+    pair.assert_same("events", "*");
+    let again = Settings { tables: vec![table("answers"), table("events")], ..settings };
+    assert!(execute(&again).tables.iter().all(|outcome| outcome.copied.rows == 0));
+}
+
+#[test]
+fn zero_timeout_copies_up_to_the_snapshot() {
+    let pair = Pair::new("late_off");
+    pair.both("CREATE TABLE answers (id int PRIMARY KEY)");
+    pair.source.execute("INSERT INTO answers VALUES (1), (2)");
+    let settings = Settings { late_commits_timeout: None, ..pair.settings(&["answers"]) };
+    assert_eq!(copied(execute(&settings)).rows, 2);
+    // What cannot be looked at beforehand is reported with its table.
+    let missing = Table { key: "no_key".into(), ..table("answers") };
+    let late_commits_timeout = Some(Duration::from_millis(1));
+    let settings = Settings { tables: vec![missing], late_commits_timeout, ..settings };
+    assert!(execute(&settings).tables[0].error.is_some());
+}

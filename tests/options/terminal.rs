@@ -1,0 +1,124 @@
+//! What a terminal gets to see: names that would move its cursor, the question for a password.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use crate::common::{Finished, Secrets, bare_nocturne, nocturne};
+use crate::connection::on_terminal;
+use crate::probe::{Before, archive, dump, scratch, server, target};
+
+/// `nocturne` with these words, as a shell command.
+fn command(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    format!("exec '{}' {}", env!("CARGO_BIN_EXE_nocturne"), words.join(" "))
+}
+
+/// Runs `nocturne` on a terminal of its own, and types Ctrl-C when it asks for a password.
+fn interrupted_at_the_prompt(words: &[&str]) -> Finished {
+    let line = command(words);
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
+    command.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let secrets = Secrets::of(&command);
+    let mut child = command.spawn().expect("script, of util-linux");
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut seen, mut bytes, mut is_typed) = (Vec::new(), [0; 4096], false);
+    loop {
+        let read = stdout.read(&mut bytes).unwrap();
+        seen.extend_from_slice(&bytes[..read]);
+        if !is_typed && String::from_utf8_lossy(&seen).contains("Password for ") {
+            stdin.write_all(b"\x03").and_then(|()| stdin.flush()).unwrap();
+            is_typed = true;
+        }
+        if read == 0 {
+            break;
+        }
+    }
+    let output = Output { stdout: seen, ..child.wait_with_output().unwrap() };
+    Finished::new(&line, &secrets, output)
+}
+
+/// No line is forged, and nothing would be obeyed.
+fn assert_harmless(said: &str) {
+    for line in said.lines() {
+        assert!(!line.starts_with("forged"), "{said:?}");
+        let acts = |c: char| c.is_control() && c != '\t' && c != '\r';
+        assert!(!line.contains(acts), "{said:?}");
+    }
+}
+
+/// A tar that ends inside of a member with such a name.
+fn hostile_tar() -> PathBuf {
+    let mut header = tar::Header::new_gnu();
+    let mut tar = tar::Builder::new(Vec::new());
+    header.set_size(100_000);
+    tar.append_data(&mut header, "a\u{1b}[2J\nforged: all is well\u{9b}1A", &[0u8; 100_000][..])
+        .unwrap();
+    let path = scratch("hostile.tar");
+    fs::write(&path, &tar.into_inner().unwrap()[..2048]).unwrap();
+    path
+}
+
+#[test]
+fn hostile_names_reach_no_terminal() {
+    let tar = hostile_tar();
+    let tar = tar.to_str().unwrap();
+    let target = target(Before::Nothing);
+    let url = target.url();
+    let tools = [
+        nocturne().args(["list", tar]),
+        nocturne().args(["plan", tar]),
+        nocturne().args(["verify", tar]),
+        nocturne().args(["verify", "-d", &url, tar]),
+        nocturne().args(["restore", "-d", &url, tar]),
+        nocturne().args(["restore", "-d", &url, "--log-format", "json", tar]),
+        nocturne().args(["restore", "-f", "-", tar]),
+        bare_nocturne().args(["run", "--from", tar, "--any-day", "-d", &url]),
+    ];
+    for tool in tools {
+        let said = tool.env("MAX_RETRY_COUNT", "0").run();
+        assert_harmless(&said.stderr());
+        assert!(said.stderr().contains("u{1b}[2J") || said.stderr().contains("u001b"), "{said}");
+        assert_ne!(said.code(), 0, "{said}");
+    }
+    // Messages of a server, which an archive's functions write.
+    let source = server().fresh_db("hostile");
+    source.execute(
+        "CREATE FUNCTION \"f\u{1b}[2J\nforged\"() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ \
+             BEGIN RAISE EXCEPTION E'x\\x1b[2J\\nforged: all is well'; END $$; \
+         CREATE TABLE \"t\u{1b}[2J\nforged\" (a int CHECK (a IS NULL OR \"f\u{1b}[2J\nforged\"())); \
+         CREATE VIEW \"v\u{1b}[2J\nforged\" AS SELECT 1 AS one;",
+    );
+    let path = scratch("hostile.dump");
+    dump(&source, &path, &[]);
+    let path = path.to_str().unwrap();
+    for words in [&["list", path][..], &["plan", path], &["list", "--format", "json", path]] {
+        let said = on_terminal(&command(words), "");
+        assert!(said.success() && said.stdout().contains("[2J"), "{said}");
+        assert_harmless(&said.stdout());
+    }
+    // What reads the list otherwise gets pg_restore's.
+    let theirs = server().tool("pg_restore").args(["-l", path]).succeed();
+    assert_eq!(nocturne().args(["list", path]).succeed().stdout_bytes(), theirs.stdout_bytes());
+    // What it is compared with has nothing of all this.
+    let said = nocturne().args(["verify", "-d", &url, path]).run().expect_code(1);
+    assert_harmless(&(said.stdout() + &said.stderr()));
+    // A script of what would be dropped is one that runs nothing else.
+    let said = bare_nocturne().args(["drop-objects", "--dry-run", "-d", &source.url()]);
+    let said = said.args(["--keep", "t*"]).succeed().stdout();
+    for line in said.lines().filter(|line| line.contains("kept")) {
+        assert!(line.starts_with("-- "), "{said}");
+    }
+}
+
+#[test]
+fn control_c_at_the_password_prompt_is_an_interruption() {
+    let target = target(Before::Nothing);
+    let (url, path) = (target.url(), archive());
+    let path = path.to_str().unwrap();
+    for command in ["restore", "verify"] {
+        interrupted_at_the_prompt(&[command, "-W", "-d", &url, path]).expect_code(130);
+    }
+}

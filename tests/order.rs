@@ -1,0 +1,22 @@
+//! Dependencies that the archive does not show: each case ends as pg_restore's default ends, whatever
+//! order jobs start in.
+//!
+//! `NOCTURNE_ORDER_ROUNDS` tries more random orders of each case, `NOCTURNE_ORDER_SEED` those of a
+//! failure.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+#[path = "order/case.rs"]
+mod case;
+mod common;
+#[path = "order/functions.rs"]
+mod functions;
+#[path = "order/keys.rs"]
+mod keys;
+#[path = "order/passes.rs"]
+mod passes;
+#[path = "order/random.rs"]
+mod random;
+#[path = "order/told.rs"]
+mod told;

@@ -1,0 +1,130 @@
+//! Databases made at random: what nocturne restores of them is what pg_restore restores.
+//!
+//! A round makes a database with objects of some of the kinds of [`kinds::Kind`] and rows in them,
+//! dumps it in some format, and restores it with pg_restore and in two or three ways with nocturne.
+//! Its seed is printed when it fails, and repeats it:
+//!
+//! ```text
+//! NOCTURNE_RANDOM_SEED=42 NOCTURNE_RANDOM_ROUNDS=1 cargo test --test random -- --nocapture
+//! ```
+//!
+//! A single round that fails is tried with fewer and fewer statements, which takes minutes.
+//! `NOCTURNE_RANDOM_KIND=Views,Keys` asks for databases of these kinds alone. `make random` runs
+//! 2000 rounds.
+
+// Its helpers are tests as well, where a broken expectation may panic.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "random/extension.rs"]
+mod extension;
+#[path = "random/guards.rs"]
+mod guards;
+#[path = "random/judge.rs"]
+mod judge;
+#[path = "random/kinds.rs"]
+mod kinds;
+#[path = "random/names.rs"]
+mod names;
+#[path = "random/objects.rs"]
+mod objects;
+#[path = "random/partitions.rs"]
+mod partitions;
+#[path = "random/readers.rs"]
+mod readers;
+#[path = "random/round.rs"]
+mod round;
+#[path = "random/shrink.rs"]
+mod shrink;
+#[path = "random/shuffled.rs"]
+mod shuffled;
+#[path = "random/source.rs"]
+mod source;
+#[path = "random/tables.rs"]
+mod tables;
+#[path = "random/triggers.rs"]
+mod triggers;
+#[path = "random/types.rs"]
+mod types;
+#[path = "random/values.rs"]
+mod values;
+#[path = "random/views.rs"]
+mod views;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use common::random::{seed, variable};
+use kinds::Kind;
+use round::{Failure, Round};
+
+/// Rounds when nothing else is asked for.
+const ROUNDS: u64 = 25;
+
+#[test]
+fn random_database_restores_as_with_pg_restore() {
+    let rounds = variable("NOCTURNE_RANDOM_ROUNDS").unwrap_or(ROUNDS);
+    let first = variable("NOCTURNE_RANDOM_SEED").unwrap_or_else(seed);
+    eprintln!("NOCTURNE_RANDOM_SEED={first}");
+    let (next, right) = (AtomicU64::new(0), AtomicU64::new(0));
+    let tally: Mutex<BTreeMap<Kind, u64>> = Mutex::default();
+    let failed: Mutex<Vec<u64>> = Mutex::default();
+    let work = || {
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && number < rounds
+        {
+            let round = Round::new(first.wrapping_add(number));
+            let started = Instant::now();
+            let ended = catch_unwind(AssertUnwindSafe(|| round.run()));
+            let seconds = started.elapsed().as_secs_f32();
+            eprintln!("NOCTURNE_RANDOM_SEED={}: {round}, {seconds:.1} s", round.seed);
+            if let Ok(Ok(is_right)) = ended {
+                right.fetch_add(u64::from(is_right), Ordering::Relaxed);
+            } else {
+                report(&round, ended.ok().and_then(Result::err), rounds == 1);
+                failed.lock().unwrap().push(round.seed);
+            }
+            let mut tally = tally.lock().unwrap();
+            round.kinds.iter().for_each(|kind| *tally.entry(*kind).or_default() += 1);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    let (tally, failed) = (tally.into_inner().unwrap(), failed.into_inner().unwrap());
+    let right = right.into_inner();
+    eprintln!("{rounds} rounds with {tally:?}; pg_restore is right in {right}");
+    assert!(failed.is_empty(), "{} of {rounds} rounds fail: {failed:?}", failed.len());
+    if rounds >= ROUNDS {
+        assert!(right * 3 > rounds, "pg_restore is wrong in most rounds: they prove little");
+        for kind in Kind::asked_for() {
+            assert!(tally.contains_key(&kind), "{kind:?} has tested nothing");
+        }
+    }
+}
+
+/// Says how a round fails, how to repeat it, and where its statements are.
+fn report(round: &Round, failure: Option<Failure>, shrinks: bool) {
+    let seed = round.seed;
+    let keep = |name: &str, statements: &[String]| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("random-{seed}{name}.sql"));
+        fs::write(&path, round.script(statements)).unwrap();
+        path
+    };
+    let path = keep("", &round.statements());
+    eprintln!("--- round {seed} fails");
+    eprintln!("repeat it with NOCTURNE_RANDOM_SEED={seed} NOCTURNE_RANDOM_ROUNDS=1");
+    eprintln!("its statements are in {}", path.display());
+    // Without a difference a tool has failed, and has said so.
+    let Some(Failure { way, reason }) = failure else { return };
+    eprintln!("{way:?}: {reason}");
+    if shrinks {
+        let few = shrink::shrink(round, way);
+        eprintln!("fewer statements that fail are in {}:", keep("-small", &few).display());
+        few.iter().for_each(|statement| eprintln!("{statement};"));
+    }
+}

@@ -122,7 +122,8 @@ mod tests {
             let command = command_line.find_subcommand(command).unwrap();
             let named = |arg: &&Arg| arg.get_long() == Some(option);
             let values = command.get_arguments().find(named).unwrap().get_possible_values();
-            let words: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+            let words: Vec<&str> =
+                values.iter().map(clap::builder::PossibleValue::get_name).collect();
             assert_eq!(words, expected, "{option}");
         }
     }

@@ -111,7 +111,7 @@ impl FullRun {
             stop: halt.clone(),
         };
         let filled = Box::pin(guard.during(&halt, attempt.fill())).await?;
-        let Filled::Anew(wanted, swap) = filled else { return Ok(()) };
+        let Some(Filled { wanted, swap }) = filled else { return Ok(()) };
         let is_swapped = swap.is_some();
         if let Some(swap) = swap {
             attempt.swap(swap, &mut guard).await?;
@@ -139,17 +139,16 @@ pub(super) struct Attempt<'a> {
     stop: CancellationToken,
 }
 
-/// What an attempt has come to.
-enum Filled {
-    /// The target is filled, or this new database in its place.
-    Anew(Wanted, Option<Swap>),
-    /// An earlier run had done it.
-    Before,
+/// A target that was filled, or the new database in its place.
+struct Filled {
+    wanted: Wanted,
+    swap: Option<Swap>,
 }
 
 impl Attempt<'_> {
-    /// All until the target, or the new database in its place, is ready.
-    async fn fill(&self) -> Result<Filled, NightError> {
+    /// All until the target, or the new database in its place, is ready. `None` if an earlier run
+    /// had filled it.
+    async fn fill(&self) -> Result<Option<Filled>, NightError> {
         let find = intake::find(self.config, self.run, &self.stop);
         let found = self.staged(Stage::FindBackup, find).await?;
         let wanted = Wanted::new(&resume::key(&found), self.config, &self.hooks, &self.enrichment);
@@ -158,11 +157,12 @@ impl Attempt<'_> {
         if found.created_at.is_some() && !from_scratch {
             if let Some(run) = self.done_before(&wanted).await? {
                 self.top_up(&run).await?;
-                return Ok(Filled::Before);
+                return Ok(None);
             }
             if let Some(ground) = self.restored_before(&wanted).await? {
                 let filled = self.complete(&ground).await;
-                return Ok(Filled::Anew(wanted, self.ending(ground, filled).await?));
+                let swap = self.ending(ground, filled).await?;
+                return Ok(Some(Filled { wanted, swap }));
             }
         }
         self.precheck(&wanted.backup).await?;
@@ -173,7 +173,7 @@ impl Attempt<'_> {
             }
             result => result,
         };
-        Ok(Filled::Anew(wanted, swap?))
+        Ok(Some(Filled { wanted, swap: swap? }))
     }
 
     async fn fill_from(

@@ -15,7 +15,7 @@ impl Session {
     ///
     /// A refusal leaves the session usable, unless the server has asked for data by then (a BEFORE
     /// STATEMENT trigger that raises, FREEZE where it may not be): then the driver gives up on a
-    /// second ReadyForQuery (see [`super::refused_copy`]).
+    /// second ReadyForQuery (see `src/target/refused_copy.rs`).
     ///
     /// # Errors
     /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone.

@@ -63,13 +63,17 @@ use common::random::{seed, variable};
 use kinds::Kind;
 use round::{Failure, Round};
 
-/// Rounds when nothing else is asked for.
+/// Rounds when nothing else is asked for: the same each time, so that what fails is what was changed.
 const ROUNDS: u64 = 25;
+
+/// The seed of the first of them.
+const SEED: u64 = 1;
 
 #[test]
 fn random_database_restores_as_with_pg_restore() {
     let rounds = variable("NOCTURNE_RANDOM_ROUNDS").unwrap_or(ROUNDS);
-    let first = variable("NOCTURNE_RANDOM_SEED").unwrap_or_else(seed);
+    let unseeded = if rounds > ROUNDS { seed() } else { SEED };
+    let first = variable("NOCTURNE_RANDOM_SEED").unwrap_or(unseeded);
     eprintln!("NOCTURNE_RANDOM_SEED={first}");
     let (next, right) = (AtomicU64::new(0), AtomicU64::new(0));
     let tally: Mutex<BTreeMap<Kind, u64>> = Mutex::default();

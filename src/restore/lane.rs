@@ -178,7 +178,11 @@ impl Lane {
         });
         let session = Session::connect(
             &self.target,
-            &SessionSettings { notices, encoding: ctx.toc.encoding.clone() },
+            &SessionSettings {
+                notices,
+                encoding: ctx.toc.encoding.clone(),
+                ..SessionSettings::default()
+            },
         )
         .await?;
         let mut settings = fixed_settings(&ctx.style, Some(session.server_version_num() / 10_000));

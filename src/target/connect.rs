@@ -259,12 +259,12 @@ impl Target {
                 })?;
                 let (client, connection) =
                     config.connect_raw(stream, connector.handshake("")).await.map_err(refused)?;
-                Driver::start(client, connection, connector, Some(path), settings.notices.clone())
+                Driver::start(client, connection, connector, Some(path), settings)
             }
             None => {
                 let (client, connection) =
                     config.connect(connector.clone()).await.map_err(refused)?;
-                Driver::start(client, connection, connector, None, settings.notices.clone())
+                Driver::start(client, connection, connector, None, settings)
             }
         };
         self.suits(driver).await

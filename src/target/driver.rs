@@ -4,15 +4,17 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::sync::watch;
-use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage, SimpleQueryStream};
 
 use super::error::{Error, Result, ServerError};
 use super::notice::{Notice, Notices};
+use super::session::SessionSettings;
 use super::watch::Watch;
 use super::wire::{Connector, Stream, Watched};
 
@@ -26,6 +28,8 @@ pub(super) struct Driver {
     pub(super) socket: Option<PathBuf>,
     /// What the server reported at the start.
     pub(super) parameters: HashMap<String, String>,
+    /// How long the connection is left without a byte while a statement runs.
+    keep_alive: Duration,
     /// Holds why the connection ended, once it has.
     ended: watch::Receiver<Option<End>>,
 }
@@ -65,15 +69,16 @@ impl Driver {
         connection: Connection<S, Watched<S>>,
         connector: Connector,
         socket: Option<PathBuf>,
-        notices: Notices,
+        settings: &SessionSettings,
     ) -> Self {
         let reported = |name: &&str| {
             connection.parameter(name).map(|value| ((*name).to_owned(), value.to_owned()))
         };
         let parameters = REPORTED.iter().filter_map(reported).collect();
         let (end, ended) = watch::channel(None);
-        tokio::spawn(drive(connection, notices, end));
-        Self { client, connector, spent: AtomicBool::new(false), socket, parameters, ended }
+        tokio::spawn(drive(connection, settings.notices.clone(), end));
+        let (spent, keep_alive) = (AtomicBool::new(false), settings.keep_alive);
+        Self { client, connector, spent, socket, parameters, keep_alive, ended }
     }
 
     pub(super) fn watch(&self) -> &Watch {
@@ -106,7 +111,7 @@ impl Driver {
             Ok(messages) => Box::pin(messages),
             Err(error) => return Err(self.error(error, Some(sql)).await),
         };
-        while let Some(message) = messages.next().await {
+        while let Some(message) = self.next(&mut messages).await {
             match message {
                 Ok(message) => each(message),
                 Err(error) => {
@@ -127,6 +132,22 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// The next message. While none comes, the server is sent now and then what it does not read
+    /// before it is done with the statement, and what has no effect. A proxy takes bytes of one
+    /// direction for activity of both (HAProxy, unless it has `option independent-streams`).
+    async fn next(
+        &self,
+        messages: &mut Pin<Box<SimpleQueryStream>>,
+    ) -> Option<std::result::Result<SimpleQueryMessage, tokio_postgres::Error>> {
+        loop {
+            match tokio::time::timeout(self.keep_alive, messages.next()).await {
+                Ok(message) => return message,
+                // Its answer is nobody's, and a lost connection ends the messages as well.
+                Err(_) => drop(self.client.simple_query_raw("").await),
+            }
+        }
     }
 
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
@@ -25,11 +26,18 @@ pub struct SessionSettings {
     /// The session's `client_encoding`. Text is decoded from it and encoded in it without loss;
     /// data of a COPY is in it.
     pub encoding: Encoding,
+    /// How long a statement may run before an empty query follows it, and again after each such
+    /// time: proxies end connections that nothing passes through.
+    pub keep_alive: Duration,
 }
+
+/// Proxies allow some minutes at least.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 impl Default for SessionSettings {
     fn default() -> Self {
-        Self { notices: Notices::default(), encoding: Encoding::named("UTF8") }
+        let (notices, encoding) = (Notices::default(), Encoding::named("UTF8"));
+        Self { notices, encoding, keep_alive: KEEP_ALIVE }
     }
 }
 

@@ -30,6 +30,8 @@ struct State {
     /// Microseconds that each piece of up to 16 KiB waits.
     delay: AtomicU64,
     accepted: AtomicUsize,
+    /// Pieces of what clients have sent.
+    sent: AtomicUsize,
     /// How many connections are answered at all.
     answered: AtomicUsize,
     /// Those beyond, which are kept open.
@@ -140,6 +142,11 @@ impl Proxy {
         self.state.accepted.load(Ordering::SeqCst)
     }
 
+    /// How many times clients have sent something.
+    pub fn sent(&self) -> usize {
+        self.state.sent.load(Ordering::SeqCst)
+    }
+
     /// How many connections [`Proxy::cut_after`] has cut.
     pub fn cut(&self) -> usize {
         self.state.cut.load(Ordering::SeqCst)
@@ -171,6 +178,7 @@ impl State {
             let mut buffer = [0; 16 * 1024];
             while let Ok(read @ 1..) = from_client.read(&mut buffer) {
                 thread::sleep(Duration::from_micros(state.delay.load(Ordering::SeqCst)));
+                state.sent.fetch_add(1, Ordering::SeqCst);
                 state.wait_while_stalled();
                 let cut = state.spend(read as u64);
                 if cut || to_server.write_all(&buffer[..read]).is_err() {

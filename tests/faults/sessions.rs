@@ -1,5 +1,9 @@
 //! Sessions that end before their time.
 
+use std::time::Duration;
+
+use nocturne::target::{ConnectOptions, Session, SessionSettings, Target, TransactionStatus};
+
 use crate::common::gate::{AT_A_GATE, Gate, NO_SESSION, ROW, at_gate, stands_at_gate};
 use crate::common::versions::newest;
 use crate::common::{
@@ -258,4 +262,47 @@ fn refused_tables_keep_their_session() {
     let restored = restore_to(&archive.path(), &proxy.url(&target), &["-a", "-j", "1"]).expect(1);
     assert_eq!(restored.failed().len(), 50, "{}", restored.finished);
     assert_eq!(proxy.accepted(), 1, "{}", restored.finished);
+}
+
+/// As long as a statement runs, a proxy that ends idle connections sees bytes.
+#[test]
+fn long_statement_is_kept_alive_and_answers_stay_in_order() {
+    let cluster = cluster(newest());
+    let target = cluster.fresh_db("alive");
+    let proxy = Proxy::start(cluster);
+    let options = ConnectOptions { dbname: Some(proxy.url(&target)), ..Default::default() };
+    let through = Target::resolve(&options, &|_| None).expect("the URL of a test is sound");
+    let settings = SessionSettings { keep_alive: Duration::from_millis(20), ..Default::default() };
+    let runtime = tokio::runtime::Runtime::new().expect("threads for a test");
+    runtime.block_on(async {
+        let session = Session::connect(&through, &settings).await.expect("the server runs");
+        for (before, sql, after) in [
+            (
+                "SELECT 1",
+                "SELECT pg_catalog.pg_advisory_xact_lock_shared(77)",
+                TransactionStatus::Idle,
+            ),
+            (
+                "BEGIN",
+                "SELECT pg_catalog.pg_advisory_xact_lock_shared(77)::text::int",
+                TransactionStatus::Failed,
+            ),
+        ] {
+            session.execute(before).await.expect("nothing is in its way");
+            let gate = Gate::shut(&target, ROW);
+            let opened = async {
+                let before = proxy.sent();
+                while proxy.sent() < before + 4 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                drop(gate);
+            };
+            let (run, ()) = tokio::join!(session.execute(sql), opened);
+            assert_eq!(run.is_ok(), after == TransactionStatus::Idle, "{run:?}");
+            assert_eq!(session.transaction_status(), after);
+        }
+        session.rollback().await.expect("the session lives");
+        let value = session.query_value("SELECT 42").await.expect("the session lives");
+        assert_eq!(value.as_deref(), Some("42"));
+    });
 }

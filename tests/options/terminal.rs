@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::common::{Finished, Secrets, bare_nocturne, nocturne};
 use crate::connection::on_terminal;
@@ -15,7 +18,8 @@ fn command(words: &[&str]) -> String {
     format!("exec '{}' {}", env!("CARGO_BIN_EXE_nocturne"), words.join(" "))
 }
 
-/// Runs `nocturne` on a terminal of its own, and types Ctrl-C when it asks for a password.
+/// Runs `nocturne` on a terminal of its own, and types Ctrl-C once it asks for a password, until it
+/// has ended: the question is there a moment before the terminal is set for it.
 fn interrupted_at_the_prompt(words: &[&str]) -> Finished {
     let line = command(words);
     let mut command = Command::new("script");
@@ -24,19 +28,23 @@ fn interrupted_at_the_prompt(words: &[&str]) -> Finished {
     let secrets = Secrets::of(&command);
     let mut child = command.spawn().expect("script, of util-linux");
     let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let (mut seen, mut bytes, mut is_typed) = (Vec::new(), [0; 4096], false);
-    loop {
-        let read = stdout.read(&mut bytes).unwrap();
-        seen.extend_from_slice(&bytes[..read]);
-        if !is_typed && String::from_utf8_lossy(&seen).contains("Password for ") {
-            stdin.write_all(b"\x03").and_then(|()| stdin.flush()).unwrap();
-            is_typed = true;
+    let (asks, asked) = mpsc::channel();
+    let typing = thread::spawn(move || {
+        let is_asked = asked.recv().is_ok();
+        while is_asked && stdin.write_all(b"\x03").and_then(|()| stdin.flush()).is_ok() {
+            thread::sleep(Duration::from_millis(50));
         }
-        if read == 0 {
-            break;
+    });
+    let (mut seen, mut bytes) = (Vec::new(), [0; 4096]);
+    while let read @ 1.. = stdout.read(&mut bytes).unwrap() {
+        seen.extend_from_slice(&bytes[..read]);
+        if String::from_utf8_lossy(&seen).contains("Password for ") {
+            let _ = asks.send(());
         }
     }
+    drop(asks);
     let output = Output { stdout: seen, ..child.wait_with_output().unwrap() };
+    typing.join().unwrap();
     Finished::new(&line, &secrets, output)
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn lines(text: &str) -> String {
     shown
 }
 
-/// A line of the log: of what a terminal would obey it keeps its own end, and with `colours` those
+/// A line of the log: of what a terminal would obey it keeps tabs, its own end, and with `colours` those
 /// that the log itself has set.
 pub(crate) fn log_line(text: &str, colours: bool) -> String {
     let text = &*readable(text);
@@ -46,6 +46,7 @@ pub(crate) fn log_line(text: &str, colours: bool) -> String {
         let length = colour(rest).filter(|_| colours);
         match length {
             Some(length) => shown.push_str(&rest[..length]),
+            None if character == '\t' => shown.push('\t'),
             None => push(&mut shown, character),
         }
         rest = &rest[length.unwrap_or(character.len_utf8())..];
@@ -89,10 +90,10 @@ mod tests {
     #[test]
     fn log_line_keeps_only_its_own_colours_and_end() {
         let text =
-            "\u{1b}[2m12:00\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m a\nb\u{1b}[2Jc\u{1b}]0;x\u{7}\n";
+            "\u{1b}[2m12:00\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m \ta\nb\u{1b}[2Jc\u{1b}]0;x\u{7}\n";
         let shown = log_line(text, true);
         assert!(
-            shown.starts_with("\u{1b}[2m12:00\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m a\\nb"),
+            shown.starts_with("\u{1b}[2m12:00\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m \ta\\nb"),
             "{shown}"
         );
         assert!(shown.ends_with("b\\u{1b}[2Jc\\u{1b}]0;x\\u{7}\n"), "{shown}");

@@ -263,3 +263,31 @@ fn latin1_archive_in_sql_ascii_database_keeps_its_bytes() {
     dump(&source, "LATIN1", &["-Fc", "-f"]).arg(&archive).succeed();
     check(&archive, &create("SQL_ASCII", "latin1_target"), "LATIN1", &[]);
 }
+
+/// Names that the archive has nothing to do with, and its encoding no characters for.
+#[test]
+fn names_of_others_beyond_the_encoding_hold_nothing_up() {
+    let source = create("LATIN1", "others_source");
+    source.execute(
+        "CREATE TABLE a_codes (a int); INSERT INTO a_codes VALUES (1); \
+         CREATE FUNCTION known(c int) RETURNS boolean LANGUAGE sql IMMUTABLE AS \
+             $$ SELECT EXISTS (SELECT FROM public.a_codes WHERE a = c) $$; \
+         CREATE TABLE b_rows (a int CHECK (known(a)), b text); INSERT INTO b_rows VALUES (1, chr(233))",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("a.dump");
+    source.pg_dump(&["-Fc", "-f"]).arg(&archive).succeed();
+    source.execute("CREATE ROLE \"роль\"");
+    for (name, resume) in [("others_plain", &[][..]), ("others_resumed", &["--resume"])] {
+        let target = create("UTF8", name);
+        target.execute(
+            "CREATE SCHEMA \"схема\"; CREATE TABLE \"схема\".\"таблица\" (a int); \
+             CREATE FUNCTION \"схема\".\"функция\"() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        );
+        let tool = nocturne().args(["restore", "-d", &target.url()]).args(resume).arg(&archive);
+        let restored = tool.succeed();
+        assert!(!restored.stderr().contains("warning"), "{restored}");
+        assert_eq!(target.query("SELECT ascii(b) FROM b_rows"), "233");
+    }
+    source.execute("DROP ROLE \"роль\"");
+}

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -99,6 +100,25 @@ fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, Failure> 
     };
     let json = serde_json::to_string_pretty(&object);
     json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
+}
+
+/// Fails where one of the files to write is the archive that is read.
+pub(super) fn check_apart<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
+    archive: Option<&Path>,
+) -> Outcome {
+    let identity = |path: &Path| {
+        let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        Some((file.dev(), file.ino()))
+    };
+    let Some(archive) = archive.and_then(identity) else { return Ok(()) };
+    match paths.into_iter().find(|path| identity(path) == Some(archive)) {
+        None => Ok(()),
+        Some(path) => {
+            let message = format!("{} is the archive: name another file to write", path.display());
+            Err(Failure::new(USAGE, message))
+        }
+    }
 }
 
 /// Fails at once where a file cannot be written that is due after a long run.

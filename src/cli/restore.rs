@@ -75,6 +75,9 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     check(typed)?;
     let goal = goal(typed)?;
     let Results { summary, timeline } = &typed.results;
+    let written = [summary, timeline, &typed.place.file];
+    let written = written.into_iter().flatten().map(PathBuf::as_path);
+    list::check_apart(written, typed.archive.as_deref())?;
     list::check_writable([summary, timeline].into_iter().flatten().map(PathBuf::as_path))?;
     let select_options = choose::options(&typed.selection, typed.place.create)?;
     // A script is read and written by one thread.

@@ -29,6 +29,7 @@ pub(super) fn run(typed: &Verify) -> Outcome {
         Some(Jobs::Count(count)) => count,
         _ => available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
+    list::check_apart(typed.write_digests.as_deref(), typed.archive.as_deref())?;
     list::check_writable(typed.write_digests.as_deref())?;
     if typed.database.dbname.is_some() {
         return compare::run(typed, archive, &input, &chosen, jobs, &screen);

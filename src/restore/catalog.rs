@@ -136,7 +136,7 @@ async fn ask(ctx: &Context, lane: &mut Lane, plan: &mut Plan) -> Result<()> {
         }
     }
     let mut pairs = Vec::new();
-    for row in session.query_text(KEYS).await? {
+    for row in session.query_catalogue(KEYS).await? {
         let [Some(cs), Some(child), Some(ps), Some(parent)] = &row[..] else { continue };
         let find = |schema, name| jobs.get(&(schema, name)).into_iter().flatten().copied();
         for child in find(cs.as_str(), child.as_str()) {
@@ -155,7 +155,7 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
     if found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
         let numbers: HashMap<&str, DumpId> =
             found.iter().map(|(oid, entry)| (oid.as_str(), entry.dump_id)).collect();
-        for row in session.query_text(CALLS).await? {
+        for row in session.query_catalogue(CALLS).await? {
             let [Some(schema), Some(table), Some(function)] = &row[..] else { continue };
             if let Some(function) = numbers.get(function.as_str()) {
                 calls.entry((schema.clone(), table.clone())).or_default().push(*function);
@@ -202,7 +202,7 @@ async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entr
         })
         .collect();
     let mut found = Vec::new();
-    for row in session.query_text(NAMES).await? {
+    for row in session.query_catalogue(NAMES).await? {
         let [Some(kind), Some(schema), Some(name), Some(oid)] = &row[..] else { continue };
         if known.contains(&(schema.as_str(), name.as_str())) {
             continue;
@@ -215,7 +215,7 @@ async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entr
     }
     if found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
         let numbers: Vec<&str> = found.iter().map(|(oid, _)| oid.as_str()).collect();
-        let rows = session.query_text(&texts(&numbers.join(","))).await?;
+        let rows = session.query_catalogue(&texts(&numbers.join(","))).await?;
         let mut texts: HashMap<String, String> = rows
             .into_iter()
             .filter_map(|row| <[_; 2]>::try_from(row).ok())

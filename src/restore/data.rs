@@ -99,7 +99,7 @@ impl Work<'_> {
             Err(error) if error.is_passing() && ctx.random.is_none() => {
                 let mut failure = ctx.failure(entry, &error);
                 failure.message.push_str(if ctx.journal().is_some() {
-                    "; what a stream has brought cannot be read again: go on with --resume"
+                    "; what a stream has brought cannot be read again: run the same command again to continue"
                 } else {
                     "; what a stream has brought cannot be read again"
                 });

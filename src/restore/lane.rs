@@ -158,7 +158,8 @@ impl Lane {
             return Ok(());
         }
         let what = if ctx.journal().is_some() {
-            "the server crashed or was replaced during the restore: go on with --resume"
+            "the server crashed or was replaced during the restore: run the same \
+             command again to continue"
         } else {
             "the server crashed or was replaced during the restore: what was restored last may be \
              lost, restore again"

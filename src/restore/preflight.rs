@@ -64,7 +64,7 @@ pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, 
 }
 
 async fn names(session: &Session, query: &str) -> Result<BTreeSet<String>> {
-    let rows = session.query_text(query).await?;
+    let rows = session.query_catalogue(query).await?;
     Ok(rows.into_iter().flatten().flatten().collect())
 }
 

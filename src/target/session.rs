@@ -47,6 +47,7 @@ impl Default for SessionSettings {
 pub struct Session {
     pub(super) driver: Driver,
     target: Target,
+    encoding: Encoding,
     server_version: String,
     server_version_num: u32,
     pub(super) put_large_objects: OnceCell<Statement>,
@@ -81,6 +82,7 @@ impl Session {
             server_version,
             driver,
             target: target.clone(),
+            encoding: settings.encoding.clone(),
             put_large_objects: OnceCell::new(),
         })
     }
@@ -160,6 +162,24 @@ impl Session {
     /// As [`Session::execute`].
     pub async fn query_text(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
         self.driver.query_text(sql).await
+    }
+
+    /// The rows of a query of the catalogue. Names that are of no concern here may have no equivalent
+    /// in the session's encoding, which would refuse the whole answer: it comes in the server's own.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub(crate) async fn query_catalogue(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let own = self.encoding.name();
+        match self.parameter("server_encoding").filter(|server| *server != own) {
+            None => self.query_text(sql).await,
+            // In one message, of which an error takes back all.
+            Some(server) => {
+                let (own, server) = (literal(own), literal(server));
+                let set = "SET client_encoding =";
+                self.query_text(&format!("{set} {server};\n{sql};\n{set} {own}")).await
+            }
+        }
     }
 
     /// The first value of the first row; `None` if there is no row or the value is NULL.

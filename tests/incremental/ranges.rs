@@ -115,6 +115,19 @@ fn source_below_the_target_fails_unless_allowed() {
     };
 }
 
+/// A line break in a name ends a comment of SQL.
+#[test]
+fn hostile_table_name_runs_nothing() {
+    let pair = Pair::new("hostile");
+    let name = "y\n; COMMIT; DROP TABLE canary; --{name}{schema}";
+    pair.both(&format!("CREATE TABLE \"{name}\" (id int PRIMARY KEY); CREATE TABLE canary ()"));
+    pair.source.execute(&format!("INSERT INTO \"{name}\" VALUES (1), (2)"));
+    assert_eq!(copied(execute(&pair.settings(&[name]))).rows, 2);
+    for database in [&pair.source, &pair.target] {
+        assert_eq!(database.query("SELECT to_regclass('canary')"), "canary");
+    }
+}
+
 #[test]
 fn without_ranges_all_that_is_new_is_one_transaction() {
     let (pair, settings) = pair("whole");

@@ -1,5 +1,7 @@
 //! What is told: on standard error, and in files.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::common::{Finished, nocturne};
@@ -158,6 +160,25 @@ fn unwritable_output_file_fails_before_anything_is_restored() {
         assert!(done.stderr().contains("cannot write /nowhere/at/all"), "{done}");
         let tables = database.query("SELECT count(*) FROM pg_namespace WHERE nspname = 'one'");
         assert_eq!(tables, "0", "{option}");
+    }
+}
+
+#[test]
+fn output_file_that_is_the_archive_is_refused() {
+    let database = target(Before::Nothing);
+    let (original, copy) = (fs::read(archive()).unwrap(), scratch("read-and-written.dump"));
+    fs::write(&copy, &original).unwrap();
+    let path = copy.to_str().unwrap();
+    let url = database.url();
+    for args in [
+        &["verify", "--write-digests", path, path][..],
+        &["restore", "-d", &url, "--summary", path, path],
+        &["restore", "-d", &url, "--timeline", path, path],
+        &["restore", "-f", path, path],
+    ] {
+        let done = nocturne().args(args).run().expect_code(2);
+        assert!(done.stderr().contains("is the archive: name another file"), "{done}");
+        assert!(fs::read(&copy).unwrap() == original, "{args:?}");
     }
 }
 

@@ -56,7 +56,7 @@ fn a_stream_cannot_be_read_again_but_gone_on_with() {
     drop(gate);
     let restored = running.wait().expect(1);
     let said = restored.stderr();
-    assert!(said.contains("cannot be read again: go on with --resume"), "{said}");
+    assert!(said.contains("cannot be read again: run the same command again"), "{said}");
     let done = trace(&target, "z_last");
     Running::start_stream(&source.path(), &target.url(), &args).wait().expect(0);
     assert_eq!(trace(&target, "z_last"), done);
@@ -173,7 +173,11 @@ fn after_a_crash_rows_of_unlogged_tables_are_loaded_again() {
     crash(&target);
     drop(gate);
     let restored = running.wait().expect(1);
-    assert!(restored.stderr().contains("go on with --resume"), "{}", restored.finished);
+    assert!(
+        restored.stderr().contains("run the same command again to continue"),
+        "{}",
+        restored.finished
+    );
     let done = trace(&target, "a_first");
     assert_eq!(target.query("SELECT count(*) FROM b_unlogged"), "0");
     resume(&source, &target, &["-j", "1"]);

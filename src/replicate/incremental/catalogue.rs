@@ -78,13 +78,16 @@ impl Relation {
         let Some([Some(oid), Some(kind)]) = found.first().map(Vec::as_slice) else {
             return Ok(None);
         };
-        let sql = include_str!("columns.sql").replace("{schema}", &schema).replace("{name}", &name);
+        let odd = || {
+            let what = format!("the catalogue says of {table} what cannot be");
+            target::Error::Protocol(what, None)
+        };
+        // No name goes into a template: a line break in one would end the comment that shows it.
+        let oid: u32 = oid.parse().map_err(|_| odd())?;
+        let sql = include_str!("columns.sql").replace("{table}", &oid.to_string());
         let columns = session.query_text(&sql).await?;
         let columns: Option<Vec<Column>> = columns.into_iter().map(Column::of).collect();
-        let (Ok(oid), Some(columns)) = (oid.parse(), columns) else {
-            let what = format!("the catalogue says of {table} what cannot be");
-            return Err(target::Error::Protocol(what, None));
-        };
+        let columns = columns.ok_or_else(odd)?;
         Ok(Some(Self { oid, kind: kind.clone(), columns }))
     }
 

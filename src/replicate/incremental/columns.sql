@@ -1,6 +1,6 @@
 -- The columns of a table in their order, and whether their values mean the same in binary on every
 -- server.
--- {schema}, {name}: the table's, as literals.
+-- {table}: its OID.
 --
 -- Binary values hold numbers of types (arrays), of objects (regclass and its kin) or of columns
 -- (composites) where they are of those types; numbers below 10000 are the same everywhere
@@ -34,9 +34,7 @@ SELECT a.attname,
     EXISTS (SELECT FROM pg_catalog.pg_index i
         WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid
             AND i.indpred IS NULL AND i.indisunique AND i.indnkeyatts = 1)
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 CROSS JOIN LATERAL (
     WITH RECURSIVE under (type, depth) AS (
@@ -51,5 +49,5 @@ CROSS JOIN LATERAL (
 LEFT JOIN pg_catalog.pg_type element ON element.oid = base.typelem AND base.typcategory = 'A'
 LEFT JOIN pg_catalog.pg_type labelled
     ON labelled.oid = COALESCE(element.oid, base.oid) AND labelled.typtype = 'e'
-WHERE n.nspname = {schema} AND c.relname = {name}
+WHERE a.attrelid = {table} AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum

@@ -50,7 +50,8 @@ pub(in crate::restore) async fn open(
     }
     let guard = lock::alone(session).await?;
     let sql = "SELECT pg_catalog.current_database(), current_user";
-    let row = session.query_text(sql).await?.into_iter().flatten().flatten().collect::<Vec<_>>();
+    let row =
+        session.query_catalogue(sql).await?.into_iter().flatten().flatten().collect::<Vec<_>>();
     let [database, role] = <[String; 2]>::try_from(row).unwrap_or_default();
     let place = Place { database, role };
     let now = Head {
@@ -138,7 +139,7 @@ async fn tables(session: &Session) -> Result<HashSet<Vec<Option<String>>>, Journ
     let sql = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                WHERE c.relkind IN ('r', 'p', 'f')";
-    Ok(session.query_text(sql).await?.into_iter().collect())
+    Ok(session.query_catalogue(sql).await?.into_iter().collect())
 }
 
 /// Refuses to begin where tables of the archive are already: it may be the end of a restore whose

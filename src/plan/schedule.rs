@@ -158,6 +158,12 @@ impl Schedule {
         None
     }
 
+    /// Whether another job can be started now.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        self.next().is_some()
+    }
+
     /// Starts exactly this job, whose data has come. Returns whether it can be started now.
     pub fn take_this(&mut self, id: JobId) -> bool {
         let job = &self.jobs[id.0];

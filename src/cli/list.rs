@@ -152,7 +152,7 @@ pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
         bytes
     };
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        // Whoever reads has seen enough.
+        // The reader, `head` say, has closed the pipe: no error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Failure::new(ERRORS, format!("cannot write: {error}"))),
     }

@@ -32,7 +32,7 @@ const UNDEFINED_OBJECT: &str = "42704";
 ///
 /// Where the server's lock table is too small for that, each has a transaction of its own; before
 /// the first one, every object is dropped and rolled back, which shows whether its locks can be
-/// taken. Large objects have transactions of their own in any case: there may be millions, and nobody
+/// taken. Large objects always have transactions of their own: there may be millions, and no reader
 /// locks them.
 ///
 /// `timeout` is how long each drop may wait for locks; None waits without end.

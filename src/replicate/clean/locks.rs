@@ -1,6 +1,6 @@
 //! How long a drop waits for locks, and who is in its way.
 //!
-//! The server's own `lock_timeout` ends a wait without a word about who was waited for, and a lock
+//! The server's own `lock_timeout` ends a wait without naming the holder of the lock, and a lock
 //! that a foreign key leads to is on another table than the one that is dropped. So the time is kept
 //! here: while the statement still waits, a second session asks the server what blocks it.
 
@@ -30,7 +30,7 @@ pub(super) enum Waited {
 pub(super) struct Locks<'a> {
     session: &'a Session,
     timeout: Option<Duration>,
-    /// None where there are no more sessions: then nobody is named.
+    /// None if no second session could be opened: the holders are not named then.
     witness: Option<Session>,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Locks<'a> {
     /// does not tell.
     async fn blockers(&self, drop: &Drop, process: &str) -> Option<(Option<String>, Vec<Holder>)> {
         let witness = self.witness.as_ref()?;
-        // A prepared transaction is told as process 0.
+        // A prepared transaction is listed as process 0.
         let sql = format!(
             "SELECT DISTINCT b.pid, a.usename, \
                  COALESCE(NULLIF(a.application_name, ''), NULLIF(a.backend_type, 'client backend')), \

@@ -21,11 +21,11 @@
 //! - **All tables are of one moment of the source**: readers share a snapshot. Where the source
 //!   cannot share one, or loses it, a warning says so.
 //! - **Only what is new is seen.** Rows that the source changes or deletes later are not followed.
-//!   A transaction of the source that was given a low key and commits late is waited for
+//!   The copy waits for transactions of the source that took a low key and are still open
 //!   ([`Settings::late_commits_timeout`], `settle`). [`Settings::check_gaps`] finds what was missed
 //!   all the same, and [`Settings::fill_gaps`] copies it.
-//! - **Columns go by name.** A difference between the two tables stops the copy before it begins
-//!   and is told with the statements that mend it ([`Drift`]).
+//! - **Columns go by name.** A difference between the two tables stops the copy before it begins;
+//!   the error lists the statements that resolve it ([`Drift`]).
 //!
 //! The source gets one connection for each range that is read and one that holds the snapshot. All
 //! are read-only, end by timeouts of their own, and say who they are in `pg_stat_activity`.

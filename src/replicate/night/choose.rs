@@ -140,8 +140,8 @@ pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &Chosen) {
     }
 }
 
-/// What is not restored because a variable is not set: for the end of a run, where it is seen. What
-/// a variable says is no surprise.
+/// What is not restored because a variable is not set: for the end of a run, where it is seen.
+/// What a variable asks for is left out without a line.
 pub(super) fn by_default(entries: &[Entry], config: &Config, chosen: &Chosen) -> Vec<String> {
     let modes = &config.restore.tables;
     let is_default = |entry: &&Entry| {

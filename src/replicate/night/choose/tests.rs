@@ -151,7 +151,7 @@ fn names_that_fit_nothing_are_refused_where_settings_are_strict() {
         (&[("BACKUP_MODE", r#"{"log_*":"none"}"#)], true),
         (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["BLOB*"]"#)], true),
         (&[("BACKUP_MODE", r#"{"answers":"none"}"#)], false),
-        // The old variables' default is nobody's typing error.
+        // The default of the old variables is not a typing error.
         (&[], false),
     ] {
         let lax = settings(variables);

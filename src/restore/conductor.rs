@@ -267,7 +267,10 @@ impl Conductor {
         let ranks: Vec<_> =
             starting.iter().filter_map(|(lane, work)| Some((lane.number, builds(work)?))).collect();
         // A session that is being opened rests, unless something is left for it.
-        let opening = if self.schedule.has_next() { self.opening.left() } else { 0 };
+        let opening = match self.opening.left() {
+            left @ 1.. if self.schedule.has_next() => left,
+            _ => 0,
+        };
         let busy = self.running.len() + starting.len() + opening;
         let lent = self.workers.lend(self.at_once(0).saturating_sub(busy), &ranks);
         for (lane, work) in starting {

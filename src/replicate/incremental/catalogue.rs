@@ -2,7 +2,7 @@
 
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
-use crate::sql::ident::literal;
+use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session};
 
 /// A table as one server has it.
@@ -89,6 +89,16 @@ impl Relation {
         let columns: Option<Vec<Column>> = columns.into_iter().map(Column::of).collect();
         let columns = columns.ok_or_else(odd)?;
         Ok(Some(Self { oid, kind: kind.clone(), columns }))
+    }
+
+    /// The columns that are copied: all but generated ones.
+    pub(super) fn copied(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.generated.is_none())
+    }
+
+    /// Their names, as a list in SQL.
+    pub(super) fn copied_names(&self) -> String {
+        self.copied().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&Column> {

@@ -11,8 +11,7 @@ use super::pipe::pipe;
 use super::ranges::Range;
 use super::settings::{Settings, Table};
 use super::snapshot::Readers;
-use crate::sql::ident::quoted;
-use crate::target::{self, Session};
+use crate::target::Session;
 
 /// What the tables of a run share.
 pub(super) struct Context<'a> {
@@ -36,16 +35,6 @@ impl Context<'_> {
             .map_err(|source| IncrementalError::Connect { side: Side::Source, source })?;
         Ok((permit, session))
     }
-
-    /// Sorts what a server said while it worked on a table.
-    pub(super) fn refused(
-        &self,
-        table: &Table,
-        side: Side,
-        source: target::Error,
-    ) -> IncrementalError {
-        self.settings.refused(table, side, source)
-    }
 }
 
 /// How a table is copied.
@@ -63,17 +52,15 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// A plan for a table whose sides have been compared.
     pub(super) fn new(table: &'a Table, key: Key, source: &Relation, target: &Relation) -> Self {
-        let copied = || target.columns.iter().filter(|column| column.generated.is_none());
-        let names: Vec<_> = copied().map(|column| quoted(&column.name)).collect();
         // The names of types are the same; below a domain's name there may be another type.
-        let is_binary = copied().all(|column| {
+        let is_binary = target.copied().all(|column| {
             let of_source = source.column(&column.name);
             column.binary
                 && of_source.is_some_and(|of_source| {
                     of_source.binary && of_source.base_type == column.base_type
                 })
         });
-        Self { table, oid: target.oid, key, columns: names.join(", "), is_binary }
+        Self { table, oid: target.oid, key, columns: target.copied_names(), is_binary }
     }
 
     /// The columns that are copied, as a list in SQL.
@@ -116,12 +103,12 @@ pub(super) async fn load(
     range: Range,
 ) -> Result<Loaded, IncrementalError> {
     let (_permit, reader) = context.reader().await?;
-    let of_target = |source| context.refused(plan.table, Side::Target, source);
+    let of_target = |source| context.settings.refused(plan.table, Side::Target, source);
     let writer = connect(context.settings).await?;
     begin_writing(&writer, context.settings, plan.oid).await.map_err(of_target)?;
     let piped = pipe(&reader, &plan.copy_out(&range), &writer, &plan.copy_in(&plan.table.sql()))
         .await
-        .map_err(|(side, source)| context.refused(plan.table, side, source))?;
+        .map_err(|(side, source)| context.settings.refused(plan.table, side, source))?;
     if piped.sent != piped.stored {
         let (table, sent, stored) = (plan.table.clone(), piped.sent, piped.stored);
         return Err(IncrementalError::Count { table, sent, stored });

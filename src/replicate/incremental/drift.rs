@@ -67,7 +67,7 @@ impl Drift {
                 changes.push(Change::added(column));
             }
         }
-        for column in target.columns.iter().filter(|column| column.generated.is_none()) {
+        for column in target.copied() {
             match source.column(&column.name) {
                 None => changes.push(Change::Removed { column: column.name.clone() }),
                 Some(of_source) if of_source.type_name != column.type_name => {

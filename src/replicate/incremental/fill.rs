@@ -52,7 +52,7 @@ async fn fill_range(
     range: &Range,
     keeper: &Session,
 ) -> Result<u64, IncrementalError> {
-    let of_target = |source| context.refused(plan.table, Side::Target, source);
+    let of_target = |source| context.settings.refused(plan.table, Side::Target, source);
     let (_permit, reader) = context.reader().await?;
     let writer = connect(context.settings).await?;
     begin_writing(&writer, context.settings, plan.oid).await.map_err(of_target)?;
@@ -64,7 +64,7 @@ async fn fill_range(
     writer.execute(&create).await.map_err(of_target)?;
     let piped = pipe(&reader, &plan.copy_out(range), &writer, &plan.copy_in(TEMPORARY))
         .await
-        .map_err(|(side, source)| context.refused(table, side, source))?;
+        .map_err(|(side, source)| context.settings.refused(table, side, source))?;
     if piped.sent != piped.stored {
         let (table, sent, stored) = (table.clone(), piped.sent, piped.stored);
         return Err(IncrementalError::Count { table, sent, stored });

@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::catalogue::{Relation, definition};
+use super::catalogue::definition;
 use super::drift::Drift;
 use super::error::{IncrementalError, Side};
 use super::key::Key;
 use super::settings::{Settings, Table};
 use super::snapshot::common;
-use crate::sql::ident::quoted;
 use crate::target::{self, Session, SessionSettings, Target};
 
 /// Compares the tables on both sides and asks for the rights that the copy needs. Changes nothing.
@@ -48,7 +47,7 @@ async fn check(
     let of_source = |error| settings.refused(table, Side::Source, error);
     let of_target = |error| settings.refused(table, Side::Target, error);
     let relation = definition(settings, source, table, Side::Source).await?;
-    let read = format!("SELECT {} FROM {table}", columns(&relation));
+    let read = format!("SELECT {} FROM {table}", relation.copied_names());
     may(settings, source, &read).await.map_err(of_source)?;
     let Some(target) = target else { return Ok(()) };
     let kept = definition(settings, target, table, Side::Target).await?;
@@ -63,9 +62,8 @@ async fn check(
     let key = Key::resolve(table, &relation, &kept)?;
     key.check_lag(table, settings.lag)?;
     may(settings, target, &key.highest(table, None, None)).await.map_err(of_target)?;
-    let names: Vec<_> = copied(&kept).map(|name| quoted(name).into_owned()).collect();
-    let defaults = vec!["DEFAULT"; names.len()].join(", ");
-    let insert = format!("INSERT INTO {table} ({}) VALUES ({defaults})", names.join(", "));
+    let defaults = vec!["DEFAULT"; kept.copied().count()].join(", ");
+    let insert = format!("INSERT INTO {table} ({}) VALUES ({defaults})", kept.copied_names());
     may(settings, target, &insert).await.map_err(of_target)?;
     // Without an index this reads the whole table, which the copy then does once more.
     let is_cheap = key.has_index && kept.column(&table.key).is_some_and(|column| column.has_index);
@@ -77,16 +75,6 @@ async fn check(
         }
     }
     Ok(())
-}
-
-/// The columns that are copied.
-fn copied(relation: &Relation) -> impl Iterator<Item = &str> {
-    let copied = relation.columns.iter().filter(|column| column.generated.is_none());
-    copied.map(|column| column.name.as_str())
-}
-
-fn columns(relation: &Relation) -> String {
-    copied(relation).map(|name| quoted(name).into_owned()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the role may run a statement. EXPLAIN without ANALYZE asks for the rights

@@ -103,8 +103,8 @@ async fn attempt(
     tally: &Tally,
 ) -> Result<(), IncrementalError> {
     let settings = context.settings;
-    let of_source = |source| context.refused(table, Side::Source, source);
-    let of_target = |source| context.refused(table, Side::Target, source);
+    let of_source = |source| context.settings.refused(table, Side::Source, source);
+    let of_target = |source| context.settings.refused(table, Side::Target, source);
 
     let keeper = connect(settings).await?;
     let (permit, reader) = context.reader().await?;
@@ -127,7 +127,7 @@ async fn attempt(
     if let (true, true, Some(through)) = (is_first, checks, &before) {
         let gaps = gaps::find(&reader, &keeper, table, &plan.key, through)
             .await
-            .map_err(|(side, source)| context.refused(table, side, source))?;
+            .map_err(|(side, source)| context.settings.refused(table, side, source))?;
         found = Some(gaps);
     }
     let ranges = ranges(context, &plan, before, &reader).await.map_err(of_source)?;
@@ -181,7 +181,7 @@ async fn alike(
     keeper
         .execute(&format!("BEGIN; {settings}; {alter} COMMIT"))
         .await
-        .map_err(|error| context.refused(table, Side::Target, error))?;
+        .map_err(|error| context.settings.refused(table, Side::Target, error))?;
     for statement in &statements {
         tracing::warn!(table_name = table.name, "{statement} Rows that were there have NULL in it");
     }
@@ -240,7 +240,7 @@ async fn copy_ranges(
     keeper: &Session,
     tally: &Tally,
 ) -> Result<(), IncrementalError> {
-    let of_target = |source| context.refused(plan.table, Side::Target, source);
+    let of_target = |source| context.settings.refused(plan.table, Side::Target, source);
     let count = ranges.len();
     if count > 0 {
         tally.lock().is_binary = Some(plan.is_binary);

@@ -5,19 +5,17 @@ use chrono::{DateTime, Utc};
 
 use super::error::NightError;
 use super::full::Attempt;
-use super::ground::Ground;
+use super::ground::{Ground, look_at};
 use super::restored::Wanted;
 use super::{incremental, resume};
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::worker::Trigger;
-use crate::target::{Session, SessionSettings};
 
 impl Attempt<'_> {
     /// The run that has done all of this already. A run by hand repeats what was done before it
     /// started: somebody wants that.
     pub(super) async fn done_before(&self, wanted: &Wanted) -> Result<Option<String>, NightError> {
-        let connected = Session::connect(self.target, &SessionSettings::default()).await;
-        let session = connected.map_err(NightError::target("look at the target"))?;
+        let session = look_at(self.target).await?;
         let record = self.run.record();
         let counts =
             |time: DateTime<Utc>| record.trigger != Trigger::Manual || time >= record.started;
@@ -64,8 +62,7 @@ impl Attempt<'_> {
     /// dropped already.
     pub(super) async fn precheck(&self, backup: &str) -> Result<(), NightError> {
         let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
-        let connected = Session::connect(self.target, &SessionSettings::default()).await;
-        let session = connected.map_err(NightError::target("look at the target"))?;
+        let session = look_at(self.target).await?;
         if resume::find(&session, backup, None).await?.is_some() {
             return Ok(());
         }

@@ -65,13 +65,18 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
 /// The objects that an error names; it counts the rest.
 const NAMED: usize = 10;
 
+/// A session in which the target is looked at.
+pub(super) async fn look_at(target: &Target) -> Result<Session, NightError> {
+    let connected = Session::connect(target, &SessionSettings::default()).await;
+    connected.map_err(NightError::target("look at the target"))
+}
+
 /// Refuses to replace a database in which other roles own objects, unless the settings allow it.
 pub(super) async fn check_others(
     target: &Target,
     settings: &config::Restore,
 ) -> Result<(), NightError> {
-    let connected = Session::connect(target, &SessionSettings::default()).await;
-    let session = connected.map_err(NightError::target("look at the target"))?;
+    let session = look_at(target).await?;
     let others = clean::others(&session).await?;
     if others.is_empty() {
         return Ok(());
@@ -179,8 +184,7 @@ impl Ground {
     ) -> Result<Self, NightError> {
         // From here on there is nothing to go on with.
         resume::forget_all(target).await?;
-        let connected = Session::connect(target, &SessionSettings::default()).await;
-        let session = connected.map_err(NightError::target("look at the target"))?;
+        let session = look_at(target).await?;
         let Drops { plan, unfinished } = Drops::plan(&session, settings, toc).await?;
         for (schema, table) in &unfinished {
             if settings.tables.mode(schema, table) == TableMode::Incremental {
@@ -225,8 +229,7 @@ impl Ground {
         if let Some(present) = &self.resumed {
             return Ok(present.clone());
         }
-        let connected = Session::connect(&self.target, &SessionSettings::default()).await;
-        Present::read(&connected.map_err(NightError::target("look at the target"))?).await
+        Present::read(&look_at(&self.target).await?).await
     }
 
     /// Drops the new database, if there is one: the night failed for good.

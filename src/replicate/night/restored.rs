@@ -13,6 +13,7 @@ use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::Hooks;
 use crate::restore::chain;
+use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 
@@ -61,7 +62,7 @@ impl Wanted {
         for file in enrichment.scripts() {
             files.update(format!("{}\n{}\n", file.name(), file.text()));
         }
-        let hex = |digest: Sha256| digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        let hex = |hash: Sha256| Sha256Sum::from(hash).to_string();
         Self { backup: backup.to_owned(), settings: hex(settings), enrichment: hex(files) }
     }
 

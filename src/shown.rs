@@ -2,7 +2,7 @@
 //! cursor, start a line of its own or turn the reading direction is shown, not obeyed.
 //!
 //! Everything that goes to a terminal passes one of these functions: what is written on standard
-//! error in `report::screen`, on standard output in `cli::list`. What is put on a line with other
+//! error in `report::screen`, on standard output in `cli::list`, JSON by [`json`]. What is put on a line with other
 //! text, such as a name or an error, passes [`one_line`] before.
 
 use crate::archive::encoding::shown as readable;
@@ -61,6 +61,25 @@ fn colour(text: &str) -> Option<usize> {
     numbers[end..].starts_with('m').then_some("\u{1b}[".len() + end + 1)
 }
 
+/// JSON with nothing in it that a terminal would obey. It stays the same JSON: such characters are
+/// in its strings, where an escape means the same.
+pub(crate) fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push('\n'),
+            other if acts(other) => {
+                let mut units = [0; 2];
+                for unit in other.encode_utf16(&mut units) {
+                    shown.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            other => shown.push(other),
+        }
+    }
+    shown
+}
+
 fn push(shown: &mut String, character: char) {
     if acts(character) {
         shown.extend(character.escape_default());
@@ -69,9 +88,14 @@ fn push(shown: &mut String, character: char) {
     }
 }
 
-/// Whether a terminal would do something other than show this character.
-fn acts(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a terminal, or an editor, would do something other than show this character: controls,
+/// line and paragraph separators, marks of the reading direction.
+pub(crate) fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 #[cfg(test)]
@@ -83,8 +107,18 @@ mod tests {
         assert_eq!(one_line("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(one_line("first\r\n\n  second\tword"), "first   second word");
         assert_eq!(one_line("safe\u{202e}txt"), "safe\\u{202e}txt");
+        assert_eq!(one_line("a\u{2028}b\u{200f}c"), "a\\u{2028}b\\u{200f}c");
         assert_eq!(one_line("naïve 表"), "naïve 表");
         assert_eq!(lines("a\tb\r\n\u{9b}2J\n"), "a\tb\\r\n\\u{9b}2J\n");
+    }
+
+    #[test]
+    fn json_stays_the_same_json_without_anything_to_obey() {
+        let text = "a\u{1b}[2J\u{7f}\u{9b}2J\u{202e}\u{2028}b\n\t\u{10ff80}é";
+        let written = serde_json::to_string_pretty(&[text]).unwrap();
+        let shown = json(&written);
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).unwrap(), [text]);
+        assert!(!shown.chars().any(|c| c != '\n' && acts(c)), "{shown}");
     }
 
     #[test]

@@ -403,3 +403,28 @@ fn another_role_s_table_loses_a_column_and_only_that_is_named() {
     assert_eq!(owned.database.query(left), "id");
     owned.database.execute(&format!("DROP OWNED BY {other}; DROP ROLE {other}"));
 }
+
+#[test]
+fn schema_of_another_role_is_named_before_drop() {
+    let owned = Owned::new(cluster(15), "clean_foreign_schema");
+    let (role, other) = (&owned.role, format!("{}_other", owned.role));
+    owned.database.execute(&format!(
+        "CREATE ROLE {other}; CREATE SCHEMA nocturne AUTHORIZATION {other};
+         SET ROLE {role}; CREATE TABLE users (id int)"
+    ));
+    let command = |args: &[&str]| {
+        common::nocturne().args(["drop-objects", "-d", &owned.url()]).args(args).run()
+    };
+    for args in [&["--dry-run"][..], &[]] {
+        let refused = command(args).expect_code(1);
+        let said = format!("schema nocturne belongs to role \"{other}\", not to \"{role}\"");
+        assert!(refused.stderr().contains(&said), "{refused}");
+        assert!(refused.stderr().contains(&format!("hint: connect as \"{other}\"")), "{refused}");
+        assert_eq!(owned.left(), "table public.users");
+    }
+    // A superuser's schema has no records of ours, and stops nothing.
+    owned.database.execute("ALTER SCHEMA nocturne OWNER TO postgres");
+    let done = command(&[]).expect_code(0);
+    assert_eq!(owned.left(), "", "{done}");
+    owned.database.execute(&format!("DROP OWNED BY {other}; DROP ROLE {other}"));
+}

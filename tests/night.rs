@@ -29,6 +29,8 @@ mod interrupted;
 mod not_restored;
 #[path = "night/old_steps.rs"]
 mod old_steps;
+#[path = "night/partitions.rs"]
+mod partitions;
 #[path = "night/passing.rs"]
 mod passing;
 #[path = "night/refused.rs"]

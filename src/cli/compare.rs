@@ -47,13 +47,15 @@ pub(super) fn run(
         CompareError::Connect(_) => Failure::of(CONNECT, &error),
         error => Failure::of(ERRORS, &error),
     })?;
-    let text = match typed.format {
-        OutputFormat::Text => comparison.text(typed.reporting.verbose > 0),
-        OutputFormat::Json => {
-            comparison.json().map_err(|error| Failure::of(ERRORS, &error))? + "\n"
+    match typed.format {
+        OutputFormat::Text => {
+            list::write(None, comparison.text(typed.reporting.verbose > 0).as_bytes())?;
         }
-    };
-    list::write(None, text.as_bytes())?;
+        OutputFormat::Json => {
+            let json = comparison.json().map_err(|error| Failure::of(ERRORS, &error))?;
+            list::write_json(None, &(json + "\n"))?;
+        }
+    }
     // The text has said what is wrong.
     match () {
         () if !comparison.faults.is_empty() => Err(Failure::told(ARCHIVE)),

@@ -15,7 +15,7 @@ use crate::replicate::lock::{LockError, TargetLock};
 use crate::replicate::night::forget_all;
 use crate::report::Verbosity;
 use crate::shown::one_line;
-use crate::target::{Session, SessionSettings, Target};
+use crate::target::{Session, SessionSettings, Target, has_bookkeeping};
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> Outcome {
@@ -49,6 +49,8 @@ async fn drop_objects(
     let session = Session::connect(&target, &SessionSettings::default())
         .await
         .map_err(|error| Failure::of(CONNECT, &error))?;
+    // Its records go before what they tell of.
+    has_bookkeeping(&session).await.map_err(|error| Failure::of(ERRORS, &error))?;
     let used: Vec<Cell<bool>> = typed.keep.iter().map(|_| Cell::new(false)).collect();
     let keep = |schema: &str, table: &str| {
         let mut keep = config.restore.tables.mode(schema, table) == TableMode::Incremental;

@@ -15,6 +15,7 @@ use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE
 use super::restore::interrupted;
 use super::threads;
 use super::{list, say};
+use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::scalingo::{ApiError, ScalingoError};
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, save};
 use crate::report::{
@@ -72,6 +73,7 @@ async fn fetch(
 ) -> Outcome {
     let backup = from.find(Utc::now()).await.map_err(failure)?;
     tracing::info!("found {backup}");
+    backup.skipped.iter().for_each(Skipped::tell);
     if typed.output.as_deref() == Some(Path::new("-")) {
         let (bytes, sha256) = copy_to_stdout(&backup, bar).await?;
         bar.finish_and_clear();

@@ -112,10 +112,12 @@ fn conclude(summary: &Summary) -> Outcome {
     match summary.missing() {
         0 => Ok(()),
         missing => {
-            let message = format!(
-                "{missing} rows of earlier runs are missing in the target (hint: --fill-gaps copies them)"
-            );
-            Err(Failure::new(ERRORS, message))
+            let hint = match summary.fills_gaps {
+                false => "hint: --fill-gaps copies them",
+                true => "they could not be copied: the warnings above say why",
+            };
+            let message = format!("{missing} rows of earlier runs are missing in the target");
+            Err(Failure::new(ERRORS, format!("{message} ({hint})")))
         }
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn run(typed: &List) -> Outcome {
         OutputFormat::Text => as_text(&archive, &listing),
         OutputFormat::Json => as_json(&archive, &listing)?,
     };
-    write(typed.file.as_deref(), text.as_bytes())
+    match typed.format {
+        OutputFormat::Text => write(typed.file.as_deref(), text.as_bytes()),
+        OutputFormat::Json => write_json(typed.file.as_deref(), &text),
+    }
 }
 
 /// Sends warnings of the layers below, such as a download that is tried again, to standard error.
@@ -140,13 +143,22 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> O
 /// Writes to a file, or to standard output for none and for `-`. A terminal gets nothing that it
 /// would obey; other readers get the bytes as they are, as from pg_restore.
 pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
+    write_shown(path, bytes, shown::lines)
+}
+
+/// The same of JSON, which stays JSON on a terminal.
+pub(super) fn write_json(path: Option<&Path>, json: &str) -> Outcome {
+    write_shown(path, json.as_bytes(), shown::json)
+}
+
+fn write_shown(path: Option<&Path>, bytes: &[u8], show: fn(&str) -> String) -> Outcome {
     if let Some(path) = path.filter(|path| *path != Path::new("-")) {
         return std::fs::write(path, bytes).map_err(unwritable(path));
     }
     let mut out = io::stdout().lock();
     let shown;
     let bytes = if out.is_terminal() {
-        shown = shown::lines(&String::from_utf8_lossy(bytes));
+        shown = show(&String::from_utf8_lossy(bytes));
         shown.as_bytes()
     } else {
         bytes

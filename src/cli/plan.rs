@@ -74,7 +74,10 @@ pub(super) fn run(typed: &Plan) -> Outcome {
     let report = PlanReport::new(subject, &mut plan, &costs, given);
     let text = match typed.format {
         PlanFormat::Text => report.to_string(),
-        PlanFormat::Json => report.json().map_err(|error| Failure::of(ERRORS, &error))?,
+        PlanFormat::Json => {
+            let json = report.json().map_err(|error| Failure::of(ERRORS, &error))?;
+            return list::write_json(typed.file.as_deref(), &json);
+        }
         PlanFormat::Dot => report.dot(),
         PlanFormat::Html => report.page(),
     };

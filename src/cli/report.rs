@@ -29,7 +29,7 @@ pub(super) fn run(typed: &Report) -> Outcome {
     let runs = chosen(log, typed.date, &name)?;
     let text = match typed.format {
         ReportFormat::Text => nights::text::report(&runs, typed.lang.unwrap_or_else(locale)),
-        ReportFormat::Json => json(&runs)?,
+        ReportFormat::Json => return list::write_json(typed.file.as_deref(), &json(&runs)?),
         ReportFormat::Html => nights::page(&runs, &title(&runs)),
     };
     list::write(typed.file.as_deref(), text.as_bytes())

@@ -159,8 +159,10 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
     // Beside -d the URL would send what is meant for another server to its own.
     let url = environment("DATABASE_URL").filter(|_| typed.connection.dbname.is_none());
     let options = typed.connection.options(url);
-    let is_of_url = options.default_url.is_some();
-    let target = connection::resolve(&options).map_err(|failure| match is_of_url {
+    // Not what the other variables say, such as PGSERVICE, is wrong, but the URL.
+    let is_of_url =
+        || options.default_url.is_some() && Target::resolve(&options, &|_| None).is_err();
+    let target = connection::resolve(&options).map_err(|failure| match is_of_url() {
         true => failure.with_hint(
             "DATABASE_URL is read because -d is not given; it looks like \
              postgresql://user:password@host:5432/name",

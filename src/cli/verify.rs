@@ -59,11 +59,13 @@ pub(super) fn run(typed: &Verify) -> Outcome {
     let report = verify(archive, &options, &|progress| show(&bar, progress));
     bar.finish_and_clear();
 
-    let text = match typed.format {
-        OutputFormat::Text => report.to_string(),
-        OutputFormat::Json => report.json().map_err(|error| Failure::of(ERRORS, &error))? + "\n",
-    };
-    list::write(None, text.as_bytes())?;
+    match typed.format {
+        OutputFormat::Text => list::write(None, report.to_string().as_bytes())?,
+        OutputFormat::Json => {
+            let json = report.json().map_err(|error| Failure::of(ERRORS, &error))?;
+            list::write_json(None, &(json + "\n"))?;
+        }
+    }
     if !report.is_intact() {
         // The report has said what is wrong.
         return Err(Failure::told(ARCHIVE));

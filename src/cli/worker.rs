@@ -18,6 +18,7 @@ use crate::replicate::worker::{
     DatabaseHistory, History, Job, Night, NoHistory, SystemClock, Worker,
 };
 use crate::report::{Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry};
+use crate::shown::one_line;
 
 /// How many runs a dry run tells.
 const NEXT: usize = 5;
@@ -154,14 +155,14 @@ pub(super) fn describe(config: &Config) -> String {
     let width = width.unwrap_or_default();
     // Writing to a String does not fail.
     for setting in config.settings() {
-        let shown = setting.shown.as_deref().unwrap_or("-");
+        let shown = one_line(setting.shown.as_deref().unwrap_or("-"));
         let origin = if setting.is_default && setting.shown.is_some() { "  (default)" } else { "" };
         let _ = writeln!(text, "  {:width$}  {shown}{origin}", setting.variable.name);
     }
     let rules = config.restore.tables.rules();
     if !rules.is_empty() {
         text.push_str("\nTables with a rule of their own\n");
-        let name = |rule: &crate::replicate::config::TableRule| rule.tables.to_string();
+        let name = |rule: &crate::replicate::config::TableRule| one_line(&rule.tables.to_string());
         let width = rules.iter().map(|rule| name(rule).len()).max().unwrap_or_default();
         for rule in rules {
             let origin = if rule.is_written { "" } else { "  (default)" };

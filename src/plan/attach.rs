@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::build::{Links, is_partitioned};
+use super::build::Links;
 use super::tree::Groups;
 use crate::archive::{Desc, DumpId, Entry};
+use crate::select::is_partitioned;
 
 /// For each INDEX ATTACH the table whose lock stands for its whole tree of partitions.
 ///

@@ -7,7 +7,7 @@ use super::attach::attached_in;
 use super::rank::{Chains, ends_first, rank};
 use super::{Job, JobId, LockMode, Step, micros};
 use crate::archive::{Desc, DumpId, Entry, Section};
-use crate::select::Pass;
+use crate::select::{Pass, is_partitioned};
 use crate::sql::constraint;
 
 /// What is restored, in which order.
@@ -242,12 +242,6 @@ pub(crate) fn builds_index(entry: &Entry, step: Step) -> bool {
         Desc::Constraint => matches!(step, Step::Entire | Step::BuildIndex),
         _ => false,
     }
-}
-
-/// Whether a TABLE entry is a partitioned table. Taking an ordinary table for one costs nothing
-/// but speed.
-pub(super) fn is_partitioned(table: &Entry) -> bool {
-    table.relkind == b'p' || table.defn.contains("\nPARTITION BY ")
 }
 
 /// What the entries' numbers lead to.

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::build::is_partitioned;
 use crate::archive::{Desc, DumpId, Entry};
+use crate::select::wholes;
 
 /// The tables above and below each table.
 #[derive(Debug)]
@@ -18,39 +18,32 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn new(entries: &[Entry]) -> Self {
-        let tables: HashMap<DumpId, &Entry> = entries
+        let tables: HashSet<DumpId> = entries
             .iter()
             .filter(|entry| entry.desc == Desc::Table)
-            .map(|entry| (entry.dump_id, entry))
+            .map(|entry| entry.dump_id)
             .collect();
         let mut tree =
             Self { whole_of: HashMap::new(), parts: HashMap::new(), roots: HashMap::new() };
         let mut groups = Groups::default();
-        for entry in entries {
-            let of: Vec<(DumpId, &Entry)> =
-                entry.dependencies.iter().filter_map(|id| Some((*id, *tables.get(id)?))).collect();
-            match entry.desc {
-                Desc::Table => {
-                    for (whole, _) in of {
-                        tree.parts.entry(whole).or_default().push(entry.dump_id);
-                        groups.join(&[whole, entry.dump_id], |table| table);
-                    }
-                }
-                Desc::TableAttach => {
-                    // The entry depends on both, and is named after the partition.
-                    let (own, others): (Vec<_>, Vec<_>) =
-                        of.iter().partition(|(_, table)| names(entry, table));
-                    let whole = others.iter().find(|(_, table)| is_partitioned(table));
-                    if let (Some((part, _)), Some((whole, _))) = (own.first(), whole) {
-                        tree.whole_of.insert(*part, *whole);
-                        tree.parts.entry(*whole).or_default().push(*part);
-                        groups.join(&[*whole, *part], |table| table);
-                    }
-                }
-                _ => {}
+        let mut is_part = |tree: &mut Self, part: DumpId, whole: DumpId| {
+            tree.parts.entry(whole).or_default().push(part);
+            groups.join(&[whole, part], |table| table);
+        };
+        for entry in entries.iter().filter(|entry| entry.desc == Desc::Table) {
+            for whole in entry.dependencies.iter().filter(|id| tables.contains(id)) {
+                is_part(&mut tree, entry.dump_id, *whole);
             }
         }
-        tree.roots = tables.into_keys().map(|table| (table, groups.of(table))).collect();
+        let both_are_tables =
+            |(part, whole): &(DumpId, DumpId)| tables.contains(part) && tables.contains(whole);
+        tree.whole_of = wholes(entries).into_iter().filter(both_are_tables).collect();
+        for entry in entries {
+            if let Some(whole) = tree.whole_of.get(&entry.dump_id).copied() {
+                is_part(&mut tree, entry.dump_id, whole);
+            }
+        }
+        tree.roots = tables.into_iter().map(|table| (table, groups.of(table))).collect();
         tree
     }
 
@@ -98,9 +91,4 @@ impl Groups {
         self.leads.insert(table, at);
         at
     }
-}
-
-/// Whether an entry has a table's name.
-fn names(entry: &Entry, table: &Entry) -> bool {
-    (&entry.namespace, &entry.tag) == (&table.namespace, &table.tag)
 }

@@ -65,9 +65,9 @@ impl Screen {
         self.put(&(shown::one_line(line) + "\n"));
     }
 
-    /// Writes what the log or a summary has made JSON, in which control characters are escaped.
+    /// Writes what the log or a summary has made JSON.
     pub(super) fn write_json(&self, line: &str) {
-        self.put(line);
+        self.put(&shown::json(line));
     }
 
     fn put(&self, text: &str) {

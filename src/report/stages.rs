@@ -148,8 +148,9 @@ pub fn run_done(took: Duration) {
     tracing::info!(seconds = thousandths(took), "{RUN_DONE}");
 }
 
-/// Writes the line that the run ended badly. The text must hold no secret.
-pub fn run_failed(took: Duration, error: &str) {
+/// Writes the line that the run ended badly. The text must hold no secret; none if the line of the
+/// stage that failed has it.
+pub fn run_failed(took: Duration, error: Option<&str>) {
     tracing::error!(seconds = thousandths(took), error, "{RUN_FAILED}");
 }
 

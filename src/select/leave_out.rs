@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::partitions::wholes;
 use super::selection::Selection;
 use super::unwanted::Unwanted;
 use super::want::Want;
@@ -26,11 +27,19 @@ pub enum Leave {
     WithoutForeignKeys,
 }
 
+impl Leave {
+    /// Whether it leaves out a table that the other way restores.
+    fn is_more_than(self, other: Self) -> bool {
+        let is_restored = |leave| matches!(leave, Self::WithoutRows | Self::WithoutForeignKeys);
+        is_restored(other) && !is_restored(self)
+    }
+}
+
 impl Selection {
     /// Leaves out tables (foreign and partitioned ones too). `how` is asked for every table of the
-    /// archive. Of a partitioned table that is left out, its partitions are too.
+    /// archive. What is done with a partitioned table is done with its partitions, unless `how` says
+    /// more of one; but only those lose their rows of which `how` says so.
     pub fn leave_out(&mut self, entries: &[Entry], how: impl Fn(&Entry) -> Option<Leave>) {
-        let is_table = |entry: &Entry| matches!(entry.desc, Desc::Table | Desc::ForeignTable);
         let how = |entry: &Entry| if is_table(entry) { how(entry) } else { None };
         self.leave(entries, &LeftOut::find(entries, how));
     }
@@ -78,7 +87,11 @@ impl LeftOut {
             }
         }
         let keys_and_comments = keys_and_comments(entries);
-        let mut left = HashMap::new();
+        let mut parts: HashMap<DumpId, Vec<DumpId>> = HashMap::new();
+        for (part, whole) in wholes(entries) {
+            parts.entry(whole).or_default().push(part);
+        }
+        let mut left: HashMap<DumpId, (Leave, usize)> = HashMap::new();
         let mut next = Vec::new();
         for (place, entry) in entries.iter().enumerate() {
             if let Some(leave) = how(entry) {
@@ -88,6 +101,7 @@ impl LeftOut {
         }
         while let Some(id) = next.pop() {
             let Some(&(leave, table)) = left.get(&id) else { continue };
+            let mut goes_too = Vec::new();
             for &place in behind.get(&id).into_iter().flatten() {
                 let entry = &entries[place];
                 let is_about_key = keys_and_comments[place];
@@ -100,34 +114,27 @@ impl LeftOut {
                 if !goes {
                     continue;
                 }
-                // Those that are not named by their own number, but go with the one that is.
-                let also = match entry.desc {
-                    // A sequence does not depend on the table that owns it.
-                    Desc::SequenceOwnedBy if leave != Leave::WithoutRows => Some(Desc::Sequence),
-                    // Nor a partition on its parent; its entry has the partition's name.
-                    Desc::TableAttach
-                        if leave != Leave::WithoutRows
-                            && id_is_parent(entries, &places, entry, id) =>
-                    {
-                        Some(Desc::Table)
-                    }
-                    _ => None,
-                };
-                let also = also.and_then(|desc| {
+                goes_too.push(entry.dump_id);
+                // A sequence does not depend on the table that owns it: it goes with the entry that
+                // says so.
+                if entry.desc == Desc::SequenceOwnedBy && leave != Leave::WithoutRows {
                     let of = entry.dependencies.iter().filter_map(|id| places.get(id));
-                    of.map(|place| &entries[*place]).find(|other| {
-                        other.desc == desc
+                    let sequence = of.map(|place| &entries[*place]).find(|other| {
+                        other.desc == Desc::Sequence
                             && other.tag == entry.tag
                             && other.namespace == entry.namespace
-                    })
-                });
-                for id in
-                    [Some(entry.dump_id), also.map(|entry| entry.dump_id)].into_iter().flatten()
-                {
-                    left.entry(id).or_insert_with(|| {
-                        next.push(id);
-                        (leave, table)
                     });
+                    goes_too.extend(sequence.map(|entry| entry.dump_id));
+                }
+            }
+            // Which partitions get no rows is for rules of their own to say.
+            if leave != Leave::WithoutRows {
+                goes_too.extend(parts.get(&id).into_iter().flatten());
+            }
+            for id in goes_too {
+                if left.get(&id).is_none_or(|(other, _)| leave.is_more_than(*other)) {
+                    left.insert(id, (leave, table));
+                    next.push(id);
                 }
             }
         }
@@ -139,7 +146,7 @@ impl LeftOut {
         let itself = entry.dump_id == entries[table].dump_id;
         match leave {
             // The definition stays.
-            Leave::WithoutRows | Leave::WithoutForeignKeys if itself => None,
+            Leave::WithoutRows | Leave::WithoutForeignKeys if is_table(entry) => None,
             _ if itself => Some(Unwanted::LeftOut(leave)),
             _ => Some(Unwanted::WithTable(entries[table].label(), leave)),
         }
@@ -157,17 +164,8 @@ pub(crate) fn keys_and_comments(entries: &[Entry]) -> Vec<bool> {
     entries.iter().map(|entry| is_key(entry) || is_about_key(entry)).collect()
 }
 
-/// Whether a TABLE ATTACH is reached from the parent, not from the partition that it names.
-fn id_is_parent(
-    entries: &[Entry],
-    places: &HashMap<DumpId, usize>,
-    attach: &Entry,
-    id: DumpId,
-) -> bool {
-    places.get(&id).is_some_and(|place| {
-        let table = &entries[*place];
-        table.tag != attach.tag || table.namespace != attach.namespace
-    })
+fn is_table(entry: &Entry) -> bool {
+    matches!(entry.desc, Desc::Table | Desc::ForeignTable)
 }
 
 /// Kinds that are part of a table, or tie it to others.

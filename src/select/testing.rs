@@ -76,7 +76,7 @@ impl Builder {
         self
     }
 
-    pub(super) fn defn(mut self, defn: &str) -> Self {
+    pub(crate) fn defn(mut self, defn: &str) -> Self {
         self.0.defn = defn.to_owned();
         self
     }

@@ -31,8 +31,14 @@ pub(crate) async fn has_bookkeeping(session: &Session) -> Result<bool> {
 /// asked.
 pub(crate) async fn has_record(session: &Session, table: &str) -> Result<bool> {
     refuse_others(session).await?;
-    let name = literal(&format!("{BOOKKEEPING}.{table}"));
-    let sql = format!("SELECT pg_catalog.to_regclass({name}) IS NOT NULL");
+    // By the catalogue: looking a name up takes USAGE on the schema, which a superuser's may not
+    // give.
+    let sql = format!(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+           WHERE n.nspname = '{BOOKKEEPING}' AND c.relname = {})",
+        literal(table)
+    );
     Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
 }
 

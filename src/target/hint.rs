@@ -10,8 +10,8 @@ impl Error {
             Self::Connect { source, .. } | Self::Setting { source, .. } => return source.hint(),
             Self::NotOurs { owner, .. } => {
                 return Some(format!(
-                    "if the records are not needed, DROP SCHEMA nocturne CASCADE; otherwise \
-                     connect as \"{owner}\""
+                    "connect as \"{owner}\"; if the schema is not needed, \"{owner}\" or a \
+                     superuser can DROP SCHEMA nocturne CASCADE"
                 ));
             }
             Self::Network(_) | Self::Timeout(_) => {

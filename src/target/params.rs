@@ -270,12 +270,20 @@ impl Settings {
         if let Some(text) = &options.default_url {
             settings.default_url(text, options)?;
         }
+        let is_said = settings.get("service").is_some();
         for (name, variable) in [("service", "PGSERVICE"), ("servicefile", "PGSERVICEFILE")] {
             settings.offer(name, &environment(variable).unwrap_or_default())?;
         }
         // A service stands above the other variables (`conninfo_add_defaults` in libpq).
         if let Some(service) = settings.get("service") {
-            let found = service::find(service, settings.get("servicefile"), environment)?;
+            let found = service::find(service, settings.get("servicefile"), environment);
+            let found = found.map_err(|error| match error {
+                // Whoever named the database otherwise would not look for it there.
+                Error::Params(message) if !is_said => params(format!(
+                    "{message} (the environment has PGSERVICE: unset it, or define the service)"
+                )),
+                error => error,
+            })?;
             for (name, value) in found {
                 settings.offer(&name, &value)?;
             }

@@ -25,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::archive::DumpId;
 use crate::archive::encoding::shown;
+use crate::shown::acts;
 
 /// The first line of a file of digests. A program that changes what is hashed changes the number.
 pub const HEADER: &str = "nocturne digests 1";
@@ -322,7 +323,7 @@ fn parse_line(text: &str) -> Result<(DumpId, Line), &'static str> {
 #[must_use]
 pub fn one_line(text: &str) -> String {
     shown(text).chars().fold(String::with_capacity(text.len()), |mut line, character| {
-        if character.is_control() || character == '\\' {
+        if acts(character) || character == '\\' {
             line.extend(character.escape_default());
         } else {
             line.push(character);

@@ -181,3 +181,51 @@ fn what_the_target_does_not_take_stays_in_the_source() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     pair.assert_same("answers", "*");
 }
+
+#[test]
+fn key_that_need_not_grow_is_warned_of_once() {
+    let pair = Pair::new("random_key");
+    let create = |(name, key): (&str, &str)| format!("CREATE TABLE {name} (id {key} PRIMARY KEY);");
+    let doubtful =
+        [("by_uuid", "uuid"), ("by_text", "text"), ("by_bytes", "bytea"), ("by_bool", "bool")];
+    let sound = [("by_number", "numeric(9,2)"), ("by_time", "timestamptz(3)"), ("by_day", "date")];
+    pair.both(&doubtful.into_iter().chain(sound).map(create).collect::<String>());
+    pair.source.execute("INSERT INTO by_uuid SELECT gen_random_uuid() FROM generate_series(1, 9)");
+    let tables = |tool: Tool| {
+        let names = doubtful.into_iter().chain(sound).map(|(name, _)| name);
+        names.fold(tool, |tool, name| tool.args(["--table", name]))
+    };
+    let finished = tables(incremental(&pair)).succeed();
+    let warned = "unless it grows with every row";
+    let text = finished.stderr();
+    for (name, _) in doubtful {
+        let lines = text.lines().filter(|line| line.contains(warned) && line.contains(name));
+        assert_eq!(lines.count(), 1, "{name}: {finished}");
+    }
+    assert_eq!(text.matches(warned).count(), doubtful.len(), "{finished}");
+
+    // The plan of a night shows it, too, whether the target has the table or not.
+    pair.target.execute("DROP TABLE by_text");
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup.dump");
+    pair.source.pg_dump(&["--format=custom", "--file"]).arg(&backup).succeed();
+    let night = || {
+        bare_nocturne()
+            .arg("run")
+            .env("SOURCE_DATABASE_URL", pair.source.url())
+            .env("DATABASE_URL", pair.target.url())
+            .env("BACKUP_SOURCE", &backup)
+            .env("BACKUP_ANY_DAY", "true")
+            .env("MAX_RETRY_COUNT", "0")
+            .env("BACKUP_MODE", r#"{"by_*":"incremental"}"#)
+            .current_dir(folder.path())
+    };
+    let planned = night().arg("--dry-run").succeed();
+    for (name, _) in doubtful {
+        let said = format!("warning: table public.{name}: key id is of type ");
+        assert_eq!(planned.stdout().matches(&said).count(), 1, "{planned}");
+    }
+    assert_eq!(planned.stdout().matches(warned).count(), doubtful.len(), "{planned}");
+    let finished = night().succeed();
+    assert_eq!(finished.stderr().matches(warned).count(), doubtful.len(), "{finished}");
+}

@@ -181,3 +181,47 @@ fn zero_timeout_copies_up_to_the_snapshot() {
     let settings = Settings { tables: vec![missing], late_commits_timeout, ..settings };
     assert!(execute(&settings).tables[0].error.is_some());
 }
+
+#[test]
+fn gaps_that_cannot_be_filled_say_why() {
+    let pair = Pair::new("late_refused");
+    pair.both("CREATE TABLE twins (id int); CREATE TABLE answers (id int PRIMARY KEY)");
+    for table in ["twins", "answers"] {
+        pair.source.execute(&format!("INSERT INTO {table} SELECT generate_series(1, 9)"));
+        pair.target.execute(&format!("INSERT INTO {table} VALUES (9)"));
+    }
+    let command = |table: &str, target: &str, option: &str| {
+        bare_nocturne()
+            .args(["incremental", "--source", &pair.source.url(), "-d", target])
+            .args(["-t", table, option])
+            .run()
+            .expect_code(1)
+    };
+    let advice = "hint: --fill-gaps copies them";
+    let target = pair.target.url();
+    let found = command("twins", &target, "--check-gaps");
+    assert!(found.stderr().contains(advice), "{found}");
+    let refused = command("twins", &target, "--fill-gaps");
+    assert!(refused.stderr().contains("cannot fill the gaps: the key is not unique"), "{refused}");
+    assert!(!refused.stderr().contains(advice), "{refused}");
+
+    // Without the right to make the temporary table.
+    let role = format!("{}_filler", pair.target.name);
+    let name = &pair.target.name;
+    pair.target.execute(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT ON answers TO {role}; \
+         REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC"
+    ));
+    let fillers = target.replace("user=postgres", &format!("user={role}"));
+    let refused = command("answers", &fillers, "--fill-gaps");
+    let said = format!("GRANT TEMPORARY ON DATABASE {name} TO {role}");
+    assert!(refused.stderr().contains(&said), "{refused}");
+    assert!(!refused.stderr().contains("GRANT USAGE"), "{refused}");
+    pair.target.execute(&format!("GRANT TEMPORARY ON DATABASE {name} TO {role}"));
+    bare_nocturne()
+        .args(["incremental", "--source", &pair.source.url(), "-d", &fillers])
+        .args(["-t", "answers", "--fill-gaps"])
+        .succeed();
+    assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "9");
+    pair.target.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}

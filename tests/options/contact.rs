@@ -93,6 +93,28 @@ fn service_names_the_target() {
 }
 
 #[test]
+fn undefined_service_beside_url_is_what_the_error_names() {
+    let url = target(Before::Schemas).url();
+    let tool = |command: &str| bare_nocturne().arg(command).env("PGSERVICE", "nowhere-defined");
+    for said in [
+        tool("restore").env("DATABASE_URL", &url).arg(archive()).run(),
+        tool("restore").args(["-d", &url]).arg(archive()).run(),
+        tool("drop-objects").env("DATABASE_URL", &url).run(),
+    ] {
+        let said = said.expect_code(2);
+        assert!(said.stderr().contains("\"nowhere-defined\" not found"), "{said}");
+        assert!(said.stderr().contains("the environment has PGSERVICE: unset it"), "{said}");
+        assert!(!said.stderr().contains("looks like"), "{said}");
+    }
+    // Who names the service is told of that name alone; a wrong URL keeps its hint.
+    let named = nocturne().args(["restore", "-d", "service=nowhere-defined"]).arg(archive()).run();
+    assert!(!named.stderr().contains("PGSERVICE"), "{named}");
+    let wrong = bare_nocturne().arg("restore").env("DATABASE_URL", "postgresql://h:x/d");
+    let wrong = wrong.arg(archive()).run().expect_code(2);
+    assert!(wrong.stderr().contains("DATABASE_URL is read because -d is not given"), "{wrong}");
+}
+
+#[test]
 fn misspelled_url_shows_no_password() {
     for text in ["postgresq://u:word-1@h/d", " postgres://u:word-1@h/d", "u:word-1@h/d"] {
         for command in [&["restore"][..], &["verify"]] {

@@ -52,7 +52,9 @@ fn interrupted_at_the_prompt(words: &[&str]) -> Finished {
 fn assert_harmless(said: &str) {
     for line in said.lines() {
         assert!(!line.starts_with("forged"), "{said:?}");
-        let acts = |c: char| c.is_control() && c != '\t' && c != '\r';
+        let acts = |c: char| {
+            c.is_control() && c != '\t' && c != '\r' || matches!(c, '\u{2028}' | '\u{202e}')
+        };
         assert!(!line.contains(acts), "{said:?}");
     }
 }
@@ -97,7 +99,8 @@ fn hostile_names_reach_no_terminal() {
         "CREATE FUNCTION \"f\u{1b}[2J\nforged\"() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ \
              BEGIN RAISE EXCEPTION E'x\\x1b[2J\\nforged: all is well'; END $$; \
          CREATE TABLE \"t\u{1b}[2J\nforged\" (a int CHECK (a IS NULL OR \"f\u{1b}[2J\nforged\"())); \
-         CREATE VIEW \"v\u{1b}[2J\nforged\" AS SELECT 1 AS one;",
+         CREATE VIEW \"v\u{1b}[2J\nforged\" AS SELECT 1 AS one; \
+         CREATE TABLE \"u\u{7f}\u{9b}2J\u{2028}forged\u{202e}\" (a int);",
     );
     let path = scratch("hostile.dump");
     dump(&source, &path, &[]);
@@ -107,6 +110,25 @@ fn hostile_names_reach_no_terminal() {
         assert!(said.success() && said.stdout().contains("[2J"), "{said}");
         assert_harmless(&said.stdout());
     }
+    // JSON on a terminal says what it says elsewhere.
+    for words in [
+        &["list", "--format", "json", path][..],
+        &["plan", "--format", "json", path],
+        &["verify", "--format", "json", "-q", path],
+    ] {
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let said = on_terminal(&command(words), "");
+        assert_harmless(&said.stdout());
+        let piped = nocturne().args(words).run();
+        assert_eq!(json(&said.stdout())["entries"], json(&piped.stdout())["entries"], "{words:?}");
+    }
+    // The plan of a night, wherever it goes.
+    let folder = tempfile::tempdir().unwrap();
+    let night = bare_nocturne().args(["run", "--dry-run", "--any-day", "--from", path, "-d"]);
+    let night = night.arg(source.url()).env("BACKUP_MODE", "{}").current_dir(folder.path());
+    let planned = night.run();
+    assert_harmless(&planned.stdout());
+    assert!(planned.stdout().contains("u{1b}[2J"), "{planned}");
     // What reads the list otherwise gets pg_restore's.
     let theirs = server().tool("pg_restore").args(["-l", path]).succeed();
     assert_eq!(nocturne().args(["list", path]).succeed().stdout_bytes(), theirs.stdout_bytes());

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::local::Skipped;
 use super::scalingo::ScalingoError;
 use crate::archive;
 use crate::report::units;
@@ -31,10 +32,15 @@ pub enum BackupError {
         source: io::Error,
     },
     /// A folder without a backup.
-    #[error("{} holds no archive ({})", folder.display(), super::local::ENDINGS.join(", "))]
+    #[error(
+        "{} holds no archive ({}){}", folder.display(), super::local::ENDINGS.join(", "),
+        skipped.as_ref().map_or_else(String::new, |skipped| format!("; {skipped}"))
+    )]
     NoFile {
         /// The folder.
         folder: PathBuf,
+        /// What else is in it.
+        skipped: Option<Skipped>,
     },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::local::Skipped;
 use super::scalingo::{Backup, Client};
 use super::{BackupError, Check, spool};
 use crate::report::units;
@@ -26,6 +27,8 @@ pub struct FoundBackup {
     pub created_at: Option<DateTime<Utc>>,
     /// How large it is, in bytes.
     pub size: Option<u64>,
+    /// What else is in its folder and was not considered, in words for a log; none if nothing is.
+    pub skipped: Option<Skipped>,
     /// How patient its download is.
     pub download: DownloadOptions,
     pub(super) place: Place,
@@ -59,6 +62,7 @@ impl FoundBackup {
             created_at: backup.created_at,
             // It is 0 while it is not known.
             size: backup.size.filter(|size| *size > 0),
+            skipped: None,
             download: DownloadOptions::default(),
             place: Place::Host { client, backup: backup.id.clone() },
         }

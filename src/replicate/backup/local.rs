@@ -1,11 +1,12 @@
 //! Backups on this machine: a file, a directory archive, or the newest archive of a folder.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use std::{fmt, fs};
 
 use super::found::Place;
 use super::{BackupError, FoundBackup};
+use crate::report::units::plural;
 use crate::source::remote::DownloadOptions;
 
 /// How the names of archives end, in a folder of them. A file that is named itself may have any
@@ -24,6 +25,7 @@ pub fn find(path: &Path) -> Result<FoundBackup, BackupError> {
         return Ok(found(path, size, metadata.modified().ok()));
     }
     let mut newest: Option<(SystemTime, PathBuf, Option<u64>)> = None;
+    let mut skipped: Vec<(SystemTime, String)> = Vec::new();
     for entry in fs::read_dir(path).map_err(|source| read(path, source))? {
         let path = entry.map_err(|source| read(path, source))?.path();
         // One that is gone since, or may not be read, is no candidate.
@@ -34,27 +36,84 @@ pub fn find(path: &Path) -> Result<FoundBackup, BackupError> {
         };
         let Ok(modified) = metadata.modified() else { continue };
         let size = metadata.is_file().then_some(metadata.len());
-        if is_candidate
-            && newest.as_ref().is_none_or(|(time, other, _)| (time, other) < (&modified, &path))
+        if !is_candidate {
+            skipped.push((modified, name(&path)));
+        } else if newest.as_ref().is_none_or(|(time, other, _)| (time, other) < (&modified, &path))
         {
             newest = Some((modified, path, size));
         }
     }
     match newest {
-        Some((modified, path, size)) => Ok(found(&path, size, Some(modified))),
-        None => Err(BackupError::NoFile { folder: path.to_owned() }),
+        Some((modified, path, size)) => {
+            let skipped = Skipped::of(skipped, Some(modified));
+            Ok(FoundBackup { skipped, ..found(&path, size, Some(modified)) })
+        }
+        None => {
+            let skipped = Skipped::of(skipped, None);
+            Err(BackupError::NoFile { folder: path.to_owned(), skipped })
+        }
     }
 }
 
 fn found(path: &Path, size: Option<u64>, modified: Option<SystemTime>) -> FoundBackup {
-    let name = path.file_name().unwrap_or(path.as_os_str());
     FoundBackup {
         id: path.display().to_string(),
-        name: name.to_string_lossy().into_owned(),
+        name: name(path),
         created_at: modified.map(Into::into),
         size,
+        skipped: None,
         download: DownloadOptions::default(),
         place: Place::Path(path.to_owned()),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// What a folder of archives holds beside them, under names that are not an archive's. `Display`
+/// counts it and names the newest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    names: Vec<String>,
+    /// Whether any of it is newer than the archive that was found. An archive under another name,
+    /// perhaps.
+    pub is_newer: bool,
+}
+
+impl Skipped {
+    /// Logs it: as a warning if it may be the backup that was meant.
+    pub fn tell(&self) {
+        let endings = ENDINGS.join(", ");
+        match self.is_newer {
+            true => tracing::warn!(
+                "{self} (newer than the backup that was found; names of archives end in {endings}, \
+                 a file that is named itself may have any name)"
+            ),
+            false => tracing::info!("{self} (names of archives end in {endings})"),
+        }
+    }
+
+    /// How many are named.
+    const NAMED: usize = 5;
+
+    fn of(mut skipped: Vec<(SystemTime, String)>, found: Option<SystemTime>) -> Option<Self> {
+        skipped.sort_unstable_by(|one, other| other.cmp(one));
+        let (newest, _) = skipped.first()?;
+        let is_newer = found.is_none_or(|found| found < *newest);
+        Some(Self { names: skipped.into_iter().map(|(_, name)| name).collect(), is_newer })
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, named) = (self.names.len(), self.names.len().min(Self::NAMED));
+        let what = plural(count as u64, "file or folder", "files or folders");
+        write!(f, "skipped {what}: {}", self.names[..named].join(", "))?;
+        match count - named {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 
@@ -63,7 +122,7 @@ fn is_archive(folder: &Path) -> bool {
 }
 
 fn has_ending(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name(path);
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
@@ -96,6 +155,21 @@ mod tests {
         assert_eq!(found.name, "a.pgsql");
         assert_eq!(found.size, Some(0));
         assert!(found.created_at.is_some());
+        let skipped = found.skipped.unwrap();
+        assert!(skipped.is_newer);
+        let said = skipped.to_string();
+        assert!(said.starts_with("skipped 3 files or folders: "), "{said}");
+        assert!(said.contains("notes.txt") && !said.contains("c.dump"), "{said}");
+        for name in ["a.pgsql", "b.tar.gz"] {
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        // An old file in the folder is no reason to worry.
+        file(folder.path(), "new.dump", 0);
+        for name in ["notes.txt", "d.tar.gz.part"] {
+            file(folder.path(), name, 500);
+        }
+        fs::remove_dir(folder.path().join("other")).unwrap();
+        assert!(!find(folder.path()).unwrap().skipped.unwrap().is_newer);
     }
 
     #[test]
@@ -112,6 +186,13 @@ mod tests {
     #[test]
     fn a_folder_without_archives_is_told_with_what_was_looked_for() {
         let folder = tempfile::tempdir().unwrap();
+        file(folder.path(), "backup.sql.gz", 1);
+        let error = find(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().ends_with("; skipped 1 file or folder: backup.sql.gz"),
+            "{error}"
+        );
+        fs::remove_file(folder.path().join("backup.sql.gz")).unwrap();
         let error = find(folder.path()).unwrap_err();
         assert!(
             error

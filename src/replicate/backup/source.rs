@@ -102,6 +102,7 @@ impl BackupSource {
                 name: address.file_name().unwrap_or("backup").to_owned(),
                 created_at: None,
                 size: None,
+                skipped: None,
                 place: Place::Url(address.clone()),
                 download: DownloadOptions::default(),
             },

@@ -89,8 +89,9 @@ pub(super) static BACKUP_SOURCE: Variable = Variable::new(
     "BACKUP_SOURCE",
     Kind::Secret("a path, or an `http://` or `https://` URL"),
     FETCHING,
-    "Where the backup is instead of at Scalingo: a file, a folder (its newest file is read), \
-     or a URL. Shown without what a URL may hold in secrets. When such a backup was made is what \
+    "Where the backup is instead of at Scalingo: a file, a folder (its newest archive is read; \
+     files whose names do not end in `.tar.gz`, `.tgz`, `.pgsql`, `.dump`, `.tar` or `.backup` are \
+     skipped and named), or a URL. Shown without what a URL may hold in secrets. When such a backup was made is what \
      pg_dump wrote into its header, read in `SCHEDULE_TIMEZONE`: copying a file does not make it \
      newer.",
 )
@@ -226,7 +227,11 @@ pub(super) static BACKUP_MODE: Variable = Variable::new(
      with its rows. A name may have a schema before it (`public` when it has none), `*` for any \
      characters, and double quotes around a part in which `.`, `*` or `\"` stand for themselves. A \
      name without `*` goes before those with one, which count in the order in which they are \
-     written.",
+     written. What is said of a partitioned table holds for its partitions, at every level; only \
+     `full` and `schema-only` of a partition override these two modes of its table, by the \
+     partition's name or by a pattern that does not match the table as well. Tables that inherit \
+     from another (`INHERITS`) are not partitions: they need a name or pattern of their own. A run \
+     fails before anything is dropped if no table of the backup is left.",
 )
 .option("backup-mode");
 
@@ -269,7 +274,8 @@ pub(super) static RESTORE_EXCLUDE: Variable = Variable::new(
     "Entries of the backup that are not restored, with all that depends on them. A pattern is an \
      entry's kind and name as `nocturne list` and the log have them, `EVENT TRIGGER watcher` or `FK \
      CONSTRAINT public.answers answers_user`; `*` stands for any characters. `BLOB*` is all large \
-     objects, `FUNCTION *` all functions and so their source. What goes along is a warning.",
+     objects, `FUNCTION *` all functions and so their source. What goes along is a warning. A run \
+     fails before anything is dropped if no table of the backup is left.",
 )
 .option("exclude");
 
@@ -357,7 +363,8 @@ pub(super) static INCREMENTAL_KEYS: Variable = Variable::new(
     "INCREMENTAL_KEYS",
     Kind::Text("a JSON object from tables to columns, such as `{\"events\":\"event_id\"}`"),
     COPYING,
-    "The ascending key of incremental tables whose key is not `id`. Names are written as in \
+    "The ascending key of incremental tables whose key is not `id`. One whose type need not grow \
+     with every row, such as a UUID, is a warning. Names are written as in \
      `BACKUP_MODE`.",
 )
 .option("incremental-keys")

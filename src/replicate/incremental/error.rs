@@ -110,6 +110,20 @@ pub enum IncrementalError {
         #[source]
         source: Box<target::Error>,
     },
+    /// Rows that are missing are collected in a temporary table first.
+    #[error(
+        "table {table}: role {role} may not create temporary tables in the target, which filling \
+         gaps needs (GRANT TEMPORARY ON DATABASE {} TO {})",
+        quoted(.database), quoted(.role)
+    )]
+    Temporary {
+        /// The table.
+        table: Table,
+        /// Who may not.
+        role: String,
+        /// The target's database.
+        database: String,
+    },
     /// A foreign key of the target refuses new rows.
     #[error(
         "table {table}: a foreign key of the target refuses new rows (ALTER TABLE {table} DROP \
@@ -221,6 +235,17 @@ impl Settings {
             Side::Target => &self.target,
         };
         IncrementalError::of(table, side, of.user(), source)
+    }
+}
+
+impl Settings {
+    /// The role may not create temporary tables in the target.
+    pub(super) fn no_temporary(&self, table: &Table) -> IncrementalError {
+        IncrementalError::Temporary {
+            table: table.clone(),
+            role: self.target.user().to_owned(),
+            database: self.target.dbname().to_owned(),
+        }
     }
 }
 

@@ -14,6 +14,9 @@ use crate::target::Session;
 /// The temporary table. Its transaction drops it.
 const TEMPORARY: &str = "pg_temp.nocturne_gap";
 
+/// `ERRCODE_INSUFFICIENT_PRIVILEGE`: the table itself may be read, its rows have been counted.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 /// Fills the gaps, as far as the key tells rows apart, and returns how many rows were missing.
 /// `keeper` has the claim on the table.
 ///
@@ -30,7 +33,8 @@ pub(super) async fn fill(
         tracing::warn!(
             table_name = plan.table.name,
             "cannot fill the gaps: the key is not unique in the source, so it does not say which \
-             rows are missing"
+             rows are missing (hint: name a unique key in INCREMENTAL_KEYS, or restore the table \
+             once more from a backup: as \"full\" in BACKUP_MODE)"
         );
         return Ok(filled);
     }
@@ -61,7 +65,10 @@ async fn fill_range(
         "CREATE TEMPORARY TABLE {TEMPORARY} ON COMMIT DROP AS SELECT {columns} FROM {table} \
          WITH NO DATA"
     );
-    writer.execute(&create).await.map_err(of_target)?;
+    writer.execute(&create).await.map_err(|error| match error.sqlstate() {
+        Some(INSUFFICIENT_PRIVILEGE) => context.settings.no_temporary(table),
+        _ => of_target(error),
+    })?;
     let piped = pipe(&reader, &plan.copy_out(range), &writer, &plan.copy_in(TEMPORARY))
         .await
         .map_err(|(side, source)| context.settings.refused(table, side, source))?;

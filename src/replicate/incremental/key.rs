@@ -25,28 +25,11 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// The key of a table that both sides have; doubts about it are logged.
+    /// The key of a table that both sides have.
     ///
     /// # Errors
     /// A key that is missing or cannot be compared.
     pub(super) fn of(
-        table: &Table,
-        source: &Relation,
-        target: &Relation,
-    ) -> Result<Self, IncrementalError> {
-        let key = Self::resolve(table, source, target)?;
-        if let (Some(source), Some(target)) = (source.column(&table.key), target.column(&table.key))
-        {
-            tell_doubts(table, source, target);
-        }
-        Ok(key)
-    }
-
-    /// The same, and nothing is logged.
-    ///
-    /// # Errors
-    /// A key that is missing or cannot be compared.
-    pub(super) fn resolve(
         table: &Table,
         source: &Relation,
         target: &Relation,
@@ -195,30 +178,62 @@ impl Key {
     }
 }
 
-/// Warns of a key that may let rows be missed, or that makes the copy slow.
-fn tell_doubts(table: &Table, source: &Column, target: &Column) {
+/// What lets rows be missed, or makes the copy slow, if a table goes by this key. `target` is none if
+/// the table is not there yet.
+pub(super) fn doubts(source: &Column, target: Option<&Column>) -> Vec<String> {
     let key = quoted(&source.name);
+    let mut doubts = Vec::new();
+    if !ascends(&source.base_type) {
+        doubts.push(format!(
+            "key {key} is of type {}: unless it grows with every row, new rows below the highest \
+             key so far are never copied (hint: name a column that grows, such as a number from a \
+             sequence or the time of the insertion, in INCREMENTAL_KEYS or with --table TABLE:KEY, \
+             or restore the table whole, as \"full\" in BACKUP_MODE; INCREMENTAL_CHECK_GAPS \
+             counts the rows that are missing)",
+            source.type_name
+        ));
+    }
     if !source.is_unique {
-        tracing::warn!(
-            table_name = table.name,
+        doubts.push(format!(
             "key {key} is not unique in the source: rows that come later with the highest key so \
              far are missed"
-        );
+        ));
     }
     if !source.not_null {
-        tracing::warn!(
-            table_name = table.name,
-            "rows without a key ({key} is NULL) are not copied"
-        );
+        doubts.push(format!("rows without a key ({key} is NULL) are not copied"));
     }
-    for (column, side) in [(source, Side::Source), (target, Side::Target)] {
-        if !column.has_index {
-            tracing::warn!(
-                table_name = table.name,
+    for (column, side) in [(Some(source), Side::Source), (target, Side::Target)] {
+        if column.is_some_and(|column| !column.has_index) {
+            doubts.push(format!(
                 "no index begins with key {key} in the {side}: the whole table is read there"
-            );
+            ));
         }
     }
+    doubts
+}
+
+/// Whether values of a type usually grow from row to row: numbers and points in time. Others are
+/// random more often than not, such as UUIDs of version 4.
+fn ascends(type_name: &str) -> bool {
+    let name = type_name.split(['(', '[']).next().unwrap_or_default().trim_end();
+    let is_array = type_name.contains('[');
+    !is_array
+        && matches!(
+            name,
+            "smallint"
+                | "integer"
+                | "bigint"
+                | "numeric"
+                | "real"
+                | "double precision"
+                | "oid"
+                | "xid8"
+                | "pg_lsn"
+                | "date"
+                | "timestamp"
+                | "timestamp without time zone"
+                | "timestamp with time zone"
+        )
 }
 
 #[cfg(test)]
@@ -247,6 +262,27 @@ mod tests {
             "SELECT r.\"createdAt\"::pg_catalog.text FROM public.\"Answers\" r \
              WHERE r.\"createdAt\" IS NOT NULL ORDER BY r.\"createdAt\" DESC LIMIT 1"
         );
+    }
+
+    #[test]
+    fn only_numbers_and_times_are_trusted_to_grow() {
+        for (type_name, expected) in [
+            ("bigint", true),
+            ("numeric(20,4)", true),
+            ("timestamp(3) with time zone", true),
+            ("date", true),
+            ("uuid", false),
+            ("text", false),
+            ("character(26)", false),
+            ("bytea", false),
+            ("boolean", false),
+            ("bigint[]", false),
+            ("time without time zone", false),
+            ("interval", false),
+            ("inet", false),
+        ] {
+            assert_eq!(ascends(type_name), expected, "{type_name}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub use choose::tables;
 pub use drift::{Change, Drift};
 pub use error::{IncrementalError, Side};
 pub use gaps::{Gap, Gaps};
-pub use precheck::precheck;
+pub use precheck::{Prechecked, precheck};
 pub use run::{Summary, run};
 pub use settings::{Retries, Settings, Table};
 pub use table::{Copied, TableOutcome};

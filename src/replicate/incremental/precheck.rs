@@ -5,32 +5,44 @@ use std::collections::HashSet;
 use super::catalogue::definition;
 use super::drift::Drift;
 use super::error::{IncrementalError, Side};
-use super::key::Key;
+use super::key::{Key, doubts};
 use super::settings::{Settings, Table};
 use super::snapshot::common;
 use crate::target::{self, Session, SessionSettings, Target};
+
+/// What was found without a copy.
+#[derive(Debug, Default)]
+pub struct Prechecked {
+    /// What would keep a table from being copied.
+    pub errors: Vec<IncrementalError>,
+    /// What may let rows be missed, or makes the copy slow. The copy itself logs it, too.
+    pub doubts: Vec<String>,
+}
 
 /// Compares the tables on both sides and asks for the rights that the copy needs. Changes nothing.
 /// `loaded` are the tables (schema, name) that are not in the target yet, or will be loaded anew: of
 /// those, only the source is checked.
 ///
 /// # Errors
-/// [`IncrementalError::Connect`]. What would fail a table is in the list.
+/// [`IncrementalError::Connect`]. What would fail a table is in the result.
 pub async fn precheck(
     settings: &Settings,
     loaded: &HashSet<(String, String)>,
-) -> Result<Vec<IncrementalError>, IncrementalError> {
+) -> Result<Prechecked, IncrementalError> {
     let source = connect(&settings.source, Side::Source).await?;
     let target = connect(&settings.target, Side::Target).await?;
-    let mut errors = Vec::new();
+    let mut found = Prechecked::default();
     for table in &settings.tables {
         let is_kept = !loaded.contains(&(table.schema.clone(), table.name.clone()));
         let target = is_kept.then_some(&target);
-        if let Err(error) = check(settings, table, &source, target).await {
-            errors.push(error);
+        match check(settings, table, &source, target).await {
+            Ok(doubts) => {
+                found.doubts.extend(doubts.iter().map(|doubt| format!("table {table}: {doubt}")));
+            }
+            Err(error) => found.errors.push(error),
         }
     }
-    Ok(errors)
+    Ok(found)
 }
 
 async fn connect(target: &Target, side: Side) -> Result<Session, IncrementalError> {
@@ -38,18 +50,22 @@ async fn connect(target: &Target, side: Side) -> Result<Session, IncrementalErro
     session.map_err(|source| IncrementalError::Connect { side, source })
 }
 
+/// The doubts about a table that can be copied.
 async fn check(
     settings: &Settings,
     table: &Table,
     source: &Session,
     target: Option<&Session>,
-) -> Result<(), IncrementalError> {
+) -> Result<Vec<String>, IncrementalError> {
     let of_source = |error| settings.refused(table, Side::Source, error);
     let of_target = |error| settings.refused(table, Side::Target, error);
     let relation = definition(settings, source, table, Side::Source).await?;
     let read = format!("SELECT {} FROM {table}", relation.copied_names());
     may(settings, source, &read).await.map_err(of_source)?;
-    let Some(target) = target else { return Ok(()) };
+    let key_column = relation.column(&table.key);
+    let Some(target) = target else {
+        return Ok(key_column.map_or_else(Vec::new, |column| doubts(column, None)));
+    };
     let kept = definition(settings, target, table, Side::Target).await?;
     if !matches!(kept.kind.as_str(), "r" | "p") {
         return Err(IncrementalError::NotATable { table: table.clone() });
@@ -59,14 +75,24 @@ async fn check(
     {
         return Err(IncrementalError::Drift(Box::new(drift)));
     }
-    let key = Key::resolve(table, &relation, &kept)?;
+    let key = Key::of(table, &relation, &kept)?;
     key.check_lag(table, settings.lag)?;
     may(settings, target, &key.highest(table, None, None)).await.map_err(of_target)?;
     let defaults = vec!["DEFAULT"; kept.copied().count()].join(", ");
     let insert = format!("INSERT INTO {table} ({}) VALUES ({defaults})", kept.copied_names());
     may(settings, target, &insert).await.map_err(of_target)?;
+    if settings.fill_gaps {
+        let sql = "SELECT pg_catalog.has_database_privilege(\
+                   pg_catalog.current_database()::pg_catalog.text, 'TEMPORARY')";
+        let may = target.query_value(sql).await.map_err(of_target)?;
+        if may.as_deref() != Some("t") {
+            return Err(settings.no_temporary(table));
+        }
+    }
     // Without an index this reads the whole table, which the copy then does once more.
     let is_cheap = key.has_index && kept.column(&table.key).is_some_and(|column| column.has_index);
+    let may_be_missed =
+        key_column.map_or_else(Vec::new, |column| doubts(column, kept.column(&table.key)));
     if is_cheap && !settings.allow_behind {
         let before =
             target.query_value(&key.highest(table, None, None)).await.map_err(of_target)?;
@@ -74,7 +100,7 @@ async fn check(
             key.not_behind(settings, table, &before, source).await?;
         }
     }
-    Ok(())
+    Ok(may_be_missed)
 }
 
 /// Whether the role may run a statement. EXPLAIN without ANALYZE asks for the rights

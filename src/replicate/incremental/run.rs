@@ -20,6 +20,8 @@ pub struct Summary {
     pub tables: Vec<TableOutcome>,
     /// How long it took.
     pub elapsed: Duration,
+    /// Whether rows that earlier runs missed were to be copied.
+    pub fills_gaps: bool,
 }
 
 impl Summary {
@@ -61,7 +63,7 @@ pub async fn run(settings: &Settings, stop: &CancellationToken) -> Summary {
         tables = tables => tables,
         never = context.readers.keep_alive() => match never {},
     };
-    Summary { tables, elapsed: started.elapsed() }
+    Summary { tables, elapsed: started.elapsed(), fills_gaps: settings.fill_gaps }
 }
 
 async fn one(context: &Context<'_>, table: &Table, stop: &CancellationToken) -> TableOutcome {

@@ -1,6 +1,6 @@
 //! One table: compared, claimed, read in ranges, committed in their order.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -14,7 +14,7 @@ use super::drift::Drift;
 use super::error::{IncrementalError, Side};
 use super::fill::fill;
 use super::gaps::{self, Gaps};
-use super::key::Key;
+use super::key::{Key, doubts};
 use super::ranges::{Range, split};
 use super::sequences::advance;
 use super::settings::Table;
@@ -59,16 +59,34 @@ pub struct TableOutcome {
 }
 
 /// What has been done so far, through all attempts.
-#[derive(Debug, Default)]
-pub(super) struct Tally(Mutex<Copied>);
+#[derive(Debug)]
+pub(super) struct Tally {
+    copied: Mutex<Copied>,
+    doubted: Once,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { copied: Mutex::default(), doubted: Once::new() }
+    }
+}
 
 impl Tally {
     fn lock(&self) -> MutexGuard<'_, Copied> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.copied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn into_copied(self) -> Copied {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.copied.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Warns of the key, in the first attempt only.
+    fn doubt(&self, table: &Table, doubts: &[String]) {
+        self.doubted.call_once(|| {
+            for doubt in doubts {
+                tracing::warn!(table_name = table.name, "{doubt}");
+            }
+        });
     }
 }
 
@@ -110,6 +128,9 @@ async fn attempt(
     let (permit, reader) = context.reader().await?;
     let (source, target) = alike(context, table, &reader, &keeper, tally).await?;
     let plan = Plan::new(table, Key::of(table, &source, &target)?, &source, &target);
+    if let Some(column) = source.column(&table.key) {
+        tally.doubt(table, &doubts(column, target.column(&table.key)));
+    }
     plan.key.check_lag(table, settings.lag)?;
 
     claim(&keeper, settings, table, target.oid).await?;

@@ -2,6 +2,7 @@
 
 use super::error::NightError;
 use super::first_load::FirstLoad;
+use super::modes::Modes;
 use super::present::Present;
 use crate::archive::{Desc, Entry};
 use crate::replicate::config::{Config, EntryPattern, Restore, TableMode};
@@ -25,15 +26,17 @@ pub(super) fn choose(
     present: &Present,
     is_fed_here: bool,
 ) -> Result<Chosen, SelectError> {
-    let modes = &settings.tables;
+    let modes = Modes::new(entries, &settings.tables);
     let options =
         SelectOptions { no_acl: true, no_security_labels: true, ..SelectOptions::default() };
     let mut selection = select(entries, &options, None)?;
     let leave = |entry: &Entry| {
         let (schema, table) = name(entry);
-        match modes.mode(schema, table) {
+        match modes.mode(entry) {
             TableMode::Full => None,
             TableMode::SchemaOnly => Some(Leave::WithoutRows),
+            // They go with their partitioned table, as it goes.
+            TableMode::None | TableMode::Incremental if modes.is_inherited(entry) => None,
             TableMode::None => Some(Leave::Absent),
             TableMode::Incremental if present.has_table(schema, table) => Some(Leave::Kept),
             TableMode::Incremental if is_fed_here => Some(Leave::WithoutForeignKeys),
@@ -42,9 +45,14 @@ pub(super) fn choose(
     };
     selection.exclude(entries, |entry| settings.exclude.iter().any(|own| own.matches(entry)));
     selection.leave_out(entries, leave);
-    let first_loads = tables(entries)
-        .filter(|entry| leave(entry) == Some(Leave::WithoutForeignKeys))
-        .map(|entry| {
+    let is_loaded = |(place, entry): &(usize, &Entry)| {
+        is_table(entry)
+            && selection.want(*place).schema
+            && modes.mode(entry) == TableMode::Incremental
+    };
+    let first_loads = entries.iter().enumerate().filter(is_loaded);
+    let first_loads = first_loads
+        .map(|(_, entry)| {
             let (schema, table) = name(entry);
             let name = (schema.to_owned(), table.to_owned());
             FirstLoad { name, dump_id: entry.dump_id }
@@ -74,12 +82,23 @@ fn unused(entries: &[Entry], settings: &Restore) -> Vec<String> {
     rules.chain(patterns).collect()
 }
 
-/// Refuses names that mean nothing in the archive, if the settings are strict.
+/// Refuses settings that leave no table of an archive which has some, and, if they are strict,
+/// names that mean nothing in it.
 pub(super) fn check(entries: &[Entry], settings: &Restore) -> Result<(), NightError> {
+    if tables(entries).next().is_some() && !leaves_a_table(entries, settings)? {
+        return Err(NightError::NoTable);
+    }
     match unused(entries, settings).join("; ") {
         names if settings.strict && !names.is_empty() => Err(NightError::Unused { names }),
         _ => Ok(()),
     }
+}
+
+/// Whether any table is restored, or kept: where rows of incremental tables go is another matter.
+fn leaves_a_table(entries: &[Entry], settings: &Restore) -> Result<bool, NightError> {
+    let chosen = choose(entries, settings, &Present::default(), true)?;
+    let mut places = entries.iter().enumerate().filter(|(_, entry)| is_table(entry));
+    Ok(places.any(|(place, _)| chosen.selection.want(place).schema))
 }
 
 /// Something to know about what was chosen.
@@ -99,9 +118,13 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
         let count = entries.iter().filter(|entry| pattern.matches(entry)).count() as u64;
         add(false, format!("\"{pattern}\" excludes {}", plural(count, "entry", "entries")));
     }
-    for entry in tables(entries) {
+    let modes = Modes::new(entries, &settings.tables);
+    for entry in tables(entries).filter(|entry| !modes.is_inherited(entry)) {
         let (schema, table) = name(entry);
-        match settings.tables.mode(schema, table) {
+        match modes.mode(entry) {
+            TableMode::Full if modes.is_partition(entry) => {
+                add(false, format!("partition {schema}.{table} gets its rows, by its own rule"));
+            }
             TableMode::None => add(false, format!("table {schema}.{table} is not restored")),
             TableMode::SchemaOnly => add(false, format!("table {schema}.{table} gets no rows")),
             TableMode::Full | TableMode::Incremental => {}
@@ -113,7 +136,9 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
             Unwanted::WithTable(_, Leave::Kept) if is_table(&entries[place]) => {
                 add(false, format!("{} is kept: it {reason}", label()));
             }
-            Unwanted::WithTable(..) if is_over_tables(&entries[place].desc) => {
+            Unwanted::WithTable(..)
+                if is_over_tables(&entries[place].desc) && !modes.is_inherited(&entries[place]) =>
+            {
                 add(true, format!("{} is not restored: it {reason}", label()));
             }
             Unwanted::Present => add(false, format!("{} is kept: {reason}", label())),
@@ -123,9 +148,14 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
     for table in &chosen.in_the_way {
         add(true, format!("another {table} is in the way, which the role does not own"));
     }
-    for load in &chosen.first_loads {
-        let (schema, table) = &load.name;
-        add(false, format!("table {schema}.{table} is incremental and loaded for the first time"));
+    for entry in tables(entries).filter(|entry| !modes.is_inherited(entry)) {
+        let (schema, table) = name(entry);
+        if chosen.first_loads.iter().any(|load| load.dump_id == entry.dump_id) {
+            add(
+                false,
+                format!("table {schema}.{table} is incremental and loaded for the first time"),
+            );
+        }
     }
     notices
 }
@@ -143,10 +173,11 @@ pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &Chosen) {
 /// What is not restored because a variable is not set: for the end of a run, where it is seen.
 /// What a variable asks for is left out without a line.
 pub(super) fn by_default(entries: &[Entry], config: &Config, chosen: &Chosen) -> Vec<String> {
-    let modes = &config.restore.tables;
+    let rules = &config.restore.tables;
+    let modes = Modes::new(entries, rules);
     let is_default = |entry: &&Entry| {
         let (schema, table) = name(entry);
-        modes
+        rules
             .rule(schema, table)
             .is_some_and(|rule| !rule.is_written && rule.mode == TableMode::None)
     };
@@ -158,7 +189,10 @@ pub(super) fn by_default(entries: &[Entry], config: &Config, chosen: &Chosen) ->
             let with = |label: &String| {
                 matches!(reason, Unwanted::WithTable(table, Leave::Absent) if table == label)
             };
-            is_over_tables(&entries[*place].desc) && labels.iter().any(with)
+            let entry = &entries[*place];
+            is_over_tables(&entry.desc)
+                && !modes.is_inherited(entry)
+                && labels.iter().any(with)
         });
         let also = match also.count() as u64 {
             0 => String::new(),

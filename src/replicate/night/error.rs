@@ -102,6 +102,12 @@ pub enum NightError {
         /// Each name, in words.
         names: String,
     },
+    /// The settings leave out all tables of the archive.
+    #[error(
+        "nothing was dropped: RESTORE_EXCLUDE and BACKUP_MODE leave no table of the backup to \
+         restore (hint: run --dry-run shows what they mean; nocturne list shows the names)"
+    )]
+    NoTable,
     /// Incremental tables would not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
@@ -117,13 +123,18 @@ pub enum NightError {
     },
     /// Rows of earlier runs are missing.
     #[error(
-        "{} of earlier incremental copies missing in the target (hint: INCREMENTAL_FILL_GAPS=true \
-         copies them)",
-        plural(*.missing, "row", "rows")
+        "{} of earlier incremental copies missing in the target ({})",
+        plural(*.missing, "row", "rows"),
+        match .were_to_be_filled {
+            false => "hint: INCREMENTAL_FILL_GAPS=true copies them",
+            true => "they could not be copied: the log's warnings say why",
+        }
     )]
     Gaps {
         /// How many.
         missing: u64,
+        /// Whether they were to be copied.
+        were_to_be_filled: bool,
     },
 }
 
@@ -152,7 +163,11 @@ impl NightError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::NoTarget | Self::Settings(_) | Self::Select(_) | Self::Unused { .. } => true,
+            Self::NoTarget
+            | Self::Settings(_)
+            | Self::Select(_)
+            | Self::Unused { .. }
+            | Self::NoTable => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),
             Self::Backup(error) => error.is_permanent(),

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use super::error::NightError;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::report::timeline::Recording;
+use crate::select::{up, wholes};
 use crate::sql::ident::literal;
 use crate::target::{Session, has_record, make_bookkeeping};
 
@@ -81,10 +82,14 @@ pub(super) fn incomplete<'a>(
     let failed: HashSet<DumpId> =
         recording.failures.iter().map(|failed| failed.entry.id()).collect();
     let failed = || entries.iter().filter(|entry| failed.contains(&entry.dump_id));
+    let wholes = wholes(entries);
     let lacks = |load: &&FirstLoad| {
+        // The partitions of a table are one with it.
+        let is_of_load =
+            |table: &DumpId| up(&wholes, *table).last() == up(&wholes, load.dump_id).last();
         failed().any(|entry| {
-            entry.dump_id == load.dump_id
-                || is_own(&entry.desc) && entry.dependencies.contains(&load.dump_id)
+            is_of_load(&entry.dump_id)
+                || is_own(&entry.desc) && entry.dependencies.iter().any(is_of_load)
         })
     };
     loads.iter().filter(lacks).collect()
@@ -117,6 +122,9 @@ mod tests {
             entry(3, "INDEX", "whatever").after(&[1]),
             entry(4, "VIEW", "seen").after(&[1, 2]),
             entry(5, "TABLE DATA", "events").after(&[2]),
+            entry(6, "TABLE", "events_1"),
+            entry(7, "TABLE ATTACH", "events_1").after(&[6, 2]),
+            entry(8, "TABLE DATA", "events_1").after(&[6]),
         ]
         .map(Builder::build)
         .into();
@@ -140,5 +148,6 @@ mod tests {
         assert_eq!(left(&[2]), ["answers"]);
         assert_eq!(left(&[3]), [""; 0], "a view over a table is not its own");
         assert_eq!(left(&[4, 0]), ["answers", "events"]);
+        assert_eq!(left(&[7]), ["events"], "a partition's rows are the table's");
     }
 }

@@ -67,7 +67,7 @@ pub(super) async fn precheck(
     settings: &Settings,
 ) -> Result<(), NightError> {
     let loaded = loaded(config, target, settings).await?;
-    let errors = incremental::precheck(settings, &loaded).await?;
+    let errors = incremental::precheck(settings, &loaded).await?.errors;
     for error in &errors {
         tracing::error!("{}", chain(error));
     }
@@ -90,7 +90,7 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     }
     match summary.missing() {
         0 => Ok(()),
-        missing => Err(NightError::Gaps { missing }),
+        missing => Err(NightError::Gaps { missing, were_to_be_filled: summary.fills_gaps }),
     }
 }
 

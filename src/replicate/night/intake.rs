@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::full::fail;
+use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, OpenBackup};
 use crate::replicate::config::Config;
 use crate::replicate::worker::{BackupRecord, OpenStage, Run};
@@ -33,6 +34,7 @@ pub(super) async fn find(
     let source = BackupSource::of(&config.backup, config.zone)?;
     let found = or_stop(stop, source.find(Utc::now())).await?;
     tracing::info!("backup found: {found}");
+    found.skipped.iter().for_each(Skipped::tell);
     run.set_backup(BackupRecord {
         id: found.id.clone(),
         created: found.created_at,

@@ -43,6 +43,7 @@ mod ground;
 mod guard;
 mod incremental;
 mod intake;
+mod modes;
 mod present;
 mod preview;
 mod refresh;

@@ -18,10 +18,11 @@ use chrono::Utc;
 use super::choose::{self, Chosen, Notice};
 use super::error::NightError;
 use super::ground::{self, Drops};
+use super::modes::Modes;
 use super::present::Present;
 use super::restored::Wanted;
 use super::{enrich, resume};
-use crate::archive::Toc;
+use crate::archive::{Entry, Toc};
 use crate::replicate::backup::scalingo::ApiPatience;
 use crate::replicate::backup::{BackupSource, FoundBackup};
 use crate::replicate::config::{Config, TableMode};
@@ -29,6 +30,7 @@ use crate::replicate::hooks::Hooks;
 use crate::replicate::{lock, swap};
 use crate::report::units;
 use crate::restore::chain;
+use crate::shown::{self, one_line};
 use crate::sql::ident::qualified;
 use crate::target::{Session, SessionSettings};
 
@@ -71,9 +73,10 @@ impl Preview {
         let _ = writeln!(self.text, "{separator}{text}");
     }
 
-    /// Writing to a String does not fail.
+    /// A line of its own, whatever names are in it.
     fn line(&mut self, text: impl Display) {
-        let _ = writeln!(self.text, "  {text}");
+        // Writing to a String does not fail.
+        let _ = writeln!(self.text, "  {}", one_line(&text.to_string()));
     }
 
     fn problem(&mut self, problem: impl Display) {
@@ -113,6 +116,9 @@ impl Preview {
         let age = found.created_at.and_then(|created| (Utc::now() - created).to_std().ok());
         let age = age.map(|age| format!(", {} old", units::duration(age))).unwrap_or_default();
         self.line(format_args!("{found}{age}"));
+        if let Some(skipped) = &found.skipped {
+            self.line(skipped);
+        }
         let opened = match found.open().await {
             Ok(opened) => opened,
             Err(error) => {
@@ -209,15 +215,18 @@ impl Preview {
     /// Each table of the archive and what is done with it.
     fn modes(&mut self, config: &Config, toc: &Toc, present: &Present) {
         self.heading("Tables of the backup");
-        let modes = &config.restore.tables;
-        let mut rows: Vec<_> = choose::tables(&toc.entries).map(choose::name).collect();
-        rows.sort_unstable();
-        let named = |(schema, table): &(&str, &str)| qualified(Some(schema), table);
+        let modes = Modes::new(&toc.entries, &config.restore.tables);
+        let mut rows: Vec<_> = choose::tables(&toc.entries).collect();
+        rows.sort_unstable_by_key(|entry| choose::name(entry));
+        let named = |entry: &Entry| {
+            let (schema, table) = choose::name(entry);
+            qualified(Some(schema), table)
+        };
         let width = rows.iter().map(|row| named(row).chars().count()).max().unwrap_or_default();
-        for row in &rows {
-            let (schema, table) = *row;
-            let rule = modes.rule(schema, table);
+        for row in rows.iter().copied() {
+            let (rule, decides) = modes.rule(row).unzip();
             let mode = rule.map_or(TableMode::Full, |rule| rule.mode);
+            let (schema, table) = choose::name(decides.unwrap_or(row));
             let note = match (mode, rule) {
                 (TableMode::None, Some(rule)) if !rule.is_written => {
                     "  (RESTORE_ANSWERS_AND_KES is not set)"
@@ -285,9 +294,10 @@ impl Preview {
             return;
         }
         self.heading("Problems");
-        for number in 0..self.problems.len() {
-            let problem = self.problems[number].replace('\n', "\n    ");
-            self.line(format_args!("- {problem}"));
+        for problem in &self.problems {
+            // Some are lists of statements.
+            let problem = shown::lines(problem).replace('\n', "\n    ");
+            let _ = writeln!(self.text, "  - {problem}");
         }
     }
 }

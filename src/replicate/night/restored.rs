@@ -143,6 +143,9 @@ fn tell(what: &str, result: target::Result<()>) {
 pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
+        if !has_record(&session, "restored").await? {
+            return Ok(());
+        }
         session.execute("DROP TABLE IF EXISTS nocturne.restored").await
     };
     work.await.map_err(NightError::target("forget a restored backup"))

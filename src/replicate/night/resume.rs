@@ -131,7 +131,9 @@ pub(crate) async fn forget_all(target: &Target) -> Result<(), NightError> {
 pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
-        session.execute("DROP TABLE IF EXISTS nocturne.night").await?;
+        if has_record(&session, "night").await? {
+            session.execute("DROP TABLE IF EXISTS nocturne.night").await?;
+        }
         drop(session);
         journal::forget(target).await
     };

@@ -108,12 +108,13 @@ impl<J: Job> Night<J> {
                     return RunOutcome::Succeeded;
                 }
                 Outcome::Stopped => {
-                    run_failed(took, "stopped");
+                    run_failed(took, Some("stopped"));
                     return RunOutcome::Interrupted;
                 }
                 Outcome::Failed(failure) => failure,
             };
-            run_failed(took, &failure.message);
+            let is_told = run.is_told(&failure.message);
+            run_failed(took, (!is_told).then_some(failure.message.as_str()));
             run.change(|record| record.error = Some(failure.message.clone()));
             // Whatever went wrong while it was leaving is for the next start.
             if stop.is_cancelled() {

@@ -23,6 +23,8 @@ struct Shared {
     record: Mutex<RunRecord>,
     changed: Notify,
     clock: Arc<dyn Clock>,
+    /// Why the attempt's first stage that failed did: its log line has it.
+    told: Mutex<Option<String>>,
 }
 
 impl Run {
@@ -50,7 +52,9 @@ impl Run {
             error: None,
             report: None,
         };
-        Self { shared: Arc::new(Shared { record: record.into(), changed: Notify::new(), clock }) }
+        let shared =
+            Shared { record: record.into(), changed: Notify::new(), clock, told: Mutex::default() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Which attempt it is, from 1.
@@ -117,6 +121,15 @@ impl Run {
     #[must_use]
     pub fn record(&self) -> RunRecord {
         self.lock().clone()
+    }
+
+    /// Whether the attempt's first stage that failed has logged this reason. Asked once, at its end.
+    pub(super) fn is_told(&self, reason: &str) -> bool {
+        self.told().take().as_deref() == Some(reason)
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<String>> {
+        self.shared.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the next change.
@@ -196,6 +209,7 @@ impl OpenStage {
         if let Some(log) = self.log.take() {
             self.end(StageState::Failed);
             log.failed(reason);
+            self.run.told().get_or_insert_with(|| reason.to_owned());
         }
     }
 

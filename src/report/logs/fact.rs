@@ -42,8 +42,10 @@ pub(super) enum What {
     Enriched,
     /// A stage that none of the above stands for begins.
     StageStarted(Stage),
-    /// A stage ends.
-    StageEnded { stage: Stage, failed: bool },
+    /// A stage ends well.
+    StageDone(Stage),
+    /// A stage ends badly, and the reason for which the run does, too.
+    StageFailed { stage: Stage, reason: String },
     /// Work on an entry begins.
     Started(About),
     /// Work on an entry ends.
@@ -83,9 +85,10 @@ impl Fact {
     pub(super) fn size(&self) -> usize {
         let text = match &self.what {
             What::Started(about) | What::Finished(about, _) => about.label.len() + about.kind.len(),
-            What::Error(message) | What::JobFailed(message) | What::RunFailed(message) => {
-                message.len()
-            }
+            What::Error(message)
+            | What::JobFailed(message)
+            | What::RunFailed(message)
+            | What::StageFailed { reason: message, .. } => message.len(),
             _ => 0,
         };
         size_of::<Self>() + text
@@ -134,10 +137,8 @@ fn old(text: &str) -> Option<What> {
         let ending = Ending { outcome: ItemEnd::Done, ..Ending::default() };
         return Some(What::Finished(about, ending));
     }
-    let (stage, ended) = (
-        |stage| Some(What::StageStarted(stage)),
-        |stage| Some(What::StageEnded { stage, failed: false }),
-    );
+    let (stage, ended) =
+        (|stage| Some(What::StageStarted(stage)), |stage| Some(What::StageDone(stage)));
     // In the order of a night. The first that is in the line counts.
     let markers: [(&str, Option<What>); 19] = [
         ("Start replication and enrichment", Some(What::RunStarted)),

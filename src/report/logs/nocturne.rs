@@ -70,9 +70,10 @@ fn run_or_stage(message: &str, field: impl Fn(&str) -> Option<String>) -> Option
     } else if is(STAGE_STARTED) {
         stage().map(What::StageStarted)
     } else if is(STAGE_DONE) {
-        stage().map(|stage| What::StageEnded { stage, failed: false })
+        stage().map(What::StageDone)
     } else if is(STAGE_FAILED) {
-        stage().map(|stage| What::StageEnded { stage, failed: true })
+        let reason = cut(&field("error").unwrap_or_default());
+        stage().map(|stage| What::StageFailed { stage, reason })
     } else {
         None
     }
@@ -230,7 +231,7 @@ mod tests {
         let line = " INFO nocturne::report::stages: stage started stage=\"restore\"";
         assert_eq!(text(line), started);
         let line = "ERROR stage failed stage=\"download\" seconds=3.1 error=\"broken pipe\"";
-        let failed = What::StageEnded { stage: Stage::Download, failed: true };
+        let failed = What::StageFailed { stage: Stage::Download, reason: "broken pipe".to_owned() };
         assert_eq!(text(line), Some(failed));
         assert_eq!(text(" INFO stage started stage=\"airtable\""), None);
         let line = "ERROR run failed seconds=3.1 error=\"no backup of today is done\"";

@@ -39,7 +39,8 @@ impl Moments {
     pub(super) fn runs(mut self, container: Option<&str>) -> Vec<Run> {
         // Facts of the same time stay in the order of the log.
         self.facts.sort_by_key(|(at, _)| *at);
-        let mut builder = Builder { container, runs: Vec::new(), open: HashMap::new() };
+        let mut builder =
+            Builder { container, runs: Vec::new(), open: HashMap::new(), stage_failed: None };
         for (at, fact) in self.facts {
             builder.take(at, fact);
         }
@@ -62,6 +63,8 @@ struct Builder<'a> {
     runs: Vec<Run>,
     /// Entries of the last run on which work goes on: where in its items each is.
     open: HashMap<u64, usize>,
+    /// Why the last run's first stage that failed did.
+    stage_failed: Option<String>,
 }
 
 impl Builder<'_> {
@@ -69,6 +72,7 @@ impl Builder<'_> {
         let Fact { what, nocturne } = fact;
         if self.begins(&what) {
             self.open.clear();
+            self.stage_failed = None;
             self.runs.push(Run::new(self.container.map(str::to_owned), nocturne, at));
         }
         let Some(run) = self.runs.last_mut() else { return };
@@ -94,12 +98,18 @@ impl Builder<'_> {
                 run.enriched.get_or_insert(at);
             }
             What::StageStarted(stage) => stage_started(run, stage, at),
-            What::StageEnded { stage, failed } => stage_ended(run, stage, failed, at),
+            What::StageDone(stage) => stage_ended(run, stage, false, at),
+            What::StageFailed { stage, reason } => {
+                stage_ended(run, stage, true, at);
+                self.stage_failed.get_or_insert(reason);
+            }
             What::Started(about) => self.started(about, at),
             What::Finished(about, ending) => self.finished(about, ending, at),
             What::JobFailed(message) | What::RunFailed(message) => {
                 run.end = RunEnd::Failed;
-                run.note_error(message);
+                // What the stage has told is not told again.
+                let of_stage = self.stage_failed.take().filter(|_| message.is_empty());
+                run.note_error(of_stage.unwrap_or(message));
             }
             What::Error(message) => run.note_error(message),
         }

@@ -195,6 +195,31 @@ fn what_is_too_much_to_keep_is_left_out_and_told() {
     assert_eq!(part.lines, 3);
 }
 
+#[test]
+fn failed_stage_tells_why_its_run_failed() {
+    let lines = [
+        " INFO run started mode=\"full\" attempt=1",
+        " INFO stage started stage=\"drop\"",
+        "ERROR stage failed stage=\"drop\" seconds=0.1 error=\"in use\"",
+        "ERROR run failed seconds=0.2",
+        " INFO run started mode=\"full\" attempt=2",
+        "ERROR run failed seconds=0.2 error=\"stopped\"",
+        " INFO run started mode=\"full\" attempt=3",
+        " INFO stage started stage=\"drop\"",
+        // As earlier versions have it.
+        "ERROR stage failed stage=\"drop\" seconds=0.1 error=\"in use\"",
+        "ERROR run failed seconds=0.2 error=\"in use\"",
+    ];
+    let log: String = lines
+        .iter()
+        .enumerate()
+        .map(|(second, line)| format!("2026-03-02 04:00:{second:02} +0000 UTC [a] {line}\n"))
+        .collect();
+    let errors: Vec<_> =
+        read(log.as_bytes()).unwrap().runs.into_iter().map(|run| run.errors).collect();
+    assert_eq!(errors, [["in use"], ["stopped"], ["in use"]]);
+}
+
 /// What lines may say, so that a random log has runs in it.
 const SAID: [&str; 16] = [
     "Backup ID: 1",

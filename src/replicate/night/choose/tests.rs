@@ -160,3 +160,67 @@ fn names_that_fit_nothing_are_refused_where_settings_are_strict() {
         assert_eq!(check(&entries(), &strict).is_err(), is_refused, "{variables:?}");
     }
 }
+
+#[test]
+fn partitions_follow_the_rule_of_their_table_unless_they_have_their_own() {
+    let entries: Vec<Entry> = [
+        entry(1, "TABLE", "events"),
+        entry(2, "TABLE", "events_1").after(&[1]),
+        entry(3, "TABLE", "events_2").after(&[1]),
+        entry(4, "TABLE", "events_2a").after(&[3]),
+        entry(5, "TABLE ATTACH", "events_1").after(&[2, 1]),
+        entry(6, "TABLE ATTACH", "events_2").after(&[3, 1]),
+        entry(7, "TABLE ATTACH", "events_2a").after(&[4, 3]),
+        entry(8, "TABLE", "child").after(&[1]),
+        entry(11, "TABLE DATA", "events_1").after(&[2]),
+        entry(12, "TABLE DATA", "events_2a").after(&[4]),
+        entry(13, "STATISTICS DATA", "events_2a").after(&[4]),
+        entry(14, "TABLE DATA", "child").after(&[8]),
+    ]
+    .map(Builder::build)
+    .into();
+    let present: Vec<_> = ["events", "events_1", "events_2", "events_2a"]
+        .map(|table| ("TABLE", Some("public"), table))
+        .into();
+    let everything = [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14];
+    for (modes, is_there, expected) in [
+        (r#"{"events":"schema-only"}"#, false, &[11, 12, 13][..]),
+        (r#"{"*":"full","events":"schema-only"}"#, false, &[11, 12, 13]),
+        (r#"{"events":"schema-only","events_1":"full"}"#, false, &[12, 13]),
+        (r#"{"events_*":"full","events":"schema-only"}"#, false, &[]),
+        (r#"{"events":"schema-only","events_2":"full"}"#, false, &[11]),
+        (r#"{"events":"full","*":"schema-only"}"#, false, &[14]),
+        (r#"{"events_2":"schema-only"}"#, false, &[12, 13]),
+        (r#"{"events_1":"schema-only"}"#, false, &[11]),
+        // Nothing of a table that is not restored, or kept, stands alone.
+        (r#"{"events":"none","events_2":"schema-only","events_1":"full"}"#, false, &everything),
+        (
+            r#"{"events":"incremental","events_2":"schema-only"}"#,
+            true,
+            &[1, 2, 3, 4, 5, 6, 7, 11, 12, 13],
+        ),
+        (r#"{"events":"incremental"}"#, false, &[]),
+    ] {
+        let settings = self::modes(modes);
+        let present = if is_there { Present::of(&present) } else { Present::default() };
+        let chosen = choose(&entries, &settings, &present, true).unwrap();
+        let left = (0..entries.len()).filter(|place| !chosen.selection.want(*place).any());
+        let left: Vec<i32> = left.map(|place| entries[place].dump_id.0).collect();
+        assert_eq!(left, expected, "{modes}");
+    }
+}
+
+#[test]
+fn settings_that_leave_no_table_are_refused() {
+    for (variables, is_refused) in [
+        (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["*"]"#)][..], true),
+        (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["TABLE *"]"#)], true),
+        (&[("BACKUP_MODE", r#"{"*.*":"none"}"#)], true),
+        (&[("BACKUP_MODE", r#"{"*.*":"schema-only"}"#)], false),
+        (&[("BACKUP_MODE", r#"{"*.*":"incremental"}"#)], false),
+        (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["TABLE public.users"]"#)], false),
+    ] {
+        let refused = check(&entries(), &settings(variables)).is_err();
+        assert_eq!(refused, is_refused, "{variables:?}");
+    }
+}

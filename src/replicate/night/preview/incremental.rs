@@ -42,7 +42,12 @@ impl Preview {
             Err(error) => return self.problem(chain(&error)),
         };
         match precheck(&settings, &loaded).await {
-            Ok(errors) => errors.iter().for_each(|error| self.problem(chain(error))),
+            Ok(found) => {
+                for doubt in &found.doubts {
+                    self.line(format_args!("warning: {doubt}"));
+                }
+                found.errors.iter().for_each(|error| self.problem(chain(error)));
+            }
             Err(error) => self.problem(chain(&error)),
         }
     }

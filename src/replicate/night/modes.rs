@@ -1,0 +1,67 @@
+//! What is done with each table of an archive: the rules of the settings, and for partitions those of
+//! their partitioned tables.
+
+use std::collections::HashMap;
+
+use super::choose::name;
+use crate::archive::{DumpId, Entry};
+use crate::replicate::config::{TableMode, TableModes, TableRule};
+use crate::select::{up, wholes};
+
+/// The modes of an archive's tables.
+pub(super) struct Modes<'a> {
+    modes: &'a TableModes,
+    tables: HashMap<DumpId, &'a Entry>,
+    wholes: HashMap<DumpId, DumpId>,
+}
+
+impl<'a> Modes<'a> {
+    pub(super) fn new(entries: &'a [Entry], modes: &'a TableModes) -> Self {
+        let tables = entries.iter().map(|entry| (entry.dump_id, entry)).collect();
+        Self { modes, tables, wholes: wholes(entries) }
+    }
+
+    /// The rule that decides about a table, if there is one, and the table whose rule it is.
+    ///
+    /// A partition's own rule decides if it is more specific than that of its partitioned table:
+    /// if it names the partition, or is a pattern that does not mean the partitioned table as well.
+    /// The rows of a table must not come back through its partitions.
+    pub(super) fn rule(&self, table: &'a Entry) -> Option<(&'a TableRule, &'a Entry)> {
+        let mut tables = up(&self.wholes, table.dump_id)
+            .filter_map(|id| self.tables.get(&id).copied())
+            .peekable();
+        while let Some(table) = tables.next() {
+            let own = self.own(table);
+            let is_of_whole = |whole: &&Entry| {
+                let (schema, whole) = name(whole);
+                own.is_none_or(|own| {
+                    own.tables.exact().is_none() && own.tables.matches(schema, whole)
+                })
+            };
+            if !tables.peek().is_some_and(is_of_whole) {
+                return own.map(|own| (own, table));
+            }
+        }
+        None
+    }
+
+    /// What is done with a table.
+    pub(super) fn mode(&self, table: &'a Entry) -> TableMode {
+        self.rule(table).map_or(TableMode::Full, |(rule, _)| rule.mode)
+    }
+
+    /// Whether a table has its mode from its partitioned table, and so needs no words of its own.
+    pub(super) fn is_inherited(&self, table: &'a Entry) -> bool {
+        let whole = self.wholes.get(&table.dump_id).and_then(|whole| self.tables.get(whole));
+        whole.is_some_and(|whole| self.mode(whole) == self.mode(table))
+    }
+
+    pub(super) fn is_partition(&self, table: &Entry) -> bool {
+        self.wholes.contains_key(&table.dump_id)
+    }
+
+    fn own(&self, table: &Entry) -> Option<&'a TableRule> {
+        let (schema, table) = name(table);
+        self.modes.rule(schema, table)
+    }
+}

@@ -65,6 +65,12 @@ CASES = {
         ),
         Case("huge", "one huge table", sql("bench/huge.sql"), targets={"custom": 1.7}),
         Case("many", "2,000 small tables", sql("bench/many.sql"), targets={"custom": 1.1}),
+        Case(
+            "partitions",
+            "1,000 partitions with 3,000 indexes and keys: what each of 9,000 entries costs",
+            sql("bench/partitions.sql"),
+            targets={"custom": 1.05},
+        ),
         Case("wide", "wide rows: jsonb and text", sql("bench/wide.sql"), targets={"custom": 1.1}),
         Case("indexes", "two tables with a dozen indexes each", sql("bench/indexes.sql"), targets={"custom": 1.1}),
         Case("pgbench", "pgbench's tables", targets={"custom": 1.1}),

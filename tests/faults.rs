@@ -10,6 +10,8 @@ mod common;
 mod connecting;
 #[path = "faults/errors.rs"]
 mod errors;
+#[path = "faults/lost.rs"]
+mod lost;
 #[path = "faults/sessions.rs"]
 mod sessions;
 #[path = "faults/settings.rs"]

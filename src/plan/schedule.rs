@@ -1,6 +1,5 @@
 //! Which job next: the part of a plan that changes while it is carried out.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -9,6 +8,10 @@ use super::lock::{Locks, conflict};
 use super::rank::{Chains, ends_first, rank};
 use super::{Job, JobId, Plan, micros};
 use crate::select::Pass;
+
+mod ready;
+
+use ready::Ready;
 
 /// The state of a plan's jobs.
 ///
@@ -25,8 +28,8 @@ pub struct Schedule {
     before: Vec<Vec<JobId>>,
     /// Unfinished jobs that a job waits for.
     waits_for: Vec<usize>,
-    /// Ready jobs of the current pass that are wanted, best first.
-    ready: BTreeSet<(Reverse<u64>, JobId)>,
+    /// Ready jobs of the current pass that are wanted.
+    ready: Ready,
     /// Jobs that must not start before [`Schedule::open`], because their data has not come yet.
     closed: HashSet<JobId>,
     pass: Pass,
@@ -72,7 +75,7 @@ impl Schedule {
             jobs,
             before,
             waits_for,
-            ready: BTreeSet::new(),
+            ready: Ready::default(),
             closed,
             pass: Pass::Main,
             shuffled: false,
@@ -86,10 +89,10 @@ impl Schedule {
     /// The next job to start, if one can be started now. It counts as running from here on.
     pub fn take(&mut self) -> Option<JobId> {
         loop {
-            if let Some(key) = self.next() {
-                self.ready.remove(&key);
-                self.start(key.1);
-                return Some(key.1);
+            if let Some(id) = self.next() {
+                self.ready.remove(&self.jobs[id.0], id);
+                self.start(id);
+                return Some(id);
             }
             if self.running > 0 || self.unfinished == 0 || self.waits_for_data() {
                 return None;
@@ -129,8 +132,9 @@ impl Schedule {
     }
 
     fn sort_ready(&mut self) {
-        let ready = std::mem::take(&mut self.ready);
-        self.ready = ready.iter().map(|(_, id)| (Reverse(self.jobs[id.0].rank), *id)).collect();
+        for id in std::mem::take(&mut self.ready).all() {
+            self.ready.insert(&self.jobs[id.0], id);
+        }
     }
 
     /// The best of the ready jobs that may run beside those that run.
@@ -138,13 +142,15 @@ impl Schedule {
     /// A short job that waits for a lock must not wait for ever longer ones that come after it: a
     /// foreign key is added in no time, but long checks of other keys of both tables keep it out,
     /// and its own check waits for it. So what it could not run beside does not overtake it.
-    fn next(&self) -> Option<(Reverse<u64>, JobId)> {
+    fn next(&self) -> Option<JobId> {
         let mut waiting: Vec<&Job> = Vec::new();
-        for key in &self.ready {
+        let mut ready = self.ready.best_first();
+        while let Some(key) = ready.next() {
             let job = &self.jobs[key.1.0];
             if !self.locks.allow(&job.locks) {
                 if waiting.len() < LOOKED_AT {
                     waiting.push(job);
+                    ready.look_behind(job, key);
                 }
                 continue;
             }
@@ -152,8 +158,9 @@ impl Schedule {
                 short.cost.saturating_mul(SHORT) < job.cost && conflict(&short.locks, &job.locks)
             };
             if !waiting.iter().any(overtakes) {
-                return Some(*key);
+                return Some(key.1);
             }
+            ready.look_behind(job, key);
         }
         None
     }
@@ -170,7 +177,7 @@ impl Schedule {
         let free = self.is_free(id) && self.locks.allow(&job.locks);
         if free {
             self.closed.remove(&id);
-            self.ready.remove(&(Reverse(job.rank), id));
+            self.ready.remove(job, id);
             self.start(id);
         }
         free
@@ -192,7 +199,7 @@ impl Schedule {
     pub fn abandon(&mut self, id: JobId) {
         if self.is_to_start(id) {
             self.closed.remove(&id);
-            self.ready.remove(&(Reverse(self.jobs[id.0].rank), id));
+            self.ready.remove(&self.jobs[id.0], id);
             self.complete(id);
         }
     }
@@ -239,7 +246,7 @@ impl Schedule {
     /// one.
     #[must_use]
     pub fn at_hand(&self, id: JobId) -> Duration {
-        let ready = self.ready.iter().map(|(_, ready)| *ready);
+        let ready = self.ready.all();
         let running = (0..self.jobs.len()).map(JobId).filter(|j| self.state[j.0] == State::Running);
         let costs = ready.chain(running).filter(|other| *other != id).map(|j| self.jobs[j.0].cost);
         Duration::from_micros(costs.fold(0, u64::saturating_add))
@@ -349,7 +356,7 @@ impl Schedule {
             && job.pass <= self.pass
             && !self.closed.contains(&id);
         if startable {
-            self.ready.insert((Reverse(job.rank), id));
+            self.ready.insert(job, id);
         }
     }
 

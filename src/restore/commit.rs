@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
+use super::event::Event;
 use super::failure::WorkError;
 use super::journal::{self, DataRead, Mark, OF_ALL};
 use super::lane::Lane;
@@ -12,7 +13,16 @@ use super::load::Loaded;
 use super::retry::{pause, repeating};
 use super::settled::Once;
 use crate::archive::{DumpId, Entry};
-use crate::target::{Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome};
+use crate::target::{
+    Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome, WhileItWorks,
+};
+
+/// How long a lost session is waited for that does not work: it waits for a lock, for its client or
+/// for the next statement. To end it loses little.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// Reported when a lost session goes on with its statement.
+const WAITING: &str = "connection lost; the server is still running its statement, waiting for it";
 
 /// A line for the journal.
 #[derive(Clone, Copy, Debug)]
@@ -58,46 +68,36 @@ impl Lane {
     /// Ends it, with a line in the journal if one is kept. An error means that nothing of it is in
     /// the database.
     pub(super) async fn commit_own(&mut self, ctx: &Context, line: Option<Line>) -> Result<()> {
-        let line = line.filter(|_| ctx.journal().is_some());
-        let written = match line {
-            Some(line) => self.write_line(ctx, line).await,
-            None => Ok(()),
-        };
-        let Some(id) = self.own.take() else {
-            return written;
-        };
-        let settled = self.settle(ctx, &id, written, line).await;
-        if let (Ok(()), Some(line), Some(journal)) = (&settled, line, ctx.journal()) {
-            journal.confirm(line.entry, line.mark);
-        }
-        settled
+        self.finish_own(ctx, "", line).await
     }
 
-    /// Commits, and finds out whether that was done if no answer comes.
-    async fn settle(
-        &mut self,
-        ctx: &Context,
-        id: &TransactionId,
-        written: Result<()>,
-        line: Option<Line>,
-    ) -> Result<()> {
+    /// Ends it with these statements, the line and COMMIT in one message: a server that has lost its
+    /// client carries all of it out.
+    async fn finish_own(&mut self, ctx: &Context, sql: &str, line: Option<Line>) -> Result<()> {
+        let line = line.zip(ctx.journal());
+        let of_line = line.map(|(line, journal)| journal.line(line.entry, line.mark, line.data));
+        let of_line = of_line.unwrap_or_default();
+        let own = self.own.take();
         let session = self.session(ctx).await?;
-        let committed = match written {
-            Ok(()) => session.commit().await,
-            Err(error) => {
-                if session.is_usable() {
-                    // The first error is the one to tell.
-                    drop(session.rollback().await);
-                }
-                return Err(error);
+        let Some(id) = own else {
+            for sql in [sql, &of_line].into_iter().filter(|sql| !sql.is_empty()) {
+                session.execute(sql).await?;
             }
+            return Ok(());
         };
-        match committed {
+        let line = line.map(|(line, _)| line);
+        match session.execute_and_commit(sql, &of_line).await {
             Err(error) if error.is_connection_lost() => {
-                if self.was_committed(ctx, id, line).await? { Ok(()) } else { Err(error) }
+                if !self.was_committed(ctx, &id, line).await? {
+                    return Err(error);
+                }
             }
-            committed => committed,
+            done => done?,
         }
+        if let (Some(line), Some(journal)) = (line, ctx.journal()) {
+            journal.confirm(line.entry, line.mark);
+        }
+        Ok(())
     }
 
     /// Rolls it back. A session that cannot is at its end.
@@ -150,9 +150,14 @@ impl Lane {
     ) -> Result<bool> {
         let mut pauses = repeating();
         let answer = loop {
+            let since = Instant::now();
             let answer = self.look_up(ctx, id, line).await;
             let is_passing = answer.as_ref().is_err_and(|error| error.class() == Class::Retry);
             let may_ask = is_passing && ctx.ledger().server_lost.is_none();
+            if since.elapsed() > PATIENCE {
+                // The server answered for a long time: this is another lost connection.
+                pauses = repeating();
+            }
             match pauses.next().filter(|_| may_ask) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => break answer,
@@ -177,7 +182,7 @@ impl Lane {
         let mut outcome = self.outcome(ctx, id).await;
         if matches!(outcome, Ok(TransactionOutcome::InProgress)) {
             self.end_lost(ctx).await?;
-            outcome = self.outcome(ctx, id).await;
+            outcome = self.session(ctx).await?.transaction_outcome(id).await;
         }
         let session = self.session(ctx).await?;
         match (outcome, line) {
@@ -193,17 +198,28 @@ impl Lane {
         }
     }
 
-    /// What became of a transaction, if it comes to an end soon.
+    /// The outcome of a transaction, once it has ended. In progress means that its session does no
+    /// work on it, and did none for a while.
     async fn outcome(&mut self, ctx: &Context, id: &TransactionId) -> Result<TransactionOutcome> {
+        let lost = self.lost.clone();
         let session = self.session(ctx).await?;
-        let started = Instant::now();
+        let mut wait = WhileItWorks::new(STUCK);
+        let mut is_told = false;
         loop {
-            let outcome = session.transaction_outcome(id).await;
-            let is_open = matches!(outcome, Ok(TransactionOutcome::InProgress));
-            if !is_open || started.elapsed() > PATIENCE {
-                return outcome;
+            let outcome = session.transaction_outcome(id).await?;
+            if outcome != TransactionOutcome::InProgress {
+                return Ok(outcome);
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            let mut works = false;
+            for backend in &lost {
+                works |= backend.is_working(session).await?;
+            }
+            if works && !std::mem::replace(&mut is_told, true) {
+                ctx.events.send(Event::Warning { message: WAITING.to_owned() });
+            }
+            if !wait.pause(works).await {
+                return Ok(outcome);
+            }
         }
     }
 
@@ -264,7 +280,11 @@ impl Lane {
         self.end_lost(ctx).await?;
         self.set_again(ctx, entry).await?;
         self.begin_own(ctx).await?;
-        for sql in statements {
+        let mut statements = statements.peekable();
+        while let Some(sql) = statements.next() {
+            if statements.peek().is_none() {
+                return Ok(self.finish_own(ctx, &sql, line).await?);
+            }
             self.session(ctx).await?.execute(&sql).await?;
         }
         Ok(self.commit_own(ctx, line).await?)

@@ -42,8 +42,8 @@ pub(super) struct Lane {
     pub(super) own: Option<TransactionId>,
     /// The session, as the server knows it.
     backend: Option<Backend>,
-    /// The one before it, which was lost. The server may not have noticed.
-    pub(super) lost: Option<Backend>,
+    /// Those before it, which were lost. The server may not have noticed.
+    pub(super) lost: Vec<Backend>,
     /// The parallel workers that the next job may use; `None` if it uses none anyhow.
     pub(super) workers: Option<usize>,
     /// Whether other sessions may help with the rows that the next job loads.
@@ -63,7 +63,7 @@ impl Lane {
             group: None,
             own: None,
             backend: None,
-            lost: None,
+            lost: Vec::new(),
             workers: None,
             may_share: false,
             problems: Vec::new(),
@@ -106,9 +106,8 @@ impl Lane {
         // A transaction for several entries cannot go on in another session.
         if lost && self.group.is_none() {
             let session = self.reconnect(ctx).await?;
-            let lost = self.backend.take();
+            self.lost.extend(self.backend.take());
             self.keep(ctx, session);
-            self.lost = lost;
         }
         Ok(())
     }
@@ -117,7 +116,6 @@ impl Lane {
         self.state.forget();
         self.own = None;
         self.backend = backend;
-        self.lost = None;
         ctx.cancels
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -285,7 +283,7 @@ impl Lane {
     fn end_session(&mut self) {
         self.session = None;
         self.backend = None;
-        self.lost = None;
+        self.lost.clear();
         self.own = None;
         self.state.forget();
     }

@@ -43,6 +43,9 @@ impl Once {
             | Desc::Comment
             | Desc::Default
             | Desc::DefaultAcl
+            // An index that is attached already stays so (`ATExecAttachPartitionIdx` in
+            // `src/backend/commands/tablecmds.c`).
+            | Desc::IndexAttach
             | Desc::RowSecurity
             | Desc::SecurityLabel
             | Desc::SequenceOwnedBy
@@ -121,15 +124,16 @@ impl Lane {
         Ok(())
     }
 
-    /// Ends what this session's lost predecessor may still run, if it had one.
+    /// Ends what this session's lost predecessors may still run.
     pub(super) async fn end_lost(&mut self, ctx: &Context) -> Result<()> {
-        if let Some(lost) = self.lost.take() {
+        while let Some(lost) = self.lost.last().cloned() {
             let session = self.session(ctx).await?;
             match lost.end(session, PATIENCE).await {
                 // Who may not end it waits for its locks.
                 Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}
-                ended => return ended.map(drop),
+                ended => drop(ended?),
             }
+            self.lost.pop();
         }
         Ok(())
     }

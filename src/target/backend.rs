@@ -34,6 +34,20 @@ impl Backend {
         Ok(rows.into_iter().next().and_then(of_row))
     }
 
+    /// Whether it works on a statement, and waits neither for a lock nor for its client (PostgreSQL
+    /// documentation, "Wait Event Tables"). False also if the server does not show that.
+    pub(crate) async fn is_working(&self, session: &Session) -> Result<bool> {
+        let Self { pid, started } = self;
+        let sql = format!(
+            "SELECT state = 'active' \
+                 AND coalesce(wait_event_type, '') NOT IN ('Lock', 'Client') \
+             FROM pg_catalog.pg_stat_get_activity({pid}) \
+             WHERE backend_start = {}::pg_catalog.timestamptz",
+            literal(started)
+        );
+        Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
+    }
+
     /// Ends it by way of another session of the same role, and waits so long until it is gone.
     /// Returns whether it was there and is gone.
     pub(crate) async fn end(&self, session: &Session, within: Duration) -> Result<bool> {

@@ -104,12 +104,22 @@ impl Driver {
     pub(super) async fn simple_query(
         &self,
         sql: &str,
+        each: impl FnMut(SimpleQueryMessage),
+    ) -> Result<()> {
+        self.simple_query_naming(sql, sql, each).await
+    }
+
+    /// The same; an error names this part of the statements.
+    pub(super) async fn simple_query_naming(
+        &self,
+        sql: &str,
+        part: &str,
         mut each: impl FnMut(SimpleQueryMessage),
     ) -> Result<()> {
         self.usable()?;
         let mut messages = match self.client.simple_query_raw(sql).await {
             Ok(messages) => Box::pin(messages),
-            Err(error) => return Err(self.error(error, Some(sql)).await),
+            Err(error) => return Err(self.error(error, Some(part)).await),
         };
         while let Some(message) = self.next(&mut messages).await {
             match message {
@@ -121,7 +131,7 @@ impl Driver {
                     while let Some(Ok(_)) = more {
                         more = messages.next().await;
                     }
-                    return match self.error(error, Some(sql)).await {
+                    return match self.error(error, Some(part)).await {
                         // It was said of this connection, which is closed.
                         Error::Server(report) if more.is_some() && !report.ends_session() => {
                             Err(Error::Lost(Some(report)))

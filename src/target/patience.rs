@@ -2,7 +2,7 @@
 //! Whoever begins waits for it. What nobody answers is not waited for: the address may be wrong.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 
@@ -20,6 +20,34 @@ pub(crate) fn reconnecting() -> ExponentialBuilder {
         .with_jitter()
         .without_max_times()
         .with_total_delay(Some(PATIENCE))
+}
+
+/// Waits for something as long as it works, however long that takes, and so long while it does not.
+#[derive(Debug)]
+pub(crate) struct WhileItWorks {
+    patience: Duration,
+    began: Instant,
+    worked: Instant,
+}
+
+impl WhileItWorks {
+    pub(crate) fn new(patience: Duration) -> Self {
+        let began = Instant::now();
+        Self { patience, began, worked: began }
+    }
+
+    /// Takes in what was seen, and pauses. False if it has not worked for too long.
+    pub(crate) async fn pause(&mut self, works: bool) -> bool {
+        if works {
+            self.worked = Instant::now();
+        } else if self.worked.elapsed() > self.patience {
+            return false;
+        }
+        // Soon at first; what has taken long takes longer.
+        let (soon, late) = (Duration::from_millis(20), Duration::from_secs(1));
+        tokio::time::sleep((self.began.elapsed() / 8).clamp(soon, late)).await;
+        true
+    }
 }
 
 /// Opens the first session, waiting up to [`PATIENCE`] for a server that says that it takes none
@@ -58,6 +86,18 @@ mod tests {
     use backon::BackoffBuilder;
 
     use super::*;
+
+    #[tokio::test]
+    async fn work_is_waited_for_beyond_patience_and_rest_is_not() {
+        let mut wait = WhileItWorks::new(Duration::from_millis(1));
+        // Each pause is longer than the patience.
+        for _ in 0..3 {
+            assert!(wait.pause(true).await);
+        }
+        let worked = wait.worked;
+        while wait.pause(false).await {}
+        assert!(worked.elapsed() > wait.patience);
+    }
 
     #[test]
     fn pauses_of_different_clients_differ() {

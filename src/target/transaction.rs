@@ -1,12 +1,6 @@
 //! Transactions by their numbers: whether one was committed can be asked later, from another
 //! session, when the answer to its COMMIT never came.
 
-use std::pin::pin;
-use std::task::Poll;
-
-use futures::{join, poll};
-use tokio::sync::oneshot;
-
 use super::error::{Error, Result};
 use super::session::Session;
 use super::watch::TransactionStatus;
@@ -53,56 +47,45 @@ impl Session {
         Ok(TransactionId(number.unwrap_or_default()))
     }
 
-    /// Runs one or more statements in a transaction of their own, and commits it. Whatever becomes
-    /// of the session, whether that was done can be known.
-    ///
-    /// The statements follow BEGIN without waiting for its answer, which the server sends before it
-    /// reads on (`ReadyForQuery` in `src/backend/tcop/dest.c` flushes). COMMIT follows as soon as
-    /// that has brought the number, most often while the statements still run. So this takes the
-    /// time of the statements and one round trip, of two if they take less than one.
+    /// Runs one or more statements in a transaction of their own, and commits it. Whatever happens to
+    /// the session, the outcome can be looked up: the number comes before COMMIT is sent.
     ///
     /// # Errors
     /// [`NotDone`], as [`Session::execute`] and [`Session::commit`]; the transaction is rolled
     /// back then, unless it is said to be unsettled. SQLSTATE 25001 is of statements that cannot
     /// run in a transaction block.
     pub async fn execute_numbered(&self, sql: &str) -> Result<(), NotDone> {
-        let (sent, is_sent) = oneshot::channel();
-        let around = async {
-            let id = self.begin_numbered().await?;
-            // The answer may be there before the statements have been given to the driver.
-            let _ = is_sent.await;
-            let committed = self.execute("COMMIT").await;
-            Ok::<_, Error>((id, committed))
+        let number = self.begin_numbered().await;
+        let id = number.map_err(|error| NotDone { error, unsettled: None })?;
+        self.execute_and_commit(sql, "").await.map_err(|error| {
+            let unsettled = error.is_connection_lost().then_some(id);
+            NotDone { error, unsettled }
+        })
+    }
+
+    /// Runs the last statements of an open transaction and commits it, in one message: the server
+    /// carries all of it out even if its client is gone. It would notice that when it answers
+    /// (`internal_flush_buffer` in `src/backend/libpq/pqcomm.c`), which it does after the last
+    /// statement of a message. An error names only the first statements, not those `at_last`.
+    ///
+    /// # Errors
+    /// As [`Session::execute`] and [`Session::commit`]. The transaction is rolled back then; after
+    /// [`Error::Lost`] it may be committed.
+    pub async fn execute_and_commit(&self, sql: &str, at_last: &str) -> Result<()> {
+        let done = if self.transaction_status() == TransactionStatus::Failed {
+            // COMMIT would roll back without an error.
+            Err(Error::Aborted)
+        } else {
+            // On lines of their own: a statement may end with a comment.
+            let message = format!("{sql}\n;{at_last}\n;COMMIT");
+            self.driver.simple_query_naming(&message, sql, |_| {}).await
         };
-        let inside = async {
-            let mut inside = pin!(self.execute(sql));
-            // A message goes out when its future is polled first.
-            let first = poll!(inside.as_mut());
-            let _ = sent.send(());
-            match first {
-                Poll::Ready(done) => done,
-                Poll::Pending => inside.await,
-            }
-        };
-        // The first is polled first.
-        let not_done = match join!(around, inside) {
-            (Ok((_, Ok(()))), Ok(())) => return Ok(()),
-            // BEGIN itself was refused, a moment before it would not have been. The statements
-            // were a transaction all the same.
-            (Err(_), Ok(())) => return Ok(()),
-            // COMMIT of what was refused is a rollback.
-            (Ok((_, Ok(()))), Err(error)) => NotDone { error, unsettled: None },
-            (Ok((id, Err(_))), Err(error)) | (Ok((id, Err(error))), Ok(())) => {
-                let unsettled = error.is_connection_lost().then_some(id);
-                NotDone { error, unsettled }
-            }
-            (Err(error), Err(_)) => NotDone { error, unsettled: None },
-        };
-        if self.transaction_status() != TransactionStatus::Idle && self.is_usable() {
-            // Nothing more can be done about it: the session tells the next who uses it.
+        if done.is_err() && self.transaction_status() != TransactionStatus::Idle && self.is_usable()
+        {
+            // Nothing more can be done about it: the session reports it to its next user.
             drop(self.rollback().await);
         }
-        Err(not_done)
+        done
     }
 
     /// What became of a transaction of this server (PostgreSQL documentation, "Transaction ID and

@@ -1,0 +1,86 @@
+//! Jobs that wait for no other, best first. Those with the same locks stand in one queue: when one
+//! of them cannot have its locks, none can, and a thousand indexes that are to be attached in one
+//! tree are not looked at one by one.
+
+use std::cmp::Reverse;
+use std::collections::btree_set::{BTreeSet, Iter};
+use std::collections::{BinaryHeap, HashMap};
+use std::iter::Peekable;
+use std::ops::Bound;
+
+use super::super::lock::LockMode;
+use super::super::{Job, JobId};
+use crate::archive::DumpId;
+
+/// A job's place: the higher rank first, then the order of the plan.
+pub(super) type Key = (Reverse<u64>, JobId);
+
+type Queue = BTreeSet<Key>;
+
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    queues: HashMap<Vec<(DumpId, LockMode)>, Queue>,
+    /// The first of each queue.
+    firsts: BTreeSet<Key>,
+}
+
+impl Ready {
+    pub(super) fn insert(&mut self, job: &Job, id: JobId) {
+        self.change(job, |queue| drop(queue.insert((Reverse(job.rank), id))));
+    }
+
+    pub(super) fn remove(&mut self, job: &Job, id: JobId) {
+        self.change(job, |queue| drop(queue.remove(&(Reverse(job.rank), id))));
+    }
+
+    fn change(&mut self, job: &Job, change: impl FnOnce(&mut Queue)) {
+        let queue = self.queues.entry(job.locks.clone()).or_default();
+        let before = queue.first().copied();
+        change(queue);
+        let after = queue.first().copied();
+        if queue.is_empty() {
+            self.queues.remove(&job.locks);
+        }
+        if before != after {
+            before.map(|first| self.firsts.remove(&first));
+            self.firsts.extend(after);
+        }
+    }
+
+    /// All of them, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = JobId> + '_ {
+        self.queues.values().flatten().map(|(_, id)| *id)
+    }
+
+    /// Goes through them, best first.
+    pub(super) fn best_first(&self) -> BestFirst<'_> {
+        BestFirst { ready: self, firsts: self.firsts.iter().peekable(), behind: BinaryHeap::new() }
+    }
+}
+
+/// The first job of each queue, and those behind it that are asked for.
+pub(super) struct BestFirst<'a> {
+    ready: &'a Ready,
+    firsts: Peekable<Iter<'a, Key>>,
+    behind: BinaryHeap<Reverse<Key>>,
+}
+
+impl BestFirst<'_> {
+    pub(super) fn next(&mut self) -> Option<Key> {
+        match (self.firsts.peek(), self.behind.peek()) {
+            (Some(first), Some(Reverse(behind))) if behind < *first => {
+                self.behind.pop().map(|Reverse(key)| key)
+            }
+            (None, _) => self.behind.pop().map(|Reverse(key)| key),
+            _ => self.firsts.next().copied(),
+        }
+    }
+
+    /// The one behind this job in its queue has its turn, too.
+    pub(super) fn look_behind(&mut self, job: &Job, key: Key) {
+        let queue = self.ready.queues.get(&job.locks);
+        let behind = (Bound::Excluded(key), Bound::Unbounded);
+        let next = queue.and_then(|queue| queue.range(behind).next());
+        self.behind.extend(next.map(|next| Reverse(*next)));
+    }
+}

@@ -102,6 +102,12 @@ pub enum NightError {
         /// Each name, in words.
         names: String,
     },
+    /// The role could not create what is restored.
+    #[error("nothing was dropped: {missing}")]
+    Rights {
+        /// Each missing right, in words.
+        missing: String,
+    },
     /// Incremental tables would not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
@@ -152,7 +158,11 @@ impl NightError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::NoTarget | Self::Settings(_) | Self::Select(_) | Self::Unused { .. } => true,
+            Self::NoTarget
+            | Self::Settings(_)
+            | Self::Select(_)
+            | Self::Unused { .. }
+            | Self::Rights { .. } => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),
             Self::Backup(error) => error.is_permanent(),

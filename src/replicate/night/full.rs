@@ -91,9 +91,7 @@ impl FullRun {
         };
         ground::recover(target, self.config.restore.swap).await?;
         let mut guard = Guard::take(target).await?;
-        if self.config.restore.swap {
-            others::tell(target, &self.config.restore, None).await?;
-        }
+        others::tell(target, &self.config.restore, None).await?;
         // Nobody else can be at work on this target now, whatever their records say.
         let history = DatabaseHistory::new(target.clone());
         if let Err(error) = history.close_others(&run.record().id).await {
@@ -192,9 +190,7 @@ impl Attempt<'_> {
             false => None,
         };
         let toc = &intake.archive.toc;
-        if settings.swap {
-            others::tell(self.target, settings, Some(toc)).await?;
-        }
+        others::tell(self.target, settings, Some(toc)).await?;
         let ground = match left {
             Some(ground) => ground,
             None => {

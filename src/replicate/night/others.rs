@@ -101,12 +101,15 @@ pub(super) fn extensions<'a>(
     toc.entries.iter().filter(is_wanted).map(|entry| entry.tag.as_str())
 }
 
-/// The same check, whose warnings are logged.
+/// The same check before a swap, whose warnings are logged.
 pub(super) async fn tell(
     target: &Target,
     settings: &Restore,
     toc: Option<&Toc>,
 ) -> Result<(), NightError> {
+    if !settings.swap {
+        return Ok(());
+    }
     for warning in check(target, settings, toc).await? {
         tracing::warn!("{warning}");
     }

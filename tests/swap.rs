@@ -305,3 +305,32 @@ fn clients_that_connect_again_at_once_do_not_keep_the_old_database() {
         assert_eq!(warehouse.night(&warehouse.names.current), "2");
     });
 }
+
+#[test]
+fn default_privileges_that_are_refused_are_one_line() {
+    block_on(async {
+        let warehouse = Warehouse::new(cluster(15), "swap_defaults", "CREATEDB").await;
+        let database = &warehouse.owned.database;
+        let analyst = format!("swap_defaults_{}", std::process::id());
+        database.execute(&format!(
+            "CREATE ROLE {analyst};
+             ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {analyst};
+             ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO {analyst};
+             ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+             CREATE SCHEMA one; CREATE SCHEMA \"Two\";
+             ALTER DEFAULT PRIVILEGES IN SCHEMA one GRANT ALL ON TABLES TO {analyst};
+             ALTER DEFAULT PRIVILEGES IN SCHEMA \"Two\" GRANT ALL ON TABLES TO {analyst}"
+        ));
+        let not_copied = warehouse.swap_to(2).await;
+        let [schemas, refused] = &not_copied[..] else { panic!("{not_copied:?}") };
+        assert!(schemas.contains("in the schemas \"Two\", one: they"), "{schemas}");
+        for kind in ["TABLES", "SEQUENCES", "FUNCTIONS"] {
+            let said = format!("default privileges of postgres on {kind}");
+            assert_eq!(refused.matches(&said).count(), 1, "{refused}");
+        }
+        let previous = &warehouse.names.previous;
+        let cluster = database.cluster;
+        cluster.psql(previous).args(["-c", &format!("DROP OWNED BY {analyst}")]).succeed();
+        database.execute(&format!("DROP ROLE {analyst}"));
+    });
+}

@@ -16,14 +16,14 @@ use super::restore::interrupted;
 use super::threads;
 use super::{list, say};
 use crate::replicate::backup::local::Skipped;
-use crate::replicate::backup::scalingo::{ApiError, ScalingoError};
-use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, save};
+use crate::replicate::backup::scalingo::{ApiError, Choice, ScalingoError};
+use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, save};
+use crate::replicate::config::Config;
 use crate::report::{
     LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
 };
 use crate::shown::one_line;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
-use crate::source::{self, Input};
 
 /// The pause between two looks at the download.
 const FRAME: Duration = Duration::from_millis(200);
@@ -44,11 +44,10 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let source = BackupSource::of(&config.backup, config.zone).map_err(failure)?;
     let jobs = available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = threads::runtime(jobs)?;
-    let check = config.backup.verify.then_some(Check { jobs });
     let bar = bar(&screen);
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = Box::pin(fetch(typed, &source, check, &bar)) => outcome,
+            outcome = Box::pin(fetch(typed, &config, &source, &bar)) => outcome,
             () = interrupted() => Err(Failure::new(INTERRUPTED, "interrupted")),
         }
     });
@@ -65,15 +64,11 @@ fn read_token(path: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))
 }
 
-async fn fetch(
-    typed: &Typed,
-    from: &BackupSource,
-    check: Option<Check>,
-    bar: &ProgressBar,
-) -> Outcome {
+async fn fetch(typed: &Typed, config: &Config, from: &BackupSource, bar: &ProgressBar) -> Outcome {
     let backup = from.find(Utc::now()).await.map_err(failure)?;
     tracing::info!("found {backup}");
     backup.skipped.iter().for_each(Skipped::tell);
+    check_age(&backup, config).await.map_err(failure)?;
     if typed.output.as_deref() == Some(Path::new("-")) {
         let (bytes, sha256) = copy_to_stdout(&backup, bar).await?;
         bar.finish_and_clear();
@@ -88,19 +83,34 @@ async fn fetch(
         Some(path) => path.clone(),
         None => PathBuf::from(&backup.name),
     };
-    let saved = Box::pin(save(&backup, &path, |progress| show(bar, progress)));
-    let saved = saved.await.map_err(failure);
+    let jobs = available_parallelism().map_or(1, NonZeroUsize::get);
+    let check = config.backup.verify.then_some(Check { jobs });
+    let saved = Box::pin(save(&backup, &path, check, |progress| show(bar, progress))).await;
     bar.finish_and_clear();
-    let saved = saved?;
+    let saved = saved.map_err(|error| match error {
+        BackupError::Archive(_) | BackupError::Damaged { .. } => failure(error)
+            .with_hint("nothing was written; --verify-backup=false keeps a damaged backup"),
+        error => failure(error),
+    })?;
     if saved.kept > 0 {
         tracing::info!("went on after the {} bytes of an earlier try", saved.kept);
     }
     let text = describe(&backup, Some(&saved.path), saved.size, saved.sha256);
-    list::write(None, text.as_bytes())?;
-    let Some(check) = check else { return Ok(()) };
-    let open = || source::open(&Input::Path(saved.path.clone())).map_err(BackupError::from);
-    let archive = open().map_err(failure)?;
-    check.run(archive).await.map_err(failure)
+    list::write(None, text.as_bytes())
+}
+
+/// Checks the age of a backup that is in no list: by its header, before all of it is downloaded.
+async fn check_age(backup: &FoundBackup, config: &Config) -> Result<(), BackupError> {
+    let any = BackupSource::choice(&config.backup, config.zone) == Choice::AnyDay;
+    if any || !backup.is_at_url() {
+        return Ok(());
+    }
+    let header = backup.open().await?.archive.toc.header.created;
+    let made = Made { backup, header, zone: config.zone };
+    if let Some(warning) = made.check(&config.backup, Utc::now())? {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }
 
 async fn copy_to_stdout(

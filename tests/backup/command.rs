@@ -114,24 +114,70 @@ fn a_backup_at_another_address_needs_no_host() {
     let files = Files::serve(Served::new("bytes"));
     let url = files.url("/night.tar.gz?signature=secret-signature");
     let tool = bare_nocturne().arg("fetch-backup").current_dir(folder.path());
-    let tool = tool.arg("--verify-backup=false");
+    let tool = tool.args(["--verify-backup=false", "--any-day"]);
     let finished = tool.env("BACKUP_SOURCE", url).succeed();
     assert_eq!(std::fs::read(folder.path().join("night.tar.gz")).unwrap(), b"bytes");
     assert_no_secret(&format!("{} {}", finished.stdout(), finished.stderr()));
 }
 
+/// A whole backup, which was made years ago.
+fn whole() -> Vec<u8> {
+    let path = crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz");
+    std::fs::read(path).unwrap()
+}
+
+/// The files in a folder, each with its bytes.
+fn files_in(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let file = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, std::fs::read(entry.path()).unwrap())
+    };
+    entries.map(file).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_backup_is_fetched_and_reported() {
+async fn damaged_download_leaves_the_earlier_file() {
     let folder = tempfile::tempdir().unwrap();
-    let bytes =
-        std::fs::read(crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz"));
-    let bytes = bytes.unwrap();
+    let bytes = whole();
+    let tool = |host: &Host| fetch(host, folder.path()).env("VERIFY_BACKUP", "").args(["-o", "b"]);
     let (sound, _files) = host(&bytes, []).await;
-    let finished = fetch(&sound, folder.path()).env("VERIFY_BACKUP", "").succeed();
+    let finished = tool(&sound).succeed();
     assert!(finished.stderr().contains("backup verified: "), "{finished}");
-    for bytes in [&bytes[..bytes.len() - 3000], b"no archive"] {
+    assert!(finished.stdout().contains("sha256"), "{finished}");
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 0x55;
+    let before = [("b".to_owned(), bytes.clone())];
+    for bytes in [&bytes[..bytes.len() - 3000], &flipped, b"no archive", b""] {
         let (damaged, _files) = host(bytes, []).await;
-        let failed = fetch(&damaged, folder.path()).env("VERIFY_BACKUP", "").run().expect_code(3);
-        assert!(failed.stdout().contains("sha256"), "{failed}");
+        // The second try has nothing to go on with.
+        for _ in 0..2 {
+            let failed = tool(&damaged).run().expect_code(3);
+            assert!(failed.stderr().contains("hint: nothing was written"), "{failed}");
+            assert!(files_in(folder.path()) == before, "{failed}");
+        }
     }
+    // What is wanted all the same.
+    let (damaged, _files) = host(b"no archive", []).await;
+    tool(&damaged).arg("--verify-backup=false").succeed();
+    assert_eq!(files_in(folder.path()), [("b".to_owned(), b"no archive".to_vec())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stale_backup_at_an_address_is_not_fetched() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("b"), "before").unwrap();
+    let files = Files::serve(Served::new(whole()));
+    let tool = || bare_nocturne().arg("fetch-backup").current_dir(folder.path());
+    let tool = || tool().env("BACKUP_SOURCE", files.url("/night.tar.gz"));
+    for rule in [&[][..], &["--max-age-hours", "24"]] {
+        for output in ["b", "-"] {
+            let failed = tool().args(rule).args(["-o", output]).run().expect_code(1);
+            assert!(failed.stderr().contains(" was made at 20"), "{failed}");
+            assert!(failed.stdout_bytes().is_empty());
+        }
+    }
+    assert_eq!(files_in(folder.path()), [("b".to_owned(), b"before".to_vec())]);
+    tool().args(["--any-day", "-o", "b"]).succeed();
+    assert!(files_in(folder.path()) == [("b".to_owned(), whole())]);
 }

@@ -19,7 +19,7 @@ async fn found(files: &Files) -> FoundBackup {
 }
 
 async fn keep(files: &Files, path: &Path) -> Result<Saved, BackupError> {
-    save(&found(files).await, path, |_| {}).await
+    save(&found(files).await, path, None, |_| {}).await
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn two_processes_do_not_write_one_file() {
     backup.download.idle = std::time::Duration::from_secs(10);
     let (sender, started) = tokio::sync::oneshot::channel();
     let mut sender = Some(sender);
-    let first = save(&backup, &path, |_| {
+    let first = save(&backup, &path, None, |_| {
         let _ = sender.take().map(|sender| sender.send(()));
     });
     let second = async {
@@ -115,7 +115,7 @@ async fn what_is_on_this_machine_is_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.dump"), "").unwrap();
     let found = BackupSource::Path(folder.path().to_owned()).find(now()).await.unwrap();
-    let error = save(&found, &folder.path().join("b"), |_| {}).await.unwrap_err();
+    let error = save(&found, &folder.path().join("b"), None, |_| {}).await.unwrap_err();
     assert!(matches!(&error, BackupError::IsLocal { path } if path.ends_with("a.dump")));
 }
 

@@ -95,6 +95,8 @@ async fn run_that_waited_for_another_of_the_same_backup_has_nothing_to_do() {
     first.end().expect_code(0);
     let second = second.end().expect_code(0);
     assert!(second.stderr().contains("has restored this backup already"), "{second}");
+    let report = scene.record()["report"].to_string();
+    assert!(report.contains(": complete, backup already restored\\n"), "{report}");
     assert_eq!(scene.users(), users);
     let ids = scene.succeeded();
     assert_eq!(ids[1].1, Value::from(ids[0].0.clone()));
@@ -124,6 +126,12 @@ async fn retry_after_a_failed_copy_skips_download_and_restore() {
     let again = night().succeed();
     assert!(again.stderr().contains("continuing after the restore"), "{again}");
     assert_eq!(stages(&scene.record()), "find-backup hooks incremental enrich");
+    let report = scene.record()["report"].to_string();
+    for line in
+        [": complete, backup already restored\\n", "\\nIncremental copy: ", "\\nEnrichment: "]
+    {
+        assert!(report.contains(line) && !report.contains("no line"), "{line}: {report}");
+    }
     assert_eq!(scene.host.count(&archive_path("5f2")).await, downloads);
     assert_eq!(scene.users(), users);
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM answers"), "4400");
@@ -140,9 +148,22 @@ async fn from_scratch_drops_what_an_unfinished_attempt_restored() {
     // Nothing in the log advises an option that `run` does not have.
     assert!(!failed.stderr().contains("--resume"), "{failed}");
     let users = scene.users();
+    let planned = |args: &[&str]| {
+        let plan = scene.night().arg("--dry-run").args(args).succeed().stdout();
+        let resumed = plan.contains("an unfinished restore of this backup is resumed");
+        (
+            resumed,
+            plan.contains("has restored this backup"),
+            plan.contains("  table public.users\n"),
+        )
+    };
+    assert_eq!(planned(&[]), (true, false, false));
+    assert_eq!(planned(&["--from-scratch"]), (false, false, true));
     let again = scene.night().arg("--from-scratch").succeed();
     assert_eq!(stages(&scene.record()), "find-backup download drop restore enrich", "{again}");
     assert_ne!(scene.users(), users);
+    assert_eq!(planned(&[]), (false, true, true));
+    assert_eq!(planned(&["--from-scratch"]), (false, false, true));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -165,5 +165,13 @@ async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
     night().succeed();
     assert_ne!(users(), before);
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM answers"), "4400");
+    // A night from scratch drops also what an unfinished restore could be resumed with.
+    let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
+    night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
+    let before = users();
+    scene.source.execute("ALTER TABLE answers ADD COLUMN note text");
+    let failed = night().arg("--from-scratch").run().expect_code(1);
+    assert!(failed.stderr().contains("nothing was dropped, because 1 table could"), "{failed}");
+    assert_eq!(users(), before);
     scene.source.execute(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"));
 }

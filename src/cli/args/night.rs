@@ -17,7 +17,8 @@ pub struct FetchBackup {
     /// The file to write, or "-" for standard output; the backup's own name when not given
     ///
     /// In a folder, the file gets the backup's own name. While it is not whole it is called
-    /// NAME.part; the next try goes on with that.
+    /// NAME.part; the next try goes on with that. A file of that name is replaced once the new one is
+    /// whole and verified.
     #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 

@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use chrono::{DateTime, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::found::Place;
 use super::scalingo::Choice;
-use super::{BackupError, FoundBackup, spool};
+use super::{BackupError, BackupSource, FoundBackup, spool};
 use crate::archive::header::LocalTime;
+use crate::replicate::config::Backup as Settings;
 use crate::report::units;
 use crate::source::Archive;
 use crate::verify::{VerifyOptions, verify};
@@ -54,24 +55,45 @@ impl Check {
     }
 }
 
-impl FoundBackup {
-    /// Checks by the archive's header that the backup is of the time that is wanted. The host's
-    /// list has said that of its own.
+/// When a backup was made: one rule for nights, their plans and `fetch-backup`.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// The backup.
+    pub backup: &'a FoundBackup,
+    /// The time in the archive's header.
+    pub header: LocalTime,
+    /// The zone of that time, which no archive has.
+    pub zone: Tz,
+}
+
+/// How far clocks may differ.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(5);
+
+impl Made<'_> {
+    /// The time: the host's word, else that of the header. The time of a file is that of a copy.
+    #[must_use]
+    pub fn time(&self) -> Option<DateTime<Utc>> {
+        match self.is_in_a_list() {
+            true => self.backup.created_at,
+            false => instant(self.header, self.zone),
+        }
+    }
+
+    /// Checks that the backup is of the time that the settings want. The host's list has said that
+    /// of its own. Gives a warning about a time in the future.
     ///
     /// # Errors
     /// [`BackupError::Stale`].
-    pub fn check_made(
+    pub fn check(
         &self,
-        made: LocalTime,
-        choice: &Choice,
-        zone: Tz,
+        settings: &Settings,
         now: DateTime<Utc>,
-    ) -> Result<(), BackupError> {
-        if matches!(self.place, Place::Host { .. }) {
-            return Ok(());
-        }
-        let time = instant(made, zone);
-        let is_wanted = match (choice, time) {
+    ) -> Result<Option<String>, BackupError> {
+        let (name, header) = (&self.backup.name, self.header);
+        let time = self.time();
+        let choice = BackupSource::choice(settings, self.zone);
+        let is_wanted = match (&choice, time) {
+            _ if self.is_in_a_list() => true,
             (Choice::AnyDay | Choice::Id(_), _) => true,
             (_, None) => false,
             // A server whose clock is ahead of this zone has written tomorrow.
@@ -80,14 +102,28 @@ impl FoundBackup {
             }
             (Choice::MaxAge(age), Some(time)) => now - time <= *age,
         };
-        match is_wanted {
-            true => Ok(()),
-            false => Err(BackupError::Stale {
-                name: self.name.clone(),
-                made: made.to_string(),
-                wanted: choice.wanted(now),
-            }),
+        if !is_wanted {
+            let (made, wanted) = (header.to_string(), choice.wanted(now));
+            return Err(BackupError::Stale { name: name.clone(), made, wanted });
         }
+        let is_ahead = time.is_some_and(|time| time - now > CLOCKS_DIFFER);
+        Ok(is_ahead.then(|| match (self.is_in_a_list(), time) {
+            (true, Some(time)) => {
+                let time = time.format("%Y-%m-%d %H:%M:%S UTC");
+                format!("the host made {name} at {time}, which is in the future")
+            }
+            _ => format!(
+                "{name} was made at {header} by its header, which is in the future in the zone {} \
+                 (hint: set SCHEDULE_TIMEZONE to the zone of the machine that ran pg_dump, or \
+                 correct its clock)",
+                self.zone
+            ),
+        }))
+    }
+
+    /// Whether the host lists it with a time.
+    fn is_in_a_list(&self) -> bool {
+        matches!(self.backup.place, Place::Host { .. })
     }
 }
 
@@ -97,5 +133,9 @@ fn instant(made: LocalTime, zone: Tz) -> Option<DateTime<Utc>> {
     let date = NaiveDate::from_ymd_opt(made.year, part(made.month)?, part(made.day)?)?;
     let second = part(made.second)?.min(59);
     let time = date.and_hms_opt(part(made.hour)?, part(made.minute)?, second)?;
-    zone.from_local_datetime(&time).earliest().map(|time| time.with_timezone(&Utc))
+    let local = zone.from_local_datetime(&time).earliest();
+    // A clock of another zone can show what this one leaves out in spring.
+    let local =
+        local.or_else(|| zone.from_local_datetime(&(time + TimeDelta::hours(1))).earliest());
+    local.map(|time| time.with_timezone(&Utc))
 }

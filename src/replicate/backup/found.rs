@@ -77,6 +77,12 @@ impl FoundBackup {
         }
     }
 
+    /// Whether it is at an address that tells nothing of it.
+    #[must_use]
+    pub fn is_at_url(&self) -> bool {
+        matches!(self.place, Place::Url(_))
+    }
+
     /// Starts to download it, after what is there already.
     ///
     /// # Errors
@@ -157,7 +163,9 @@ impl fmt::Display for FoundBackup {
             write!(f, ", backup {backup}")?;
         }
         if let Some(created) = self.created_at {
-            write!(f, " of {}", created.format("%Y-%m-%d %H:%M:%S UTC"))?;
+            // A copy has a time of its own.
+            let verb = if self.path().is_some() { ", modified" } else { " of" };
+            write!(f, "{verb} {}", created.format("%Y-%m-%d %H:%M:%S UTC"))?;
         }
         match self.size {
             Some(size) => write!(f, ", {}", units::bytes(size)),

@@ -26,7 +26,7 @@ pub mod scalingo;
 mod source;
 mod spool;
 
-pub use check::Check;
+pub use check::{Check, Made};
 pub use error::BackupError;
 pub use found::{FoundBackup, OpenBackup};
 pub use save::{Saved, save};

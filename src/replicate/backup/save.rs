@@ -14,7 +14,8 @@ use std::sync::Arc;
 use rustix::fs::{FlockOperation, flock};
 
 use super::spool::{blocking, check_space};
-use super::{BackupError, FoundBackup};
+use super::{BackupError, Check, FoundBackup};
+use crate::source;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
 
 /// How much of a part is fetched again and compared.
@@ -33,15 +34,16 @@ pub struct Saved {
     pub kept: u64,
 }
 
-/// Downloads a backup into a file, which replaces one of that name. `watch` gets the progress of
-/// each download that is started.
+/// Downloads a backup into a file, which replaces one of that name once it is whole and, if `check`
+/// says so, verified. `watch` gets the progress of each download that is started.
 ///
 /// # Errors
-/// When the download fails, the disk is full, or another process does the same. What has come
-/// stays as `NAME.part`, for the next try.
+/// When the download fails, the disk is full, or another process does the same: what has come
+/// stays as `NAME.part`, for the next try. When the verification fails, nothing stays of it.
 pub async fn save(
     backup: &FoundBackup,
     path: &Path,
+    check: Option<Check>,
     mut watch: impl FnMut(Progress),
 ) -> Result<Saved, BackupError> {
     if let Some(path) = backup.path() {
@@ -60,6 +62,13 @@ pub async fn save(
         }
     };
     let size = part.length;
+    if let Some(check) = check
+        && let Err(error) = part.verify(&backup.name, check).await
+    {
+        // The next try would compare the same bytes.
+        part.remove().await?;
+        return Err(error);
+    }
     part.finish(path).await?;
     Ok(Saved { path: path.to_owned(), size, sha256: sum, kept })
 }
@@ -158,6 +167,21 @@ impl Part {
             Err(source) => Err(write(&self.path, source)),
         })
         .await
+    }
+
+    /// Reads all of it as an archive.
+    async fn verify(&self, name: &str, check: Check) -> Result<(), BackupError> {
+        let (file, path, name) = (Arc::clone(&self.file), self.path.clone(), name.to_owned());
+        let archive = blocking(move || {
+            let file = file.try_clone().map_err(|source| BackupError::Read { path, source })?;
+            Ok(source::open_file(&name, file)?)
+        });
+        check.run(archive.await?).await
+    }
+
+    async fn remove(self) -> Result<(), BackupError> {
+        blocking(move || std::fs::remove_file(&self.path).map_err(|error| write(&self.path, error)))
+            .await
     }
 
     /// Writes it through to the disk and gives it its name.

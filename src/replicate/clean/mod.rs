@@ -17,6 +17,6 @@ mod plan;
 
 pub use error::{CleanError, Holder};
 pub use execute::{Progress, execute};
-pub use plan::{Drop, DropPlan, Kind, Other, others, plan};
+pub use plan::{Drop, DropPlan, Kind, Other, objects, others, plan};
 
 pub use crate::target::BOOKKEEPING;

@@ -1,4 +1,4 @@
--- The objects that the current role owns ({is} is =), or that others own (<>), in the order in which they are dropped: what is over
+-- The objects whose owner fits {whose}, in the order in which they are dropped: what is over
 -- tables, tables (partitions before their parents), and then what tables are made of. What
 -- belongs to an extension, or is a part of another object, goes with that.
 WITH RECURSIVE me AS (
@@ -59,7 +59,7 @@ WITH RECURSIVE me AS (
 SELECT object.type, object.schema, object.identity, owned.classid, owned.objid,
     pg_catalog.pg_get_userbyid(owned.owner)
 FROM owned
-JOIN me ON me.oid {is} owned.owner
+JOIN me ON {whose}
 LEFT JOIN depth ON depth.oid = owned.objid AND owned.turn = 4
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(owned.classid, owned.objid, 0) object
 -- Below are the objects of initdb; large objects choose their numbers.

@@ -78,6 +78,24 @@ pub struct Other {
     pub owner: String,
 }
 
+impl Other {
+    /// Whether it is an extension.
+    #[must_use]
+    pub fn is_extension(&self) -> bool {
+        self.kind.0 == EXTENSION
+    }
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, identity, owner } = self;
+        write!(f, "{kind} {identity} of {owner}")
+    }
+}
+
+/// PostgreSQL's word for extensions.
+const EXTENSION: &str = "extension";
+
 /// Makes the plan. `keep` is asked for every table that the role owns, by schema and name;
 /// `brings` for every extension, whether the restore creates it again. Others stay.
 ///
@@ -114,7 +132,7 @@ pub async fn plan(
     }
     let (mut classes, mut objects) = (Vec::new(), Vec::new());
     let mut schemas = Vec::new();
-    for row in rows(session, &owned("=")).await? {
+    for row in rows(session, &owned("me.oid = owned.owner")).await? {
         let [Some(kind), _, Some(identity), Some(class), Some(object), _] = &row[..] else {
             continue;
         };
@@ -125,7 +143,7 @@ pub async fn plan(
         let kind = Kind(kind.clone());
         let sql = statement(&kind, identity);
         let drop = Drop { kind, identity: identity.clone(), sql, oid };
-        if drop.kind.0 == "extension" && stays.contains(&oid) {
+        if drop.kind.0 == EXTENSION && stays.contains(&oid) {
             plan.extensions.push(drop.identity);
             continue;
         }
@@ -192,26 +210,52 @@ async fn extensions_that_stay(
     Ok(rows(session, &sql).await?.into_iter().filter_map(oid).collect())
 }
 
-/// What other roles own in the database. Extensions and what is theirs are not listed.
+/// What other roles own in the database, except extensions that the restore creates again: `brings`
+/// is asked for each, by its quoted name. Members of extensions are not listed.
 ///
 /// # Errors
 /// [`CleanError::Catalogue`].
-pub async fn others(session: &Session) -> Result<Vec<Other>, CleanError> {
-    let other = |row: Vec<Option<String>>| match &row[..] {
-        [Some(kind), _, Some(identity), .., Some(owner)] if kind != "extension" => Some(Other {
-            kind: Kind(kind.clone()),
-            identity: identity.clone(),
-            owner: owner.clone(),
-        }),
-        _ => None,
+pub async fn others(
+    session: &Session,
+    brings: impl Fn(&str) -> bool,
+) -> Result<Vec<Other>, CleanError> {
+    let other = |row: Vec<Option<String>>| {
+        let [Some(kind), _, Some(identity), _, _, Some(owner)] = <[_; 6]>::try_from(row).ok()?
+        else {
+            return None;
+        };
+        Some(Other { kind: Kind(kind), identity, owner })
     };
-    Ok(rows(session, &owned("<>")).await?.into_iter().filter_map(other).collect())
+    let all = rows(session, &owned("me.oid <> owned.owner")).await?;
+    let is_lost = |other: &Other| {
+        !other.is_extension() || other.identity == CITUS || !brings(&other.identity)
+    };
+    Ok(all.into_iter().filter_map(other).filter(is_lost).collect())
 }
 
-/// The query for objects whose owner `is` (=) or is not (<>) the current role.
-fn owned(is: &str) -> String {
+/// Kind and identity of all objects in a database, which every copy of it has, too.
+///
+/// # Errors
+/// [`CleanError::Catalogue`].
+pub async fn objects(session: &Session) -> Result<HashSet<(String, String)>, CleanError> {
+    let named = |row: Vec<Option<String>>| {
+        let mut row = row.into_iter().flatten();
+        Some((row.next()?, row.next()?))
+    };
+    let own =
+        format!("SELECT type, identity FROM ({}) o (type, s, identity, c, i, r)", owned("true"));
+    // Those of initdb, plpgsql say, can be dropped and created again in another database.
+    let extensions = "SELECT 'extension', pg_catalog.quote_ident(extname) \
+                      FROM pg_catalog.pg_extension";
+    let mut all = rows(session, &own).await?;
+    all.extend(rows(session, extensions).await?);
+    Ok(all.into_iter().filter_map(named).collect())
+}
+
+/// The query for objects whose owner fits `whose`.
+fn owned(whose: &str) -> String {
     let sql = include_str!("owned.sql").replace("{bookkeeping}", &literal(BOOKKEEPING));
-    sql.replace("{is}", is)
+    sql.replace("{whose}", whose)
 }
 
 /// Foreign keys of kept tables to tables that go.

@@ -142,7 +142,8 @@ pub(super) static VERIFY_BACKUP: Variable = Variable::new(
     "Verifies a backup before the target is touched, if all of its bytes are available: a file, a \
      folder, or any backup with `DOWNLOAD_FIRST`. A damaged backup then leaves the target as it was. \
      Reads the backup once more, at the speed of decompression. `fetch-backup` verifies the file \
-     that it wrote. A backup that is restored while it downloads cannot be verified first.",
+     before it replaces another. A backup that is restored while it downloads cannot be verified \
+     first.",
 )
 .option("verify-backup")
 .default("true");
@@ -316,7 +317,8 @@ pub(super) static SWAP_TEMPLATE: Variable = Variable::new(
     Kind::Text("a database's name"),
     NIGHTS,
     "The template of the new database of `SWAP`: one that has the extensions that only a superuser \
-     may create. The role must be allowed to copy it. `template0` when it is not set.",
+     may create. The role must be allowed to copy it, and to connect to it: what it has of other \
+     roles does not count for `SWAP_DROPS_OTHERS`. `template0` when it is not set.",
 )
 .option("swap-template");
 
@@ -324,8 +326,8 @@ pub(super) static SWAP_DROPS_OTHERS: Variable = Variable::new(
     "SWAP_DROPS_OTHERS",
     Kind::Flag,
     NIGHTS,
-    "Lets `SWAP` replace a database in which other roles own objects. The new database does not \
-     have these objects. Otherwise such a night fails before anything is changed, and names them.",
+    "Lets `SWAP` replace a database in which other roles own objects or extensions that the new one \
+     does not have. Otherwise such a night fails before anything is changed, and names them.",
 )
 .option("swap-drops-others")
 .default("false");

@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 use super::error::NightError;
 use super::full::Attempt;
 use super::ground::{Ground, look_at};
+use super::planned::Planned;
 use super::restored::Wanted;
-use super::{incremental, resume};
+use super::rights::Rights;
+use super::{choose, incremental, resume};
+use crate::archive::Toc;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::worker::Trigger;
 
@@ -58,12 +61,30 @@ impl Attempt<'_> {
         copied.and(refreshed)
     }
 
+    /// Fails before the drop where the restore could create nothing after it.
+    pub(super) async fn check_rights(&self, toc: &Toc) -> Result<(), NightError> {
+        let settings = &self.config.restore;
+        let session = look_at(self.target).await?;
+        let planned = Planned::afresh(&session, settings, toc).await?;
+        let is_fed_here = self.config.databases.is_fed_here();
+        let chosen = choose::choose(&toc.entries, settings, &planned.present, is_fed_here)?;
+        let missing = async {
+            let drops = planned.drops.as_ref();
+            Rights::of(self.config, &session, toc, &chosen, drops).await?.to_create().await
+        };
+        let missing = missing.await.map_err(NightError::target("look at the role's rights"))?;
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(NightError::Rights { missing: missing.join("; ") }),
+        }
+    }
+
     /// Fails before the drop where the copy would fail after it. A restore that is resumed has
     /// dropped already.
-    pub(super) async fn precheck(&self, backup: &str) -> Result<(), NightError> {
+    pub(super) async fn precheck(&self, backup: &str, resumes: bool) -> Result<(), NightError> {
         let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
         let session = look_at(self.target).await?;
-        if resume::find(&session, backup, None).await?.is_some() {
+        if resumes && resume::find(&session, backup, None).await?.is_some() {
             return Ok(());
         }
         incremental::precheck(self.config, &session, &settings).await

@@ -108,6 +108,12 @@ pub enum NightError {
          restore (hint: run --dry-run shows what they mean; nocturne list shows the names)"
     )]
     NoTable,
+    /// The role could not create what is restored.
+    #[error("nothing was dropped: {missing}")]
+    Rights {
+        /// Each missing right, in words.
+        missing: String,
+    },
     /// Incremental tables would not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
@@ -167,7 +173,8 @@ impl NightError {
             | Self::Settings(_)
             | Self::Select(_)
             | Self::Unused { .. }
-            | Self::NoTable => true,
+            | Self::NoTable
+            | Self::Rights { .. } => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),
             Self::Backup(error) => error.is_permanent(),

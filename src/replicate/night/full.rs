@@ -12,7 +12,7 @@ use super::guard::Guard;
 use super::intake::{self, Intake};
 use super::restore::{self, Restoring};
 use super::restored::{self, Wanted};
-use super::{choose, enrich, first_load, incremental, refresh, report, resume};
+use super::{choose, enrich, first_load, incremental, others, refresh, report, resume};
 use crate::archive::Toc;
 use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
@@ -91,9 +91,7 @@ impl FullRun {
         };
         ground::recover(target, self.config.restore.swap).await?;
         let mut guard = Guard::take(target).await?;
-        if self.config.restore.swap {
-            ground::check_others(target, &self.config.restore).await?;
-        }
+        others::tell(target, &self.config.restore, None).await?;
         // Nobody else can be at work on this target now, whatever their records say.
         let history = DatabaseHistory::new(target.clone());
         if let Err(error) = history.close_others(&run.record().id).await {
@@ -165,7 +163,7 @@ impl Attempt<'_> {
                 return Ok(Some(Filled { wanted, swap }));
             }
         }
-        self.precheck(&wanted.backup).await?;
+        self.precheck(&wanted.backup, !from_scratch).await?;
         let swap = match self.fill_from(&found, &wanted, !from_scratch).await {
             Err(error) if error.is_other_restore() => {
                 tracing::warn!("cannot resume the previous attempt; starting over");
@@ -191,9 +189,14 @@ impl Attempt<'_> {
             true => Ground::left_by_another(self.target, settings, key, intake.sha256).await?,
             false => None,
         };
+        let toc = &intake.archive.toc;
+        others::tell(self.target, settings, Some(toc)).await?;
         let ground = match left {
             Some(ground) => ground,
-            None => self.staged(Stage::Drop, self.prepare(&intake.archive.toc)).await?,
+            None => {
+                self.check_rights(toc).await?;
+                self.staged(Stage::Drop, self.prepare(toc)).await?
+            }
         };
         let filled = self.fill_ground(&ground, wanted, intake).await;
         self.ending(ground, filled).await

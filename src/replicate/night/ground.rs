@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::guard::Guard;
+use super::others;
 use super::present::Present;
 use super::{first_load, resume};
-use crate::archive::{Desc, Toc};
+use crate::archive::Toc;
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
@@ -62,38 +63,10 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
     Ok(())
 }
 
-/// The objects that an error names; it counts the rest.
-const NAMED: usize = 10;
-
 /// A session in which the target is looked at.
 pub(super) async fn look_at(target: &Target) -> Result<Session, NightError> {
     let connected = Session::connect(target, &SessionSettings::default()).await;
     connected.map_err(NightError::target("look at the target"))
-}
-
-/// Refuses to replace a database in which other roles own objects, unless the settings allow it.
-pub(super) async fn check_others(
-    target: &Target,
-    settings: &config::Restore,
-) -> Result<(), NightError> {
-    let session = look_at(target).await?;
-    let others = clean::others(&session).await?;
-    if others.is_empty() {
-        return Ok(());
-    }
-    let named = others.iter().take(NAMED).map(|other| {
-        let clean::Other { kind, identity, owner } = other;
-        format!("{kind} {identity} of {owner}")
-    });
-    let mut objects = named.collect::<Vec<_>>().join(", ");
-    if others.len() > NAMED {
-        objects.push_str(&format!(" and {} more", others.len() - NAMED));
-    }
-    if settings.swap_drops_others {
-        tracing::warn!("the new database will not have {objects} (SWAP_DROPS_OTHERS)");
-        return Ok(());
-    }
-    Err(SwapError::OfOthers { database: target.dbname().to_owned(), objects }.into())
 }
 
 /// What is dropped before a restore.
@@ -115,9 +88,7 @@ impl Drops {
             settings.tables.mode(schema, table) == TableMode::Incremental
                 && !unfinished.contains(&(schema.to_owned(), table.to_owned()))
         };
-        let brings = |name: &str| {
-            toc.entries.iter().any(|entry| entry.desc == Desc::Extension && entry.tag == name)
-        };
+        let brings = |name: &str| others::extensions(toc, settings).any(|own| own == name);
         let plan = clean::plan(session, keep, brings).await?;
         Ok(Self { plan, unfinished })
     }

@@ -1,12 +1,12 @@
 //! The backup: found, and opened for the restore, while it downloads or after that.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::full::fail;
 use crate::replicate::backup::local::Skipped;
-use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, OpenBackup};
+use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, OpenBackup};
 use crate::replicate::config::Config;
 use crate::replicate::worker::{BackupRecord, OpenStage, Run};
 use crate::report::stages::Stage;
@@ -35,13 +35,15 @@ pub(super) async fn find(
     let found = or_stop(stop, source.find(Utc::now())).await?;
     tracing::info!("backup found: {found}");
     found.skipped.iter().for_each(Skipped::tell);
-    run.set_backup(BackupRecord {
-        id: found.id.clone(),
-        created: found.created_at,
-        bytes: found.size,
-        sha256: None,
-    });
+    // A file's own time is that of a copy; what the header has is known once it is read.
+    let created = found.created_at.filter(|_| found.path().is_none());
+    note(run, &found, created);
     Ok(found)
+}
+
+fn note(run: &Run, found: &FoundBackup, created: Option<DateTime<Utc>>) {
+    let (id, bytes) = (found.id.clone(), found.size);
+    run.set_backup(BackupRecord { id, created, bytes, sha256: None });
 }
 
 /// Opens a backup: its table of contents is read, or, if the settings want that, all of it is on
@@ -55,8 +57,12 @@ pub(super) async fn open(
     let settings = &config.backup;
     let check = settings.verify.then_some(Check { jobs: config.restore.jobs });
     let made_in_time = |archive: &Archive| {
-        let choice = BackupSource::choice(settings, config.zone);
-        found.check_made(archive.toc.header.created, &choice, config.zone, Utc::now())
+        let made = Made { backup: found, header: archive.toc.header.created, zone: config.zone };
+        note(run, found, made.time());
+        if let Some(warning) = made.check(settings, Utc::now())? {
+            tracing::warn!("{warning}");
+        }
+        Ok::<_, BackupError>(())
     };
     if found.path().is_some() {
         let OpenBackup { archive, .. } = or_stop(stop, found.open()).await?;

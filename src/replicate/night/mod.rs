@@ -7,6 +7,7 @@
 //!  find     the backup; what is done already       intake, before, restored
 //!  check    incremental tables, on both sides      before
 //!           the backup's table of contents         intake
+//!           objects of other roles, rights         others, rights, planned
 //!  drop     or a new database beside the old one   ground
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
@@ -44,6 +45,8 @@ mod guard;
 mod incremental;
 mod intake;
 mod modes;
+mod others;
+mod planned;
 mod present;
 mod preview;
 mod refresh;
@@ -51,6 +54,7 @@ mod report;
 mod restore;
 mod restored;
 mod resume;
+mod rights;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};

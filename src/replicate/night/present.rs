@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::error::NightError;
 use crate::archive::{Desc, Entry};
-use crate::replicate::clean::BOOKKEEPING;
+use crate::replicate::clean::{BOOKKEEPING, Drop};
+use crate::sql::ident::qualified;
 use crate::target::Session;
 
 /// What is in the target: kind, schema, name.
@@ -36,10 +37,17 @@ impl Present {
         serde_json::from_str(text).ok().map(Self)
     }
 
-    /// The same without some tables.
-    pub(super) fn without_tables(mut self, goes: impl Fn(&str, &str) -> bool) -> Self {
-        self.0.retain(|(kind, schema, name)| {
-            kind != "TABLE" || !goes(schema.as_deref().unwrap_or_default(), name)
+    /// The same without tables and schemas that are dropped.
+    pub(super) fn without(mut self, drops: &[Drop]) -> Self {
+        let gone: HashSet<(String, &str)> =
+            drops.iter().map(|drop| (drop.kind.to_string(), drop.identity.as_str())).collect();
+        let goes = |kinds: &[&str], identity: String| {
+            kinds.iter().any(|kind| gone.contains(&((*kind).to_owned(), identity.as_str())))
+        };
+        self.0.retain(|(kind, schema, name)| match kind.as_str() {
+            "TABLE" => !goes(&["table", "foreign table"], qualified(schema.as_deref(), name)),
+            "SCHEMA" => !goes(&["schema"], qualified(None, name)),
+            _ => true,
         });
         self
     }

@@ -7,9 +7,7 @@
 
 mod incremental;
 mod last;
-mod rights;
 
-use std::collections::HashSet;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
@@ -17,22 +15,24 @@ use chrono::Utc;
 
 use super::choose::{self, Chosen, Notice};
 use super::error::NightError;
-use super::ground::{self, Drops};
+use super::ground::Drops;
 use super::modes::Modes;
+use super::planned::Planned;
 use super::present::Present;
 use super::restored::Wanted;
-use super::{enrich, resume};
+use super::rights::Rights;
+use super::{enrich, others, resume};
 use crate::archive::{Entry, Toc};
 use crate::replicate::backup::scalingo::ApiPatience;
-use crate::replicate::backup::{BackupSource, FoundBackup};
-use crate::replicate::config::{Config, TableMode};
+use crate::replicate::backup::{BackupSource, FoundBackup, Made};
+use crate::replicate::config::{Config, Restore, TableMode};
 use crate::replicate::hooks::Hooks;
 use crate::replicate::{lock, swap};
 use crate::report::units;
 use crate::restore::chain;
 use crate::shown::{self, one_line};
 use crate::sql::ident::qualified;
-use crate::target::{Session, SessionSettings};
+use crate::target::{Session, SessionSettings, Target};
 
 /// The plan of a night.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ pub async fn preview(config: &Config) -> Preview {
         (&found, &session, &hooks, &enrichment)
     {
         let wanted = Wanted::new(&resume::key(found), config, hooks, files);
-        if found.created_at.is_some() {
+        if found.created_at.is_some() && !config.restore.from_scratch {
             plan.restored(session, &wanted).await;
         }
     }
@@ -113,9 +113,7 @@ impl Preview {
                 return None;
             }
         };
-        let age = found.created_at.and_then(|created| (Utc::now() - created).to_std().ok());
-        let age = age.map(|age| format!(", {} old", units::duration(age))).unwrap_or_default();
-        self.line(format_args!("{found}{age}"));
+        self.line(&found);
         if let Some(skipped) = &found.skipped {
             self.line(skipped);
         }
@@ -128,13 +126,17 @@ impl Preview {
         };
         let toc = opened.archive.toc;
         let header = &toc.header;
+        let made = Made { backup: &found, header: header.created, zone: config.zone };
+        let now = Utc::now();
+        let age = made.time().and_then(|time| (now - time).to_std().ok());
+        let age = age.map(|age| format!(", {} old", units::duration(age))).unwrap_or_default();
         self.line(format_args!(
-            "database {} of PostgreSQL {}, dumped at {}",
+            "database {} of PostgreSQL {}, dumped at {}{age}",
             header.dbname, header.remote_version, header.created
         ));
-        let choice = BackupSource::choice(&config.backup, config.zone);
-        if let Err(error) = found.check_made(header.created, &choice, config.zone, Utc::now()) {
-            self.problem(chain(&error));
+        match made.check(&config.backup, now) {
+            Ok(warning) => warning.iter().for_each(|warning| self.line(warning)),
+            Err(error) => self.problem(chain(&error)),
         }
         Some((found, toc))
     }
@@ -167,11 +169,17 @@ impl Preview {
             if let Err(error) = swap::permitted(target).await {
                 self.problem(chain(&error));
             }
-            if let Err(error) = ground::check_others(target, &config.restore).await {
-                self.problem(chain(&error));
-            }
+            self.others(target, &config.restore, None).await;
         }
         Some(session)
+    }
+
+    /// What a swap would lose.
+    async fn others(&mut self, target: &Target, settings: &Restore, toc: Option<&Toc>) {
+        match others::check(target, settings, toc).await {
+            Ok(warnings) => warnings.iter().for_each(|warning| self.line(warning)),
+            Err(error) => self.problem(chain(&error)),
+        }
     }
 
     /// What is dropped, restored and copied.
@@ -183,7 +191,12 @@ impl Preview {
         toc: &Toc,
     ) {
         let planned = match session {
-            Some(session) => Planned::of(session, config, found, toc).await,
+            Some(session) if config.restore.from_scratch => {
+                Planned::afresh(session, &config.restore, toc).await
+            }
+            Some(session) => {
+                Planned::resuming(session, &config.restore, &resume::key(found), toc).await
+            }
             None => Ok(Planned::default()),
         };
         let planned = match planned {
@@ -207,8 +220,16 @@ impl Preview {
         } else if let Some(drops) = &planned.drops {
             self.drops(drops);
         }
-        if let Some(session) = session {
-            self.rights(config, session, toc, &chosen, planned.drops.as_ref()).await;
+        let Some(session) = session else { return };
+        if settings.swap {
+            self.others(session.target(), settings, Some(toc)).await;
+        }
+        let missing = async {
+            Rights::of(config, session, toc, &chosen, planned.drops.as_ref()).await?.missing().await
+        };
+        match missing.await {
+            Ok(missing) => missing.into_iter().for_each(|problem| self.problem(problem)),
+            Err(error) => self.problem(format_args!("cannot ask for rights: {}", chain(&error))),
         }
     }
 
@@ -307,37 +328,4 @@ async fn find(config: &Config) -> Result<FoundBackup, NightError> {
     let patience = ApiPatience { retries: 1, ..ApiPatience::default() };
     let source = BackupSource::patient(&config.backup, config.zone, patience)?;
     Ok(source.find(Utc::now()).await?)
-}
-
-/// What a night would find in the target.
-#[derive(Default)]
-struct Planned {
-    /// What is there once all that is dropped is gone.
-    present: Present,
-    /// None if nothing is: with a swap, or in a restore that is resumed.
-    drops: Option<Drops>,
-    is_resumed: bool,
-}
-
-impl Planned {
-    async fn of(
-        session: &Session,
-        config: &Config,
-        found: &FoundBackup,
-        toc: &Toc,
-    ) -> Result<Self, NightError> {
-        if config.restore.swap {
-            return Ok(Self::default());
-        }
-        if let Some(present) = resume::find(session, &resume::key(found), None).await? {
-            return Ok(Self { present, drops: None, is_resumed: true });
-        }
-        let drops = Drops::plan(session, &config.restore, toc).await?;
-        let gone: HashSet<&str> =
-            drops.plan.drops.iter().map(|drop| drop.identity.as_str()).collect();
-        let goes =
-            |schema: &str, table: &str| gone.contains(qualified(Some(schema), table).as_str());
-        let present = Present::read(session).await?.without_tables(goes);
-        Ok(Self { present, drops: Some(drops), is_resumed: false })
-    }
 }

@@ -19,8 +19,8 @@
 //! Where the role may not, [`SwapError::NotPermitted`] says so before anything is changed, and the
 //! ordinary way is left: drop, and restore in place.
 //!
-//! What a database has beside all that is not copied: extensions that only a superuser can install
-//! and that the archive does not install, subscriptions, security labels.
+//! What a database has beside all that is not copied: extensions that neither the archive nor the
+//! template has, subscriptions, security labels.
 
 mod error;
 mod names;

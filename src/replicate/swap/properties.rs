@@ -15,16 +15,22 @@ struct Step {
     sql: String,
 }
 
-/// Runs statements, and tells which were refused and why.
+/// Runs statements, and tells which were refused and why: a line for each reason.
 async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, SwapError> {
-    let mut refused = Vec::new();
+    let mut refused: Vec<(String, Vec<String>)> = Vec::new();
     for Step { what, sql } in steps {
         match session.execute(&sql).await {
             Err(error) if error.is_connection_lost() => {
                 return Err(SwapError::Refused { what: format!("copy {what}"), source: error });
             }
             Err(error) => {
-                refused.push(format!("{what}: {}", chain(&error)));
+                let why = chain(&error);
+                match refused.iter_mut().find(|(known, _)| *known == why) {
+                    // Several statements may be about one thing.
+                    Some((_, all)) if all.contains(&what) => {}
+                    Some((_, all)) => all.push(what),
+                    None => refused.push((why, vec![what])),
+                }
                 // Some steps are transactions.
                 if session.transaction_status() != TransactionStatus::Idle {
                     session.rollback().await.map_err(SwapError::refused("go on"))?;
@@ -33,7 +39,8 @@ async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, Swa
             Ok(()) => {}
         }
     }
-    Ok(refused)
+    let told = |(why, all): (String, Vec<String>)| format!("{}: {why}", all.join(", "));
+    Ok(refused.into_iter().map(told).collect())
 }
 
 /// What must be there before anything is restored: privileges of the schema `public`, and those
@@ -53,10 +60,42 @@ async fn schemas_with_default_privileges(old: &Session) -> target::Result<Vec<St
     let sql = "SELECT DISTINCT n.nspname FROM pg_catalog.pg_default_acl d \
                JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace \
                WHERE n.nspname <> 'public' ORDER BY 1";
-    let told = |[schema]: [String; 1]| {
-        format!("default privileges in the schema {}: it is made by the restore", quoted(&schema))
+    let schemas = rows::<1>(old, sql).await?;
+    let schemas: Vec<_> = schemas.iter().map(|[schema]| quoted(schema)).collect();
+    Ok(match schemas.len() {
+        0 => Vec::new(),
+        1 => vec![format!(
+            "default privileges in the schema {}: it is made by the restore",
+            schemas[0]
+        )],
+        _ => vec![format!(
+            "default privileges in the schemas {}: they are made by the restore",
+            schemas.join(", ")
+        )],
+    })
+}
+
+/// The old database's extensions that the new one does not have: the archive did not create them,
+/// nor did the template, a hook or the enrichment.
+async fn lacking_extensions(server: &Server, names: &Names) -> Result<Vec<String>, SwapError> {
+    let sql = "SELECT extname FROM pg_catalog.pg_extension ORDER BY 1";
+    let of = async |database| {
+        let session = server.session_in(database).await?;
+        rows::<1>(&session, sql).await.map_err(reading)
     };
-    Ok(rows::<1>(old, sql).await?.into_iter().map(told).collect())
+    let new = of(&names.next).await?;
+    // A database that lets no one in any more can be replaced all the same.
+    let old = of(&names.current).await.unwrap_or_else(|error| {
+        tracing::warn!("cannot compare the extensions of both databases: {}", chain(&error));
+        Vec::new()
+    });
+    let lacking: Vec<_> = old.iter().filter(|name| !new.contains(name)).collect();
+    let named: Vec<_> = lacking.iter().map(|[name]| quoted(name)).collect();
+    Ok(match named.len() {
+        0 => Vec::new(),
+        1 => vec![format!("extension {}", named[0])],
+        _ => vec![format!("extensions {}", named.join(", "))],
+    })
 }
 
 /// The rest: what would be in the way before, or let readers in.
@@ -72,6 +111,7 @@ pub(super) async fn complete(
     let other = server.other_session().await?;
     let steps = settings(beside, names).await.map_err(reading)?;
     refused.extend(attempt(&other, steps).await?);
+    refused.extend(lacking_extensions(server, names).await?);
     Ok(refused)
 }
 

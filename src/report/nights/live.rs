@@ -95,7 +95,7 @@ fn item(span: &Span, id: u64) -> Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::nights::{Lang, text};
+    use crate::report::nights::{Lang, Shape, text};
     use crate::restore::event::EntryRef;
 
     fn at(seconds: i64) -> Moment {
@@ -155,6 +155,36 @@ mod tests {
             ]
         );
         assert!(told.contains("\tCONSTRAINT public.a a_pkey : 0h 0min 21s\n"), "{told}");
+    }
+
+    #[test]
+    fn night_that_skips_its_restore_is_complete() {
+        let found = stage(Stage::FindBackup, 0, 5);
+        let copied = stage(Stage::Incremental, 5, 65);
+        let told = |stages: &[StageSpan], end, lang| {
+            let run = Run::of_night(stages.to_vec(), None, end, at(70));
+            assert_eq!(run.shape(), Shape::AlreadyRestored);
+            text::report(&[run], lang)
+        };
+        assert_eq!(
+            told(&[found.clone()], RunEnd::Done, Lang::En),
+            "Run of 2020-09-13 at 14:26:40: complete, backup already restored\n\
+             Total: 0h 1min 10s\n"
+        );
+        assert_eq!(
+            told(
+                &[found.clone(), copied.clone(), stage(Stage::Enrich, 65, 69)],
+                RunEnd::Done,
+                Lang::Fr
+            ),
+            "Exécution du 2020-09-13 à 14:26:40 : complète, backup déjà restauré\n\
+             Durée de l'enrichissement: 0h 0min 4s\n\
+             Durée de la copie incrémentale: 0h 1min 0s\n\
+             Durée totale: 0h 1min 10s\n"
+        );
+        let failed = told(&[found, copied], RunEnd::Failed, Lang::En);
+        assert!(failed.contains(": failed, backup already restored\n"), "{failed}");
+        assert!(!failed.contains("Replication"), "{failed}");
     }
 
     #[test]

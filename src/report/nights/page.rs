@@ -52,7 +52,12 @@ fn verdict(run: &Run) -> Markup {
                 (units::plural(run.error_count, "error", "errors")) "."
             }
         } @else if run.is_complete() {
-            p.good { "The run is complete." }
+            p.good {
+                "The run is complete."
+                @if run.shape() == Shape::AlreadyRestored {
+                    " Its backup had been restored already."
+                }
+            }
         } @else {
             p.bad { "The log does not have all of this run." }
         }
@@ -66,10 +71,10 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     if run.shape() == Shape::Full {
         facts.push(("backup", known(phases.backup)));
     }
-    if run.shape() != Shape::Incremental {
+    if run.shape().restores() {
         facts.push(("replication", known(phases.replication)));
     }
-    if run.shape() == Shape::Full {
+    if run.shape() == Shape::Full || phases.enrichment.is_some() {
         facts.push(("enrichment", known(phases.enrichment)));
     }
     if phases.incremental.is_some() {

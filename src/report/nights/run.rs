@@ -67,8 +67,17 @@ pub enum Shape {
     Full,
     /// `nocturne restore`: an archive restored.
     Restore,
+    /// A backup that an earlier run or attempt had restored: what comes after the restore.
+    AlreadyRestored,
     /// New rows copied, nothing else.
     Incremental,
+}
+
+impl Shape {
+    /// Whether the run restored an archive, or was to.
+    pub(in crate::report) fn restores(self) -> bool {
+        matches!(self, Self::Full | Self::Restore)
+    }
 }
 
 /// A stage in time.
@@ -200,11 +209,24 @@ impl Run {
         let none = self.backup.is_none() && self.restored.is_none() && self.restore.is_none();
         if none && self.items.is_empty() && staged(Stage::Incremental) {
             Shape::Incremental
+        } else if self.skips_restore() {
+            Shape::AlreadyRestored
         } else if self.nocturne && self.stages.is_empty() && self.backup.is_none() {
             Shape::Restore
         } else {
             Shape::Full
         }
+    }
+
+    /// Whether the run found a backup and did not begin to restore it, for it went on or was done.
+    fn skips_restore(&self) -> bool {
+        let staged = |wanted: &[Stage]| self.stages.iter().any(|span| wanted.contains(&span.stage));
+        let later = [Stage::Hooks, Stage::Incremental, Stage::Enrich, Stage::Swap];
+        self.nocturne
+            && self.items.is_empty()
+            && staged(&[Stage::FindBackup])
+            && !staged(&[Stage::Download, Stage::Drop, Stage::Restore])
+            && (self.end == RunEnd::Done || staged(&later))
     }
 
     /// Whether all that a run of its shape does is in the log, and ended well.
@@ -220,6 +242,7 @@ impl Run {
                 marks.iter().all(Option::is_some) && (!self.nocturne || self.end == RunEnd::Done)
             }
             Shape::Restore => self.restored.is_some(),
+            Shape::AlreadyRestored => self.end == RunEnd::Done,
             Shape::Incremental => self.stages.iter().all(|span| span.end.is_some()),
         }
     }
@@ -236,17 +259,21 @@ impl Run {
         let between = |from: Option<Moment>, to: Option<Moment>| Some(since(from?, to?));
         // Without a word of it, the enrichment lasts as long as the run.
         let enriched = self.enriched.unwrap_or(self.last);
-        let incremental: Vec<Duration> = self
-            .stages
-            .iter()
-            .filter(|span| span.stage == Stage::Incremental)
-            .filter_map(|span| Some(since(span.start, span.end?)))
-            .collect();
+        let staged = |stage: Stage| {
+            let spans = self.stages.iter().filter(|span| span.stage == stage);
+            let times: Vec<Duration> =
+                spans.filter_map(|span| Some(since(span.start, span.end?))).collect();
+            (!times.is_empty()).then(|| times.iter().sum())
+        };
+        let enrichment = match self.shape() {
+            Shape::AlreadyRestored => staged(Stage::Enrich),
+            _ => between(self.restored, Some(enriched)),
+        };
         Phases {
             backup: between(self.backup, self.restore),
             replication: between(self.restore, self.restored),
-            enrichment: between(self.restored, Some(enriched)),
-            incremental: (!incremental.is_empty()).then(|| incremental.iter().sum()),
+            enrichment,
+            incremental: staged(Stage::Incremental),
             total: Some(since(self.start(), self.last)),
         }
     }

@@ -13,6 +13,8 @@ use crate::report::wording;
 
 /// The kinds that the old script knew, in its order: prefixes of what the log calls an entry.
 const KINDS: [&str; 5] = ["FK CONSTRAINT", "CONSTRAINT", "INDEX", "SEQUENCE", "TABLE DATA"];
+/// The old script's word.
+const ENRICHMENT_FR: &str = "Durée de l'enrichissement";
 /// How many of each kind's longest entries are named.
 const NAMED: usize = 3;
 
@@ -68,7 +70,7 @@ fn write_run(
         heading(text, run, index, count, lang)?;
     }
     durations(text, run, lang)?;
-    if run.shape() != Shape::Incremental {
+    if run.shape().restores() {
         for kind in KINDS {
             write_kind(text, run, kind)?;
         }
@@ -103,6 +105,9 @@ fn heading(
         (_, false) => lang.of(": incomplete", " : incomplète"),
         (_, true) => lang.of(": complete", " : complète"),
     });
+    if run.shape() == Shape::AlreadyRestored {
+        text.push_str(lang.of(", backup already restored", ", backup déjà restauré"));
+    }
     text.push('\n');
     Ok(())
 }
@@ -115,14 +120,16 @@ fn durations(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
         let lack = if run.backup.is_none() { "Backup ID" } else { "Start restore" };
         phase(text, name, phases.backup, run.backup, run, lack, lang)?;
     }
-    if shape != Shape::Incremental {
+    if shape.restores() {
         let name = lang.of("Replication", "Durée de réplication");
         let lack = if run.restore.is_none() { "Start restore" } else { "Restore done" };
         phase(text, name, phases.replication, run.restore, run, lack, lang)?;
     }
     if shape == Shape::Full {
-        let name = lang.of("Enrichment", "Durée de l'enrichissement");
+        let name = lang.of("Enrichment", ENRICHMENT_FR);
         phase(text, name, phases.enrichment, None, run, "Restore done", lang)?;
+    } else if let (Shape::AlreadyRestored, Some(time)) = (shape, phases.enrichment) {
+        writeln!(text, "{}: {}", lang.of("Enrichment", ENRICHMENT_FR), clock(time))?;
     }
     if let Some(time) = phases.incremental {
         let name = lang.of("Incremental copy", "Durée de la copie incrémentale");

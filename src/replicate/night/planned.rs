@@ -1,0 +1,50 @@
+//! What a restore would find in the target, asked before anything is dropped.
+
+use super::error::NightError;
+use super::ground::Drops;
+use super::present::Present;
+use super::resume;
+use crate::archive::Toc;
+use crate::replicate::config::Restore;
+use crate::target::Session;
+
+/// What a night would find in the target.
+#[derive(Default)]
+pub(super) struct Planned {
+    /// What is there once all that is dropped is gone.
+    pub(super) present: Present,
+    /// None if nothing is: with a swap, or in a restore that is resumed.
+    pub(super) drops: Option<Drops>,
+    pub(super) is_resumed: bool,
+}
+
+impl Planned {
+    /// For a night that resumes the restore of this backup, if an unfinished one exists.
+    pub(super) async fn resuming(
+        session: &Session,
+        settings: &Restore,
+        backup: &str,
+        toc: &Toc,
+    ) -> Result<Self, NightError> {
+        if !settings.swap
+            && let Some(present) = resume::find(session, backup, None).await?
+        {
+            return Ok(Self { present, drops: None, is_resumed: true });
+        }
+        Self::afresh(session, settings, toc).await
+    }
+
+    /// For a night that starts over.
+    pub(super) async fn afresh(
+        session: &Session,
+        settings: &Restore,
+        toc: &Toc,
+    ) -> Result<Self, NightError> {
+        if settings.swap {
+            return Ok(Self::default());
+        }
+        let drops = Drops::plan(session, settings, toc).await?;
+        let present = Present::read(session).await?.without(&drops.plan.drops);
+        Ok(Self { present, drops: Some(drops), is_resumed: false })
+    }
+}

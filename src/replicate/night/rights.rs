@@ -1,0 +1,229 @@
+//! What the role of the target may not do, as far as the catalogue tells.
+
+use std::collections::BTreeSet;
+
+use super::choose::Chosen;
+use super::ground::Drops;
+use crate::archive::{Desc, Entry, Toc};
+use crate::replicate::config::Config;
+use crate::restore::Tolerance;
+use crate::sql::ident::{literal, quoted};
+use crate::target::{self, Session};
+
+/// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// The rights that a restore needs.
+pub(super) struct Rights<'a> {
+    config: &'a Config,
+    session: &'a Session,
+    wanted: Vec<&'a Entry>,
+    drops: Option<&'a Drops>,
+    role: Role,
+}
+
+/// The session's role.
+struct Role {
+    name: String,
+    is_superuser: bool,
+    /// CREATE on the database.
+    creates: bool,
+    is_read_only: bool,
+}
+
+impl<'a> Rights<'a> {
+    /// Looks at the role. `drops` is what goes before the restore of the chosen entries.
+    pub(super) async fn of(
+        config: &'a Config,
+        session: &'a Session,
+        toc: &'a Toc,
+        chosen: &Chosen,
+        drops: Option<&'a Drops>,
+    ) -> target::Result<Self> {
+        let sql = "SELECT current_user, r.rolsuper, pg_catalog.has_database_privilege(\
+                       pg_catalog.current_database(), 'CREATE'), \
+                       pg_catalog.pg_is_in_recovery() \
+                       OR pg_catalog.current_setting('default_transaction_read_only') = 'on' \
+                   FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
+        let row = session.query_text(sql).await?.into_iter().next().unwrap_or_default();
+        let value = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
+        let role = Role {
+            name: quoted(value(0)).into_owned(),
+            is_superuser: value(1) == "t",
+            creates: value(2) == "t",
+            is_read_only: value(3) == "t",
+        };
+        let wanted = toc.entries.iter().enumerate();
+        let wanted = wanted.filter(|(place, _)| chosen.selection.want(*place).any());
+        let wanted = wanted.map(|(_, entry)| entry).collect();
+        Ok(Self { config, session, wanted, drops, role })
+    }
+
+    /// All rights that the restore would miss.
+    pub(super) async fn missing(&self) -> target::Result<Vec<String>> {
+        let mut missing = Vec::new();
+        if self.role.is_read_only {
+            missing.push("the target is read-only".to_owned());
+        }
+        if self.role.is_superuser {
+            return Ok(missing);
+        }
+        missing.extend(self.to_create().await?);
+        for desc in [Desc::EventTrigger, Desc::ForeignDataWrapper] {
+            missing.extend(self.entries(&desc).filter(|_| !self.is_tolerated()).map(|entry| {
+                format!(
+                    "{}: only a superuser can create it, and role {} is none",
+                    entry.label(),
+                    self.role.name
+                )
+            }));
+        }
+        missing.extend(self.extensions(&self.role.name).await?);
+        Ok(missing)
+    }
+
+    /// The missing rights to create anything at all in the database or in a schema: without them
+    /// most of what was dropped would not come back. A GRANT gives each.
+    pub(super) async fn to_create(&self) -> target::Result<Vec<String>> {
+        let role = &self.role.name;
+        // The database of a swap belongs to the role.
+        if self.config.restore.swap || self.role.is_superuser || self.is_tolerated() {
+            return Ok(Vec::new());
+        }
+        let mut missing = Vec::new();
+        if !self.role.creates {
+            let mut denied: Vec<String> = [Desc::Schema, Desc::Publication]
+                .iter()
+                .flat_map(|desc| self.entries(desc))
+                .map(|entry| {
+                    format!("{} {}", entry.desc.as_str().to_lowercase(), quoted(&entry.tag))
+                })
+                .collect();
+            denied.extend(self.trusted_extensions().await?);
+            if !denied.is_empty() {
+                let database = quoted(self.session.target().dbname());
+                missing.push(format!(
+                    "role {role} cannot create {} (hint: GRANT CREATE ON DATABASE {database} TO \
+                     {role})",
+                    denied.join(", ")
+                ));
+            }
+        }
+        missing.extend(self.closed_schemas().await?);
+        Ok(missing)
+    }
+
+    /// Whether missing rights are no errors of the night.
+    fn is_tolerated(&self) -> bool {
+        let refusal = Tolerance::SqlState(INSUFFICIENT_PRIVILEGE.to_owned());
+        self.config.restore.tolerate.contains(&refusal)
+    }
+
+    /// What is dropped of a kind, as literals for IN.
+    fn dropped(&self, kind: &str) -> String {
+        let drops = self.drops.iter().flat_map(|drops| drops.plan.drops.iter());
+        let drops = drops.filter(|drop| drop.kind.to_string() == kind);
+        list(drops.map(|drop| drop.identity.as_str()))
+    }
+
+    fn entries(&self, desc: &Desc) -> impl Iterator<Item = &Entry> {
+        self.wanted.iter().copied().filter(move |entry| entry.desc == *desc)
+    }
+
+    /// Schemas that exist, stay, and lack a right for the role. Their owner can grant itself the
+    /// right, which a restore does not do.
+    async fn closed_schemas(&self) -> target::Result<Vec<String>> {
+        let schemas: BTreeSet<&str> =
+            self.wanted.iter().filter_map(|entry| entry.namespace.as_deref()).collect();
+        let sql = format!(
+            "SELECT pg_catalog.quote_ident(nspname), pg_catalog.concat_ws(', ', \
+                 CASE WHEN NOT pg_catalog.has_schema_privilege(oid, 'CREATE') THEN 'CREATE' END, \
+                 CASE WHEN NOT pg_catalog.has_schema_privilege(oid, 'USAGE') THEN 'USAGE' END) \
+             FROM pg_catalog.pg_namespace WHERE nspname IN ({}) \
+             AND pg_catalog.quote_ident(nspname) NOT IN ({}) ORDER BY 1",
+            list(schemas.into_iter()),
+            self.dropped("schema")
+        );
+        let role = &self.role.name;
+        let problem = |row: Vec<Option<String>>| match &row[..] {
+            [Some(schema), Some(lacks)] if !lacks.is_empty() => Some(format!(
+                "role {role} cannot create objects in schema {schema} (hint: GRANT {lacks} ON \
+                 SCHEMA {schema} TO {role})"
+            )),
+            _ => None,
+        };
+        Ok(self.session.query_text(&sql).await?.into_iter().filter_map(problem).collect())
+    }
+
+    /// Extensions that are created, and take a right to the database (`extension_is_trusted` in
+    /// `src/backend/commands/extension.c`).
+    async fn trusted_extensions(&self) -> target::Result<Vec<String>> {
+        let wanted = list(self.entries(&Desc::Extension).map(|entry| entry.tag.as_str()));
+        let sql = format!(
+            "SELECT 'extension ' || pg_catalog.quote_ident(a.name) \
+             FROM pg_catalog.pg_available_extensions a \
+             JOIN pg_catalog.pg_available_extension_versions v \
+                 ON v.name = a.name AND v.version = a.default_version \
+             WHERE a.name IN ({wanted}) AND v.superuser AND v.trusted AND NOT {} ORDER BY 1",
+            self.installed("a.name")
+        );
+        self.names(&sql).await
+    }
+
+    /// The condition for extensions of this name to exist when the restore starts.
+    fn installed(&self, name: &str) -> String {
+        let gone = self.dropped("extension");
+        format!(
+            "EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = {name} \
+             AND pg_catalog.quote_ident(e.extname) NOT IN ({gone}))"
+        )
+    }
+
+    /// Extensions that cannot be created: they are not on the server, or are a superuser's.
+    async fn extensions(&self, role: &str) -> target::Result<Vec<String>> {
+        let wanted = || self.entries(&Desc::Extension).map(|entry| entry.tag.as_str());
+        let installed = match self.config.restore.swap {
+            // What the new database has comes from its template.
+            true if self.config.restore.swap_template.is_some() => return Ok(Vec::new()),
+            true => "false".to_owned(),
+            false => self.installed("w.name"),
+        };
+        // Some hosts let roles create the extensions of a list (pgextwlist).
+        let sql = format!(
+            "SELECT w.name, v.name IS NULL FROM (VALUES {}) w (name) \
+             LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = w.name \
+             LEFT JOIN pg_catalog.pg_available_extension_versions v \
+                 ON v.name = a.name AND v.version = a.default_version \
+             WHERE NOT {installed} AND (v.name IS NULL OR v.superuser AND NOT v.trusted AND w.name <> \
+                 ALL (pg_catalog.string_to_array(pg_catalog.replace(COALESCE( \
+                     pg_catalog.current_setting('extwlist.extensions', true), ''), ' ', ''), ','))) \
+             ORDER BY 1",
+            wanted().map(|name| format!("({})", literal(name))).collect::<Vec<_>>().join(", ")
+        );
+        if wanted().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = self.session.query_text(&sql).await?;
+        let problem = |row: Vec<Option<String>>| match &row[..] {
+            [Some(name), Some(is_unknown)] if is_unknown == "t" => {
+                Some(format!("extension {name} is not available on the target's server"))
+            }
+            [Some(name), _] => Some(format!(
+                "extension {name} is not installed, and only a superuser can create it, which role \
+                 {role} is not"
+            )),
+            _ => None,
+        };
+        Ok(rows.into_iter().filter_map(problem).collect())
+    }
+
+    async fn names(&self, sql: &str) -> target::Result<Vec<String>> {
+        Ok(self.session.query_text(sql).await?.into_iter().flatten().flatten().collect())
+    }
+}
+
+/// Literals for IN; never empty.
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(literal).collect();
+    if names.is_empty() { "''".to_owned() } else { names.join(", ") }
+}

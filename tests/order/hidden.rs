@@ -139,7 +139,7 @@ fn constraints_wait_for_what_operators_and_casts_read() {
             INSERT INTO a_row_{n} SELECT generate_series(1, 20);"
         )
     };
-    let tables = 4;
+    let tables = 8;
     let probe = |n: usize| {
         format!(
             "(SELECT count(*) FROM by_operator_{n} WHERE (@@@ code) = 'label 5'),

@@ -12,6 +12,8 @@ mod case;
 mod common;
 #[path = "order/functions.rs"]
 mod functions;
+#[path = "order/hidden.rs"]
+mod hidden;
 #[path = "order/keys.rs"]
 mod keys;
 #[path = "order/passes.rs"]

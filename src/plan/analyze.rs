@@ -14,9 +14,8 @@ use crate::select::Pass;
 
 impl Plan {
     /// Adds the jobs. The others are linked already.
-    pub(super) fn analyze(&mut self, entries: &[Entry], links: &Links) {
+    pub(super) fn analyze(&mut self, entries: &[Entry], links: &Links, tree: &Tree) {
         let filled = self.filled(entries, links);
-        let tree = Tree::new(entries);
         let created: HashSet<DumpId> =
             self.prelude.iter().map(|place| entries[*place].dump_id).collect();
         let wholes = tree.wholes(&filled, &created, entries);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::attach::attached_in;
 use super::rank::{Chains, ends_first, rank};
+use super::tree::Tree;
 use super::{Job, JobId, LockMode, Step, micros};
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::select::{Pass, is_partitioned};
@@ -80,15 +81,15 @@ impl Plan {
                 });
             }
         }
-        let links = Links::new(entries);
+        let (links, tree) = (Links::new(entries), Tree::new(entries));
         if !options.strictly_in_order {
-            plan.link(entries, &links, options.steps_from);
+            plan.link(entries, &links, &tree, options.steps_from);
         }
         if options.analyze {
-            plan.analyze(entries, &links);
+            plan.analyze(entries, &links, &tree);
         }
         if options.strictly_in_order {
-            plan.note_rows_that_call(entries, &links);
+            plan.note_rows_that_call(entries, &links, &tree);
             plan.chain();
         }
         plan
@@ -109,7 +110,7 @@ impl Plan {
     }
 
     /// Dependencies and locks from the archive, mended as pg_restore mends them.
-    fn link(&mut self, entries: &[Entry], links: &Links, steps_from: Option<u64>) {
+    fn link(&mut self, entries: &[Entry], links: &Links, tree: &Tree, steps_from: Option<u64>) {
         let sizes: HashMap<DumpId, u64> =
             self.jobs.iter().map(|job| (entries[job.entry].dump_id, job.size)).collect();
         for job in &mut self.jobs {
@@ -142,7 +143,7 @@ impl Plan {
         }
         self.check_with_indexes(entries, links, &builds);
         self.grant_in_turn(entries);
-        self.keep_order(entries, links);
+        self.keep_order(entries, links, tree);
     }
 
     /// Who grants what somebody else has granted becomes that role, which must be allowed to look
@@ -242,6 +243,12 @@ pub(crate) fn builds_index(entry: &Entry, step: Step) -> bool {
         Desc::Constraint => matches!(step, Step::Entire | Step::BuildIndex),
         _ => false,
     }
+}
+
+/// Whether an entry alters a table and the tables below it.
+pub(super) fn recurses(entry: &Entry) -> bool {
+    let defn = entry.defn.trim_start();
+    defn.starts_with("ALTER TABLE ") && !defn.starts_with("ALTER TABLE ONLY ")
 }
 
 /// What the entries' numbers lead to.

@@ -84,6 +84,11 @@ const NAMES: &str = "SELECT 'f', nspname, proname, p.oid FROM pg_catalog.pg_proc
      UNION ALL SELECT 'v', nspname, relname, c.oid FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind = 'v' AND c.oid >= 16384";
 
+/// Operators, casts and operator classes with their functions: texts use these without naming them.
+const UNSPOKEN: &str = "SELECT 'OPERATOR', oprname, oprcode::pg_catalog.oid FROM pg_catalog.pg_operator \
+     UNION ALL SELECT 'CAST', '', castfunc FROM pg_catalog.pg_cast \
+     UNION ALL SELECT 'OPERATOR CLASS', '', amproc::pg_catalog.oid FROM pg_catalog.pg_amproc";
+
 /// The texts of those with such numbers, as pg_dump writes the language of a function.
 fn texts(numbers: &str) -> String {
     format!(
@@ -150,7 +155,7 @@ async fn ask(ctx: &Context, lane: &mut Lane, plan: &mut Plan) -> Result<()> {
 /// Adds the functions and tables that the archive lacks to its entries, and plans with them.
 async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Result<()> {
     let own = &ctx.toc.entries;
-    let found = functions(session, own).await?;
+    let mut found = functions(session, own).await?;
     let mut calls: HashMap<(String, String), Vec<DumpId>> = HashMap::new();
     if found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
         let numbers: HashMap<&str, DumpId> =
@@ -161,6 +166,17 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
                 calls.entry((schema.clone(), table.clone())).or_default().push(*function);
             }
         }
+        let mut unspoken = Vec::new();
+        for row in session.query_catalogue(UNSPOKEN).await? {
+            let [Some(kind), Some(tag), Some(oid)] = &row[..] else { continue };
+            if let Some(function) = numbers.get(oid.as_str()) {
+                let number = numbered(found.len() + unspoken.len());
+                let bare = Entry::bare(number, Desc::from_text(kind), Section::PreData);
+                let (tag, dependencies) = (tag.clone(), vec![*function]);
+                unspoken.push((String::new(), Entry { tag, dependencies, ..bare }));
+            }
+        }
+        found.extend(unspoken);
     }
     let called = |entry: &Entry| {
         let (schema, name) = name(entry);
@@ -208,7 +224,7 @@ async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entr
             continue;
         }
         let desc = if kind == "f" { Desc::Function } else { Desc::View };
-        let number = -1 - i32::try_from(found.len()).unwrap_or(i32::MAX - 1);
+        let number = numbered(found.len());
         let (namespace, tag) = (Some(schema.clone()), name.clone());
         let bare = Entry::bare(number, desc, Section::PreData);
         found.push((oid.clone(), Entry { namespace, tag, ..bare }));
@@ -226,6 +242,11 @@ async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entr
         }
     }
     Ok(found)
+}
+
+/// A number for the next entry: those of the archive are positive.
+fn numbered(count: usize) -> i32 {
+    -1 - i32::try_from(count).unwrap_or(i32::MAX - 1)
 }
 
 fn name(entry: &Entry) -> (&str, &str) {

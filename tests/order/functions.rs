@@ -3,7 +3,7 @@
 use crate::case::Case;
 
 /// A table of labels, a function that reads it, and a large table to keep sessions busy.
-const LABELS: &str = "
+pub const LABELS: &str = "
     CREATE TABLE codes (code int, label text);
     INSERT INTO codes SELECT n, 'label ' || n FROM generate_series(1, 600) n;
     CREATE TABLE zcodes (code int, label text);

@@ -178,3 +178,35 @@ fn domain_constraint_not_valid_comes_after_rows() {
     }
     .hold();
 }
+
+#[test]
+fn not_null_not_valid_comes_after_rows_of_parts() {
+    if newest() < 18 {
+        return;
+    }
+    let tables = |n: usize| {
+        format!(
+            "CREATE TABLE parent_{n} (a int, b int);
+            CREATE TABLE child_{n} () INHERITS (parent_{n});
+            INSERT INTO child_{n} SELECT NULL, n FROM generate_series(1, 50) n;
+            ALTER TABLE parent_{n} ADD CONSTRAINT of_parent NOT NULL a NOT VALID;
+            CREATE TABLE whole_{n} (a int, b int) PARTITION BY LIST (b);
+            CREATE TABLE part_{n} PARTITION OF whole_{n} FOR VALUES IN (1);
+            INSERT INTO part_{n} SELECT NULL, 1 FROM generate_series(1, 50) n;
+            -- The archive has the constraints by name.
+            ALTER TABLE part_{n} ADD CONSTRAINT a_part NOT NULL a NOT VALID;
+            ALTER TABLE whole_{n} ADD CONSTRAINT whole NOT NULL a NOT VALID;"
+        )
+    };
+    Case {
+        name: "not_null",
+        source: &(0..3).map(tables).collect::<String>(),
+        probe: "SELECT string_agg(format('%s %s %s %s', conrelid::regclass, conname, coninhcount,
+                convalidated), ', ' ORDER BY conrelid::regclass::text, conname),
+            (SELECT count(*) FROM parent_0), (SELECT count(*) FROM whole_0),
+            (SELECT count(*) FROM parent_1), (SELECT count(*) FROM whole_1)
+            FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+        ..Case::default()
+    }
+    .hold();
+}

@@ -1,4 +1,4 @@
-//! Statistics, event triggers and views that are refreshed.
+//! Statistics, triggers and views that are refreshed.
 
 use crate::case::Case;
 use crate::common::versions::newest;
@@ -44,6 +44,37 @@ fn event_triggers_stay_in_order_with_refreshed_views() {
             COMMENT ON EVENT TRIGGER note IS 'notes';
             TRUNCATE log;",
         probe: "SELECT count(*), string_agg(tag, ' ' ORDER BY tag) FROM log",
+        ..Case::default()
+    }
+    .hold();
+}
+
+#[test]
+fn state_of_inherited_trigger_follows_its_trigger() {
+    // The table between has no entry for the trigger: pg_dump notes no dependency through it.
+    let tree = |n: usize| {
+        format!(
+            "CREATE TABLE p{n} (id int, k int) PARTITION BY LIST (k);
+            CREATE TABLE p{n}_1 PARTITION OF p{n} FOR VALUES IN (1) PARTITION BY LIST (id);
+            CREATE TABLE p{n}_1_1 PARTITION OF p{n}_1 FOR VALUES IN (1);
+            CREATE TABLE p{n}_1_2 PARTITION OF p{n}_1 DEFAULT;
+            INSERT INTO p{n} SELECT n, 1 FROM generate_series(1, 20) n;
+            CREATE TRIGGER note AFTER INSERT ON p{n} FOR EACH ROW EXECUTE FUNCTION note();
+            CREATE TRIGGER also AFTER UPDATE ON p{n} FOR EACH ROW EXECUTE FUNCTION note();
+            ALTER TABLE p{n}_1_1 DISABLE TRIGGER note;
+            ALTER TABLE p{n}_1_2 ENABLE ALWAYS TRIGGER note;
+            ALTER TABLE p{n}_1_2 ENABLE REPLICA TRIGGER also;"
+        )
+    };
+    Case {
+        name: "states",
+        source: &format!(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+            {}",
+            (0..3).map(tree).collect::<String>()
+        ),
+        probe: "SELECT string_agg(format('%s %s %s', tgrelid::regclass, tgname, tgenabled), ', '
+            ORDER BY tgrelid::regclass::text, tgname) FROM pg_trigger",
         ..Case::default()
     }
     .hold();

@@ -66,6 +66,8 @@ impl Draft {
 pub struct Reader {
     /// Qualified and quoted.
     pub name: String,
+    /// SQL that calls it, itself or as an operator or a cast, with `{}` for the argument.
+    pub call: String,
     pub returns: &'static str,
     /// Arguments from 1 to this find a row.
     pub finds: u64,
@@ -151,6 +153,12 @@ impl Source {
     pub fn qualified(&mut self) -> String {
         let name = self.name();
         format!("{}.{name}", self.schema)
+    }
+
+    /// A new name of an operator in the current schema. It has a few characters alone.
+    pub fn operator(&mut self) -> String {
+        let digits = format!("{:b}", self.number()).replace('0', "+").replace('1', "*");
+        format!("{}.<{digits}>", self.schema)
     }
 
     /// Text that is hard to quote.

@@ -75,9 +75,7 @@ fn some_type(source: &mut Source) -> (String, String) {
 
 /// An operator with its class, an aggregate and a cast.
 fn operator(source: &mut Source) {
-    // Operators have names of a few characters alone.
-    let digits = format!("{:b}", source.number()).replace('0', "+").replace('1', "*");
-    let name = format!("{}.<{digits}>", source.schema);
+    let name = source.operator();
     let (function, aggregate, of) = (source.qualified(), source.qualified(), source.qualified());
     source.run(format!(
         "CREATE FUNCTION {function}(a integer, b integer DEFAULT 3) RETURNS integer

@@ -14,7 +14,7 @@ pub fn make(source: &mut Source) {
             0 | 1 => format!("SELECT {key} AS a, {text} AS \"B\" FROM {relation}"),
             2 => {
                 let reader = reader(source);
-                format!("SELECT {key} AS a, {}({key})::text AS \"B\" FROM {relation}", reader.name)
+                format!("SELECT {key} AS a, {}::text AS \"B\" FROM {relation}", reader.of(key))
             }
             _ => {
                 let function = source.qualified();

@@ -1,4 +1,4 @@
-//! The text of functions: its language, and the names in it.
+//! The text of functions: its language, and the names and operators in it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,6 +21,14 @@ const DYNAMIC: [&str; 10] = [
 
 /// Languages whose functions run no SQL that the archive shows.
 const COMPILED: [&str; 2] = ["c", "internal"];
+
+/// Operators that SQL applies under other names: `!=`, `IN`, `BETWEEN`, `LIKE`, `NULLIF`, `USING`
+/// (`gram.y`).
+const UNNAMED: [&str; 12] =
+    ["=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~"];
+
+/// The characters of operators (`scan.l`).
+const OPERATOR: &str = "~!@#^&|`?+-*/%<>=";
 
 /// Whether an entry is a function whose body could read tables.
 pub(super) fn is_function(entry: &Entry) -> bool {
@@ -47,9 +55,19 @@ pub(super) fn is_dynamic(words: &HashSet<String>) -> bool {
         || words.iter().any(|word| word.contains("_to_xml") || word.starts_with("dblink_"))
 }
 
-/// The words of a text in lower case. An identifier in quotes may be several.
+/// The words of a text in lower case, and its operators. An identifier in quotes may be several.
 pub(super) fn words(text: &str) -> HashSet<String> {
-    split(text).map(str::to_lowercase).collect()
+    split(text).map(str::to_lowercase).chain(operators(text).map(str::to_owned)).collect()
+}
+
+/// The operators of a text. One may end before a comment, or before the sign of what follows.
+fn operators(text: &str) -> impl Iterator<Item = &str> {
+    let runs = text.split(|c| !OPERATOR.contains(c)).filter(|run| !run.is_empty());
+    runs.flat_map(|run| {
+        let comment = run.find("--").unwrap_or(run.len()).min(run.find("/*").unwrap_or(run.len()));
+        let run = &run[..comment];
+        [run, run.trim_end_matches(['+', '-'])]
+    })
 }
 
 /// The name of a function without its arguments, of anything else its tag.
@@ -72,13 +90,19 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 pub(super) struct Names {
     /// By the first word of the name: the other words, and the entry's place.
     by_first: HashMap<String, Vec<(Vec<String>, usize)>>,
-    /// Entries whose names have no words: any text may have them.
+    /// Entries whose names have no words, and what is used without being named: any text may have
+    /// them.
     wordless: Vec<usize>,
 }
 
 impl Names {
     pub(super) fn add(&mut self, entry: &Entry, place: usize) {
-        let mut words = split(bare_name(entry)).map(str::to_lowercase);
+        let name = match entry.desc {
+            Desc::Operator if !UNNAMED.contains(&&*entry.tag) => vec![entry.tag.clone()],
+            Desc::Operator | Desc::Cast | Desc::OperatorClass | Desc::OperatorFamily => vec![],
+            _ => split(bare_name(entry)).map(str::to_lowercase).collect(),
+        };
+        let mut words = name.into_iter();
         match words.next() {
             Some(first) => {
                 self.by_first.entry(first).or_default().push((words.collect(), place));

@@ -52,7 +52,8 @@ impl Plan {
     }
 
     /// Indexes and constraints whose expressions call functions that read more than their own table
-    /// wait for all rows, and come before row security, which could hide some.
+    /// wait for all rows, and come before row security, which could hide some. A CHECK is apart from
+    /// its table if it calls a function of the table's rows.
     pub(super) fn definitions_that_call(
         &mut self,
         order: &Order<'_>,
@@ -60,8 +61,12 @@ impl Plan {
         rows: &mut Rows,
     ) {
         let mut called = Vec::new();
-        for id in self.of_main(order, |entry| matches!(entry.desc, Desc::Index | Desc::Constraint))
-        {
+        let calls_any = |entry: &Entry| match entry.desc {
+            Desc::Index | Desc::Constraint => true,
+            Desc::CheckConstraint | Desc::FkConstraint => !entry.defn.contains(" NOT VALID"),
+            _ => false,
+        };
+        for id in self.of_main(order, calls_any) {
             let entry = order.entry(self, id);
             let functions = calls.of_definition(entry);
             let Some(reads) = calls.reads(&functions) else { continue };
@@ -71,7 +76,8 @@ impl Plan {
                 continue;
             }
             called.push(id);
-            if self.jobs[id.0].step != Step::UseIndex {
+            let reads_rows = [Step::Entire, Step::BuildIndex, Step::Validate];
+            if reads_rows.contains(&self.jobs[id.0].step) {
                 let why = format!("its expression calls {}", calls.name(&functions));
                 self.behind_all(id, rows, &why);
             }
@@ -82,10 +88,15 @@ impl Plan {
         }
     }
 
-    /// Materialized views whose queries call functions that read wait for all views before them.
+    /// Materialized views whose queries or indexes call functions that read wait for all views before
+    /// them.
     pub(super) fn views_that_call(&mut self, order: &Order<'_>, calls: &mut Calls<'_>) {
         let mut readers: Vec<(JobId, Reads)> = Vec::new();
         let mut chain = Chain::default();
+        let mut indexes: HashMap<DumpId, Vec<&Entry>> = HashMap::new();
+        for index in order.entries.iter().filter(|entry| entry.desc == Desc::Index) {
+            index.dependencies.iter().for_each(|on| indexes.entry(*on).or_default().push(index));
+        }
         for id in self.of_pass(Pass::PostAcl, order).collect::<Vec<_>>() {
             let entry = order.entry(self, id);
             if entry.desc != Desc::MaterializedViewData {
@@ -94,13 +105,15 @@ impl Plan {
             let Some(view) = entry.dependencies.first().copied() else { continue };
             let earlier = readers.iter().filter(|(_, reads)| reads.has(view));
             self.jobs[id.0].after.extend(earlier.map(|(reader, _)| *reader));
-            let functions = calls.of(view);
+            let mut functions = calls.of(view);
+            let indexes = indexes.get(&view).into_iter().flatten();
+            functions.extend(indexes.flat_map(|index| calls.of_definition(index)));
             let Some(reads) = calls.reads(&functions) else {
                 chain.other(id);
                 continue;
             };
             let name = calls.name(&functions);
-            let why = format!("waits for all views before it: its query calls {name}");
+            let why = format!("waits for all views before it: its refresh calls {name}");
             chain.reader(self, id, why);
             readers.push((id, reads));
         }

@@ -4,7 +4,8 @@
 //! and domains, an index on those of its expressions, and a materialized view on those of its query.
 //! It does not note which tables a function reads: its body is text. A function counts as reading
 //! every table whose name occurs in its body, or in the body of a function or view that it names, and
-//! so on. A body that executes strings may read any table.
+//! so on. A body that has an operator of the archive calls its function. It may call that of any cast
+//! and of any operator class, which need no name. A body that executes strings may read any table.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -19,8 +20,10 @@ pub(super) type Functions = BTreeSet<usize>;
 pub(super) struct Calls<'a> {
     entries: &'a [Entry],
     called: HashMap<DumpId, Functions>,
-    /// All functions that could read a table.
-    functions: Names,
+    /// Those of the operator classes of a type, or of the types of a table's columns.
+    compared: HashMap<DumpId, Functions>,
+    /// All functions that could read a table, and what leads to them without their names.
+    callable: Names,
     /// Those that the archive lacks.
     unnoted: Names,
     /// What a body can name: tables and the like, and what has a text of its own.
@@ -53,50 +56,34 @@ impl<'a> Calls<'a> {
     /// Reads the entries of an archive. Those from the place `noted` on are not the archive's, but
     /// were found in the target. Entries come after those that they depend on, or are functions.
     pub(super) fn new(entries: &'a [Entry], noted: usize) -> Self {
-        let mut called: HashMap<DumpId, Functions> = HashMap::new();
-        let (mut functions, mut unnoted) = (Names::default(), Names::default());
+        let mut called = called(entries);
+        let compared = compared(entries, &called);
+        // A CHECK that compares does not note how (`GREATEST`, arrays, rows).
+        for (id, functions) in &compared {
+            called.entry(*id).or_default().extend(functions);
+        }
+        let (mut callable, mut unnoted) = (Names::default(), Names::default());
         let mut nameable = Names::default();
-        let descs: HashMap<DumpId, &Desc> = entries.iter().map(|e| (e.dump_id, &e.desc)).collect();
         for (place, entry) in entries.iter().enumerate() {
-            if is_function(entry) {
-                functions.add(entry, place);
-                called.insert(entry.dump_id, Functions::from([place]));
+            let calls =
+                is_function(entry) || (is_unspoken(entry) && called.contains_key(&entry.dump_id));
+            if calls {
+                callable.add(entry, place);
                 if place >= noted {
                     unnoted.add(entry, place);
                 }
             }
-            if entry.section == Section::PreData && (has_rows(entry) || has_text(entry)) {
+            if entry.section == Section::PreData && (calls || has_rows(entry) || has_text(entry)) {
                 nameable.add(entry, place);
             }
         }
-        for entry in entries.iter().filter(|_| !functions.is_empty()) {
-            let mut own = Functions::new();
-            for id in &entry.dependencies {
-                let passes = descs.get(id).is_some_and(|desc| passes_on(&entry.desc, desc));
-                if let Some(more) = called.get(id).filter(|_| passes) {
-                    own.extend(more.iter().filter(|f| !is_default_only(entry, &entries[**f])));
-                }
-            }
-            if !own.is_empty() {
-                called.entry(entry.dump_id).or_default().extend(own);
-            }
-        }
-        // Not all constraints of a partition are noted with it.
-        for attach in entries.iter().filter(|entry| entry.desc == Desc::TableAttach) {
-            let tables = &attach.dependencies;
-            let all: Functions =
-                tables.iter().filter_map(|id| called.get(id)).flatten().copied().collect();
-            for id in tables.iter().filter(|_| !all.is_empty()) {
-                called.entry(*id).or_default().extend(&all);
-            }
-        }
         let (reads, named) = (HashMap::new(), HashMap::new());
-        Self { entries, called, functions, unnoted, nameable, reads, named }
+        Self { entries, called, compared, callable, unnoted, nameable, reads, named }
     }
 
     /// Whether there is any function that could be called.
     pub(super) fn any(&self) -> bool {
-        !self.functions.is_empty()
+        !self.callable.is_empty()
     }
 
     /// The functions that an entry calls.
@@ -105,13 +92,20 @@ impl<'a> Calls<'a> {
     }
 
     /// The functions that a definition calls. pg_dump does not note those of an exclusion
-    /// constraint, nor those of an extension.
+    /// constraint, those that compare the values of a key, nor those of an extension.
     pub(super) fn of_definition(&self, entry: &Entry) -> Functions {
         let mut own = self.of(entry.dump_id);
-        let excludes = entry.defn.contains(" EXCLUDE ");
-        let names = if excludes { &self.functions } else { &self.unnoted };
+        let names = match entry.desc {
+            Desc::Constraint if entry.defn.contains(" EXCLUDE ") => &self.callable,
+            _ => &self.unnoted,
+        };
         if !names.is_empty() {
-            own.extend(names.among(&words(&entry.defn)));
+            let named = names.among(&words(&entry.defn)).collect::<Vec<_>>().into_iter();
+            own.extend(named.flat_map(|place| self.of(self.entries[place].dump_id)));
+        }
+        if entry.desc == Desc::Constraint {
+            let compared = entry.dependencies.iter().filter_map(|table| self.compared.get(table));
+            own.extend(compared.flatten());
         }
         own
     }
@@ -148,33 +142,107 @@ impl<'a> Calls<'a> {
                 return Reads::Anything;
             };
             for other in named.iter().copied().filter(|other| seen.insert(*other)) {
-                let entry = &entries[other];
-                if has_rows(entry) {
-                    tables.insert(entry.dump_id);
+                if has_rows(&entries[other]) {
+                    tables.insert(entries[other].dump_id);
                 }
-                if has_text(entry) {
-                    left.push(other);
-                }
+                left.push(other);
             }
         }
         Reads::Of(tables)
     }
 
-    /// What an entry's text names. `None` if it may read what it does not name.
+    /// What an entry's text names, and the functions that pg_dump notes: those of casts that are not
+    /// written, and of the checks of a row that is made. `None` if it may read what it does not name.
     fn named_in(&mut self, place: usize) -> Option<&[usize]> {
         let (entry, nameable) = (&self.entries[place], &self.nameable);
+        let called = &self.called;
         let named = self.named.entry(place).or_insert_with(|| {
-            let words = words(&entry.defn);
-            let is_clear = !is_function(entry) || (is_readable(entry) && !is_dynamic(&words));
-            is_clear.then(|| nameable.among(&words).collect())
+            // Those of its query were called when it was made.
+            let is_filled = entry.desc == Desc::MaterializedView;
+            let noted = called.get(&entry.dump_id).filter(|_| !is_filled).into_iter().flatten();
+            let mut named: Vec<usize> = noted.copied().collect();
+            if has_text(entry) {
+                let words = words(&entry.defn);
+                if is_function(entry) && (!is_readable(entry) || is_dynamic(&words)) {
+                    return None;
+                }
+                named.extend(nameable.among(&words));
+            }
+            Some(named)
         });
         named.as_deref()
     }
 }
 
+/// The functions that each entry calls by what pg_dump notes.
+fn called(entries: &[Entry]) -> HashMap<DumpId, Functions> {
+    let mut called: HashMap<DumpId, Functions> = HashMap::new();
+    for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| is_function(entry)) {
+        called.insert(entry.dump_id, Functions::from([place]));
+    }
+    if called.is_empty() {
+        return called;
+    }
+    let known: HashMap<DumpId, &Entry> = entries.iter().map(|e| (e.dump_id, e)).collect();
+    let casts = entries.iter().filter(|entry| entry.desc == Desc::Cast);
+    let casting: HashSet<DumpId> = casts.flat_map(|cast| cast.dependencies.clone()).collect();
+    for entry in entries {
+        let mut own = Functions::new();
+        for id in &entry.dependencies {
+            let passes = known.get(id).is_some_and(|on| {
+                // A cast does not name its function.
+                passes_on(&entry.desc, &on.desc)
+                    && (casting.contains(id) || !is_default_only(entry, on))
+            });
+            own.extend(called.get(id).filter(|_| passes).into_iter().flatten());
+        }
+        if !own.is_empty() {
+            called.entry(entry.dump_id).or_default().extend(own);
+        }
+    }
+    // Not all constraints of a partition are noted with it.
+    for attach in entries.iter().filter(|entry| entry.desc == Desc::TableAttach) {
+        let tables = &attach.dependencies;
+        let all: Functions =
+            tables.iter().filter_map(|id| called.get(id)).flatten().copied().collect();
+        for id in tables.iter().filter(|_| !all.is_empty()) {
+            called.entry(*id).or_default().extend(&all);
+        }
+    }
+    called
+}
+
+/// The functions by which values of types, and of the columns of tables, are compared.
+fn compared(entries: &[Entry], called: &HashMap<DumpId, Functions>) -> HashMap<DumpId, Functions> {
+    let mut compared: HashMap<DumpId, Functions> = HashMap::new();
+    for class in entries.iter().filter(|entry| entry.desc == Desc::OperatorClass) {
+        if let Some(functions) = called.get(&class.dump_id) {
+            class
+                .dependencies
+                .iter()
+                .for_each(|id| compared.entry(*id).or_default().extend(functions));
+        }
+    }
+    let is_of_types =
+        |entry: &&Entry| matches!(entry.desc, Desc::Type | Desc::Domain | Desc::Table);
+    for entry in entries.iter().filter(is_of_types) {
+        let on = entry.dependencies.iter().filter_map(|id| compared.get(id));
+        let own: Functions = on.flatten().copied().collect();
+        if !own.is_empty() {
+            compared.entry(entry.dump_id).or_default().extend(own);
+        }
+    }
+    compared
+}
+
 /// Whether a function can read this as a table.
 fn has_rows(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Table | Desc::ForeignTable | Desc::Sequence | Desc::MaterializedView)
+}
+
+/// Whether this leads to functions without naming them.
+fn is_unspoken(entry: &Entry) -> bool {
+    matches!(entry.desc, Desc::Operator | Desc::OperatorClass | Desc::OperatorFamily | Desc::Cast)
 }
 
 /// Whether who names this may come to what its text names.
@@ -204,7 +272,7 @@ fn passes_on(entry: &Desc, of: &Desc) -> bool {
 
 /// Whether a table calls a function in defaults alone, which COPY does not evaluate.
 fn is_default_only(table: &Entry, function: &Entry) -> bool {
-    if table.desc != Desc::Table {
+    if table.desc != Desc::Table || !is_function(function) {
         return false;
     }
     let mut name = Names::default();

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::Order;
 use crate::archive::{Desc, DumpId, Entry};
+use crate::plan::build::recurses;
 use crate::plan::{JobId, Plan};
 
 impl Plan {
@@ -91,8 +92,12 @@ impl Plan {
         let loads = order.by(self, loads, |entry| {
             order.links.table_of.get(&entry.dump_id).copied().into_iter().collect()
         });
-        let recurses = [Desc::FkConstraint, Desc::CheckConstraint, Desc::Trigger, Desc::Rule];
-        for id in self.of_main(order, |entry| recurses.contains(&entry.desc)) {
+        let holds = [Desc::FkConstraint, Desc::CheckConstraint, Desc::Trigger, Desc::Rule];
+        // A constraint of this kind that recurses is `NOT NULL NOT VALID` (since PostgreSQL 18).
+        let holds = |entry: &Entry| {
+            holds.contains(&entry.desc) || (entry.desc == Desc::Constraint && recurses(entry))
+        };
+        for id in self.of_main(order, holds) {
             for table in order.tables(order.entry(self, id)) {
                 let parts = order.tree.below(table);
                 let rows = parts.iter().filter_map(|part| loads.get(part)).flatten();

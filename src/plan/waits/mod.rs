@@ -26,13 +26,14 @@ use crate::select::Pass;
 
 impl Plan {
     /// Adds the waits. The jobs are linked by their dependencies already.
-    pub(super) fn keep_order(&mut self, entries: &[Entry], links: &Links) {
-        let order = &Order::new(entries, links, self);
+    pub(super) fn keep_order(&mut self, entries: &[Entry], links: &Links, tree: &Tree) {
+        let order = &Order::new(entries, links, tree, self);
         self.behind_keys_unknown(order);
         self.behind_rows_of_extensions(order);
         self.behind_rows_of_parts(order);
         self.statistics_in_order(order);
         self.event_triggers_in_order(order);
+        self.inherited_in_order(order);
         let mut rows = Rows::new(self.rows(order));
         self.behind_rows_of_domains(order, &mut rows);
         let mut calls = Calls::new(entries, entries.len());
@@ -44,8 +45,8 @@ impl Plan {
     }
 
     /// Notes which rows call functions that read tables, for a restore in the archive's order.
-    pub(super) fn note_rows_that_call(&mut self, entries: &[Entry], links: &Links) {
-        let order = &Order::new(entries, links, self);
+    pub(super) fn note_rows_that_call(&mut self, entries: &[Entry], links: &Links, tree: &Tree) {
+        let order = &Order::new(entries, links, tree, self);
         let mut calls = Calls::new(entries, entries.len());
         if calls.any() {
             self.rows_that_call(order, &mut calls);
@@ -55,8 +56,8 @@ impl Plan {
     /// Adds what the target's catalog knows and the archive does not: `entries` are the archive's with
     /// more dependencies, and from the place `noted` on others. No job is added.
     pub(crate) fn keep_order_by_catalog(&mut self, entries: &[Entry], noted: usize) {
-        let links = Links::new(entries);
-        let order = &Order::new(entries, &links, self);
+        let (links, tree) = (Links::new(entries), Tree::new(entries));
+        let order = &Order::new(entries, &links, &tree, self);
         let mut calls = Calls::new(entries, noted);
         let mut rows = Rows { joined: true, ..Rows::new(self.rows(order)) };
         self.behind_what_functions_read(order, &mut calls, &mut rows);
@@ -121,14 +122,14 @@ impl Plan {
 struct Order<'a> {
     entries: &'a [Entry],
     links: &'a Links,
-    tree: Tree,
+    tree: &'a Tree,
     /// Jobs that are of entries, in order; those behind them join others.
     count: usize,
 }
 
 impl<'a> Order<'a> {
-    fn new(entries: &'a [Entry], links: &'a Links, plan: &Plan) -> Self {
-        Self { entries, links, tree: Tree::new(entries), count: plan.jobs.len() }
+    fn new(entries: &'a [Entry], links: &'a Links, tree: &'a Tree, plan: &Plan) -> Self {
+        Self { entries, links, tree, count: plan.jobs.len() }
     }
 
     fn entry(&self, plan: &Plan, id: JobId) -> &'a Entry {

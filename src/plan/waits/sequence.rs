@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Order, Rows};
 use crate::archive::{Desc, DumpId, Entry, Section};
-use crate::plan::build::builds_index;
+use crate::plan::build::{builds_index, recurses};
 use crate::plan::{JobId, Plan};
 use crate::select::Pass;
 
@@ -49,6 +49,26 @@ impl Plan {
                 last = Some(id);
             } else {
                 since.push(id);
+            }
+        }
+    }
+
+    /// Triggers and constraints that also hold for the tables below keep the archive's order in their
+    /// tree. A partition's TRIGGER entry may change the state of a trigger from above, of which
+    /// pg_dump notes only one from the table right above (`dumpTrigger` in `pg_dump.c`). Of two
+    /// `NOT NULL NOT VALID` that of the upper table names both if it comes first, and the lower is
+    /// refused (`AdjustNotNullInheritance` in `pg_constraint.c`).
+    pub(super) fn inherited_in_order(&mut self, order: &Order<'_>) {
+        let inherited = self.of_main(order, |entry| match entry.desc {
+            Desc::Trigger | Desc::CheckConstraint => true,
+            Desc::Constraint => recurses(entry),
+            _ => false,
+        });
+        let trees = order.by(self, inherited, |entry| order.roots(entry)).into_values();
+        let is_altered = |jobs: &Vec<JobId>| jobs.iter().any(|id| recurses(order.entry(self, *id)));
+        for of_tree in trees.filter(is_altered).collect::<Vec<_>>() {
+            for pair in of_tree.windows(2) {
+                self.in_order(pair[0], pair[1]);
             }
         }
     }

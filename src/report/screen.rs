@@ -67,7 +67,7 @@ impl Screen {
 
     /// Writes what the log or a summary has made JSON, in which control characters are escaped.
     pub(super) fn write_json(&self, line: &str) {
-        self.put(line);
+        self.put(&shown::without_secrets(line.into()));
     }
 
     fn put(&self, text: &str) {

@@ -2,10 +2,45 @@
 //! cursor, start a line of its own or turn the reading direction is shown, not obeyed.
 //!
 //! Everything that goes to a terminal passes one of these functions: what is written on standard
-//! error in `report::screen`, on standard output in `cli::list`, JSON by [`json`]. What is put on a line with other
-//! text, such as a name or an error, passes [`one_line`] before.
+//! error in `report::screen`, on standard output in `cli::list`, JSON by [`json`]. What is put on a
+//! line with other text, such as a name or an error, passes [`one_line`] before.
+//!
+//! Passwords that were typed on the command line are left out in the same place ([`conceal`]).
 
-use crate::archive::encoding::shown as readable;
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use crate::archive::encoding::shown as decoded;
+
+/// What is replaced wherever it is to be shown, the longest first.
+static SECRETS: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// Has texts replaced in all that is shown from now on. Counts once.
+pub(crate) fn conceal(secrets: impl IntoIterator<Item = (String, String)>) {
+    let mut all: Vec<_> = secrets.into_iter().collect();
+    // In a log that a program reads, and where an error quotes what it is about.
+    let escaped =
+        |(text, shown): &(String, String)| (text.escape_debug().to_string(), shown.clone());
+    all.extend(all.iter().map(escaped).collect::<Vec<_>>());
+    all.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+    all.dedup();
+    let _ = SECRETS.set(all);
+}
+
+/// The text as people can read it, without passwords that were typed.
+fn readable(text: &str) -> Cow<'_, str> {
+    without_secrets(decoded(text))
+}
+
+/// The text without passwords that were typed.
+fn without_secrets(mut text: Cow<'_, str>) -> Cow<'_, str> {
+    for (secret, shown) in SECRETS.get().into_iter().flatten() {
+        if text.contains(secret.as_str()) {
+            text = text.replace(secret.as_str(), shown).into();
+        }
+    }
+    text
+}
 
 /// The text on one line, with nothing in it that a terminal would obey.
 pub(crate) fn one_line(text: &str) -> String {
@@ -65,7 +100,7 @@ fn colour(text: &str) -> Option<usize> {
 /// in its strings, where an escape means the same.
 pub(crate) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in without_secrets(text.into()).chars() {
         match character {
             '\n' => shown.push('\n'),
             other if acts(other) => {

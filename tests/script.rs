@@ -291,3 +291,70 @@ fn line_end(data: &[u8]) -> usize {
     let half = data.len() / 2;
     half + data[half..].iter().position(|byte| *byte == b'\n').unwrap() + 1
 }
+
+/// Ways to damage a directory archive, by a shell that stands in it.
+const DAMAGES: &[(&str, &str)] = &[
+    ("list emptied", "truncate -s 0 blobs_*.toc"),
+    ("list without its last line", "sed -i '$d' blobs_*.toc"),
+    ("list cut in a line", "truncate -s -3 blobs_*.toc"),
+    ("list with a line twice", "sed -i '1p' blobs_*.toc"),
+    ("list with another object", "sed -i '1s/^[0-9]*/999999/' blobs_*.toc"),
+    ("list missing", "rm blobs_*.toc"),
+    ("object missing", "rm blob_*"),
+    ("compressed object emptied", "truncate -s 0 $(ls blob_*.gz)"),
+    ("data missing", "rm [0-9]*.dat*"),
+    ("data emptied", "truncate -s 0 $(ls [0-9]*.dat*)"),
+    ("bytes behind the data", "echo more >> $(ls [0-9]*.dat*)"),
+    ("NUL in the rows", "printf '1\\t\\000\\n\\\\.\\n\\n\\n' > $(ls [0-9]*.dat)"),
+];
+
+#[test]
+fn damage_that_verify_names_fails_script_and_restore() {
+    let cluster = cluster(common::versions::newest());
+    let source = cluster.fresh_db("objects");
+    source.execute(
+        "CREATE TABLE t (id int, word text); INSERT INTO t VALUES (1, 'one'); \
+         SELECT lo_from_bytea(0, 'some bytes');",
+    );
+    let psql = cluster.fresh_db("psql");
+    let mut tried = Vec::new();
+    for compress in ["0", "gzip"] {
+        let options = ["--format=directory", "--compress", compress];
+        let whole = common::Archive::dump(&source, &options);
+        nocturne().arg("verify").arg(whole.path()).succeed();
+        let is_of = |name: &str| compress == "0" || name.contains("emptied");
+        for (name, damage) in DAMAGES.iter().filter(|(name, _)| is_of(name)) {
+            let archive = tempfile::tempdir().unwrap();
+            let script = format!("cp {}/* . && {damage}", whole.path().display());
+            let damaged = common::Tool::new("sh").args(["-c", &script]).current_dir(archive.path());
+            if !damaged.run().success() {
+                // There is no file of this compression.
+                continue;
+            }
+            tried.push(name);
+            let path = archive.path();
+            let verified = nocturne().arg("verify").arg(path).run();
+            assert_eq!(verified.code(), 3, "{name}: {verified}");
+            let ours = nocturne().args(["restore", "-f", "-"]).arg(path).run();
+            assert_eq!(ours.code(), 3, "{name}: {ours}");
+            let run =
+                psql.psql().args(["-v", "ON_ERROR_STOP=0"]).input(ours.stdout_bytes().to_vec());
+            assert!(!run.run().success(), "psql accepts {name}: {}", ours.stdout());
+            let target = cluster.fresh_db("damaged");
+            let restored = nocturne().args(["restore", "-d", &target.url()]).arg(path).run();
+            assert!([1, 3].contains(&restored.code()), "{name}: {restored}");
+        }
+    }
+    assert!(DAMAGES.iter().all(|(name, _)| tried.contains(&name)), "{tried:?}");
+    // INSERT statements may hold such a byte, too.
+    let archive = common::Archive::dump(&source, &["--format=directory", "-Z0", "--inserts"]);
+    let data = largest_data_file(&archive.path());
+    let rows = fs::read(&data).unwrap();
+    let rows = String::from_utf8(rows).unwrap().replace("one", "o\0e");
+    fs::write(&data, rows).unwrap();
+    for command in [&["verify"][..], &["restore", "-f", "-"]] {
+        let refused = nocturne().args(command).arg(archive.path()).run().expect_code(3);
+        let said = refused.stdout() + &refused.stderr();
+        assert!(said.contains("TABLE DATA") && said.contains(" is NUL"), "{refused}");
+    }
+}

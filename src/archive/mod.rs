@@ -55,6 +55,7 @@ pub mod header;
 mod incremental;
 #[cfg(test)]
 mod models;
+pub(crate) mod objects;
 mod primitives;
 #[cfg(test)]
 mod round_trip;

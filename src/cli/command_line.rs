@@ -74,6 +74,21 @@ mod tests {
         let Command::Restore(restore) = cli.command else { panic!("{name}") };
         assert!(restore.properties.no_owner && restore.behaviour.single_transaction);
         assert!(parsed("nocturne restore --no -d x a.dump").is_err(), "it could be several");
+        for line in [
+            "nocturne list --verb a.dump",
+            "nocturne plan --comp a.dump",
+            "nocturne verify --write x a.dump",
+            "nocturne fetch-backup --out x",
+            "nocturne run --dry --max-retry 3",
+            "nocturne worker --dry --schedule-t UTC",
+            "nocturne incremental --tab x:y",
+            "nocturne web --po 80",
+            "nocturne drop-objects --dry",
+            "nocturne enrich --enrich sql",
+            "nocturne report --la fr x",
+        ] {
+            parsed(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
     }
 
     #[test]

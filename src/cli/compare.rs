@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::args::Verify;
 use super::choose::Chosen;
-use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, Outcome};
+use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, interrupted};
 use super::threads;
 use super::values::OutputFormat;
 use super::{connection, list, verify};
@@ -40,13 +40,21 @@ pub(super) fn run(
         let message = format!("the server is waited for: {}", chain(error));
         warnings.send(Event::Warning { message });
     };
-    let compared =
-        runtime.block_on(compare(archive, &chosen.selection, &options, &to, progress, waits));
+    let compared = runtime.block_on(async {
+        let stop = interrupted();
+        let compared = compare(archive, &chosen.selection, &options, &to, progress, waits);
+        tokio::select! {
+            compared = Box::pin(compared) => compared.map_err(|error| match error {
+                CompareError::Connect(_) => Failure::of(CONNECT, &error),
+                error => Failure::of(ERRORS, &error),
+            }),
+            () = stop => Err(Failure::new(INTERRUPTED, "interrupted")),
+        }
+    });
+    // The thread that reads the archive does not keep the process.
+    runtime.shutdown_background();
     bar.finish_and_clear();
-    let comparison = compared.map_err(|error| match error {
-        CompareError::Connect(_) => Failure::of(CONNECT, &error),
-        error => Failure::of(ERRORS, &error),
-    })?;
+    let comparison = compared?;
     match typed.format {
         OutputFormat::Text => {
             list::write(None, comparison.text(typed.reporting.verbose > 0).as_bytes())?;

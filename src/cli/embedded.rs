@@ -1,8 +1,7 @@
 //! `nocturne restore --embedded`: the restore's own throw-away server.
 
 use super::args::{Place, Restore};
-use super::exit::{CONNECT, ERRORS, Failure, Outcome};
-use super::restore::interrupted;
+use super::exit::{CONNECT, ERRORS, Failure, Outcome, interrupted};
 use super::{list, say};
 use crate::embedded::{Embedded, EmbeddedOptions};
 use crate::report::LogFormat;

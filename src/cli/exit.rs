@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::restore;
 use crate::restore::journal::JournalError;
-use crate::restore::{chain, hint, is_interrupted};
+use crate::restore::{chain, hint};
 use crate::shown::one_line;
 
 /// All well.
@@ -79,10 +79,21 @@ impl Failure {
 
     /// An error and its sources, as a failure, with what to do about it if that is known.
     pub fn of(code: u8, error: &(dyn std::error::Error + 'static)) -> Self {
-        if is_interrupted(error) {
-            return Self::new(INTERRUPTED, "interrupted");
-        }
         Self { hint: hint(error), ..Self::new(code, chain(error)) }
+    }
+}
+
+/// Resolves when the user or the system asks to stop, from this call on.
+pub(super) fn interrupted() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signals: Vec<_> =
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+            .into_iter()
+            .filter_map(|kind| signal(kind).ok())
+            .collect();
+    async move {
+        let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+        futures::future::select_all(waits).await;
     }
 }
 

@@ -11,8 +11,7 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::FetchBackup as Typed;
-use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
-use super::restore::interrupted;
+use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE, interrupted};
 use super::threads;
 use super::{list, say};
 use crate::replicate::backup::local::Skipped;

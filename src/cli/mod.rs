@@ -6,6 +6,7 @@
 //! - [`connection`]: the options that say where the target is.
 //! - [`settings`]: the options that stand above variables of the environment.
 //! - [`values`] and [`table_key`]: the words that options take.
+//! - `secrets`: those of them that are not shown again.
 //!
 //! `command_line` parses them.
 //!
@@ -33,6 +34,7 @@ mod report;
 mod restore;
 mod run;
 mod script;
+mod secrets;
 pub mod selection;
 pub mod settings;
 pub mod size;
@@ -51,17 +53,29 @@ use args::Command;
 use exit::{Failure, USAGE};
 
 use crate::report::Screen;
+use crate::shown;
 use crate::source::Input;
 
 /// The whole program: reads the command line, runs the command, gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (cli, command) = match command_line::parse(std::env::args_os()) {
+    let words: Vec<_> = std::env::args_os().collect();
+    secrets::conceal(&words);
+    let (cli, command) = match command_line::parse(words) {
         Ok(parsed) => parsed,
-        Err(error) => {
-            // Help and version are no errors; clap knows where each goes.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        Err(error) if error.use_stderr() => {
+            // It repeats what was typed.
+            let text = error.to_string();
+            match shown::lines(&text) {
+                harmless if harmless == text => drop(error.print()),
+                harmless => say(harmless.trim_end()),
+            }
+            return ExitCode::from(USAGE);
+        }
+        // Help and version are no errors; clap knows where each goes.
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     let outcome = match cli.command {

@@ -11,7 +11,7 @@ use super::choose::{self, Chosen};
 use super::connection::given;
 use super::costs::History;
 use super::embedded::Server;
-use super::exit::{ERRORS, Failure, Outcome, USAGE, unwritable};
+use super::exit::{ERRORS, Failure, Outcome, USAGE, interrupted, unwritable};
 use super::size::Size;
 use super::values::{ArchiveFormat, Jobs};
 use super::{connection, environment, input, list, script, threads};
@@ -323,14 +323,22 @@ fn conclude(
     recorder: Option<&Recorder>,
     result: Result<Ended, RestoreError>,
 ) -> Outcome {
-    // Nothing was begun, so there is nothing to sum up.
-    if let Err(
-        error @ (RestoreError::Connect(_) | RestoreError::Archive(_) | RestoreError::Journal(_)),
-    ) = result
-    {
-        drop(reporter);
-        return Err(error.into());
-    }
+    let is_started = match &result {
+        Err(RestoreError::Connect(_) | RestoreError::Archive(_) | RestoreError::Journal(_)) => {
+            false
+        }
+        // At the question for a password, for example.
+        Err(RestoreError::Interrupted) => reporter.is_connected(),
+        _ => true,
+    };
+    let result = match result {
+        Err(error) if !is_started => {
+            // There is nothing to sum up.
+            drop(reporter);
+            return Err(error.into());
+        }
+        result => result,
+    };
     let summary = reporter.finish();
     if let (Some(path), Some(recorder)) = (&typed.results.timeline, recorder) {
         write_timeline(path, recorder)?;
@@ -342,6 +350,9 @@ fn conclude(
     let ended = result.map_err(|error| match error {
         RestoreError::Interrupted if typed.behaviour.resume => {
             Failure::from(error).with_hint("run the same command again to continue")
+        }
+        RestoreError::Interrupted if typed.behaviour.single_transaction => {
+            Failure::from(error).with_hint("nothing was changed (-1): run the same command again")
         }
         RestoreError::Interrupted => Failure::from(error).with_hint(
             "start again with an empty database; a restore with --resume can be interrupted and \
@@ -362,18 +373,6 @@ fn write_timeline(path: &Path, recorder: &Recorder) -> Outcome {
         bytes = recording.page().into_bytes();
     }
     list::write(Some(path), &bytes)
-}
-
-/// Resolves when the user or the system asks to stop.
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut signals: Vec<_> =
-        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-            .into_iter()
-            .filter_map(|kind| signal(kind).ok())
-            .collect();
-    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    futures::future::select_all(waits).await;
 }
 
 /// The script itself may go to standard output, warnings must not.

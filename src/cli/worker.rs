@@ -7,9 +7,8 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Worker as Typed;
-use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome, USAGE, interrupted};
 use super::report::locale;
-use super::restore::interrupted;
 use super::{costs, list, threads};
 use crate::replicate::config::Config;
 use crate::replicate::night::{FullRun, Output, preview};

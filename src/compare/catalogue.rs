@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::names;
 use super::subjects::Table;
 use crate::archive::{Desc, Toc};
 use crate::restore::chain;
@@ -48,38 +49,32 @@ pub(super) async fn look_up<'a>(
 ) -> Result<Vec<Found<'a>>> {
     let mut found: Vec<Found<'_>> =
         tables.iter().map(|table| Found { table, here: None }).collect();
-    // A table each, so that no query is longer than the server takes.
-    for some in found.chunks_mut(500) {
-        let wanted: Vec<String> = some
-            .iter()
-            .enumerate()
-            .map(|(at, Found { table, .. })| {
-                format!("({at}, {}, {})", literal(&table.schema), literal(&table.name))
-            })
-            .collect();
-        let query = include_str!("relations.sql").replace("{wanted}", &wanted.join(", "));
-        for row in session.query_text(&query).await? {
-            let [Some(at), Some(oid), Some(kind), Some(size), column, generated, condition] =
-                &row[..]
-            else {
-                continue;
-            };
-            let Some(found) = at.parse().ok().and_then(|at: usize| some.get_mut(at)) else {
-                continue;
-            };
-            let here = found.here.get_or_insert_with(|| Here {
-                oid: oid.parse().unwrap_or_default(),
-                kind: kind.chars().next().unwrap_or_default(),
-                size: size.parse().unwrap_or_default(),
-                columns: Vec::new(),
-                apart: Vec::new(),
-                condition: condition.clone().unwrap_or_default(),
-            });
-            if let Some(name) = column {
-                let is_generated = generated.as_deref().is_some_and(|kind| !kind.is_empty());
-                let is_stored = generated.as_deref() == Some("s");
-                here.columns.push(Column { name: name.clone(), is_generated, is_stored });
-            }
+    let names: Vec<String> = tables
+        .iter()
+        .enumerate()
+        .map(|(at, table)| format!("({at}, {}, {})", literal(&table.schema), literal(&table.name)))
+        .collect();
+    let query = |wanted: &str| include_str!("relations.sql").replace("{wanted}", wanted);
+    for row in names::look_up(session, &names, query).await? {
+        let [Some(at), Some(oid), Some(kind), Some(size), column, generated, condition] = &row[..]
+        else {
+            continue;
+        };
+        let Some(found) = at.parse().ok().and_then(|at: usize| found.get_mut(at)) else {
+            continue;
+        };
+        let here = found.here.get_or_insert_with(|| Here {
+            oid: oid.parse().unwrap_or_default(),
+            kind: kind.chars().next().unwrap_or_default(),
+            size: size.parse().unwrap_or_default(),
+            columns: Vec::new(),
+            apart: Vec::new(),
+            condition: condition.clone().unwrap_or_default(),
+        });
+        if let Some(name) = column {
+            let is_generated = generated.as_deref().is_some_and(|kind| !kind.is_empty());
+            let is_stored = generated.as_deref() == Some("s");
+            here.columns.push(Column { name: name.clone(), is_generated, is_stored });
         }
     }
     let direct: HashSet<(&str, &str)> = toc

@@ -20,6 +20,7 @@ mod catalogue;
 mod exact;
 mod feed;
 mod large_objects;
+mod names;
 mod report;
 mod sessions;
 mod states;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::catalogue::Found;
 use super::{Archived, Digested, TableError, exact};
-use crate::verify::one_line;
+use crate::verify::{counted, one_line};
 
 /// How the note about columns begins whose values are not in the archive.
 const GENERATED: &str = "not compared: generated column ";
@@ -139,7 +139,7 @@ pub(super) fn table(
 }
 
 fn judge(is_equal: bool, archived: u64, database: u64) -> (Verdict, Option<String>) {
-    let count = |rows: u64| if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    let count = |rows: u64| counted(rows, "row", "rows");
     let what = match archived.cmp(&database) {
         _ if is_equal => return (Verdict::Equal, None),
         std::cmp::Ordering::Greater => format!("{} too few", count(archived - database)),
@@ -249,23 +249,23 @@ impl Comparison {
             let tables = self.items.iter().filter(|item| item.kind == Kind::Table);
             tables.filter_map(of).sum()
         };
-        let tables = count(Kind::Table);
+        let tables = count(Kind::Table) as u64;
         let mut text = format!(
-            "{tables} {} with {} rows in the archive, {} in the database",
-            if tables == 1 { "table" } else { "tables" },
-            rows(|item| item.in_archive),
+            "{} with {} in the archive, {} in the database",
+            counted(tables, "table", "tables"),
+            counted(rows(|item| item.in_archive), "row", "rows"),
             rows(|item| item.in_database),
         );
         let others = [
-            (Kind::LargeObjects, "large objects"),
-            (Kind::Sequence, "sequences"),
-            (Kind::MaterializedView, "materialized views"),
+            (Kind::LargeObjects, "", "large objects"),
+            (Kind::Sequence, "sequence", "sequences"),
+            (Kind::MaterializedView, "materialized view", "materialized views"),
         ];
-        for (kind, label) in others {
-            match (kind, count(kind)) {
+        for (kind, one, many) in others {
+            match (kind, count(kind) as u64) {
                 (_, 0) => {}
-                (Kind::LargeObjects, _) => text.push_str(&format!("; {label}")),
-                (_, number) => text.push_str(&format!("; {number} {label}")),
+                (Kind::LargeObjects, _) => text.push_str(&format!("; {many}")),
+                (_, number) => text.push_str(&format!("; {}", counted(number, one, many))),
             }
         }
         let of = |verdict| self.items.iter().filter(|item| item.verdict == verdict).count();
@@ -283,8 +283,8 @@ impl Comparison {
             |item: &&Compared| item.notes.iter().any(|note| note.starts_with(GENERATED));
         let generated = self.items.iter().filter(generated).count();
         if generated > 0 {
-            let word = if generated == 1 { "table" } else { "tables" };
-            let what = format!("stored generated columns of {generated} {word} (-v lists them)");
+            let tables = counted(generated as u64, "table", "tables");
+            let what = format!("stored generated columns of {tables} (-v lists them)");
             text.push_str(&format!("\nnot compared: {what}"));
         }
         let (archive, database) = (&self.archive, &self.database);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::names;
 use super::report::{Compared, Kind, Verdict};
 use super::sessions::Sessions;
 use super::subjects::Subjects;
@@ -80,23 +81,21 @@ async fn look_up(
 ) -> Result<HashMap<Name, bool>> {
     let kind = if kind == Kind::Sequence { 'S' } else { 'm' };
     let mut here = HashMap::new();
-    // Some at a time, so that no query is longer than the server takes.
-    for some in places.chunks(500) {
-        let named = |place: &usize| {
-            let (schema, name) = name(&toc.entries[*place]);
-            format!("({}, {})", literal(&schema), literal(&name))
-        };
-        let names: Vec<String> = some.iter().map(named).collect();
-        let query = format!(
+    let named = |place: &usize| {
+        let (schema, name) = name(&toc.entries[*place]);
+        format!("({}, {})", literal(&schema), literal(&name))
+    };
+    let wanted: Vec<String> = places.iter().map(named).collect();
+    let query = |wanted: &str| {
+        format!(
             "SELECT n.nspname, c.relname, c.relispopulated FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE (n.nspname, c.relname) IN ({}) AND c.relkind = '{kind}'",
-            names.join(", ")
-        );
-        for row in session.query_text(&query).await? {
-            if let [Some(schema), Some(name), Some(populated)] = &row[..] {
-                here.insert((schema.clone(), name.clone()), populated == "t");
-            }
+             WHERE (n.nspname, c.relname) IN ({wanted}) AND c.relkind = '{kind}'"
+        )
+    };
+    for row in names::look_up(session, &wanted, query).await? {
+        if let [Some(schema), Some(name), Some(populated)] = &row[..] {
+            here.insert((schema.clone(), name.clone()), populated == "t");
         }
     }
     Ok(here)

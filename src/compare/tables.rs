@@ -111,13 +111,17 @@ pub(super) async fn digest(
 }
 
 fn table_error(error: &target::Error) -> TableError {
-    match error {
-        // character_not_in_repertoire, untranslatable_character
-        target::Error::Server(error) if matches!(&*error.sqlstate, "22021" | "22P05") => {
-            TableError::Encoding
-        }
-        error => TableError::Other(chain(error)),
+    match is_encoding(error) {
+        true => TableError::Encoding,
+        false => TableError::Other(chain(error)),
     }
+}
+
+/// Whether some text has no place in an encoding.
+pub(super) fn is_encoding(error: &target::Error) -> bool {
+    // character_not_in_repertoire, untranslatable_character
+    let is = |state: &str| matches!(state, "22021" | "22P05");
+    matches!(error, target::Error::Server(error) if is(&error.sqlstate))
 }
 
 /// Work that several tasks take from.

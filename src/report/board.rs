@@ -158,6 +158,7 @@ impl Board {
             Event::Remaining { left } => self.left = Some((*left, now)),
             Event::Step { what } => self.step = Some(wording::one_line(what)),
             Event::RolledBack { .. }
+            | Event::FewerSessions { .. }
             | Event::DropFailed { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }

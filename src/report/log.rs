@@ -65,6 +65,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
         }
         Event::Progress { .. }
         | Event::Remaining { .. }
+        | Event::FewerSessions { .. }
         | Event::Measured { .. }
         | Event::Paused { .. }
         | Event::Left { .. }
@@ -160,6 +161,7 @@ pub(super) fn level(event: &Event) -> Level {
         | Event::Step { .. } => Level::INFO,
         Event::Progress { .. }
         | Event::Remaining { .. }
+        | Event::FewerSessions { .. }
         | Event::Measured { .. }
         | Event::Paused { .. }
         | Event::Left { .. }

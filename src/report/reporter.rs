@@ -66,6 +66,13 @@ impl Reporter {
         })
     }
 
+    /// Whether the run has come as far as a connection to its target.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.is_connected()
+    }
+
     /// Takes the bars away, writes the summary on standard error, and returns it.
     ///
     /// As text it is not written when the run was to be quiet and nothing went wrong; as JSON it

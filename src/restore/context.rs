@@ -14,8 +14,9 @@ use super::journal::Slot;
 use super::options::RestoreOptions;
 use super::server_life::ServerLife;
 use super::share::Shares;
-use super::statements::{Style, oids};
+use super::statements::Style;
 use super::steps::FirstStep;
+use crate::archive::objects::listed_objects;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::plan::history::RowFormat;
 use crate::select::Want;
@@ -187,15 +188,8 @@ impl Context {
     }
 
     /// The large objects that a BLOBS entry must hold, as far as the TOC tells.
-    ///
-    /// Each is created by an entry of its own before 1.16 and listed in BLOB METADATA since.
     pub(super) fn expected_objects(&self, entry: &Entry) -> HashSet<u32> {
-        if let Some(listing) = self.blob_metadata(entry) {
-            return oids(&listing.defn).flatten().collect();
-        }
-        let old = self.toc.header.version.at_least(12) && !self.toc.header.version.at_least(16);
-        let blobs = self.toc.entries.iter().filter(|entry| old && entry.desc == Desc::Blob);
-        blobs.map(|entry| entry.oid).collect()
+        listed_objects(self.blob_metadata(entry), &self.toc.entries)
     }
 
     /// What to tell about an error, with its cause if another entry's failure explains it.

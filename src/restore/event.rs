@@ -183,6 +183,11 @@ pub enum Event {
         /// The server's version, `15.8`.
         server_version: String,
     },
+    /// The server has room for fewer sessions than planned.
+    FewerSessions {
+        /// Sessions that work.
+        jobs: usize,
+    },
     /// Work on an entry starts, or continues.
     Started {
         /// The entry.

@@ -99,11 +99,6 @@ pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
     of_sessions(error).find_map(TargetError::hint)
 }
 
-/// Whether the user ended the question for a password.
-pub(crate) fn is_interrupted(error: &(dyn StdError + 'static)) -> bool {
-    of_sessions(error).any(|error| matches!(error, TargetError::Interrupted))
-}
-
 /// The errors of sessions among an error and its sources.
 fn of_sessions<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a TargetError> {
     std::iter::successors(Some(error), |error| StdError::source(*error)).filter_map(|error| {

@@ -25,6 +25,7 @@ use super::row_triggers::triggers_take_rows;
 use super::share::Joining;
 use super::statements::data::truncate_only;
 use super::surroundings::Surroundings;
+use crate::archive::objects::ObjectsDue;
 use crate::archive::stream::{Item, ItemOf, ItemReader};
 use crate::archive::{Desc, DumpId, Entry, Error as ArchiveError, ReadCounter};
 use crate::rows::ColumnType;
@@ -360,7 +361,7 @@ impl<'a> Pieces<'a> {
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
             let Piece::Statements(sql) = piece else {
-                return Err(self.damaged("its data are not statements".to_owned()));
+                return Err(self.damaged(ArchiveError::missing("its data are not statements")));
             };
             let rows = inserts.send(&sql).await?;
             self.progress.sent(rows, sql.len());
@@ -376,20 +377,15 @@ impl<'a> Pieces<'a> {
     ) -> Result<Loaded, WorkError> {
         let version = self.ctx.toc.header.version;
         // Of objects that come one by one, whoever gives them out knows which are missing.
-        let mut missing = match self.partial {
+        let mut due = ObjectsDue::new(match self.partial {
             true => HashSet::new(),
             false => self.ctx.expected_objects(self.entry),
-        };
-        let checked = !missing.is_empty();
-        let mut seen = HashSet::new();
+        });
         let mut objects = session.write_large_objects().await?;
         while let Some(piece) = next {
             match piece {
                 Piece::Object(oid) => {
-                    if !seen.insert(oid) || (checked && !missing.remove(&oid)) {
-                        let what = format!("the archive holds large object {oid} unexpectedly");
-                        return Err(self.damaged(what));
-                    }
+                    due.came(oid).map_err(|error| self.damaged(error))?;
                     if !version.at_least(12) {
                         // Such archives have no entries that create the objects.
                         // The object may have come by itself, in an earlier run.
@@ -408,25 +404,18 @@ impl<'a> Pieces<'a> {
                     self.progress.sent(0, length);
                 }
                 Piece::Rows(..) | Piece::Statements(..) => {
-                    return Err(self.damaged("its data are not large objects".to_owned()));
+                    let what = "its data are not large objects";
+                    return Err(self.damaged(ArchiveError::missing(what)));
                 }
             }
             next = self.next().await?;
         }
         objects.finish().await?;
-        match missing.iter().min() {
-            Some(oid) => Err(missing_object(self.ctx, self.entry, *oid)),
-            None => Ok(self.progress.loaded()),
-        }
+        due.finish().map_err(|error| self.damaged(error))?;
+        Ok(self.progress.loaded())
     }
 
-    fn damaged(&self, what: String) -> WorkError {
-        in_entry(ArchiveError::missing(what), self.entry, &self.ctx.archive).into()
+    fn damaged(&self, error: ArchiveError) -> WorkError {
+        in_entry(error, self.entry, &self.ctx.archive).into()
     }
-}
-
-/// The error for a large object whose contents the archive should hold.
-pub(super) fn missing_object(ctx: &Context, entry: &Entry, oid: u32) -> WorkError {
-    let what = format!("the contents of large object {oid} are missing");
-    in_entry(ArchiveError::missing(what), entry, &ctx.archive).into()
 }

@@ -77,7 +77,7 @@ use conductor::Conductor;
 use context::{Context, Ledger};
 use costing::knows_the_rest;
 use event::{Event, Events, NOT_REACHED};
-pub(crate) use failure::{chain, hint, is_interrupted};
+pub(crate) use failure::{chain, hint};
 use journal::JournalError;
 use lane::Lane;
 use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};

@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::context::{Context, Finished};
+use super::decode::in_entry;
 use super::event::Outcome;
 use super::failure::WorkError;
-use super::load::{Loaded, missing_object};
+use super::load::Loaded;
 use super::options::Transactions;
+use crate::archive::objects::missing_object;
 use crate::plan::{JobId, Schedule};
 
 /// The large objects of a stream, by the job of their entry.
@@ -91,8 +93,8 @@ impl StreamedObjects {
             let outcome = match (objects.failure, missing) {
                 (Some(error), _) => Outcome::Failed { failure: ctx.failure(entry, &error) },
                 (None, Some(oid)) => {
-                    let error = missing_object(ctx, entry, oid);
-                    Outcome::Failed { failure: ctx.failure(entry, &error) }
+                    let error = in_entry(missing_object(oid), entry, &ctx.archive);
+                    Outcome::Failed { failure: ctx.failure(entry, &error.into()) }
                 }
                 (None, None) => Outcome::Done,
             };

@@ -46,6 +46,7 @@ pub(super) async fn find_room(ctx: &Context, session: &Session) {
 fn tell_fewer(ctx: &Context, sessions: usize, wanted: usize, why: &str) {
     let message = format!("continuing with {sessions} of {wanted} sessions: {why}");
     ctx.events.send(Event::Warning { message });
+    ctx.events.send(Event::FewerSessions { jobs: sessions });
 }
 
 /// The sessions besides the first, which are opened while that one works: a pooler may take

@@ -137,6 +137,21 @@ impl<R: Read> CopyText<R> {
     }
 }
 
+/// Refuses bytes that no server accepts in text and that pg_dump never writes: NUL. psql would leave
+/// out the rest of the line. `before` bytes of the entry come before the piece.
+///
+/// # Errors
+/// When the piece has one.
+pub(crate) fn refuse_nul(piece: &[u8], before: u64) -> Result<()> {
+    match memchr::memchr(0, piece) {
+        Some(at) => {
+            let at = before + at as u64;
+            Err(Error::malformed(format!("byte {at} of its data is NUL, which no server accepts")))
+        }
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -188,6 +203,13 @@ mod tests {
         for cut in 0..block.len() {
             assert!(read(&block[..cut], 64).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn nul_is_refused_with_its_place() {
+        refuse_nul(b"1\ta\n", 7).unwrap();
+        let error = refuse_nul(b"1\t\0\n", 7).unwrap_err().to_string();
+        assert!(error.contains("byte 9 "), "{error}");
     }
 
     #[test]

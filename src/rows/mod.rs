@@ -20,6 +20,7 @@ mod transcode;
 
 pub use columns::{COLUMNS_QUERY, CatalogType, ColumnType, TypeKind};
 pub use copy_text::CopyText;
+pub(crate) use copy_text::refuse_nul;
 pub use row_set::{RowHasher, RowSet, RowSetKey};
 pub use split::{Chunk, Chunks, Rows};
 pub use statement::{CopyStatement, insert_into, table_name};

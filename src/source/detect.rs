@@ -68,29 +68,29 @@ fn is_tar(head: &[u8]) -> bool {
 
 /// What people take for an archive, by its first bytes, and what to do with it.
 const MISTAKEN: &[(&[u8], &str)] = &[
-    (b"\xfd7zXZ\0", "compressed with xz: decompress it first (xz -d)"),
-    (b"BZh", "compressed with bzip2: decompress it first (bzip2 -d)"),
-    (b"PK\x03\x04", "a ZIP file: unpack it first (unzip)"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z file: unpack it first"),
-    (b"Salted__", "encrypted with openssl: decrypt it first (openssl enc -d)"),
-    (b"age-encryption.org/", "encrypted with age: decrypt it first (age -d)"),
-    (b"-----BEGIN PGP MESSAGE", "encrypted with OpenPGP: decrypt it first (gpg -d)"),
-    (b"-----BEGIN AGE ENCRYPTED", "encrypted with age: decrypt it first (age -d)"),
-    (b"--\n-- PostgreSQL database", "a plain SQL script, not an archive: run it with psql"),
-    (b"--\r\n-- PostgreSQL database", "a plain SQL script, not an archive: run it with psql"),
-    (b"\xff\xfe", "UTF-16 text: a shell such as PowerShell rewrote it; use pg_dump's --file"),
-    (b"\xfe\xff", "UTF-16 text: a shell such as PowerShell rewrote it; use pg_dump's --file"),
+    (b"\xfd7zXZ\0", "compressed with xz; decompress it first (xz -d)"),
+    (b"BZh", "compressed with bzip2; decompress it first (bzip2 -d)"),
+    (b"PK\x03\x04", "a ZIP file; unpack it first (unzip)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z file; unpack it first"),
+    (b"Salted__", "encrypted with openssl; decrypt it first (openssl enc -d)"),
+    (b"age-encryption.org/", "encrypted with age; decrypt it first (age -d)"),
+    (b"-----BEGIN PGP MESSAGE", "encrypted with OpenPGP; decrypt it first (gpg -d)"),
+    (b"-----BEGIN AGE ENCRYPTED", "encrypted with age; decrypt it first (age -d)"),
+    (b"--\n-- PostgreSQL database", "a plain SQL script; run it with psql"),
+    (b"--\r\n-- PostgreSQL database", "a plain SQL script; run it with psql"),
+    (b"\xff\xfe", "UTF-16 text; a shell such as PowerShell rewrote it (use pg_dump's --file)"),
+    (b"\xfe\xff", "UTF-16 text; a shell such as PowerShell rewrote it (use pg_dump's --file)"),
     (b"SQLite format 3", "an SQLite database"),
-    (b"<!DOCTYPE", "an HTML page: the download was probably refused"),
-    (b"<html", "an HTML page: the download was probably refused"),
-    (b"<?xml", "an XML document: the download was probably refused"),
+    (b"<!DOCTYPE", "an HTML page; the download was probably refused"),
+    (b"<html", "an HTML page; the download was probably refused"),
+    (b"<?xml", "an XML document; the download was probably refused"),
 ];
 
 /// The error for an input that is not an archive, with a hint at what it may be.
 pub(super) fn not_an_archive(head: &[u8]) -> Error {
     let mistaken = MISTAKEN.iter().find(|(magic, _)| head.starts_with(magic));
     let what = match mistaken {
-        Some((_, what)) => format!("not a pg_dump archive, but {what}"),
+        Some((_, what)) => format!("not a pg_dump archive: {what}"),
         None if head.is_empty() => "the input is empty".to_owned(),
         None => "not a pg_dump archive (custom, directory or tar format)".to_owned(),
     };

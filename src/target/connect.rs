@@ -16,6 +16,7 @@ use super::host::{Host, Place};
 use super::params::{
     ChannelBinding, ConnectOptions, Demand, Environment, Params, Password, PasswordPrompt,
 };
+use super::prompt;
 use super::session::SessionSettings;
 use super::tls::SslMode;
 use super::watch::Watch;
@@ -123,17 +124,11 @@ impl Target {
     async fn ask(&self) -> Result<()> {
         let read = || async {
             let question = format!("Password for {self}: ");
-            let answer =
-                tokio::task::spawn_blocking(move || rpassword::prompt_password(question)).await;
-            match answer {
-                Ok(Ok(password)) => Ok(Password::new(password)),
-                Ok(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {
-                    Err(Error::Interrupted)
-                }
+            match prompt::ask(&question).await {
+                Ok(password) => Ok(Password::new(password)),
                 // No terminal to ask at. What is wrong is that nobody gave a password.
-                Ok(Err(_)) if self.prompt == PasswordPrompt::Auto => Err(Error::NoPassword),
-                Ok(Err(error)) => Err(Error::Prompt(error)),
-                Err(panic) => Err(Error::Prompt(std::io::Error::other(panic))),
+                Err(_) if self.prompt == PasswordPrompt::Auto => Err(Error::NoPassword),
+                Err(error) => Err(Error::Prompt(error)),
             }
         };
         self.prompted.get_or_try_init(read).await.map(|_| ())

@@ -46,9 +46,19 @@ pub(super) fn misspelt(parameter: &str) -> Error {
 /// A value without what may be a password.
 pub(super) fn shown(value: &str) -> String {
     match value.rsplit_once('@') {
-        Some((_, rest)) => format!("…@{rest}"),
-        None if value.contains("://") => "…".to_owned(),
-        None => value.to_owned(),
+        // Parameters of a URL may be passwords, too.
+        Some((_, rest)) if !rest.contains(['?', '=']) => format!("…@{rest}"),
+        None if !value.contains("://") => value.to_owned(),
+        _ => "…".to_owned(),
+    }
+}
+
+/// What to show of a text that may hold a password; `None` if it holds none.
+pub(crate) fn concealed(text: &str) -> Option<String> {
+    let is_pair = text.contains('=') && text.to_ascii_lowercase().contains("password");
+    match is_pair {
+        true => Some("…".to_owned()),
+        false => may_hold_a_password(text).then(|| shown(text)),
     }
 }
 

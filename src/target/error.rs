@@ -56,9 +56,6 @@ pub enum Error {
     /// The password could not be read from the terminal.
     #[error("cannot ask for the password")]
     Prompt(#[source] std::io::Error),
-    /// The user ended the question for the password.
-    #[error("interrupted")]
-    Interrupted,
     /// The server does not have the quality that `target_session_attrs` asks for.
     #[error("{0}")]
     Unsuitable(&'static str),
@@ -144,7 +141,6 @@ impl Error {
             | Self::Tls { .. }
             | Self::NoPassword
             | Self::Prompt(_)
-            | Self::Interrupted
             | Self::NotOurs { .. }
             | Self::Unsuitable(_) => Class::Fatal,
             Self::Aborted | Self::Protocol(..) => Class::Other,

@@ -29,8 +29,8 @@ impl Error {
 fn of_server(error: &ServerError) -> Option<&'static str> {
     Some(match error.sqlstate.as_str() {
         "3D000" => {
-            "create the database first (createdb), or name another one; restore --create makes \
-             the one that the archive names"
+            "create the database first (createdb) or name another one; restore --create creates \
+             the one that the archive names and connects to an existing one before (-d postgres)"
         }
         "28P01" => "check the password in PGPASSWORD, ~/.pgpass or the URL; -W asks for it",
         // `src/backend/utils/init/miscinit.c`: it does not exist, or may not log in.

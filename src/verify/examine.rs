@@ -11,7 +11,7 @@ use super::digests::{Digest, of_large_objects};
 use super::error_chain;
 use super::report::Count;
 use crate::archive::{Data, Desc, Entry, Error, ReadCounter, Result, Toc};
-use crate::rows::{CopyText, RowHasher, RowSet, RowSetKey};
+use crate::rows::{CopyText, RowHasher, RowSet, RowSetKey, refuse_nul};
 use crate::sql::split::Splitter;
 
 /// Bytes read at a time where nothing else decides.
@@ -130,7 +130,13 @@ impl Reading {
             let mut hasher = self.rows.as_ref().map(RowHasher::new);
             let result = loop {
                 match copy.next_piece() {
-                    Ok(Some(piece)) => hasher.iter_mut().for_each(|hasher| hasher.push(&piece)),
+                    Ok(Some(piece)) => {
+                        let before = copy.bytes() - piece.len() as u64;
+                        if let Err(error) = refuse_nul(&piece, before) {
+                            break Err(error);
+                        }
+                        hasher.iter_mut().for_each(|hasher| hasher.push(&piece));
+                    }
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
                 }
@@ -167,7 +173,7 @@ impl Reading {
 
 /// Reads INSERT statements, which must be whole and end as pg_dump ends them.
 fn statements(reader: &mut impl Read, splitter: &mut Splitter) -> Result<()> {
-    let mut buffer = vec![0; PIECE];
+    let (mut buffer, mut before) = (vec![0; PIECE], 0);
     loop {
         let read = match reader.read(&mut buffer) {
             Ok(0) => break,
@@ -176,6 +182,8 @@ fn statements(reader: &mut impl Read, splitter: &mut Splitter) -> Result<()> {
             Err(error) => return Err(Error::from_io(error)),
         };
         let mut rest = &buffer[..read];
+        refuse_nul(rest, before)?;
+        before += read as u64;
         while let Some(end) = splitter.statement_end(rest) {
             rest = &rest[end..];
         }

@@ -1,13 +1,9 @@
-//! Which large objects the table of contents says that there are.
-//!
-//! From archive version 1.16 an entry `BLOBS` depends on its entry `BLOB METADATA`, whose
-//! definition lists OIDs. From 1.12 each object has an entry `BLOB` and all their contents are in
-//! one `BLOBS`. Before that, or when only data was dumped, nothing says which objects there are.
-//! (`getLOs` and `dumpLO` in `src/bin/pg_dump/pg_dump.c`.)
+//! Which large objects the table of contents says that there are, and in which entry.
 
 use std::collections::HashMap;
 
 use super::examine::Findings;
+use crate::archive::objects::listed_objects;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 
 /// The large objects of each entry that holds some.
@@ -63,14 +59,8 @@ fn listed(toc: &Toc, blobs: &Entry) -> Option<Vec<u32>> {
     let metadata = |entry: &&Entry| {
         entry.desc == Desc::BlobMetadata && blobs.dependencies.contains(&entry.dump_id)
     };
-    let mut oids: Vec<u32> = if toc.header.version.at_least(16) {
-        let metadata = toc.entries.iter().find(metadata)?;
-        // What is not a number stays out, and is missing when the objects are compared.
-        metadata.defn.lines().filter_map(|line| line.trim().parse().ok()).collect()
-    } else {
-        let each = toc.entries.iter().filter(|entry| entry.desc == Desc::Blob);
-        each.map(|entry| entry.oid).collect()
-    };
+    let metadata = toc.entries.iter().find(metadata);
+    let mut oids: Vec<u32> = listed_objects(metadata, &toc.entries).into_iter().collect();
     oids.sort_unstable();
     (!oids.is_empty()).then_some(oids)
 }

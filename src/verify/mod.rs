@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 pub(crate) use digests::one_line;
 pub use digests::{Difference, Digest, Digests, DigestsError, HashingReader, TOC_ID};
 pub(crate) use examine::{OBJECT_PART, ObjectFound};
+pub(crate) use report::counted;
 pub use report::{Count, EntryReport, VerifyReport};
 
 use crate::archive::{DataLocation, DumpId, Entry, Error, Section, Toc};

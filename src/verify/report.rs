@@ -180,6 +180,11 @@ impl VerifyReport {
     }
 }
 
+/// A number and its noun.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 impl fmt::Display for VerifyReport {
     /// A table of all entries, a line of totals, then what is wrong.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,8 +206,7 @@ impl fmt::Display for VerifyReport {
         if faults.is_empty() {
             return writeln!(f, "{}: intact", self.archive);
         }
-        let word = if faults.len() == 1 { "fault" } else { "faults" };
-        writeln!(f, "{}: {} {word}", self.archive, faults.len())?;
+        writeln!(f, "{}: {}", self.archive, counted(faults.len() as u64, "fault", "faults"))?;
         faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
     }
 }
@@ -217,12 +221,13 @@ impl VerifyReport {
                 Count::Objects(number) => objects += number,
             }
         }
-        write!(f, "{} entries, {rows} rows", self.entries.len())?;
+        let entries = counted(self.entries.len() as u64, "entry", "entries");
+        write!(f, "{entries}, {}", counted(rows, "row", "rows"))?;
         if statements > 0 {
-            write!(f, ", {statements} INSERT statements")?;
+            write!(f, ", {}", counted(statements, "INSERT statement", "INSERT statements"))?;
         }
         if objects > 0 {
-            write!(f, ", {objects} large objects")?;
+            write!(f, ", {}", counted(objects, "large object", "large objects"))?;
         }
         let bytes: u64 = self.entries.iter().map(|entry| entry.bytes).sum();
         let read: u64 = self.entries.iter().map(|entry| entry.read).sum();

@@ -193,7 +193,7 @@ async fn a_download_that_never_goes_on_is_given_up() {
     let (text, error) = fails(&files, None).await;
     assert!(!error.is_permanent());
     let what =
-        "the download stopped at byte 1000, and could not go on in 3 tries: http://127.0.0.1:";
+        "the download stopped at byte 1000; 3 attempts to resume it failed: http://127.0.0.1:";
     assert!(text.starts_with(what), "{text}");
     assert_eq!(files.asked().len(), 4);
 }

@@ -44,7 +44,7 @@ async fn the_backup_of_today_is_fetched_over_a_broken_connection() {
     {
         assert!(finished.stdout().lines().any(|found| found == line), "{line}: {finished}");
     }
-    assert!(finished.stderr().contains("the download broke"), "{finished}");
+    assert!(finished.stderr().contains("download interrupted, retrying"), "{finished}");
     assert_no_secret(&finished.stdout());
     assert_no_secret(&finished.stderr());
 }

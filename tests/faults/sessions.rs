@@ -186,6 +186,7 @@ fn sessions_that_cannot_be_had_are_done_without() {
     let said = "WARN continuing with 2 of 4 sessions: the server has no more free connections";
     assert_eq!(restored.stderr().matches(" WARN ").count(), 1, "{}", restored.finished);
     assert!(restored.stderr().contains(said), "{}", restored.finished);
+    assert_eq!(restored.summary["jobs"], 2, "{}", restored.finished);
     assert_eq!(target.rows("big"), 20_000);
     target.execute(&format!("REASSIGN OWNED BY {user} TO postgres; DROP ROLE {user};"));
 }
@@ -227,6 +228,7 @@ fn more_jobs_than_free_connections_are_one_warning() {
     let warnings = restored.stderr().matches(" WARN ").count();
     assert_eq!(warnings, 1, "{}", restored.finished);
     assert!(restored.stderr().contains("WARN continuing with "), "{}", restored.finished);
+    assert!(restored.summary["jobs"].as_u64().unwrap() < 20, "{}", restored.finished);
 }
 
 /// A pooler lets a client wait, for minutes, until another one leaves.

@@ -50,6 +50,10 @@ fn a_single_transaction_is_rolled_back_when_its_session_ends() {
         let restored = running.wait().expect(if by_signal { 130 } else { 1 });
         assert_eq!(target.query(TABLE_COUNT), "0", "{}", restored.finished);
         assert_eq!(restored.total("done"), 0, "{}", restored.finished);
+        let hint = "hint: nothing was changed (-1): run the same command again";
+        let said = restored.stderr();
+        assert_eq!(said.lines().last() == Some(hint), by_signal, "{said}");
+        assert!(!said.contains("--resume"), "{said}");
     }
 }
 

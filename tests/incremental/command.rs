@@ -152,7 +152,7 @@ fn exit_codes_tell_what_went_wrong() {
     let finished = incremental(&pair).args(["-t", "answers", "--check-gaps"]).run().expect_code(1);
     assert!(finished.stderr().contains("4 rows of earlier runs are missing"), "{finished}");
     assert!(
-        finished.stderr().contains("keys from 5 to 5: 1 rows in the source, 0 in the target"),
+        finished.stderr().contains("keys from 5 to 5: 1 row in the source, 0 in the target"),
         "{finished}"
     );
 }

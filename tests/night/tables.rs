@@ -37,7 +37,7 @@ async fn tables_without_rows_tables_left_out_and_foreign_keys_of_the_others() {
                     organization-learners_userId_fkey true";
     assert_eq!(warehouse.query(keys), expected);
     // A name that means nothing is told, an old variable's default is not.
-    let unused = "no table of the archive is meant by \"no-such-table\" (none)";
+    let unused = "no table of the archive matches \"no-such-table\" (none)";
     assert!(finished.stderr().contains(unused), "{finished}");
     assert_eq!(finished.stderr().matches("no table of the archive").count(), 1, "{finished}");
 }

@@ -129,6 +129,48 @@ fn misspelled_url_shows_no_password() {
     }
 }
 
+/// Wherever it was typed, by mistake or not: in the place of an archive, a file, a number, a word.
+#[test]
+fn password_in_any_argument_is_not_shown() {
+    let path = archive().to_str().unwrap();
+    let values = [
+        "postgres://u:word-1@h/d",
+        "u:word-1@h/d",
+        "postgres:/u:word-1@h/d",
+        "host=h password=word-1",
+        "htps://h/f?signature=word-1",
+    ];
+    for value in values {
+        let given = format!("--jobs={value}");
+        for words in [
+            &[value][..],
+            &["restore", "-d", "x", value],
+            &["restore", "-d", "x", "-j", value, path],
+            &["restore", "-d", "x", &given, path],
+            &["restore", "-d", "x", "--summary", value, path],
+            &["restore", "-d", "x", "--set", value, path],
+            &["restore", "-d", "x", "-L", value, path],
+            &["restore", "-f", value, path, path],
+            &["restore", "-d", "x", "--log-format", "json", "--timeline", value, path],
+            &["list", value],
+            &["plan", "--as-if", value, path],
+            &["verify", "--digests", value, path],
+            &["report", value],
+            &["run", "--from", value, "-d", "x"],
+            &["run", "--backup-mode", value],
+            &["worker", "--schedule", value],
+            &["drop-objects", value],
+            &["fetch-backup", "--from", value],
+            &["incremental", "--table", value],
+            &["completions", value],
+        ] {
+            let said = bare_nocturne().args(words).run();
+            let shown = said.stdout() + &said.stderr();
+            assert!(!shown.contains("word-1") && !said.success(), "{words:?}: {said}");
+        }
+    }
+}
+
 #[test]
 fn address_where_no_one_answers_fails_at_once() {
     // Plain bytes where TLS is expected.
@@ -198,6 +240,7 @@ fn commonest_mistakes_have_a_hint() {
     for (arguments, hint) in [
         (vec!["-d".to_owned(), url.clone()], "--clean --if-exists"),
         (vec!["-d".to_owned(), at("user=postgres dbname=nowhere_at_all")], "createdb"),
+        (vec!["-Cd".to_owned(), at("user=postgres dbname=nowhere_at_all")], "-d postgres"),
         (vec!["-d".to_owned(), at("user=nobody_at_all dbname=postgres")], "-U, PGUSER"),
         (vec!["-d".to_owned(), "host=127.0.0.1 port=1 dbname=d user=u".to_owned()], "PGPORT"),
     ] {

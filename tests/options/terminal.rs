@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-use crate::common::{Finished, Secrets, bare_nocturne, nocturne};
+use crate::common::waiting::PATIENCE;
+use crate::common::{Finished, Secrets, Tool, bare_nocturne, nocturne};
 use crate::connection::on_terminal;
 use crate::probe::{Before, archive, dump, scratch, server, target};
 
@@ -18,33 +18,55 @@ fn command(words: &[&str]) -> String {
     format!("exec '{}' {}", env!("CARGO_BIN_EXE_nocturne"), words.join(" "))
 }
 
-/// Runs `nocturne` on a terminal of its own, and types Ctrl-C once it asks for a password, until it
-/// has ended: the question is there a moment before the terminal is set for it.
-fn interrupted_at_the_prompt(words: &[&str]) -> Finished {
+/// How a question for a password is ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    ControlC,
+    Signal(&'static str),
+}
+
+/// Runs `nocturne` on a terminal of its own, and ends it once it asks for a password. What comes last
+/// is the state of the terminal.
+fn ended_at_the_prompt(words: &[&str], end: End) -> Finished {
     let line = command(words);
-    let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
+    // Ctrl-C reaches the shell, too.
+    let line =
+        format!("trap : INT; (sh -c 'echo pid=$PPID='; {line}); code=$?; stty -a; exit $code");
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE.as_secs().to_string());
+    command.args(["script", "--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
     command.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped());
     let secrets = Secrets::of(&command);
     let mut child = command.spawn().expect("script, of util-linux");
     let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let (asks, asked) = mpsc::channel();
-    let typing = thread::spawn(move || {
-        let is_asked = asked.recv().is_ok();
-        while is_asked && stdin.write_all(b"\x03").and_then(|()| stdin.flush()).is_ok() {
-            thread::sleep(Duration::from_millis(50));
+    let mut asks = Some(asks);
+    // Its input stays open: nothing but this ends the question.
+    let ending = thread::spawn(move || {
+        let pid: Option<String> = asked.recv().ok();
+        match (end, pid) {
+            (End::ControlC, Some(_)) => {
+                stdin.write_all(b"\x03").and_then(|()| stdin.flush()).unwrap();
+            }
+            (End::Signal(name), Some(pid)) => {
+                Tool::new("kill").args(["-s", name, &pid]).succeed();
+            }
+            (_, None) => {}
         }
+        stdin
     });
     let (mut seen, mut bytes) = (Vec::new(), [0; 4096]);
     while let read @ 1.. = stdout.read(&mut bytes).unwrap() {
         seen.extend_from_slice(&bytes[..read]);
-        if String::from_utf8_lossy(&seen).contains("Password for ") {
-            let _ = asks.send(());
+        let text = String::from_utf8_lossy(&seen);
+        if let Some(asks) = asks.take_if(|_| text.contains("Password for ")) {
+            let pid = text.split('=').nth(1).unwrap_or_default();
+            asks.send(pid.to_owned()).unwrap();
         }
     }
     drop(asks);
     let output = Output { stdout: seen, ..child.wait_with_output().unwrap() };
-    typing.join().unwrap();
+    drop(ending.join().unwrap());
     Finished::new(&line, &secrets, output)
 }
 
@@ -144,11 +166,21 @@ fn hostile_names_reach_no_terminal() {
 }
 
 #[test]
-fn control_c_at_the_password_prompt_is_an_interruption() {
+fn signal_at_the_password_prompt_ends_at_once_with_echo() {
     let target = target(Before::Nothing);
     let (url, path) = (target.url(), archive());
     let path = path.to_str().unwrap();
     for command in ["restore", "verify"] {
-        interrupted_at_the_prompt(&[command, "-W", "-d", &url, path]).expect_code(130);
+        for end in [End::ControlC, End::Signal("TERM"), End::Signal("HUP"), End::Signal("INT")] {
+            let said = ended_at_the_prompt(&[command, "-W", "-d", &url, path], end);
+            let text = said.stdout();
+            assert!(text.contains("nocturne: interrupted"), "{said}");
+            assert!(!text.contains("skipped") && !text.contains("hint:"), "{said}");
+            let modes: Vec<&str> = text.split_whitespace().collect();
+            for mode in ["echo", "icanon", "isig"] {
+                assert!(modes.contains(&mode), "{mode}: {said}");
+            }
+            said.expect_code(130);
+        }
     }
 }

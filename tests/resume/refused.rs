@@ -165,7 +165,7 @@ fn what_cannot_have_a_journal_is_refused_before_anything_is_done() {
         Source::of(cluster, "CREATE SCHEMA nocturne; CREATE TABLE t ()", &["--format=custom"]);
     let target = cluster.fresh_db("without");
     for (args, words) in [
-        (&["--single-transaction"][..], "in one transaction there is nothing to go on with"),
+        (&["--single-transaction"][..], "a single transaction leaves nothing to resume"),
         (&["--create"], "create it first, without --create"),
         (&["--use-set-session-authorization"], "may not write it"),
         (&[], "the archive brings a schema \"nocturne\""),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::common::versions::newest;
-use crate::common::{Archive, cluster, nocturne};
+use crate::common::{Archive, Database, cluster, nocturne, restore};
 use crate::source::{restored, verify};
 
 /// Rewrites the data files of a directory archive without compression.
@@ -100,4 +100,43 @@ fn stored_generated_columns_are_named_as_not_compared() {
     let line = "not compared: stored generated columns of 1 table (-v lists them)\n";
     assert!(text(&[]).contains(line), "{}", text(&[]));
     assert!(text(&["-v"]).contains("not compared: generated column g"), "{}", text(&["-v"]));
+}
+
+#[test]
+fn names_that_the_database_cannot_have_are_missing_alone() {
+    let cluster = cluster(newest());
+    let database = |encoding: &str, name: &str| {
+        let tool = cluster.tool("createdb").args(["--template=template0", "--locale=C"]);
+        tool.args(["--encoding", encoding, name]).succeed();
+        cluster.adopt_db(name)
+    };
+    let source = database("SQL_ASCII", "names_bytes");
+    let sql = "CREATE TABLE \"t\u{e9}\" (id int); INSERT INTO \"t\u{e9}\" VALUES (1); \
+         CREATE TABLE plain (word text); INSERT INTO plain VALUES ('a'), ('b'); \
+         CREATE SEQUENCE \"s\u{e9}\"; CREATE SEQUENCE plain_s; \
+         CREATE MATERIALIZED VIEW \"v\u{e9}\" AS SELECT 1 AS a;";
+    let bytes: Vec<u8> = sql.chars().map(|c| c as u8).collect();
+    source.psql().env("PGCLIENTENCODING", "SQL_ASCII").input(bytes).succeed();
+    let archive = Archive::dump(&source, &["--format=custom"]);
+    let compared = |database: &Database<'_>| {
+        let verified = verify(&archive.path(), &database.url(), &[]);
+        let missing = verified.items().iter().filter(|item| item["verdict"] == "missing").count();
+        (verified.items().len(), missing, verified.differences().len(), verified.finished.code())
+    };
+    // Bytes are compared with bytes.
+    for (encoding, name) in [("SQL_ASCII", "names_ascii"), ("LATIN1", "names_latin1")] {
+        let target = database(encoding, name);
+        restore(&archive.path(), &target, &[]).expect(0);
+        assert_eq!(compared(&target), (5, 0, 0, 0), "{encoding}");
+        target.execute("UPDATE plain SET word = 'c' WHERE word = 'a'");
+        assert_eq!(compared(&target), (5, 0, 1, 1), "{encoding}");
+    }
+    let target = database("UTF8", "names_utf8");
+    target.execute(
+        "CREATE TABLE plain (word text); INSERT INTO plain VALUES ('a'), ('b'); \
+         CREATE SEQUENCE plain_s;",
+    );
+    assert_eq!(compared(&target), (5, 3, 3, 1));
+    target.execute("UPDATE plain SET word = 'c' WHERE word = 'a'");
+    assert_eq!(compared(&target), (5, 3, 4, 1));
 }

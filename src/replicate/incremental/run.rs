@@ -12,6 +12,7 @@ use super::settings::{Settings, Table};
 use super::snapshot::Readers;
 use super::table::{Copied, TableOutcome, Tally, copy};
 use crate::restore::chain;
+use crate::verify::counted;
 
 /// How a run went.
 #[derive(Debug)]
@@ -90,9 +91,9 @@ fn tell(outcome: &TableOutcome) {
             let from = gap.from.map_or_else(|| "the first".to_owned(), |from| from.to_string());
             tracing::warn!(
                 table_name = table.name,
-                "keys from {from} to {}: {} rows in the source, {} in the target",
+                "keys from {from} to {}: {} in the source, {} in the target",
                 gap.through,
-                gap.source,
+                counted(gap.source, "row", "rows"),
                 gap.target
             );
         }

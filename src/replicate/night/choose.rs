@@ -73,12 +73,12 @@ fn unused(entries: &[Entry], settings: &Restore) -> Vec<String> {
     let rules = settings.tables.unused(tables(entries).map(name)).into_iter();
     let rules = rules.map(|rule| {
         let (tables, mode) = (&rule.tables, rule.mode.word());
-        format!("no table of the archive is meant by \"{tables}\" ({mode})")
+        format!("no table of the archive matches \"{tables}\" ({mode})")
     });
     let is_unused = |pattern: &&EntryPattern| !entries.iter().any(|entry| pattern.matches(entry));
     let patterns = settings.exclude.iter().filter(is_unused);
     let patterns =
-        patterns.map(|own| format!("no entry of the archive is meant by \"{own}\" (exclude)"));
+        patterns.map(|own| format!("no entry of the archive matches \"{own}\" (exclude)"));
     rules.chain(patterns).collect()
 }
 

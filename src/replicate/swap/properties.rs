@@ -33,7 +33,10 @@ async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, Swa
                 }
                 // Some steps are transactions.
                 if session.transaction_status() != TransactionStatus::Idle {
-                    session.rollback().await.map_err(SwapError::refused("go on"))?;
+                    session
+                        .rollback()
+                        .await
+                        .map_err(SwapError::refused("roll back a refused step"))?;
                 }
             }
             Ok(()) => {}

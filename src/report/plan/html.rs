@@ -54,6 +54,7 @@ impl PlanReport {
                 let over = self.wall_seconds.saturating_sub(self.lower_bound_seconds);
                 share(over, self.lower_bound_seconds)
             }),
+            ("definitions", units::duration(self.prelude_seconds)),
             ("work of all jobs", units::duration(self.total_seconds)),
             ("critical path", units::duration(self.critical_seconds)),
         ];

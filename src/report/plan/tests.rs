@@ -65,6 +65,7 @@ fn the_text_tells_the_wall_time_the_bound_and_the_critical_path() {
     assert!(lines[path + 3].ends_with("INDEX public.i"), "{text}");
     // One figure under one name.
     assert!(lines[4].contains("by the critical path; "), "{text}");
+    assert!(lines[4].contains(" of definitions, then "), "{text}");
     assert!(!text.contains("longest chain"), "{text}");
     let compared = lines.iter().filter(|line| line.contains('×')).count();
     assert_eq!(compared, COMPARED.len(), "{text}");

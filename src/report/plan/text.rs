@@ -59,12 +59,16 @@ impl PlanReport {
     pub(super) fn bound_in_words(&self) -> String {
         let workers = u32::try_from(self.workers).unwrap_or(u32::MAX).max(1);
         let (work, chain) = (self.total_seconds / workers, self.critical_seconds);
-        let (by, other, name) = if work > chain {
-            ("the work over the sessions", chain, "the critical path")
+        let (most, by, other, name) = if work > chain {
+            (work, "the work over the sessions", chain, "the critical path")
         } else {
-            ("the critical path", work, "the work over the sessions")
+            (chain, "the critical path", work, "the work over the sessions")
         };
-        format!("by {by}; {name}: {}", time(other))
+        let definitions = match self.prelude_seconds {
+            Duration::ZERO => String::new(),
+            prelude => format!("{} of definitions, then {} ", time(prelude), time(most)),
+        };
+        format!("{definitions}by {by}; {name}: {}", time(other))
     }
 
     pub(super) fn basis_in_words(&self) -> String {

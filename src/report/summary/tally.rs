@@ -50,6 +50,11 @@ struct Followed {
 }
 
 impl Tally {
+    /// Whether the target is known.
+    pub fn is_connected(&self) -> bool {
+        self.summary.target.is_some()
+    }
+
     /// Takes note of an event that happened `now` after the start.
     pub fn observe(&mut self, event: &Event, now: Duration) {
         match event {
@@ -61,6 +66,7 @@ impl Tally {
                 self.planned = now;
             }
             Event::Predicted { wall } => self.summary.predicted_seconds = Some(*wall),
+            Event::FewerSessions { jobs } => self.summary.jobs = *jobs,
             Event::Connected { target, server_version } => {
                 self.summary.target = Some(target.clone());
                 self.summary.server_version = Some(server_version.clone());

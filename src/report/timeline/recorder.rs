@@ -137,6 +137,7 @@ impl Heard {
             }
             Event::Progress { .. }
             | Event::Remaining { .. }
+            | Event::FewerSessions { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
             | Event::Predicted { .. }

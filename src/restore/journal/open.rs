@@ -26,7 +26,7 @@ pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
     let why = if options.journal.is_none() {
         return Ok(());
     } else if options.transactions == Transactions::Single {
-        "in one transaction there is nothing to go on with"
+        "a single transaction leaves nothing to resume"
     } else if options.create {
         "it is kept in the target database, which must be there: create it first, without --create"
     } else if options.style.ownership == Ownership::SetSessionAuthorization {

@@ -138,7 +138,7 @@ impl<'a> Script<'a, '_> {
             let setting = self.session.before_large_objects(style);
             self.set(setting)?;
             return match (self.open)(entry)? {
-                Data::LargeObjects(mut objects) => self.large_objects(objects.as_mut()),
+                Data::LargeObjects(mut objects) => self.large_objects(entry, objects.as_mut()),
                 Data::Rows(comments) => self.out.data(comments),
             };
         }
@@ -152,7 +152,7 @@ impl<'a> Script<'a, '_> {
         // Opened first: a COPY without its rows must not swallow what follows.
         match (self.open)(entry)? {
             Data::Rows(rows) => self.rows(entry, rows)?,
-            Data::LargeObjects(mut objects) => self.large_objects(objects.as_mut())?,
+            Data::LargeObjects(mut objects) => self.large_objects(entry, objects.as_mut())?,
         }
         if triggers {
             self.triggers(&data::enable_triggers(entry))?;

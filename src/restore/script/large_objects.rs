@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::io::Read;
 
-use crate::archive::{self, LargeObjects};
+use crate::archive::objects::{ObjectsDue, listed_objects};
+use crate::archive::{self, Entry, LargeObjects};
 use crate::restore::statements::drop_large_object_if_exists;
 
 use super::output::read;
@@ -15,18 +16,24 @@ const CHUNK_BYTES: usize = 16 << 10;
 const INV_WRITE: u32 = 0x20000;
 
 impl Script<'_, '_> {
-    /// A series of large objects, in a transaction, without which they would be closed at once.
+    /// The large objects of an entry, in a transaction, without which they would be closed at once.
     pub(super) fn large_objects(
         &mut self,
+        entry: &Entry,
         objects: &mut dyn LargeObjects,
     ) -> Result<(), ScriptError> {
+        let metadata = entry.dependencies.first().and_then(|id| self.blob_metadata.get(id));
+        let listed = listed_objects(metadata.copied(), self.selection.entries);
+        let mut due = ObjectsDue::new(listed);
         let own_transaction = self.options.transactions == Transactions::None;
         if own_transaction {
             self.out.text("BEGIN;\n\n")?;
         }
         while let Some(mut object) = objects.next_object()? {
+            due.came(object.oid)?;
             self.large_object(object.oid, &mut object.content)?;
         }
+        due.finish()?;
         if own_transaction {
             self.out.text("COMMIT;\n\n")?;
         }

@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use crate::archive::{Desc, Entry, Error};
-use crate::rows::{CopyStatement, CopyText};
+use crate::rows::{CopyStatement, CopyText, refuse_nul};
 use crate::sql::split::{Batches, Ends};
 
 use super::{Script, ScriptError};
@@ -34,6 +34,7 @@ impl Script<'_, '_> {
     fn copy(&mut self, rows: impl Read) -> Result<(), ScriptError> {
         let mut text = CopyText::new(rows);
         while let Some(piece) = text.next_piece()? {
+            refuse_nul(&piece, text.bytes() - piece.len() as u64)?;
             self.out.bytes(&piece)?;
         }
         self.out.text("\\.\n\n\n")
@@ -50,11 +51,14 @@ impl Script<'_, '_> {
     fn inserts(&mut self, rows: impl Read) -> Result<(), ScriptError> {
         let conforming = self.options.style.source.standard_conforming_strings;
         let mut batches = Batches::new(rows, conforming, Ends::WithBlankLines);
+        let mut before = 0;
         for batch in batches.by_ref() {
             let batch = batch.map_err(|error| match error.kind() {
                 io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
                 _ => Error::from_io(error),
             })?;
+            refuse_nul(batch.sql(), before)?;
+            before += batch.sql().len() as u64;
             self.out.bytes(batch.sql())?;
         }
         let feeds = batches.ending().map_or(0, |ending| ending.line_feeds);

@@ -74,7 +74,7 @@ impl Command<'_> {
 }
 
 /// The large objects that the definition of a BLOB METADATA entry lists, an OID a line.
-pub fn oids(list: &str) -> impl Iterator<Item = Result<u32, StatementError>> {
+fn oids(list: &str) -> impl Iterator<Item = Result<u32, StatementError>> {
     list.lines().map(|line| line.parse().map_err(|_| StatementError::NotAnOid(line.to_owned())))
 }
 

@@ -22,7 +22,7 @@ mod style;
 #[cfg(test)]
 pub(in crate::restore) mod tests;
 
-pub use command::{Command, PerLargeObject, oids};
+pub use command::{Command, PerLargeObject};
 pub use definition::{definition, partitioned_access_method};
 pub use drop::{Dropping, drop_large_object_if_exists, drop_object};
 pub use owner::owner;

@@ -50,7 +50,7 @@ pub enum DownloadError {
     #[error("cannot reach the server of the backup")]
     Unreachable(#[source] Break),
     /// It broke too often.
-    #[error("the download stopped at byte {position}, and could not go on in {tries} tries")]
+    #[error("the download stopped at byte {position}; {tries} attempts to resume it failed")]
     Broken {
         /// Bytes that were passed on.
         position: u64,

@@ -185,7 +185,7 @@ impl<L: Locate> Fetch<L> {
                 attempt = tries,
                 ?pause,
                 error = &broken as &dyn std::error::Error,
-                "the download broke, and will go on"
+                "download interrupted, retrying"
             );
             tokio::time::sleep(pause).await;
             self.progress.resume();

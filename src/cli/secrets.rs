@@ -1,0 +1,55 @@
+//! Words of the command line that may hold a password. Wherever they were typed, as an archive's name
+//! or as the value of an option that expects a number, they are not shown again.
+
+use std::ffi::OsString;
+
+use crate::shown;
+use crate::target::concealed;
+
+/// Has every such word replaced in all that is shown from now on.
+pub(super) fn conceal(words: &[OsString]) {
+    let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    shown::conceal(texts.iter().flat_map(|text| secrets(text)));
+}
+
+/// What of a word may be repeated in a message, with what is shown in its place: the word, what
+/// stands before and behind a `=`, and a value behind a short option.
+fn secrets(word: &str) -> Vec<(String, String)> {
+    let mut parts = vec![word];
+    if let Some((name, value)) = word.split_once('=') {
+        parts.extend([name, value]);
+    }
+    if !word.starts_with("--")
+        && let Some(letters) = word.strip_prefix('-')
+    {
+        parts.extend(letters.char_indices().nth(1).map(|(at, _)| &letters[at..]));
+    }
+    let parts = parts.into_iter().map(str::trim);
+    parts.filter_map(|part| Some((part.to_owned(), concealed(part)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn word_with_password_is_concealed_in_every_part() {
+        let shown = |word, part: &str| {
+            secrets(word).into_iter().find(|(secret, _)| secret == part).map(|(_, shown)| shown)
+        };
+        for (word, part, expected) in [
+            ("u:pw@h/d", "u:pw@h/d", "…@h/d"),
+            (" postgres://u:pw@h/d", "postgres://u:pw@h/d", "…@h/d"),
+            ("--jobs=u:pw@h/d", "u:pw@h/d", "…@h/d"),
+            ("-jpostgres://u:pw@h/d", "postgres://u:pw@h/d", "…@h/d"),
+            ("--postgres://u:pw@h/d?a=b", "--postgres://u:pw@h/d?a", "…"),
+            ("https://u@h/f?signature=pw", "https://u@h/f?signature=pw", "…"),
+            ("host=h PassWord = pw", "host=h PassWord = pw", "…"),
+        ] {
+            assert_eq!(shown(word, part).as_deref(), Some(expected), "{word}");
+        }
+        for harmless in ["app.dump", "-j", "--jobs=4", "me@example.org", "host=h dbname=app"] {
+            assert!(secrets(harmless).is_empty(), "{harmless}");
+        }
+    }
+}

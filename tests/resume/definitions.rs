@@ -1,7 +1,5 @@
 //! Definitions whose session is lost, without a journal: whether they were made is looked up.
 
-use std::time::{Duration, Instant};
-
 use crate::common::versions::newest;
 use crate::common::{Database, Proxy, Running, cluster};
 use crate::gate::{Gate, TRAP, at_gate, trap_first, untrap};

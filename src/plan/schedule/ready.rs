@@ -26,14 +26,14 @@ pub(super) struct Ready {
 
 impl Ready {
     pub(super) fn insert(&mut self, job: &Job, id: JobId) {
-        self.change(job, |queue| drop(queue.insert((Reverse(job.rank), id))));
+        self.change(job, |queue| queue.insert((Reverse(job.rank), id)));
     }
 
     pub(super) fn remove(&mut self, job: &Job, id: JobId) {
-        self.change(job, |queue| drop(queue.remove(&(Reverse(job.rank), id))));
+        self.change(job, |queue| queue.remove(&(Reverse(job.rank), id)));
     }
 
-    fn change(&mut self, job: &Job, change: impl FnOnce(&mut Queue)) {
+    fn change(&mut self, job: &Job, change: impl FnOnce(&mut Queue) -> bool) {
         let queue = self.queues.entry(job.locks.clone()).or_default();
         let before = queue.first().copied();
         change(queue);
@@ -42,7 +42,9 @@ impl Ready {
             self.queues.remove(&job.locks);
         }
         if before != after {
-            before.map(|first| self.firsts.remove(&first));
+            if let Some(first) = before {
+                self.firsts.remove(&first);
+            }
             self.firsts.extend(after);
         }
     }

@@ -80,25 +80,27 @@ async fn schemas_with_default_privileges(old: &Session) -> target::Result<Vec<St
 
 /// The old database's extensions that the new one does not have: the archive did not create them,
 /// nor did the template, a hook or the enrichment.
-async fn lacking_extensions(server: &Server, names: &Names) -> Result<Vec<String>, SwapError> {
+async fn lacking_extensions(server: &Server, names: &Names) -> Vec<String> {
     let sql = "SELECT extname FROM pg_catalog.pg_extension ORDER BY 1";
     let of = async |database| {
         let session = server.session_in(database).await?;
         rows::<1>(&session, sql).await.map_err(reading)
     };
-    let new = of(&names.next).await?;
+    let lacking = async {
+        let (old, new) = (of(&names.current).await?, of(&names.next).await?);
+        Ok::<Vec<_>, SwapError>(old.into_iter().filter(|name| !new.contains(name)).collect())
+    };
     // A database that lets no one in any more can be replaced all the same.
-    let old = of(&names.current).await.unwrap_or_else(|error| {
+    let lacking = lacking.await.unwrap_or_else(|error| {
         tracing::warn!("cannot compare the extensions of both databases: {}", chain(&error));
         Vec::new()
     });
-    let lacking: Vec<_> = old.iter().filter(|name| !new.contains(name)).collect();
     let named: Vec<_> = lacking.iter().map(|[name]| quoted(name)).collect();
-    Ok(match named.len() {
+    match named.len() {
         0 => Vec::new(),
         1 => vec![format!("extension {}", named[0])],
         _ => vec![format!("extensions {}", named.join(", "))],
-    })
+    }
 }
 
 /// The rest: what would be in the way before, or let readers in.
@@ -107,14 +109,15 @@ pub(super) async fn complete(
     beside: &Session,
     names: &Names,
 ) -> Result<Vec<String>, SwapError> {
+    // The limit of connections may let no one in afterwards.
+    let mut refused = lacking_extensions(server, names).await;
     let mut steps = database_privileges(beside, names).await.map_err(reading)?;
     steps.extend(comment_and_limit(beside, names).await.map_err(reading)?);
-    let mut refused = attempt(beside, steps).await?;
+    refused.extend(attempt(beside, steps).await?);
     // These are made of the settings of a session, which must not be that of the renaming.
     let other = server.other_session().await?;
     let steps = settings(beside, names).await.map_err(reading)?;
     refused.extend(attempt(&other, steps).await?);
-    refused.extend(lacking_extensions(server, names).await?);
     Ok(refused)
 }
 

@@ -167,7 +167,7 @@ mod tests {
             text::report(&[run], lang)
         };
         assert_eq!(
-            told(&[found.clone()], RunEnd::Done, Lang::En),
+            told(std::slice::from_ref(&found), RunEnd::Done, Lang::En),
             "Run of 2020-09-13 at 14:26:40: complete, backup already restored\n\
              Total: 0h 1min 10s\n"
         );

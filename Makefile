@@ -1,15 +1,16 @@
-# make demo     build, then restore a small archive into a throw-away PostgreSQL
-# make test     format, lints and all tests, on PostgreSQL 15 to 18
-# make bench    nocturne beside pg_restore on a database of 800 MB
-# make chaos    200 restores that are disturbed at random moments, 20 to 60 minutes (CHAOS_ROUNDS=50)
-# make random   2000 databases made at random, restored beside pg_restore (RANDOM_ROUNDS=300)
-# make fixtures write the archives of fixtures/ anew
-# make msrv     build with the oldest Rust that Cargo.toml promises
-# make deny     dependencies: licences, sources, known vulnerabilities
-# make fuzz     every fuzz target for FUZZ_SECONDS (120)
+# make demo     build, then restore a small archive into a temporary PostgreSQL
+# make test     check format and lints, run all tests, on PostgreSQL 15 to 18
+# make unit     run the tests that need no server
+# make bench    compare nocturne with pg_restore on an 800 MB database
+# make chaos    disturb 200 restores at random moments, 20 to 60 minutes (CHAOS_ROUNDS=50)
+# make random   compare with pg_restore on 2000 random databases (RANDOM_ROUNDS=300)
+# make fixtures regenerate the archives of fixtures/
+# make msrv     check with the oldest Rust that Cargo.toml supports
+# make deny     check dependencies: licenses, sources, known vulnerabilities
+# make fuzz     run every fuzz target for FUZZ_SECONDS (120)
 #
-# Needed: Rust (https://rustup.rs), make, python3. PostgreSQL is fetched when missing, with
-# apt-get and pip (tests/postgres/fetch.sh). NOCTURNE_TEST_VERSIONS=15,17 asks for fewer.
+# Requirements: Rust (https://rustup.rs), make, python3. A missing PostgreSQL is downloaded with
+# apt-get and pip (tests/postgres/fetch.sh). NOCTURNE_TEST_VERSIONS=15,17 selects fewer versions.
 
 SHELL := /bin/bash
 comma := ,
@@ -18,14 +19,14 @@ VERSIONS := $(subst $(comma), ,$(or $(NOCTURNE_TEST_VERSIONS),15 16 17 18))
 # The restored database has about 8 MB for each unit of SCALE.
 SCALE ?= 100
 ROUNDS ?= 5
-# One more option for benches/bench.py, say BENCH="--tuned --cases mission,huge".
+# Further options for benches/bench.py, such as BENCH="--tuned --cases mission,huge".
 BENCH ?=
 
-# How many restores are disturbed, and the seed of the first (random when empty).
+# Number of restores to disturb, and the seed of the first (random if empty).
 CHAOS_ROUNDS ?= 200
 CHAOS_SEED ?=
 
-# How many databases are made at random, and the seed of the first (random when empty).
+# Number of random databases, and the seed of the first (random if empty).
 RANDOM_ROUNDS ?= 2000
 RANDOM_SEED ?=
 
@@ -34,8 +35,8 @@ RANDOM_SEED ?=
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1.0/p' Cargo.toml)
 FUZZ_SECONDS ?= 120
 
-# Any server does that nocturne finds (PG_BIN, PATH, the packages' places). On Linux one is
-# fetched when there is none; elsewhere nocturne says what to install.
+# Uses any server that nocturne finds (PG_BIN, PATH, the packages' locations). On Linux, a missing
+# one is downloaded; elsewhere nocturne reports what to install.
 demo:
 	cargo build --release
 	@set -e; \
@@ -51,7 +52,7 @@ demo:
 test: fmt lint postgres
 	cargo test --no-fail-fast
 
-# What needs no server.
+# The tests that need no server.
 unit:
 	cargo test --lib --doc
 
@@ -86,7 +87,7 @@ msrv:
 	    echo "Rust $(MSRV) is missing: rustup toolchain install $(MSRV) --profile minimal"; exit 1; }
 	cargo +$(MSRV) check --locked --all-targets
 
-# Vulnerabilities last: their database comes from GitHub.
+# Vulnerabilities last, because their database comes from GitHub.
 deny:
 	@cargo deny --version > /dev/null 2>&1 || { \
 	    echo "cargo-deny is missing: cargo install cargo-deny --locked"; exit 1; }

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""nocturne beside pg_restore: the same archives into the same server, in turns.
+"""Compare nocturne with pg_restore: the same archives into the same server, alternating.
 
-Makes a database for each case (see cases.py), dumps it once, and restores the archive with both
-programs and several numbers of jobs. The turns alternate, so that a noisy minute of the machine
-hits both. After each run, outside the measured time, the rows of each table and the keys and
-indexes are counted and compared with the original.
+Creates a database for each case (see cases.py), dumps it once, and restores the archive with both
+programs and several numbers of jobs. The runs alternate, so that a noisy minute of the machine
+affects both. After each run, outside the measured time, counts the rows of each table and the keys
+and indexes, and compares them with the original.
 
-Every figure goes to target/bench/<date>.json, and timelines of one more run of each program to
-target/bench/<date>/. Needs Linux (/proc) and Python 3.10 only.
+Writes all figures to target/bench/<date>.json, and timelines of one more run of each program to
+target/bench/<date>/. Needs only Linux (/proc) and Python 3.10.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from measure import measure  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "target" / "bench"
 
-# Rows of the small table of the memory case, for each unit of scale; the large one has 20 times.
+# Rows of the small table of the memory case, per unit of scale; the large one has 20 times as many.
 SMALL_ROWS, FACTOR = 2000, 20
 
 
@@ -54,7 +54,7 @@ def main():
         "cases": [],
         "memory": [],
     }
-    # One server after the other: the default one, then those that only some archives need.
+    # One server after another: the default one, then those that only some archives need.
     by_server = {}
     for case in options.cases:
         for name in CASES[case].archives:
@@ -80,17 +80,17 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     listed = lambda text: text.split(",")
-    parser.add_argument("--scale", type=float, default=100, help="100 makes about 800 MB of tables of the mission (default)")
+    parser.add_argument("--scale", type=float, default=100, help="scale of the data; 100 makes about 800 MB for the mission case (default 100)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each kind (default 5)")
     parser.add_argument("--cases", type=listed, default=list(CASES), help=f"some of {', '.join(CASES)} (default: all)")
     parser.add_argument("--formats", type=listed, default=list(ARCHIVES), help=f"some of {', '.join(ARCHIVES)} (default: all)")
-    parser.add_argument("--jobs", type=listed, help="numbers of jobs (default: each case's own, mostly 1,2,4)")
-    parser.add_argument("--tuned", action="store_true", help="a server that is set up for a restore")
-    parser.add_argument("--bin", type=Path, default=ROOT / "target/postgres/15/bin", help="folder of PostgreSQL's programs")
-    parser.add_argument("--nocturne", type=Path, default=ROOT / "target/release/nocturne", help="the program to measure")
-    parser.add_argument("--nocturne-option", action="append", default=[], help="one more option for nocturne restore")
-    parser.add_argument("--no-timelines", dest="timelines", action="store_false", help="no further run for timelines")
-    parser.add_argument("--no-memory", dest="memory", action="store_false", help="without the memory case")
+    parser.add_argument("--jobs", type=listed, help="numbers of jobs (default: as in each case, mostly 1,2,4)")
+    parser.add_argument("--tuned", action="store_true", help="use a server tuned for restores")
+    parser.add_argument("--bin", type=Path, default=ROOT / "target/postgres/15/bin", help="directory of the PostgreSQL programs")
+    parser.add_argument("--nocturne", type=Path, default=ROOT / "target/release/nocturne", help="program to measure")
+    parser.add_argument("--nocturne-option", action="append", default=[], help="additional option for nocturne restore")
+    parser.add_argument("--no-timelines", dest="timelines", action="store_false", help="skip the runs for timelines")
+    parser.add_argument("--no-memory", dest="memory", action="store_false", help="skip the memory case")
     options = parser.parse_args()
     if not (options.bin / "postgres").exists():
         parser.error(f"no PostgreSQL in {options.bin}: run tests/postgres/fetch.sh")
@@ -107,14 +107,14 @@ def arguments():
 
 
 def speed_case(cluster, options, case, name):
-    """Both programs and all numbers of jobs, `rounds` times in turns."""
+    """Runs both programs with all numbers of jobs, `rounds` times, alternating."""
     archive, original = archive_of(cluster, options, case, name)
     jobs = options.jobs or case.jobs
-    # pg_restore has no such variants; the one archive shows them.
+    # pg_restore has no such variants; one archive is enough to show them.
     variants = case.variants if name == "custom" else {}
     runs = {(tool, n): [] for n in jobs for tool in ("pg_restore", "nocturne", *variants)}
     for turn in range(options.rounds):
-        # Nobody is always the first, nor always after the same one.
+        # No run is always first, nor always after the same one.
         for tool, n in list(runs) if turn % 2 == 0 else reversed(list(runs)):
             note(f"{case.name}, {name}, round {turn + 1}: {tool} -j {n}")
             command = command_of(cluster, options, tool, archive, n, variants.get(tool, ()))
@@ -133,7 +133,7 @@ def speed_case(cluster, options, case, name):
 
 
 def memory_case(cluster, options):
-    """Whether memory grows with the table: one table, and one 20 times as large."""
+    """Does memory grow with the table? Restores one table, and one 20 times as large."""
     cases = []
     for name, factor in (("small", 1), ("large", FACTOR)):
         rows = max(1, round(SMALL_ROWS * options.scale)) * factor
@@ -159,12 +159,12 @@ def memory_case(cluster, options):
 
 
 def command_of(cluster, options, tool, archive, jobs, more=()):
-    """The command that restores an archive into the database `target`."""
+    """Returns the command that restores an archive into the database `target`."""
     url = cluster.url("target")
     if tool != "pg_restore":
         command = [options.nocturne, "restore", archive, "-d", url, "-j", jobs, *options.nocturne_option, *more]
     elif archive.name.endswith(".tar.gz"):
-        # pg_restore cannot read it: it is unpacked first, as a host's customers do.
+        # pg_restore cannot read it: unpack it first, as a host's customers do.
         folder = HOME / "unpacked"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -178,7 +178,7 @@ def command_of(cluster, options, tool, archive, jobs, more=()):
 
 
 def restore(cluster, command, original, keys_valid=True):
-    """One measured run into a new database, and the check of what it made."""
+    """Measures one run into a new database, and checks the result."""
     cluster.fresh("target")
     figures = measure(cluster, command)
     made = cluster.contents("target", keys_valid)
@@ -188,12 +188,12 @@ def restore(cluster, command, original, keys_valid=True):
             keys = expected[part].keys() | made[part].keys()
             both = {key: (expected[part].get(key), made[part].get(key)) for key in keys}
             differing = {key: pair for key, pair in both.items() if pair[0] != pair[1]}
-            raise SystemExit(f"{' '.join(command)}\nmade another database; (original, restored): {differing}")
+            raise SystemExit(f"{' '.join(command)}\nthe restored database differs; (original, restored): {differing}")
     return figures
 
 
 def archive_of(cluster, options, case, name):
-    """A case's archive and what is in it; made once for each size and kept."""
+    """A case's archive and its contents; created once for each size and kept."""
     how = ARCHIVES[name]
     scale = "" if case.fixed else f"-{options.scale:g}"
     digest = hashlib.sha256(b"".join([*case.digest_of(), repr(how).encode()])).hexdigest()[:8]
@@ -203,7 +203,7 @@ def archive_of(cluster, options, case, name):
     if not contents.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        note(f"making a database: {case.what}")
+        note(f"creating a database: {case.what}")
         cluster.fresh("source")
         for path in case.sources:
             cluster.psql("source", "-v", f"scale={options.scale:g}", "-f", path)

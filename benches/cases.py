@@ -1,4 +1,4 @@
-"""What is restored: each case is a database of its own shape, made from SQL."""
+"""The databases to restore: each case has a different shape and is created from SQL."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,16 +8,16 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 @dataclass(frozen=True)
 class Archive:
-    """How a database is archived."""
+    """How to archive a database."""
 
     flags: tuple
-    # Of the server and its programs; None: of the default ones.
+    # Major version of the server and its programs; None is the default one.
     major: str | None = None
-    # As a host hands it out: FOLDER/NAME.pgsql in a tar in gzip.
+    # As hosts deliver it: FOLDER/NAME.pgsql in a gzip-compressed tar.
     wrapped: bool = False
 
 
-# gzip is the default of pg_dump's formats, and the one that every version has.
+# gzip is the default of pg_dump's formats, and every version supports it.
 ARCHIVES = {
     "custom": Archive(("--format=custom", "--compress=6")),
     "directory": Archive(("--format=directory", "--jobs=2", "--compress=6")),
@@ -28,23 +28,23 @@ ARCHIVES = {
 
 @dataclass(frozen=True)
 class Case:
-    """A database, how it is archived and with how many jobs it is restored."""
+    """A database, its archives, and the numbers of jobs to restore with."""
 
     name: str
     what: str
-    # Run by psql with the variable scale.
+    # psql runs these with the variable scale.
     sources: tuple = ()
     archives: tuple = ("custom",)
     jobs: tuple = ("1", "2", "4")
-    # Further ways to run nocturne: a label and its options.
+    # Further nocturne runs: a label and its options.
     variants: dict = field(default_factory=dict)
-    # How much faster than the best pg_restore we want to be, by archive or variant.
+    # Target speed relative to the best pg_restore, by archive or variant.
     targets: dict = field(default_factory=dict)
     # The size does not depend on the scale.
     fixed: bool = False
 
     def digest_of(self):
-        """What the database depends on."""
+        """The inputs of the database, for the archive cache."""
         return [path.read_bytes() for path in self.sources]
 
 
@@ -67,7 +67,7 @@ CASES = {
         Case("many", "2,000 small tables", sql("bench/many.sql"), targets={"custom": 1.1}),
         Case(
             "partitions",
-            "1,000 partitions with 3,000 indexes and keys: what each of 9,000 entries costs",
+            "1,000 partitions with 3,000 indexes and keys: the cost of each of 9,000 entries",
             sql("bench/partitions.sql"),
             targets={"custom": 1.05},
         ),
@@ -77,7 +77,7 @@ CASES = {
         Case("objects", "large objects", sql("bench/objects.sql"), targets={"custom": 1.1}),
         Case(
             "waiting",
-            "keys and indexes that wait instead of computing: a server with many processors",
+            "keys and indexes that sleep instead of computing: imitates a server with many processors",
             sql("bench/waiting.sql"),
             jobs=("4", "8", "16"),
             targets={"custom": 2.0},

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for measurements: started, counted, stopped."""
+"""A temporary PostgreSQL server for measurements."""
 
 import os
 import pwd
@@ -9,7 +9,7 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
-# What an operator sets for the hours of a restore. The data stay safe: fsync is on.
+# Settings that an administrator uses during a restore. The data is safe: fsync is on.
 TUNED = {
     "shared_buffers": "1GB",
     "maintenance_work_mem": "512MB",
@@ -21,7 +21,7 @@ TUNED = {
 
 
 class Cluster:
-    """A server of its own on a socket of its own, with the default settings or TUNED ones."""
+    """A separate server on a private socket, with the default settings or the TUNED ones."""
 
     def __init__(self, bin_dir, home, tuned):
         self.bin = Path(bin_dir)
@@ -34,7 +34,7 @@ class Cluster:
         self.version = version.stdout.split("(PostgreSQL)")[1].split()[0]
 
     def __enter__(self):
-        # Of a run that was killed.
+        # A killed run may have left a server.
         if self.data.exists():
             self._server("pg_ctl", "stop", "-D", self.data, "-m", "immediate", check=False)
             shutil.rmtree(self.data)
@@ -44,7 +44,7 @@ class Cluster:
                 os.chown(folder, self.account["user"], self.account["group"])
         self._server("initdb", "-D", self.data, "-U", "postgres", "--locale=C", "-E", "UTF8", "--auth=trust", "--no-sync")
         options = {"listen_addresses": "", "unix_socket_directories": str(self.socket), **self.settings}
-        # As a list of -c options the values would need quoting for a shell.
+        # The values of -c options would need shell quoting.
         with open(self.data / "postgresql.auto.conf", "a") as conf:
             conf.writelines(f"{name} = '{value}'\n" for name, value in options.items())
         self._server("pg_ctl", "start", "-w", "-D", self.data, "-l", self.data / "log")
@@ -58,7 +58,7 @@ class Cluster:
 
     def _server(self, program, *args, check=True):
         """Runs one of the server's programs under the server's account."""
-        # Its output goes to a file: a pipe would be inherited by the server and never end.
+        # Its output goes to a file: the server would inherit a pipe and never close it.
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(
                 [self.bin / program, *args], cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output, **self.account
@@ -83,18 +83,18 @@ class Cluster:
         return self.client("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), *args)
 
     def fresh(self, database):
-        """Creates an empty database, anew if need be, on a server with nothing left to do."""
+        """Creates an empty database, replacing an existing one, on an idle server."""
         self.psql("postgres", "-c", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
         self.psql("postgres", "-c", f"CREATE DATABASE {database} TEMPLATE template0")
-        # The files of earlier databases must not be written while the next run is measured.
+        # Keeps files of earlier databases from being written during the next run.
         self.psql("postgres", "-c", "CHECKPOINT")
 
     def cpu_seconds(self):
-        """User and system time that the server has used so far, with sessions that ended."""
+        """User and system time of the server so far, including ended sessions."""
         while True:
             sessions = self._processes()
             main = processor_ticks(self.postmaster)
-            # A session that ended in between is in neither count: look again.
+            # A session that ended in between is in neither count: count again.
             if self._processes().keys() == sessions.keys():
                 return (sum(main) + sum(sessions.values())) / TICKS
 
@@ -110,9 +110,9 @@ class Cluster:
         return found
 
     def contents(self, database, keys_valid=True):
-        """What a restore must have made: rows of each table, all keys and indexes, large objects.
+        """The expected result of a restore: rows of each table, all keys and indexes, large objects.
 
-        Foreign keys count only when they are valid, unless that was not asked for."""
+        Counts only valid constraints, unless keys_valid is False."""
         tables = self.psql(
             database,
             "-c",
@@ -138,8 +138,8 @@ class Cluster:
 
 
 def processor_ticks(pid):
-    """utime, stime, and both of the children that it has waited for; see proc(5)."""
-    # After the name, which may hold anything, comes field 3.
+    """utime, stime, and those of the children it has waited for; see proc(5)."""
+    # Field 3 follows the name, which may contain anything.
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return [int(field) for field in fields[11:15]]
 
@@ -154,4 +154,4 @@ def server_account():
         except KeyError:
             continue
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise SystemExit("PostgreSQL does not run as root, and there is no account postgres or nobody")
+    raise SystemExit("PostgreSQL cannot run as root, and there is no account postgres or nobody")

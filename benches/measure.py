@@ -1,4 +1,4 @@
-"""Time, processor time and memory of one command."""
+"""Measures wall time, CPU time and memory of one command."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-# Seconds between two looks at the memory.
+# Seconds between two memory samples.
 INTERVAL = 0.02
 
 
@@ -19,7 +19,7 @@ def measure(cluster, command):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         memory = MemoryWatch(process.pid)
         memory.start()
-        # rusage of a child counts the children that it has waited for itself, too.
+        # The rusage of a child includes the children it has waited for.
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -27,7 +27,7 @@ def measure(cluster, command):
         if process.returncode != 0:
             output.seek(0)
             text = output.read().decode(errors="replace")
-            raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{text[-4000:]}")
+            raise SystemExit(f"{' '.join(map(str, command))}\nexited with {process.returncode}:\n{text[-4000:]}")
     return {
         "wall_s": round(wall, 3),
         "client_cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
@@ -35,7 +35,7 @@ def measure(cluster, command):
         # The resident set of the largest process. Not ru_maxrss: that starts at the size of the
         # Python process that forked.
         "largest_process_mib": round(memory.largest / 1024, 1),
-        # All processes together, pages that they share counted once.
+        # All processes together; shared pages count once.
         "all_processes_mib": round(memory.together / 1024, 1),
     }
 
@@ -54,7 +54,7 @@ class MemoryWatch(threading.Thread):
         ended = False
         while not ended:
             pids = family(self.pid)
-            # The kernel keeps the first peak itself: only the last interval can be missed.
+            # The kernel tracks the first figure's peak; only the last interval can be missed.
             self.largest = max(self.largest, *(field(pid, "status", "VmHWM") for pid in pids))
             self.together = max(self.together, sum(field(pid, "smaps_rollup", "Pss") for pid in pids))
             ended = self._stopped.wait(INTERVAL)
@@ -65,7 +65,7 @@ class MemoryWatch(threading.Thread):
 
 
 def family(pid):
-    """The process and its descendants."""
+    """Returns the process and its descendants."""
     found = [pid]
     for parent in found:
         try:
@@ -77,7 +77,7 @@ def family(pid):
 
 
 def field(pid, file, name):
-    """A figure of /proc/<pid>/<file>; 0 for a process that has gone."""
+    """Returns a figure of /proc/<pid>/<file>; 0 if the process has exited."""
     try:
         for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
             if line.startswith(f"{name}:"):

@@ -8,7 +8,7 @@ def figure(variant, name, how=median):
 
 
 def best_of(case, tool):
-    """The number of jobs with which a program was fastest, by the median."""
+    """The number of jobs with the best median time of a program."""
     variants = [variant for variant in case["variants"] if variant["tool"] == tool]
     return min(variants, key=lambda variant: figure(variant, "wall_s"), default=None)
 
@@ -33,11 +33,11 @@ def case(case):
 
 
 def all_of(result):
-    """One line for each case: the best of both, and the target."""
+    """One line for each case: the best run of each program, and the target."""
     where = result["machine"]
     print(f"\n{where['processor']}, {where['cores']} cores, {where['memory_gib']} GiB; {result['nocturne']}")
     print(f"scale {result['scale']:g}, {result['rounds']} rounds, {'tuned server' if result['tuned'] else 'default settings'}")
-    print("\nhow many times faster than the best pg_restore -j (median; minimum), and its server's CPU seconds")
+    print("\nspeed relative to the best pg_restore -j (median; minimum), and server CPU relative to it")
     print(f"{'':34}{'pg_restore':>18}{'nocturne':>18}{'faster':>16}{'target':>8}{'server CPU':>12}{'client share':>14}")
     for case in result["cases"]:
         reference = best_of(case, "pg_restore")

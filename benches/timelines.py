@@ -1,11 +1,11 @@
-"""A timeline of one run of each program: who worked on what, when."""
+"""A timeline of one run of each program: what each session did, and when."""
 
 import datetime
 import subprocess
 
 
 def make(cluster, options, case, archive, folder):
-    """Writes NAME-nocturne.html and NAME-pg_restore.html into the folder."""
+    """Writes NAME-nocturne.html and NAME-pg_restore.html to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = (options.jobs or case.jobs)[-1]
     url = cluster.url("target")
@@ -13,7 +13,7 @@ def make(cluster, options, case, archive, folder):
     page = folder / f"{case.name}-nocturne.html"
     command = [options.nocturne, "restore", archive, "-d", url, "-j", jobs, "--quiet", "--timeline", page]
     subprocess.run([*map(str, command), *options.nocturne_option], check=True)
-    # pg_restore does not tell times: each line gets that of its arrival, as a host's log has it.
+    # pg_restore's log has no times: each line gets its time of arrival, as in a host's log.
     cluster.fresh("target")
     log = folder / f"{case.name}-pg_restore.log"
     command = [cluster.bin / "pg_restore", "--verbose", "--jobs", jobs, "--dbname", url, archive]

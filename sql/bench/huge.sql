@@ -1,4 +1,4 @@
--- One huge table and nothing else: what a restore can do when there is nothing to do beside it.
+-- One huge table and nothing else: how fast is a restore without any parallel work?
 \set ON_ERROR_STOP on
 CREATE TABLE measurements (
     id bigint NOT NULL,

@@ -1,4 +1,4 @@
--- Much to index: two tables with a dozen indexes and constraints each.
+-- Index-heavy: two tables with a dozen indexes and constraints each.
 \set ON_ERROR_STOP on
 CREATE TABLE events (
     id bigint NOT NULL,

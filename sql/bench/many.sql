@@ -1,7 +1,7 @@
--- Two thousand small tables: what each table costs beside its rows.
+-- Two thousand small tables: the cost of each table besides its rows.
 \set ON_ERROR_STOP on
 SELECT set_config('bench.rows', greatest(1, (:scale * 2)::int)::text, false) \g /dev/null
--- A transaction each: one for all would need more locks than a server has room for.
+-- One transaction each: a single one would exceed the server's lock table.
 CREATE PROCEDURE make_tables() LANGUAGE plpgsql AS $$
 BEGIN
     FOR n IN 1..2000 LOOP

@@ -1,12 +1,12 @@
--- A thousand partitions with a key and two indexes each: nine entries for each of them, of which
--- most take the server less than a round trip.
+-- A thousand partitions with a key and two indexes each: nine entries for each of them, most of
+-- which take the server less than a round trip.
 \set ON_ERROR_STOP on
 SELECT set_config('bench.rows', greatest(1, (:scale / 10)::int)::text, false) \g /dev/null
 CREATE TABLE event (id bigint NOT NULL, day integer NOT NULL, kind text NOT NULL, note text) PARTITION BY RANGE (day);
 ALTER TABLE event ADD CONSTRAINT event_pkey PRIMARY KEY (day, id);
 CREATE INDEX event_kind_idx ON event (kind);
 CREATE INDEX event_note_idx ON event (note, kind);
--- A transaction for every hundred: one for all would need more locks than a server has room for.
+-- One transaction per hundred: a single one would exceed the server's lock table.
 CREATE PROCEDURE make_partitions() LANGUAGE plpgsql AS $$
 BEGIN
     FOR n IN 1..1000 LOOP

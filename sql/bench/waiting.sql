@@ -1,7 +1,7 @@
--- Work that waits instead of computing, so that more sessions than processors really overlap: a
--- type whose comparison sleeps for a millisecond. Indexes, keys and the checks of foreign keys
--- all take the time that their comparisons take. It shows what locks and the order of work
--- cost on a server with many processors.
+-- Work that sleeps instead of computing, so that more sessions than processors really overlap: a
+-- type whose comparison sleeps for a millisecond. Indexes, keys and foreign key checks take as
+-- long as their comparisons. This shows the cost of locks and of the order of work on a server
+-- with many processors.
 \set ON_ERROR_STOP on
 CREATE TYPE slow AS (n integer);
 CREATE FUNCTION slow_cmp(slow, slow) RETURNS integer LANGUAGE plpgsql IMMUTABLE COST 100000 AS $$
@@ -9,7 +9,7 @@ BEGIN
     PERFORM pg_catalog.pg_sleep(0.001);
     RETURN sign(($1).n - ($2).n);
 END $$;
--- Not in SQL: the planner would inline them and no longer know the operators.
+-- Not in SQL: the planner would inline them and no longer recognize the operators.
 CREATE FUNCTION slow_lt(slow, slow) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 100000 AS 'BEGIN RETURN public.slow_cmp($1, $2) < 0; END';
 CREATE FUNCTION slow_le(slow, slow) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 100000 AS 'BEGIN RETURN public.slow_cmp($1, $2) <= 0; END';
 CREATE FUNCTION slow_eq(slow, slow) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 100000 AS 'BEGIN RETURN public.slow_cmp($1, $2) = 0; END';
@@ -23,11 +23,11 @@ CREATE OPERATOR >  (LEFTARG = slow, RIGHTARG = slow, FUNCTION = slow_gt, COMMUTA
 CREATE OPERATOR CLASS slow_ops DEFAULT FOR TYPE slow USING btree AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 slow_cmp(slow, slow);
 
--- Text that does not compress, so that the tables are not taken for small ones.
+-- Incompressible text, so that the tables do not count as small.
 CREATE FUNCTION filler(n integer) RETURNS text LANGUAGE sql AS
     'SELECT string_agg(md5(n * 10000 + i || ''''), '''') FROM generate_series(1, 1200) i';
 
--- A parent that all refer to, and children with several indexes each.
+-- A parent that all reference, and children with several indexes each.
 CREATE TABLE parent (id slow NOT NULL, a slow, b slow, c slow, filler text);
 INSERT INTO parent SELECT row(n)::slow, row(-n)::slow, row(n % 20)::slow, row(n % 30)::slow, filler(n) FROM generate_series(1, 60) n;
 ALTER TABLE parent ADD CONSTRAINT parent_pkey PRIMARY KEY (id);

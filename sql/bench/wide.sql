@@ -1,4 +1,4 @@
--- Wide rows: documents of some KiB as jsonb and as text, part of them out of line.
+-- Wide rows: documents of some KiB as jsonb and as text, partly stored out of line.
 \set ON_ERROR_STOP on
 CREATE TABLE documents (
     id integer NOT NULL,

@@ -1,4 +1,4 @@
--- The name that the table of learners had before: reports still use it.
+-- The former name of the learners table, which reports still use.
 -- requires-table: organization-learners
 -- unless-table: schooling-registrations
 CREATE VIEW "schooling-registrations" AS SELECT * FROM "organization-learners";

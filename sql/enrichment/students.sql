@@ -1,4 +1,4 @@
--- The name that schooling registrations had before.
+-- The former name of schooling registrations.
 -- depends: schooling-registrations
 -- requires-table: schooling-registrations
 -- unless-table: students

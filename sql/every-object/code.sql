@@ -4,7 +4,7 @@ SET client_min_messages = warning;
 SET client_encoding = 'UTF8';
 
 -- ---------------------------------------------------------------- functions
--- Bodies that hold every quoting trap. pg_dump chooses another dollar quote by itself.
+-- Bodies with every quoting trap. pg_dump chooses another dollar quote itself.
 CREATE FUNCTION every.traps(argument text DEFAULT 'a''b\c', VARIADIC others integer[] DEFAULT '{}')
 RETURNS text
 LANGUAGE plpgsql
@@ -57,7 +57,7 @@ CREATE FUNCTION every.other_language() RETURNS integer LANGUAGE "other-plpgsql" 
 CREATE FUNCTION every.with_support(integer) RETURNS SETOF integer LANGUAGE internal IMMUTABLE STRICT
     SUPPORT pg_catalog.generate_series_int4_support ROWS 5 AS 'hashint4';
 CREATE FUNCTION every.my_row_number() RETURNS bigint LANGUAGE internal WINDOW IMMUTABLE AS 'window_row_number';
--- Names that do not exist: only right with check_function_bodies off, as in a restore.
+-- Names that do not exist: valid only with check_function_bodies off, as in a restore.
 SET check_function_bodies = false;
 CREATE FUNCTION every.broken_body() RETURNS integer LANGUAGE sql AS 'SELECT count(*)::integer FROM no_such_table';
 RESET check_function_bodies;
@@ -110,7 +110,7 @@ CREATE VIEW every.uses_aggregates AS
     SELECT every.plain_sum(id) AS plain, every.moving_sum(id) AS moving,
            every.middle(0.5) WITHIN GROUP (ORDER BY id) AS middle
     FROM every.texts;
--- Depends on a primary key (GROUP BY its column): comes after the data.
+-- Depends on a primary key (GROUP BY its column): restored after the data.
 CREATE VIEW every.needs_key AS
     SELECT c.id, c.text_default, count(*) AS count FROM every.columns AS c GROUP BY c.id;
 -- … and a function takes that view's row, so pg_dump makes a dummy view first.
@@ -127,7 +127,7 @@ COMMENT ON COLUMN every.plain_view."Text" IS 'a view''s column';
 -- ---------------------------------------------------------------- materialized views
 CREATE MATERIALIZED VIEW every.first_matview AS SELECT id, value FROM every.texts WHERE id < 100;
 CREATE UNIQUE INDEX first_matview_id ON every.first_matview (id);
--- Its name sorts before the one that it depends on.
+-- Its name sorts before that of its dependency.
 CREATE MATERIALIZED VIEW every.a_second_matview WITH (fillfactor = 90) AS SELECT id + 1 AS id, value FROM every.first_matview;
 CREATE INDEX a_second_matview_value ON every.a_second_matview (left(value, 10));
 CREATE MATERIALIZED VIEW every.unpopulated AS SELECT 1 AS one WITH NO DATA;

@@ -1,4 +1,4 @@
--- Rows that hold every trap of COPY's text format, and of SQL literals.
+-- Rows with every trap of COPY's text format, and of SQL literals.
 -- psql variable: small = true for fixtures (no wide values).
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;

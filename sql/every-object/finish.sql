@@ -1,4 +1,4 @@
--- What comes best at the end: large objects, filled materialized views, privileges.
+-- Objects to create last: large objects, populated materialized views, privileges.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SET client_encoding = 'UTF8';
@@ -90,5 +90,5 @@ SELECT format('ALTER DATABASE %I SET search_path TO public, every', current_data
 SELECT format('ALTER ROLE nocturne_writer IN DATABASE %I SET work_mem = ''5MB''', current_database()) \gexec
 SELECT format('COMMENT ON DATABASE %I IS %L', current_database(), 'a database''s comment; é') \gexec
 SELECT format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO "nocturne-reader" WITH GRANT OPTION', current_database()) \gexec
--- Statistics, which PostgreSQL 18 can dump. Not of everything: foreign tables have no handler.
+-- Statistics, which PostgreSQL 18 can dump. Foreign tables are excluded: they have no handler.
 ANALYZE every.texts, every.indexed, every.columns, every.by_range, every.by_hash, every.parent, every.first_matview;

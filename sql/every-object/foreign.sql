@@ -1,4 +1,4 @@
--- Foreign data, publications, a subscription. Nothing of it connects anywhere.
+-- Foreign data, publications, a subscription. None of it connects anywhere.
 \set ON_ERROR_STOP on
 SET client_min_messages = error;
 SET client_encoding = 'UTF8';
@@ -18,7 +18,7 @@ CREATE FOREIGN TABLE every.foreign_table (
     note text DEFAULT 'far' COLLATE "C",
     CONSTRAINT "foreign check" CHECK (id > 0)
 ) SERVER "nocturne server" OPTIONS (schema_name 'far;', table_name 'it''s');
--- Reading far_parent or half_foreign fails for want of a handler: read their local leaves.
+-- Reading far_parent or half_foreign fails without a handler: read their local leaves.
 CREATE TABLE every.far_parent (id integer);
 CREATE FOREIGN TABLE every.foreign_child (extra integer) INHERITS (every.far_parent) SERVER plain_server;
 CREATE TABLE every.half_foreign (id integer) PARTITION BY RANGE (id);
@@ -34,7 +34,7 @@ COMMENT ON COLUMN every.foreign_table.note IS 'a foreign table''s column';
 
 CREATE PUBLICATION nocturne_nothing;
 CREATE PUBLICATION "nocturne all tables" FOR ALL TABLES WITH (publish = 'insert, truncate');
--- Column lists and whole schemas do not go together.
+-- Column lists and whole schemas cannot be combined.
 CREATE PUBLICATION nocturne_filtered FOR TABLE
     every.texts (id, value) WHERE (id > 10),
     every.clustered WHERE (id < 5),

@@ -1,5 +1,5 @@
--- The roles that the schema needs. Roles belong to the whole cluster and are in no
--- archive: run this before restoring too. Running it twice is harmless.
+-- The roles that the schema needs. Roles belong to the whole cluster and are not part of
+-- an archive: run this before restoring too. Running it twice is harmless.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 
@@ -18,5 +18,5 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 
 -- Owners of foreign data wrappers, event triggers and publications of all tables.
 ALTER ROLE nocturne_superuser SUPERUSER NOLOGIN;
--- So that a plain owner can be used for restores without superuser.
+-- Allows restores by a plain owner without superuser.
 ALTER ROLE nocturne_owner LOGIN;

@@ -1,4 +1,4 @@
--- What PostgreSQL 16 brought.
+-- Features new in PostgreSQL 16.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SET client_encoding = 'UTF8';

@@ -1,4 +1,4 @@
--- What PostgreSQL 17 brought.
+-- Features new in PostgreSQL 17.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SET client_encoding = 'UTF8';
@@ -17,7 +17,7 @@ CREATE TABLE every.identity_partition_1 PARTITION OF every.identity_partitioned
 CREATE TABLE every.identity_partition_2 PARTITION OF every.identity_partitioned DEFAULT;
 INSERT INTO every.identity_partitioned (span) VALUES ('[1,5)'), ('[500,600)'), ('[7,8)');
 
--- an access method and no storage: partitioned tables hand it down
+-- an access method without storage: partitions inherit it from partitioned tables
 CREATE TABLE every.partitioned_access_method (id integer) PARTITION BY RANGE (id) USING every_heap;
 CREATE TABLE every.partitioned_access_method_1 PARTITION OF every.partitioned_access_method FOR VALUES FROM (0) TO (10);
 

@@ -157,7 +157,7 @@ CREATE TABLE every.by_hash (id integer NOT NULL, note text, UNIQUE (id)) PARTITI
 CREATE TABLE every.by_hash_0 PARTITION OF every.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 0);
 CREATE TABLE every.by_hash_1 PARTITION OF every.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 1);
 CREATE TABLE every.by_hash_2 PARTITION OF every.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 2);
--- Hash of an enum: its rows go to other partitions in another database (OIDs are hashed).
+-- Hash of an enum: OIDs are hashed, so rows go to other partitions in another database.
 CREATE TABLE every.by_enum_hash (id integer, feeling every.mood) PARTITION BY HASH (feeling);
 CREATE TABLE every.by_enum_hash_0 PARTITION OF every.by_enum_hash FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE every.by_enum_hash_1 PARTITION OF every.by_enum_hash FOR VALUES WITH (MODULUS 2, REMAINDER 1);

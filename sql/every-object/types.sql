@@ -1,4 +1,4 @@
--- Schemas, types, and what hangs on types: functions, aggregates, operators, casts,
+-- Schemas, types, and what depends on types: functions, aggregates, operators, casts,
 -- collations, conversions, text search, languages, access methods, transforms.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
@@ -15,7 +15,7 @@ line; DROP TABLE x; --";
 CREATE SCHEMA "back\slash";
 CREATE SCHEMA "select";
 CREATE SCHEMA empty_schema;
--- 63 bytes, the longest name there is
+-- 63 bytes, the longest possible name
 CREATE SCHEMA "a_name_of_sixty_three_bytes_which_is_as_long_as_a_name_may_ever";
 ALTER SCHEMA every OWNER TO nocturne_owner;
 

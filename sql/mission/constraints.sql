@@ -1,4 +1,4 @@
--- Keys, indexes, foreign keys and views of schema.sql, to be made after the rows.
+-- Keys, indexes, foreign keys and views of schema.sql, to be created after the rows.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 

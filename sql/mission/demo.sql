@@ -1,4 +1,4 @@
--- What `make demo` asks the restored database: rows of some tables, and a look at a view.
+-- The queries of `make demo`: row counts of some tables, and part of a view.
 SELECT 'rows in ' || name AS what, rows
 FROM (
     SELECT 1 AS place, 'answers' AS name, count(*) AS rows FROM answers

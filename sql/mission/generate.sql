@@ -1,4 +1,4 @@
--- Rows for schema.sql, the same ones at every run. psql variable:
+-- Rows for schema.sql, the same in every run. psql variable:
 --   scale   1 gives about 8 MB of tables, 100 about 800 MB (default 1; fractions are fine)
 \set ON_ERROR_STOP on
 \if :{?scale}
@@ -25,7 +25,7 @@ SELECT greatest(1, round(38000 * :scale))::integer AS answers,
        greatest(3, round(200 * :scale))::integer AS snapshots
 \gset
 
--- An even spread of 32 bits over [0, 1), and a skewed one: a few values are very frequent.
+-- A uniform distribution of 32 bits over [0, 1), and a skewed one: a few values are very frequent.
 CREATE FUNCTION pg_temp.even(n bigint, salt bigint DEFAULT 0) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS 'SELECT ((n * 2654435761 + salt * 40503) & 4294967295)::double precision / 4294967296';

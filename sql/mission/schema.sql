@@ -1,6 +1,6 @@
 -- A database shaped like that of a public education service: a few huge append-only
 -- tables, many small ones, quoted camelCase names. Rows come from generate.sql, which
--- also adds the keys and indexes (constraints.sql), since that is quicker afterwards.
+-- also adds the keys and indexes (constraints.sql) afterwards, which is faster.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 
@@ -126,7 +126,7 @@ CREATE TABLE "knowledge-element-snapshots" (
     snapshot jsonb NOT NULL
 );
 
--- A name that contains another's: filters must not take one for the other.
+-- A name that contains another's: filters must not confuse them.
 CREATE TABLE "element-answers" (
     id serial NOT NULL,
     "elementId" uuid NOT NULL,

@@ -1,4 +1,4 @@
--- For a database of encoding LATIN1: non-ASCII names and values, in one byte a letter.
+-- For a database of encoding LATIN1: non-ASCII names and values, one byte per letter.
 \set ON_ERROR_STOP on
 SET client_encoding = 'UTF8';
 CREATE SCHEMA "école";

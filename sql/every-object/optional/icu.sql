@@ -1,4 +1,4 @@
--- Only where the server is built with ICU.
+-- Only if the server is built with ICU.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 CREATE COLLATION every.case_insensitive (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false);

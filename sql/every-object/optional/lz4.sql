@@ -1,4 +1,4 @@
--- Only where the server is built with LZ4.
+-- Only if the server is built with LZ4.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 CREATE TABLE every.with_lz4 (note text COMPRESSION lz4);

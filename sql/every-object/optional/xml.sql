@@ -1,4 +1,4 @@
--- Only where the server is built with libxml.
+-- Only if the server is built with libxml.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 CREATE TABLE every.with_xml (id integer PRIMARY KEY, document xml);

@@ -7,14 +7,14 @@
 #   VERSION         the server's major version: 15, 16, 17, 18
 #   PSQL_ARGUMENT   a connection URL, or psql's options (-h … -d …)
 #   --small         no wide values: for fixtures
-#   --optional      also what only some servers have: contrib extensions, ICU, LZ4, XML
+#   --optional      also objects that only some servers support: contrib extensions, ICU, LZ4, XML
 #
 #   PSQL            the psql to call (default psql)
 #   DATA=no         no rows
 #   FOREIGN=no      neither foreign data nor publications and subscriptions
-#                   (a database with subscriptions cannot be dropped before they are)
+#                   (a database with subscriptions cannot be dropped before they are dropped)
 #
-# It must run as a superuser. Roles are created in the cluster when missing.
+# Run it as a superuser. It creates missing roles in the cluster.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -47,7 +47,7 @@ version=$1
 shift
 case $version in
     1[5-9]) ;;
-    *) printf 'load.sh: %s is no known version\n' "$version" >&2; exit 2 ;;
+    *) printf 'load.sh: unknown version %s\n' "$version" >&2; exit 2 ;;
 esac
 
 psql=${PSQL:-psql}

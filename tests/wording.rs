@@ -74,6 +74,9 @@ const BANNED: &[&str] = &[
     "written down",
 ];
 
+/// Names that contain a banned word.
+const ALLOWED: &[&str] = &["account postgres or nobody"];
+
 /// Reads the log lines of earlier versions, which keep their words.
 const EXEMPT: &str = "src/report/logs";
 
@@ -366,7 +369,10 @@ fn banned_in(text: &str) -> Vec<&'static str> {
     if words.len() < 2 {
         return Vec::new();
     }
-    let text = format!(" {} ", words.join(" "));
+    let mut text = format!(" {} ", words.join(" "));
+    for name in ALLOWED {
+        text = text.replace(*name, "");
+    }
     BANNED.iter().copied().filter(|phrase| text.contains(&format!(" {phrase} "))).collect()
 }
 
@@ -448,4 +454,5 @@ fn phrases_are_whole_words() {
     assert_eq!(banned_in("It {is} told, AND whoever"), ["is told", "whoever"]);
     assert_eq!(banned_in("this tolder one"), [""; 0]);
     assert_eq!(banned_in("nobody"), [""; 0]);
+    assert_eq!(banned_in("no account postgres or nobody here"), [""; 0]);
 }

@@ -330,7 +330,7 @@ fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
     for heading in [
         "Target:",
         "Selection:",
-        "What to leave out:",
+        "Exclusions:",
         "Behaviour:",
         "Output:",
         "EXIT CODES",

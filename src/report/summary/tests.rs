@@ -87,7 +87,7 @@ fn the_text_of_a_run_without_errors() {
 restore of app.dump took 1h 27min 42s, 8 jobs
 into app@db:5432/app, PostgreSQL 15.8
 
-kind        entries  done  skipped        rows        MB        summed
+kind        entries  done  skipped        rows        MB  session time
 INDEX             1     1        -           -         -  1h 10min 59s
 TABLE DATA        2     2        -  12,345,679  52,100.0     16min 43s
 TABLE             1     1        -           -         -         12 ms
@@ -182,7 +182,7 @@ failed
           name) FROM stdin;
 
 hint: create the missing roles, restore without owners and privileges (--no-owner --no-privileges), \
-or accept it with --tolerate missing-role
+or tolerate the errors with --tolerate missing-role
 
 2 errors: 0 entries done, 1 tolerated, 4 failed
 "
@@ -216,7 +216,7 @@ fn commonest_refusals_have_a_hint_each() {
     for (desc, sqlstate, word) in [
         ("TABLE", "42P07", "--clean --if-exists"),
         ("FUNCTION", "42723", "not empty"),
-        ("TABLE DATA", "42P01", "tables that exist"),
+        ("TABLE DATA", "42P01", "existing tables"),
         ("TABLE", "42501", "--no-owner"),
         ("TABLE DATA", "53100", "disk space"),
     ] {
@@ -230,7 +230,7 @@ fn commonest_refusals_have_a_hint_each() {
 
 #[test]
 fn the_clock_of_a_restore_begins_with_its_plan() {
-    // What went before, such as the start of a throw-away server, is not the restore.
+    // Earlier work, such as starting a temporary server, is not part of the restore.
     let done = finished(entry(1, "TABLE", "a"), Outcome::Done, 0.5);
     let summary = summary(12.5, &[(10.0, planned(1)), (12.0, done)]);
     assert_eq!(summary.seconds, at(2.5));
@@ -363,10 +363,8 @@ fn an_entry_that_nobody_accounted_for_is_an_error() {
     assert!(!summary.is_balanced());
     assert_eq!(summary.errors(), 2);
     let text = summary.to_string();
-    assert!(
-        text.ends_with("3 entries were wanted, but 1 was accounted for\n2 errors: 1 entry done\n"),
-        "{text}"
-    );
+    let end = "3 entries were selected, but 1 was accounted for\n2 errors: 1 entry done\n";
+    assert!(text.ends_with(end), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the bars say at a moment.
+//! The content of the bars at given moments.
 
 use super::*;
 use crate::restore::event::{Cause, Failure};

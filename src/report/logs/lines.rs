@@ -1,11 +1,11 @@
-//! Lines of a log, one after the other, none longer than a bound, compressed or not.
+//! Reads a log, compressed or not, as lines of bounded length.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-/// Bytes of a line that are kept; what is longer is cut. The longest line that means something is
-/// a JSON object with an SQL statement in it.
+/// Bytes of a line that are kept; the rest is cut off. The longest meaningful line is a JSON object
+/// with an SQL statement in it.
 pub(super) const MOST: usize = 64 << 10;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -19,12 +19,12 @@ pub(super) struct Lines<'a> {
 /// A line, without its end.
 pub(super) struct Line<'a> {
     pub(super) bytes: &'a [u8],
-    /// Whether nothing of it was cut off.
+    /// Whether nothing was cut off.
     pub(super) is_whole: bool,
 }
 
 impl<'a> Lines<'a> {
-    /// Looks at the first bytes, and decompresses if they are gzip's.
+    /// Checks the first bytes, and decompresses if they are gzip's.
     pub(super) fn open(mut input: impl Read + 'a) -> io::Result<Self> {
         let mut head = Vec::new();
         input.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;

@@ -206,7 +206,7 @@ fn failed_stage_tells_why_its_run_failed() {
         "ERROR run failed seconds=0.2 error=\"stopped\"",
         " INFO run started mode=\"full\" attempt=3",
         " INFO stage started stage=\"drop\"",
-        // As earlier versions have it.
+        // As in earlier versions.
         "ERROR stage failed stage=\"drop\" seconds=0.1 error=\"in use\"",
         "ERROR run failed seconds=0.2 error=\"in use\"",
     ];
@@ -220,7 +220,7 @@ fn failed_stage_tells_why_its_run_failed() {
     assert_eq!(errors, [["in use"], ["stopped"], ["in use"]]);
 }
 
-/// What lines may say, so that a random log has runs in it.
+/// Lines for a random log that contains runs.
 const SAID: [&str; 16] = [
     "Backup ID: 1",
     "Start restore",

@@ -1,4 +1,4 @@
-//! The summary's exact text and numbers for fixed events.
+//! The exact text and numbers of the summary for fixed events.
 
 use std::time::Duration;
 

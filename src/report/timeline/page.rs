@@ -1,13 +1,12 @@
-//! A self-contained HTML document: one style, no script, nothing from a network.
+//! A self-contained HTML document: one style sheet, no script, no network access.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::kind::Kind;
 
-/// The style of a page and of every chart on it.
+/// The style sheet of a page and of its charts.
 ///
-/// Colours are custom properties, set for light screens and again for dark ones; a page that wants
-/// others sets them anew.
+/// Colours are custom properties, set for light and for dark screens; a page can override them.
 pub const STYLE: &str = include_str!("page.css");
 
 /// A document with this title and this content.
@@ -31,7 +30,7 @@ pub fn document(lang: &str, title: &str, content: &Markup) -> Markup {
     }
 }
 
-/// A square of a kind's colour, to stand before its name.
+/// A square in a kind's colour, placed before its name.
 #[must_use]
 pub fn swatch(kind: Kind) -> Markup {
     html! { span class={ "swatch " (kind.class()) } {} }
@@ -53,7 +52,7 @@ mod tests {
     #[test]
     fn cell_that_breaks_anywhere_has_a_least_width() {
         let mut cells = 0;
-        // Of a cell, browsers take one letter for the least width of a text that breaks anywhere.
+        // In a cell, browsers assume a minimum width of one letter for text that breaks anywhere.
         for rule in STYLE.split('}').filter(|rule| rule.contains("overflow-wrap: anywhere")) {
             let (selector, properties) = rule.split_once('{').unwrap();
             let selector = selector.rsplit("*/").next().unwrap().trim();

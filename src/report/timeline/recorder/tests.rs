@@ -1,4 +1,4 @@
-//! What a recorder keeps of events.
+//! What a recorder records of events.
 
 use super::*;
 use crate::restore::event::{Cause, Failure};

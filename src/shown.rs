@@ -1,9 +1,9 @@
-//! Makes text from archives, servers and files safe to show: characters that could move a terminal's
-//! cursor, start a new line or change the reading direction are escaped.
+//! Makes text from archives, servers and files safe to show: escapes characters that could move a
+//! terminal's cursor, start a new line or change the reading direction.
 //!
 //! Everything written to a terminal passes through one of these functions: standard error in
-//! `report::screen`, standard output in `cli::list`, JSON in [`json`]. Text within a line, such as a
-//! name or an error, passes through [`one_line`] first.
+//! `report::screen`, standard output in `cli::list`, JSON in [`json`]. Text within a line, such as
+//! a name or an error, passes through [`one_line`] first.
 //!
 //! They also remove passwords that were typed on the command line ([`conceal`]).
 
@@ -42,7 +42,7 @@ fn without_secrets(mut text: Cow<'_, str>) -> Cow<'_, str> {
     text
 }
 
-/// The text on one line, without control characters.
+/// The text on one line, with control characters escaped.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for part in readable(text).lines().map(str::trim_end).filter(|part| !part.is_empty()) {
@@ -56,7 +56,7 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-/// The text with its line breaks and tabs, but no other control characters.
+/// The text with all control characters escaped except line breaks and tabs.
 pub(crate) fn lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in readable(text).chars() {
@@ -68,7 +68,7 @@ pub(crate) fn lines(text: &str) -> String {
     shown
 }
 
-/// A log line: of all control characters, it keeps only tabs, its newline and, with `colours`, the
+/// A log line with all control characters escaped except tabs, its newline and, with `colours`, the
 /// log's own colour sequences.
 pub(crate) fn log_line(text: &str, colours: bool) -> String {
     let text = &*readable(text);
@@ -96,8 +96,8 @@ fn colour(text: &str) -> Option<usize> {
     numbers[end..].starts_with('m').then_some("\u{1b}[".len() + end + 1)
 }
 
-/// JSON without control characters. Its value is unchanged: such characters occur only in strings,
-/// where an escape means the same.
+/// JSON with control characters escaped. Its value is unchanged: such characters occur only in
+/// strings, where an escape means the same.
 pub(crate) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in without_secrets(text.into()).chars() {

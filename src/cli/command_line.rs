@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn short_help_is_h_wherever_it_is_not_the_host() {
+    fn short_h_is_help_unless_it_is_host() {
         command().debug_assert();
         for line in ["nocturne -h", "nocturne list -h", "nocturne plan -h", "nocturne run -h"] {
             assert_eq!(parsed(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unambiguous_abbreviation_is_the_option() {
+    fn unambiguous_abbreviation_is_accepted() {
         let (cli, name) = parsed("nocturne restore --no-ow --single -d x a.dump").unwrap();
         let Command::Restore(restore) = cli.command else { panic!("{name}") };
         assert!(restore.properties.no_owner && restore.behaviour.single_transaction);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn called_pg_restore_it_restores() {
+    fn program_named_pg_restore_runs_restore() {
         let (_, name) = parsed("/usr/local/bin/pg_restore -d x a.dump").unwrap();
         assert_eq!(name, "restore");
         let version = parsed("pg_restore --version").unwrap_err();

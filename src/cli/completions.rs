@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_options_are_those_they_accept() {
+    fn completed_words_match_accepted_values() {
         for (command, option, expected) in [
             ("restore", "format", &["c", "d", "t"][..]),
             ("restore", "jobs", &["auto"]),

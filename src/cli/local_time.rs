@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_time_is_read_with_its_flag() {
+    fn local_time_respects_the_dst_flag() {
         // Results of glibc 2.36.
         for (zone, written, is_dst, expected) in [
             ("Europe/Paris", (7, 1, 12, 0), 1, "2026-07-01 12:00:00 CEST"),

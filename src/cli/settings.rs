@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn each_option_stands_above_its_variable() {
+    fn each_option_overrides_its_variable() {
         for (line, name, text) in [
             ("-j 8", "PG_RESTORE_JOBS", "8"),
             ("-d postgres://db/app", "DATABASE_URL", "postgres://db/app"),
@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_value() {
+    fn debug_hides_values() {
         let settings = parse("--database-url postgres://u:word-1@h/d");
         assert_eq!(format!("{settings:?}"), "{\"DATABASE_URL\"}");
     }
 
     #[test]
-    fn a_command_has_the_options_of_its_own_variables_only() {
+    fn command_has_only_its_own_options() {
         let words = |line: &'static str| line.split_whitespace();
         assert!(Line::try_parse_from(words("nocturne --port 80")).is_err());
         let web = Settings::<ForWeb>::augment_args(Clap::new("web"));

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_has_the_units_of_postgresql() {
+    fn size_accepts_postgresql_units() {
         let sizes = ["0", "1024", "3B", "512kB", "8MB", " 2 gb", "1TB"];
         let sizes = sizes.map(|text| text.parse::<Size>().map(|size| size.0));
         let bytes = [0, 1024, 3, 512 << 10, 8 << 20, 2 << 30, 1 << 40];
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_reads_back_from_its_text() {
+    fn size_round_trips_through_text() {
         for (size, text) in
             [(0, "0"), (1000, "1000"), (1024, "1kB"), (1536, "1536"), (4 << 20, "4MB")]
         {

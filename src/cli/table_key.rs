@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_named_with_or_without_schema_and_key() {
+    fn schema_and_key_are_optional() {
         for (text, schema, table, key) in [
             ("answers", "public", "answers", None),
             ("knowledge-elements:createdAt", "public", "knowledge-elements", Some("createdAt")),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_table_is_refused() {
+    fn invalid_table_name_is_rejected() {
         for text in ["", "a*", "a.b.c", "answers:", ":id"] {
             assert!(text.parse::<TableKey>().is_err(), "{text}");
         }

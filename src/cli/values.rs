@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jobs_are_auto_or_a_positive_number() {
+    fn jobs_accept_auto_or_a_positive_number() {
         assert_eq!("auto".parse(), Ok(Jobs::Auto));
         assert_eq!(" 8 ".parse(), Ok(Jobs::Count(NonZeroUsize::new(8).unwrap())));
         for wrong in ["0", "-1", "many", "", "262144", "99999999999999999999"] {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_format_is_a_letter_or_a_word_in_either_case() {
+    fn archive_format_accepts_letter_or_word_in_any_case() {
         for (word, format) in [
             ("c", ArchiveFormat::Custom),
             ("Custom", ArchiveFormat::Custom),

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_without_bars_starts_none() {
+    fn screen_without_bars_starts_none() {
         assert!(Bars::start(&Screen::plain(), Instant::now()).unwrap().is_none());
     }
 }

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_took_is_in_the_file_for_the_next_one() {
+    fn timings_of_a_run_are_saved_for_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new folder").join("costs.json");
         assert_eq!(load(&path).unwrap(), CostHistory::default());
@@ -267,13 +267,13 @@ mod tests {
             database.last_night().map(|night| (night.at, night.jobs)),
             Some((1_700_000_000, 3))
         );
-        assert_eq!(database.statement(), Some(8.0), "the entry that was no job");
+        assert_eq!(database.statement(), Some(8.0), "the entry that was not a job");
         let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
         assert_eq!(names.len(), 1, "nothing else is left in the folder");
     }
 
     #[test]
-    fn a_run_that_was_cut_short_tells_what_its_jobs_took_and_no_more() {
+    fn incomplete_run_saves_only_its_job_timings() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
         save(&path, 4, false).unwrap();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_went_on_with_another_is_no_measure_of_a_whole_one() {
+    fn resumed_run_is_not_saved_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
         let recorder = Recorder::default();
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_history_is_left_alone() {
+    fn file_that_is_not_a_history_is_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         for text in ["my notes", "{\"version\":99}"] {
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_where_nothing_can_be_written_is_told_with_its_name() {
+    fn unwritable_path_is_named_in_the_error() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_done_carries_its_numbers_as_fields() {
+    fn done_entry_has_its_numbers_as_fields() {
         let line = json(&finished(users(), Outcome::Done));
         assert_eq!(line["level"], "INFO");
         assert_eq!(
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_text_says_nothing_twice() {
+    fn text_line_does_not_repeat_fields() {
         assert_eq!(
             text(&finished(users(), Outcome::Done)),
             " INFO TABLE DATA public.users done dump_id=12 lane=1 rows=10 bytes=2000 read=500 \
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_failed_by_itself_is_an_error_with_its_sqlstate() {
+    fn independently_failed_entry_is_an_error_with_sqlstate() {
         let line = json(&finished(users(), Outcome::Failed { failure: failure(None) }));
         assert_eq!(line["level"], "ERROR");
         assert_eq!(
@@ -362,13 +362,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_failed_because_of_another_does_not_speak_up() {
+    fn entry_failed_because_of_another_is_debug_only() {
         let failure = failure(Some(Cause::Entry { entry: 3 }));
         assert_eq!(level(&finished(users(), Outcome::Failed { failure })), Level::DEBUG);
     }
 
     #[test]
-    fn a_small_entry_is_a_debug_line_and_a_large_one_an_info_line() {
+    fn small_entry_is_debug_and_large_one_info() {
         let comment = EntryRef { desc: "COMMENT".into(), ..users() };
         let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
         assert_eq!(json(&started(comment))["level"], "DEBUG");
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_one_line_that_counts_its_entries() {
+    fn problem_is_one_line_with_an_entry_count() {
         let cause = Cause::MissingRole { role: "app".into() };
         let message = "role \"app\" does not exist".to_owned();
         let line = json(&Event::Problem { cause, message, entries: 14, tolerated: false });
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_keeps_the_server_s_severity() {
+    fn notice_keeps_the_server_severity() {
         let notice = |severity: &str| Event::Notice {
             dump_id: None,
             severity: severity.into(),

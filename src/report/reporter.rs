@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_of_many_threads_are_all_counted() {
+    fn events_from_many_threads_are_all_counted() {
         let reporter = Reporter::new(
             Options { verbosity: Verbosity::Quiet, ..Options::default() },
             &Screen::plain(),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn no_progress_still_means_what_goes_wrong() {
+    fn problems_are_logged_without_progress() {
         let step = Event::Step { what: "committing".into() };
         let warning = Event::Warning { message: "careful".into() };
         assert!(!logs(ProgressMode::None, &step));

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn automatic_progress_means_bars_only_for_people_who_want_to_see_them() {
+    fn automatic_progress_shows_bars_only_as_normal_text() {
         use {LogFormat as F, ProgressMode as P, Verbosity as V};
         assert!(wants_bars(&options(P::Auto, F::Text, V::Normal)));
         assert!(wants_bars(&options(P::Auto, F::Text, V::Verbose)));

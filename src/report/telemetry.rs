@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn verbosity_decides_when_the_environment_is_silent() {
+    fn verbosity_applies_without_environment_variables() {
         let quiet = filter(Verbosity::Quiet, |_| None).unwrap();
         assert_eq!(quiet.to_string(), "warn");
         let verbose = filter(Verbosity::Verbose, |_| Some(String::new())).unwrap();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_program_s_own_variable_wins() {
+    fn own_variable_overrides_rust_log() {
         let both = |name| match name {
             "NOCTURNE_LOG" => Some("nocturne=trace".to_owned()),
             _ => Some("error".to_owned()),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_filter_names_its_variable() {
+    fn invalid_filter_error_names_its_variable() {
         let error = filter(Verbosity::Normal, |name| {
             (name == "RUST_LOG").then(|| "nocturne=loudly".to_owned())
         })

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_have_their_thousands_separated() {
+    fn counts_have_thousands_separators() {
         for (number, text) in [
             (0, "0"),
             (999, "999"),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_take_the_unit_that_keeps_them_short() {
+    fn bytes_use_the_shortest_unit() {
         for (number, text) in [
             (0, "0 B"),
             (999, "999 B"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn megabytes_have_one_decimal_always() {
+    fn megabytes_always_have_one_decimal() {
         for (number, text) in [
             (0, "0.0"),
             (49_999, "0.0"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_never_shows_sixty_seconds() {
+    fn duration_never_shows_sixty_seconds() {
         for (seconds, text) in [
             (0.0, "0 ms"),
             (0.2404, "240 ms"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_time_is_cut_not_rounded() {
+    fn running_time_is_truncated_not_rounded() {
         assert_eq!(running(Duration::from_millis(59_999)), "59s");
         assert_eq!(running(Duration::from_secs(60)), "1min 0s");
     }

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_name_loses_its_middle() {
+    fn long_name_is_cut_in_the_middle() {
         assert_eq!(shortened("INDEX public.answers_pkey", 25), "INDEX public.answers_pkey");
         assert_eq!(shortened("INDEX public.answers_pkey", 11), "INDEX…_pkey");
         assert_eq!(shortened("INDEX", 1), "…");

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_and_a_time_are_read() {
+    fn kind_and_time_are_parsed() {
         for (text, seconds) in [
             ("fk constraint=7h57min25s", 28_645),
             ("FK CONSTRAINT = 7h 57min 25s", 28_645),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_value_is_rejected() {
         for text in [
             "",
             "INDEX",

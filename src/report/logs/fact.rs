@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_pg_restore_tell_entries() {
+    fn pg_restore_lines_yield_entries() {
         let about = About {
             id: 4242,
             kind: "TABLE DATA".into(),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_markers_of_every_era_are_known() {
+    fn markers_of_every_version_are_recognized() {
         for (line, expected) in [
             ("Backup ID: 5f91", What::Backup),
             ("Start restore", What::Restore),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_the_longest_that_is_known() {
+    fn longest_known_kind_is_recognized() {
         for (label, expected) in [
             ("TABLE DATA answers", "TABLE DATA"),
             ("TABLE answers", "TABLE"),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_between_characters() {
+    fn long_name_is_cut_at_a_character_boundary() {
         let label = "é".repeat(MOST_TEXT);
         assert_eq!(cut(&label).len(), MOST_TEXT);
         assert!(cut(&format!("x{label}")).len() < MOST_TEXT);

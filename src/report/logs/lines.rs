@@ -90,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_with_a_newline_or_with_the_input() {
+    fn lines_end_at_newline_or_end_of_input() {
         assert_eq!(all(b""), []);
         assert_eq!(all(b"a"), [(1, true)]);
         assert_eq!(all(b"\n\nab\r\nc\n"), [(0, true), (0, true), (2, true), (1, true)]);
     }
 
     #[test]
-    fn a_huge_line_is_cut_and_the_next_one_is_read() {
+    fn huge_line_is_cut_and_the_next_is_read() {
         let mut bytes = vec![b'x'; 3 * MOST];
         bytes.extend_from_slice(b"\nnext\n");
         assert_eq!(all(&bytes), [(MOST, false), (4, true)]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gzip_of_several_members_is_read_through() {
+    fn multi_member_gzip_is_read_completely() {
         let mut bytes = Vec::new();
         for part in ["one\ntw", "o\n"] {
             let mut gzip = flate2::write::GzEncoder::new(&mut bytes, flate2::Compression::fast());

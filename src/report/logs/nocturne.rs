@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_json_of_an_entry_are_read_alike() {
+    fn text_and_json_of_an_entry_parse_alike() {
         let ending = Ending {
             outcome: ItemEnd::Done,
             seconds: Some(1.5),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_entry_is_an_error_too() {
+    fn failed_entry_is_also_an_error() {
         let line = "ERROR TABLE DATA public.users failed: duplicate key (23505) dump_id=12 lane=0 \
                     seconds=0.5 sqlstate=\"23505\"";
         let Some(What::Finished(_, ending)) = text(line) else { panic!("{:?}", text(line)) };
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_are_read_with_and_without_a_module() {
+    fn stages_parse_with_and_without_module() {
         let started = Some(What::StageStarted(Stage::Restore));
         assert_eq!(text(" INFO stage started stage=\"restore\""), started);
         let line = " INFO nocturne::report::stages: stage started stage=\"restore\"";
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_by_itself_begins_with_its_plan_and_ends_with_its_summary() {
+    fn single_restore_starts_with_plan_and_ends_with_summary() {
         let line = " INFO app.dump: 560 of 600 entries, data in 42 of them, 8 jobs entries=600 \
                     wanted=560 with_data=42 jobs=8";
         assert_eq!(text(line), Some(What::Restore));

@@ -1,8 +1,8 @@
 //! The time at the start of a line, and the host's prefix.
 //!
 //! Scalingo's prefix is `2020-10-22 05:10:00.123456789 +0200 CEST [background-1] `: a fraction of
-//! any length, an offset, the offset's name, the container. Lines without a host's prefix start with
-//! the program's own time, in RFC 3339 format.
+//! any length, an offset, the offset's name, the container. Lines without a host's prefix start
+//! with the program's own time, in RFC 3339 format.
 
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, Utc};
 
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_s_prefix_is_taken_off() {
+    fn host_prefix_is_split_off() {
         assert_eq!(
             split("2020-10-22 05:10:00.123456789 +0200 CEST [background-1] Start restore"),
             Stamped {
@@ -137,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_without_a_name_has_digits() {
+    fn unnamed_offset_has_digits() {
         let stamped = split("2020-10-22 05:10:00.1 -0300 -03 [one-off-12] Start restore");
         assert_eq!(stamped.container, Some("one-off-12"));
         assert_eq!(stamped.rest, "Start restore");
     }
 
     #[test]
-    fn a_fraction_of_any_length_and_every_kind_of_offset_are_read() {
+    fn all_fractions_and_offsets_parse() {
         for (text, expected, rest) in [
             ("2020-10-22 05:10:00.1 +0200 CEST x", "2020-10-22T05:10:00.1+02:00", " CEST x"),
             ("2020-10-22 05:10:00 -0330 x", "2020-10-22T05:10:00-03:30", " x"),
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_word_after_the_time_is_no_container() {
+    fn word_after_time_is_not_a_container() {
         let stamped = split("2020-10-22T05:10:00Z  INFO [1] done");
         assert_eq!(stamped.container, None);
         assert_eq!(stamped.rest, "INFO [1] done");
     }
 
     #[test]
-    fn what_is_no_time_is_left_alone() {
+    fn text_without_a_time_is_unchanged() {
         for line in [
             "",
             "Start restore",
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_cannot_be_is_text() {
+    fn impossible_offset_is_text() {
         assert_eq!(split("2020-10-22 05:10:00 +9900 x").rest, "+9900 x");
         assert_eq!(split("2020-10-22 05:10:00 +0é").rest, "+0é");
     }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_night_that_just_ended_is_told_like_one_in_a_log() {
+    fn finished_night_is_reported_like_a_logged_one() {
         let recording = Recording {
             started_at: Some(at(100).to_utc()),
             spans: vec![span(7, 0, SpanEnd::Paused, 0, 20), span(7, 1, SpanEnd::Done, 50, 51)],
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_night_without_a_backup_has_no_restore_to_tell_of() {
+    fn night_without_a_backup_has_an_unknown_restore() {
         let failed = StageSpan { failed: true, ..stage(Stage::FindBackup, 0, 5) };
         let run = Run::of_night(vec![failed], None, RunEnd::Failed, at(5));
         let told = text::report(&[run], Lang::En);

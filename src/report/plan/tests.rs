@@ -48,7 +48,7 @@ fn report_for(workers: Workers, compare: bool) -> PlanReport {
 }
 
 #[test]
-fn the_text_tells_the_wall_time_the_bound_and_the_critical_path() {
+fn text_has_wall_time_bound_and_critical_path() {
     let text = report(true).to_string();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "plan of app.dump, database app");
@@ -72,7 +72,7 @@ fn the_text_tells_the_wall_time_the_bound_and_the_critical_path() {
 }
 
 #[test]
-fn the_json_has_every_job_with_its_time_and_what_it_waits_for() {
+fn json_has_every_job_with_time_and_dependencies() {
     let json: serde_json::Value = serde_json::from_str(&report(false).json().unwrap()).unwrap();
     let jobs = json["jobs"].as_array().unwrap();
     assert_eq!(jobs.len(), 2);
@@ -87,7 +87,7 @@ fn the_json_has_every_job_with_its_time_and_what_it_waits_for() {
 }
 
 #[test]
-fn the_graph_has_a_node_for_each_job_and_its_quotes_are_escaped() {
+fn graph_has_a_node_per_job_with_escaped_quotes() {
     let dot = report(false).dot();
     assert!(dot.starts_with("digraph plan {\n") && dot.ends_with("}\n"), "{dot}");
     assert!(dot.contains("j0 [label=\"TABLE DATA public.<b>\\\"t\\\"\\n"), "{dot}");
@@ -95,7 +95,7 @@ fn the_graph_has_a_node_for_each_job_and_its_quotes_are_escaped() {
 }
 
 #[test]
-fn the_page_is_self_contained_and_names_are_text() {
+fn page_is_self_contained_and_escapes_names() {
     let page = report(true).page();
     assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
     assert!(!page.contains("<b>"), "{page}");
@@ -108,7 +108,7 @@ fn the_page_is_self_contained_and_names_are_text() {
 }
 
 #[test]
-fn what_waits_through_an_unwanted_job_waits_for_the_one_before() {
+fn dependencies_skip_unselected_jobs() {
     let mut jobs: Vec<_> = (0..3).map(crate::plan::testing::job).collect();
     jobs[1].after = vec![JobId(0)];
     jobs[1].wanted = false;

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_start_ticks_are_times_of_day() {
+    fn ticks_with_a_start_are_times_of_day() {
         assert_eq!(
             texts(4.0 * 3600.0, Some("2020-10-22T05:10:00.123+02:00"), 6),
             ["06:00", "07:00", "08:00", "09:00"]
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn no_length_has_no_tick_and_any_length_has_few() {
+    fn zero_length_has_no_tick_and_others_few() {
         assert_eq!(texts(0.0, None, 10), [""; 0]);
         for length in [1, 999, 86_400_000, u64::MAX / 2_000_000] {
             let ticks = ticks(Duration::from_millis(length), None, 10);

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_lies_where_its_time_is() {
+    fn bar_position_matches_its_time() {
         let markup = gantt(vec![bar(1, 25, 75, "INDEX a")]).markup().into_string();
         let place = "x=\"25.0000%\" y=\"58\" width=\"50.0000%\"";
         assert!(markup.contains(place), "{markup}");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_shows_the_name_and_its_colour_the_kind() {
+    fn bar_label_omits_the_kind() {
         assert_eq!(short("TABLE DATA public.USERS"), "public.USERS");
         assert_eq!(short("dropping the old objects"), "dropping the old objects");
         assert_eq!(short("EXTENSION"), "EXTENSION");
@@ -307,14 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_label_is_text() {
+    fn hostile_label_is_escaped() {
         let markup = gantt(vec![bar(0, 0, 50, "<script>alert(1)</script>\u{202e}")]).markup();
         assert!(!markup.0.contains("<script>"), "{}", markup.0);
         assert!(!markup.0.contains('\u{202e}'));
     }
 
     #[test]
-    fn a_failed_bar_is_marked_even_if_it_took_no_time() {
+    fn failed_bar_of_zero_length_is_marked() {
         let failed = Bar { mark: Mark::Failed, ..bar(0, 10, 10, "INDEX a") };
         let markup = gantt(vec![failed]).markup().into_string();
         assert!(markup.contains("class=\"bar k-index failed thin\""), "{markup}");
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_legend_names_only_what_is_drawn() {
+    fn legend_lists_only_drawn_kinds() {
         let markup = gantt(vec![bar(0, 0, 1, "INDEX a")]).markup().into_string();
         assert!(markup.contains("swatch k-index"));
         assert!(!markup.contains("swatch k-data"));
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_outside_the_chart_do_no_harm() {
+    fn bars_outside_the_chart_are_harmless() {
         let far = Bar { end: Duration::MAX, ..bar(0, 50, 60, "far") };
         let backwards = bar(0, 60, 50, "backwards");
         let nowhere = bar(9, 0, 1, "nowhere");

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_colour_on_light_and_on_dark_screens() {
+    fn every_kind_has_light_and_dark_colours() {
         for kind in Kind::ALL {
             let property = format!("--{}:", kind.class());
             assert_eq!(STYLE.matches(&property).count(), 2, "{property}");
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn cell_that_breaks_anywhere_has_a_least_width() {
+    fn cell_that_breaks_anywhere_has_a_minimum_width() {
         let mut cells = 0;
         // In a cell, browsers assume a minimum width of one letter for text that breaks anywhere.
         for rule in STYLE.split('}').filter(|rule| rule.contains("overflow-wrap: anywhere")) {
@@ -61,11 +61,11 @@ mod tests {
                 cells += 1;
             }
         }
-        assert_eq!(cells, 1, "the test knows no cell");
+        assert_eq!(cells, 1, "the test found no cell");
     }
 
     #[test]
-    fn a_page_asks_nothing_of_a_network() {
+    fn page_needs_no_network() {
         let page = document("en", "a & b", &html! { p { "hello" } }).into_string();
         assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{page}");
         assert!(page.contains("<title>a &amp; b</title>"));

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_what_a_reader_asks_for() {
+    fn page_shows_the_main_facts() {
         let data = Span { rows: 1000, bytes: 5_000_000, ..span(0, 1, "TABLE DATA", 0, 5) };
         let page = recording(vec![data, span(1, 2, "INDEX", 5, 10)]).page();
         for text in [
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_one_entry_are_one_piece_of_work() {
+    fn spans_of_one_entry_are_added_up() {
         let totals = recording(vec![
             span(0, 1, "CONSTRAINT", 0, 2),
             span(1, 1, "CONSTRAINT", 5, 6),

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_summed_and_the_longest_comes_first() {
+    fn kinds_are_added_up_longest_first() {
         let totals = Totals::of(vec![
             work("INDEX", "a", 1),
             work("TABLE DATA", "b", 4),

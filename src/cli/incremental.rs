@@ -30,7 +30,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
 async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcome {
     let tables = tables(typed, config).await?;
     let Some(settings) = Settings::of(config, tables) else {
-        return Err(Failure::new(USAGE, "a database is not set"));
+        return Err(Failure::new(USAGE, "the source or the target database is not set"));
     };
     for warning in settings.source.warnings().iter().chain(settings.target.warnings()) {
         tracing::warn!("{warning}");

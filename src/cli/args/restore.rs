@@ -131,7 +131,7 @@ pub struct Behaviour {
     #[arg(short = 'j', long, value_name = "NUM|auto")]
     pub jobs: Option<Jobs>,
 
-    /// COPY format in which rows are sent to the server
+    /// Send rows to the server in this COPY format
     ///
     /// binary saves the server the parsing of text; values without an exact binary form are still
     /// sent as text. auto, the default, sends small tables as text.

@@ -1,9 +1,9 @@
-//! nocturne restores PostgreSQL archives: what `pg_dump` wrote in its custom, directory and tar
-//! formats, back in a database, without `pg_restore`.
+//! nocturne restores PostgreSQL archives in `pg_dump`'s custom, directory and tar formats, without
+//! `pg_restore`.
 //!
-//! # The data's way
+//! # Data flow
 //!
-//! The bytes of an archive go one way, and the modules are its stations:
+//! The bytes of an archive flow in one direction through these modules:
 //!
 //! ```text
 //!         bytes          entries, data     wanted         jobs            rows, statements
@@ -12,26 +12,27 @@
 //!                                rows, sql: pure helpers           └──▶ events ──▶ report
 //! ```
 //!
-//! 1. [`source`] opens a file, a directory, standard input or a URL, looks through wrappers such as
-//!    `.tar.gz`, and says how the data can be reached: at any place, or once as a stream.
-//! 2. [`archive`] reads the table of contents, as [`Entry`](archive::Entry) after entry, and
-//!    decompresses data so that none can end early without a word.
-//! 3. [`select`] decides which entries are wanted, by pg_restore's rules.
-//! 4. [`plan`] puts them in order: dependencies, locks, the longest chain of work first.
-//! 5. [`restore`] carries the plan out over several sessions. Decoders on a rayon pool fill bounded
-//!    channels, sessions on tokio empty them into COPY. [`rows`] finds row boundaries and turns
-//!    text into binary rows; [`sql`] takes statements apart where that is needed.
-//! 6. [`target`] is one session of the server: parameters as libpq reads them, TLS, COPY.
-//! 7. [`report`] reads the [events](restore::event) of all this: bars, log lines, the summary.
+//! 1. [`source`] opens a file, a directory, standard input or a URL, unwraps formats such as
+//!    `.tar.gz`, and provides access to the data: random, or once as a stream.
+//! 2. [`archive`] reads the table of contents, one [`Entry`](archive::Entry) after the other, and
+//!    decompresses data; truncated data is always an error.
+//! 3. [`select`] selects entries by pg_restore's rules.
+//! 4. [`plan`] orders them: dependencies, locks, the longest chain of work first.
+//! 5. [`restore`] runs the plan over several sessions. Decoders on a rayon pool fill bounded
+//!    channels, sessions on tokio drain them into COPY. [`rows`] finds row boundaries and converts
+//!    text into binary rows; [`sql`] parses statements where necessary.
+//! 6. [`target`] is a server session: connection parameters with libpq's rules, TLS, COPY.
+//! 7. [`report`] turns the [events](restore::event) of all this into bars, log lines and the
+//!    summary.
 //!
-//! Beside the way stand [`verify`], which takes it up to the decompressed data and needs no
-//! server; [`compare`], which holds those data against a database's; [`embedded`], a throw-away
-//! server; [`replicate`], the nightly run around a restore, from a host's backup to an enriched
-//! warehouse, with its worker and its web page; and [`cli`], which makes settings of options.
+//! Other modules: [`verify`] checks an archive up to its decompressed data, without a server;
+//! [`compare`] compares that data with a database; [`embedded`] runs a temporary server;
+//! [`replicate`] is the nightly run around a restore, from a host's backup to an enriched
+//! warehouse, with its worker and its web page; [`cli`] turns options into settings.
 //!
 //! # Example
 //!
-//! What an archive holds, and whether all of it is sound:
+//! Count an archive's tables, and check that the archive is intact:
 //!
 //! ```
 //! use std::path::PathBuf;
@@ -51,21 +52,21 @@
 //! ```
 //!
 //! [`restore::restore`] takes the same archive, a [`Selection`](select::Selection), a
-//! [`Target`](target::Target), a receiver of events and a future that ends it early; the file
-//! `src/cli/restore.rs` shows how they are made.
+//! [`Target`](target::Target), a receiver of events and a future that stops it early;
+//! `src/cli/restore.rs` shows how to build them.
 //!
 //! # Guarantees
 //!
-//! - **A table's rows are loaded whole or not at all**: committed only when the archive's data came
-//!   to their proper end and the server stored as many rows as were sent.
-//! - **Every wanted entry is accounted for** as done, skipped, tolerated or failed, exactly once.
-//! - **What is reported as restored is durable**: the end waits for a commit that is on disk.
+//! - **A table's rows are loaded completely or not at all**: committed only if the archive's data
+//!   ends properly and the server stored as many rows as were sent.
+//! - **Every selected entry is accounted for** as done, skipped, tolerated or failed, exactly once.
+//! - **Whatever is reported as restored is durable**: the restore ends only after a commit to disk.
 //! - **Memory is bounded** by the number of jobs and the table of contents, not by tables: about
-//!   3 MiB a job, and a decompressor. `docs/architecture.md` has the sum.
-//! - **Bytes are not trusted**, SQL is: see `SECURITY.md`.
+//!   3 MiB per job, plus a decompressor. `docs/architecture.md` has the calculation.
+//! - **An archive's bytes are not trusted**, its SQL is: see `SECURITY.md`.
 //!
-//! The command line is the product. The library's interface follows its needs and may change with
-//! any version before 1.0.
+//! The command line is the product. The library's API serves it and may change with any version
+//! before 1.0.
 
 pub mod archive;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The command `nocturne`. All of it is in the library.
+//! The command `nocturne`, a thin wrapper around the library.
 
 fn main() -> std::process::ExitCode {
     nocturne::cli::main()

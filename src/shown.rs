@@ -1,24 +1,24 @@
-//! Text of archives, servers and files on its way to people: whatever could move a terminal's
-//! cursor, start a line of its own or turn the reading direction is shown, not obeyed.
+//! Makes text from archives, servers and files safe to show: escapes characters that could move a
+//! terminal's cursor, start a new line or change the reading direction.
 //!
-//! Everything that goes to a terminal passes one of these functions: what is written on standard
-//! error in `report::screen`, on standard output in `cli::list`, JSON by [`json`]. What is put on a
-//! line with other text, such as a name or an error, passes [`one_line`] before.
+//! Everything written to a terminal passes through one of these functions: standard error in
+//! `report::screen`, standard output in `cli::list`, JSON in [`json`]. Text within a line, such as
+//! a name or an error, passes through [`one_line`] first.
 //!
-//! Passwords that were typed on the command line are left out in the same place ([`conceal`]).
+//! They also remove passwords that were typed on the command line ([`conceal`]).
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::archive::encoding::shown as decoded;
 
-/// What is replaced wherever it is to be shown, the longest first.
+/// Texts to replace in all output, the longest first.
 static SECRETS: OnceLock<Vec<(String, String)>> = OnceLock::new();
 
-/// Has texts replaced in all that is shown from now on. Counts once.
+/// Replaces these texts in all output from now on. Only the first call has an effect.
 pub(crate) fn conceal(secrets: impl IntoIterator<Item = (String, String)>) {
     let mut all: Vec<_> = secrets.into_iter().collect();
-    // In a log that a program reads, and where an error quotes what it is about.
+    // For JSON logs, and for errors that quote their subject.
     let escaped =
         |(text, shown): &(String, String)| (text.escape_debug().to_string(), shown.clone());
     all.extend(all.iter().map(escaped).collect::<Vec<_>>());
@@ -27,7 +27,7 @@ pub(crate) fn conceal(secrets: impl IntoIterator<Item = (String, String)>) {
     let _ = SECRETS.set(all);
 }
 
-/// The text as people can read it, without passwords that were typed.
+/// The text in readable form, without passwords that were typed.
 fn readable(text: &str) -> Cow<'_, str> {
     without_secrets(decoded(text))
 }
@@ -42,7 +42,7 @@ fn without_secrets(mut text: Cow<'_, str>) -> Cow<'_, str> {
     text
 }
 
-/// The text on one line, with nothing in it that a terminal would obey.
+/// The text on one line, with control characters escaped.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for part in readable(text).lines().map(str::trim_end).filter(|part| !part.is_empty()) {
@@ -56,7 +56,7 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-/// The text with its line breaks and tabs, and nothing else in it that a terminal would obey.
+/// The text with all control characters escaped except line breaks and tabs.
 pub(crate) fn lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in readable(text).chars() {
@@ -68,8 +68,8 @@ pub(crate) fn lines(text: &str) -> String {
     shown
 }
 
-/// A line of the log: of what a terminal would obey it keeps tabs, its own end, and with `colours` those
-/// that the log itself has set.
+/// A log line with all control characters escaped except tabs, its newline and, with `colours`, the
+/// log's own colour sequences.
 pub(crate) fn log_line(text: &str, colours: bool) -> String {
     let text = &*readable(text);
     let (mut rest, end) = match text.strip_suffix('\n') {
@@ -89,15 +89,15 @@ pub(crate) fn log_line(text: &str, colours: bool) -> String {
     shown + end
 }
 
-/// The length of the sequence at the text's start that sets a colour: `ESC [ numbers m`.
+/// The length of a colour sequence at the start of the text: `ESC [ numbers m`.
 fn colour(text: &str) -> Option<usize> {
     let numbers = text.strip_prefix("\u{1b}[")?;
     let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     numbers[end..].starts_with('m').then_some("\u{1b}[".len() + end + 1)
 }
 
-/// JSON with nothing in it that a terminal would obey. It stays the same JSON: such characters are
-/// in its strings, where an escape means the same.
+/// JSON with control characters escaped. Its value is unchanged: such characters occur only in
+/// strings, where an escape means the same.
 pub(crate) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in without_secrets(text.into()).chars() {
@@ -123,8 +123,8 @@ fn push(shown: &mut String, character: char) {
     }
 }
 
-/// Whether a terminal, or an editor, would do something other than show this character: controls,
-/// line and paragraph separators, marks of the reading direction.
+/// Whether a terminal or an editor acts on this character instead of showing it: control
+/// characters, line and paragraph separators, marks of the reading direction.
 pub(crate) fn acts(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -97,7 +97,7 @@ fn the_selection_decides_what_is_planned() {
 fn what_cannot_be_planned_is_refused_with_a_reason() {
     for (args, message) in [
         (&["--as-if", "INDEX"][..], "expected a kind of entry"),
-        (&["--as-if", "NOTHING=1h"], "no wanted entry that is a job is a NOTHING"),
+        (&["--as-if", "NOTHING=1h"], "no job restores an entry of kind NOTHING"),
         (&["--cost-history", "x", "--no-cost-history"], "cannot be used with"),
     ] {
         let finished = plan("mission-demo.tar.gz", args);

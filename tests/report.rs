@@ -110,7 +110,7 @@ fn a_run_across_midnight_is_the_night_s_on_which_it_began() {
     assert!(whole.contains("Total: 1h 15min 27s"), "{whole}");
     assert_eq!(report("midnight.log", &["--date", "2020-12-07"]), whole);
     let next = tool("midnight.log", &["--date", "2020-12-08"]).expect_failure(1);
-    assert!(next.contains("holds no run of 2020-12-08, but of 2020-12-07"), "{next}");
+    assert!(next.contains("has no run on 2020-12-08, only on 2020-12-07"), "{next}");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn the_page_shows_every_entry_and_needs_nothing_else() {
 #[test]
 fn a_log_without_a_run_is_a_failure_that_says_so() {
     let told = nocturne().args(["report", "-"]).input("hello\nworld\n").expect_failure(1);
-    assert!(told.contains("standard input holds no run, in 2 lines"), "{told}");
+    assert!(told.contains("standard input has no run (2 lines read)"), "{told}");
     let told = nocturne().args(["report", "/nowhere/logs.txt"]).expect_failure(1);
     assert!(told.contains("cannot read /nowhere/logs.txt"), "{told}");
     let told = tool("two-runs.log", &["--date", "yesterday"]).expect_failure(2);

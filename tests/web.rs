@@ -38,7 +38,8 @@ impl Web {
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let (_, rest) = line.split_once("listens on 0.0.0.0:").unwrap_or_else(|| panic!("{line}"));
+        let split = line.split_once("listening on 0.0.0.0:");
+        let (_, rest) = split.unwrap_or_else(|| panic!("{line}"));
         let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
         Self { child, address: format!("127.0.0.1:{port}"), secrets }
     }

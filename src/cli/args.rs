@@ -1,9 +1,9 @@
-//! The commands and their options, exactly as typed: nothing here judges or fills in.
+//! The commands and their options, exactly as typed: nothing here validates or fills in defaults.
 //!
-//! `restore` takes every option of pg_restore with its letters and meanings (`usage` and the
-//! `getopt_long` call in `pg_restore.c`), so that a script works when the program's name is
-//! changed. The doc comments of the fields are the text of the help. The environment is read by
-//! the caller, never here: an unset option stays unset.
+//! `restore` accepts every option of pg_restore, with its letters and meanings (`usage` and the
+//! `getopt_long` call in `pg_restore.c`), so that a script needs only the new program name. The doc
+//! comments of the fields are the help text. The caller reads the environment, never this module:
+//! an unset option stays unset.
 
 use std::path::PathBuf;
 
@@ -43,11 +43,11 @@ pub use restore::{Behaviour, Place, Properties, Reporting, Restore, Results};
     max_term_width = 100,
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 
-    /// Print help: -? (or -h, where that is not the host) in short, --help in full
+    /// Print help: a summary for -? (or -h, if that is not --host), details for --help
     #[arg(short = '?', long, action = ArgAction::Help, global = true, help_heading = "Other")]
     help: Option<bool>,
 
@@ -56,7 +56,7 @@ pub struct Cli {
     version: Option<bool>,
 }
 
-/// What to do.
+/// The command to run.
 #[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Restore an archive into a database, or write it as an SQL script
@@ -67,7 +67,7 @@ pub enum Command {
     )]
     Restore(Box<Restore>),
 
-    /// Print what is in an archive
+    /// Print an archive's table of contents
     #[command(
         long_about = help::LIST,
         after_long_help = help::LIST_EPILOGUE,
@@ -75,7 +75,7 @@ pub enum Command {
     )]
     List(Box<List>),
 
-    /// Print what a restore would do, in which order, and how long it would take; no server is needed
+    /// Print a restore's plan and predict its duration, without a server
     #[command(
         long_about = help::PLAN,
         after_long_help = help::PLAN_EPILOGUE,
@@ -83,7 +83,7 @@ pub enum Command {
     )]
     Plan(Box<Plan>),
 
-    /// Read an archive from end to end and say whether all of it is sound, or equal to a database
+    /// Check that an archive is intact, or compare its data with a database
     #[command(
         long_about = help::VERIFY,
         after_long_help = help::VERIFY_EPILOGUE,
@@ -91,7 +91,7 @@ pub enum Command {
     )]
     Verify(Box<Verify>),
 
-    /// Find the backup that a nightly run would restore, and download it into a file
+    /// Download the backup that a nightly run would restore
     #[command(
         long_about = help::FETCH_BACKUP,
         after_long_help = help::FETCH_BACKUP_EPILOGUE,
@@ -99,7 +99,7 @@ pub enum Command {
     )]
     FetchBackup(Box<FetchBackup>),
 
-    /// Copy the new rows of append-only tables from the source database
+    /// Copy new rows of append-only tables from the source database
     #[command(
         long_about = help::INCREMENTAL,
         after_long_help = help::INCREMENTAL_EPILOGUE,
@@ -107,7 +107,7 @@ pub enum Command {
     )]
     Incremental(Box<Incremental>),
 
-    /// Do a whole night now: the backup into the warehouse, enrichment, incremental copy
+    /// Run one night now: restore the backup, enrich, copy incremental tables
     #[command(
         long_about = help::RUN,
         after_long_help = help::RUN_EPILOGUE,
@@ -115,7 +115,7 @@ pub enum Command {
     )]
     Run(Box<Run>),
 
-    /// Start a nightly run at each time of a schedule
+    /// Run nightly on a schedule
     #[command(
         long_about = help::WORKER,
         after_long_help = help::WORKER_EPILOGUE,
@@ -123,7 +123,7 @@ pub enum Command {
     )]
     Worker(Box<Worker>),
 
-    /// Answer on $PORT: health, and a page of the last and the next runs
+    /// Serve the status page and metrics on $PORT
     #[command(
         long_about = help::WEB,
         after_long_help = help::WEB_EPILOGUE,
@@ -131,7 +131,7 @@ pub enum Command {
     )]
     Web(Box<Web>),
 
-    /// Drop everything that the role owns in the target, but for tables that are kept
+    /// Drop everything that the role owns in the target, except kept tables
     #[command(
         long_about = help::DROP_OBJECTS,
         after_long_help = help::DROP_OBJECTS_EPILOGUE,
@@ -139,7 +139,7 @@ pub enum Command {
     )]
     DropObjects(Box<DropObjects>),
 
-    /// Run a folder of SQL files: indexes and views of the warehouse's own
+    /// Run a folder of SQL files that add the warehouse's own indexes and views
     #[command(
         long_about = help::ENRICH,
         after_long_help = help::ENRICH_EPILOGUE,
@@ -147,7 +147,7 @@ pub enum Command {
     )]
     Enrich(Box<Enrich>),
 
-    /// Read the logs of nightly runs: how long each part took, and which entries were slow
+    /// Summarize the logs of nightly runs
     #[command(
         long_about = help::REPORT,
         after_long_help = help::REPORT_EPILOGUE,
@@ -157,7 +157,7 @@ pub enum Command {
 
     /// Print a completion script for a shell
     Completions {
-        /// The shell that is to run the script
+        /// Shell to generate the script for
         #[arg(value_enum)]
         shell: Shell,
     },
@@ -165,19 +165,19 @@ pub enum Command {
 /// `nocturne list`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct List {
-    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
+    /// Archive: a file, directory or URL; "-", the default, reads standard input
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
-    /// Which entries.
+    /// Which entries to read.
     #[command(flatten)]
     pub selection: Selection,
 
-    /// The entries that only restore --create would use, too
+    /// Include the entries that only restore --create uses
     #[arg(short = 'C', long, help_heading = "Selection")]
     pub create: bool,
 
-    /// Text, which --use-list reads back, or JSON
+    /// Output format
     #[arg(
         long,
         value_name = "FORMAT",
@@ -191,7 +191,7 @@ pub struct List {
     #[arg(short = 'f', long, value_name = "FILENAME", help_heading = "Output")]
     pub file: Option<PathBuf>,
 
-    /// Show every entry, and on which others each depends
+    /// Show every entry and its dependencies
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 }
@@ -199,25 +199,25 @@ pub struct List {
 /// `nocturne verify`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
-    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
+    /// Archive: a file, directory or URL; "-", the default, reads standard input
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
-    /// Which entries.
+    /// Which entries to read.
     #[command(flatten)]
     pub selection: Selection,
 
-    /// Which database to compare with, if with any.
+    /// The database to compare with, if any.
     #[command(flatten)]
     pub database: ComparedDatabase,
 
-    /// How many threads read side by side: a number, or auto, which is the default
+    /// Number of parallel reader threads, or auto, the default
     ///
-    /// With --dbname, as many sessions read the database.
+    /// With --dbname, the same number of sessions reads the database.
     #[arg(short = 'j', long, value_name = "NUM|auto", help_heading = "Behaviour")]
     pub jobs: Option<Jobs>,
 
-    /// Compare the data with the digests in this file
+    /// Compare the data with this digest file
     #[arg(long, value_name = "FILE", help_heading = "Behaviour")]
     pub digests: Option<PathBuf>,
 
@@ -225,7 +225,7 @@ pub struct Verify {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub write_digests: Option<PathBuf>,
 
-    /// How the result is written on standard output
+    /// Format of the result on standard output
     #[arg(
         long,
         value_name = "FORMAT",
@@ -235,7 +235,7 @@ pub struct Verify {
     )]
     pub format: OutputFormat,
 
-    /// What is told meanwhile.
+    /// Logging and progress.
     #[command(flatten)]
     pub reporting: Reporting,
 }
@@ -243,15 +243,15 @@ pub struct Verify {
 /// `nocturne report`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The log: a file, compressed by gzip or not, or "-" for standard input, which is the default
+    /// Log file, optionally gzip-compressed; "-", the default, reads standard input
     #[arg(value_name = "LOGS")]
     pub logs: Option<PathBuf>,
 
-    /// Only runs that began on this day, in the log's own time zone
+    /// Report only runs that started on this day, in the log's time zone
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Selection")]
     pub date: Option<NaiveDate>,
 
-    /// Text, JSON with everything that the log tells, or a page with a timeline
+    /// Output format
     #[arg(
         long,
         value_name = "FORMAT",
@@ -261,7 +261,7 @@ pub struct Report {
     )]
     pub format: ReportFormat,
 
-    /// The language of the text; the default is French where the locale is French, else English
+    /// Language of the text; the default is French for a French locale, otherwise English
     #[arg(long, value_name = "LANG", value_enum, help_heading = "Output")]
     pub lang: Option<Lang>,
 

@@ -1,4 +1,4 @@
-//! From options to the entries that are wanted.
+//! Selects entries from options.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::select::{
     FilterFile, ListFile, RestoreSection, SelectError, SelectOptions, Selection, select,
 };
 
-/// What was chosen.
+/// The selected entries.
 pub(super) struct Chosen {
     pub(super) selection: Selection,
     /// Whether a list file changed the order of the entries.
     pub(super) reordered: bool,
 }
 
-/// Reads the filter files and makes the options of a selection.
+/// Builds the selection's options, including the filter files.
 pub(super) fn options(typed: &Typed, create: bool) -> Result<SelectOptions, Failure> {
     let out = &typed.leave_out;
     let mut options = SelectOptions {
@@ -65,7 +65,7 @@ fn section_of(section: crate::archive::Section) -> Option<RestoreSection> {
     }
 }
 
-/// Chooses entries. Names that match nothing and ignored lines are told as warnings.
+/// Selects entries. Warns about names without a match and ignored lines.
 pub(super) fn choose(
     toc: &Toc,
     options: &SelectOptions,
@@ -82,7 +82,7 @@ pub(super) fn choose(
         events.send(Event::Warning { message: missing.to_string() });
     }
     if selection.is_implied_no_schema() {
-        let message = "no definition is wanted: tables are taken as they are found".to_owned();
+        let message = "no definitions selected: using existing tables as they are".to_owned();
         events.send(Event::Step { what: message });
     }
     let wanted: Vec<usize> = selection.wanted().collect();

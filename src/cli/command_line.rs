@@ -1,4 +1,4 @@
-//! The command line as people type it: short help as `-h`, abbreviated options, and the name
+//! Parses the command line: short help as `-h`, abbreviated options, and the program name
 //! `pg_restore`.
 
 use std::ffi::OsString;
@@ -8,17 +8,17 @@ use clap::{Arg, ArgAction, Command as Clap, CommandFactory, Error, FromArgMatche
 
 use super::args::Cli;
 
-/// What a program is called that acts as `nocturne restore`.
+/// The program name under which nocturne acts as `nocturne restore`.
 const PG_RESTORE: &str = "pg_restore";
 
-/// The command's name and options, ready to parse or to complete.
+/// The program's commands and options, ready for parsing or completion.
 ///
-/// Options can be abbreviated to what is unambiguous, as getopt_long allows. `-h` is help wherever
-/// it is not the host, as it is in PostgreSQL's programs.
+/// Options accept unambiguous abbreviations, as with getopt_long. `-h` is help unless the command
+/// uses it for the host, as PostgreSQL's programs do.
 pub(super) fn command() -> Clap {
     let command = with_short_help(Cli::command().infer_long_args(true));
     command.mut_subcommands(|subcommand| {
-        // The version is the program's, not that of a part of it.
+        // The version is the program's, not the subcommand's.
         with_short_help(subcommand.infer_long_args(true).display_name("nocturne"))
     })
 }
@@ -31,10 +31,10 @@ fn with_short_help(command: Clap) -> Clap {
     command.arg(help)
 }
 
-/// Parses what was typed. With it comes the command's name, for hints.
+/// Parses the command line. Also returns the command's name, for hints.
 ///
 /// # Errors
-/// clap's: help and the version are among them.
+/// clap's errors, which include help and version.
 pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, String), Error> {
     let mut words: Vec<OsString> = words.into_iter().collect();
     let called = words.first().and_then(|word| Path::new(word).file_name());
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn short_help_is_h_wherever_it_is_not_the_host() {
+    fn short_h_is_help_unless_it_is_host() {
         command().debug_assert();
         for line in ["nocturne -h", "nocturne list -h", "nocturne plan -h", "nocturne run -h"] {
             assert_eq!(parsed(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unambiguous_abbreviation_is_the_option() {
+    fn unambiguous_abbreviation_is_accepted() {
         let (cli, name) = parsed("nocturne restore --no-ow --single -d x a.dump").unwrap();
         let Command::Restore(restore) = cli.command else { panic!("{name}") };
         assert!(restore.properties.no_owner && restore.behaviour.single_transaction);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn called_pg_restore_it_restores() {
+    fn program_named_pg_restore_runs_restore() {
         let (_, name) = parsed("/usr/local/bin/pg_restore -d x a.dump").unwrap();
         assert_eq!(name, "restore");
         let version = parsed("pg_restore --version").unwrap_err();

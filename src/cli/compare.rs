@@ -1,4 +1,4 @@
-//! `nocturne verify -d`: whether a database has what an archive has.
+//! `nocturne verify -d`: compares a database with an archive.
 
 use std::num::NonZeroUsize;
 
@@ -15,7 +15,7 @@ use crate::restore::event::Event;
 use crate::source::{Archive, Input};
 use crate::target;
 
-/// Compares, and tells the result.
+/// Compares, and prints the result.
 pub(super) fn run(
     typed: &Verify,
     archive: Archive,
@@ -28,7 +28,7 @@ pub(super) fn run(
     let options = CompareOptions {
         jobs,
         role: connection::given(&typed.database.role),
-        // What came over standard input is gone.
+        // Standard input cannot be read again.
         again: Some(input.clone()).filter(|input| *input != Input::Stdin),
     };
     let runtime = threads::runtime(jobs.get())?;
@@ -37,7 +37,7 @@ pub(super) fn run(
     let progress = move |progress| verify::show(&told, progress);
     let warnings = list::warnings(screen);
     let waits = |error: &target::Error| {
-        let message = format!("the server is waited for: {}", chain(error));
+        let message = format!("waiting for the server: {}", chain(error));
         warnings.send(Event::Warning { message });
     };
     let compared = runtime.block_on(async {
@@ -51,7 +51,7 @@ pub(super) fn run(
             () = stop => Err(Failure::new(INTERRUPTED, "interrupted")),
         }
     });
-    // The thread that reads the archive does not keep the process.
+    // Do not wait for the thread that reads the archive.
     runtime.shutdown_background();
     bar.finish_and_clear();
     let comparison = compared?;
@@ -64,7 +64,7 @@ pub(super) fn run(
             list::write_json(None, &(json + "\n"))?;
         }
     }
-    // The text has said what is wrong.
+    // The output above lists the differences.
     match () {
         () if !comparison.faults.is_empty() => Err(Failure::told(ARCHIVE)),
         () if !comparison.is_equal() => Err(Failure::told(ERRORS)),

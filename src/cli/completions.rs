@@ -1,5 +1,5 @@
-//! Completion scripts: clap's, with what it does not know: the words that options accept, which
-//! options are no file names, and in bash the names of archives.
+//! Completion scripts: clap's, extended with the words that options accept, the options whose
+//! values are not file names, and, in bash, the names of archives.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command as Clap, ValueHint};
@@ -8,10 +8,10 @@ use clap_complete::Shell;
 use super::command_line;
 use crate::replicate::config::{Kind, table};
 
-/// The program that is completed.
+/// The program to complete.
 const PROGRAM: &str = "nocturne";
 
-/// What clap's script for bash lacks: files where a word is not an option, and words behind "=".
+/// Extends clap's bash script: completes files where a word is not an option, and words after "=".
 const BASH: &str = r#"
 _nocturne_or_file() {
     local word="$2" before="$3"
@@ -51,14 +51,14 @@ pub(super) fn script(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// The command line as it is completed.
+/// The command line to complete.
 fn completed() -> Clap {
-    // clap does not quote "?", which is a pattern in fish 3.
+    // clap does not quote "?", a pattern in fish 3.
     let command = command_line::command().mut_arg("help", |help| help.short(None));
     command.mut_subcommands(|subcommand| subcommand.mut_args(with_values))
 }
 
-/// An option with the words or the kind of name that it accepts.
+/// Adds to an option the words or the kind of name that it accepts.
 fn with_values(arg: Arg) -> Arg {
     if arg.is_positional()
         || !arg.get_action().takes_values()
@@ -80,7 +80,7 @@ fn with_values(arg: Arg) -> Arg {
     arg.value_hint(hint)
 }
 
-/// The words that an option accepts where they are not its type's.
+/// The words that an option accepts, if its type does not list them.
 fn words(arg: &Arg) -> Vec<String> {
     if arg.get_long() == Some("tolerate") {
         return ["already-exists", "missing-role", "comment-on-extension"]
@@ -97,7 +97,7 @@ fn words(arg: &Arg) -> Vec<String> {
     }
 }
 
-/// What the help calls the value.
+/// The value's name in the help.
 fn value_name(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default();
     names.first().map(ToString::to_string).unwrap_or_default()
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_options_are_those_they_accept() {
+    fn completed_words_match_accepted_values() {
         for (command, option, expected) in [
             ("restore", "format", &["c", "d", "t"][..]),
             ("restore", "jobs", &["auto"]),

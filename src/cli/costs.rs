@@ -1,4 +1,4 @@
-//! The cost history on the command line: which file, and what becomes of what is wrong with it.
+//! The cost history on the command line: its file, and warnings about it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::restore::event::{Event, Events};
 /// The file's name in the user's cache folder (XDG Base Directory Specification).
 const DEFAULT: &str = "nocturne/costs.json";
 
-/// A history, and the file that it is to be written to.
+/// A history, and the file to write it to.
 #[derive(Debug)]
 pub(super) struct History {
     pub(super) costs: Arc<CostHistory>,
@@ -23,7 +23,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Reads the file that is meant. What cannot be used is told as a warning, and not written to.
+    /// Reads the history file. An unusable file is reported as a warning and never written.
     pub(super) fn open(typed: &Typed, events: &Events) -> Self {
         let (costs, file) = match file(typed) {
             None => (CostHistory::default(), None),
@@ -38,12 +38,12 @@ impl History {
         Self { costs: Arc::new(costs), file, recorder: Recorder::default() }
     }
 
-    /// Events that are kept for the history, and then go on to `others`.
+    /// Records events for the history, then passes them on to `others`.
     pub(super) fn listen(&self, others: Events) -> Events {
         if self.file.is_some() { self.recorder.listen(others) } else { others }
     }
 
-    /// Writes down what a run took. `complete` says whether it came to its end.
+    /// Saves a run's timings. `complete` tells whether the run finished.
     pub(super) fn save(&self, database: &str, complete: bool, events: &Events) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let saved =
@@ -65,9 +65,9 @@ fn file(typed: &Typed) -> Option<PathBuf> {
     typed.cost_history.clone().or_else(default_file)
 }
 
-/// The file that counts when none is named: in the user's cache folder, if there is one.
+/// The default file: in the user's cache folder, if that exists.
 pub(super) fn default_file() -> Option<PathBuf> {
-    // The specification wants a relative path ignored.
+    // The specification requires relative paths to be ignored.
     let xdg = environment("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = xdg.or_else(|| Some(PathBuf::from(environment("HOME")?).join(".cache")))?;
     Some(cache.join(DEFAULT))

@@ -1,4 +1,4 @@
-//! `nocturne drop-objects`: the target without the objects of the last night.
+//! `nocturne drop-objects`: drops the previous night's objects from the target.
 
 use std::cell::Cell;
 use std::fmt::Write;
@@ -25,13 +25,13 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     until_signal(0, |stop| drop_objects(typed, &config, target, stop))
 }
 
-/// The database that a command of one step works on.
+/// The target of a single-step command.
 pub(super) fn target(config: &Config) -> Result<Target, Failure> {
     let target = config.databases.target.clone();
     target.ok_or_else(|| Failure::new(USAGE, "DATABASE_URL is not set"))
 }
 
-/// The lock on the target: nobody else may be at work there.
+/// Locks the target against other runs.
 pub(super) async fn lock(target: &Target) -> Result<TargetLock, Failure> {
     TargetLock::take(target).await.map_err(|error| match &error {
         LockError::Target(_) => Failure::of(CONNECT, &error),
@@ -49,7 +49,7 @@ async fn drop_objects(
     let session = Session::connect(&target, &SessionSettings::default())
         .await
         .map_err(|error| Failure::of(CONNECT, &error))?;
-    // Its records go before what they tell of.
+    // Its records are removed before the objects that they describe.
     has_bookkeeping(&session).await.map_err(|error| Failure::of(ERRORS, &error))?;
     let used: Vec<Cell<bool>> = typed.keep.iter().map(|_| Cell::new(false)).collect();
     let keep = |schema: &str, table: &str| {
@@ -66,27 +66,27 @@ async fn drop_objects(
         CleanError::Stopped => Failure::new(INTERRUPTED, "interrupted"),
         error => Failure::of(ERRORS, &error),
     };
-    // No archive says which extensions come back.
+    // There is no archive to tell which extensions will be restored.
     let plan = clean::plan(&session, keep, |_| false).await.map_err(failed)?;
-    // A mistyped name must not cost the table that was meant.
+    // A typo must not drop the table that was meant.
     if let Some((pattern, _)) = typed.keep.iter().zip(&used).find(|(_, used)| !used.get()) {
-        return Err(Failure::new(USAGE, format!("--keep {pattern}: there is no such table")));
+        return Err(Failure::new(USAGE, format!("--keep {pattern}: no such table")));
     }
     if typed.dry_run {
         return list::write(None, describe(&plan).as_bytes());
     }
     for other in &plan.others {
         tracing::warn!(
-            "{} {} of {} is also dropped: it depends on what goes",
+            "{} {} of {} is also dropped: it depends on a dropped object",
             other.kind,
             other.identity,
             other.owner
         );
     }
     for schema in &plan.shared_schemas {
-        tracing::info!("schema {schema} stays: others have objects in it");
+        tracing::info!("schema {schema} is kept: it contains other owners' objects");
     }
-    // An earlier night's restore would go on as if its objects were still there.
+    // An earlier night's restore would resume as if its objects still existed.
     forget_all(&target).await.map_err(|error| Failure::of(ERRORS, &error))?;
     let progress = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
     let timeout = config.restore.drop_timeout;
@@ -95,7 +95,7 @@ async fn drop_objects(
     Ok(())
 }
 
-/// The plan as a script. A name with line breaks stays inside its comment.
+/// The plan as a script. Names with line breaks stay within their comment.
 fn describe(plan: &DropPlan) -> String {
     let mut text = String::new();
     // Writing to a String does not fail.
@@ -103,8 +103,8 @@ fn describe(plan: &DropPlan) -> String {
         let _ = writeln!(text, "-- kept: table {}", one_line(&table.to_string()));
     }
     for schema in &plan.shared_schemas {
-        let _ =
-            writeln!(text, "-- stays, as others have objects in it: schema {}", one_line(schema));
+        let schema = one_line(schema);
+        let _ = writeln!(text, "-- kept, contains other owners' objects: schema {schema}");
     }
     for extension in &plan.extensions {
         let _ = writeln!(text, "-- kept: extension {}", one_line(extension));

@@ -1,4 +1,4 @@
-//! `nocturne restore --embedded`: the restore's own throw-away server.
+//! `nocturne restore --embedded`: the restore's own temporary server.
 
 use super::args::{Place, Restore};
 use super::exit::{CONNECT, ERRORS, Failure, Outcome, interrupted};
@@ -12,7 +12,7 @@ use crate::source::Archive;
 use crate::sql::ident::quoted;
 use crate::target::{ConnectOptions, Session, SessionSettings, Target};
 
-/// The server, with the database that is restored into.
+/// The server, with the target database.
 pub(super) struct Server {
     embedded: Embedded,
     database: String,
@@ -21,7 +21,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server and makes what an archive takes for granted: its database, its roles.
+    /// Starts a server and creates what an archive expects to exist: its database and roles.
     pub(super) async fn start(
         typed: &Restore,
         archive: &Archive,
@@ -31,10 +31,10 @@ impl Server {
     ) -> Result<(Self, Target), Failure> {
         let data_dir = typed.place.keep.clone();
         let kept = data_dir.is_some();
-        events.send(Event::Step { what: "starting a throw-away PostgreSQL".to_owned() });
+        events.send(Event::Step { what: "starting a temporary PostgreSQL server".to_owned() });
         let start = move || {
             let settings = vec![
-                // Publications and subscriptions need it; nothing here needs less.
+                // Publications and subscriptions need it; nothing here needs a lower level.
                 ("wal_level".to_owned(), "logical".to_owned()),
                 ("max_wal_size".to_owned(), "4GB".to_owned()),
             ];
@@ -53,7 +53,7 @@ impl Server {
             .await
             .map_err(|error| Failure::of(CONNECT, &error))?;
         for role in roles_needed(&archive.toc, selection, &options.style).keys() {
-            // One that is there already is as good.
+            // An existing role is just as good.
             let _ = session.execute(&format!("CREATE ROLE {}", quoted(role))).await;
         }
         if database != "postgres" {
@@ -61,17 +61,16 @@ impl Server {
             session.execute(&sql).await.map_err(|error| Failure::of(ERRORS, &error))?;
         }
         let url = embedded.url(database);
-        events
-            .send(Event::Step { what: format!("PostgreSQL {} is up: {url}", embedded.version()) });
+        let what = format!("PostgreSQL {} is ready: {url}", embedded.version());
+        events.send(Event::Step { what });
         let target = target(&url)?;
-        // With --create, what is worth looking at is in the database that the restore makes.
+        // With --create, the data is in the database that the restore creates.
         let shown = if dbname.is_empty() { "postgres" } else { dbname };
         let log_format = typed.reporting.log_format;
         Ok((Self { embedded, database: shown.to_owned(), kept, log_format }, target))
     }
 
-    /// Answers the user's query, then keeps the server until the user has seen enough, or stops it
-    /// at once.
+    /// Runs the user's query, then keeps the server until interrupted, or stops it at once.
     pub(super) async fn stay(self, place: &Place, mut outcome: Outcome) -> Outcome {
         let interrupted_already =
             matches!(&outcome, Err(failure) if failure.code == super::exit::INTERRUPTED);
@@ -84,10 +83,10 @@ impl Server {
             match self.log_format {
                 LogFormat::Text => {
                     say(&format!(
-                        "\nThe server stays until you press Ctrl-C:\n\n    psql '{url}'\n"
+                        "\nThe server runs until you press Ctrl-C:\n\n    psql '{url}'\n"
                     ));
                 }
-                LogFormat::Json => tracing::info!(url, "the server stays until interrupted"),
+                LogFormat::Json => tracing::info!(url, "the server runs until interrupted"),
             }
             interrupted().await;
         }
@@ -101,20 +100,20 @@ impl Server {
         }
         if let Some(kept) = kept {
             match log_format {
-                LogFormat::Text => say(&format!("The data directory stays in {kept}.")),
-                LogFormat::Json => tracing::info!(kept, "the data directory stays"),
+                LogFormat::Text => say(&format!("Kept the data directory {kept}.")),
+                LogFormat::Json => tracing::info!(kept, "kept the data directory"),
             }
         }
         outcome
     }
 
-    /// Writes a query's rows on standard output, as psql does unaligned and with tabs.
+    /// Writes a query's rows to standard output, like unaligned psql output with tabs.
     async fn answer(&self, sql: &str) -> Outcome {
         let failure = |error| Failure::new(ERRORS, format!("--query: {}", chain(&error)));
         let target = target(&self.embedded.url(&self.database))?;
         let session =
             Session::connect(&target, &SessionSettings::default()).await.map_err(failure)?;
-        // Sessions find nothing by unqualified names, as pg_restore's; a query is a person's.
+        // Sessions have an empty search_path, as in pg_restore; a user's query needs the default.
         session.execute("RESET search_path").await.map_err(failure)?;
         let rows = session.query_text(sql).await.map_err(failure)?;
         let lines = rows.into_iter().map(|row| {
@@ -127,6 +126,6 @@ impl Server {
 
 fn target(url: &str) -> Result<Target, Failure> {
     let options = ConnectOptions { dbname: Some(url.to_owned()), ..ConnectOptions::default() };
-    // The server is ours: nothing of the user's environment is about it.
+    // The server is ours: the user's environment does not apply to it.
     Target::resolve(&options, &|_| None).map_err(|error| Failure::of(CONNECT, &error))
 }

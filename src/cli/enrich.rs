@@ -1,4 +1,4 @@
-//! `nocturne enrich`: indexes and views of the warehouse's own.
+//! `nocturne enrich`: adds the warehouse's own indexes and views.
 
 use tokio_util::sync::CancellationToken;
 

@@ -1,4 +1,4 @@
-//! How the program ends.
+//! Exit codes, and how failures are reported.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,11 +8,11 @@ use crate::restore::journal::JournalError;
 use crate::restore::{chain, hint};
 use crate::shown::one_line;
 
-/// All well.
+/// Success.
 pub const SUCCESS: u8 = 0;
-/// Entries failed, or the restore had to stop; what is in the database is told.
+/// Entries failed, or the restore had to stop; the output reports what is in the database.
 pub const ERRORS: u8 = 1;
-/// The command line makes no sense.
+/// Invalid command line.
 pub const USAGE: u8 = 2;
 /// The archive cannot be read.
 pub const ARCHIVE: u8 = 3;
@@ -21,47 +21,47 @@ pub const CONNECT: u8 = 4;
 /// Stopped by a signal (128 + SIGINT).
 pub const INTERRUPTED: u8 = 130;
 
-/// Why a command failed: what to say, and the exit code.
+/// Why a command failed: the message and the exit code.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub code: u8,
-    /// One line for people; empty if all has been said.
+    /// One line for the user; empty if the failure was already reported.
     message: String,
-    /// What else is to be said, a line each.
+    /// Further lines below the message.
     details: Vec<String>,
-    /// What to do about it.
+    /// The next step for the user.
     hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure with a message. A name in it that holds line breaks starts no line.
+    /// A failure with a message. Line breaks in names within it do not start new lines.
     pub fn new(code: u8, message: impl AsRef<str>) -> Self {
         let message = one_line(message.as_ref());
         Self { code, message, details: Vec::new(), hint: None }
     }
 
-    /// The same, with lines below the message.
+    /// Adds lines below the message.
     #[must_use]
     pub fn with_details(mut self, lines: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.details = lines.into_iter().map(|line| one_line(line.as_ref())).collect();
         self
     }
 
-    /// The same, with what to do about it, unless that is said already.
+    /// Adds a hint, unless there is one.
     #[must_use]
     pub fn with_hint(mut self, hint: impl AsRef<str>) -> Self {
         self.hint.get_or_insert_with(|| one_line(hint.as_ref()));
         self
     }
 
-    /// A failure that has been told already.
+    /// A failure that was already reported.
     #[must_use]
     pub fn told(code: u8) -> Self {
         Self::new(code, "")
     }
 
-    /// Tells the failure as a log line, for a log that a program reads.
+    /// Logs the failure, for a machine-readable log.
     #[must_use]
     pub fn logged(self) -> Self {
         if !self.message.is_empty() {
@@ -77,7 +77,7 @@ impl Failure {
         Self::told(self.code)
     }
 
-    /// An error and its sources, as a failure, with what to do about it if that is known.
+    /// An error and its sources as a failure, with a hint if one is known.
     pub fn of(code: u8, error: &(dyn std::error::Error + 'static)) -> Self {
         Self { hint: hint(error), ..Self::new(code, chain(error)) }
     }
@@ -97,7 +97,7 @@ pub(super) fn interrupted() -> impl Future<Output = ()> {
     }
 }
 
-/// For an output file: what to tell about an error.
+/// Turns an output file's error into a failure.
 pub(super) fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> Failure {
     move |error| Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
 }
@@ -123,10 +123,10 @@ impl From<restore::Error> for Failure {
     }
 }
 
-/// What a command returns.
+/// The result of a command.
 pub type Outcome = Result<(), Failure>;
 
-/// The exit code of the command's outcome. Prints on standard error what went wrong.
+/// The exit code of the command's outcome. Reports a failure on standard error.
 pub(super) fn code(outcome: Outcome, command: &str) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::from(SUCCESS),

@@ -1,4 +1,4 @@
-//! `nocturne fetch-backup`: the backup of a nightly run, as a file.
+//! `nocturne fetch-backup`: downloads a nightly run's backup into a file.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ use crate::report::{
 use crate::shown::one_line;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
 
-/// The pause between two looks at the download.
+/// How often the download's progress is polled.
 const FRAME: Duration = Duration::from_millis(200);
 
 /// Runs the command.
@@ -50,7 +50,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
             () = interrupted() => Err(Failure::new(INTERRUPTED, "interrupted")),
         }
     });
-    // What waits for the disk does not keep the process.
+    // Do not wait for threads that are blocked on the disk.
     runtime.shutdown_background();
     match config.log_format {
         LogFormat::Text => outcome,
@@ -71,7 +71,7 @@ async fn fetch(typed: &Typed, config: &Config, from: &BackupSource, bar: &Progre
     if typed.output.as_deref() == Some(Path::new("-")) {
         let (bytes, sha256) = copy_to_stdout(&backup, bar).await?;
         bar.finish_and_clear();
-        // Standard output has the bytes.
+        // Standard output has the backup.
         if !typed.quiet {
             say(describe(&backup, None, bytes, sha256).trim_end());
         }
@@ -92,13 +92,13 @@ async fn fetch(typed: &Typed, config: &Config, from: &BackupSource, bar: &Progre
         error => failure(error),
     })?;
     if saved.kept > 0 {
-        tracing::info!("went on after the {} bytes of an earlier try", saved.kept);
+        tracing::info!("resumed an earlier download after {} bytes", saved.kept);
     }
     let text = describe(&backup, Some(&saved.path), saved.size, saved.sha256);
     list::write(None, text.as_bytes())
 }
 
-/// Checks the age of a backup that is in no list: by its header, before all of it is downloaded.
+/// Checks the age of a backup that no list describes: by its header, before downloading the rest.
 async fn check_age(backup: &FoundBackup, config: &Config) -> Result<(), BackupError> {
     let any = BackupSource::choice(&config.backup, config.zone) == Choice::AnyDay;
     if any || !backup.is_at_url() {
@@ -130,7 +130,7 @@ async fn copy_to_stdout(
     Ok((progress.position(), sha256))
 }
 
-/// What was fetched, a line for each fact.
+/// Describes the backup, one fact per line.
 fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha256Sum) -> String {
     let created = backup.created_at.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string());
     let lines = [
@@ -145,7 +145,7 @@ fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha25
     known.map(|(name, value)| format!("{name:<8} {}\n", one_line(&value))).collect()
 }
 
-/// A bar on standard error, if the screen shows any.
+/// A progress bar on standard error, if the screen shows any.
 fn bar(screen: &Screen) -> ProgressBar {
     let Some(bars) = screen.bars() else { return ProgressBar::hidden() };
     let bar = bars.add(ProgressBar::no_length());
@@ -156,7 +156,7 @@ fn bar(screen: &Screen) -> ProgressBar {
     bar
 }
 
-/// Lets the bar follow a download, until it is finished.
+/// Updates the bar until the download finishes.
 fn show(bar: &ProgressBar, progress: Progress) {
     let bar = bar.clone();
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! `nocturne incremental`: the new rows of append-only tables, from the source database.
+//! `nocturne incremental`: copies new rows of append-only tables from the source database.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
 async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcome {
     let tables = tables(typed, config).await?;
     let Some(settings) = Settings::of(config, tables) else {
-        return Err(Failure::new(USAGE, "a database is not set"));
+        return Err(Failure::new(USAGE, "the source or the target database is not set"));
     };
     for warning in settings.source.warnings().iter().chain(settings.target.warnings()) {
         tracing::warn!("{warning}");
@@ -41,7 +41,7 @@ async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcom
             config.zone,
             config.report_lang.unwrap_or_else(locale),
         ),
-        // Tables are tried again by themselves.
+        // Each table has its own retries.
         retry: RetryPolicy { retries: 0, ..config.retry },
         history: history(config, &settings),
         notifier: notifier(config.notifications.clone())?,
@@ -55,13 +55,13 @@ async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcom
     }
 }
 
-/// Where nights are recorded, if there is a warehouse; else where the rows go.
+/// The history in the warehouse, if there is one; otherwise in the copy's target.
 fn history(config: &Config, settings: &Settings) -> Arc<dyn History> {
     let target = config.databases.target.as_ref().unwrap_or(&settings.target);
     Arc::new(DatabaseHistory::new(target.clone()))
 }
 
-/// The tables that were typed, or those that the settings make incremental.
+/// The tables typed, or else those that the settings make incremental.
 async fn tables(typed: &Typed, config: &Config) -> Result<Vec<Table>, Failure> {
     let keys = &config.incremental.keys;
     let mut tables: Vec<Table> = Vec::new();
@@ -80,7 +80,7 @@ async fn tables(typed: &Typed, config: &Config) -> Result<Vec<Table>, Failure> {
     if tables.is_empty() {
         return Err(Failure::new(
             USAGE,
-            "no table is incremental: name one with --table, or in BACKUP_MODE",
+            "no incremental tables: name one with --table or in BACKUP_MODE",
         ));
     }
     Ok(tables)
@@ -95,7 +95,7 @@ fn failure(error: IncrementalError) -> Failure {
     Failure::of(code, &error)
 }
 
-/// What the whole of it comes to. Each table's error has been logged.
+/// The overall outcome. Each table's error was already logged.
 fn conclude(summary: &Summary) -> Outcome {
     let (failed, all) = (summary.errors().count(), summary.tables.len());
     if failed > 0 {
@@ -114,9 +114,9 @@ fn conclude(summary: &Summary) -> Outcome {
         missing => {
             let hint = match summary.fills_gaps {
                 false => "hint: --fill-gaps copies them",
-                true => "they could not be copied: the warnings above say why",
+                true => "they could not be copied: see the warnings above",
             };
-            let message = format!("{missing} rows of earlier runs are missing in the target");
+            let message = format!("{missing} rows of earlier runs are missing from the target");
             Err(Failure::new(ERRORS, format!("{message} ({hint})")))
         }
     }

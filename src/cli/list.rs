@@ -1,4 +1,4 @@
-//! `nocturne list`: what is in an archive.
+//! `nocturne list`: prints an archive's table of contents.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -39,13 +39,13 @@ pub(super) fn run(typed: &List) -> Outcome {
     }
 }
 
-/// Sends warnings of the layers below, such as a download that is tried again, to standard error.
+/// Sends warnings from lower layers, such as a retried download, to standard error.
 pub(super) fn start_log() -> Outcome {
     let report = ReportOptions { verbosity: Verbosity::Quiet, ..ReportOptions::default() };
     telemetry::init(&report, &Screen::plain()).map_err(|error| Failure::of(USAGE, &error))
 }
 
-/// Warnings go to standard error at once.
+/// Prints warnings on standard error at once.
 pub(super) fn warnings(screen: &Screen) -> Events {
     let screen = screen.clone();
     Events::to(move |event| {
@@ -55,7 +55,7 @@ pub(super) fn warnings(screen: &Screen) -> Events {
     })
 }
 
-/// The lines above and the lines of the entries, as `pg_restore -l` has them.
+/// The heading and the entries' lines, exactly as `pg_restore -l` prints them.
 fn as_text(archive: &Archive, listing: &Listing<'_>) -> String {
     let Header { created, dbname, version, layout, .. } = &archive.toc.header;
     let created = local_time::of(created);
@@ -105,7 +105,7 @@ fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, Failure> 
     json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
 }
 
-/// Fails where one of the files to write is the archive that is read.
+/// Fails if an output file is the archive itself.
 pub(super) fn check_apart<'a>(
     paths: impl IntoIterator<Item = &'a Path>,
     archive: Option<&Path>,
@@ -118,17 +118,18 @@ pub(super) fn check_apart<'a>(
     match paths.into_iter().find(|path| identity(path) == Some(archive)) {
         None => Ok(()),
         Some(path) => {
-            let message = format!("{} is the archive: name another file to write", path.display());
+            let message =
+                format!("{} is the archive itself: choose another output file", path.display());
             Err(Failure::new(USAGE, message))
         }
     }
 }
 
-/// Fails at once where a file cannot be written that is due after a long run.
+/// Fails early if a file cannot be written that a long run writes at its end.
 pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Outcome {
     for path in paths.into_iter().filter(|path| *path != Path::new("-")) {
         let mut options = std::fs::OpenOptions::new();
-        // What an earlier run left stays until there is something new, and nothing is left behind.
+        // An existing file keeps its content until it is replaced; a new one is removed again.
         let checked = if path.exists() {
             options.write(true).open(path).map(drop)
         } else {
@@ -140,13 +141,13 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> O
     Ok(())
 }
 
-/// Writes to a file, or to standard output for none and for `-`. A terminal gets nothing that it
-/// would obey; other readers get the bytes as they are, as from pg_restore.
+/// Writes to a file, or to standard output for none and for `-`. On a terminal, control characters
+/// are escaped; other readers get the bytes unchanged, as from pg_restore.
 pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
     write_shown(path, bytes, shown::lines)
 }
 
-/// The same of JSON, which stays JSON on a terminal.
+/// Writes JSON, which stays valid JSON on a terminal.
 pub(super) fn write_json(path: Option<&Path>, json: &str) -> Outcome {
     write_shown(path, json.as_bytes(), shown::json)
 }
@@ -164,8 +165,10 @@ fn write_shown(path: Option<&Path>, bytes: &[u8], show: fn(&str) -> String) -> O
         bytes
     };
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        // The reader, `head` say, has closed the pipe: no error.
+        // The reader, such as `head`, closed the pipe: not an error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Failure::new(ERRORS, format!("cannot write: {error}"))),
+        result => result.map_err(|error| {
+            Failure::new(ERRORS, format!("cannot write to standard output: {error}"))
+        }),
     }
 }

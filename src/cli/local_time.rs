@@ -1,9 +1,8 @@
-//! Times of archives as pg_restore prints them: local, with the abbreviation of a time zone.
+//! Archive times as pg_restore prints them: local, with a time zone abbreviation.
 //!
-//! An archive has the time of where pg_dump ran, and whether summer time was in force there, but not
-//! the zone. pg_restore takes it for a time of the zone that it runs in (`ReadHead` in
-//! `src/bin/pg_dump/pg_backup_archiver.c`: `mktime`, again without the flag where that fails), and so
-//! does this.
+//! An archive stores pg_dump's local time and whether summer time was in force, but not the zone.
+//! Like pg_restore, this module interprets it in the zone of the running process (`ReadHead` in
+//! `src/bin/pg_dump/pg_backup_archiver.c`: `mktime`, again without the flag if that fails).
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{OffsetComponents, Tz};
@@ -12,12 +11,12 @@ use crate::archive::LocalTime;
 
 const FORMAT: &str = "%Y-%m-%d %H:%M:%S %Z";
 
-/// In which steps, and how far, glibc looks for a time with the flag that it was given
-/// (`__mktime_internal` in `time/mktime.c`), in seconds.
+/// Step and range, in seconds, of glibc's search for a time with the given flag
+/// (`__mktime_internal` in `time/mktime.c`).
 const STEP: i64 = 601_200;
 const FURTHEST: i64 = 268_828_200;
 
-/// A time of an archive.
+/// Formats an archive's time.
 pub(super) fn of(time: &LocalTime) -> String {
     let LocalTime { year, month, day, hour, minute, second, .. } = *time;
     let part = |number: i32| u32::try_from(number).ok();
@@ -35,7 +34,7 @@ pub(super) fn of(time: &LocalTime) -> String {
     }
 }
 
-/// The present time.
+/// The current time.
 pub(super) fn now() -> String {
     match zone() {
         Some(zone) => Utc::now().with_timezone(&zone).format(FORMAT).to_string(),
@@ -43,7 +42,7 @@ pub(super) fn now() -> String {
     }
 }
 
-/// Where the zone has no name that is known, its offset stands for it.
+/// Formats a time with its offset, for zones without a known name.
 fn with_offset(time: &DateTime<Local>) -> String {
     if time.offset().fix().local_minus_utc() == 0 {
         time.with_timezone(&Utc).format(FORMAT).to_string()
@@ -52,7 +51,7 @@ fn with_offset(time: &DateTime<Local>) -> String {
     }
 }
 
-/// The zone of this process, if it has a name.
+/// This process's time zone, if it has a name.
 fn zone() -> Option<Tz> {
     match std::env::var("TZ") {
         Ok(name) => {
@@ -63,7 +62,7 @@ fn zone() -> Option<Tz> {
     }
 }
 
-/// What `mktime` makes of a local time and a flag.
+/// The result of `mktime` for a local time and a flag.
 fn resolved(zone: Tz, written: NaiveDateTime, is_dst: i32) -> DateTime<Tz> {
     let fits = |offset: &<Tz as TimeZone>::Offset| {
         is_dst < 0 || (is_dst > 0) != offset.dst_offset().is_zero()
@@ -89,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_time_is_read_with_its_flag() {
-        // What glibc 2.36 makes of them.
+    fn local_time_respects_the_dst_flag() {
+        // Results of glibc 2.36.
         for (zone, written, is_dst, expected) in [
             ("Europe/Paris", (7, 1, 12, 0), 1, "2026-07-01 12:00:00 CEST"),
             ("Europe/Paris", (1, 1, 12, 0), 0, "2026-01-01 12:00:00 CET"),

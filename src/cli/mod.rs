@@ -1,18 +1,19 @@
 //! The command line.
 //!
-//! First what was typed, without judgement:
-//! - [`args`]: the commands and their options, with the text of the help.
-//! - [`selection`]: the options that choose entries, shared by the commands.
-//! - [`connection`]: the options that say where the target is.
-//! - [`settings`]: the options that stand above variables of the environment.
-//! - [`values`] and [`table_key`]: the words that options take.
-//! - `secrets`: those of them that are not shown again.
+//! First the options as typed, without validation:
+//! - [`args`]: the commands and their options, with the help texts.
+//! - [`selection`]: the options that select entries, shared by several commands.
+//! - [`connection`]: the connection options.
+//! - [`settings`]: the options that override environment variables.
+//! - [`values`] and [`table_key`]: the values that options accept.
+//! - `secrets`: the values that are never shown again.
 //!
 //! `command_line` parses them.
 //!
-//! Then one file for each command, which makes settings of it, calls the core and tells the result.
-//! Nothing else in the program reads the command line or the variables of a night. Of the environment
-//! others read what is about the machine: `NO_COLOR`, `RUST_LOG`, `PATH`, the folder of temporary files.
+//! Then one file per command, which turns options into settings, calls the core and reports the
+//! result. Nothing else in the program reads the command line or the variables of a night. Other
+//! modules read only what describes the machine: `NO_COLOR`, `RUST_LOG`, `PATH`, the temporary
+//! folder.
 
 pub mod args;
 mod choose;
@@ -56,7 +57,7 @@ use crate::report::Screen;
 use crate::shown;
 use crate::source::Input;
 
-/// The whole program: reads the command line, runs the command, gives the exit code.
+/// The whole program: reads the command line, runs the command, returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
@@ -64,7 +65,7 @@ pub fn main() -> ExitCode {
     let (cli, command) = match command_line::parse(words) {
         Ok(parsed) => parsed,
         Err(error) if error.use_stderr() => {
-            // It repeats what was typed.
+            // The message quotes the command line.
             let text = error.to_string();
             match shown::lines(&text) {
                 harmless if harmless == text => drop(error.print()),
@@ -72,7 +73,7 @@ pub fn main() -> ExitCode {
             }
             return ExitCode::from(USAGE);
         }
-        // Help and version are no errors; clap knows where each goes.
+        // Help and version are not errors; clap prints each to the right stream.
         Err(help) => {
             let _ = help.print();
             return ExitCode::SUCCESS;
@@ -96,25 +97,25 @@ pub fn main() -> ExitCode {
     exit::code(outcome, &command)
 }
 
-/// The archive that an argument names.
+/// The archive named by an argument.
 fn input(argument: Option<&Path>) -> Result<Input, Failure> {
     match argument {
         Some(argument) => {
             Input::from_argument(argument).map_err(|error| Failure::of(USAGE, &error))
         }
         None if std::io::stdin().is_terminal() => {
-            Err(Failure::new(USAGE, "no archive given (\"-\" is standard input)"))
+            Err(Failure::new(USAGE, "no archive given (use \"-\" for standard input)"))
         }
         None => Ok(Input::Stdin),
     }
 }
 
-/// Lines on standard error, for when nothing else is shown there.
+/// Prints lines on standard error while no progress is shown there.
 fn say(lines: &str) {
     Screen::plain().write(&format!("{lines}\n"));
 }
 
-/// A variable of the environment that is set and not empty.
+/// An environment variable's value, if set and not empty.
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! `nocturne plan`: what a restore would do, and how long it would take.
+//! `nocturne plan`: prints a restore's plan and predicted duration.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -55,13 +55,13 @@ pub(super) fn run(typed: &Plan) -> Outcome {
             })
             .collect();
         if of_kind.is_empty() {
-            let message = format!("--as-if: no wanted entry that is a job is a {}", as_if.kind);
+            let message = format!("--as-if: no job restores an entry of kind {}", as_if.kind);
             return Err(Failure::new(USAGE, message));
         }
         costs.scale(&of_kind, as_if.time);
         given.push(Given { kind: as_if.kind.clone(), seconds: as_if.time });
     }
-    // As if the server ran here, which is what the default number of jobs supposes, too.
+    // Assumes that the server runs here, as the default number of jobs does.
     let workers = Workers::with_processors(jobs, available_parallelism().ok().map(NonZero::get));
     let subject = Subject {
         archive: &archive.name,
@@ -84,7 +84,7 @@ pub(super) fn run(typed: &Plan) -> Outcome {
     list::write(typed.file.as_deref(), text.as_bytes())
 }
 
-/// The sizes of the entries' data. A stream tells them at its end.
+/// The sizes of the entries' data. A stream has to be read to its end.
 fn sizes(access: Access, entries: &[Entry]) -> Result<Sizes, Failure> {
     match access {
         Access::Random(random) => {

@@ -1,4 +1,4 @@
-//! `nocturne report`: what the logs of nightly runs tell.
+//! `nocturne report`: summarizes the logs of nightly runs.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -18,13 +18,13 @@ use crate::report::nights::{self, Lang, Run};
 pub(super) fn run(typed: &Report) -> Outcome {
     let path = typed.logs.as_deref().filter(|path| *path != Path::new("-"));
     if typed.logs.is_none() && io::stdin().is_terminal() {
-        return Err(Failure::new(USAGE, "no log given (\"-\" is standard input)"));
+        return Err(Failure::new(USAGE, "no log given (use \"-\" for standard input)"));
     }
     let name = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
     let log =
         read(path).map_err(|error| Failure::new(ERRORS, format!("cannot read {name}: {error}")))?;
     if log.cut {
-        say(&format!("nocturne: warning: {name} is too large: its last lines were left out"));
+        say(&format!("nocturne: warning: {name} is too large: its last lines were skipped"));
     }
     let runs = chosen(log, typed.date, &name)?;
     let text = match typed.format {
@@ -42,10 +42,10 @@ fn read(path: Option<&Path>) -> io::Result<Log> {
     }
 }
 
-/// The runs of the day, or all. None is a failure that says what there is.
+/// The day's runs, or all. If there are none, the failure lists the days with runs.
 fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<Run>, Failure> {
     if log.runs.is_empty() {
-        let message = format!("{name} holds no run, in {} lines", log.lines);
+        let message = format!("{name} has no run ({} lines read)", log.lines);
         return Err(Failure::new(ERRORS, message));
     }
     let Some(date) = date else { return Ok(log.runs) };
@@ -55,13 +55,13 @@ fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<Run>, Fai
     let runs: Vec<Run> =
         log.runs.into_iter().filter(|run| run.start().date_naive() == date).collect();
     if runs.is_empty() {
-        let message = format!("{name} holds no run of {date}, but of {}", days.join(", "));
+        let message = format!("{name} has no run on {date}, only on {}", days.join(", "));
         return Err(Failure::new(ERRORS, message));
     }
     Ok(runs)
 }
 
-/// The language of the environment, by the rules of POSIX: the first of these that is set.
+/// The environment's language, by POSIX rules: the first of these variables that is set.
 pub(super) fn locale() -> Lang {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(environment);
     Lang::of_locale(&locale.unwrap_or_default())
@@ -72,7 +72,7 @@ struct Object<'a> {
     runs: Vec<RunObject<'a>>,
 }
 
-/// A run, with what follows from it.
+/// A run with derived figures.
 #[derive(Serialize)]
 struct RunObject<'a> {
     complete: bool,
@@ -98,7 +98,7 @@ fn json(runs: &[Run]) -> Result<String, Failure> {
     json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
 }
 
-/// `Night of 2020-10-22`, or the days from the first to the last.
+/// `Night of 2020-10-22`, or the first and last day.
 fn title(runs: &[Run]) -> String {
     let day = |run: Option<&Run>| run.map(|run| run.start().date_naive().to_string());
     match (day(runs.first()), day(runs.last())) {

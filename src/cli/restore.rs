@@ -1,4 +1,4 @@
-//! `nocturne restore`: an archive into a database.
+//! `nocturne restore`: restores an archive into a database.
 
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
@@ -29,10 +29,10 @@ use crate::restore::{
 use crate::source::{self, Archive};
 use crate::target::Target;
 
-/// Most sessions that are used without being asked for.
+/// The maximum number of sessions for `--jobs auto`.
 const MOST_AUTOMATIC_JOBS: usize = 8;
 
-/// Sessions when nothing else is asked for.
+/// The number of sessions for `--jobs auto`.
 pub(super) fn automatic_jobs() -> usize {
     available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS))
 }
@@ -57,8 +57,8 @@ pub(super) fn run(typed: &Restore) -> Outcome {
     }
 }
 
-/// What `--progress` comes to. A pipe or a file of cron, where pg_restore writes nothing unless
-/// something is wrong, gets no line for each entry unless lines are asked for.
+/// The effective `--progress`. A pipe or cron's output file, where pg_restore writes only problems,
+/// gets no line per entry unless requested.
 fn progress(reporting: &Reporting) -> ProgressMode {
     let wants_lines = reporting.verbose > 0
         || reporting.log_format == LogFormat::Json
@@ -80,7 +80,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     list::check_apart(written, typed.archive.as_deref())?;
     list::check_writable([summary, timeline].into_iter().flatten().map(PathBuf::as_path))?;
     let select_options = choose::options(&typed.selection, typed.place.create)?;
-    // A script is read and written by one thread.
+    // One thread reads and writes a script.
     if !matches!(goal, Goal::Script) {
         threads::room_for(0)?;
     }
@@ -139,7 +139,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     })
 }
 
-/// Where the restore goes.
+/// The restore's destination.
 enum Goal {
     Script,
     Embedded,
@@ -156,24 +156,24 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
         }
         return Ok(Goal::Script);
     }
-    // Beside -d the URL would send what is meant for another server to its own.
+    // With -d, the URL would send data meant for another server to its own.
     let url = environment("DATABASE_URL").filter(|_| typed.connection.dbname.is_none());
     let options = typed.connection.options(url);
-    // Not what the other variables say, such as PGSERVICE, is wrong, but the URL.
+    // The error is in the URL, not in other variables such as PGSERVICE.
     let is_of_url =
         || options.default_url.is_some() && Target::resolve(&options, &|_| None).is_err();
     let target = connection::resolve(&options).map_err(|failure| match is_of_url() {
         true => failure.with_hint(
-            "DATABASE_URL is read because -d is not given; it looks like \
+            "DATABASE_URL is used because -d is not given; its form is \
              postgresql://user:password@host:5432/name",
         ),
         false => failure,
     })?;
-    // As in pg_restore, a server alone does not choose a database: libpq's default is the role's.
+    // As in pg_restore, a server alone selects no database: libpq's default is the role's name.
     if typed.connection.dbname.is_none() && !target.names_its_database() {
         let message = "no target given: one of -d/--dbname and -f/--file must be specified";
         let hint = "name the database with -d, PGDATABASE, PGSERVICE or DATABASE_URL, or use \
-                    --embedded to restore into a throw-away server";
+                    --embedded to restore into a temporary server";
         return Err(Failure::new(USAGE, message).with_hint(hint));
     }
     Ok(Goal::Target(Box::new(target)))
@@ -183,7 +183,7 @@ fn cannot_be_together(one: &str, other: &str) -> Failure {
     Failure::new(USAGE, format!("options {one} and {other} cannot be used together"))
 }
 
-/// The conflicts that pg_restore's `main` looks for, beyond those between options that choose
+/// Checks the conflicts that pg_restore's `main` checks, except those between options that select
 /// entries.
 fn check(typed: &Restore) -> Result<(), Failure> {
     let behaviour = &typed.behaviour;
@@ -203,14 +203,14 @@ fn check(typed: &Restore) -> Result<(), Failure> {
     }
     let grouped = behaviour.single_transaction || behaviour.transaction_size.is_some();
     if grouped && !behaviour.tolerate.is_empty() {
-        // After any error the server refuses the rest of a transaction.
+        // After any error the server rejects the rest of a transaction.
         let one = "-1/--single-transaction and --transaction-size";
         return Err(cannot_be_together(one, "--tolerate"));
     }
     if behaviour.if_exists && !behaviour.clean {
         return Err(Failure::new(USAGE, "option --if-exists requires option -c/--clean"));
     }
-    // clap does not see it where --embedded would be in conflict with another option.
+    // clap does not check this if --embedded would conflict with another option.
     let place = &typed.place;
     if !place.embedded && (place.keep.is_some() || place.query.is_some() || place.exit) {
         let message = "options --keep, --query and --exit require option --embedded";
@@ -221,7 +221,7 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         (!behaviour.set.is_empty(), "--set"),
         (behaviour.resume, "--resume"),
     ] {
-        // A script is as pg_restore writes it; whoever runs it can do both.
+        // A script is as pg_restore writes it; its user can do both.
         if typed.place.file.is_some() && given {
             return Err(cannot_be_together("-f/--file", option));
         }
@@ -263,10 +263,10 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
     };
     let jobs = match behaviour.jobs {
         Some(Jobs::Count(count)) => count.get(),
-        // What asks for one order or one transaction gets one session.
+        // A fixed order or a single transaction needs one session.
         _ if transactions != Transactions::None || chosen.reordered => 1,
-        // Tables that are there already may have foreign keys, which nobody disables: their rows
-        // come in the archive's order, which is the one that pg_dump has chosen.
+        // Existing tables may have foreign keys, which stay enabled: load them in the archive's
+        // order, which pg_dump chose.
         _ if !chosen.selection.dump_schema() && !behaviour.disable_triggers => 1,
         _ => automatic_jobs(),
     };
@@ -289,7 +289,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
         clean: behaviour.clean,
         if_exists: behaviour.if_exists,
         create: typed.place.create,
-        // As in pg_restore, a transaction that holds several entries cannot go on after an error.
+        // As in pg_restore, a transaction of several entries cannot continue after an error.
         exit_on_error: behaviour.exit_on_error || transactions != Transactions::None,
         transactions,
         copy_format: behaviour.copy_format,
@@ -316,7 +316,7 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
     })
 }
 
-/// Tells the result: the summary, the file with it, the exit code.
+/// Reports the result: the summary, its file, the exit code.
 fn conclude(
     typed: &Restore,
     reporter: Reporter,
@@ -327,13 +327,13 @@ fn conclude(
         Err(RestoreError::Connect(_) | RestoreError::Archive(_) | RestoreError::Journal(_)) => {
             false
         }
-        // At the question for a password, for example.
+        // At the password prompt, for example.
         Err(RestoreError::Interrupted) => reporter.is_connected(),
         _ => true,
     };
     let result = match result {
         Err(error) if !is_started => {
-            // There is nothing to sum up.
+            // There is nothing to summarize.
             drop(reporter);
             return Err(error.into());
         }
@@ -363,7 +363,7 @@ fn conclude(
     if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }
 }
 
-/// A page, or raw spans for a name that ends in `.json`.
+/// Writes a page, or raw spans if the name ends in `.json`.
 fn write_timeline(path: &Path, recorder: &Recorder) -> Outcome {
     let recording = recorder.finish();
     let mut bytes = Vec::new();
@@ -375,7 +375,7 @@ fn write_timeline(path: &Path, recorder: &Recorder) -> Outcome {
     list::write(Some(path), &bytes)
 }
 
-/// The script itself may go to standard output, warnings must not.
+/// Sends warnings to standard error: the script may go to standard output.
 fn script_warnings(screen: &Screen, format: LogFormat) -> Events {
     let screen = screen.clone();
     Events::to(move |event| match (event, format) {

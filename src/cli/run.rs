@@ -24,12 +24,12 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     }
 }
 
-/// How the process ends.
+/// The process's outcome.
 fn conclude(record: &RunRecord) -> Outcome {
     match record.outcome {
         RunOutcome::Succeeded => Ok(()),
         RunOutcome::Interrupted => {
-            Err(Failure::new(INTERRUPTED, "stopped: the target is not complete"))
+            Err(Failure::new(INTERRUPTED, "interrupted: the target is incomplete"))
         }
         RunOutcome::Failed | RunOutcome::Running | RunOutcome::Missed => {
             Err(Failure::new(ERRORS, record.error.as_deref().unwrap_or("the run failed")))

@@ -1,4 +1,4 @@
-//! `nocturne restore -f FILE`: the SQL script.
+//! `nocturne restore -f FILE`: writes the SQL script.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,14 +17,14 @@ use crate::restore::{RestoreOptions, for_script, warn_with_oids};
 use crate::select::Selection;
 use crate::source::{Access, Archive, Sequential};
 
-/// How the script is written, beyond what the restore's options say.
+/// How to write the script, in addition to the restore's options.
 pub(super) struct Script<'a> {
     pub(super) file: &'a Path,
     pub(super) restrict_key: Option<&'a str>,
     pub(super) verbose: bool,
 }
 
-/// Writes the script of the selected entries.
+/// Writes a script of the selected entries.
 pub(super) fn write(
     script: &Script<'_>,
     archive: Archive,
@@ -34,7 +34,7 @@ pub(super) fn write(
 ) -> Outcome {
     let key = match script.restrict_key {
         Some(key) if !is_valid_restrict_key(key) => {
-            return Err(Failure::new(USAGE, "--restrict-key takes letters and digits only"));
+            return Err(Failure::new(USAGE, "--restrict-key accepts only letters and digits"));
         }
         Some(key) => key.to_owned(),
         None => random_restrict_key().map_err(|error| Failure::of(ERRORS, &error))?,

@@ -1,19 +1,19 @@
-//! Words of the command line that may hold a password. Wherever they were typed, as an archive's name
-//! or as the value of an option that expects a number, they are not shown again.
+//! Command-line words that may contain a password. They are never shown again, wherever they were
+//! typed: as an archive's name, say, or as the value of an option that expects a number.
 
 use std::ffi::OsString;
 
 use crate::shown;
 use crate::target::concealed;
 
-/// Has every such word replaced in all that is shown from now on.
+/// Replaces every such word in all output from now on.
 pub(super) fn conceal(words: &[OsString]) {
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     shown::conceal(texts.iter().flat_map(|text| secrets(text)));
 }
 
-/// What of a word may be repeated in a message, with what is shown in its place: the word, what
-/// stands before and behind a `=`, and a value behind a short option.
+/// The parts of a word that a message may quote, each with its replacement: the word itself, the
+/// parts before and after a `=`, and the value after a short option.
 fn secrets(word: &str) -> Vec<(String, String)> {
     let mut parts = vec![word];
     if let Some((name, value)) = word.split_once('=') {

@@ -1,6 +1,6 @@
-//! The options that stand above variables of the environment.
+//! The options that override environment variables.
 //!
-//! They are made of the table of variables, for the commands of the nightly run: one list of
+//! They are generated from the table of variables, for the commands of the nightly run: one list of
 //! names, meanings and values, and one reader for both.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::environment;
 use super::exit::{Failure, USAGE};
 use crate::replicate::config::{Command, Config, Kind, Variable, table};
 
-/// Which command's settings.
+/// Selects a command's settings.
 pub trait Purpose {
     /// The command.
     const COMMAND: Command;
@@ -75,7 +75,7 @@ impl Purpose for ForEnrich {
     const COMMAND: Command = Command::Enrich;
 }
 
-/// What was typed, by the name of the variable. `Debug` shows the names only.
+/// The values typed, by variable name. `Debug` shows only the names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings<P> {
     typed: BTreeMap<&'static str, String>,
@@ -83,26 +83,26 @@ pub struct Settings<P> {
 }
 
 impl<P: Purpose> Settings<P> {
-    /// The settings, checked: what was typed goes before the environment.
+    /// The validated settings; typed values override the environment.
     ///
     /// # Errors
-    /// A usage failure that tells everything that is wrong.
+    /// A usage failure that lists every problem.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
         Config::for_command(P::COMMAND, variable).map_err(|problems| {
-            let failure = Failure::new(USAGE, "the settings cannot be used");
+            let failure = Failure::new(USAGE, "invalid settings");
             failure.with_details(problems.iter().map(ToString::to_string))
         })
     }
 
-    /// The same settings, one of which stands somewhere else than on the command line.
+    /// The same settings, plus one that does not come from the command line.
     #[must_use]
     pub(super) fn with(mut self, name: &'static str, text: String) -> Self {
         self.typed.insert(name, text);
         self
     }
 
-    /// What was typed for a variable.
+    /// The value typed for a variable.
     #[cfg(test)]
     pub(super) fn typed(&self, name: &str) -> Option<&str> {
         self.typed.get(name).map(String::as_str)
@@ -115,7 +115,7 @@ impl<P> fmt::Debug for Settings<P> {
     }
 }
 
-/// The variables that have an option, for a command.
+/// A command's variables that have an option.
 fn options<P: Purpose>() -> impl Iterator<Item = (&'static Variable, &'static str)> {
     table::of(P::COMMAND).filter_map(|variable| Some((variable, variable.option?)))
 }
@@ -125,7 +125,7 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
     let (short, _) = meaning.split_once(". ").unwrap_or((meaning.trim_end_matches('.'), ""));
     let mut expected = variable.kind.expected().replace('`', "");
     if let Some(default) = variable.default {
-        expected.push_str(&format!("; {default} when not given"));
+        expected.push_str(&format!("; default {default}"));
     }
     let long = format!("{meaning}\n\nExpected: {expected}. Variable: {}.", variable.name);
     let arg = Arg::new(variable.name)
@@ -153,7 +153,7 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
     }
 }
 
-/// The kind of value, for the help.
+/// The name of the value in the help.
 fn value_name(option: &str) -> &'static str {
     match option {
         option if option.ends_with("url") => "URL",
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn each_option_stands_above_its_variable() {
+    fn each_option_overrides_its_variable() {
         for (line, name, text) in [
             ("-j 8", "PG_RESTORE_JOBS", "8"),
             ("-d postgres://db/app", "DATABASE_URL", "postgres://db/app"),
@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_value() {
+    fn debug_hides_values() {
         let settings = parse("--database-url postgres://u:word-1@h/d");
         assert_eq!(format!("{settings:?}"), "{\"DATABASE_URL\"}");
     }
 
     #[test]
-    fn a_command_has_the_options_of_its_own_variables_only() {
+    fn command_has_only_its_own_options() {
         let words = |line: &'static str| line.split_whitespace();
         assert!(Line::try_parse_from(words("nocturne --port 80")).is_err());
         let web = Settings::<ForWeb>::augment_args(Clap::new("web"));

@@ -1,19 +1,19 @@
-//! Numbers of bytes as options take them.
+//! Sizes in bytes, as options accept them.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The text is no number of bytes.
+/// The text is not a size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number of bytes, or one with a unit: kB, MB, GB or TB")]
 pub struct SizeError;
 
-/// A number of bytes, written like a setting of PostgreSQL: `512kB`, `8MB`.
+/// A size in bytes, written like a PostgreSQL setting: `512kB`, `8MB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
-/// The units and their bytes: PostgreSQL's (`memory_unit_conversion_table` in `guc.c`), where
-/// each is 1024 of the one before.
+/// PostgreSQL's units in bytes (`memory_unit_conversion_table` in `guc.c`): each is 1024 times the
+/// next smaller one.
 const UNITS: [(&str, u64); 5] =
     [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1)];
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_has_the_units_of_postgresql() {
+    fn size_accepts_postgresql_units() {
         let sizes = ["0", "1024", "3B", "512kB", "8MB", " 2 gb", "1TB"];
         let sizes = sizes.map(|text| text.parse::<Size>().map(|size| size.0));
         let bytes = [0, 1024, 3, 512 << 10, 8 << 20, 2 << 30, 1 << 40];
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_reads_back_from_its_text() {
+    fn size_round_trips_through_text() {
         for (size, text) in
             [(0, "0"), (1000, "1000"), (1024, "1kB"), (1536, "1536"), (4 << 20, "4MB")]
         {

@@ -1,5 +1,5 @@
-//! The threads that a command needs, tried before it starts: a runtime and a pool without threads
-//! panic or wait for ever, and a night would have dropped its target by then.
+//! Tries out the threads that a command needs before it starts: a runtime or a pool without threads
+//! panics or waits forever, after a night has already dropped its target.
 
 use std::num::NonZeroUsize;
 use std::sync::mpsc;
@@ -9,21 +9,21 @@ use tokio::runtime::Runtime;
 
 use super::exit::{ERRORS, Failure};
 
-/// Threads beside those of the runtime and of the jobs: they draw bars, read a stream, download,
-/// look up names, read files.
+/// Threads in addition to the runtime's and the jobs': they draw bars, read a stream, download,
+/// resolve host names, read files.
 const OTHERS: usize = 8;
 
-/// Decoders of a job (see [`crate::restore`]).
+/// Decoders per job (see [`crate::restore`]).
 const OF_A_JOB: usize = 2;
 
-/// Jobs whose threads are tried. Of more, a restore takes only what the plan and the server have work
-/// and room for.
+/// The most jobs whose threads are tried. A restore uses more only if the plan has work and the
+/// server has connections for them.
 const TRIED: usize = 64;
 
-/// A runtime for a command that works with so many jobs.
+/// A runtime for a command with this many jobs.
 ///
 /// # Errors
-/// When the system does not give the threads that it needs.
+/// If the system cannot start the threads that it needs.
 pub(super) fn runtime(jobs: usize) -> Result<Runtime, Failure> {
     let workers = available_parallelism().map_or(1, NonZeroUsize::get);
     room_for(workers + jobs.min(TRIED) * OF_A_JOB)?;
@@ -34,17 +34,17 @@ pub(super) fn runtime(jobs: usize) -> Result<Runtime, Failure> {
         .map_err(|error| Failure::of(ERRORS, &error))
 }
 
-/// Makes sure that so many threads can be started, and a few more.
+/// Checks that this many threads can be started, and a few more.
 ///
 /// # Errors
-/// When the system does not give them.
+/// If the system cannot start them.
 pub(super) fn room_for(count: usize) -> Result<(), Failure> {
     let count = count.saturating_add(OTHERS);
     let mut threads = Vec::new();
     let mut refused = None;
     for _ in 0..count {
         let (go, wait) = mpsc::channel::<()>();
-        // It ends with an error when its sender is dropped.
+        // The thread ends with an error when its sender is dropped.
         match Builder::new().stack_size(0).spawn(move || wait.recv()) {
             Ok(thread) => threads.push((thread, go)),
             Err(error) => {
@@ -57,7 +57,7 @@ pub(super) fn room_for(count: usize) -> Result<(), Failure> {
     let (threads, senders): (Vec<_>, Vec<_>) = threads.into_iter().unzip();
     drop(senders);
     for thread in threads {
-        // It cannot panic, and its error is the sign to end.
+        // It cannot panic, and its error is the signal to end.
         let _ = thread.join();
     }
     refused.map_or(Ok(()), |error| {

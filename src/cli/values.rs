@@ -1,7 +1,7 @@
-//! The words that options take, as types: each parses itself and says what it would have accepted.
+//! The values that options accept, as types: each parses itself and reports what it expected.
 //!
 //! Types of other layers that appear on the command line ([`LogFormat`], [`Section`], …) get their
-//! words here, so that those layers do not know the command line.
+//! words here, so that those layers do not depend on the command line.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -15,21 +15,21 @@ use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys};
 
-/// Why a word was not accepted.
+/// Why a value was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// `--jobs`.
     #[error("expected \"auto\" or a number from 1 to {}", Jobs::MAX)]
     Jobs,
     /// `--format plain`.
-    #[error("a plain archive is a script: run it with psql")]
+    #[error("a plain-format dump is an SQL script: run it with psql")]
     PlainFormat,
     /// `--format`.
     #[error("unrecognized archive format: expected \"c\", \"d\" or \"t\"")]
     Format,
 }
 
-/// `--jobs`: how many sessions work side by side.
+/// `--jobs`: the number of parallel sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Jobs {
     /// As many as the machine, the server and the archive can use.
@@ -40,7 +40,7 @@ pub enum Jobs {
 }
 
 impl Jobs {
-    /// More sessions than a server can have (`MAX_BACKENDS` in `procnumber.h`) make no sense.
+    /// The most sessions that a server can have (`MAX_BACKENDS` in `procnumber.h`).
     pub const MAX: usize = 262_143;
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for Jobs {
 /// `--format` of an archive, as pg_restore's `-F` (`main` in `pg_restore.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveFormat {
-    /// Whatever it is: pg_restore takes an empty word as if the option were not there.
+    /// Any format: pg_restore treats an empty value as if the option were not given.
     Any,
     /// pg_dump's custom format.
     Custom,
@@ -96,34 +96,34 @@ impl FromStr for ArchiveFormat {
     }
 }
 
-/// `--format` of what `list` and `verify` write.
+/// `--format` of the output of `list` and `verify`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
-    /// For people; of `list`, also for --use-list and for pg_restore.
+    /// Human-readable; a listing can be passed to --use-list and to pg_restore.
     #[default]
     Text,
-    /// For machines.
+    /// Machine-readable.
     Json,
 }
 
-/// `--format` of what `report` writes.
+/// `--format` of the output of `report`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// Durations and slowest entries, in the form of the script that this replaces.
+    /// Durations and slowest entries, in the format of the replaced script.
     #[default]
     Text,
-    /// For machines: every run, stage and entry.
+    /// Every run, stage and entry, machine-readable.
     Json,
     /// A page with a timeline.
     Html,
 }
 
-/// A connection string, which may hold a password: `Debug` does not show it.
+/// A connection string, which may contain a password: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionString(String);
 
 impl ConnectionString {
-    /// The text as it was typed: a database's name, `key=value` pairs or a URL.
+    /// The text as typed: a database name, `key=value` pairs or a URL.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -155,8 +155,8 @@ impl ValueEnum for LogFormat {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Text => PossibleValue::new("text").help("For people"),
-            Self::Json => PossibleValue::new("json").help("One JSON object a line"),
+            Self::Text => PossibleValue::new("text").help("Human-readable"),
+            Self::Json => PossibleValue::new("json").help("One JSON object per line"),
         })
     }
 }
@@ -169,7 +169,7 @@ impl ValueEnum for Lang {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
             Self::En => PossibleValue::new("en").help("English"),
-            Self::Fr => PossibleValue::new("fr").help("French, as the replaced script wrote"),
+            Self::Fr => PossibleValue::new("fr").help("French, as in the replaced script"),
         })
     }
 }
@@ -181,9 +181,9 @@ impl ValueEnum for CopyFormat {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Auto => PossibleValue::new("auto").help("Binary for all but small tables"),
-            Self::Text => PossibleValue::new("text").help("As the archive has them"),
-            Self::Binary => PossibleValue::new("binary").help("Binary wherever it is exact"),
+            Self::Auto => PossibleValue::new("auto").help("Binary, except for small tables"),
+            Self::Text => PossibleValue::new("text").help("As stored in the archive"),
+            Self::Binary => PossibleValue::new("binary").help("Binary wherever it is lossless"),
         })
     }
 }
@@ -195,9 +195,9 @@ impl ValueEnum for ForeignKeys {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Validated => PossibleValue::new("validated").help("Added, and all rows checked"),
-            Self::NotValid => PossibleValue::new("not-valid").help("Added, and no row checked"),
-            Self::None => PossibleValue::new("none").help("Left out, and comments on them"),
+            Self::Validated => PossibleValue::new("validated").help("Add them and check all rows"),
+            Self::NotValid => PossibleValue::new("not-valid").help("Add them, check no rows"),
+            Self::None => PossibleValue::new("none").help("Skip them and their comments"),
         })
     }
 }
@@ -210,10 +210,10 @@ impl ValueEnum for ProgressMode {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
             Self::Auto => PossibleValue::new("auto")
-                .help("Bars on a terminal; elsewhere none, or log with -v or --log-format json"),
-            Self::Bars => PossibleValue::new("bars").help("Bars; without a terminal, as log"),
+                .help("Bars on a terminal; otherwise none, or log with -v or --log-format json"),
+            Self::Bars => PossibleValue::new("bars").help("Bars; like log without a terminal"),
             Self::Log => PossibleValue::new("log")
-                .help("Log lines when an entry with data, an index or a constraint starts or ends"),
+                .help("Log lines when data, an index or a constraint starts or finishes"),
             Self::None => PossibleValue::new("none")
                 .help("Only warnings, errors and the summary, even with -v"),
         })
@@ -225,7 +225,7 @@ impl ValueEnum for Section {
         &[Self::PreData, Self::Data, Self::PostData]
     }
 
-    /// `Section::None` has no word: nobody can ask for it (`set_dump_section` in `dumputils.c`).
+    /// `Section::None` has no word: it cannot be requested (`set_dump_section` in `dumputils.c`).
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
             Self::None => None,
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jobs_are_auto_or_a_positive_number() {
+    fn jobs_accept_auto_or_a_positive_number() {
         assert_eq!("auto".parse(), Ok(Jobs::Auto));
         assert_eq!(" 8 ".parse(), Ok(Jobs::Count(NonZeroUsize::new(8).unwrap())));
         for wrong in ["0", "-1", "many", "", "262144", "99999999999999999999"] {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_format_is_a_letter_or_a_word_in_either_case() {
+    fn archive_format_accepts_letter_or_word_in_any_case() {
         for (word, format) in [
             ("c", ArchiveFormat::Custom),
             ("Custom", ArchiveFormat::Custom),

@@ -1,4 +1,5 @@
-//! `nocturne verify`: whether an archive is sound. With a database, [`super::compare`] goes on.
+//! `nocturne verify`: checks that an archive is intact. [`super::compare`] compares it with a
+//! database.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -67,7 +68,7 @@ pub(super) fn run(typed: &Verify) -> Outcome {
         }
     }
     if !report.is_intact() {
-        // The report has said what is wrong.
+        // The report lists the damage.
         return Err(Failure::told(ARCHIVE));
     }
     let found = report.digests();
@@ -78,13 +79,13 @@ pub(super) fn run(typed: &Verify) -> Outcome {
     match differences.as_deref() {
         None | Some([]) => Ok(()),
         Some(differences) => {
-            let failure = Failure::new(ERRORS, "the archive is not that of the digests:");
+            let failure = Failure::new(ERRORS, "the archive does not match the digest file:");
             Err(failure.with_details(differences.iter().map(ToString::to_string)))
         }
     }
 }
 
-/// Reads a file that `--write-digests` wrote.
+/// Reads a file written by `--write-digests`.
 pub(super) fn read_digests(path: &Path) -> Result<Digests, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))?;
@@ -92,21 +93,21 @@ pub(super) fn read_digests(path: &Path) -> Result<Digests, Failure> {
         .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
 }
 
-/// Standard error, with a bar unless that was not wanted, and with warnings of the layers below.
+/// Standard error, with a bar unless disabled, and with warnings from lower layers.
 fn screen(typed: &Verify) -> Result<Screen, Failure> {
     let reporting = &typed.reporting;
     let verbosity = Verbosity::from_flags(reporting.quiet, reporting.verbose);
     let report =
         ReportOptions { progress: reporting.progress, format: reporting.log_format, verbosity };
     let screen = Screen::new(&report);
-    // The result says what was done.
+    // The result reports what was done.
     let verbosity = if reporting.verbose > 0 { verbosity } else { Verbosity::Quiet };
     telemetry::init(&ReportOptions { verbosity, ..report }, &screen)
         .map_err(|error| Failure::of(USAGE, &error))?;
     Ok(screen)
 }
 
-/// A bar on the screen, if it has any.
+/// A progress bar, if the screen shows any.
 pub(super) fn bar(screen: &Screen) -> ProgressBar {
     let Some(bars) = screen.bars() else { return ProgressBar::hidden() };
     let bar = bars.add(ProgressBar::no_length());
@@ -118,7 +119,7 @@ pub(super) fn bar(screen: &Screen) -> ProgressBar {
     bar
 }
 
-/// Shows how far the reading is.
+/// Shows the reader's progress.
 pub(super) fn show(bar: &ProgressBar, progress: Progress) {
     if let Some(size) = progress.size {
         bar.set_length(size);

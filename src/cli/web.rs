@@ -18,7 +18,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     until_signal(0, |stop| async move {
-        // The host's router reaches the process by any of its addresses.
+        // The host's router can use any address of the process.
         let address = (Ipv4Addr::UNSPECIFIED, config.web.port.unwrap_or_default());
         let failed = |error: std::io::Error| {
             Failure::new(ERRORS, format!("cannot listen on port {}: {error}", address.1))
@@ -28,14 +28,14 @@ pub(super) fn run(typed: &Typed) -> Outcome {
         let site = site(&config);
         let pages = if site.is_some() { "with" } else { "without" };
         tracing::info!(
-            "nocturne {} web, listens on {at}, {pages} a status page",
+            "nocturne {} web listening on {at}, {pages} a status page",
             env!("CARGO_PKG_VERSION")
         );
         serve(listener, router(site), stop).await.map_err(failed)
     })
 }
 
-/// The pages about runs, if there is a token that opens them.
+/// The pages about runs, if a token protects them.
 fn site(config: &Config) -> Option<Site> {
     let token = config.web.status_token.as_ref()?;
     Some(Site {

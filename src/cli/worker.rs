@@ -1,4 +1,4 @@
-//! `nocturne worker`: runs by the schedule; and what it shares with the other commands of a night.
+//! `nocturne worker`: scheduled runs, and the code shared with the other nightly commands.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::replicate::worker::{
 use crate::report::{Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry};
 use crate::shown::one_line;
 
-/// How many runs a dry run tells.
+/// How many upcoming runs a dry run lists.
 const NEXT: usize = 5;
 
 /// Runs the command.
@@ -32,7 +32,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     serve(&config, job)
 }
 
-/// Prints the settings and the plan of a night. Fails if the night would.
+/// Prints the settings and a night's plan. Fails if the night would fail.
 pub(super) fn dry_run(config: &Config) -> Outcome {
     list::write(None, describe(config).as_bytes())?;
     until_signal(config.restore.jobs, |stop| async move {
@@ -50,7 +50,7 @@ pub(super) fn dry_run(config: &Config) -> Outcome {
     })
 }
 
-/// Sends log lines to standard error, in the format that the settings ask for.
+/// Sends log lines to standard error, in the configured format.
 pub(super) fn start_log(
     config: &Config,
     verbosity: Verbosity,
@@ -62,7 +62,7 @@ pub(super) fn start_log(
     Ok((report, screen))
 }
 
-/// A full run with these settings, whose log lines go to standard error.
+/// A full run with these settings, which logs to standard error.
 pub(super) fn full_run(config: &Config, verbosity: Verbosity) -> Result<FullRun, Failure> {
     let (report, screen) = start_log(config, verbosity)?;
     let output = Output {
@@ -82,7 +82,7 @@ pub(super) fn history(config: &Config) -> Arc<dyn History> {
     }
 }
 
-/// A night of the job, with the settings' retries and notifications.
+/// A night that runs the job, with the configured retries and notifications.
 pub(super) fn night<J: Job>(config: &Config, job: J) -> Result<Night<J>, Failure> {
     Ok(Night {
         job,
@@ -94,12 +94,12 @@ pub(super) fn night<J: Job>(config: &Config, job: J) -> Result<Night<J>, Failure
     })
 }
 
-/// Tells these webhooks.
+/// A notifier of these webhooks.
 pub(super) fn notifier(webhooks: Vec<Webhook>) -> Result<Notifier, Failure> {
     Notifier::new(webhooks, Patience::default()).map_err(|error| Failure::of(ERRORS, &error))
 }
 
-/// Runs the job by the schedule, until a signal.
+/// Runs the job on schedule, until a signal.
 fn serve<J: Job>(config: &Config, job: J) -> Outcome {
     let Some(schedule) = config.schedule.clone() else {
         return Err(Failure::new(USAGE, "SCHEDULE is not set"));
@@ -114,7 +114,7 @@ fn serve<J: Job>(config: &Config, job: J) -> Outcome {
     })
 }
 
-/// Logs the settings that are not the defaults.
+/// Logs the settings that differ from the defaults.
 pub(super) fn log_settings(config: &Config) {
     for setting in config.settings().iter().filter(|setting| !setting.is_default) {
         let shown = setting.shown.as_deref().unwrap_or_default();
@@ -122,9 +122,9 @@ pub(super) fn log_settings(config: &Config) {
     }
 }
 
-/// Runs something that ends when its token is cancelled, which the first signal does. To have
-/// stopped when asked to is a success: the host restarts what ends otherwise. A second signal
-/// does not wait.
+/// Runs `work`, which ends when its token is cancelled; the first signal cancels it. Stopping on
+/// request is a success: the host restarts processes that end otherwise. A second signal ends the
+/// process at once.
 pub(super) fn until_signal<F: Future<Output = Outcome>>(
     jobs: usize,
     work: impl FnOnce(CancellationToken) -> F,
@@ -139,15 +139,15 @@ pub(super) fn until_signal<F: Future<Output = Outcome>>(
         };
         tokio::select! {
             outcome = Box::pin(work(stop.clone())) => outcome,
-            () = signals => Err(Failure::new(INTERRUPTED, "asked twice to stop")),
+            () = signals => Err(Failure::new(INTERRUPTED, "stopped by a second signal")),
         }
     });
-    // What blocks a thread, a decoder say, does not keep the process.
+    // Do not wait for blocked threads, such as a decoder.
     runtime.shutdown_background();
     outcome
 }
 
-/// The settings as they count, what is done with tables, and the next runs.
+/// The effective settings, the tables' modes, and the next runs.
 pub(super) fn describe(config: &Config) -> String {
     let mut text = String::from("Settings\n");
     let width = config.settings().iter().map(|setting| setting.variable.name.len()).max();
@@ -160,7 +160,7 @@ pub(super) fn describe(config: &Config) -> String {
     }
     let rules = config.restore.tables.rules();
     if !rules.is_empty() {
-        text.push_str("\nTables with a rule of their own\n");
+        text.push_str("\nTables with their own rule\n");
         let name = |rule: &crate::replicate::config::TableRule| one_line(&rule.tables.to_string());
         let width = rules.iter().map(|rule| name(rule).len()).max().unwrap_or_default();
         for rule in rules {

@@ -1,7 +1,7 @@
 //! Draws the bars: an overall bar, a line of counts, a line for each lane.
 //!
-//! A thread of its own draws a few times a second what [`Board`] says, so that a slow terminal
-//! never holds up the restore: taking note of an event is all that its sender waits for.
+//! A separate thread draws [`Board`]'s content a few times a second, so that a slow terminal never
+//! delays the restore: senders of events only wait for the board to record them.
 
 use std::fmt::Write;
 use std::io;
@@ -18,7 +18,7 @@ use super::Screen;
 use super::board::{Board, Frame, Size, WHOLE};
 use super::screen::FRAMES_PER_SECOND;
 
-/// The bars of one run. Dropping it takes them off the screen.
+/// The bars of one run. Dropping it removes them from the screen.
 #[derive(Debug)]
 pub(super) struct Bars {
     board: Arc<Mutex<Board>>,
@@ -28,11 +28,11 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    /// Starts drawing. `Ok(None)` when the screen shows no bars.
+    /// Starts drawing. `Ok(None)` if the screen shows no bars.
     ///
     /// # Errors
     ///
-    /// When the system has no thread left.
+    /// If the system cannot start a thread.
     pub(super) fn start(screen: &Screen, start: Instant) -> io::Result<Option<Self>> {
         let Some(multi) = screen.bars().cloned() else { return Ok(None) };
         let board = Arc::new(Mutex::new(Board::default()));
@@ -60,7 +60,7 @@ impl Bars {
         Ok(Some(Self { board, running: Some(running), thread: Some(thread) }))
     }
 
-    /// Where events are noted.
+    /// Where events are recorded.
     pub(super) fn board(&self) -> Arc<Mutex<Board>> {
         Arc::clone(&self.board)
     }
@@ -70,13 +70,13 @@ impl Drop for Bars {
     fn drop(&mut self) {
         self.running.take();
         if let Some(thread) = self.thread.take() {
-            // It ends by itself within one drawing; if it panicked there is nothing to clear.
+            // It ends by itself within one frame; if it panicked, there is nothing to clear.
             let _ = thread.join();
         }
     }
 }
 
-/// Notes an event that happened at `now`.
+/// Records an event that happened at `now`.
 pub(super) fn note(board: &Mutex<Board>, event: &Event, now: Duration) {
     lock(board).observe(event, now);
 }
@@ -85,7 +85,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The bars on the screen: for indicatif one bar of many lines, so that a frame is drawn at once.
+/// The bars on the screen: one multi-line bar for indicatif, so that a frame is drawn at once.
 struct Drawing {
     bar: ProgressBar,
     frame: Arc<Mutex<Frame>>,
@@ -122,10 +122,10 @@ impl Drawing {
 const WITH_LENGTH: &str = "{wide_bar:.cyan/dim} {left}\n{data}\n{rest}";
 const WITHOUT_LENGTH: &str = "{spinner} {data}\n{rest}";
 
-/// A style that takes its texts from `frame` whenever it is drawn.
+/// A style that reads its texts from `frame` whenever it is drawn.
 fn style(template: &str, frame: &Arc<Mutex<Frame>>) -> ProgressStyle {
     let (left, data, rest) = (Arc::clone(frame), Arc::clone(frame), Arc::clone(frame));
-    // A template that is wrong, which a test excludes, would show as a plain bar.
+    // An invalid template, which a test excludes, would show as a plain bar.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━━─")
@@ -145,7 +145,7 @@ fn style(template: &str, frame: &Arc<Mutex<Frame>>) -> ProgressStyle {
         })
 }
 
-/// The size of the terminal on standard error, asked anew for each frame.
+/// The size of the terminal on standard error, queried for each frame.
 fn size() -> Size {
     let size = rustix::termios::tcgetwinsize(io::stderr());
     match size.map(|size| (usize::from(size.ws_col), usize::from(size.ws_row))) {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_without_bars_starts_none() {
+    fn screen_without_bars_starts_none() {
         assert!(Bars::start(&Screen::plain(), Instant::now()).unwrap().is_none());
     }
 }

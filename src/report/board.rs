@@ -1,6 +1,6 @@
-//! What the bars say: the state of a run, and its text at a moment. Draws nothing.
+//! The content of the bars: a run's state, and its text at a given moment. Draws nothing.
 //!
-//! Times are counted from the start of the run, so that a test can name them.
+//! Times are relative to the start of the run, so that tests can set them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::restore::event::{EntryRef, Event, Outcome};
 
 use super::{units, wording};
 
-/// Rates are those of the last while, not of the whole run: long enough not to jump.
+/// Rates cover this recent period, not the whole run: long enough not to jump.
 const RATE_WINDOW: Duration = Duration::from_secs(15);
 
 /// The length of the bar.
 pub(super) const WHOLE: u64 = 1000;
 
-/// Lines of a frame without the lanes, and one that stays free.
+/// Lines of a frame other than lanes, plus one that stays free.
 const OTHER_LINES: usize = 4;
 
 /// Columns and lines of a terminal.
@@ -32,34 +32,34 @@ pub(super) struct Board {
     data_bytes: Option<u64>,
     finished: u64,
     failed: u64,
-    /// Of the entries that are finished.
+    /// Totals of the finished entries.
     ended: Amounts,
     lanes: BTreeMap<usize, Lane>,
-    /// One more than the highest lane that ever worked.
+    /// One more than the highest lane used so far.
     width: usize,
     step: Option<String>,
-    /// When the plan was made: what went before is neither waited for nor part of a rate.
+    /// When the plan was made: earlier time counts neither as elapsed nor for rates.
     planned: Duration,
     samples: VecDeque<(Duration, Amounts)>,
-    /// What was left of the run, and when that was said.
+    /// The remaining time, and when it was reported.
     left: Option<(Duration, Duration)>,
-    /// How far the bar is.
+    /// The bar's position.
     place: u64,
     remarks: Vec<String>,
 }
 
-/// An entry in work.
+/// An entry in progress.
 #[derive(Debug)]
 struct Lane {
     entry: EntryRef,
     since: Duration,
     amounts: Amounts,
     data_bytes: Option<u64>,
-    /// Whether it helps another lane, which has the numbers of the entry.
+    /// Whether it helps another lane, which shows the entry's numbers.
     helps: bool,
 }
 
-/// What was moved.
+/// Amounts of data moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Amounts {
     rows: u64,
@@ -85,23 +85,23 @@ impl Amounts {
     }
 }
 
-/// What is shown at a moment.
+/// What is shown at a given moment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// How far the run is, of [`WHOLE`], if that is known.
+    /// The run's progress, out of [`WHOLE`], if known.
     pub(super) bar: Option<u64>,
-    /// Beside the bar: how much of the run that is, and the time to its end.
+    /// Next to the bar: the progress in percent and the remaining time.
     pub(super) left: String,
     /// Below: the data.
     pub(super) data: String,
     /// Below: the entries.
     pub(super) entries: String,
-    /// One line for each lane that the terminal has room for, empty when it rests.
+    /// One line for each lane that fits on the terminal, empty while it is idle.
     pub(super) lanes: Vec<String>,
 }
 
 impl Board {
-    /// Takes note of an event.
+    /// Records an event.
     pub(super) fn observe(&mut self, event: &Event, now: Duration) {
         if let Some((severity, text)) = wording::remark(event) {
             self.remarks.push(format!("{}: {text}", severity.word()));
@@ -138,7 +138,7 @@ impl Board {
                 }
             }
             Event::Finished { entry, lane, outcome, rows, bytes, read, .. } => {
-                // An entry that is skipped may end on a lane that works on another.
+                // A skipped entry may end on a lane that is working on another entry.
                 if self.lanes.get(lane).is_some_and(|own| own.entry.dump_id == entry.dump_id) {
                     self.lanes.remove(lane);
                 }
@@ -174,7 +174,7 @@ impl Board {
         self.lanes.insert(number, lane);
     }
 
-    /// The lines to write above the bars since the last call.
+    /// The lines to write above the bars, new since the last call.
     pub(super) fn take_remarks(&mut self) -> Vec<String> {
         std::mem::take(&mut self.remarks)
     }
@@ -184,13 +184,13 @@ impl Board {
         let total = self.lanes.values().fold(self.ended, |sum, lane| sum.plus(lane.amounts));
         let (recent, window) = self.sample(now, total);
         if let (Some(step), 0, 0) = (&self.step, self.wanted, self.finished) {
-            // Nothing is planned yet: zeros would say nothing.
+            // Nothing is planned yet: zeros would be meaningless.
             let data = format!("{step}, {}", units::running(now));
             return Frame { data, ..Frame::default() };
         }
         let elapsed = now.saturating_sub(self.planned);
         let left = self.time_left(now, total, recent, window);
-        // Once all is read a rate would only fade.
+        // Once everything is read, the rate would only fade.
         let is_read = self.data_bytes.is_some_and(|all| total.read >= all);
         let recent = if is_read { Amounts::default() } else { recent };
         if let Some(left) = left {
@@ -205,8 +205,8 @@ impl Board {
         }
     }
 
-    /// The wall time to the end of the run: what the jobs are thought to need, and no less than the
-    /// rest of the data needs at the present rate.
+    /// The remaining wall time: the prediction for the jobs, but at least the time for the rest of
+    /// the data at the current rate.
     fn time_left(
         &self,
         now: Duration,
@@ -219,10 +219,10 @@ impl Board {
         Some(left.saturating_sub(now.saturating_sub(said)).max(data))
     }
 
-    /// Moves the bar. It never goes back: what is left may turn out to be more than was thought.
+    /// Moves the bar, never backwards: the remaining time may turn out to be longer than predicted.
     fn advance(&mut self, elapsed: Duration, left: Duration) {
         let place = WHOLE as f64 * elapsed.as_secs_f64() / (elapsed + left).as_secs_f64();
-        // Nothing over nothing is no number, and comes out as 0.
+        // Zero divided by zero is NaN, which becomes 0.
         self.place = self.place.max(place as u64).min(WHOLE);
     }
 
@@ -247,10 +247,10 @@ impl Board {
         texts
     }
 
-    /// What was moved lately, and in which time.
+    /// The recent amounts, and the period they cover.
     fn sample(&mut self, now: Duration, total: Amounts) -> (Amounts, Duration) {
         self.samples.push_back((now, total));
-        // The newest sample that is older than the window stays: it is where the window begins.
+        // Keep the newest sample older than the window: the window starts there.
         while self.samples.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= RATE_WINDOW) {
             self.samples.pop_front();
         }
@@ -297,7 +297,7 @@ impl Board {
         parts.join(", ")
     }
 
-    /// How long the rest of the data will take at the present rate.
+    /// How long the rest of the data will take at the current rate.
     fn data_time_left(
         &self,
         total: Amounts,
@@ -324,7 +324,7 @@ impl Lane {
             numbers.push("helping".to_owned());
         }
         if let (Some(all), true) = (self.data_bytes.filter(|all| *all > 0), read > 0) {
-            // Whole percents, cut: 100 % means that all is read.
+            // Whole percents, rounded down: 100 % means that everything is read.
             let percent = u128::from(read.min(all)) * 100 / u128::from(all);
             numbers.push(format!("{percent} %"));
         }
@@ -345,7 +345,7 @@ impl Lane {
     }
 }
 
-/// A label keeps at least this, on however narrow a terminal.
+/// The minimum width of a label, even on a narrow terminal.
 const MIN_LABEL: usize = 12;
 
 #[cfg(test)]

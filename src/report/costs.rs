@@ -1,9 +1,8 @@
-//! The file with what jobs took in earlier runs (`--cost-history`), and what writes it.
+//! The file of job timings from earlier runs (`--cost-history`).
 //!
-//! [`load`] reads it before a restore. [`Recorder`] listens to the restore and puts what its jobs
-//! took into the history; [`Recorder::save`] writes the file anew when all is over. The file is a
-//! help, never a duty: what is wrong with it is a warning. A file that is no history of this
-//! version is not touched, whoever wrote it.
+//! [`load`] reads it before a restore. [`Recorder`] listens to the restore and records its jobs'
+//! timings; [`Recorder::save`] rewrites the file at the end. The file is optional: problems with it
+//! are warnings. A file that is not a history of this version is never changed.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,10 +15,10 @@ use crate::plan::history::{CostHistory, HistoryError, Measured, Night, Run};
 use crate::restore::event::{Event, Events, Outcome};
 use crate::restore::journal::DONE_BEFORE;
 
-/// No history is larger: its jobs are bounded.
+/// Upper bound of a history's size: the number of its jobs is bounded.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Why there is no history, or none from now on.
+/// Why the history cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CostsError {
     /// The file cannot be read.
@@ -30,12 +29,12 @@ pub enum CostsError {
         /// Why.
         source: io::Error,
     },
-    /// The file is something else.
-    #[error("{} is not used and not changed", path.display())]
+    /// The file is not a history.
+    #[error("cannot use the cost history {} (left unchanged)", path.display())]
     Form {
         /// The file.
         path: PathBuf,
-        /// What it is not.
+        /// Why it is not a history.
         source: HistoryError,
     },
     /// The file cannot be written.
@@ -48,10 +47,10 @@ pub enum CostsError {
     },
 }
 
-/// Reads a history. A file that is not there is an empty one.
+/// Reads a history. A missing file counts as an empty one.
 ///
 /// # Errors
-/// When it cannot be read, or is something else.
+/// If it cannot be read, or is not a history.
 pub fn load(path: &Path) -> Result<CostHistory, CostsError> {
     let failed = |source| CostsError::Read { path: path.to_owned(), source };
     let mut text = Vec::new();
@@ -66,8 +65,8 @@ pub fn load(path: &Path) -> Result<CostHistory, CostsError> {
         .map_err(|source| CostsError::Form { path: path.to_owned(), source })
 }
 
-/// Writes a history beside the file, and puts it in the file's place: whoever reads meanwhile
-/// reads the old one or the new one.
+/// Writes a history to a temporary file and renames it over the old one: concurrent readers see
+/// either the old or the new history.
 fn store(path: &Path, history: &CostHistory) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
@@ -82,13 +81,13 @@ fn store(path: &Path, history: &CostHistory) -> io::Result<()> {
         fs::rename(&beside, path)
     });
     if written.is_err() {
-        // Half a file is of no use to anybody.
+        // A partial file is useless.
         let _ = fs::remove_file(&beside);
     }
     written
 }
 
-/// Keeps what the jobs of one run took.
+/// Records the timings of one run's jobs.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder(Arc<Mutex<Heard>>);
 
@@ -98,15 +97,15 @@ struct Heard {
     jobs: usize,
     predicted: Option<Duration>,
     measured: Vec<Measured>,
-    /// What each entry took that is done and was not measured as a job: those of the prelude.
+    /// Times of completed entries that were not measured as jobs: those of the prelude.
     others: HashMap<i32, Duration>,
     rolled_back: bool,
-    /// An earlier run did a part of it: the time is not that of a whole restore.
+    /// An earlier run did part of the work: the time is not that of a whole restore.
     went_on: bool,
 }
 
 impl Recorder {
-    /// Events that are kept, and then go on to `others`.
+    /// Records events, then passes them on to `others`.
     #[must_use]
     pub fn listen(&self, others: Events) -> Events {
         let heard = Arc::clone(&self.0);
@@ -116,14 +115,14 @@ impl Recorder {
         })
     }
 
-    /// Puts the run into the history, under the name of the archive's database, and writes the
-    /// file. `complete` says whether the restore came to its end; else only its jobs are kept, and
+    /// Adds the run to the history, under the name of the archive's database, and writes the file.
+    /// `complete` tells whether the restore finished; if not, only its jobs are recorded, and
     /// nothing if they were rolled back. `now` is in seconds since 1970.
     ///
-    /// The file is read again before: another run may have written it meanwhile.
+    /// Reads the file again first, because another run may have written it in the meantime.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or has become something else.
+    /// If the file cannot be read or written, or is no longer a history.
     pub fn save(
         &self,
         path: &Path,
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_took_is_in_the_file_for_the_next_one() {
+    fn timings_of_a_run_are_saved_for_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new folder").join("costs.json");
         assert_eq!(load(&path).unwrap(), CostHistory::default());
@@ -268,13 +267,13 @@ mod tests {
             database.last_night().map(|night| (night.at, night.jobs)),
             Some((1_700_000_000, 3))
         );
-        assert_eq!(database.statement(), Some(8.0), "the entry that was no job");
+        assert_eq!(database.statement(), Some(8.0), "the entry that was not a job");
         let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
         assert_eq!(names.len(), 1, "nothing else is left in the folder");
     }
 
     #[test]
-    fn a_run_that_was_cut_short_tells_what_its_jobs_took_and_no_more() {
+    fn incomplete_run_saves_only_its_job_timings() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
         save(&path, 4, false).unwrap();
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_went_on_with_another_is_no_measure_of_a_whole_one() {
+    fn resumed_run_is_not_saved_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
         let recorder = Recorder::default();
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_history_is_left_alone() {
+    fn file_that_is_not_a_history_is_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         for text in ["my notes", "{\"version\":99}"] {
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_where_nothing_can_be_written_is_told_with_its_name() {
+    fn unwritable_path_is_named_in_the_error() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();

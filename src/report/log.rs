@@ -1,8 +1,8 @@
-//! Events as log lines, one each, with their facts as fields.
+//! Writes events as log lines, one each, with their facts as fields.
 //!
-//! Levels: what goes wrong is `error` or `warn`; entries whose work grows with the rows, and
-//! steps, are `info`; all other entries are `debug`, and so are those that failed because of
-//! something that is reported in its own right. How lines are written is [`super::telemetry`]'s.
+//! Levels: problems are `error` or `warn`; steps, and entries whose work grows with their rows, are
+//! `info`; all other entries are `debug`, including those that failed because of a separately
+//! reported problem. [`super::telemetry`] decides how lines are written.
 
 use tracing::Level;
 
@@ -12,7 +12,7 @@ use crate::restore::event::{EntryRef, Event, Failure, Outcome};
 use super::LogFormat;
 use super::wording::{self, Severity};
 
-/// One event at a level known only at run time; tracing wants it in the source.
+/// Logs at a level known only at run time; tracing needs it at compile time.
 macro_rules! at {
     ($level:expr, $($fields:tt)*) => {
         match $level {
@@ -24,15 +24,15 @@ macro_rules! at {
     };
 }
 
-/// How the line of an entry ends on which work starts.
+/// How the line of an entry ends when work on it starts.
 pub(super) const STARTED: &str = "started";
 
-/// The same for the second step of an entry that is made in two.
+/// The same for the second step of an entry that is restored in two steps.
 pub(super) const CONTINUED: &str = "continued";
 
 /// Writes the line of an event. [`Event::Progress`] has none.
 ///
-/// As text, the fields that the message already spells out are left away.
+/// As text, fields that the message already contains are omitted.
 pub(super) fn write(event: &Event, format: LogFormat) {
     let level = level(event);
     let json = format == LogFormat::Json;
@@ -71,11 +71,11 @@ pub(super) fn write(event: &Event, format: LogFormat) {
         | Event::Left { .. }
         | Event::NotChecked { .. } => {}
         Event::Joined { entry, lane } => {
-            at!(level, entry.dump_id, lane, "{}: one session more", wording::label(entry));
+            at!(level, entry.dump_id, lane, "{}: one more session", wording::label(entry));
         }
         Event::Analyzed { entry, lane, failure, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
-            // Statistics that could not be gathered are no error.
+            // A failed ANALYZE is not an error.
             let outcome = match failure {
                 Some(failure) => Outcome::Tolerated { failure: failure.clone() },
                 None => Outcome::Done,
@@ -98,7 +98,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
         Event::Finished { entry, lane, outcome, rows, bytes, read, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
             let (word, reason, failure) = parts(outcome);
-            // Counts of an entry without data would only be zeros.
+            // For an entry without data, all counts are zero.
             let some = |count: u64| (count > 0).then_some(count);
             at!(
                 level,
@@ -147,7 +147,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
     }
 }
 
-/// Seconds, to the millisecond: more digits would only be noise.
+/// Seconds, rounded to the millisecond: more digits would be noise.
 fn thousandths(duration: std::time::Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
@@ -195,7 +195,7 @@ pub(super) fn level(event: &Event) -> Level {
     }
 }
 
-/// Kinds whose work grows with the rows are worth a line each; of the others there are too many.
+/// Kinds whose work grows with the rows deserve a line each; there are too many of the others.
 fn level_of_kind(kind: &Desc) -> Level {
     match kind {
         Desc::TableData
@@ -256,7 +256,7 @@ mod tests {
         }
     }
 
-    /// What the event writes as JSON, without the time.
+    /// The event's JSON line, without the time.
     fn json(event: &Event) -> Value {
         let lines = Lines::default();
         let writer = lines.clone();
@@ -271,7 +271,7 @@ mod tests {
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    /// What the event writes as text, without the time.
+    /// The event's text line, without the time.
     fn text(event: &Event) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_done_carries_its_numbers_as_fields() {
+    fn done_entry_has_its_numbers_as_fields() {
         let line = json(&finished(users(), Outcome::Done));
         assert_eq!(line["level"], "INFO");
         assert_eq!(
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_text_says_nothing_twice() {
+    fn text_line_does_not_repeat_fields() {
         assert_eq!(
             text(&finished(users(), Outcome::Done)),
             " INFO TABLE DATA public.users done dump_id=12 lane=1 rows=10 bytes=2000 read=500 \
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_failed_by_itself_is_an_error_with_its_sqlstate() {
+    fn independently_failed_entry_is_an_error_with_sqlstate() {
         let line = json(&finished(users(), Outcome::Failed { failure: failure(None) }));
         assert_eq!(line["level"], "ERROR");
         assert_eq!(
@@ -362,13 +362,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_failed_because_of_another_does_not_speak_up() {
+    fn entry_failed_because_of_another_is_debug_only() {
         let failure = failure(Some(Cause::Entry { entry: 3 }));
         assert_eq!(level(&finished(users(), Outcome::Failed { failure })), Level::DEBUG);
     }
 
     #[test]
-    fn a_small_entry_is_a_debug_line_and_a_large_one_an_info_line() {
+    fn small_entry_is_debug_and_large_one_info() {
         let comment = EntryRef { desc: "COMMENT".into(), ..users() };
         let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
         assert_eq!(json(&started(comment))["level"], "DEBUG");
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_one_line_that_counts_its_entries() {
+    fn problem_is_one_line_with_an_entry_count() {
         let cause = Cause::MissingRole { role: "app".into() };
         let message = "role \"app\" does not exist".to_owned();
         let line = json(&Event::Problem { cause, message, entries: 14, tolerated: false });
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_keeps_the_server_s_severity() {
+    fn notice_keeps_the_server_severity() {
         let notice = |severity: &str| Event::Notice {
             dump_id: None,
             severity: severity.into(),

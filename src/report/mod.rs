@@ -1,11 +1,11 @@
-//! What a restore did, for people and for machines: readers of [`Event`](crate::restore::event)s.
+//! Reports a restore to people and machines: readers of [`Event`](crate::restore::event)s.
 //!
-//! [`Reporter`] is the one door: it gives the restore an [`Events`](crate::restore::event::Events)
-//! to send to, shows what happens meanwhile as bars (`bars`, on a terminal) or as log lines
-//! (`log`), counts everything ([`summary`]), and at the end tells the result. [`telemetry`] sets
-//! up tracing, for the log lines of every layer. All of it goes to standard error through one
-//! [`Screen`], so that lines and bars do not write over each other. Nothing outside this module
-//! prints.
+//! [`Reporter`] is the single entry point: it gives the restore an
+//! [`Events`](crate::restore::event::Events) to send to, shows progress as bars (`bars`, on a
+//! terminal) or as log lines (`log`), counts everything ([`summary`]), and reports the result at
+//! the end. [`telemetry`] sets up tracing, for the log lines of every layer. All output goes to
+//! standard error through one [`Screen`], so that lines and bars do not overwrite each other.
+//! Nothing outside this module prints.
 
 mod bars;
 mod board;
@@ -30,39 +30,39 @@ pub use summary::Summary;
 /// How log lines and the summary are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressMode {
-    /// Bars where standard error is a terminal and the format is text, log lines elsewhere. The
-    /// command line turns it into [`ProgressMode::None`] where no one watches.
+    /// Bars if standard error is a terminal and the format is text, otherwise log lines. The
+    /// command line turns it into [`ProgressMode::None`] when no one is watching.
     #[default]
     Auto,
-    /// Bars; log lines where standard error is not a terminal.
+    /// Bars; log lines if standard error is not a terminal.
     Bars,
-    /// A log line for each entry that starts or ends and whose work grows with its rows.
+    /// A log line when an entry whose work grows with its rows starts or ends.
     Log,
     /// Only warnings, errors and the summary.
     None,
 }
 
-/// How much is told.
+/// How much is reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// What goes wrong.
+    /// Warnings and errors.
     Quiet,
-    /// Also steps, and entries whose work grows with the rows.
+    /// Also steps, and entries whose work grows with their rows.
     #[default]
     Normal,
     /// Also every other entry.
     Verbose,
-    /// Also what is said to the server.
+    /// Also the SQL sent to the server.
     Debug,
 }
 

@@ -1,4 +1,4 @@
-//! The one door to this module: a sink for events, and the result at the end.
+//! The entry point of this module: a sink for events, and the result at the end.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -18,14 +18,14 @@ pub struct Options {
     pub progress: ProgressMode,
     /// How log lines and the summary are written.
     pub format: LogFormat,
-    /// How much is told.
+    /// How much is reported.
     pub verbosity: Verbosity,
 }
 
-/// Reports one run: shows what happens, counts it, tells the result.
+/// Reports one run: shows its progress, counts events, reports the result.
 ///
-/// Make a [`Screen`] first, give it to [`telemetry::init`](super::telemetry::init), then to the
-/// reporter. Dropping the reporter instead of finishing it takes the bars away and tells nothing.
+/// Create a [`Screen`] first, pass it to [`telemetry::init`](super::telemetry::init), then to the
+/// reporter. Dropping the reporter instead of finishing it removes the bars and reports nothing.
 #[derive(Debug)]
 pub struct Reporter {
     options: Options,
@@ -36,20 +36,20 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Starts the clock and, where the screen has them, the bars.
+    /// Starts the clock and, if the screen shows any, the bars.
     #[must_use]
     pub fn new(options: Options, screen: &Screen) -> Self {
         let start = Instant::now();
-        // Without a thread to draw, log lines tell as much.
+        // Without a drawing thread, log lines report the same.
         let bars = Bars::start(screen, start).unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot draw bars");
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot draw progress bars");
             None
         });
         Self { options, screen: screen.clone(), start, tally: Arc::default(), bars }
     }
 
-    /// Where the restore sends its events, from any thread. Sending notes numbers and at most
-    /// writes a log line.
+    /// Where the restore sends its events, from any thread. Sending only updates counters and may
+    /// write a log line.
     #[must_use]
     pub fn events(&self) -> Events {
         let Self { options, start, .. } = *self;
@@ -66,17 +66,16 @@ impl Reporter {
         })
     }
 
-    /// Whether the run has come as far as a connection to its target.
+    /// Whether the run has connected to its target.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.is_connected()
     }
 
-    /// Takes the bars away, writes the summary on standard error, and returns it.
+    /// Removes the bars, writes the summary to standard error, and returns it.
     ///
-    /// As text it is not written when the run was to be quiet and nothing went wrong; as JSON it
-    /// is always the last line.
+    /// As text, a quiet run without errors writes none; as JSON, it is always the last line.
     #[must_use]
     pub fn finish(mut self) -> Summary {
         drop(self.bars.take());
@@ -95,9 +94,9 @@ impl Reporter {
     }
 }
 
-/// Whether an event gets a log line. The filter of the lines decides further.
+/// Whether an event may get a log line; the log filter can still drop it.
 fn logs(progress: ProgressMode, event: &Event) -> bool {
-    // tracing orders levels by how much they let through: ERROR is the least.
+    // tracing orders levels by verbosity: ERROR is the lowest.
     progress != ProgressMode::None || log::level(event) <= Level::WARN
 }
 
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_of_many_threads_are_all_counted() {
+    fn events_from_many_threads_are_all_counted() {
         let reporter = Reporter::new(
             Options { verbosity: Verbosity::Quiet, ..Options::default() },
             &Screen::plain(),
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn no_progress_still_means_what_goes_wrong() {
+    fn problems_are_logged_without_progress() {
         let step = Event::Step { what: "committing".into() };
         let warning = Event::Warning { message: "careful".into() };
         assert!(!logs(ProgressMode::None, &step));

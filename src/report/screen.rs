@@ -1,8 +1,7 @@
 //! Standard error, shared by bars and lines.
 //!
-//! While bars are shown, a line must be written above them: every writer here goes through
-//! [`Screen`], which knows. What is written is decided elsewhere; that a terminal obeys nothing of
-//! it is seen to here.
+//! While bars are shown, lines must be written above them, so every writer goes through [`Screen`].
+//! Other modules decide what is written; this one escapes whatever a terminal would obey.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -21,7 +20,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Looks at standard error and decides whether these options mean bars.
+    /// Checks standard error and decides whether these options allow bars.
     #[must_use]
     pub fn new(options: &Options) -> Self {
         let terminal = io::stderr().is_terminal();
@@ -29,7 +28,7 @@ impl Screen {
             MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND))
         });
         Self {
-            // indicatif hides what no terminal, or a dumb one, could show.
+            // indicatif hides bars that a dumb terminal, or none, could not show.
             bars: bars.filter(|bars| !bars.is_hidden()),
             colours: terminal
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -50,7 +49,7 @@ impl Screen {
         self.colours
     }
 
-    /// Where bars are drawn, if they are.
+    /// Where bars are drawn, if any.
     pub(crate) fn bars(&self) -> Option<&MultiProgress> {
         self.bars.as_ref()
     }
@@ -60,12 +59,12 @@ impl Screen {
         self.put(&shown::lines(text));
     }
 
-    /// Writes one line above the bars, whatever it holds.
+    /// Writes one line above the bars, whatever it contains.
     pub(crate) fn say(&self, line: &str) {
         self.put(&(shown::one_line(line) + "\n"));
     }
 
-    /// Writes what the log or a summary has made JSON.
+    /// Writes a JSON line of the log or the summary.
     pub(super) fn write_json(&self, line: &str) {
         self.put(&shown::json(line));
     }
@@ -73,7 +72,7 @@ impl Screen {
     fn put(&self, text: &str) {
         let write = || {
             let mut stderr = io::stderr().lock();
-            // Nobody is left to tell when standard error is gone.
+            // If standard error is gone, the failure cannot be reported.
             let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
         };
         match &self.bars {
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn automatic_progress_means_bars_only_for_people_who_want_to_see_them() {
+    fn automatic_progress_shows_bars_only_as_normal_text() {
         use {LogFormat as F, ProgressMode as P, Verbosity as V};
         assert!(wants_bars(&options(P::Auto, F::Text, V::Normal)));
         assert!(wants_bars(&options(P::Auto, F::Text, V::Verbose)));

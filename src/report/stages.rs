@@ -1,7 +1,7 @@
-//! The stages of a nightly run as log lines: the one place where writer and reader agree.
+//! The stages of a nightly run as log lines, shared by their writer and their reader.
 //!
-//! The nightly run tells its course with [`run_started`], [`Stage::start`] and their ends; the
-//! reader of logs ([`super::logs`]) knows the lines by the same constants. Lines have a fixed
+//! The nightly run logs its progress with [`run_started`], [`Stage::start`] and their counterparts;
+//! the log reader ([`super::logs`]) recognizes the lines by the same constants. Lines have a fixed
 //! message, and their facts as fields: `stage started stage="restore"`, `stage done
 //! stage="restore" seconds=31877.2`.
 
@@ -12,40 +12,40 @@ use serde::Serialize;
 
 use super::timeline::Kind;
 
-/// The message of the line with which a run begins.
+/// The message of the line that starts a run.
 pub const RUN_STARTED: &str = "run started";
-/// The message of the line with which a run ends well.
+/// The message of the line that ends a successful run.
 pub const RUN_DONE: &str = "run done";
-/// The message of the line with which a run ends badly.
+/// The message of the line that ends a failed run.
 pub const RUN_FAILED: &str = "run failed";
-/// The message of the line with which a stage begins.
+/// The message of the line that starts a stage.
 pub const STAGE_STARTED: &str = "stage started";
-/// The message of the line with which a stage ends well.
+/// The message of the line that ends a successful stage.
 pub const STAGE_DONE: &str = "stage done";
-/// The message of the line with which a stage ends badly.
+/// The message of the line that ends a failed stage.
 pub const STAGE_FAILED: &str = "stage failed";
 
 /// A stage of a nightly run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Asking the host for its newest backup.
+    /// Finding the host's newest backup.
     FindBackup,
-    /// Fetching it; at the same time as [`Stage::Restore`] when it is restored as it comes.
+    /// Downloading it; overlaps with [`Stage::Restore`] if it is restored while it downloads.
     Download,
-    /// Dropping what the last night left.
+    /// Dropping the previous night's objects.
     Drop,
-    /// The archive into the database.
+    /// Restoring the archive into the database.
     Restore,
-    /// Indexes and views of the warehouse's own.
+    /// Adding the warehouse's own indexes and views.
     Enrich,
-    /// New rows of append-only tables.
+    /// Copying new rows of append-only tables.
     Incremental,
-    /// The user's SQL between stages.
+    /// Running the user's SQL between stages.
     Hooks,
-    /// The new database in the place of the old one.
+    /// Replacing the old database with the new one.
     Swap,
-    /// Telling the world: of the replaced system's logs only.
+    /// Sending notifications; only in the replaced system's logs.
     Notify,
 }
 
@@ -63,7 +63,7 @@ impl Stage {
         Self::Notify,
     ];
 
-    /// Its name in log lines. Stable.
+    /// Its stable name in log lines.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl Stage {
         }
     }
 
-    /// The stage of that name.
+    /// The stage with that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.name() == name)
@@ -98,7 +98,7 @@ impl Stage {
         }
     }
 
-    /// Writes the line that the stage begins, and starts its clock.
+    /// Logs the stage's start, and starts its clock.
     #[must_use]
     pub fn start(self) -> Running {
         tracing::info!(stage = self.name(), "{STAGE_STARTED}");
@@ -112,7 +112,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// A stage that goes on. Dropping it writes nothing: the log then shows a stage without an end.
+/// A running stage. Dropping it logs nothing: the log then has a stage without an end.
 #[derive(Debug)]
 pub struct Running {
     stage: Stage,
@@ -120,15 +120,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Writes the line that the stage ended well. Returns how long it took.
+    /// Logs the stage's success. Returns how long it took.
     pub fn done(self) -> Duration {
         let took = self.since.elapsed();
         tracing::info!(stage = self.stage.name(), seconds = thousandths(took), "{STAGE_DONE}");
         took
     }
 
-    /// Writes the line that the stage ended badly. Returns how long it took. The text must hold
-    /// no secret.
+    /// Logs the stage's failure. Returns how long it took. The error must not contain secrets.
     pub fn failed(self, error: &str) -> Duration {
         let took = self.since.elapsed();
         let (stage, seconds) = (self.stage.name(), thousandths(took));
@@ -137,24 +136,23 @@ impl Running {
     }
 }
 
-/// Writes the line that a run begins: its `mode` (`full`, `incremental`) and which attempt it is,
-/// from 1.
+/// Logs the start of a run: its `mode` (`full`, `incremental`) and its attempt number, from 1.
 pub fn run_started(mode: &str, attempt: u32) {
     tracing::info!(mode, attempt, "{RUN_STARTED}");
 }
 
-/// Writes the line that the run ended well.
+/// Logs the success of a run.
 pub fn run_done(took: Duration) {
     tracing::info!(seconds = thousandths(took), "{RUN_DONE}");
 }
 
-/// Writes the line that the run ended badly. The text must hold no secret; none if the line of the
-/// stage that failed has it.
+/// Logs the failure of a run. The error must not contain secrets; `None` if the failed stage's line
+/// already has it.
 pub fn run_failed(took: Duration, error: Option<&str>) {
     tracing::error!(seconds = thousandths(took), error, "{RUN_FAILED}");
 }
 
-/// Seconds, to the millisecond.
+/// Seconds, rounded to the millisecond.
 fn thousandths(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -8,28 +8,28 @@ use super::{LogFormat, Options, Screen, Verbosity};
 /// Why tracing could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The filter in an environment variable is not one.
-    #[error("environment variable {variable}: invalid filter of log lines")]
+    /// An environment variable contains an invalid filter.
+    #[error("environment variable {variable}: invalid log filter")]
     Filter {
         /// The variable's name.
         variable: &'static str,
         /// What is wrong with it.
         source: ParseError,
     },
-    /// This process has a subscriber already.
-    #[error("log lines already go somewhere else")]
+    /// This process already has a subscriber.
+    #[error("a log subscriber is already installed")]
     Occupied(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Sends the process's log lines to `screen` from now on.
 ///
-/// The environment variables `NOCTURNE_LOG` and, when it is not set, `RUST_LOG` say which lines
-/// are written (`nocturne=debug,tokio_postgres=info`); otherwise the verbosity does. Lines of
-/// crates that use `log` are included.
+/// The environment variable `NOCTURNE_LOG` or, if not set, `RUST_LOG` selects the lines
+/// (`nocturne=debug,tokio_postgres=info`); otherwise the verbosity does. Lines of crates that use
+/// `log` are included.
 ///
 /// # Errors
 ///
-/// When the filter is invalid, or when the process has a subscriber already.
+/// If the filter is invalid, or the process already has a subscriber.
 pub fn init(options: &Options, screen: &Screen) -> Result<(), Error> {
     let filter = filter(options.verbosity, environment)?;
     let builder = tracing_subscriber::fmt()
@@ -43,7 +43,7 @@ pub fn init(options: &Options, screen: &Screen) -> Result<(), Error> {
     .map_err(Error::Occupied)
 }
 
-/// Whether the environment says which log lines are written.
+/// Whether the environment sets a log filter.
 #[must_use]
 pub fn is_set_by_environment() -> bool {
     from_environment(environment).is_some()
@@ -53,7 +53,7 @@ fn environment(variable: &'static str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
-/// The first variable that is set, and its text.
+/// The first variable that is set, and its value.
 fn from_environment(
     variable: impl Fn(&'static str) -> Option<String>,
 ) -> Option<(&'static str, String)> {
@@ -61,7 +61,7 @@ fn from_environment(
     ["NOCTURNE_LOG", "RUST_LOG"].into_iter().find_map(set)
 }
 
-/// The filter that the environment or the verbosity asks for.
+/// The filter from the environment or the verbosity.
 fn filter(
     verbosity: Verbosity,
     variable: impl Fn(&'static str) -> Option<String>,
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn verbosity_decides_when_the_environment_is_silent() {
+    fn verbosity_applies_without_environment_variables() {
         let quiet = filter(Verbosity::Quiet, |_| None).unwrap();
         assert_eq!(quiet.to_string(), "warn");
         let verbose = filter(Verbosity::Verbose, |_| Some(String::new())).unwrap();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_program_s_own_variable_wins() {
+    fn own_variable_overrides_rust_log() {
         let both = |name| match name {
             "NOCTURNE_LOG" => Some("nocturne=trace".to_owned()),
             _ => Some("error".to_owned()),
@@ -102,11 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_filter_names_its_variable() {
+    fn invalid_filter_error_names_its_variable() {
         let error = filter(Verbosity::Normal, |name| {
             (name == "RUST_LOG").then(|| "nocturne=loudly".to_owned())
         })
         .unwrap_err();
-        assert_eq!(error.to_string(), "environment variable RUST_LOG: invalid filter of log lines");
+        assert_eq!(error.to_string(), "environment variable RUST_LOG: invalid log filter");
     }
 }

@@ -1,12 +1,12 @@
-//! Numbers with their units, as people read them.
+//! Human-readable numbers with units.
 //!
-//! One rule for each quantity, so that bars, log lines and the summary agree. Units of bytes are
-//! decimal: 1 MB is 10^6 bytes, as disks and networks count. A rounded number never reaches the
-//! next unit: there is no `60s`, no `1000.0 kB`.
+//! One rule per quantity, so that bars, log lines and the summary agree. Byte units are decimal:
+//! 1 MB is 10^6 bytes, as for disks and networks. A rounded number never reaches the next unit:
+//! there is no `60s`, no `1000.0 kB`.
 
 use std::time::Duration;
 
-/// Rows, entries and the like, with thousands separated: `1,234,567`.
+/// A count of rows, entries and the like, with thousands separators: `1,234,567`.
 #[must_use]
 pub fn count(number: u64) -> String {
     grouped(&number.to_string())
@@ -18,7 +18,7 @@ pub fn bytes(number: u64) -> String {
     if number < 1000 {
         return format!("{number} B");
     }
-    // In tenths of the unit and in whole numbers, since a float would lose the last digits.
+    // Integer tenths of the unit: a float would lose the last digits.
     let mut size: u128 = 1000;
     for unit in ["kB", "MB", "GB", "TB", "PB"] {
         let tenths = (u128::from(number) * 10 + size / 2) / size;
@@ -31,7 +31,7 @@ pub fn bytes(number: u64) -> String {
     format!("{}.{} EB", tenths / 10, tenths % 10)
 }
 
-/// Bytes in MB with one decimal, thousands separated and without the unit, for a column: `1,234.5`.
+/// Bytes in MB with one decimal and thousands separators, without a unit, for columns: `1,234.5`.
 #[must_use]
 pub fn megabytes(number: u64) -> String {
     let tenths = (u128::from(number) + 50_000) / 100_000;
@@ -52,19 +52,19 @@ pub fn duration(time: Duration) -> String {
     clock(rounded(time, 1_000_000_000))
 }
 
-/// Wall time that changes while it is read, in whole seconds: `3s`, `2min 5s`, `1h 27min 42s`.
+/// Wall time of a running clock, in whole seconds: `3s`, `2min 5s`, `1h 27min 42s`.
 #[must_use]
 pub fn running(time: Duration) -> String {
     clock(u128::from(time.as_secs()))
 }
 
-/// Bytes a second: `52.1 MB/s`. `None` when no time has passed to divide by.
+/// Bytes per second: `52.1 MB/s`. `None` if no time has passed.
 #[must_use]
 pub fn byte_rate(number: u64, time: Duration) -> Option<String> {
     per_second(number, time).map(|rate| format!("{}/s", bytes(rate)))
 }
 
-/// Rows a second: `12,345 rows/s`. `None` when no time has passed to divide by.
+/// Rows per second: `12,345 rows/s`. `None` if no time has passed.
 #[must_use]
 pub fn row_rate(number: u64, time: Duration) -> Option<String> {
     per_second(number, time).map(|rate| format!("{} rows/s", count(rate)))
@@ -76,7 +76,7 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// `number` a second, rounded. `None` when no time has passed to divide by.
+/// `number` per second, rounded. `None` if no time has passed.
 #[must_use]
 pub fn per_second(number: u64, time: Duration) -> Option<u64> {
     let nanos = time.as_nanos();
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_have_their_thousands_separated() {
+    fn counts_have_thousands_separators() {
         for (number, text) in [
             (0, "0"),
             (999, "999"),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_take_the_unit_that_keeps_them_short() {
+    fn bytes_use_the_shortest_unit() {
         for (number, text) in [
             (0, "0 B"),
             (999, "999 B"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn megabytes_have_one_decimal_always() {
+    fn megabytes_always_have_one_decimal() {
         for (number, text) in [
             (0, "0.0"),
             (49_999, "0.0"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_never_shows_sixty_seconds() {
+    fn duration_never_shows_sixty_seconds() {
         for (seconds, text) in [
             (0.0, "0 ms"),
             (0.2404, "240 ms"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_time_is_cut_not_rounded() {
+    fn running_time_is_truncated_not_rounded() {
         assert_eq!(running(Duration::from_millis(59_999)), "59s");
         assert_eq!(running(Duration::from_secs(60)), "1min 0s");
     }

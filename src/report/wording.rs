@@ -1,6 +1,6 @@
-//! Words about what happened, for a terminal or a log.
+//! Wording of events, for a terminal or a log.
 //!
-//! Names and messages come from archives and servers: they pass [`one_line`].
+//! Names and messages come from archives and servers, so they pass through [`one_line`].
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub(super) use crate::shown::one_line;
 
 use super::units;
 
-/// How bad a line is.
+/// A line's severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Severity {
     Error,
@@ -18,7 +18,7 @@ pub(super) enum Severity {
 }
 
 impl Severity {
-    /// The word in front of the line.
+    /// The word at the start of the line.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -27,7 +27,7 @@ impl Severity {
         }
     }
 
-    /// How bad a message of this severity of the server is.
+    /// The severity of a server message.
     pub(super) fn of_server(severity: &str) -> Self {
         match severity {
             "ERROR" | "FATAL" | "PANIC" => Self::Error,
@@ -37,9 +37,9 @@ impl Severity {
     }
 }
 
-/// The line that a person must see even while bars are shown, if the event deserves one.
+/// The line that the user must see even while bars are shown, if any.
 ///
-/// An entry that failed because of something reported in its own right deserves none.
+/// An entry that failed because of a separately reported problem gets none.
 pub(super) fn remark(event: &Event) -> Option<(Severity, String)> {
     match event {
         Event::Finished { entry, outcome: Outcome::Failed { failure }, .. }
@@ -89,15 +89,15 @@ pub(super) fn message(failure: &Failure) -> String {
     }
 }
 
-/// `role "app" does not exist: needed by 14 entries`. Not all that depends on an extension fails
-/// without it.
+/// `role "app" does not exist: needed by 14 entries`. Not everything that depends on an extension
+/// fails without it.
 pub(super) fn problem(cause: &Cause, message: &str, entries: usize) -> String {
     let most = if matches!(cause, Cause::MissingExtension { .. }) { "up to " } else { "" };
     let entries = units::plural(entries as u64, "entry", "entries");
     format!("{}: needed by {most}{entries}", one_line(message))
 }
 
-/// A cause in words, when nobody reported it with better ones.
+/// A default description of a cause, if no better one was reported.
 pub(super) fn cause(cause: &Cause, entry: Option<&EntryRef>) -> String {
     match (cause, entry) {
         (Cause::Entry { .. }, Some(entry)) => format!("{} was not restored", label(entry)),
@@ -139,7 +139,8 @@ pub(super) fn label(entry: &EntryRef) -> String {
     one_line(&entry.label())
 }
 
-/// The text cut in its middle to `width` characters, so that a kind and the end of a name stay.
+/// The text shortened to `width` characters by cutting its middle, which keeps the kind and the end
+/// of the name.
 pub(super) fn shortened(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_name_loses_its_middle() {
+    fn long_name_is_cut_in_the_middle() {
         assert_eq!(shortened("INDEX public.answers_pkey", 25), "INDEX public.answers_pkey");
         assert_eq!(shortened("INDEX public.answers_pkey", 11), "INDEX…_pkey");
         assert_eq!(shortened("INDEX", 1), "…");

@@ -113,7 +113,7 @@ fn keys_that_are_not_to_be_checked_are_there_and_counted() {
             // One of the four is the archive's own.
             assert_eq!(restored.summary["not_checked"], 3);
             let told = restored.stderr();
-            assert!(told.contains("3 foreign keys are NOT VALID, as asked"), "{told}");
+            assert!(told.contains("3 foreign keys are NOT VALID, as requested"), "{told}");
             target.execute(
                 "ALTER TABLE \"the Child\" VALIDATE CONSTRAINT by_id;
                  ALTER TABLE \"the Child\" VALIDATE CONSTRAINT \"by, \"\"both\"\"\";

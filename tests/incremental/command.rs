@@ -128,7 +128,7 @@ fn exit_codes_tell_what_went_wrong() {
     let pair = pair("exit");
     // Nothing to do, and nothing to do it with.
     let finished = incremental(&pair).run().expect_code(2);
-    assert!(finished.stderr().contains("no table is incremental"), "{finished}");
+    assert!(finished.stderr().contains("no incremental tables"), "{finished}");
     let finished = bare_nocturne().arg("incremental").run().expect_code(2);
     for name in ["DATABASE_URL", "SOURCE_DATABASE_URL"] {
         assert!(finished.stderr().contains(&format!("{name} (--")), "{finished}");

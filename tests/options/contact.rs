@@ -111,7 +111,7 @@ fn undefined_service_beside_url_is_what_the_error_names() {
     assert!(!named.stderr().contains("PGSERVICE"), "{named}");
     let wrong = bare_nocturne().arg("restore").env("DATABASE_URL", "postgresql://h:x/d");
     let wrong = wrong.arg(archive()).run().expect_code(2);
-    assert!(wrong.stderr().contains("DATABASE_URL is read because -d is not given"), "{wrong}");
+    assert!(wrong.stderr().contains("DATABASE_URL is used because -d is not given"), "{wrong}");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn commonest_mistakes_have_a_hint() {
     for url in ["mysql://u:word-1@h/d", "http://u:word-1@h/d", "warehouse"] {
         let said = bare_nocturne().arg("restore").arg(archive()).env("DATABASE_URL", url).run();
         let said = said.expect_code(2);
-        assert!(said.stderr().contains("hint: DATABASE_URL is read"), "{said}");
+        assert!(said.stderr().contains("hint: DATABASE_URL is used"), "{said}");
         assert!(
             said.stderr().contains("postgresql://") && !said.stderr().contains("word-1"),
             "{said}"

@@ -177,7 +177,8 @@ fn output_file_that_is_the_archive_is_refused() {
         &["restore", "-f", path, path],
     ] {
         let done = nocturne().args(args).run().expect_code(2);
-        assert!(done.stderr().contains("is the archive: name another file"), "{done}");
+        let said = "is the archive itself: choose another output file";
+        assert!(done.stderr().contains(said), "{done}");
         assert!(fs::read(&copy).unwrap() == original, "{args:?}");
     }
 }

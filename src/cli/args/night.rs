@@ -1,5 +1,5 @@
-//! The commands of the nightly run, as typed. Most of their options stand above a variable of the
-//! environment: see [`Settings`].
+//! The commands of the nightly run, as typed. Most of their options override an environment
+//! variable: see [`Settings`].
 
 use std::path::PathBuf;
 
@@ -14,11 +14,11 @@ use crate::replicate::config::TablePattern;
 /// `nocturne fetch-backup`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct FetchBackup {
-    /// The file to write, or "-" for standard output; the backup's own name when not given
+    /// Write to this file or folder, "-" for standard output; the default is the backup's name
     ///
-    /// In a folder, the file gets the backup's own name. While it is not whole it is called
-    /// NAME.part; the next try goes on with that. A file of that name is replaced once the new one is
-    /// whole and verified.
+    /// In a folder, the file gets the backup's name. Until complete it is called NAME.part, from
+    /// which the next attempt resumes. An existing file is replaced once the new one is complete
+    /// and verified.
     #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
@@ -26,15 +26,15 @@ pub struct FetchBackup {
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
     pub api_token_file: Option<PathBuf>,
 
-    /// Tell more
+    /// Verbose output
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// What stands above the environment.
+    /// The options that override variables.
     #[command(flatten)]
     pub settings: Settings<ForFetchBackup>,
 }
@@ -42,21 +42,21 @@ pub struct FetchBackup {
 /// `nocturne incremental`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Incremental {
-    /// Copy this table, by this column if it is not id; may be given several times
+    /// Copy this table by this key column, id by default; repeatable
     ///
-    /// Written as in BACKUP_MODE, whose tables are copied when none is given here.
+    /// Spelled as in BACKUP_MODE. Without --table, copies the incremental tables of BACKUP_MODE.
     #[arg(short = 't', long, value_name = "NAME[:KEY]")]
     pub table: Vec<TableKey>,
 
-    /// Tell more; twice, tell what is said to the servers too
+    /// Verbose output; twice also logs the SQL sent
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// What stands above the environment.
+    /// The options that override variables.
     #[command(flatten)]
     pub settings: Settings<ForIncremental>,
 }
@@ -64,22 +64,22 @@ pub struct Incremental {
 /// `nocturne run`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Print the settings and the plan of the night, and change nothing
+    /// Print the settings and the night's plan without changing anything
     ///
-    /// Asks the host for the backup, connects to the databases, compares incremental tables and looks
-    /// at rights. Exits with code 1 if the night would fail.
+    /// Queries the host for the backup, connects to the databases, compares incremental tables and
+    /// checks privileges. Exits with code 1 if the night would fail.
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Tell more; twice, tell what is said to the server too
+    /// Verbose output; twice also logs the SQL sent
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// What stands above the environment.
+    /// The options that override variables.
     #[command(flatten)]
     pub settings: Settings<ForRun>,
 }
@@ -87,22 +87,22 @@ pub struct Run {
 /// `nocturne worker`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
-    /// Print the settings, the next five runs and the plan of the night, and change nothing
+    /// Print the settings, the next five runs and the night's plan without changing anything
     ///
-    /// Asks the host for the backup, connects to the databases, compares incremental tables and looks
-    /// at rights. Exits with code 1 if the night would fail.
+    /// Queries the host for the backup, connects to the databases, compares incremental tables and
+    /// checks privileges. Exits with code 1 if the night would fail.
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Tell more; twice, tell what is said to the server too
+    /// Verbose output; twice also logs the SQL sent
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// What stands above the environment.
+    /// The options that override variables.
     #[command(flatten)]
     pub settings: Settings<ForWorker>,
 }
@@ -110,15 +110,15 @@ pub struct Worker {
 /// `nocturne web`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Web {
-    /// Tell more; twice, tell every detail
+    /// Verbose output; twice for debugging
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// What stands above the environment.
+    /// The options that override variables.
     #[command(flatten)]
     pub settings: Settings<ForWeb>,
 }
@@ -126,27 +126,26 @@ pub struct Web {
 /// `nocturne drop-objects`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct DropObjects {
-    /// Keep this table, with its rows and all that it needs
+    /// Keep this table, its rows, and all that it depends on; repeatable
     ///
-    /// Written as in BACKUP_MODE: the schema is public when there is none, * stands for any
-    /// characters. May be given several times. Tables that BACKUP_MODE says are incremental are
-    /// kept anyhow.
+    /// Spelled as in BACKUP_MODE: the default schema is public, * matches any characters. Tables
+    /// that BACKUP_MODE makes incremental are always kept.
     #[arg(long, value_name = "TABLE", value_parser = TablePattern::parse)]
     pub keep: Vec<TablePattern>,
 
-    /// Print the statements, and run none
+    /// Print the statements without running them
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Tell each object; twice, tell what is said to the server too
+    /// Log each dropped object; twice also logs the SQL sent
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// What stands above the environment.
+    /// The options that override variables.
     #[command(flatten)]
     pub settings: Settings<ForDropObjects>,
 }
@@ -154,15 +153,15 @@ pub struct DropObjects {
 /// `nocturne enrich`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Enrich {
-    /// Tell more; twice, tell what is said to the server too
+    /// Verbose output; twice also logs the SQL sent
     #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// What stands above the environment.
+    /// The options that override variables.
     #[command(flatten)]
     pub settings: Settings<ForEnrich>,
 }

@@ -1,4 +1,4 @@
-//! `nocturne plan`, and what earlier runs have taken, as typed.
+//! `nocturne plan`, and the options of the cost history, as typed.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,26 +13,25 @@ use crate::restore::ForeignKeys;
 /// `nocturne plan`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The archive: a file, a directory, or "-" for standard input, which is the default
+    /// Archive: a file, directory or URL; "-", the default, reads standard input
     ///
-    /// An archive that can only be read as a stream is read to its end, for the sizes of its data.
+    /// A streamed archive is read to its end to learn the sizes of its data.
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
-    /// Which entries.
+    /// Which entries to plan for.
     #[command(flatten)]
     pub selection: Selection,
 
-    /// The entries that only restore --create would use, too
+    /// Include the entries that only restore --create uses
     #[arg(short = 'C', long, help_heading = "Selection")]
     pub create: bool,
 
-    /// For how many sessions: a number, or auto, which is the default and means the same as for
-    /// restore
+    /// Number of sessions to plan for, or auto, the default, as for restore
     #[arg(short = 'j', long, value_name = "NUM|auto", help_heading = "Behaviour")]
     pub jobs: Option<Jobs>,
 
-    /// What becomes of foreign keys, as for restore
+    /// How to restore foreign keys
     #[arg(
         long,
         value_name = "HOW",
@@ -42,27 +41,26 @@ pub struct Plan {
     )]
     pub foreign_keys: ForeignKeys,
 
-    /// With the jobs that restore --analyze adds
+    /// Include the jobs that restore --analyze adds
     #[arg(long, help_heading = "Behaviour")]
     pub analyze: bool,
 
-    /// What earlier runs have taken.
+    /// Job timings from earlier runs.
     #[command(flatten)]
     pub costs: Costs,
 
-    /// Take it that all entries of a kind take so long together, each its share; may be given
-    /// several times
+    /// Assume all entries of this kind take TIME in total; repeatable
     ///
-    /// For what a plan would come to on another machine: --as-if "INDEX=10h22min". Kinds are named
-    /// as in listings.
+    /// Predicts a restore on another machine: --as-if "INDEX=10h22min". Each entry gets its
+    /// predicted share. Kinds are named as in listings.
     #[arg(long, value_name = "KIND=TIME", help_heading = "Behaviour")]
     pub as_if: Vec<AsIf>,
 
-    /// Compare with the order of pg_restore, for 2 to 64 sessions, by simulation
+    /// Simulate 2 to 64 sessions, in this order and in pg_restore's
     #[arg(long, help_heading = "Output")]
     pub compare: bool,
 
-    /// For people, for machines, for Graphviz, or a page with a chart
+    /// Output format
     #[arg(
         long,
         value_name = "FORMAT",
@@ -80,43 +78,43 @@ pub struct Plan {
 /// `--format` of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {
-    /// The critical path and the most costly jobs.
+    /// The critical path and the most expensive jobs.
     #[default]
     Text,
     /// Every job.
     Json,
-    /// The graph of the jobs, for dot.
+    /// The dependency graph, for Graphviz.
     Dot,
     /// A page with a timeline.
     Html,
 }
 
-/// What earlier runs have taken, as typed.
+/// The cost history, as typed.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Behaviour")]
 pub struct Costs {
-    /// Read from this file what jobs took in earlier runs; restore writes down there what they took
+    /// File of job timings from earlier runs; updated after each restore
     ///
-    /// It decides what goes first, and in which format rows are sent. The default is
-    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. A file that cannot be used is a warning.
+    /// Decides the order of jobs and the format in which rows are sent. The default is
+    /// nocturne/costs.json in $XDG_CACHE_HOME or ~/.cache. An unusable file is a warning.
     #[arg(long, value_name = "FILE", conflicts_with = "no_cost_history")]
     pub cost_history: Option<PathBuf>,
 
-    /// Do without what earlier runs took, and write nothing down
+    /// Neither use nor record job timings
     #[arg(long)]
     pub no_cost_history: bool,
 }
 
-/// `--as-if`: a kind of entry, and what all of them take.
+/// `--as-if`: a kind of entry, and how long all of them take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsIf {
     /// The kind, as in listings.
     pub kind: String,
-    /// What they take together.
+    /// Their total time.
     pub time: Duration,
 }
 
-/// Why a word was not accepted.
+/// Why a value was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a kind of entry, \"=\" and a time such as 7h57min25s or 90s")]
 pub struct NotAsIf;
@@ -134,10 +132,10 @@ impl FromStr for AsIf {
     }
 }
 
-/// A century, in seconds: more is a slip of the finger.
+/// A century, in seconds: anything longer is a typo.
 const LONGEST: u64 = 100 * 366 * 86_400;
 
-/// `7h 57min 25s`, `2h50`, `90 s`: numbers with their units, the largest first.
+/// Parses `7h 57min 25s`, `2h50`, `90 s`: numbers with units, the largest first.
 fn time_of(text: &str) -> Option<Duration> {
     let mut seconds = 0u64;
     let mut rest = text.trim();
@@ -169,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_and_a_time_are_read() {
+    fn kind_and_time_are_parsed() {
         for (text, seconds) in [
             ("fk constraint=7h57min25s", 28_645),
             ("FK CONSTRAINT = 7h 57min 25s", 28_645),
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_value_is_rejected() {
         for text in [
             "",
             "INDEX",

@@ -15,43 +15,43 @@ use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting, Toleran
 /// `nocturne restore`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Restore {
-    /// The archive: a file, a directory, a URL, or "-" for standard input, which is the default
+    /// Archive: a file, directory or URL; "-", the default, reads standard input
     ///
-    /// A file is of pg_dump's custom or tar format, a directory of its directory format. The format
-    /// is found by looking inside. What an http:// or https:// URL leads to is restored while it
-    /// downloads, and nothing of it is written to the disk.
+    /// A file is in pg_dump's custom or tar format, a directory in its directory format; nocturne
+    /// detects which. An archive at an http:// or https:// URL is restored while it downloads, and
+    /// is never written to disk.
     #[arg(value_name = "ARCHIVE")]
     pub archive: Option<PathBuf>,
 
-    /// Where to.
+    /// The target server.
     #[command(flatten)]
     pub connection: Connection,
 
-    /// Which database, and who it belongs to.
+    /// Targets other than an existing database.
     #[command(flatten)]
     pub place: Place,
 
-    /// Which entries.
+    /// Which entries to restore.
     #[command(flatten)]
     pub selection: Selection,
 
-    /// Properties of objects that are left out.
+    /// Object properties that are not restored.
     #[command(flatten)]
     pub properties: Properties,
 
-    /// How.
+    /// How to restore.
     #[command(flatten)]
     pub behaviour: Behaviour,
 
-    /// What earlier runs have taken.
+    /// Job timings from earlier runs.
     #[command(flatten)]
     pub costs: Costs,
 
-    /// What is told meanwhile.
+    /// Logging and progress.
     #[command(flatten)]
     pub reporting: Reporting,
 
-    /// What is told afterwards.
+    /// Files with the results.
     #[command(flatten)]
     pub results: Results,
 }
@@ -60,60 +60,61 @@ pub struct Restore {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Target")]
 pub struct Place {
-    /// Write the SQL to this file instead of connecting; "-" is standard output
+    /// Write an SQL script to this file instead of connecting; "-" is standard output
     ///
-    /// The script is that of pg_restore 18, without SET transaction_timeout where the dumped server was
-    /// older than 17. That of a damaged archive ends at the damage, in a statement that the server refuses.
+    /// The script is that of pg_restore 18, without SET transaction_timeout if the dumped server
+    /// was older than 17. A damaged archive's script ends at the damage, with a statement that the
+    /// server rejects.
     #[arg(short = 'f', long, value_name = "FILENAME")]
     pub file: Option<PathBuf>,
 
-    /// The key of \restrict in the script that --file writes; random when not given
+    /// Use this \restrict key in the script of --file; the default is random
     #[arg(long, value_name = "RESTRICT_KEY")]
     pub restrict_key: Option<String>,
 
-    /// Create the database that the archive names, and restore into that one
+    /// Create the archive's database and restore into it
     ///
-    /// --dbname then only says where to connect first. With --clean, the database is dropped
-    /// before.
+    /// --dbname is then used only for the first connection. With --clean, the database is dropped
+    /// first.
     #[arg(short = 'C', long)]
     pub create: bool,
 
-    /// Restore into a throw-away server, started from the PostgreSQL programs of this machine
+    /// Restore into a temporary server, started from this machine's PostgreSQL installation
     ///
-    /// The server listens on a private socket only, and stays until interrupted, unless --exit is
+    /// The server listens only on a private socket, and runs until interrupted, unless --exit is
     /// given.
     #[arg(long, conflicts_with_all = ["dbname", "file", "host", "port", "username", "password"])]
     pub embedded: bool,
 
-    /// With --embedded: put the server's data directory here, and leave it there at the end
+    /// With --embedded: create the server's data directory here, and keep it
     #[arg(long, value_name = "DIR", requires = "embedded")]
     pub keep: Option<PathBuf>,
 
-    /// With --embedded: stop the server when the restore is over
+    /// With --embedded: stop the server after the restore
     #[arg(long, requires = "embedded")]
     pub exit: bool,
 
-    /// With --embedded: run this when the restore is over, and print the rows
+    /// With --embedded: run this query after the restore, and print the rows
     ///
-    /// The rows go to standard output, columns apart by tabs. A query that fails makes the exit
-    /// code 1. With --exit, this is a backup tried out in one command.
+    /// Rows go to standard output, with tabs between columns. If the query fails, the exit code is
+    /// 1. With --exit, this tests a backup in one command.
     #[arg(long, value_name = "SQL", requires = "embedded", allow_hyphen_values = true)]
     pub query: Option<String>,
 }
 
-/// Properties of objects that are left out, as typed.
+/// Object properties that are not restored, as typed.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "What to leave out")]
+#[command(next_help_heading = "Exclusions")]
 pub struct Properties {
-    /// No owners: everything belongs to whoever restores
+    /// Do not restore ownership: the connected role owns everything
     #[arg(short = 'O', long)]
     pub no_owner: bool,
 
-    /// No table access methods: tables use the target's default
+    /// Do not restore table access methods: tables use the target's default
     #[arg(long)]
     pub no_table_access_method: bool,
 
-    /// No tablespaces: everything goes into the database's default
+    /// Do not restore tablespace assignments: everything uses the database's default
     #[arg(long)]
     pub no_tablespaces: bool,
 }
@@ -122,79 +123,78 @@ pub struct Properties {
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 #[command(next_help_heading = "Behaviour")]
 pub struct Behaviour {
-    /// How many sessions work side by side: a number, or auto
+    /// Number of parallel sessions, or auto, the default
     ///
-    /// auto, the default, is the number of this machine's processors, at least 2 and at most 8;
-    /// and 1 for what has to keep an order: --single-transaction, --transaction-size, data without
-    /// definitions, a list file that changes the order.
+    /// auto is the number of this machine's processors, at least 2 and at most 8; and 1 if the
+    /// order must be kept: --single-transaction, --transaction-size, data without definitions, or a
+    /// list file that changes the order.
     #[arg(short = 'j', long, value_name = "NUM|auto")]
     pub jobs: Option<Jobs>,
 
-    /// In which format rows are sent to the server
+    /// Send rows to the server in this COPY format
     ///
-    /// binary spares the server the reading of text; what has no exact binary form is sent as text
-    /// all the same. auto, the default, leaves small tables as text.
+    /// binary saves the server the parsing of text; values without an exact binary form are still
+    /// sent as text. auto, the default, sends small tables as text.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub copy_format: CopyFormat,
 
-    /// Let sessions with nothing to do help to load a table of which this much is left for each
+    /// Split a large table among idle sessions if each gets at least this much
     ///
-    /// Counted are bytes of the archive, compressed as they are there; units are kB, MB, GB and
-    /// TB; 0 means never. Only tables that this restore creates are split, with more than one
-    /// job, and where other work does not fill the time. The order of their rows is not kept.
-    /// Unless this is given, it is 4 MB, and no table is split where server and client share one or
-    /// two processors.
+    /// SIZE counts the archive's compressed bytes, in kB, MB, GB or TB; 0 disables splitting. Only
+    /// tables that this restore creates are split, only with more than one job, and only if no
+    /// other work fills the time. The order of their rows is not kept. The default is 4 MB, or no
+    /// splitting if server and client share one or two processors.
     #[arg(long, value_name = "SIZE")]
     pub split_size: Option<Size>,
 
-    /// Read this much of a stream ahead, so that several of its tables are loaded at once
+    /// Read this much of a stream ahead, to load several of its tables in parallel
     ///
-    /// A stream is standard input or a compressed file. Counted are the bytes as they come, kept in
-    /// memory until a session takes them; units are kB, MB, GB and TB. A table that is larger is
-    /// loaded while it comes.
+    /// A stream is standard input or a compressed file. SIZE counts the bytes as they arrive, in
+    /// kB, MB, GB or TB; they stay in memory until a session loads them. A larger table is loaded
+    /// as it arrives.
     #[arg(long, value_name = "SIZE", default_value_t = Size(READ_AHEAD))]
     pub read_ahead: Size,
 
-    /// What becomes of foreign keys
+    /// How to restore foreign keys
     ///
-    /// not-valid adds them without looking at the rows, which is quick: what is written later is
-    /// checked, and VALIDATE CONSTRAINT can check the rest. none leaves them out.
+    /// not-valid adds them without checking existing rows, which is fast: new rows are checked, and
+    /// VALIDATE CONSTRAINT can check the others later. none skips them.
     #[arg(long, value_name = "HOW", value_enum, default_value = "validated")]
     pub foreign_keys: ForeignKeys,
 
-    /// Gather statistics about the tables that were filled, as far as the archive has none
+    /// Run ANALYZE on loaded tables for which the archive has no statistics
     #[arg(long)]
     pub analyze: bool,
 
-    /// Set this in every session, for instance maintenance_work_mem=1GB
+    /// Set a server parameter in every session, such as maintenance_work_mem=1GB; repeatable
     ///
-    /// Wins over what the restore would set to be quick; what its result depends on cannot be set.
-    /// May be given several times.
+    /// Overrides the parameters that restore sets for speed; those that its result depends on
+    /// cannot be set.
     #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     pub set: Vec<ServerSetting>,
 
-    /// Drop the objects of the archive from the target before restoring them
+    /// Drop the archive's objects from the target before restoring them
     #[arg(short = 'c', long)]
     pub clean: bool,
 
-    /// With --clean: say IF EXISTS, so that an object that is not there is no error
+    /// With --clean: use DROP … IF EXISTS
     #[arg(long)]
     pub if_exists: bool,
 
-    /// Stop at the first error; the default is to go on and to count
+    /// Stop at the first error; the default is to continue and count errors
     #[arg(short = 'e', long)]
     pub exit_on_error: bool,
 
-    /// Keep a journal in the target, and go on from the one that is there
+    /// Keep a journal in the target, and resume from an existing one
     ///
-    /// The first run writes down what is done (schema nocturne). If it is broken off, the same
-    /// command goes on: what is done is left alone, a table that is there in part is loaded again.
-    /// The journal is gone after a restore without errors. The archive, the selection and the
-    /// target must be the same; --jobs may change.
+    /// The first run records completed work in the schema nocturne. If it is interrupted, the same
+    /// command resumes: completed work is skipped, partially loaded tables are loaded again. A
+    /// restore without errors removes the journal. The archive, the selection and the target must
+    /// be the same; --jobs may change.
     #[arg(long)]
     pub resume: bool,
 
-    /// All or nothing: restore in one transaction; implies --exit-on-error and one job
+    /// Restore in a single transaction; implies --exit-on-error and one job
     #[arg(short = '1', long)]
     pub single_transaction: bool,
 
@@ -202,81 +202,81 @@ pub struct Behaviour {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2_147_483_647))]
     pub transaction_size: Option<u32>,
 
-    /// Refusals of the server that are not errors: SQLSTATEs or names, separated by commas
+    /// Tolerate these server errors: comma-separated SQLSTATEs or names; repeatable
     ///
-    /// Each is an SQLSTATE such as 42P07, or a name: already-exists (the object is there),
+    /// Each is an SQLSTATE such as 42P07, or a name: already-exists (the object exists),
     /// missing-role (an owner or grantee does not exist), comment-on-extension (only an
-    /// extension's owner may set its comment). They are counted apart and do not change the exit
-    /// code. May be given several times.
+    /// extension's owner may set its comment). They are counted separately and do not change the
+    /// exit code.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub tolerate: Vec<Tolerance>,
 
-    /// No rows for a table that could not be created
+    /// Skip the data of tables that could not be created
     #[arg(long)]
     pub no_data_for_failed_tables: bool,
 
-    /// Disable triggers on tables while their rows are loaded; with --data-only
+    /// With --data-only: disable triggers on tables while loading them
     #[arg(long)]
     pub disable_triggers: bool,
 
-    /// Load rows with row security on; the default is off, so that no row is left out
+    /// Enable row security while loading; by default it is off, so that no row is filtered out
     #[arg(long)]
     pub enable_row_security: bool,
 
-    /// Set owners with SET SESSION AUTHORIZATION instead of ALTER … OWNER TO
+    /// Use SET SESSION AUTHORIZATION instead of ALTER … OWNER TO to set owners
     #[arg(long)]
     pub use_set_session_authorization: bool,
 
-    /// The archive's format, c, d or t: an error if it is another
+    /// Require this archive format: c (custom), d (directory) or t (tar)
     #[arg(short = 'F', long, value_name = "c|d|t")]
     pub format: Option<ArchiveFormat>,
 
-    /// Compare the data with the digests in this file, written by verify --write-digests
+    /// Compare the data with this digest file, written by verify --write-digests
     #[arg(long, value_name = "FILE")]
     pub digests: Option<PathBuf>,
 
-    /// Print what is in the archive instead of restoring; the same as the list command
+    /// Print the archive's table of contents and exit, as the list command does
     #[arg(short = 'l', long)]
     pub list: bool,
 
-    /// Accepted and ignored, as in pg_restore
+    /// Ignored, as in pg_restore
     #[arg(short = 'R', long, hide_short_help = true)]
     pub no_reconnect: bool,
 }
 
-/// What is told while a command works, as typed.
+/// Logging and progress, as typed.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Output")]
 pub struct Reporting {
-    /// Tell more; twice, tell what is said to the server too
+    /// Verbose output; twice also logs the SQL sent
     #[arg(short = 'v', long, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// Tell only what goes wrong
+    /// Print only warnings and errors
     #[arg(short = 'q', long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// How log lines and the summary are written on standard error
+    /// Format of log lines and summary on standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
 
-    /// How progress is shown on standard error
+    /// Progress display on standard error
     #[arg(long, value_name = "HOW", value_enum, default_value = "auto")]
     pub progress: ProgressMode,
 }
 
-/// What is told when a restore is over, as typed.
+/// Files with a restore's results, as typed.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Output")]
 pub struct Results {
-    /// Write the summary to this file too, as JSON
+    /// Also write the summary to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
 
-    /// Write what each session did, and when, to this file: a page to look at, or JSON
+    /// Write a timeline of the sessions to this file, as HTML or, for a .json name, JSON
     ///
-    /// The page needs nothing but the file. A name that ends in .json gets the raw spans, for
-    /// tools. The file is written when the restore is over, also if it failed.
+    /// The page is self-contained. A name that ends in .json gets the raw spans, for tools. The
+    /// file is written at the end of the restore, even a failed one.
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
 }

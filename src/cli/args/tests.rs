@@ -1,4 +1,4 @@
-//! Every option reaches its field, and the help says what there is.
+//! Every option reaches its field, and the help lists every option.
 
 use std::num::NonZeroUsize;
 
@@ -41,7 +41,7 @@ fn refused(line: &str) -> clap::Error {
     parse(line).expect_err(line)
 }
 
-/// Sets one field of a `Restore` in which nothing was said.
+/// Sets one field of a `Restore` without options.
 fn with(change: impl FnOnce(&mut Restore)) -> Restore {
     let mut expected = restore("");
     change(&mut expected);
@@ -61,12 +61,12 @@ macro_rules! sets {
 }
 
 #[test]
-fn the_definition_is_sound() {
+fn command_definition_is_valid() {
     Cli::command().debug_assert();
 }
 
 #[test]
-fn every_option_of_pg_restore_sets_its_field() {
+fn each_pg_restore_option_sets_its_field() {
     sets! {
         "x.dump" => archive = Some("x.dump".into());
         "-" => archive = Some("-".into());
@@ -130,7 +130,7 @@ fn every_option_of_pg_restore_sets_its_field() {
 }
 
 #[test]
-fn every_option_of_its_own_sets_its_field() {
+fn each_nocturne_option_sets_its_field() {
     sets! {
         "-j auto" => behaviour.jobs = Some(Jobs::Auto);
         "--tolerate 42P07,missing-role --tolerate already-exists" => behaviour.tolerate = vec![
@@ -161,12 +161,12 @@ fn every_option_of_its_own_sets_its_field() {
     let kept = restore("--embedded --keep d --exit");
     assert_eq!((kept.place.keep, kept.place.exit), (Some("d".into()), true));
     assert_eq!(restore("--embedded --query q").place.query, Some("q".into()));
-    // An SQL comment begins like an option.
+    // An SQL comment starts like an option.
     assert_eq!(restore("--embedded --query --q").place.query, Some("--q".into()));
 }
 
 #[test]
-fn list_and_verify_take_the_same_selection() {
+fn list_and_verify_accept_the_same_selection() {
     let words = "-t a -n b -x --section data -L l --filter f x.dump";
     let selection = restore(words).selection;
     assert_eq!(list(words).selection, selection);
@@ -176,7 +176,7 @@ fn list_and_verify_take_the_same_selection() {
 }
 
 #[test]
-fn list_takes_its_own_options() {
+fn list_accepts_its_own_options() {
     let list = list("--format json -f out -v -C x.dump");
     assert_eq!(list.format, OutputFormat::Json);
     assert_eq!(list.file, Some("out".into()));
@@ -185,7 +185,7 @@ fn list_takes_its_own_options() {
 }
 
 #[test]
-fn report_takes_a_day_a_format_and_a_language() {
+fn report_accepts_day_format_and_language() {
     let report = |line: &str| match parse(line) {
         Ok(Command::Report(report)) => *report,
         other => panic!("{line}: {other:?}"),
@@ -206,7 +206,7 @@ fn report_takes_a_day_a_format_and_a_language() {
 }
 
 #[test]
-fn verify_compares_with_a_database_or_with_digests() {
+fn verify_accepts_database_or_digests_not_both() {
     let database = verify("-d app -h db -p 1 -U me -w --role r x.dump").database;
     assert_eq!(database.dbname, Some("app".into()));
     assert_eq!((database.host, database.port), (Some("db".into()), Some("1".into())));
@@ -218,7 +218,7 @@ fn verify_compares_with_a_database_or_with_digests() {
 }
 
 #[test]
-fn verify_takes_its_own_options() {
+fn verify_accepts_its_own_options() {
     let verify =
         verify("-j 3 --format json --write-digests w --digests d -q --log-format json x.dump");
     assert_eq!(verify.jobs, NonZeroUsize::new(3).map(Jobs::Count));
@@ -230,12 +230,12 @@ fn verify_takes_its_own_options() {
 }
 
 #[test]
-fn completions_take_a_shell() {
+fn completions_accept_a_shell() {
     assert_eq!(parse("completions zsh").unwrap(), Command::Completions { shell: Shell::Zsh });
 }
 
 #[test]
-fn an_option_said_twice_counts_once_and_the_last_value_wins() {
+fn repeated_option_keeps_the_last_value() {
     assert_eq!(restore("-c -c"), restore("-c"));
     assert_eq!(restore("-d a -d b"), restore("-d b"));
     assert_eq!(restore("-w -W"), restore("-W"));
@@ -243,12 +243,12 @@ fn an_option_said_twice_counts_once_and_the_last_value_wins() {
 }
 
 #[test]
-fn options_may_follow_the_archive_and_letters_may_be_joined() {
+fn options_follow_the_archive_and_letters_combine() {
     assert_eq!(restore("x.dump -Ocd app"), restore("-O -c -d app x.dump"));
 }
 
 #[test]
-fn a_wrong_value_is_refused_with_what_would_be_right() {
+fn wrong_value_is_rejected_with_the_expected_ones() {
     for (line, hint) in [
         ("restore -j 0", "expected \"auto\" or a number from 1 to 262143"),
         ("restore -F p", "run it with psql"),
@@ -267,7 +267,7 @@ fn a_wrong_value_is_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn what_only_makes_sense_together_or_apart_is_refused() {
+fn conflicting_or_incomplete_options_are_rejected() {
     for line in [
         "restore --keep d",
         "restore --exit",
@@ -284,13 +284,13 @@ fn what_only_makes_sense_together_or_apart_is_refused() {
 }
 
 #[test]
-fn a_refused_connection_string_is_not_repeated_by_debug() {
+fn debug_hides_the_password_of_a_connection_string() {
     let typed = restore("-d postgres://me:hunter2@db/app");
     assert!(!format!("{typed:?}").contains("hunter2"));
 }
 
 #[test]
-fn help_and_version_have_pg_restore_s_letters() {
+fn help_and_version_use_pg_restore_letters() {
     assert_eq!(refused("-?").kind(), ErrorKind::DisplayHelp);
     assert_eq!(refused("restore -?").kind(), ErrorKind::DisplayHelp);
     assert_eq!(refused("restore --help").kind(), ErrorKind::DisplayHelp);
@@ -314,7 +314,7 @@ const PG_RESTORE: &str = "\
     -R --no-reconnect";
 
 #[test]
-fn the_help_names_every_option_of_pg_restore() {
+fn help_lists_every_pg_restore_option() {
     let help = refused("restore --help").to_string();
     let named: Vec<&str> = help
         .split(|character: char| !(character.is_ascii_alphanumeric() || "-?".contains(character)))
@@ -325,12 +325,12 @@ fn the_help_names_every_option_of_pg_restore() {
 }
 
 #[test]
-fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
+fn long_help_has_every_section() {
     let help = refused("restore --help").to_string();
     for heading in [
         "Target:",
         "Selection:",
-        "What to leave out:",
+        "Exclusions:",
         "Behaviour:",
         "Output:",
         "EXIT CODES",
@@ -349,7 +349,7 @@ fn the_long_help_tells_of_exit_codes_examples_environment_and_memory() {
 }
 
 #[test]
-fn every_example_in_the_help_is_a_valid_command_line() {
+fn help_examples_are_valid_command_lines() {
     let texts = [
         help::EPILOGUE,
         help::RESTORE_EPILOGUE,
@@ -370,7 +370,7 @@ fn every_example_in_the_help_is_a_valid_command_line() {
         for (line, command) in commands {
             if let Some(words) = command.strip_prefix("nocturne ") {
                 let words = words.split(" > ").next().unwrap_or_default();
-                // What stands in quotes is one word.
+                // Quoted text is one word.
                 let parts = words.split('\'').enumerate();
                 let words: String =
                     parts.map(|(at, part)| if at % 2 == 1 { "quoted" } else { part }).collect();

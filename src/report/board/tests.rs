@@ -1,4 +1,4 @@
-//! What the bars say at a moment.
+//! The content of the bars at given moments.
 
 use super::*;
 use crate::restore::event::{Cause, Failure};
@@ -39,7 +39,7 @@ fn failed(message: &str, cause: Option<Cause>) -> Outcome {
 }
 
 #[test]
-fn a_running_restore_shows_data_entries_and_lanes() {
+fn running_restore_shows_data_entries_and_lanes() {
     let mut board = Board::default();
     board.observe(&planned(Some(10_000_000)), at(0.0));
     board.observe(&started(entry(7, "TABLE DATA", "users"), 0, Some(4_000_000)), at(0.0));
@@ -50,7 +50,7 @@ fn a_running_restore_shows_data_entries_and_lanes() {
         at(2.0),
     );
     let frame = board.frame(at(2.0), WIDE);
-    assert_eq!((frame.bar, frame.left.as_str()), (None, ""), "no one has said what is left");
+    assert_eq!((frame.bar, frame.left.as_str()), (None, ""), "no remaining time was reported");
     assert_eq!(frame.data, "2.0 MB of 10.0 MB read, 1.0 MB/s");
     assert_eq!(frame.entries, "0 of 560 entries, 20,000 rows, 10,000 rows/s, 2s");
     assert_eq!(
@@ -63,7 +63,7 @@ fn a_running_restore_shows_data_entries_and_lanes() {
 }
 
 #[test]
-fn a_lane_that_helps_says_so_and_leaves_the_numbers_to_the_other() {
+fn helping_lane_shows_no_numbers() {
     let mut board = Board::default();
     let users = entry(7, "TABLE DATA", "users");
     board.observe(&planned(None), at(0.0));
@@ -85,7 +85,7 @@ fn a_lane_that_helps_says_so_and_leaves_the_numbers_to_the_other() {
 }
 
 #[test]
-fn an_unknown_size_means_no_bar_and_no_time_left() {
+fn unknown_size_shows_no_bar_or_remaining_time() {
     let mut board = Board::default();
     board.observe(&planned(None), at(0.0));
     let frame = board.frame(at(3.0), WIDE);
@@ -95,7 +95,7 @@ fn an_unknown_size_means_no_bar_and_no_time_left() {
 }
 
 #[test]
-fn before_the_plan_only_the_step_is_shown() {
+fn only_the_step_is_shown_before_the_plan() {
     let mut board = Board::default();
     board.observe(&Event::Step { what: "starting a server".into() }, at(0.0));
     let frame = board.frame(at(2.0), WIDE);
@@ -111,7 +111,7 @@ fn before_the_plan_only_the_step_is_shown() {
 }
 
 #[test]
-fn a_lane_that_rests_keeps_its_line_and_a_step_is_shown_meanwhile() {
+fn idle_lane_keeps_its_line_while_a_step_runs() {
     let mut board = Board::default();
     board.observe(&planned(None), at(0.0));
     let users = entry(7, "TABLE DATA", "users");
@@ -124,7 +124,7 @@ fn a_lane_that_rests_keeps_its_line_and_a_step_is_shown_meanwhile() {
 }
 
 #[test]
-fn only_what_goes_wrong_is_written_above_the_bars() {
+fn only_problems_are_written_above_the_bars() {
     let mut board = Board::default();
     let users = entry(7, "TABLE DATA", "users");
     board.observe(&finished(users.clone(), 0, Outcome::Done), at(0.0));
@@ -141,7 +141,7 @@ fn only_what_goes_wrong_is_written_above_the_bars() {
 }
 
 #[test]
-fn rates_forget_what_was_long_ago() {
+fn rates_ignore_old_samples() {
     let mut board = Board::default();
     board.observe(&planned(Some(100_000_000)), at(0.0));
     board.observe(&started(entry(7, "TABLE DATA", "users"), 0, None), at(0.0));
@@ -155,7 +155,7 @@ fn rates_forget_what_was_long_ago() {
 }
 
 #[test]
-fn bar_counts_the_whole_run_not_its_data() {
+fn bar_covers_the_whole_run_not_only_data() {
     let mut board = Board::default();
     board.observe(&planned(Some(10_000_000)), at(2.0));
     board.observe(&Event::Remaining { left: at(8.0) }, at(2.0));
@@ -174,7 +174,7 @@ fn bar_counts_the_whole_run_not_its_data() {
 }
 
 #[test]
-fn bar_never_goes_back_and_time_left_covers_the_data() {
+fn bar_never_moves_back_and_remaining_time_covers_data() {
     let mut board = Board::default();
     board.observe(&planned(Some(20_000_000)), at(0.0));
     board.observe(&Event::Remaining { left: at(1.0) }, at(0.0));
@@ -188,7 +188,7 @@ fn bar_never_goes_back_and_time_left_covers_the_data() {
 }
 
 #[test]
-fn expected_time_is_written_above_the_bars() {
+fn predicted_time_is_written_above_the_bars() {
     let mut board = Board::default();
     board.observe(&Event::Predicted { wall: at(8.0) }, at(0.0));
     assert_eq!(board.take_remarks(), ["expected to take 8.0 s (from earlier runs)"]);

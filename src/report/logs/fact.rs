@@ -1,9 +1,9 @@
 //! What a line means for a run, if anything.
 //!
-//! The lines of the system that nocturne replaces are texts, or JSON objects with the text as
-//! `msg`; those that matter are its markers and the lines that pg_restore writes with `--verbose`
-//! and several jobs (`launching item`, `finished item`: `pg_backup_archiver.c`). nocturne's own
-//! are [`super::nocturne`]'s.
+//! The replaced system's lines are text, or JSON objects with the text as `msg`; the relevant ones
+//! are its markers and the lines that pg_restore writes with `--verbose` and several jobs
+//! (`launching item`, `finished item`: `pg_backup_archiver.c`). [`super::nocturne`] reads
+//! nocturne's own.
 
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ use crate::report::stages::Stage;
 /// Bytes of a name or message that are kept.
 const MOST_TEXT: usize = 1024;
 
-/// What a line tells.
+/// The meaning of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fact {
     pub(super) what: What,
@@ -26,37 +26,37 @@ pub(super) struct Fact {
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum What {
-    /// A run, or one more attempt, begins.
+    /// A run, or another attempt, starts.
     RunStarted,
-    /// A run ends well.
+    /// A run succeeds.
     RunDone,
-    /// A run ends badly, for this reason.
+    /// A run fails, for this reason.
     RunFailed(String),
-    /// A backup is asked for.
+    /// A backup is requested.
     Backup,
-    /// The restore begins.
+    /// The restore starts.
     Restore,
     /// The restore is done.
     Restored,
     /// The enrichment is done.
     Enriched,
-    /// A stage that none of the above stands for begins.
+    /// A stage not covered above starts.
     StageStarted(Stage),
-    /// A stage ends well.
+    /// A stage succeeds.
     StageDone(Stage),
-    /// A stage ends badly, and the reason for which the run does, too.
+    /// A stage fails, and for the same reason the run.
     StageFailed { stage: Stage, reason: String },
-    /// Work on an entry begins.
+    /// Work on an entry starts.
     Started(About),
     /// Work on an entry ends.
     Finished(About, Ending),
     /// A job of a run, and with it the run, failed.
     JobFailed(String),
-    /// Something went wrong.
+    /// An error.
     Error(String),
 }
 
-/// Which entry, and which session.
+/// An entry, and the session that works on it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct About {
     pub(super) id: u64,
@@ -72,7 +72,7 @@ pub(super) struct Ending {
     pub(super) seconds: Option<f64>,
     pub(super) rows: u64,
     pub(super) bytes: u64,
-    /// What went wrong, if it counts as an error.
+    /// The error message, if it counts as an error.
     pub(super) error: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl Fact {
         self.nocturne
     }
 
-    /// How much memory it takes, more or less.
+    /// The approximate memory that it uses.
     pub(super) fn size(&self) -> usize {
         let text = match &self.what {
             What::Started(about) | What::Finished(about, _) => about.label.len() + about.kind.len(),
@@ -95,7 +95,7 @@ impl Fact {
     }
 }
 
-/// What a line without its prefix tells, and the time that the program itself put on it.
+/// The meaning of a line without its prefix, and the time that the program itself wrote.
 pub(super) fn fact(text: &str) -> (Option<Fact>, Option<Moment>) {
     if text.starts_with('{')
         && let Ok(object) = serde_json::from_str::<Map<String, Value>>(text)
@@ -121,14 +121,14 @@ fn json(object: &Map<String, Value>) -> (Option<Fact>, Option<Moment>) {
     }
     let Some(message) = object.get("msg").and_then(Value::as_str) else { return (None, at) };
     let what = old(message).or_else(|| {
-        // bunyan's levels: 50 is an error, 60 the end of the program.
+        // bunyan's levels: 50 is an error, 60 is fatal.
         let level = object.get("level").and_then(Value::as_u64).unwrap_or_default();
         (level >= 50).then(|| What::Error(cut(message)))
     });
     (what.map(|what| Fact { what, nocturne: false }), at)
 }
 
-/// A message of the system that nocturne replaces, or of its pg_restore.
+/// A message of the replaced system, or of its pg_restore.
 fn old(text: &str) -> Option<What> {
     if let Some(about) = item(text, "launching item ") {
         return Some(What::Started(about));
@@ -139,7 +139,7 @@ fn old(text: &str) -> Option<What> {
     }
     let (stage, ended) =
         (|stage| Some(What::StageStarted(stage)), |stage| Some(What::StageDone(stage)));
-    // In the order of a night. The first that is in the line counts.
+    // In the order of a night. The first marker found in the line counts.
     let markers: [(&str, Option<What>); 19] = [
         ("Start replication and enrichment", Some(What::RunStarted)),
         ("Start import and enrichment", Some(What::RunStarted)),
@@ -182,7 +182,7 @@ fn old(text: &str) -> Option<What> {
 /// `… launching item 4242 TABLE DATA answers`.
 fn item(text: &str, words: &str) -> Option<About> {
     let (before, after) = text.split_once(words)?;
-    // The words stand alone, as pg_restore writes them, not in the middle of another.
+    // The words must be separate, as pg_restore writes them, not part of a longer word.
     if !before.is_empty() && !before.ends_with(' ') {
         return None;
     }
@@ -191,7 +191,7 @@ fn item(text: &str, words: &str) -> Option<About> {
     Some(About { id: number.parse().ok()?, kind: kind(&label), label, lane: None })
 }
 
-/// The kind that a label begins with: the longest that PostgreSQL knows, else its capitals.
+/// The kind at the start of a label: the longest one that PostgreSQL has, or else the first word.
 pub(super) fn kind(label: &str) -> String {
     let ends = label.match_indices(' ').map(|(end, _)| end).chain([label.len()]);
     let known = |end: &usize| !matches!(Desc::from_text(&label[..*end]), Desc::Other(_));
@@ -201,7 +201,7 @@ pub(super) fn kind(label: &str) -> String {
     label.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// The start of a text, as much as is kept.
+/// The part of a text that is kept: its start.
 pub(super) fn cut(text: &str) -> String {
     let end = (0..=text.len().min(MOST_TEXT)).rev().find(|end| text.is_char_boundary(*end));
     text[..end.unwrap_or(0)].to_owned()
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_pg_restore_tell_entries() {
+    fn pg_restore_lines_yield_entries() {
         let about = About {
             id: 4242,
             kind: "TABLE DATA".into(),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_markers_of_every_era_are_known() {
+    fn markers_of_every_version_are_recognized() {
         for (line, expected) in [
             ("Backup ID: 5f91", What::Backup),
             ("Start restore", What::Restore),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_the_longest_that_is_known() {
+    fn longest_known_kind_is_recognized() {
         for (label, expected) in [
             ("TABLE DATA answers", "TABLE DATA"),
             ("TABLE answers", "TABLE"),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_between_characters() {
+    fn long_name_is_cut_at_a_character_boundary() {
         let label = "é".repeat(MOST_TEXT);
         assert_eq!(cut(&label).len(), MOST_TEXT);
         assert!(cut(&format!("x{label}")).len() < MOST_TEXT);

@@ -1,11 +1,11 @@
-//! Lines of a log, one after the other, none longer than a bound, compressed or not.
+//! Reads a log, compressed or not, as lines of bounded length.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-/// Bytes of a line that are kept; what is longer is cut. The longest line that means something is
-/// a JSON object with an SQL statement in it.
+/// Bytes of a line that are kept; the rest is cut off. The longest meaningful line is a JSON object
+/// with an SQL statement in it.
 pub(super) const MOST: usize = 64 << 10;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -19,12 +19,12 @@ pub(super) struct Lines<'a> {
 /// A line, without its end.
 pub(super) struct Line<'a> {
     pub(super) bytes: &'a [u8],
-    /// Whether nothing of it was cut off.
+    /// Whether nothing was cut off.
     pub(super) is_whole: bool,
 }
 
 impl<'a> Lines<'a> {
-    /// Looks at the first bytes, and decompresses if they are gzip's.
+    /// Checks the first bytes, and decompresses if they are gzip's.
     pub(super) fn open(mut input: impl Read + 'a) -> io::Result<Self> {
         let mut head = Vec::new();
         input.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
@@ -90,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_with_a_newline_or_with_the_input() {
+    fn lines_end_at_newline_or_end_of_input() {
         assert_eq!(all(b""), []);
         assert_eq!(all(b"a"), [(1, true)]);
         assert_eq!(all(b"\n\nab\r\nc\n"), [(0, true), (0, true), (2, true), (1, true)]);
     }
 
     #[test]
-    fn a_huge_line_is_cut_and_the_next_one_is_read() {
+    fn huge_line_is_cut_and_the_next_is_read() {
         let mut bytes = vec![b'x'; 3 * MOST];
         bytes.extend_from_slice(b"\nnext\n");
         assert_eq!(all(&bytes), [(MOST, false), (4, true)]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gzip_of_several_members_is_read_through() {
+    fn multi_member_gzip_is_read_completely() {
         let mut bytes = Vec::new();
         for part in ["one\ntw", "o\n"] {
             let mut gzip = flate2::write::GzEncoder::new(&mut bytes, flate2::Compression::fast());

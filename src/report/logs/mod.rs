@@ -1,13 +1,11 @@
-//! Reads the logs of the replication, nocturne's and those of the system that it replaces, and
-//! finds the runs in them.
+//! Reads replication logs, nocturne's and the replaced system's, and finds the runs in them.
 //!
-//! A log goes through four stations: `lines` gives lines of bounded length, `stamp` takes the
-//! host's prefix and the time off a line, `fact` says what a line means for a run, if anything,
-//! and `runs` puts the facts, sorted by time, together. What a run is, and how it is told, is
-//! [`super::nights`]' business.
+//! A log passes through four stages: `lines` yields lines of bounded length, `stamp` splits off the
+//! host's prefix and the time, `fact` interprets a line, and `runs` assembles the facts, sorted by
+//! time, into runs. [`super::nights`] defines and reports runs.
 //!
-//! Nothing in a log is trusted: lines may be of any length and hold any bytes, and what is kept of
-//! them is bounded.
+//! Logs are not trusted: lines may have any length and contain any bytes, and what is kept of them
+//! is bounded.
 
 mod fact;
 mod lines;
@@ -26,25 +24,25 @@ use runs::Moments;
 
 use super::nights::Run;
 
-/// What is kept of a log at most, in bytes, more or less: a night of 600 entries takes 200 kB.
+/// Approximate limit of what is kept of a log, in bytes: a night of 600 entries takes 200 kB.
 const MOST_KEPT: usize = 128 << 20;
 
-/// What was found in a log.
+/// The content of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    /// The runs, in the order in which they began.
+    /// The runs, in the order of their starts.
     pub runs: Vec<Run>,
     /// Lines read.
     pub lines: u64,
-    /// Whether there was more to keep than is ever kept, so that the last lines are missing.
+    /// Whether the log exceeded the limit, so that its last lines are missing.
     pub cut: bool,
 }
 
-/// Reads a log, compressed by gzip or not, from end to end.
+/// Reads a log, optionally compressed by gzip, from end to end.
 ///
 /// # Errors
 ///
-/// When reading fails, or the compression is damaged.
+/// If reading fails, or the compressed data is damaged.
 pub fn read(input: impl Read) -> io::Result<Log> {
     read_within(input, MOST_KEPT)
 }
@@ -54,7 +52,7 @@ fn read_within(input: impl Read, most_kept: usize) -> io::Result<Log> {
     let mut log = Log::default();
     let mut containers: BTreeMap<Option<String>, Moments> = BTreeMap::new();
     let mut kept = 0;
-    // A line without a time of its own belongs to the one before.
+    // A line without a time belongs to the previous one.
     let mut last = None;
     while let Some(line) = lines.next()? {
         log.lines += 1;
@@ -65,7 +63,7 @@ fn read_within(input: impl Read, most_kept: usize) -> io::Result<Log> {
         } else {
             (None, None)
         };
-        // A program knows better than the host when it said something.
+        // A program's own time is more accurate than the host's.
         let at = match (stamped.at, inner) {
             (Some(outer), Some(inner)) if fact.as_ref().is_some_and(Fact::is_nocturne) => {
                 Some(inner.with_timezone(outer.offset()))

@@ -1,8 +1,8 @@
-//! nocturne's own log lines, text and JSON, read back.
+//! Reads nocturne's own log lines, text and JSON.
 //!
-//! Written by `crate::report::log`, [`crate::report::stages`] and the summary, in the form that
-//! tracing-subscriber gives them: ` INFO INDEX public.a started dump_id=12 lane=1`, or an object
-//! with `level` and `fields`.
+//! `crate::report::log`, [`crate::report::stages`] and the summary write them, in
+//! tracing-subscriber's format: ` INFO INDEX public.a started dump_id=12 lane=1`, or an object with
+//! `level` and `fields`.
 
 use serde_json::{Map, Value};
 
@@ -13,17 +13,17 @@ use crate::report::stages::{
     RUN_DONE, RUN_FAILED, RUN_STARTED, STAGE_DONE, STAGE_FAILED, STAGE_STARTED, Stage,
 };
 
-/// The levels of log lines, as tracing writes them.
+/// The log levels, as tracing writes them.
 pub(super) const LEVELS: [&str; 5] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"];
 
-/// A line of text, without its time.
+/// The meaning of a text line without its time.
 pub(super) fn text(line: &str) -> Option<What> {
     let trimmed = line.trim_start();
     let Some((level, message)) = trimmed.split_once(' ').filter(|(word, _)| LEVELS.contains(word))
     else {
         return summary(trimmed);
     };
-    // With much verbosity the module stands between.
+    // At high verbosity, the module precedes the message.
     let message = match message.split_once(": ") {
         Some((target, rest)) if target.starts_with("nocturne::") && !target.contains(' ') => rest,
         _ => message,
@@ -38,7 +38,7 @@ pub(super) fn text(line: &str) -> Option<What> {
         .or_else(|| (level == "ERROR").then(|| What::Error(cut(message))))
 }
 
-/// The fields of a JSON line.
+/// The meaning of a JSON line's fields.
 pub(super) fn json(level: &str, fields: &Map<String, Value>) -> Option<What> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let message = text("message")?;
@@ -120,7 +120,7 @@ fn entry_of_text(message: &str, fields: &Fields<'_>) -> Option<What> {
     Some(What::Finished(about(label), ending))
 }
 
-/// What a line names on which work starts or continues.
+/// The entry's label in a line that reports the start or continuation of work.
 fn starts(said: &str) -> Option<&str> {
     let ways = [STARTED, CONTINUED];
     ways.into_iter().find_map(|word| said.strip_suffix(word)?.strip_suffix(' '))
@@ -158,8 +158,8 @@ fn entry_of_json(message: &str, fields: &Map<String, Value>) -> Option<What> {
     Some(What::Finished(about, ending))
 }
 
-/// `name=value` pairs at the end of a line of text. The last of a name counts: a message may hold
-/// what looks like one.
+/// `name=value` pairs at the end of a text line. The last one of a name counts: a message may
+/// contain text that looks like a pair.
 struct Fields<'a>(&'a str);
 
 impl Fields<'_> {
@@ -172,7 +172,7 @@ impl Fields<'_> {
         self.value(name)?.parse().ok()
     }
 
-    /// A text, which ends with the quote that ends the word or the line.
+    /// A quoted text, which ends at a quote before a space or at the end of the line.
     fn quoted(&self, name: &str) -> Option<String> {
         let (_, after) = self.0.split_once(&format!(" {name}=\""))?;
         let end = after.find("\" ").unwrap_or(after.len());
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_json_of_an_entry_are_read_alike() {
+    fn text_and_json_of_an_entry_parse_alike() {
         let ending = Ending {
             outcome: ItemEnd::Done,
             seconds: Some(1.5),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_entry_is_an_error_too() {
+    fn failed_entry_is_also_an_error() {
         let line = "ERROR TABLE DATA public.users failed: duplicate key (23505) dump_id=12 lane=0 \
                     seconds=0.5 sqlstate=\"23505\"";
         let Some(What::Finished(_, ending)) = text(line) else { panic!("{:?}", text(line)) };
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_are_read_with_and_without_a_module() {
+    fn stages_parse_with_and_without_module() {
         let started = Some(What::StageStarted(Stage::Restore));
         assert_eq!(text(" INFO stage started stage=\"restore\""), started);
         let line = " INFO nocturne::report::stages: stage started stage=\"restore\"";
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_by_itself_begins_with_its_plan_and_ends_with_its_summary() {
+    fn single_restore_starts_with_plan_and_ends_with_summary() {
         let line = " INFO app.dump: 560 of 600 entries, data in 42 of them, 8 jobs entries=600 \
                     wanted=560 with_data=42 jobs=8";
         assert_eq!(text(line), Some(What::Restore));

@@ -1,7 +1,7 @@
-//! Puts the facts of one container together, in the order of time, as runs.
+//! Assembles the facts of one container, in chronological order, into runs.
 //!
-//! A run begins with a line that says so, or with the search for a backup; where the log's
-//! beginning is missing, with whatever comes first. It ends where the next one begins.
+//! A run starts with its start line, or with the search for a backup; if the log lacks its start,
+//! with whatever comes first. It ends where the next one starts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -10,16 +10,16 @@ use super::fact::{About, Ending, Fact, What};
 use crate::report::nights::{Item, ItemEnd, Moment, Part, Run, RunEnd, StageSpan};
 use crate::report::stages::Stage;
 
-/// What happened in a container, in the order of the log, which need not be that of time.
+/// What happened in a container, in the order of the log, which need not be chronological.
 #[derive(Default)]
 pub(super) struct Moments {
     facts: Vec<(Moment, Fact)>,
-    /// The last line of each second in which there was one: a run lasts as long as its lines.
+    /// The last line of each second that has lines: a run lasts as long as its lines.
     lines: BTreeMap<i64, Moment>,
 }
 
 impl Moments {
-    /// Takes note of a line. Returns how much memory that took.
+    /// Records a line. Returns how much memory that used.
     pub(super) fn note(&mut self, at: Moment, fact: Option<Fact>) -> usize {
         let mut size = 0;
         self.lines.entry(at.timestamp()).and_modify(|last| *last = at.max(*last)).or_insert_with(
@@ -37,7 +37,7 @@ impl Moments {
 
     /// The runs, in order.
     pub(super) fn runs(mut self, container: Option<&str>) -> Vec<Run> {
-        // Facts of the same time stay in the order of the log.
+        // Simultaneous facts keep the order of the log.
         self.facts.sort_by_key(|(at, _)| *at);
         let mut builder =
             Builder { container, runs: Vec::new(), open: HashMap::new(), stage_failed: None };
@@ -61,9 +61,9 @@ impl Moments {
 struct Builder<'a> {
     container: Option<&'a str>,
     runs: Vec<Run>,
-    /// Entries of the last run on which work goes on: where in its items each is.
+    /// The last run's entries in progress, with their index in its items.
     open: HashMap<u64, usize>,
-    /// Why the last run's first stage that failed did.
+    /// Why the last run's first failed stage failed.
     stage_failed: Option<String>,
 }
 
@@ -77,7 +77,7 @@ impl Builder<'_> {
         }
         let Some(run) = self.runs.last_mut() else { return };
         if is_over(run) && matches!(what, What::Error(_)) {
-            // Of whatever went wrong hours after a run, it knows nothing.
+            // Errors hours after a run do not belong to it.
             return;
         }
         run.last = at;
@@ -107,7 +107,7 @@ impl Builder<'_> {
             What::Finished(about, ending) => self.finished(about, ending, at),
             What::JobFailed(message) | What::RunFailed(message) => {
                 run.end = RunEnd::Failed;
-                // What the stage has told is not told again.
+                // The stage's reason is not reported twice.
                 let of_stage = self.stage_failed.take().filter(|_| message.is_empty());
                 run.note_error(of_stage.unwrap_or(message));
             }
@@ -115,10 +115,10 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether a run begins with this.
+    /// Whether a run starts with this.
     fn begins(&self, what: &What) -> bool {
         let Some(run) = self.runs.last() else {
-            // What went wrong outside of a run is not about one.
+            // Errors outside a run do not start one.
             return !matches!(
                 what,
                 What::Error(_)
@@ -132,7 +132,7 @@ impl Builder<'_> {
         let blank = run.backup.is_none() && run.restore.is_none() && run.items.is_empty();
         match what {
             What::RunStarted => over || !blank || !run.stages.is_empty(),
-            // Some versions say so twice, in one breath.
+            // Some versions log it twice in a row.
             What::Backup => {
                 let again = run.backup.is_some_and(|backup| run.last > backup);
                 over || again || run.restore.is_some() || !run.items.is_empty()
@@ -142,7 +142,8 @@ impl Builder<'_> {
                 over || run.restored.is_some() || (run.restore.is_some() && !run.items.is_empty())
             }
             What::Started(_) => over,
-            // After the end of an old run these are still its own; nocturne says when it is over.
+            // After the end of a replaced system's run, these still belong to it; nocturne logs its
+            // end.
             What::StageStarted(_) => run.end != RunEnd::Unknown,
             _ => false,
         }
@@ -151,8 +152,8 @@ impl Builder<'_> {
     fn started(&mut self, about: About, at: Moment) {
         let Some(run) = self.runs.last_mut() else { return };
         if let Some(item) = self.open.get(&about.id).and_then(|place| run.items.get_mut(*place)) {
-            // The second step of an entry that is made in two. When the first was over is known
-            // once the whole is.
+            // The second step of an entry that is restored in two steps. The end of the first is
+            // known once the entry ends.
             if let Some(start) = item.start {
                 let lane = item.lane;
                 item.parts.push(Part { lane, start, end: at });
@@ -188,16 +189,16 @@ impl Builder<'_> {
             step.end = over.map_or(step.end, |over| over.min(step.end));
         }
         if item.start.is_none() && item.outcome == ItemEnd::Done {
-            // The log tells how long it took, if not when it began.
+            // The log contains its duration, but not its start.
             let took = told.and_then(|told| chrono::TimeDelta::from_std(told).ok());
             item.start = took.and_then(|took| at.checked_sub_signed(took));
         }
     }
 }
 
-/// Whether the log says that the run's last entry is done with.
+/// Whether the run has ended, according to the log.
 fn is_over(run: &Run) -> bool {
-    // nocturne tells when a run ends; what it replaces only that the enrichment did.
+    // nocturne logs the end of a run; the replaced system only that of the enrichment.
     run.end != RunEnd::Unknown || (run.enriched.is_some() && !run.nocturne)
 }
 
@@ -230,20 +231,20 @@ fn stage_ended(run: &mut Run, stage: Stage, failed: bool, at: Moment) {
     }
 }
 
-/// What can be said of a run once all of it is known; `last` is the last line before the next run.
+/// Completes a run once all its facts are known; `last` is the last line before the next run.
 fn complete(run: &mut Run, last: Option<Moment>) {
     if let (false, Some(last)) = (is_over(run), last) {
         run.last = run.last.max(last);
     }
     if run.restored.is_some() {
-        // Nobody waits for statistics: some are begun and left to another session.
+        // Nothing waits for statistics: some are started and left to another session.
         run.items.retain(|item| item.end.is_some() || item.kind != "ANALYZE");
     }
     Item::sort(&mut run.items);
     if run.nocturne {
         return;
     }
-    // The stages that the old lines only mark the borders of.
+    // The stages of which the old lines mark only the boundaries.
     let mut between = |stage: Stage, from: Option<Moment>, to: Option<Moment>| {
         let Some(start) = from else { return };
         if !run.stages.iter().any(|span| span.stage == stage) {

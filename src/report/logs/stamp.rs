@@ -1,26 +1,26 @@
-//! The time at the start of a line, and what the host puts beside it.
+//! The time at the start of a line, and the host's prefix.
 //!
 //! Scalingo's prefix is `2020-10-22 05:10:00.123456789 +0200 CEST [background-1] `: a fraction of
-//! any length, an offset, the offset's name, the container. Lines without a host in between begin
-//! with the time that the program wrote, in the form of RFC 3339.
+//! any length, an offset, the offset's name, the container. Lines without a host's prefix start
+//! with the program's own time, in RFC 3339 format.
 
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, Utc};
 
 use super::nocturne::LEVELS;
 use crate::report::nights::Moment;
 
-/// A line taken apart.
+/// A line, split into its parts.
 #[derive(Debug, PartialEq)]
 pub(super) struct Stamped<'a> {
-    /// The time, if the line begins with one.
+    /// The time, if the line starts with one.
     pub(super) at: Option<Moment>,
-    /// The container, if the host names it.
+    /// The container, if the prefix names one.
     pub(super) container: Option<&'a str>,
     /// The rest of the line.
     pub(super) rest: &'a str,
 }
 
-/// Takes the time and the container off a line.
+/// Splits the time and the container off a line.
 pub(super) fn split(line: &str) -> Stamped<'_> {
     match time(line) {
         Some((at, rest)) => {
@@ -32,11 +32,11 @@ pub(super) fn split(line: &str) -> Stamped<'_> {
     }
 }
 
-/// `[background-1] rest`, also after the name of an offset. No name without a container: it
+/// `[background-1] rest`, possibly after the name of an offset. Without a container, such a name
 /// would be a word of the message.
 fn container(text: &str) -> (Option<&str>, &str) {
     let is_zone = |word: &str| {
-        // Go, which writes the prefix, has digits where a zone has no name: `-0300 -03`.
+        // Go, which writes the prefix, uses digits for a zone without a name: `-0300 -03`.
         let named = word.bytes().all(|byte| byte.is_ascii_uppercase());
         let numbered = word.strip_prefix(['+', '-']).is_some_and(is_number);
         (2..=5).contains(&word.len()) && (named && !LEVELS.contains(&word) || numbered)
@@ -54,13 +54,13 @@ fn container(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// A name that a container may have: `background-1`, `one-off-1234`, `postdeploy`.
+/// Whether a container can have this name: `background-1`, `one-off-1234`, `postdeploy`.
 fn is_container(name: &str) -> bool {
     let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=64).contains(&name.len()) && name.bytes().all(right)
 }
 
-/// The time at the start of a text, and what follows it.
+/// The time at the start of a text, and the rest.
 pub(super) fn time(text: &str) -> Option<(Moment, &str)> {
     let date = NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()?;
     let separator = *text.as_bytes().get(10)?;
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_s_prefix_is_taken_off() {
+    fn host_prefix_is_split_off() {
         assert_eq!(
             split("2020-10-22 05:10:00.123456789 +0200 CEST [background-1] Start restore"),
             Stamped {
@@ -137,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_without_a_name_has_digits() {
+    fn unnamed_offset_has_digits() {
         let stamped = split("2020-10-22 05:10:00.1 -0300 -03 [one-off-12] Start restore");
         assert_eq!(stamped.container, Some("one-off-12"));
         assert_eq!(stamped.rest, "Start restore");
     }
 
     #[test]
-    fn a_fraction_of_any_length_and_every_kind_of_offset_are_read() {
+    fn all_fractions_and_offsets_parse() {
         for (text, expected, rest) in [
             ("2020-10-22 05:10:00.1 +0200 CEST x", "2020-10-22T05:10:00.1+02:00", " CEST x"),
             ("2020-10-22 05:10:00 -0330 x", "2020-10-22T05:10:00-03:30", " x"),
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_word_after_the_time_is_no_container() {
+    fn word_after_time_is_not_a_container() {
         let stamped = split("2020-10-22T05:10:00Z  INFO [1] done");
         assert_eq!(stamped.container, None);
         assert_eq!(stamped.rest, "INFO [1] done");
     }
 
     #[test]
-    fn what_is_no_time_is_left_alone() {
+    fn text_without_a_time_is_unchanged() {
         for line in [
             "",
             "Start restore",
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_cannot_be_is_text() {
+    fn impossible_offset_is_text() {
         assert_eq!(split("2020-10-22 05:10:00 +9900 x").rest, "+9900 x");
         assert_eq!(split("2020-10-22 05:10:00 +0é").rest, "+0é");
     }

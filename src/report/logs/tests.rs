@@ -23,7 +23,7 @@ fn night(lines: &[&str]) -> String {
 }
 
 #[test]
-fn a_whole_night_is_one_complete_run() {
+fn whole_night_is_one_complete_run() {
     let log = night(&[
         "05:10:00 Backup ID: 5f91",
         "06:00:00 Start restore",
@@ -41,7 +41,7 @@ fn a_whole_night_is_one_complete_run() {
 }
 
 #[test]
-fn without_a_last_word_the_last_line_is_the_end() {
+fn run_without_an_end_ends_at_its_last_line() {
     let log = night(&[
         "05:10:00 Backup ID: 5f91",
         "06:00:00 Start restore",
@@ -54,7 +54,7 @@ fn without_a_last_word_the_last_line_is_the_end() {
 }
 
 #[test]
-fn what_goes_wrong_long_after_a_run_is_not_the_run_s() {
+fn error_long_after_a_run_is_not_its_own() {
     let log = night(&[
         "05:10:00 Backup ID: 5f91",
         "06:00:00 Start restore",
@@ -69,7 +69,7 @@ fn what_goes_wrong_long_after_a_run_is_not_the_run_s() {
 }
 
 #[test]
-fn the_order_of_lines_does_not_matter() {
+fn order_of_lines_does_not_matter() {
     let log = night(&[
         "08:00:00 Restore done",
         "07:00:01 pg_restore: finished item 1 TABLE DATA answers",
@@ -83,7 +83,7 @@ fn the_order_of_lines_does_not_matter() {
 }
 
 #[test]
-fn the_same_numbers_in_two_runs_are_two_entries() {
+fn same_number_in_two_runs_is_two_entries() {
     let one = [
         "05:00:00 Backup ID: 1",
         "05:10:00 Start restore",
@@ -106,7 +106,7 @@ fn the_same_numbers_in_two_runs_are_two_entries() {
 }
 
 #[test]
-fn a_run_without_its_beginning_is_still_a_run() {
+fn run_without_its_start_is_still_a_run() {
     let log = night(&[
         "06:10:03 pg_restore: finished item 1 TABLE DATA answers",
         "06:10:04 pg_restore: launching item 2 INDEX a",
@@ -133,7 +133,7 @@ fn containers_do_not_mix() {
 }
 
 #[test]
-fn nocturne_s_night_is_told_by_its_stages() {
+fn nocturne_night_is_read_from_its_stages() {
     let log = "\
 2026-05-01T03:10:00.000000Z  INFO run started mode=\"full\" attempt=1
 2026-05-01T03:10:00.100000Z  INFO stage started stage=\"find-backup\"
@@ -165,7 +165,7 @@ fn nocturne_s_night_is_told_by_its_stages() {
 }
 
 #[test]
-fn a_restore_by_itself_is_told_without_the_rest() {
+fn single_restore_is_reported_without_other_phases() {
     let log = "\
 2026-05-01T03:10:02.100000Z  INFO app.dump: 1 of 1 entries, data in 0 of them, 2 jobs entries=1 wanted=1 with_data=0 jobs=2
 2026-05-01T03:10:03.000000Z  INFO INDEX public.a started dump_id=7 lane=0
@@ -178,7 +178,7 @@ restore of app.dump took 9.0 s, 2 jobs
 }
 
 #[test]
-fn a_log_of_anything_else_has_no_run() {
+fn unrelated_log_has_no_run() {
     assert!(runs("").is_empty());
     assert!(runs("hello\n2020-10-22 05:00:00 +0200 CEST [web-1] GET /\n").is_empty());
     assert!(runs(&"\0\u{feff}{[\n".repeat(1000)).is_empty());
@@ -186,7 +186,7 @@ fn a_log_of_anything_else_has_no_run() {
 }
 
 #[test]
-fn what_is_too_much_to_keep_is_left_out_and_told() {
+fn excess_lines_are_dropped_and_reported() {
     let log = night(&["05:10:00 Backup ID: 1", "05:20:00 Start restore", "05:30:00 Restore done"]);
     let whole = read_within(log.as_bytes(), 10_000).unwrap();
     assert!(!whole.cut && whole.runs[0].is_complete());
@@ -196,7 +196,7 @@ fn what_is_too_much_to_keep_is_left_out_and_told() {
 }
 
 #[test]
-fn failed_stage_tells_why_its_run_failed() {
+fn failed_stage_gives_the_reason_of_its_run() {
     let lines = [
         " INFO run started mode=\"full\" attempt=1",
         " INFO stage started stage=\"drop\"",
@@ -206,7 +206,7 @@ fn failed_stage_tells_why_its_run_failed() {
         "ERROR run failed seconds=0.2 error=\"stopped\"",
         " INFO run started mode=\"full\" attempt=3",
         " INFO stage started stage=\"drop\"",
-        // As earlier versions have it.
+        // As in earlier versions.
         "ERROR stage failed stage=\"drop\" seconds=0.1 error=\"in use\"",
         "ERROR run failed seconds=0.2 error=\"in use\"",
     ];
@@ -220,7 +220,7 @@ fn failed_stage_tells_why_its_run_failed() {
     assert_eq!(errors, [["in use"], ["stopped"], ["in use"]]);
 }
 
-/// What lines may say, so that a random log has runs in it.
+/// Lines for a random log that contains runs.
 const SAID: [&str; 16] = [
     "Backup ID: 1",
     "Start restore",
@@ -242,7 +242,7 @@ const SAID: [&str; 16] = [
 
 proptest! {
     #[test]
-    fn lines_in_any_order_at_any_time_are_told_in_every_form(
+    fn random_lines_are_reported_in_every_format(
         lines in prop::collection::vec((0..SAID.len(), 0..200_000_i64), 0..60),
         rest in prop::collection::vec(any::<u8>(), 0..60),
     ) {

@@ -1,4 +1,4 @@
-//! The chart of a run: its stages above, its sessions below.
+//! The chart of a run: stages above, sessions below.
 
 use chrono::TimeDelta;
 
@@ -43,10 +43,10 @@ impl Run {
         }
     }
 
-    /// The bars of the entries, below `above` lanes. Returns how many lanes they take.
+    /// The bars of the entries, below `above` lanes. Returns how many lanes they need.
     ///
-    /// pg_restore does not say which session does what: there an entry is put where there is room,
-    /// which gives as many lanes as there were sessions.
+    /// pg_restore does not report which session does what: its entries are placed in the first free
+    /// lane, which yields as many lanes as there were sessions.
     fn sessions(&self, above: usize, bars: &mut Vec<Bar>) -> usize {
         let mut free = Lanes::default();
         let mut count = 0;
@@ -86,24 +86,24 @@ impl Run {
     }
 }
 
-/// Lanes that a chart shows at most.
+/// The maximum number of lanes in a chart.
 const MOST_LANES: usize = 256;
 
-/// Lines of one moment reach the host one after the other: an entry may seem to begin this much
-/// before the one that it followed ended.
+/// Simultaneous lines reach the host one after the other: an entry may appear to start this much
+/// before its predecessor ended.
 const JITTER: TimeDelta = TimeDelta::milliseconds(100);
 
-/// Lanes that are filled from the top.
+/// Lanes, filled from the top.
 #[derive(Default)]
 struct Lanes(Vec<Moment>);
 
 impl Lanes {
-    /// The first lane that is free from `start`; it is taken until `end`.
+    /// The first lane that is free at `start`; it is then occupied until `end`.
     fn place(&mut self, start: Moment, end: Moment) -> usize {
         let free = |busy: &Moment| *busy - start <= JITTER;
         let lane = self.0.iter().position(free).unwrap_or(self.0.len());
         if lane == self.0.len() {
-            // Whatever is put beyond them is not drawn.
+            // Bars beyond them are not drawn.
             if lane < MOST_LANES {
                 self.0.push(end);
             }

@@ -1,4 +1,4 @@
-//! A run told from what happened rather than from a log: the report that follows each night.
+//! A run built from its events rather than from a log: the report at the end of each night.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use crate::report::stages::Stage;
 use crate::report::timeline::{Recording, Span, SpanEnd};
 
 impl Run {
-    /// The run that had these stages and this restore, if it came to one, and ended in this way
-    /// at this time. Times of day are those of `ended`'s offset.
+    /// The run with these stages, with this restore, if any, and with this end and its time. Times
+    /// of day use `ended`'s offset.
     #[must_use]
     pub fn of_night(
         mut stages: Vec<StageSpan>,
@@ -46,8 +46,8 @@ impl Run {
     }
 }
 
-/// The entries of a recording. Where several spans are one entry's, the last is the item's, and
-/// the ones before are its parts.
+/// The entries of a recording. If an entry has several spans, the last one is the item's, and the
+/// earlier ones are its parts.
 fn items(recording: &Recording, began: DateTime<Utc>, zone: &chrono::FixedOffset) -> Vec<Item> {
     let moment = |after: Duration| {
         let after = TimeDelta::from_std(after).ok();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_night_that_just_ended_is_told_like_one_in_a_log() {
+    fn finished_night_is_reported_like_a_logged_one() {
         let recording = Recording {
             started_at: Some(at(100).to_utc()),
             spans: vec![span(7, 0, SpanEnd::Paused, 0, 20), span(7, 1, SpanEnd::Done, 50, 51)],
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_night_without_a_backup_has_no_restore_to_tell_of() {
+    fn night_without_a_backup_has_an_unknown_restore() {
         let failed = StageSpan { failed: true, ..stage(Stage::FindBackup, 0, 5) };
         let run = Run::of_night(vec![failed], None, RunEnd::Failed, at(5));
         let told = text::report(&[run], Lang::En);

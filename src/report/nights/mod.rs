@@ -1,8 +1,8 @@
-//! A night: one run of the replication, as far as a log tells of it.
+//! A night: one run of the replication, as far as a log covers it.
 //!
-//! [`Run`] is the model. It is told as text in the form of the script that it replaces ([`text`]),
-//! as a page with a timeline (`page`), and as JSON by serde. They come from [`super::logs`], or,
-//! when a night has just ended, from [`Run::of_night`].
+//! [`Run`] is the model. It is reported as text in the format of the replaced script ([`text`]), as
+//! a page with a timeline (`page`), and as JSON by serde. Runs come from [`super::logs`] or, at the
+//! end of a night, from [`Run::of_night`].
 
 mod chart;
 mod live;

@@ -1,4 +1,4 @@
-//! Runs as a page: for each its parts, its chart, the time by kind, the longest entries.
+//! Runs as a page: for each, its phases, its chart, the time by kind, the longest entries.
 
 use maud::{Markup, html};
 
@@ -55,18 +55,18 @@ fn verdict(run: &Run) -> Markup {
             p.good {
                 "The run is complete."
                 @if run.shape() == Shape::AlreadyRestored {
-                    " Its backup had been restored already."
+                    " Its backup was already restored."
                 }
             }
         } @else {
-            p.bad { "The log does not have all of this run." }
+            p.bad { "The log does not cover the whole run." }
         }
     }
 }
 
 fn facts(run: &Run) -> Vec<(&'static str, String)> {
     let phases = run.phases();
-    let known = |time: Option<_>| time.map_or_else(|| "not known".to_owned(), units::duration);
+    let known = |time: Option<_>| time.map_or_else(|| "unknown".to_owned(), units::duration);
     let mut facts = Vec::new();
     if run.shape() == Shape::Full {
         facts.push(("backup", known(phases.backup)));
@@ -87,7 +87,7 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
 fn unfinished(run: &Run) -> Markup {
     html! {
         @if run.unfinished().next().is_some() {
-            h3 { "Not finished" }
+            h3 { "Unfinished" }
             ul {
                 @for item in run.unfinished() { li { (wording::one_line(&item.label)) } }
             }

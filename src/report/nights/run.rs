@@ -1,4 +1,4 @@
-//! What is known of one run, and what follows from it.
+//! The facts about one run, and figures derived from them.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -9,40 +9,40 @@ use serde::{Serialize, Serializer};
 use crate::report::stages::Stage;
 use crate::report::timeline::{Totals, Work};
 
-/// Errors that a run keeps; of more, only the number.
+/// How many errors a run keeps; further ones are only counted.
 const MOST_ERRORS: usize = 20;
 
-/// A moment, with the offset that the log gives it.
+/// A moment, with the offset from the log.
 pub type Moment = DateTime<FixedOffset>;
 
-/// One run. Whatever a log does not tell is `None`.
+/// One run. Facts that the log does not contain are `None`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Run {
     /// The container that ran it, `background-1`.
     pub container: Option<String>,
-    /// Whether nocturne's own lines tell of it, or those of the system that it replaces.
+    /// Whether its lines are nocturne's, or those of the replaced system.
     pub nocturne: bool,
     /// The first line of the run.
     pub first: Moment,
     /// The last line of the run.
     pub last: Moment,
-    /// When the backup was asked for.
+    /// When the backup was requested.
     pub backup: Option<Moment>,
-    /// When the restore began.
+    /// When the restore started.
     pub restore: Option<Moment>,
-    /// When the restore was done and the enrichment began.
+    /// When the restore was done and the enrichment started.
     pub restored: Option<Moment>,
     /// When the enrichment was done.
     pub enriched: Option<Moment>,
     /// How the run ended.
     pub end: RunEnd,
-    /// Its stages, in the order in which they began.
+    /// Its stages, in the order of their starts.
     pub stages: Vec<StageSpan>,
-    /// The entries of the archive that were worked on, in the order in which work began.
+    /// The archive entries that were processed, in the order of their starts.
     pub items: Vec<Item>,
-    /// What went wrong; the first of it, when it is much.
+    /// The first errors.
     pub errors: Vec<String>,
-    /// How many lines told of something that went wrong.
+    /// The number of lines that reported errors.
     pub error_count: u64,
 }
 
@@ -50,69 +50,69 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEnd {
-    /// The log says so.
+    /// It succeeded, according to the log.
     Done,
     /// It failed.
     Failed,
-    /// The log does not say.
+    /// The log does not tell.
     #[default]
     Unknown,
 }
 
-/// What a run was to do, by what it did.
+/// The purpose of a run, judging by what it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// A backup fetched, restored, enriched.
+    /// Download, restore and enrich a backup.
     Full,
-    /// `nocturne restore`: an archive restored.
+    /// `nocturne restore`: restore an archive.
     Restore,
-    /// A backup that an earlier run or attempt had restored: what comes after the restore.
+    /// An earlier run or attempt restored the backup: only what follows the restore.
     AlreadyRestored,
-    /// New rows copied, nothing else.
+    /// Copy new rows, nothing else.
     Incremental,
 }
 
 impl Shape {
-    /// Whether the run restored an archive, or was to.
+    /// Whether the run restored an archive, or was meant to.
     pub(in crate::report) fn restores(self) -> bool {
         matches!(self, Self::Full | Self::Restore)
     }
 }
 
-/// A stage in time.
+/// A stage and its times.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StageSpan {
-    /// Which.
+    /// The stage.
     pub stage: Stage,
-    /// From when.
+    /// Its start.
     pub start: Moment,
-    /// Until when.
+    /// Its end.
     pub end: Option<Moment>,
     /// Whether it failed.
     pub failed: bool,
 }
 
-/// An entry of the archive in time.
+/// An archive entry and its times.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Item {
     /// Its number in the archive.
     pub id: u64,
     /// Its kind, `TABLE DATA`.
     pub kind: String,
-    /// Its kind and name, as the log has them.
+    /// Its kind and name, as in the log.
     pub label: String,
-    /// The session that did it, from 0, where the log says so.
+    /// The session that restored it, from 0, if the log tells.
     pub lane: Option<usize>,
-    /// When work on it began.
+    /// When work on it started.
     pub start: Option<Moment>,
-    /// When it was over.
+    /// When work on it ended.
     pub end: Option<Moment>,
     /// How long it took, in seconds: all its steps, without the time between them.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Option<Duration>,
-    /// Pieces of the work on it besides the last, whose times the above are: the first of two
-    /// steps, and what other sessions did for it.
+    /// Parts of the work other than the last one, which has the times above: the first of two
+    /// steps, and other sessions' work.
     pub parts: Vec<Part>,
     /// How it ended.
     pub outcome: ItemEnd,
@@ -122,15 +122,15 @@ pub struct Item {
     pub bytes: u64,
 }
 
-/// A piece of the work on an entry: an index before its constraint, a foreign key before its
+/// A part of the work on an entry: an index before its constraint, a foreign key before its
 /// validation, rows that another session sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Part {
     /// The session that did it.
     pub lane: Option<usize>,
-    /// From when.
+    /// Its start.
     pub start: Moment,
-    /// Until when.
+    /// Its end.
     pub end: Moment,
 }
 
@@ -138,20 +138,20 @@ pub struct Part {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemEnd {
-    /// It is over; logs of pg_restore do not say how.
+    /// It ended; pg_restore's logs do not tell how.
     Done,
-    /// It was left out.
+    /// It was skipped.
     Skipped,
-    /// It was refused, and the user accepts that.
+    /// It was rejected, and the user tolerates that.
     Tolerated,
     /// It failed.
     Failed,
-    /// The log does not tell its end.
+    /// The log does not contain its end.
     #[default]
     Unknown,
 }
 
-/// How long each part of a run took. `None` when its start or end is not known.
+/// How long each phase of a run took. `None` if its start or end is unknown.
 ///
 /// As JSON, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -165,16 +165,16 @@ pub struct Phases {
     /// From the end of the restore to the end of the enrichment.
     #[serde(serialize_with = "seconds")]
     pub enrichment: Option<Duration>,
-    /// Copying new rows, if that was done.
+    /// The incremental copy, if any.
     #[serde(serialize_with = "seconds")]
     pub incremental: Option<Duration>,
-    /// All of it.
+    /// The whole run.
     #[serde(serialize_with = "seconds")]
     pub total: Option<Duration>,
 }
 
 impl Run {
-    /// A run of which one line is known.
+    /// A run of which only one line is known.
     #[must_use]
     pub fn new(container: Option<String>, nocturne: bool, at: Moment) -> Self {
         Self {
@@ -194,7 +194,7 @@ impl Run {
         }
     }
 
-    /// One more thing that went wrong. Of many, the first are kept and the others counted.
+    /// Records an error. Only the first few are kept, the others are counted.
     pub(in crate::report) fn note_error(&mut self, message: String) {
         self.error_count += 1;
         if self.errors.len() < MOST_ERRORS {
@@ -202,7 +202,7 @@ impl Run {
         }
     }
 
-    /// What the run was to do.
+    /// The purpose of the run.
     #[must_use]
     pub fn shape(&self) -> Shape {
         let staged = |wanted: Stage| self.stages.iter().any(|span| span.stage == wanted);
@@ -218,7 +218,7 @@ impl Run {
         }
     }
 
-    /// Whether the run found a backup and did not begin to restore it, for it went on or was done.
+    /// Whether the run found a backup and continued or finished without restoring it.
     fn skips_restore(&self) -> bool {
         let staged = |wanted: &[Stage]| self.stages.iter().any(|span| wanted.contains(&span.stage));
         let later = [Stage::Hooks, Stage::Incremental, Stage::Enrich, Stage::Swap];
@@ -229,7 +229,7 @@ impl Run {
             && (self.end == RunEnd::Done || staged(&later))
     }
 
-    /// Whether all that a run of its shape does is in the log, and ended well.
+    /// Whether everything that a run of its shape does is in the log, and succeeded.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         if self.end == RunEnd::Failed {
@@ -238,7 +238,7 @@ impl Run {
         match self.shape() {
             Shape::Full => {
                 let marks = [self.backup, self.restore, self.restored];
-                // The system that nocturne replaces did not always say that it was done.
+                // The replaced system did not always log its end.
                 marks.iter().all(Option::is_some) && (!self.nocturne || self.end == RunEnd::Done)
             }
             Shape::Restore => self.restored.is_some(),
@@ -247,17 +247,17 @@ impl Run {
         }
     }
 
-    /// When the run is counted from: what the log has of it may begin before the backup.
+    /// The start for the run's times: the log may contain earlier lines than the backup's.
     #[must_use]
     pub fn start(&self) -> Moment {
         self.backup.unwrap_or(self.first)
     }
 
-    /// How long each part took.
+    /// How long each phase took.
     #[must_use]
     pub fn phases(&self) -> Phases {
         let between = |from: Option<Moment>, to: Option<Moment>| Some(since(from?, to?));
-        // Without a word of it, the enrichment lasts as long as the run.
+        // If the log does not contain its end, the enrichment lasts as long as the run.
         let enriched = self.enriched.unwrap_or(self.last);
         let staged = |stage: Stage| {
             let spans = self.stages.iter().filter(|span| span.stage == stage);
@@ -278,7 +278,7 @@ impl Run {
         }
     }
 
-    /// The entries' times added up by kind. Entries whose time is not known are not in it.
+    /// The entries' total times by kind. Entries of unknown time are excluded.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let known = self.items.iter().filter_map(|item| {
@@ -293,27 +293,27 @@ impl Run {
         Totals::of(known.collect())
     }
 
-    /// Entries that were begun, and of whose end nothing is known; the earliest first.
+    /// Entries that started and whose end is unknown; the earliest first.
     pub fn unfinished(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| item.end.is_none() && item.start.is_some())
     }
 }
 
 impl Item {
-    /// Items in the order in which they began; those of unknown start by their end.
+    /// Sorts items by start; those of unknown start by their end.
     pub(in crate::report) fn sort(items: &mut [Self]) {
         items.sort_by_key(|item| {
             item.parts.first().map(|part| part.start).or(item.start).or(item.end)
         });
     }
 
-    /// The longest first; of equals, the one with the lower number.
+    /// Sorts the longest first; of equals, the one with the lower number.
     pub(super) fn longest_first(items: &mut [&Self]) {
         items.sort_by_key(|item| (Reverse(item.took), item.id));
     }
 }
 
-/// Time from one moment to a later one, else zero.
+/// Time from one moment to a later one, otherwise zero.
 pub(in crate::report) fn since(from: Moment, to: Moment) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }

@@ -1,9 +1,9 @@
-//! Runs as text, in the form of the script that this replaces, so that whoever reads its output
-//! can go on: four durations, then the time of each kind of entry and its three longest.
+//! Runs as text, in the format of the replaced script, so that consumers of its output keep
+//! working: four durations, then the time of each kind of entry and its three longest.
 //!
-//! One run that is complete gives exactly those lines. Everything else that is known (several
-//! runs, a missing end, errors) has lines of its own. Seconds are rounded with a carry: the old
-//! script's `2h 49min 60s` is `2h 50min 0s`.
+//! A single complete run produces exactly those lines. Everything else (several runs, a missing
+//! end, errors) gets separate lines. Seconds are rounded with a carry: the old script's
+//! `2h 49min 60s` is `2h 50min 0s`.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use super::run::{Item, Run, RunEnd, Shape, since};
 use crate::report::wording;
 
-/// The kinds that the old script knew, in its order: prefixes of what the log calls an entry.
+/// The kinds that the old script reported, in its order: prefixes of the log's names of entries.
 const KINDS: [&str; 5] = ["FK CONSTRAINT", "CONSTRAINT", "INDEX", "SEQUENCE", "TABLE DATA"];
-/// The old script's word.
+/// The old script's wording.
 const ENRICHMENT_FR: &str = "Durée de l'enrichissement";
-/// How many of each kind's longest entries are named.
+/// How many of each kind's longest entries are listed.
 const NAMED: usize = 3;
 
 /// The language of the text.
@@ -29,8 +29,8 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// The language of a locale as `LC_ALL` and `LANG` have it, `fr_FR.UTF-8`: French for French,
-    /// English for all others.
+    /// The language of a locale in the format of `LC_ALL` and `LANG`, `fr_FR.UTF-8`: French for
+    /// French, English for all others.
     #[must_use]
     pub fn of_locale(locale: &str) -> Self {
         let language = locale.split(['_', '.', '@', '-']).next().unwrap_or_default();
@@ -45,7 +45,7 @@ impl Lang {
     }
 }
 
-/// All runs, one below the other.
+/// All runs, one after the other.
 #[must_use]
 pub fn report(runs: &[Run], lang: Lang) -> String {
     let mut text = String::new();
@@ -54,7 +54,7 @@ pub fn report(runs: &[Run], lang: Lang) -> String {
             text.push('\n');
         }
         let heading = runs.len() > 1 || !run.is_complete() || run.shape() != Shape::Full;
-        // Writing to a string does not fail.
+        // Writing to a String does not fail.
         let _ = write_run(&mut text, run, heading.then_some((index, runs.len())), lang);
     }
     text
@@ -145,7 +145,7 @@ fn durations(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
     }
 }
 
-/// The line of a part of the run, known or not.
+/// The line of a phase of the run, known or not.
 fn phase(
     text: &mut String,
     name: &str,
@@ -158,7 +158,7 @@ fn phase(
     if let Some(time) = time {
         return writeln!(text, "{name}: {}", clock(time));
     }
-    // nocturne names its marks otherwise.
+    // nocturne's marker lines differ.
     let lack = match (run.nocturne, lack) {
         (false, lack) => lack,
         (true, "Backup ID") => "stage started stage=\"find-backup\"",
@@ -185,7 +185,7 @@ fn write_kind(text: &mut String, run: &Run, kind: &str) -> std::fmt::Result {
     Item::longest_first(&mut items);
     let took = items.iter().filter_map(|item| item.took);
     let total = took.fold(Duration::ZERO, Duration::saturating_add);
-    // The script wrote these words in English, between French ones.
+    // The script wrote these words in English among French ones.
     writeln!(text, "{kind} total duration : {}", clock(total))?;
     for item in items.iter().take(NAMED) {
         let took = clock(item.took.unwrap_or_default());
@@ -223,7 +223,7 @@ fn errors(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
     Ok(())
 }
 
-/// Hours, minutes and seconds, all three always, as the old script has them; rounded with a carry.
+/// Hours, minutes and seconds, always all three, as in the old script; rounded with a carry.
 fn clock(time: Duration) -> String {
     let seconds = (time.as_millis() + 500) / 1000;
     format!("{}h {}min {}s", seconds / 3600, seconds / 60 % 60, seconds % 60)
@@ -240,7 +240,7 @@ mod tests {
             (179_000, "0h 2min 59s"),
             (179_499, "0h 2min 59s"),
             (179_500, "0h 3min 0s"),
-            // What the old script gave as 2h 49min 60s.
+            // The old script wrote 2h 49min 60s.
             (10_199_700, "2h 50min 0s"),
             (3_599_999, "1h 0min 0s"),
             (43_121_000, "11h 58min 41s"),

@@ -1,4 +1,4 @@
-//! A plan as a graph in the language of Graphviz (<https://graphviz.org/doc/info/lang.html>).
+//! A plan as a Graphviz graph (<https://graphviz.org/doc/info/lang.html>).
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use crate::report::timeline::Kind;
 use crate::report::units;
 
 impl PlanReport {
-    /// The jobs and what waits for what, for `dot -Tsvg`. The longest chain is drawn thick.
+    /// The jobs and their dependencies, for `dot -Tsvg`. The critical path is drawn thick.
     #[must_use]
     pub fn dot(&self) -> String {
         let mut text = String::from(
@@ -21,7 +21,7 @@ impl PlanReport {
             self.critical_path.windows(2).map(|pair| (pair[0], pair[1])).collect();
         for job in &jobs {
             let border = if job.critical { ", color=\"#1b1f24\", penwidth=3" } else { "" };
-            // Writing to a string does not fail.
+            // Writing to a String does not fail.
             let _ = writeln!(
                 text,
                 "  j{} [label=\"{}\\n{}\", fillcolor=\"{}\"{border}];",
@@ -42,12 +42,12 @@ impl PlanReport {
     }
 }
 
-/// Inside of double quotes.
+/// Escapes a text for double quotes.
 fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// The colours of the charts, on light paper.
+/// The colours of the charts, on a light background.
 fn colour(kind: Kind) -> &'static str {
     match kind {
         Kind::Data => "#2563a8",

@@ -1,4 +1,4 @@
-//! A plan as a page that needs nothing but itself.
+//! A plan as a self-contained page.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{PlanReport, PlannedJob};
 use crate::report::timeline::{Bar, Gantt, Kind, Mark, facts, page, share};
 use crate::report::{units, wording};
 
-/// Jobs that the page lists; the chart and the JSON have all.
+/// The number of jobs that the page lists; the chart and the JSON have all.
 const MOST: usize = 100;
 
 impl PlanReport {
@@ -25,14 +25,14 @@ impl PlanReport {
                 " first, then " (units::plural(self.jobs.len() as u64, "job", "jobs")) "."
             }
             (facts(&self.facts()))
-            p { "Lower bound " (self.bound_in_words()) ". Work: " (self.basis_in_words()) "." }
+            p { "Lower bound " (self.bound_in_words()) ". Job time: " (self.basis_in_words()) "." }
             h2 { "Predicted timeline" }
             (self.gantt().markup())
             h2 { "Critical path" }
             (table(&self.chain(), self.critical_seconds, "at least", |job| job.least_seconds))
             (self.comparison())
             h2 {
-                "Most costly jobs"
+                "Most expensive jobs"
                 @if self.jobs.len() > MOST { ", " (MOST) " of " (self.jobs.len()) }
             }
             (table(
@@ -50,12 +50,12 @@ impl PlanReport {
             ("predicted wall time", units::duration(self.wall_seconds)),
             ("sessions", self.workers.to_string()),
             ("lower bound", units::duration(self.lower_bound_seconds)),
-            ("above it", {
+            ("above lower bound", {
                 let over = self.wall_seconds.saturating_sub(self.lower_bound_seconds);
                 share(over, self.lower_bound_seconds)
             }),
             ("definitions", units::duration(self.prelude_seconds)),
-            ("work of all jobs", units::duration(self.total_seconds)),
+            ("total job time", units::duration(self.total_seconds)),
             ("critical path", units::duration(self.critical_seconds)),
         ];
         if let Some(night) = self.last_run {
@@ -131,7 +131,7 @@ impl PlanReport {
     }
 }
 
-/// Jobs below each other, by a cost of this name and its share of the whole.
+/// A table of jobs, with a cost of this name and its share of the total.
 fn table(
     jobs: &[&PlannedJob],
     whole: Duration,
@@ -143,7 +143,7 @@ fn table(
             table {
                 thead {
                     tr {
-                        th { "job" } th { (name) } th { "share" } th { "begins" } th { "session" }
+                        th { "job" } th { (name) } th { "share" } th { "starts" } th { "session" }
                         th { "cost from" }
                     }
                 }

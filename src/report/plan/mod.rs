@@ -1,7 +1,7 @@
-//! What a restore would do, told before it is done (`nocturne plan`): as text, as JSON, as a graph
-//! for Graphviz and as a page with a chart.
+//! The plan of a restore (`nocturne plan`): as text, as JSON, as a Graphviz graph and as a page
+//! with a chart.
 //!
-//! [`PlanReport`] has the facts, in the form of the JSON; the other forms are written from it.
+//! [`PlanReport`] contains the data in the form of the JSON; the other forms are written from it.
 
 mod dot;
 mod html;
@@ -19,50 +19,50 @@ use crate::plan::history::{Database, Night};
 use crate::plan::{JobId, Plan, Step, Workers, at_least, simulate_pg_restore, simulate_with_help};
 use crate::restore::event::EntryRef;
 
-/// Workers that orders are compared with.
+/// Numbers of workers for which orders are compared.
 const COMPARED: [usize; 6] = [2, 4, 8, 16, 32, 64];
 
 /// A plan and its predictions.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlanReport {
-    /// The archive's name as the user gave it.
+    /// The archive's name as given by the user.
     pub archive: String,
-    /// The database that it is of.
+    /// The dumped database.
     pub database: String,
-    /// Sessions that the predictions are for.
+    /// The number of sessions that the predictions assume.
     pub workers: usize,
-    /// Entries that one session does before the first job.
+    /// Entries that one session restores before the first job.
     pub prelude_entries: usize,
-    /// What these take.
+    /// Their total time.
     #[serde(serialize_with = "seconds")]
     pub prelude_seconds: Duration,
     /// The predicted wall time, by simulation.
     #[serde(serialize_with = "seconds")]
     pub wall_seconds: Duration,
-    /// No order of the jobs takes less with so many sessions.
+    /// The shortest possible wall time, in any order, with this number of sessions.
     #[serde(serialize_with = "seconds")]
     pub lower_bound_seconds: Duration,
-    /// What all jobs take together.
+    /// The total time of all jobs.
     #[serde(serialize_with = "seconds")]
     pub total_seconds: Duration,
-    /// What the critical path takes at least, when other sessions help with rows.
+    /// The shortest possible time of the critical path, if other sessions help with rows.
     #[serde(serialize_with = "seconds")]
     pub critical_seconds: Duration,
-    /// What rests on earlier runs, of the total.
+    /// The part of the total that was measured in earlier runs.
     #[serde(serialize_with = "seconds")]
     pub known_seconds: Duration,
     /// Earlier runs with archives of this database.
     pub runs: u32,
-    /// The last of them that came to its end.
+    /// The last of them that finished.
     pub last_run: Option<Night>,
     /// Times of kinds of entries that were given instead of predicted.
     pub given: Vec<Given>,
-    /// The jobs, the most costly first.
+    /// The jobs, the most expensive first.
     pub jobs: Vec<PlannedJob>,
-    /// The longest chain of jobs, in order, by their numbers: each waits for the one before it, or
-    /// for a lock of it.
+    /// The longest chain of jobs, in order, by number: each waits for the previous one, or for a
+    /// lock that it holds.
     pub critical_path: Vec<usize>,
-    /// Orders of the same work side by side, if that was asked for.
+    /// A comparison of orders for the same work, if requested.
     pub comparison: Option<Vec<Compared>>,
 }
 
@@ -74,29 +74,29 @@ pub struct PlannedJob {
     /// The entry.
     #[serde(flatten)]
     pub entry: EntryRef,
-    /// Which step of it.
+    /// The step of the entry.
     pub step: Step,
-    /// What it takes.
+    /// Its predicted time.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
-    /// What it takes at least, when all sessions help with its rows that can.
+    /// Its shortest possible time, if as many sessions as possible help with its rows.
     #[serde(serialize_with = "seconds")]
     pub least_seconds: Duration,
-    /// Where that comes from.
+    /// The source of the prediction.
     pub basis: &'static str,
-    /// Earlier runs that it was measured in.
+    /// The number of earlier runs that measured it.
     pub runs: u32,
-    /// Bytes of archived data that it grows with; 0 when that is not known.
+    /// Bytes of archived data that its cost grows with; 0 if unknown.
     pub size: u64,
-    /// The session that would do it, from 0.
+    /// The session that would run it, from 0.
     pub worker: usize,
-    /// When it would begin, counted from the start of all.
+    /// When it would start, relative to the start of the restore.
     #[serde(serialize_with = "seconds")]
     pub start_seconds: Duration,
-    /// When it would end: sooner than its cost says, if other sessions help.
+    /// When it would end: earlier than its cost suggests if other sessions help.
     #[serde(serialize_with = "seconds")]
     pub end_seconds: Duration,
-    /// Whether it is on the longest chain.
+    /// Whether it is on the critical path.
     pub critical: bool,
     /// The jobs that it waits for.
     pub after: Vec<usize>,
@@ -105,12 +105,12 @@ pub struct PlannedJob {
     pub why: Option<String>,
 }
 
-/// A time that was given for all entries of a kind.
+/// A time given for all entries of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Given {
     /// The kind, `FK CONSTRAINT`.
     pub kind: String,
-    /// What its entries take together.
+    /// The total time of its entries.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
 }
@@ -120,23 +120,23 @@ pub struct Given {
 pub struct Compared {
     /// Sessions.
     pub workers: usize,
-    /// In pg_restore's order, by its rules of what may run side by side.
+    /// In pg_restore's order, by its rules for parallel items.
     #[serde(serialize_with = "seconds")]
     pub pg_restore_seconds: Duration,
-    /// In this program's.
+    /// In nocturne's order.
     #[serde(serialize_with = "seconds")]
     pub nocturne_seconds: Duration,
-    /// No order takes less.
+    /// The shortest possible time in any order.
     #[serde(serialize_with = "seconds")]
     pub lower_bound_seconds: Duration,
 }
 
-/// What a report is made of.
+/// The input of a report.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The archive's name as the user gave it.
+    /// The archive's name as given by the user.
     pub archive: &'a str,
-    /// The database that it is of.
+    /// The dumped database.
     pub database: &'a str,
     /// Its entries.
     pub entries: &'a [Entry],
@@ -144,12 +144,12 @@ pub struct Subject<'a> {
     pub history: Option<&'a Database>,
     /// Sessions.
     pub workers: Workers,
-    /// Compare orders.
+    /// Whether to compare orders.
     pub compare: bool,
 }
 
 impl PlanReport {
-    /// Ranks the plan by the costs, carries it out in virtual time, and reports that.
+    /// Ranks the plan by cost, simulates it, and reports the result.
     #[must_use]
     pub fn new(subject: Subject<'_>, plan: &mut Plan, costs: &Costs, given: Vec<Given>) -> Self {
         let forecast = Forecast::new(plan, costs, subject.workers);
@@ -208,12 +208,12 @@ impl PlanReport {
     /// The report as indented JSON, with a newline at the end.
     ///
     /// # Errors
-    /// When writing fails, which it does not.
+    /// If serialization fails, which it does not.
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
 
-    /// The jobs of the longest chain, in order.
+    /// The jobs of the critical path, in order.
     fn chain(&self) -> Vec<&PlannedJob> {
         let by_number: std::collections::HashMap<usize, &PlannedJob> =
             self.jobs.iter().map(|job| (job.job, job)).collect();
@@ -222,7 +222,7 @@ impl PlanReport {
 }
 
 impl PlannedJob {
-    /// `INDEX public.users_email`, and what of it is done if not all.
+    /// `INDEX public.users_email`, plus the step if the job does not restore the entire entry.
     fn label(&self) -> String {
         let (desc, step) = match self.step {
             Step::Entire => (self.entry.desc.as_str(), ""),
@@ -236,7 +236,7 @@ impl PlannedJob {
         super::wording::label(&entry) + step
     }
 
-    /// Where its cost comes from, in words.
+    /// The source of its cost, as text.
     fn source(&self) -> String {
         match self.runs {
             0 => self.basis.to_owned(),
@@ -245,7 +245,7 @@ impl PlannedJob {
     }
 }
 
-/// The wanted jobs that a job waits for, through those that are not wanted.
+/// The selected jobs that a job waits for, directly or through unselected ones.
 fn wanted_before(plan: &Plan, id: JobId) -> Vec<usize> {
     let mut before = Vec::new();
     let mut seen = HashSet::new();

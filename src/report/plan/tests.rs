@@ -1,4 +1,4 @@
-//! The forms of one report.
+//! All forms of one report.
 
 use super::*;
 use crate::archive::{Compression, Desc, DumpId};
@@ -7,7 +7,7 @@ use crate::plan::cost::Known;
 use crate::plan::testing::entry;
 use crate::select::Pass;
 
-/// A table of 100 MB with an index; its name would do harm in markup.
+/// A table of 100 MB with an index; its name would be harmful in markup.
 fn report(compare: bool) -> PlanReport {
     report_for(Workers::new(2), compare)
 }
@@ -48,22 +48,22 @@ fn report_for(workers: Workers, compare: bool) -> PlanReport {
 }
 
 #[test]
-fn the_text_tells_the_wall_time_the_bound_and_the_critical_path() {
+fn text_has_wall_time_bound_and_critical_path() {
     let text = report(true).to_string();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "plan of app.dump, database app");
     assert_eq!(lines[1], "1 definition first, then 2 jobs over 2 sessions");
     assert!(lines[3].starts_with("predicted wall time  "), "{text}");
     assert!(lines[4].starts_with("lower bound  "), "{text}");
-    assert!(text.contains("all of it by the model, nothing was measured yet"), "{text}");
+    assert!(text.contains("all of it from the model, nothing measured yet"), "{text}");
     let path = lines.iter().position(|line| line.starts_with("critical path, ")).unwrap();
     assert_eq!(
         lines[path + 1].split_whitespace().collect::<Vec<_>>(),
-        ["at", "least", "begins", "cost", "from", "job"]
+        ["at", "least", "starts", "cost", "from", "job"]
     );
     assert!(lines[path + 2].ends_with("TABLE DATA public.<b>\"t\""), "{text}");
     assert!(lines[path + 3].ends_with("INDEX public.i"), "{text}");
-    // One figure under one name.
+    // Each figure has one name.
     assert!(lines[4].contains("by the critical path; "), "{text}");
     assert!(lines[4].contains(" of definitions, then "), "{text}");
     assert!(!text.contains("longest chain"), "{text}");
@@ -72,7 +72,7 @@ fn the_text_tells_the_wall_time_the_bound_and_the_critical_path() {
 }
 
 #[test]
-fn the_json_has_every_job_with_its_time_and_what_it_waits_for() {
+fn json_has_every_job_with_time_and_dependencies() {
     let json: serde_json::Value = serde_json::from_str(&report(false).json().unwrap()).unwrap();
     let jobs = json["jobs"].as_array().unwrap();
     assert_eq!(jobs.len(), 2);
@@ -87,7 +87,7 @@ fn the_json_has_every_job_with_its_time_and_what_it_waits_for() {
 }
 
 #[test]
-fn the_graph_has_a_node_for_each_job_and_its_quotes_are_escaped() {
+fn graph_has_a_node_per_job_with_escaped_quotes() {
     let dot = report(false).dot();
     assert!(dot.starts_with("digraph plan {\n") && dot.ends_with("}\n"), "{dot}");
     assert!(dot.contains("j0 [label=\"TABLE DATA public.<b>\\\"t\\\"\\n"), "{dot}");
@@ -95,7 +95,7 @@ fn the_graph_has_a_node_for_each_job_and_its_quotes_are_escaped() {
 }
 
 #[test]
-fn the_page_is_self_contained_and_names_are_text() {
+fn page_is_self_contained_and_escapes_names() {
     let page = report(true).page();
     assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
     assert!(!page.contains("<b>"), "{page}");
@@ -108,7 +108,7 @@ fn the_page_is_self_contained_and_names_are_text() {
 }
 
 #[test]
-fn what_waits_through_an_unwanted_job_waits_for_the_one_before() {
+fn dependencies_skip_unselected_jobs() {
     let mut jobs: Vec<_> = (0..3).map(crate::plan::testing::job).collect();
     jobs[1].after = vec![JobId(0)];
     jobs[1].wanted = false;
@@ -128,7 +128,7 @@ fn tables_are_not_split_on_two_processors() {
     assert_eq!((took(&alone), alone.least_seconds), (alone.seconds, alone.seconds));
     let helped = rows(&report(false));
     assert!(took(&helped) < helped.seconds && helped.least_seconds < helped.seconds);
-    // The path is what its jobs take together, and the bound of a plan that is one chain.
+    // The path takes the sum of its jobs, which bounds a plan that consists of one chain.
     for report in [shared, report(false)] {
         let sum: Duration = report.chain().iter().map(|job| job.least_seconds).sum();
         assert!(report.critical_seconds.abs_diff(sum) < Duration::from_micros(10));

@@ -1,4 +1,4 @@
-//! A plan for a terminal.
+//! A plan as text for a terminal.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use super::{PlanReport, PlannedJob};
 use crate::report::timeline::share;
 use crate::report::{units, wording};
 
-/// Jobs that the text names; the JSON has all.
+/// The number of jobs that the text lists; the JSON has all.
 const MOST: usize = 20;
 
-/// Characters of the longest bar.
+/// The length of the longest bar, in characters.
 const BAR: usize = 24;
 
 impl Display for PlanReport {
@@ -33,7 +33,7 @@ impl PlanReport {
         let mut rows = vec![
             ("predicted wall time", time(self.wall_seconds), self.over_bound()),
             ("lower bound", time(self.lower_bound_seconds), self.bound_in_words()),
-            ("work of all jobs", time(self.total_seconds), self.basis_in_words()),
+            ("total job time", time(self.total_seconds), self.basis_in_words()),
         ];
         if let Some(night) = self.last_run {
             let took = Duration::try_from_secs_f64(night.seconds).unwrap_or_default();
@@ -60,9 +60,9 @@ impl PlanReport {
         let workers = u32::try_from(self.workers).unwrap_or(u32::MAX).max(1);
         let (work, chain) = (self.total_seconds / workers, self.critical_seconds);
         let (most, by, other, name) = if work > chain {
-            (work, "the work over the sessions", chain, "the critical path")
+            (work, "the job time per session", chain, "the critical path")
         } else {
-            (chain, "the critical path", work, "the work over the sessions")
+            (chain, "the critical path", work, "the job time per session")
         };
         let definitions = match self.prelude_seconds {
             Duration::ZERO => String::new(),
@@ -74,8 +74,8 @@ impl PlanReport {
     pub(super) fn basis_in_words(&self) -> String {
         if self.known_seconds.is_zero() {
             let words = match self.given.is_empty() {
-                true => "all of it by the model, nothing was measured yet",
-                false => "what was not given is the model's, nothing was measured yet",
+                true => "all of it from the model, nothing measured yet",
+                false => "from the model where not given, nothing measured yet",
             };
             return words.to_owned();
         }
@@ -85,7 +85,7 @@ impl PlanReport {
 
     fn chain_of_jobs(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let chain = self.chain();
-        // What takes no time only makes the chain hard to read.
+        // Jobs that take no time only make the chain hard to read.
         let takes_time = |job: &&PlannedJob| job.least_seconds >= Duration::from_millis(1);
         let chain: Vec<&PlannedJob> = chain.into_iter().filter(takes_time).collect();
         if chain.is_empty() {
@@ -102,7 +102,7 @@ impl PlanReport {
         }
         let all = units::count(self.jobs.len() as u64);
         match jobs.len() < self.jobs.len() {
-            true => writeln!(f, "\nmost costly jobs, {MOST} of {all}")?,
+            true => writeln!(f, "\nmost expensive jobs, {MOST} of {all}")?,
             false => writeln!(f, "\njobs by cost")?,
         }
         table(f, &jobs, "cost", |job| job.seconds)
@@ -149,12 +149,12 @@ impl PlanReport {
     }
 }
 
-/// What a comparison is, and is not.
+/// Explains what a comparison shows.
 pub(super) const SIMULATED: &str = "\
-A simulation: every job takes what is predicted for it, in both orders and however many sessions
-there are. It shows what order and locks allow, given a server with as many cores as sessions. In
-nocturne's, sessions that have nothing to do help with the rows of large tables: at most four for
-a table, each helper taken to be worth three quarters of a session.";
+A simulation: every job takes its predicted time, in both orders and with any number of sessions.
+It shows what order and locks allow on a server with as many cores as sessions. In nocturne's
+order, idle sessions help with the rows of large tables: at most four per table, each counted as
+three quarters of a session.";
 
 /// How many times faster: `2.1×`.
 pub(super) fn times(slow: Duration, fast: Duration) -> String {
@@ -164,7 +164,7 @@ pub(super) fn times(slow: Duration, fast: Duration) -> String {
     format!("{:.2}×", slow.as_secs_f64() / fast.as_secs_f64())
 }
 
-/// Jobs below each other, by a cost of this name.
+/// A table of jobs, with a cost of this name.
 fn table(
     f: &mut Formatter<'_>,
     jobs: &[&PlannedJob],
@@ -172,7 +172,7 @@ fn table(
     cost: impl Fn(&PlannedJob) -> Duration,
 ) -> fmt::Result {
     let longest = jobs.iter().map(|job| cost(job)).max().unwrap_or_default();
-    let mut rows = vec![[name, "", "begins", "cost from", "job"].map(str::to_owned)];
+    let mut rows = vec![[name, "", "starts", "cost from", "job"].map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
         let start = format!("+{}", time(job.start_seconds));
         let cost = cost(job);
@@ -190,7 +190,7 @@ fn table(
     Ok(())
 }
 
-/// A bar of eighths of characters.
+/// A bar with a resolution of an eighth of a character.
 fn bar(part: Duration, whole: Duration) -> String {
     if whole.is_zero() {
         return String::new();

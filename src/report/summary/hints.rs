@@ -1,4 +1,4 @@
-//! What to do about the commonest ways in which entries are refused.
+//! Hints for the most common reasons why the server rejects entries.
 
 use super::Summary;
 use crate::archive::Desc;
@@ -9,17 +9,17 @@ const NOT_EMPTY: &str = "the target is not empty: restore into an empty database
                          exists with --clean --if-exists, or load only rows with --data-only";
 
 const NO_ROLE: &str = "create the missing roles, restore without owners and privileges (--no-owner \
-                       --no-privileges), or accept it with --tolerate missing-role";
+                       --no-privileges), or tolerate the errors with --tolerate missing-role";
 
 const NO_EXTENSION: &str = "install the missing extensions on the server";
 
 const NO_TABLE: &str =
-    "--data-only loads rows into tables that exist: restore their definitions, too";
+    "--data-only loads rows into existing tables: restore the definitions as well";
 
 const NO_RIGHT: &str = "restore as a superuser or as the owner of the objects; --no-owner and \
-                        --no-privileges skip what only these may set";
+                        --no-privileges skip what only these can set";
 
-const NO_SPACE: &str = "free disk space on the server, then start again";
+const NO_SPACE: &str = "free disk space on the server, then run the restore again";
 
 /// `insufficient_privilege`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -28,7 +28,7 @@ const UNDEFINED_TABLE: &str = "42P01";
 /// `disk_full`.
 const DISK_FULL: &str = "53100";
 
-/// The hints for what failed in a run.
+/// The hints for a run's failures.
 pub(super) fn of(summary: &Summary) -> Vec<&'static str> {
     let caused = |is: fn(&Cause) -> bool| {
         summary.causes.iter().any(|cause| cause.is_error && is(&cause.cause))
@@ -39,7 +39,7 @@ pub(super) fn of(summary: &Summary) -> Vec<&'static str> {
     let exists = summary.failures.iter().any(|failed| {
         let exists =
             failed.sqlstate.as_deref().is_some_and(|s| Class::of(s) == Class::AlreadyExists);
-        // Every new database has this schema, and archives before PostgreSQL 11 create it.
+        // Every new database has this schema, and archives older than PostgreSQL 11 create it.
         exists && !(failed.entry.kind() == Desc::Schema && failed.entry.name == "public")
     });
     let no_table = summary.failures.iter().any(|failed| {

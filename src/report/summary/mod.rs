@@ -1,7 +1,7 @@
-//! What a run came to: every entry accounted for, and every failure said once.
+//! The result of a run: every entry accounted for, every failure reported once.
 //!
-//! [`Tally`] reads the events; [`Summary`] is what it found. `Display` writes the text for people,
-//! `serde` the JSON for machines.
+//! [`Tally`] reads the events and produces a [`Summary`]. `Display` writes it as text, `serde` as
+//! JSON.
 
 use std::io;
 use std::time::Duration;
@@ -21,81 +21,81 @@ mod text;
 
 pub use tally::Tally;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// The archive's name as the user gave it. `None` if it could not be opened.
+    /// The archive's name as given by the user. `None` if it could not be opened.
     pub archive: Option<String>,
-    /// `user@host:port/database`. `None` if nothing was connected to.
+    /// `user@host:port/database`. `None` without a connection.
     pub target: Option<String>,
     /// The server's version.
     pub server_version: Option<String>,
-    /// Sessions that worked side by side.
+    /// The number of parallel sessions.
     pub jobs: usize,
     /// Wall time, from the plan to the end.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
-    /// What it was thought to take, by earlier runs. `None` if they told nothing.
+    /// The prediction from earlier runs, if any.
     #[serde(serialize_with = "some_seconds")]
     pub predicted_seconds: Option<Duration>,
     /// Number of errors: see [`Summary::errors`].
     errors: u64,
-    /// Whether all wanted entries are accounted for: see [`Summary::is_balanced`].
+    /// Whether all selected entries are accounted for: see [`Summary::is_balanced`].
     balanced: bool,
     /// Entries in the archive.
     pub entries: u64,
-    /// Entries that were wanted.
+    /// Selected entries.
     pub wanted: u64,
-    /// What became of them, and what they moved.
+    /// Their outcomes, and the data that they moved.
     pub total: Totals,
     /// From the start of the first data entry to the end of the last.
     #[serde(serialize_with = "seconds")]
     pub data_seconds: Duration,
-    /// Bytes sent (decompressed) a second while there were data to send.
+    /// Bytes sent (decompressed) per second while there was data to send.
     pub bytes_per_second: Option<u64>,
-    /// Bytes read (compressed) a second while there were data to read.
+    /// Bytes read (compressed) per second while there was data to read.
     pub read_per_second: Option<u64>,
-    /// The same for each kind of entry; the kind that took longest comes first.
+    /// The same for each kind of entry, the slowest kind first.
     pub kinds: Vec<KindTotals>,
-    /// The entries that took longest, at most [`SLOWEST`] of them.
+    /// The slowest entries, at most [`SLOWEST`] of them.
     pub slowest: Vec<TimedEntry>,
-    /// Tables of which statistics were gathered.
+    /// Analyzed tables.
     pub analyzed: Analyzed,
-    /// Foreign keys that were added without checking the rows, as asked. They are among the done.
+    /// Foreign keys that were added without checking the rows, as requested; counted as done.
     pub not_checked: u64,
     /// Why entries were skipped, the most frequent reason first.
     pub skipped: Vec<SkippedFor>,
-    /// What made several entries fail, with those entries.
+    /// Causes for which several entries failed, with those entries.
     pub causes: Vec<CommonCause>,
-    /// Entries that failed on their own account, in the order in which they did.
+    /// Entries that failed by themselves, in the order of their failures.
     pub failures: Vec<FailedEntry>,
-    /// Entries whose failure was tolerated on their own account.
+    /// Entries that failed by themselves and were tolerated.
     pub tolerated: Vec<FailedEntry>,
-    /// Tables whose rows are not loaded because the run ended early, in the order of the events.
+    /// Tables whose rows were not loaded because the run ended early, in the order of the events.
     pub not_loaded: Vec<EntryRef>,
-    /// What to do about what went wrong.
+    /// Next steps for the user.
     pub hints: Vec<&'static str>,
-    /// Warnings that are about no entry.
+    /// Warnings that do not concern an entry.
     pub warnings: Vec<String>,
     /// How many messages the server sent.
     pub notices: u64,
 }
 
-/// How many of the slowest entries a summary names.
+/// How many of the slowest entries a summary lists.
 pub const SLOWEST: usize = 10;
 
-/// What became of some entries.
+/// The outcomes of a group of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// Entries that came to an end, of whichever kind.
+    /// Entries with any outcome.
     pub count: u64,
     /// Entries that are in the database.
     pub done: u64,
-    /// Entries left out on purpose.
+    /// Entries skipped deliberately.
     pub skipped: u64,
-    /// Entries whose failure the user chose to accept.
+    /// Entries whose failure the user chose to tolerate.
     pub tolerated: u64,
-    /// Entries that are not, or not wholly, in the database.
+    /// Entries that are not, or not completely, in the database.
     pub failed: u64,
     /// Rows (or large objects) the server stored.
     pub rows: u64,
@@ -103,17 +103,17 @@ pub struct Totals {
     pub bytes: u64,
     /// Bytes read from the archive (compressed).
     pub read: u64,
-    /// Wall time of each entry, added up: more than the run's when sessions work side by side.
+    /// Total wall time of the entries: more than the run's if sessions work in parallel.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
 }
 
-/// What became of the entries of a kind.
+/// The outcomes of the entries of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KindTotals {
     /// The kind, `TABLE DATA`.
     pub kind: String,
-    /// What became of them.
+    /// Their outcomes.
     #[serde(flatten)]
     pub totals: Totals,
 }
@@ -133,20 +133,20 @@ pub struct TimedEntry {
     pub bytes: u64,
 }
 
-/// Tables of which statistics were gathered.
+/// Analyzed tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Analyzed {
     /// How many.
     pub count: u64,
-    /// Wall time of each, added up.
+    /// Their total wall time.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
 }
 
-/// A reason for skipping, and how often it was given.
+/// A reason for skipping entries, and its count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SkippedFor {
-    /// The reason, in words.
+    /// The reason as text.
     pub reason: String,
     /// How many entries.
     pub count: u64,
@@ -158,58 +158,57 @@ pub struct FailedEntry {
     /// The entry.
     #[serde(flatten)]
     pub entry: EntryRef,
-    /// One line: what went wrong.
+    /// The error, on one line.
     pub message: String,
-    /// The server's code.
+    /// The server's error code.
     pub sqlstate: Option<String>,
-    /// DETAIL, HINT and CONTEXT of the server, each on a line.
+    /// The server's DETAIL, HINT and CONTEXT, each on a line.
     pub detail: Option<String>,
-    /// The statement that the server refused.
+    /// The statement that the server rejected.
     pub statement: Option<String>,
 }
 
-/// One reason for which several entries failed.
+/// A common cause for which several entries failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CommonCause {
-    /// The reason. If it is an entry, that entry failed on its own account.
+    /// The cause. If it is an entry, that entry failed by itself.
     pub cause: Cause,
-    /// The same in words.
+    /// The cause as text.
     pub message: String,
-    /// Whether the user chose to accept it.
+    /// Whether the user chose to tolerate it.
     pub tolerated: bool,
-    /// Whether it counts as an error of its own: it is not tolerated, and not an entry that is
-    /// among [`Summary::failures`].
+    /// Whether it counts as a separate error: it is not tolerated, and not an entry listed in
+    /// [`Summary::failures`].
     pub is_error: bool,
-    /// The entries that failed for it.
+    /// The entries that failed because of it.
     pub entries: Vec<EntryRef>,
-    /// How many of them are restored, and lack only their owner.
+    /// How many of them are restored and lack only their owner.
     pub without_owner: u64,
 }
 
 impl FailedEntry {
-    /// Whether it is a foreign key with rows that refer to nothing (`foreign_key_violation`).
+    /// Whether it is a foreign key with orphaned rows (`foreign_key_violation`).
     fn is_of_orphans(&self) -> bool {
         self.entry.kind() == Desc::FkConstraint && self.sqlstate.as_deref() == Some("23503")
     }
 }
 
 impl Summary {
-    /// How many things went wrong: entries that failed on their own account, common causes that
-    /// are not tolerated, and entries that nobody accounted for. The exit code is 1 when this is
-    /// not 0.
+    /// The number of errors: entries that failed by themselves, common causes that are not
+    /// tolerated, and entries that are unaccounted for. If it is not 0, the exit code is 1.
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.errors
     }
 
-    /// Whether wanted = done + skipped + tolerated + failed. If not, the program is at fault, or
-    /// the run was cut short.
+    /// Whether wanted = done + skipped + tolerated + failed. If not, the program has a bug, or the
+    /// run ended early.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.balanced
     }
 
-    /// Whether the run ended before its end, so that what is not an error is not there either.
+    /// Whether the run ended early, so that entries without an error may be missing, too.
     fn was_cut_short(&self) -> bool {
         self.skipped.iter().any(|skipped| is_cut(&skipped.reason))
     }
@@ -218,18 +217,18 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// When writing fails.
+    /// If writing fails.
     pub fn write_json(&self, mut writer: impl io::Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut writer, self)?;
         writer.write_all(b"\n")?;
         writer.flush()
     }
 
-    /// One line of JSON in the form of the log lines around it, with a newline at the end; the
-    /// summary is the field `summary`.
+    /// One line of JSON in the format of the log lines, with a newline at the end; the field
+    /// `summary` contains the summary.
     pub(super) fn to_log_line(&self) -> String {
         let mut timestamp = String::new();
-        // Writing to a string does not fail, and a line without a time is better than none.
+        // Writing to a String does not fail, and a line without a time is better than none.
         let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
         let line = LogLine {
             timestamp,
@@ -237,19 +236,19 @@ impl Summary {
             fields: Fields { message: "summary", summary: self },
             target: module_path!(),
         };
-        // A summary is numbers, text and lists: all of it can be written.
+        // A summary consists of numbers, text and lists, which always serialize.
         let mut line = serde_json::to_string(&line).unwrap_or_default();
         line.push('\n');
         line
     }
 }
 
-/// Whether an entry was skipped because the run ended before its end.
+/// Whether an entry was skipped because the run ended early.
 fn is_cut(reason: &str) -> bool {
     reason == ROLLED_BACK || reason.starts_with(NOT_REACHED)
 }
 
-/// A log line as tracing-subscriber's JSON has them.
+/// A log line in tracing-subscriber's JSON format.
 #[derive(Serialize)]
 struct LogLine<'a> {
     timestamp: String,

@@ -1,4 +1,4 @@
-//! Reads the events of a run and adds them up.
+//! Adds up the events of a run.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -12,36 +12,36 @@ use super::{
     is_cut,
 };
 
-/// The counts of a run that goes on. Times are counted from its start.
+/// The running counts of a run. Times are relative to its start.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// What needs no further thought is counted right here.
+    /// Counts that need no further processing.
     summary: Summary,
     kinds: HashMap<String, Totals>,
     skipped: HashMap<String, u64>,
     /// Start of the first and end of the last entry with data.
     data: Option<(Duration, Duration)>,
-    /// When the entries were chosen: the restore's own clock begins there.
+    /// When the plan was made: the restore's own clock starts there.
     planned: Duration,
-    /// Causes in the order in which they came up.
+    /// Causes in the order of their first occurrence.
     causes: Vec<Seen>,
-    /// Where in `causes` each is.
+    /// Each cause's index in `causes`.
     by_cause: HashMap<Cause, usize>,
-    /// Entries that failed for a cause: that cause.
+    /// The cause of each entry that failed because of one.
     followed: HashMap<i32, Cause>,
 }
 
-/// A cause, and what was said of it.
+/// A cause, and the reports of it.
 #[derive(Debug)]
 struct Seen {
     cause: Cause,
-    /// What an [`Event::Problem`] said, and whether the user accepts it.
+    /// The message of its [`Event::Problem`], and whether the user tolerates it.
     reported: Option<(String, bool)>,
-    /// The entries that failed for it.
+    /// The entries that failed because of it.
     entries: Vec<Followed>,
 }
 
-/// An entry that failed for a cause.
+/// An entry that failed because of a cause.
 #[derive(Debug)]
 struct Followed {
     entry: EntryRef,
@@ -55,7 +55,7 @@ impl Tally {
         self.summary.target.is_some()
     }
 
-    /// Takes note of an event that happened `now` after the start.
+    /// Records an event that happened `now` after the start.
     pub fn observe(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Planned { archive, entries, wanted, jobs, .. } => {
@@ -82,8 +82,8 @@ impl Tally {
             }
             Event::RolledBack { entry, rows } => self.rolled_back(entry, *rows),
             Event::DropFailed { entry, failure, tolerated } => {
-                // The entry has its own end; this is one more line among what went wrong.
-                let message = format!("cannot drop it first: {}", failure.message);
+                // The entry has its own outcome; this adds a line to the failures.
+                let message = format!("cannot drop it before restoring it: {}", failure.message);
                 let failure = Failure { message, cause: None, ..failure.clone() };
                 self.failed(entry, &failure, *tolerated);
             }
@@ -154,7 +154,7 @@ impl Tally {
         }
     }
 
-    /// An entry that was done is not any more.
+    /// A completed entry was rolled back.
     fn rolled_back(&mut self, entry: &EntryRef, rows: u64) {
         self.not_loaded(entry);
         *self.skipped.entry(ROLLED_BACK.to_owned()).or_default() += 1;
@@ -166,7 +166,7 @@ impl Tally {
         }
     }
 
-    /// A table's rows are not in the database because the run ended before them.
+    /// A table's rows are not in the database because the run ended early.
     fn not_loaded(&mut self, entry: &EntryRef) {
         if entry.kind() == Desc::TableData {
             self.summary.not_loaded.push(entry.clone());
@@ -194,7 +194,7 @@ impl Tally {
         }
     }
 
-    /// Keeps the entry if it is among the slowest; of equals, the one that ended first.
+    /// Keeps the entry if it is among the slowest; ties go to the one that ended first.
     fn timed(&mut self, entry: TimedEntry) {
         let slowest = &mut self.summary.slowest;
         let place = slowest.partition_point(|other| other.seconds >= entry.seconds);
@@ -212,11 +212,11 @@ impl Tally {
         &mut self.causes[index]
     }
 
-    /// Adds up, `elapsed` after the start.
+    /// Produces the summary, `elapsed` after the start.
     #[must_use]
     pub fn finish(mut self, elapsed: Duration) -> Summary {
         let mut causes = self.common_causes();
-        // What nothing has failed for is no error, but may be why the run ended.
+        // A cause without failed entries is not an error, but may be why the run ended.
         let was_cut_short = self.skipped.keys().any(|reason| is_cut(reason));
         causes.retain(|cause| was_cut_short || !cause.entries.is_empty());
         let mut summary = self.summary;
@@ -246,8 +246,8 @@ impl Tally {
         summary
     }
 
-    /// The causes with all that follows from them: what follows from an entry that itself only
-    /// follows from a cause is listed under that cause.
+    /// The root causes with all entries that failed because of them, directly or through another
+    /// failed entry.
     fn common_causes(&mut self) -> Vec<CommonCause> {
         let own: HashMap<i32, EntryRef> = self
             .summary
@@ -273,12 +273,12 @@ impl Tally {
         gathered.into_iter().map(|seen| seen.judged(&own)).collect()
     }
 
-    /// The cause behind a cause.
+    /// The root of a cause.
     fn root(&self, cause: &Cause) -> Cause {
         let mut cause = cause;
         let mut visited = HashSet::new();
         while let Cause::Entry { entry } = cause {
-            // Entries that blame each other in a ring would keep us here.
+            // Entries that blame each other in a cycle would loop forever.
             if !visited.insert(*entry) {
                 break;
             }
@@ -330,7 +330,7 @@ impl Totals {
     }
 }
 
-/// Whether an entry's data come from the archive in bulk.
+/// Whether an entry carries bulk data from the archive.
 fn moves_data(entry: &EntryRef) -> bool {
     matches!(entry.kind(), Desc::TableData | Desc::Blobs)
 }

@@ -1,4 +1,4 @@
-//! The summary's exact text and numbers for fixed events.
+//! The exact text and numbers of the summary for fixed events.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn role(role: &str) -> Cause {
 }
 
 #[test]
-fn the_text_of_a_run_without_errors() {
+fn text_of_a_run_without_errors() {
     let answers = entry(7, "TABLE DATA", "answers");
     let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
     let summary = summary(
@@ -87,7 +87,7 @@ fn the_text_of_a_run_without_errors() {
 restore of app.dump took 1h 27min 42s, 8 jobs
 into app@db:5432/app, PostgreSQL 15.8
 
-kind        entries  done  skipped        rows        MB        summed
+kind        entries  done  skipped        rows        MB  session time
 INDEX             1     1        -           -         -  1h 10min 59s
 TABLE DATA        2     2        -  12,345,679  52,100.0     16min 43s
 TABLE             1     1        -           -         -         12 ms
@@ -112,7 +112,7 @@ no errors: 4 entries done, 1 skipped
 }
 
 #[test]
-fn the_text_of_a_run_with_errors_lists_each_cause_once() {
+fn text_with_errors_lists_each_cause_once() {
     let refused = Failure {
         message: "duplicate key value violates unique constraint \"users_pkey\"".into(),
         sqlstate: Some("23505".into()),
@@ -182,7 +182,7 @@ failed
           name) FROM stdin;
 
 hint: create the missing roles, restore without owners and privileges (--no-owner --no-privileges), \
-or accept it with --tolerate missing-role
+or tolerate the errors with --tolerate missing-role
 
 2 errors: 0 entries done, 1 tolerated, 4 failed
 "
@@ -190,7 +190,7 @@ or accept it with --tolerate missing-role
 }
 
 #[test]
-fn interrupted_run_names_ten_tables_and_counts_the_rest() {
+fn interrupted_run_lists_ten_tables_and_counts_others() {
     let mut events = vec![(0.0, planned(13))];
     events.extend((1..=12).map(|id| {
         let name = format!("t{id}");
@@ -207,7 +207,7 @@ fn interrupted_run_names_ten_tables_and_counts_the_rest() {
 }
 
 #[test]
-fn commonest_refusals_have_a_hint_each() {
+fn common_errors_have_a_hint_each() {
     let hints = |desc: &str, name: &str, sqlstate: &str| {
         let failure = Failure { sqlstate: Some(sqlstate.into()), ..failure("refused", None) };
         let failed = finished(entry(1, desc, name), Outcome::Failed { failure }, 0.0);
@@ -216,7 +216,7 @@ fn commonest_refusals_have_a_hint_each() {
     for (desc, sqlstate, word) in [
         ("TABLE", "42P07", "--clean --if-exists"),
         ("FUNCTION", "42723", "not empty"),
-        ("TABLE DATA", "42P01", "tables that exist"),
+        ("TABLE DATA", "42P01", "existing tables"),
         ("TABLE", "42501", "--no-owner"),
         ("TABLE DATA", "53100", "disk space"),
     ] {
@@ -229,15 +229,15 @@ fn commonest_refusals_have_a_hint_each() {
 }
 
 #[test]
-fn the_clock_of_a_restore_begins_with_its_plan() {
-    // What went before, such as the start of a throw-away server, is not the restore.
+fn clock_of_a_restore_starts_with_its_plan() {
+    // Earlier work, such as starting a temporary server, is not part of the restore.
     let done = finished(entry(1, "TABLE", "a"), Outcome::Done, 0.5);
     let summary = summary(12.5, &[(10.0, planned(1)), (12.0, done)]);
     assert_eq!(summary.seconds, at(2.5));
 }
 
 #[test]
-fn entries_that_fail_for_a_cause_are_no_errors_of_their_own() {
+fn entries_failed_for_a_cause_are_not_separate_errors() {
     let summary = summary(
         1.0,
         &[
@@ -255,7 +255,7 @@ fn entries_that_fail_for_a_cause_are_no_errors_of_their_own() {
 }
 
 #[test]
-fn what_follows_from_an_entry_that_follows_is_listed_under_the_first_cause() {
+fn indirect_failures_are_listed_under_the_root_cause() {
     let on = |entry| Some(Cause::Entry { entry });
     let summary = summary(
         1.0,
@@ -275,7 +275,7 @@ fn what_follows_from_an_entry_that_follows_is_listed_under_the_first_cause() {
 }
 
 #[test]
-fn entries_that_blame_each_other_are_still_errors() {
+fn circular_causes_are_still_errors() {
     let on = |entry| Some(Cause::Entry { entry });
     let summary = summary(
         1.0,
@@ -289,7 +289,7 @@ fn entries_that_blame_each_other_are_still_errors() {
 }
 
 #[test]
-fn a_tolerated_cause_is_no_error() {
+fn tolerated_cause_is_not_an_error() {
     let missing = Failure { ..failure("no role", Some(role("app"))) };
     let problem = Event::Problem {
         cause: role("app"),
@@ -312,7 +312,7 @@ fn a_tolerated_cause_is_no_error() {
 }
 
 #[test]
-fn problem_without_failed_entries_is_an_error_only_where_it_ended_the_run() {
+fn problem_without_failed_entries_counts_if_run_stopped() {
     let of = |reason: &str| {
         let cause = Cause::MissingExtension { extension: "postgis".into() };
         let message = "extension \"postgis\" is not available".into();
@@ -336,7 +336,7 @@ fn problem_without_failed_entries_is_an_error_only_where_it_ended_the_run() {
 }
 
 #[test]
-fn entries_without_their_owner_are_not_called_missing() {
+fn entries_without_owner_are_not_reported_missing() {
     let lacks = |only_owner| Failure { only_owner, ..failure("no role", Some(role("app"))) };
     let text = |failures: &[Failure]| {
         let mut events = vec![(0.0, planned(failures.len()))];
@@ -357,20 +357,18 @@ fn entries_without_their_owner_are_not_called_missing() {
 }
 
 #[test]
-fn an_entry_that_nobody_accounted_for_is_an_error() {
+fn unaccounted_entry_is_an_error() {
     let one = finished(entry(1, "TABLE", "a"), Outcome::Done, 0.0);
     let summary = summary(1.0, &[(0.0, planned(3)), (0.0, one)]);
     assert!(!summary.is_balanced());
     assert_eq!(summary.errors(), 2);
     let text = summary.to_string();
-    assert!(
-        text.ends_with("3 entries were wanted, but 1 was accounted for\n2 errors: 1 entry done\n"),
-        "{text}"
-    );
+    let end = "3 entries were selected, but 1 was accounted for\n2 errors: 1 entry done\n";
+    assert!(text.ends_with(end), "{text}");
 }
 
 #[test]
-fn only_the_ten_slowest_entries_are_named_in_order() {
+fn ten_slowest_entries_are_listed_in_order() {
     let mut events = vec![(0.0, planned(15))];
     for number in 0..15 {
         let index = entry(number, "INDEX", &format!("i{number}"));
@@ -382,7 +380,7 @@ fn only_the_ten_slowest_entries_are_named_in_order() {
 }
 
 #[test]
-fn the_json_holds_what_a_machine_needs_to_judge() {
+fn json_has_counts_times_and_verdict() {
     let done = finished(entry(1, "TABLE", "a"), Outcome::Done, 0.5);
     let summary = summary(2.5, &[(0.0, planned(1)), (0.0, done)]);
     let mut bytes = Vec::new();
@@ -399,7 +397,7 @@ fn the_json_holds_what_a_machine_needs_to_judge() {
 }
 
 #[test]
-fn the_last_log_line_is_one_line_of_json() {
+fn last_log_line_is_one_line_of_json() {
     let done = finished(entry(1, "TABLE", "a\nb"), Outcome::Done, 0.5);
     let line = summary(2.5, &[(0.0, planned(1)), (0.0, done)]).to_log_line();
     assert_eq!(line.matches('\n').count(), 1);

@@ -1,4 +1,4 @@
-//! The summary for people. What went wrong comes last, where a terminal shows it.
+//! The summary as text. Problems come last, where a terminal shows them.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -21,7 +21,7 @@ impl Display for Summary {
             common_cause(f, cause)?;
         }
         let (orphans, others) = self.failures.iter().partition(|failed| failed.is_of_orphans());
-        list(f, "foreign keys whose rows refer to nothing", orphans)?;
+        list(f, "foreign keys with orphaned rows", orphans)?;
         list(f, "failed", others)?;
         self.not_loaded(f)?;
         self.hints(f)?;
@@ -40,7 +40,7 @@ impl Summary {
         if let Some(predicted) = self.predicted_seconds {
             writeln!(f, "predicted {} from earlier runs", units::duration(predicted))?;
         }
-        // Names can be long: each has a line.
+        // Names can be long: each gets a line.
         if let Some(target) = &self.target {
             write!(f, "into {}", wording::one_line(target))?;
             if let Some(version) = &self.server_version {
@@ -55,8 +55,17 @@ impl Summary {
         if self.kinds.is_empty() {
             return Ok(());
         }
-        let header =
-            ["kind", "entries", "done", "skipped", "tolerated", "failed", "rows", "MB", "summed"];
+        let header = [
+            "kind",
+            "entries",
+            "done",
+            "skipped",
+            "tolerated",
+            "failed",
+            "rows",
+            "MB",
+            "session time",
+        ];
         let mut rows = vec![header.map(str::to_owned)];
         rows.extend(
             self.kinds.iter().map(|kind| cells(&wording::one_line(&kind.kind), &kind.totals)),
@@ -64,7 +73,7 @@ impl Summary {
         rows.push(cells("total", &self.total));
         f.write_str("\n")?;
         columns(f, &rows, |column| match column {
-            // Most runs need none of these, and then the table fits a narrow terminal.
+            // Most runs need none of these; without them the table fits a narrow terminal.
             3 => self.total.skipped > 0,
             4 => self.total.tolerated > 0,
             5 => self.total.failed > 0,
@@ -119,14 +128,16 @@ impl Summary {
             return Ok(());
         }
         let tables = units::plural(count, "table", "tables");
-        writeln!(f, "\nanalyzed  {tables}, {} summed", units::duration(seconds))
+        writeln!(f, "\nanalyzed  {tables}, {} of session time", units::duration(seconds))
     }
 
     fn not_checked(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.not_checked {
             0 => Ok(()),
-            1 => writeln!(f, "\n1 foreign key is NOT VALID, as asked"),
-            count => writeln!(f, "\n{} foreign keys are NOT VALID, as asked", units::count(count)),
+            1 => writeln!(f, "\n1 foreign key is NOT VALID, as requested"),
+            count => {
+                writeln!(f, "\n{} foreign keys are NOT VALID, as requested", units::count(count))
+            }
         }
     }
 
@@ -184,7 +195,7 @@ impl Summary {
         if !self.is_balanced() {
             writeln!(
                 f,
-                "{} wanted, but {} accounted for",
+                "{} selected, but {} accounted for",
                 units::plural(self.wanted, "entry was", "entries were"),
                 units::plural(count, "was", "were"),
             )?;
@@ -204,7 +215,7 @@ impl Summary {
     }
 }
 
-/// A cause, and below it the entries that fell with it.
+/// A cause, and below it the entries that failed because of it.
 fn common_cause(f: &mut Formatter<'_>, cause: &CommonCause) -> fmt::Result {
     let message = wording::one_line(&cause.message);
     let accepted = if cause.tolerated { " (tolerated)" } else { "" };
@@ -226,7 +237,7 @@ fn common_cause(f: &mut Formatter<'_>, cause: &CommonCause) -> fmt::Result {
     Ok(())
 }
 
-/// Entries that failed, each with all that is known of it.
+/// Failed entries, each with all details.
 fn list(f: &mut Formatter<'_>, heading: &str, entries: Vec<&FailedEntry>) -> fmt::Result {
     if entries.is_empty() {
         return Ok(());
@@ -242,7 +253,7 @@ fn list(f: &mut Formatter<'_>, heading: &str, entries: Vec<&FailedEntry>) -> fmt
         }
         writeln!(f, "{}", wording::one_line(message))?;
         for line in [detail, statement].into_iter().flatten().flat_map(|text| text.lines()) {
-            // Indented as it was; nothing in it is obeyed.
+            // Keeps its indentation; control characters are escaped.
             let text = line.trim_start();
             let inner = indent + (line.len() - text.len()).min(MOST_INDENT);
             if !text.is_empty() {
@@ -253,17 +264,17 @@ fn list(f: &mut Formatter<'_>, heading: &str, entries: Vec<&FailedEntry>) -> fmt
     Ok(())
 }
 
-/// Tables that are named; the JSON names all.
+/// The number of tables listed; the JSON lists all.
 const MOST_TABLES: usize = 10;
 
-/// A statement's own indentation is kept up to this.
+/// A statement's own indentation is kept up to this width.
 const MOST_INDENT: usize = 16;
 
 fn digits(dump_id: i32) -> usize {
     dump_id.to_string().len()
 }
 
-/// A row of the table of kinds. What is zero is a dash, so that the rest stands out.
+/// A row of the table of kinds. Zeros become dashes, so that other numbers stand out.
 fn cells(name: &str, totals: &Totals) -> [String; 9] {
     let Totals { count, done, skipped, tolerated, failed, rows, bytes, seconds, .. } = *totals;
     let shown = |zero: bool, text: String| if zero { "-".to_owned() } else { text };
@@ -275,8 +286,7 @@ fn cells(name: &str, totals: &Totals) -> [String; 9] {
     [name.to_owned(), count, done, skipped, tolerated, failed, rows, size, time]
 }
 
-/// Rows of cells under each other, those columns that are `shown`: the first column to the left,
-/// the others to the right.
+/// Writes a table of the `shown` columns: the first aligned left, the others right.
 fn columns<const N: usize>(
     f: &mut Formatter<'_>,
     rows: &[[String; N]],

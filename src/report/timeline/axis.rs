@@ -1,10 +1,10 @@
-//! Where the axis of time has its ticks, and what they say.
+//! The ticks of the time axis, and their labels.
 
 use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset, SubsecRound, TimeDelta, Timelike};
 
-/// Distances between ticks that people count in, in milliseconds.
+/// Human-friendly distances between ticks, in milliseconds.
 const STEPS: [u64; 24] = [
     1,
     2,
@@ -34,14 +34,14 @@ const STEPS: [u64; 24] = [
 
 const DAY: u64 = 24 * 60 * 60_000;
 
-/// A tick: where, and what it says.
+/// A tick: its place and its label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tick {
     pub(super) at: Duration,
     pub(super) text: String,
 }
 
-/// At most `most` ticks over `length`: times of day if the start is known, else times since then.
+/// At most `most` ticks over `length`: times of day if the start is known, otherwise elapsed times.
 pub(super) fn ticks(
     length: Duration,
     origin: Option<DateTime<FixedOffset>>,
@@ -82,7 +82,7 @@ fn since_midnight(time: DateTime<FixedOffset>) -> u64 {
 
 fn time_of_day(origin: DateTime<FixedOffset>, at: u64, step: u64) -> String {
     let after = i64::try_from(at).ok().and_then(TimeDelta::try_milliseconds);
-    // Times come from logs, so a sum may leave the calendar.
+    // Times come from logs, so a sum may be out of range.
     let Some(time) = after.and_then(|after| origin.checked_add_signed(after)) else {
         return String::new();
     };
@@ -92,7 +92,7 @@ fn time_of_day(origin: DateTime<FixedOffset>, at: u64, step: u64) -> String {
         60_000..DAY => "%H:%M",
         _ => "%d %b",
     };
-    // Otherwise a start with a fraction would show 05:09:59 for 05:10.
+    // Without rounding, a start with a fraction would show 05:09:59 for 05:10.
     time.round_subsecs(3).format(pattern).to_string()
 }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_start_ticks_are_times_of_day() {
+    fn ticks_with_a_start_are_times_of_day() {
         assert_eq!(
             texts(4.0 * 3600.0, Some("2020-10-22T05:10:00.123+02:00"), 6),
             ["06:00", "07:00", "08:00", "09:00"]
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn no_length_has_no_tick_and_any_length_has_few() {
+    fn zero_length_has_no_tick_and_others_few() {
         assert_eq!(texts(0.0, None, 10), [""; 0]);
         for length in [1, 999, 86_400_000, u64::MAX / 2_000_000] {
             let ticks = ticks(Duration::from_millis(length), None, 10);

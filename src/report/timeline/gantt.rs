@@ -1,8 +1,8 @@
-//! The chart: lanes below each other, bars along the time, an axis above, a legend below.
+//! The chart: stacked lanes, bars along the time, an axis above, a legend below.
 //!
-//! Widths are shares of the chart's, so that it fits any screen and can be zoomed without a
-//! script; text keeps its size, and a bar cuts off what of its label has no room. What a bar is
-//! stands in its tooltip in full. Colours are classes, see [`super::page`].
+//! Widths are relative to the chart's, so that it fits any screen and can be zoomed without a
+//! script; text keeps its size, and a bar clips a label that does not fit. Its tooltip has the full
+//! text. Colours are classes, see [`super::page`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,62 +14,62 @@ use super::axis::{self, Tick};
 use super::kind::Kind;
 use crate::report::{units, wording};
 
-/// Height of a lane, in pixels: a bar and the space below it.
+/// Height of a lane, in pixels: a bar and the space around it.
 const LANE: usize = 30;
 /// Height of a bar.
 const BAR: usize = 22;
 /// Height of the axis.
 const AXIS: usize = 24;
-/// Bars that are a smaller share than this have no label, whatever the zoom.
+/// Bars narrower than this percentage have no label at any zoom.
 const LABELLED: f64 = 0.2;
-/// Zooms, and how many ticks fit there.
+/// Zoom factors, and how many ticks fit.
 const ZOOMS: [(&str, u64); 3] = [("1", 10), ("4", 40), ("16", 160)];
 
 /// Work over time.
 #[derive(Clone, Debug, Default)]
 pub struct Gantt {
-    /// What the chart shows, in a few words, for those who cannot see it.
+    /// A short description of the chart, for screen readers.
     pub title: String,
     /// The names of the lanes, from the top: sessions, stages, days.
     pub lanes: Vec<String>,
-    /// What was done. Bars of one lane should not overlap; later ones cover earlier ones.
+    /// The bars. Bars of one lane should not overlap; later ones cover earlier ones.
     pub bars: Vec<Bar>,
-    /// The time that the whole width stands for.
+    /// The time represented by the whole width.
     pub length: Duration,
-    /// When that time began: the axis then shows times of day, else the time since then.
+    /// The start of that time: if given, the axis shows times of day, otherwise elapsed times.
     pub origin: Option<DateTime<FixedOffset>>,
 }
 
-/// A piece of work in a lane.
+/// A task in a lane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bar {
-    /// Number of the lane, from 0. A bar of a lane that is not there is not drawn.
+    /// The lane's number, from 0. A bar of a missing lane is not drawn.
     pub lane: usize,
-    /// From when, counted from the chart's start.
+    /// Its start, relative to the chart's start.
     pub start: Duration,
-    /// Until when.
+    /// Its end.
     pub end: Duration,
-    /// What kind of work.
+    /// The kind of work.
     pub kind: Kind,
-    /// What it is, `TABLE DATA public.users`.
+    /// Its label, `TABLE DATA public.users`.
     pub label: String,
-    /// More of it, for the tooltip: rows, bytes, an error. May be empty.
+    /// Details for the tooltip: rows, bytes, an error. May be empty.
     pub detail: String,
-    /// What is special about it.
+    /// How it is highlighted.
     pub mark: Mark,
 }
 
-/// What is special about a bar.
+/// How a bar is highlighted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing.
+    /// Not highlighted.
     #[default]
     Plain,
     /// It failed.
     Failed,
     /// It is on the critical path.
     Critical,
-    /// Its end is not known.
+    /// Its end is unknown.
     Open,
 }
 
@@ -80,7 +80,7 @@ impl Mark {
             Self::Plain => None,
             Self::Failed => Some(("failed", "failed")),
             Self::Critical => Some(("critical", "critical path")),
-            Self::Open => Some(("open", "end not known")),
+            Self::Open => Some(("open", "end unknown")),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Gantt {
                     @for Tick { at, text } in axis::ticks(self.length, self.origin, most) {
                         @let x = percent(self.share(at));
                         line x1=(x) x2=(x) y1=(AXIS - 6) y2=(height) {}
-                        // A text in the last of it would be cut off.
+                        // A text near the right edge would be clipped.
                         @if self.share(at) <= 100.0 - 60.0 / most as f64 {
                             text x=(x) dx="4" y=(AXIS - 9) { (text) }
                         }
@@ -177,7 +177,7 @@ impl Gantt {
         }
     }
 
-    /// Crosses above the bars that failed: seen however thin a bar is, and without its colour.
+    /// Crosses above failed bars: visible even on thin bars, and without colour.
     fn crosses(&self) -> Markup {
         html! {
             @for bar in self.drawn().filter(|bar| bar.mark == Mark::Failed) {
@@ -206,7 +206,7 @@ impl Gantt {
         text
     }
 
-    /// A time as the axis has it.
+    /// A time in the axis's format.
     fn moment(&self, at: Duration) -> String {
         let clock =
             self.origin.and_then(|origin| origin.checked_add_signed(TimeDelta::from_std(at).ok()?));
@@ -236,7 +236,7 @@ impl Gantt {
         }
     }
 
-    /// Where a time is, in percent of the width.
+    /// A time's position, in percent of the width.
     fn share(&self, at: Duration) -> f64 {
         if self.length.is_zero() {
             return 0.0;
@@ -245,8 +245,8 @@ impl Gantt {
     }
 }
 
-/// A label without the kind in front of it, which the colour tells: `public.users` of
-/// `TABLE DATA public.users`. A label that does not begin with such words stays whole.
+/// A label without the leading kind, which the colour shows: `public.users` for
+/// `TABLE DATA public.users`. A label that does not start with a kind is unchanged.
 fn short(label: &str) -> String {
     let is_kind = |word: &str| word.bytes().all(|byte| byte.is_ascii_uppercase());
     let name = label.split_inclusive(' ').skip_while(|word| is_kind(word.trim_end()));
@@ -254,12 +254,12 @@ fn short(label: &str) -> String {
     wording::one_line(if name.is_empty() { label } else { &name })
 }
 
-/// Where a bar's upper edge is.
+/// The position of a bar's upper edge.
 fn top(bar: &Bar) -> usize {
     AXIS + bar.lane * LANE + (LANE - BAR) / 2
 }
 
-/// Four digits are a pixel in a chart of a million.
+/// Four decimals resolve a pixel in a chart of a million.
 fn percent(share: f64) -> String {
     format!("{share:.4}%")
 }
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_lies_where_its_time_is() {
+    fn bar_position_matches_its_time() {
         let markup = gantt(vec![bar(1, 25, 75, "INDEX a")]).markup().into_string();
         let place = "x=\"25.0000%\" y=\"58\" width=\"50.0000%\"";
         assert!(markup.contains(place), "{markup}");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_shows_the_name_and_its_colour_the_kind() {
+    fn bar_label_omits_the_kind() {
         assert_eq!(short("TABLE DATA public.USERS"), "public.USERS");
         assert_eq!(short("dropping the old objects"), "dropping the old objects");
         assert_eq!(short("EXTENSION"), "EXTENSION");
@@ -307,14 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_label_is_text() {
+    fn hostile_label_is_escaped() {
         let markup = gantt(vec![bar(0, 0, 50, "<script>alert(1)</script>\u{202e}")]).markup();
         assert!(!markup.0.contains("<script>"), "{}", markup.0);
         assert!(!markup.0.contains('\u{202e}'));
     }
 
     #[test]
-    fn a_failed_bar_is_marked_even_if_it_took_no_time() {
+    fn failed_bar_of_zero_length_is_marked() {
         let failed = Bar { mark: Mark::Failed, ..bar(0, 10, 10, "INDEX a") };
         let markup = gantt(vec![failed]).markup().into_string();
         assert!(markup.contains("class=\"bar k-index failed thin\""), "{markup}");
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_legend_names_only_what_is_drawn() {
+    fn legend_lists_only_drawn_kinds() {
         let markup = gantt(vec![bar(0, 0, 1, "INDEX a")]).markup().into_string();
         assert!(markup.contains("swatch k-index"));
         assert!(!markup.contains("swatch k-data"));
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_outside_the_chart_do_no_harm() {
+    fn bars_outside_the_chart_are_harmless() {
         let far = Bar { end: Duration::MAX, ..bar(0, 50, 60, "far") };
         let backwards = bar(0, 60, 50, "backwards");
         let nowhere = bar(9, 0, 1, "nowhere");

@@ -1,4 +1,4 @@
-//! What kind of work a bar stands for: its colour and its word in the legend.
+//! The kind of work that a bar represents: its colour and its word in the legend.
 
 use serde::Serialize;
 
@@ -18,19 +18,19 @@ pub enum Kind {
     ForeignKey,
     /// Rows of materialized views.
     View,
-    /// Statistics for the planner, `ANALYZE`; no archive has such entries.
+    /// Planner statistics, `ANALYZE`; no archive has such entries.
     Statistics,
     /// Every other entry of an archive: definitions, sequences, comments, privileges.
     Definition,
-    /// Finding and fetching a backup.
+    /// Finding and downloading a backup.
     Intake,
-    /// Dropping what was there.
+    /// Dropping existing objects.
     Clean,
-    /// Indexes and views of the warehouse's own.
+    /// The warehouse's own indexes and views.
     Enrichment,
-    /// Rows copied by increment.
+    /// Rows copied incrementally.
     Increment,
-    /// Steps that are none of these.
+    /// Any other step.
     Step,
 }
 
@@ -65,7 +65,7 @@ impl Kind {
         }
     }
 
-    /// The word of the legend.
+    /// Its word in the legend.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Kind {
         }
     }
 
-    /// The class that gives an element the kind's colour.
+    /// The CSS class for the kind's colour.
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {

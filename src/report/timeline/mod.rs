@@ -1,12 +1,12 @@
-//! Work drawn over time: a Gantt chart as HTML, and the page of a restore that holds one.
+//! Work over time: a Gantt chart as HTML, and a restore's page with such a chart.
 //!
-//! [`Gantt`] is pure: lanes and bars in, markup out. It is used for a restore, for the nights of a
-//! log, for a plan and for the status page. [`page`] puts markup into a self-contained document
-//! that asks nothing of a network, with its colours for light and dark screens.
+//! [`Gantt`] is pure: lanes and bars in, markup out. It draws a restore, the nights of a log, a
+//! plan, and the status page. [`page`] wraps markup into a self-contained document that needs no
+//! network, with colours for light and dark screens.
 //!
-//! [`Recorder`] listens to a restore's events and keeps every piece of work as a [`Span`];
-//! [`Recording`] is what it heard, as JSON for tools and as a page for people. [`Totals`] adds
-//! up work by kind, for the page and for the nights of a log alike.
+//! [`Recorder`] listens to a restore's events and records each task as a [`Span`]; [`Recording`] is
+//! the result, as JSON for tools and as a page for people. [`Totals`] adds up work by kind, for
+//! that page and for the nights of a log.
 
 mod axis;
 mod gantt;

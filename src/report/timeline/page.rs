@@ -1,13 +1,12 @@
-//! A self-contained HTML document: one style, no script, nothing from a network.
+//! A self-contained HTML document: one style sheet, no script, no network access.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::kind::Kind;
 
-/// The style of a page and of every chart on it.
+/// The style sheet of a page and of its charts.
 ///
-/// Colours are custom properties, set for light screens and again for dark ones; a page that wants
-/// others sets them anew.
+/// Colours are custom properties, set for light and for dark screens; a page can override them.
 pub const STYLE: &str = include_str!("page.css");
 
 /// A document with this title and this content.
@@ -31,7 +30,7 @@ pub fn document(lang: &str, title: &str, content: &Markup) -> Markup {
     }
 }
 
-/// A square of a kind's colour, to stand before its name.
+/// A square in a kind's colour, placed before its name.
 #[must_use]
 pub fn swatch(kind: Kind) -> Markup {
     html! { span class={ "swatch " (kind.class()) } {} }
@@ -42,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_colour_on_light_and_on_dark_screens() {
+    fn every_kind_has_light_and_dark_colours() {
         for kind in Kind::ALL {
             let property = format!("--{}:", kind.class());
             assert_eq!(STYLE.matches(&property).count(), 2, "{property}");
@@ -51,9 +50,9 @@ mod tests {
     }
 
     #[test]
-    fn cell_that_breaks_anywhere_has_a_least_width() {
+    fn cell_that_breaks_anywhere_has_a_minimum_width() {
         let mut cells = 0;
-        // Of a cell, browsers take one letter for the least width of a text that breaks anywhere.
+        // In a cell, browsers assume a minimum width of one letter for text that breaks anywhere.
         for rule in STYLE.split('}').filter(|rule| rule.contains("overflow-wrap: anywhere")) {
             let (selector, properties) = rule.split_once('{').unwrap();
             let selector = selector.rsplit("*/").next().unwrap().trim();
@@ -62,11 +61,11 @@ mod tests {
                 cells += 1;
             }
         }
-        assert_eq!(cells, 1, "the test knows no cell");
+        assert_eq!(cells, 1, "the test found no cell");
     }
 
     #[test]
-    fn a_page_asks_nothing_of_a_network() {
+    fn page_needs_no_network() {
         let page = document("en", "a & b", &html! { p { "hello" } }).into_string();
         assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{page}");
         assert!(page.contains("<title>a &amp; b</title>"));

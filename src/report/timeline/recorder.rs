@@ -1,4 +1,4 @@
-//! Listens to a restore, and keeps what each session did when.
+//! Listens to a restore, and records what each session did and when.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::restore::event::{EntryRef, Event, Events, Outcome};
 #[cfg(test)]
 mod tests;
 
-/// Keeps the spans of one run. Clones share them.
+/// Records the spans of one run. Clones share them.
 ///
 /// Memory grows with the number of entries, not with their rows.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Recorder {
         Self { start: Instant::now(), heard: Arc::default() }
     }
 
-    /// Events that are kept, and then go on to `others`.
+    /// Records events, then passes them on to `others`.
     #[must_use]
     pub fn listen(&self, others: Events) -> Events {
         let Self { start, heard } = self.clone();
@@ -44,7 +44,7 @@ impl Recorder {
         })
     }
 
-    /// What was heard until now. Work that goes on ends now.
+    /// The recording so far. Work in progress ends now.
     #[must_use]
     pub fn finish(&self) -> Recording {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,23 +52,22 @@ impl Recorder {
     }
 }
 
-/// What tells pieces of work apart: the statistics of a table have its entry's number, and a kind
-/// of their own.
+/// Identifies work: a table's statistics have its entry's number, but their own kind.
 type Key = (i32, String);
 
 fn key(entry: &EntryRef) -> Key {
     (entry.dump_id, entry.desc.clone())
 }
 
-/// What was heard so far. Times are counted from the recorder's start.
+/// The state so far. Times are relative to the recorder's start.
 #[derive(Clone, Debug, Default)]
 struct Heard {
     recording: Recording,
-    /// When the entries were chosen: the restore's own clock begins there.
+    /// When the plan was made: the restore's own clock starts there.
     planned: Duration,
-    /// What each session is doing.
+    /// What each session is working on, and since when.
     open: BTreeMap<usize, (EntryRef, Duration)>,
-    /// Where in the recording each entry's last span is.
+    /// The index of each entry's last span in the recording.
     last: BTreeMap<Key, usize>,
     step: Option<(String, Duration)>,
 }
@@ -149,14 +148,14 @@ impl Heard {
         }
     }
 
-    /// A session turns to an entry. What it did before, if nobody said that it ended, is paused.
+    /// A session starts on an entry. Its previous work, if not reported as ended, is paused.
     fn begin(&mut self, lane: usize, entry: EntryRef, now: Duration) {
         self.end_step(now);
         self.end(lane, SpanEnd::Paused, now);
         self.open.insert(lane, (entry, now));
     }
 
-    /// What a session is doing comes to an end.
+    /// A session's current work ends.
     fn end(&mut self, lane: usize, outcome: SpanEnd, now: Duration) {
         if let Some((entry, start)) = self.open.remove(&lane) {
             self.push(Span {
@@ -173,7 +172,7 @@ impl Heard {
         }
     }
 
-    /// An entry comes to an end: all sessions that are at it stop, the one named last.
+    /// An entry ends: all sessions working on it stop, the given one last.
     fn end_all(
         &mut self,
         entry: &EntryRef,
@@ -196,7 +195,7 @@ impl Heard {
         if self.open.get(&lane).is_some_and(at_it) {
             self.end(lane, outcome, now);
         } else if had_helpers || self.last.contains_key(&key(entry)) {
-            // It ended on a session that has left it: its last span tells how.
+            // It ended on a session that had left it: its last span gets the outcome.
             if let Some(span) = self.last_of(entry) {
                 span.outcome = outcome;
             }
@@ -229,7 +228,7 @@ impl Heard {
             self.end(lane, SpanEnd::Open, now);
         }
         let Self { mut recording, planned, .. } = self;
-        // Steps before the plan are no part of the restore's time.
+        // Steps before the plan are not part of the restore's time.
         recording.steps.retain(|step| step.start >= planned);
         let times = recording.spans.iter_mut().map(|span| (&mut span.start, &mut span.end));
         let steps = recording.steps.iter_mut().map(|step| (&mut step.start, &mut step.end));

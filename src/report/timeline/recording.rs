@@ -1,4 +1,4 @@
-//! What a recorder heard: the spans of a run, as they were.
+//! A recording: the spans of a run.
 
 use std::io;
 use std::time::Duration;
@@ -8,36 +8,36 @@ use serde::{Serialize, Serializer};
 
 use crate::restore::event::EntryRef;
 
-/// A run, piece by piece. As JSON, times are seconds since the start of the run.
+/// A run as spans and steps. As JSON, times are seconds since the start of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Recording {
-    /// The archive's name as the user gave it.
+    /// The archive's name as given by the user.
     pub archive: Option<String>,
     /// `user@host:port/database`, never a password.
     pub target: Option<String>,
     /// The server's version, `15.8`.
     pub server_version: Option<String>,
-    /// Sessions that were to work side by side.
+    /// The requested number of parallel sessions.
     pub jobs: usize,
-    /// Entries that were wanted.
+    /// Selected entries.
     pub wanted: usize,
-    /// When the run began.
+    /// When the run started.
     pub started_at: Option<DateTime<Utc>>,
     /// How long it took.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub length: Duration,
-    /// What sessions did, in the order in which it ended.
+    /// The sessions' work, in the order of its end.
     pub spans: Vec<Span>,
-    /// What was done beside the entries, in order.
+    /// Steps that are not entries, in order.
     pub steps: Vec<StepAt>,
-    /// Entries that failed, whether or not work on them began, in order.
+    /// Failed entries, whether or not work on them started, in order.
     pub failures: Vec<FailedEntry>,
 }
 
-/// What a session did for an entry without a break.
+/// A session's uninterrupted work on an entry.
 ///
-/// An entry that is made in two steps has two, and one whose rows several sessions sent has one
-/// for each of them.
+/// An entry that is restored in two steps has two spans, and an entry whose rows several sessions
+/// sent has one per session.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Span {
     /// The session, from 0.
@@ -45,21 +45,21 @@ pub struct Span {
     /// The entry.
     #[serde(flatten)]
     pub entry: EntryRef,
-    /// From when.
+    /// Its start.
     #[serde(serialize_with = "seconds")]
     pub start: Duration,
-    /// Until when.
+    /// Its end.
     #[serde(serialize_with = "seconds")]
     pub end: Duration,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: SpanEnd,
-    /// Rows (or large objects) that the server stored for the entry; of its last span only.
+    /// Rows (or large objects) that the server stored for the entry; only in its last span.
     pub rows: u64,
-    /// Bytes sent to the server for the entry (decompressed); of its last span only.
+    /// Bytes sent to the server for the entry (decompressed); only in its last span.
     pub bytes: u64,
-    /// Bytes read from the archive for the entry (compressed); of its last span only.
+    /// Bytes read from the archive for the entry (compressed); only in its last span.
     pub read: u64,
-    /// What went wrong, or why the entry was left out.
+    /// The error, or why the entry was skipped.
     pub message: Option<String>,
 }
 
@@ -71,35 +71,35 @@ impl Span {
     }
 }
 
-/// How a span ended.
+/// The outcome of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpanEnd {
     /// The entry is in the database.
     Done,
-    /// The session's part is done, the entry not yet.
+    /// The session's part is done, but not the entry.
     Paused,
-    /// The entry was left out after all.
+    /// The entry was skipped after all.
     Skipped,
-    /// The server refused it, and the user accepts that.
+    /// The server rejected it, and the user tolerates that.
     Tolerated,
-    /// It is not, or not wholly, in the database.
+    /// It is not, or not completely, in the database.
     Failed,
-    /// It was done, and is gone again: its transaction was rolled back.
+    /// It was done, but its transaction was rolled back.
     RolledBack,
-    /// The run ended before.
+    /// The run ended first.
     Open,
 }
 
 /// A step that is not an entry.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepAt {
-    /// What is being done, in words.
+    /// A description of the step.
     pub what: String,
-    /// From when.
+    /// Its start.
     #[serde(serialize_with = "seconds")]
     pub start: Duration,
-    /// Until when: the next step or entry.
+    /// Its end: the start of the next step or entry.
     #[serde(serialize_with = "seconds")]
     pub end: Duration,
 }
@@ -110,11 +110,11 @@ pub struct FailedEntry {
     /// The entry.
     #[serde(flatten)]
     pub entry: EntryRef,
-    /// What went wrong.
+    /// The error.
     pub message: String,
-    /// The server's code.
+    /// The server's error code.
     pub sqlstate: Option<String>,
-    /// Whether it failed only because of something else that is reported in its own right.
+    /// Whether it failed only because of a separately reported problem.
     pub follows: bool,
 }
 
@@ -123,7 +123,7 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// When writing fails.
+    /// If writing fails.
     pub fn write_json(&self, mut writer: impl io::Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut writer, self)?;
         writer.write_all(b"\n")?;
@@ -131,7 +131,7 @@ impl Recording {
     }
 }
 
-/// Seconds to the microsecond: more digits would only be noise.
+/// Seconds, rounded to the microsecond: more digits would be noise.
 pub(super) fn seconds<S: Serializer>(
     duration: &Duration,
     serializer: S,

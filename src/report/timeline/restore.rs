@@ -1,4 +1,4 @@
-//! The page of a restore: what it was, its chart, and where the time went.
+//! The page of a restore: its facts, its chart, and where the time went.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Recording {
         page::document("en", &title, &content).into_string()
     }
 
-    /// The chart: a lane for each session, and one for steps if there were any.
+    /// The chart: one lane per session, and one for steps, if any.
     #[must_use]
     pub fn gantt(&self) -> Gantt {
         let mut lanes = Vec::new();
@@ -67,10 +67,10 @@ impl Recording {
         }
     }
 
-    /// The work, entry by entry: spans of one entry are added up.
+    /// The work by entry: the spans of an entry are added up.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        // The statistics of a table have its entry's number.
+        // A table's statistics have its entry's number.
         let mut works: BTreeMap<(i32, &str), Work> = BTreeMap::new();
         for span in &self.spans {
             let work =
@@ -88,7 +88,7 @@ impl Recording {
         Totals::of(works.into_values().collect())
     }
 
-    /// Sessions: those that were asked for, or those that came to be used.
+    /// The number of sessions: those requested, or more if more were used.
     fn lanes(&self) -> usize {
         let used = self.spans.iter().map(|span| span.lane + 1).max().unwrap_or(0);
         used.max(self.jobs)
@@ -121,7 +121,7 @@ impl Recording {
             ("wall time", units::duration(self.length)),
             ("sessions", self.lanes().to_string()),
             ("sessions busy", share(totals.took(), there)),
-            ("entries worked on", format!("{entries} of {}", self.wanted)),
+            ("entries processed", format!("{entries} of {}", self.wanted)),
         ];
         if rows > 0 {
             facts.push(("rows", units::count(rows)));
@@ -135,7 +135,7 @@ impl Recording {
         facts
     }
 
-    /// From the start of the first data to the end of the last: what rates are measured in.
+    /// The time from the start of the first data to the end of the last: the basis of rates.
     fn data_time(&self) -> Duration {
         let data = || self.spans.iter().filter(|span| span.bytes > 0 || span.read > 0);
         let start = data().map(|span| span.start).min().unwrap_or_default();
@@ -152,7 +152,7 @@ impl Recording {
             } @else {
                 p.bad {
                     (units::plural(all, "entry", "entries")) " failed, "
-                    (units::count(own)) " on their own account."
+                    (units::count(own)) " of them independently."
                 }
             }
         }
@@ -165,7 +165,7 @@ impl Recording {
                     thead {
                         tr {
                             th { "session" } th { "busy" } th { "idle" } th { "idle share" }
-                            th { "pieces of work" } th { "rows" } th { "sent" } th { "rate" }
+                            th { "tasks" } th { "rows" } th { "sent" } th { "rate" }
                         }
                     }
                     tbody {
@@ -234,9 +234,9 @@ fn bar(span: &Span, first: usize) -> Bar {
     }
     let (mark, word) = match span.outcome {
         SpanEnd::Done => (Mark::Plain, None),
-        SpanEnd::Paused => (Mark::Plain, Some("to be continued")),
-        SpanEnd::Skipped => (Mark::Plain, Some("left out")),
-        SpanEnd::Tolerated => (Mark::Plain, Some("refused, tolerated")),
+        SpanEnd::Paused => (Mark::Plain, Some("continued later")),
+        SpanEnd::Skipped => (Mark::Plain, Some("skipped")),
+        SpanEnd::Tolerated => (Mark::Plain, Some("rejected, tolerated")),
         SpanEnd::Failed => (Mark::Failed, None),
         SpanEnd::RolledBack => (Mark::Failed, Some("rolled back")),
         SpanEnd::Open => (Mark::Open, None),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_what_a_reader_asks_for() {
+    fn page_shows_the_main_facts() {
         let data = Span { rows: 1000, bytes: 5_000_000, ..span(0, 1, "TABLE DATA", 0, 5) };
         let page = recording(vec![data, span(1, 2, "INDEX", 5, 10)]).page();
         for text in [
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_one_entry_are_one_piece_of_work() {
+    fn spans_of_one_entry_are_added_up() {
         let totals = recording(vec![
             span(0, 1, "CONSTRAINT", 0, 2),
             span(1, 1, "CONSTRAINT", 5, 6),

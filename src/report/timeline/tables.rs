@@ -10,10 +10,10 @@ use super::totals::{Totals, Work};
 use crate::archive::Desc;
 use crate::report::{units, wording};
 
-/// Entries that a page names among the longest.
+/// How many of the longest entries a page lists.
 const LONGEST: usize = 20;
 
-/// Facts beside each other: what, and how much.
+/// Facts as names and values.
 pub(in crate::report) fn facts(facts: &[(&str, String)]) -> Markup {
     html! {
         dl.facts {
@@ -24,7 +24,7 @@ pub(in crate::report) fn facts(facts: &[(&str, String)]) -> Markup {
     }
 }
 
-/// What each kind of entry took.
+/// The time that each kind of entry took.
 pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
     let all = totals.took();
     let with_rows = totals.kinds.iter().any(|kind| kind.rows > 0);
@@ -35,9 +35,9 @@ pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
                     tr {
                         th { "kind" }
                         th { "entries" }
-                        th { "time, summed" }
+                        th { "session time" }
                         th { "share" }
-                        @if with_rows { th { "rows" } th { "sent" } th { "a session's rate" } }
+                        @if with_rows { th { "rows" } th { "sent" } th { "rate per session" } }
                         th { "longest" }
                         th.text { "" }
                     }
@@ -82,7 +82,7 @@ pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
     }
 }
 
-/// The entries that took longest, beside what the whole run took.
+/// The longest entries, and their share of the whole run.
 pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
     let rows: Vec<&Work> = totals.work.iter().take(LONGEST).collect();
     let with_rows = rows.iter().any(|work| work.rows > 0);
@@ -93,7 +93,7 @@ pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
                     tr {
                         th { "entry" }
                         th { "session time" }
-                        th { "of the run" }
+                        th { "share of run" }
                         @if with_rows { th { "rows" } th { "rows/s" } th { "sent" } th { "rate" } }
                     }
                 }
@@ -123,13 +123,13 @@ pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
     }
 }
 
-/// The entry without its kind, which stands in another column.
+/// The entry without its kind, which has its own column.
 fn name(work: &Work) -> String {
     let name = work.label.strip_prefix(work.kind.as_str()).unwrap_or(&work.label);
     wording::one_line(name.trim_start())
 }
 
-/// What is none stays empty, so that the rest stands out.
+/// Zeros stay empty, so that other numbers stand out.
 pub(super) fn some(number: u64, text: impl Fn(u64) -> String) -> String {
     if number == 0 { String::new() } else { text(number) }
 }
@@ -144,7 +144,7 @@ pub(in crate::report) fn share(part: Duration, whole: Duration) -> String {
         return String::new();
     }
     let percent = part.as_secs_f64() / whole.as_secs_f64() * 100.0;
-    // What would round to ten has no decimal either.
+    // Nor a decimal for a number that would round to ten.
     if percent >= 9.95 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 

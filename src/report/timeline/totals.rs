@@ -1,4 +1,4 @@
-//! Work added up by kind, and its longest pieces. For live restores and for nights in a log.
+//! Work totals by kind, and the longest entries. For live restores and for nights in a log.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use crate::archive::Desc;
 use super::kind::Kind;
 use super::recording::seconds;
 
-/// How much work was done on an entry.
+/// The work done on an entry.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Work {
     /// The entry's kind, `TABLE DATA`.
     pub kind: String,
     /// The entry, with its kind.
     pub label: String,
-    /// Time of sessions spent on it.
+    /// Session time spent on it.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Duration,
     /// Rows (or large objects) stored.
@@ -28,21 +28,21 @@ pub struct Work {
 }
 
 impl Work {
-    /// The kind of bar that stands for it.
+    /// The kind of bar that represents it.
     #[must_use]
     pub fn colour(&self) -> Kind {
         Kind::of(&Desc::from_text(&self.kind))
     }
 }
 
-/// The entries of a kind, added up.
+/// The totals of a kind of entry.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KindTotals {
     /// The kind, `TABLE DATA`.
     pub kind: String,
     /// How many entries.
     pub count: u64,
-    /// Their times, added up: more than passed when sessions worked side by side.
+    /// Their total time: more than the wall time if sessions worked in parallel.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Duration,
     /// The longest of them.
@@ -56,14 +56,14 @@ pub struct KindTotals {
 /// All work of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// Entry by entry, the longest first.
+    /// By entry, the longest first.
     pub work: Vec<Work>,
-    /// Kind by kind, the one that took longest first.
+    /// By kind, the longest first.
     pub kinds: Vec<KindTotals>,
 }
 
 impl Totals {
-    /// Adds up. Of entries that took the same time, the one given first comes first.
+    /// Adds up the work. Entries that took the same time keep their order.
     #[must_use]
     pub fn of(mut work: Vec<Work>) -> Self {
         work.sort_by_key(|work| Reverse(work.took));
@@ -99,7 +99,7 @@ impl Totals {
         self.kinds.iter().fold(0, |sum, kind| sum.saturating_add(kind.bytes))
     }
 
-    /// The time of all sessions' work.
+    /// The total session time.
     #[must_use]
     pub fn took(&self) -> Duration {
         self.work.iter().fold(Duration::ZERO, |sum, work| sum.saturating_add(work.took))
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_summed_and_the_longest_comes_first() {
+    fn kinds_are_added_up_longest_first() {
         let totals = Totals::of(vec![
             work("INDEX", "a", 1),
             work("TABLE DATA", "b", 4),

@@ -1,4 +1,4 @@
-//! What a recorder keeps of events.
+//! What a recorder records of events.
 
 use super::*;
 use crate::restore::event::{Cause, Failure};
@@ -61,7 +61,7 @@ fn times_count_from_the_plan() {
 }
 
 #[test]
-fn an_entry_made_in_two_steps_has_two_spans() {
+fn entry_in_two_steps_has_two_spans() {
     let key = entry(1, "CONSTRAINT");
     let recording = heard(
         &[
@@ -78,7 +78,7 @@ fn an_entry_made_in_two_steps_has_two_spans() {
 }
 
 #[test]
-fn sessions_that_help_with_an_entry_have_a_span_each() {
+fn each_helping_session_has_a_span() {
     let data = entry(1, "TABLE DATA");
     let recording = heard(
         &[
@@ -97,7 +97,7 @@ fn sessions_that_help_with_an_entry_have_a_span_each() {
 }
 
 #[test]
-fn an_entry_that_ends_on_a_session_that_has_left_it_is_not_lost() {
+fn entry_ended_on_departed_session_is_recorded() {
     let objects = entry(1, "BLOBS");
     let other = entry(2, "INDEX");
     let recording = heard(
@@ -114,7 +114,7 @@ fn an_entry_that_ends_on_a_session_that_has_left_it_is_not_lost() {
 }
 
 #[test]
-fn failures_are_listed_whether_or_not_work_on_them_began() {
+fn failures_are_listed_even_without_spans() {
     let failure = |cause| Failure {
         message: "no".into(),
         sqlstate: Some("23505".into()),
@@ -149,7 +149,7 @@ fn failures_are_listed_whether_or_not_work_on_them_began() {
 }
 
 #[test]
-fn statistics_are_work_of_their_own() {
+fn statistics_are_separate_work() {
     let (data, analyze) = (entry(1, "TABLE DATA"), entry(1, "ANALYZE"));
     let duration = Duration::from_secs(2);
     let recording = heard(
@@ -168,7 +168,7 @@ fn statistics_are_work_of_their_own() {
 }
 
 #[test]
-fn a_step_of_the_restore_lasts_until_the_next_thing() {
+fn step_lasts_until_the_next_event() {
     let step = |what: &str| Event::Step { what: what.into() };
     let recording = heard(
         &[
@@ -188,7 +188,7 @@ fn a_step_of_the_restore_lasts_until_the_next_thing() {
 }
 
 #[test]
-fn what_was_rolled_back_says_so() {
+fn rolled_back_span_is_marked() {
     let table = entry(1, "TABLE");
     let recording = heard(
         &[
@@ -203,7 +203,7 @@ fn what_was_rolled_back_says_so() {
 }
 
 #[test]
-fn the_json_has_one_object_for_each_span() {
+fn json_has_one_object_per_span() {
     let data = entry(1, "TABLE DATA");
     let recording = heard(
         &[(0, planned()), (1, started(0, data.clone())), (2, finished(0, data, Outcome::Done))],

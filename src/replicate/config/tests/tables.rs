@@ -1,4 +1,4 @@
-//! What is done with which table.
+//! How each table is restored.
 
 use super::{config, problem};
 use crate::replicate::config::TableMode;
@@ -11,7 +11,7 @@ fn the_old_variables_decide_about_their_two_tables_only() {
         (vec![("RESTORE_ANSWERS_AND_KES", "false")], TableMode::None),
         (vec![("RESTORE_ANSWERS_AND_KES", "true")], TableMode::Full),
         (vec![("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true"), source], TableMode::Incremental),
-        // Set, even to nothing in particular, the newer variable decides alone.
+        // If the newer variable is set, even to an empty object, it alone applies.
         (vec![("BACKUP_MODE", "{}")], TableMode::Full),
     ] {
         let tables = config(&more).restore.tables;
@@ -21,7 +21,7 @@ fn the_old_variables_decide_about_their_two_tables_only() {
         assert_eq!(tables.mode("public", "element-answers"), TableMode::Full);
         assert_eq!(tables.mode("pgboss", "answers"), TableMode::Full);
     }
-    // Nobody asked for these two: they need not exist.
+    // The user did not name these two: they need not exist.
     assert!(config(&[]).restore.tables.unused([].into_iter()).is_empty());
 }
 
@@ -50,8 +50,7 @@ fn what_is_no_backup_mode_says_why() {
         ),
         (
             r#"{"a":"none","a":"full"}"#,
-            "expected a JSON object: \"a\" is there twice at line 1 \
-                                        column 23",
+            "expected a JSON object: duplicate name \"a\" at line 1 column 23",
         ),
         (
             r#"{"answers":"incremantal"}"#,
@@ -65,8 +64,7 @@ fn what_is_no_backup_mode_says_why() {
         ),
         (
             r#"{"a.b.c":"none"}"#,
-            "table \"a.b.c\": more than one \".\" (quote a part that holds \
-                                 one: \"\\\"a.b\\\"\")",
+            "table \"a.b.c\": more than one \".\" (quote a part that contains one: \"\\\"a.b\\\"\")",
         ),
     ] {
         assert_eq!(
@@ -76,6 +74,6 @@ fn what_is_no_backup_mode_says_why() {
     }
     assert_eq!(
         problem(&[("INCREMENTAL_KEYS", r#"{"a":1}"#)]),
-        "INCREMENTAL_KEYS (--incremental-keys): table \"a\": 1 is not a column's name"
+        "INCREMENTAL_KEYS (--incremental-keys): table \"a\": 1 is not a column name"
     );
 }

@@ -90,7 +90,7 @@ async fn run_that_waited_for_another_of_the_same_backup_has_nothing_to_do() {
     let users = scene.users();
     let retries = night().env("MAX_RETRY_COUNT", "1000").env("MIN_TIMEOUT", "50");
     let second = Beside::start(retries.env("MAX_TIMEOUT", "50"));
-    second.wait_for("another run is at work", 1);
+    second.wait_for("another run is using this target", 1);
     drop(gate);
     first.end().expect_code(0);
     let second = second.end().expect_code(0);

@@ -66,11 +66,11 @@ async fn dry_run_fails_with_everything_that_would_fail() {
     let event_trigger = "EVENT TRIGGER watcher: only a superuser can create it";
     for (variables, problems) in [
         (&[("SCALINGO_API_TOKEN", "another")][..], &["cannot exchange the API token"][..]),
-        (&[("BACKUP_ID", "5f9")], &["there is no backup 5f9"]),
+        (&[("BACKUP_ID", "5f9")], &["backup 5f9 does not exist"]),
         (&[("DATABASE_URL", nowhere)], &["cannot use the target: cannot connect"]),
         (
             &[("HOOKS_DIR", "/nowhere"), ("ENRICHMENT_DIR", "/nowhere")],
-            &["folder of hooks", "/nowhere", event_trigger],
+            &["hooks folder", "/nowhere", event_trigger],
         ),
         (&[by_increment, ("SOURCE_DATABASE_URL", nowhere)], &["source database: cannot connect"]),
         (

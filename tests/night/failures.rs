@@ -160,7 +160,7 @@ async fn a_file_of_the_enrichment_that_fails_does_not_keep_the_others() {
     assert!(record["error"].as_str().unwrap().starts_with("1 file of the enrichment failed"));
     let views = "SELECT string_agg(viewname, ' ' ORDER BY 1) FROM pg_views WHERE viewname ~ '^.$'";
     assert_eq!(scene.warehouse.database.query(views), "b");
-    assert!(failed.stderr().contains("c.sql: skipped: there is no table answers"), "{failed}");
+    assert!(failed.stderr().contains("c.sql: skipped: table answers does not exist"), "{failed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

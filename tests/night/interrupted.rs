@@ -17,7 +17,7 @@ async fn a_second_run_says_who_is_at_work_and_does_no_harm() {
                   AND application_name = 'nocturne lock'";
     let pid = scene.warehouse.database.query(holder);
     let second = scene.night().run().expect_code(1);
-    let said = format!("another run is at work on this target: process {pid}");
+    let said = format!("another run is using this target: process {pid}");
     assert!(second.stderr().contains(&said), "{second}");
     drop(gate);
     let first = first.end().expect_code(0);

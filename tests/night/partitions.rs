@@ -155,7 +155,7 @@ fn other_files_of_a_folder_are_named() {
     assert!(finished.stderr().contains(named), "{finished}");
     std::fs::remove_file(case.folder.path().join("backup.dump")).unwrap();
     let failed = case.night("{}").run().expect_code(1);
-    assert!(failed.stderr().contains("holds no archive"), "{failed}");
+    assert!(failed.stderr().contains("contains no archive"), "{failed}");
     assert!(failed.stderr().contains("backup.sql.gz"), "{failed}");
 }
 

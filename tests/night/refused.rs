@@ -72,7 +72,7 @@ async fn backup_from_the_future_is_a_warning() {
     redate(&scene, 1);
     let file = scene.folder.path().join("backup.tar.gz");
     let url = scene.files.url("/elsewhere.tar.gz");
-    let said = " by its header, which is in the future in the zone ";
+    let said = " according to its header, which is in the future in the zone ";
     for rule in [&[][..], &["--max-age-hours", "48"], &["--any-day"]] {
         let planned =
             scene.night().env("BACKUP_SOURCE", &file).args(rule).arg("--dry-run").succeed();

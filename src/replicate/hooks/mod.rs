@@ -56,7 +56,7 @@ impl fmt::Display for Stage {
 #[non_exhaustive]
 pub enum HookError {
     /// The folder cannot be read.
-    #[error("cannot read the folder of hooks {folder}")]
+    #[error("cannot read the hooks folder {folder}")]
     Folder {
         /// Its path.
         folder: String,
@@ -219,7 +219,7 @@ mod tests {
         fs::write(folder.path().join("after-restore.sql"), "SELECT 1;\n\\copy t from x\n").unwrap();
         let error = Hooks::read(folder.path()).unwrap_err();
         assert!(
-            crate::restore::chain(&error).contains("after-restore.sql is no script of SQL: line 2")
+            crate::restore::chain(&error).contains("after-restore.sql is not an SQL script: line 2")
         );
         assert!(matches!(Hooks::read(Path::new("/nowhere")), Err(HookError::Folder { .. })));
     }

@@ -1,4 +1,4 @@
-//! Webhooks that answer, refuse, are slow, or are not there.
+//! Webhooks that respond, refuse, are slow, or do not exist.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::replicate::worker::{
 };
 use crate::report::stages::Stage;
 
-/// A run of an hour and a half, at the second attempt.
+/// A run of an hour and a half that succeeded on the second attempt.
 fn record() -> RunRecord {
     let started = Utc.with_ymd_and_hms(2026, 3, 2, 5, 10, 0).unwrap();
     let at = |minutes| started + TimeDelta::minutes(minutes);
@@ -129,7 +129,7 @@ async fn a_webhook_that_is_not_reached_costs_the_others_nothing() {
     let server = MockServer::start().await;
     Mock::given(path("/refuses"))
         .respond_with(ResponseTemplate::new(403))
-        // It would not change its mind.
+        // A 403 is not retried.
         .expect(1)
         .mount(&server)
         .await;
@@ -153,7 +153,7 @@ async fn a_webhook_that_is_not_reached_costs_the_others_nothing() {
     assert_eq!(notifier(webhooks).tell(&record()).await, 1);
 }
 
-/// Fails a number of times.
+/// Fails a number of times, then succeeds.
 struct Recovers {
     failures: usize,
     asked: Arc<AtomicUsize>,

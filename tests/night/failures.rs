@@ -233,7 +233,7 @@ async fn a_target_that_is_gone_for_a_while_is_waited_for() {
     crate::common::Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
     drop(gate);
     // The first attempt has broken off, and another one has not found the server.
-    night.wait_for("tried again in", 2);
+    night.wait_for("retrying in", 2);
     proxy.refuse(false);
     let finished = night.end().expect_code(0);
     let record = scene.record();

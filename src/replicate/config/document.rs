@@ -12,10 +12,10 @@ All settings of the nightly run, as environment variables. This page is generate
 `src/replicate/config/variables.rs` by `NOCTURNE_BLESS=1 cargo test --lib document`; a test fails if
 the two differ.
 
-When a command starts, it reports all problems at once, by variable, with what is expected, and exits
-with code 2. A variable set to an empty value counts as not set. `0` is a value. An option overrides
-the variable of the same meaning. Secrets have no option, because other users of a machine can read
-its command lines, and are never shown: of a database URL, only user, host and name are.
+When a command starts, it reports all problems at once, by variable, with what is expected, and
+exits with code 2. A variable set to an empty value counts as not set. `0` is a value. An option
+overrides the variable of the same meaning. Secrets have no option, because other users of a machine
+can read its command lines, and are never shown: of a database URL, only user, host and name are.
 ";
 
 const TAIL: &str = "
@@ -23,8 +23,8 @@ const TAIL: &str = "
 
 - `NOCTURNE_LOG`, or `RUST_LOG` if it is not set, filters log lines, as in
   `nocturne=debug,tokio_postgres=info`.
-- `PGSSLROOTCERT`, `PGOPTIONS`, `PGCONNECT_TIMEOUT` and the other variables of libpq apply to whatever
-  a database URL does not set.
+- `PGSSLROOTCERT`, `PGOPTIONS`, `PGCONNECT_TIMEOUT` and the other variables of libpq apply to
+  whatever a database URL does not set.
 - `TEST_POSTGRES_URL` is only read by the project's tests.
 ";
 

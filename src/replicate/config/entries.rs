@@ -53,8 +53,9 @@ fn list<T>(
     element: impl Fn(&str) -> Result<T, String>,
 ) -> Vec<T> {
     let parse = |text: &str| {
-        let texts: Vec<String> = serde_json::from_str(text)
-            .map_err(|error| Wrong::Because(format!("expected a JSON array of strings: {error}")))?;
+        let texts: Vec<String> = serde_json::from_str(text).map_err(|error| {
+            Wrong::Because(format!("expected a JSON array of strings: {error}"))
+        })?;
         let elements: Result<Vec<T>, String> = texts.iter().map(|text| element(text)).collect();
         elements.map_err(Wrong::Because)
     };

@@ -337,10 +337,7 @@ fn retry(reader: &mut Reader<'_>) -> RetryPolicy {
     if let (Some(min), Some(max)) = (min, max)
         && min > max
     {
-        reader.problem(
-            &table::MIN_TIMEOUT,
-            format!("{min} is greater than MAX_TIMEOUT ({max})"),
-        );
+        reader.problem(&table::MIN_TIMEOUT, format!("{min} is greater than MAX_TIMEOUT ({max})"));
     }
     let warn_after = reader.number(&table::RETRIES_TIMEOUT_MINUTES);
     RetryPolicy {

@@ -144,8 +144,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
         for old in [&table::RESTORE_ANSWERS_AND_KES, &table::RESTORE_ANSWERS_AND_KES_INCREMENTALLY]
         {
             if reader.is_set(old) {
-                reader.problem(old, "cannot be combined with BACKUP_MODE, which replaces it: unset \
-                                     it");
+                reader.problem(
+                    old,
+                    "cannot be combined with BACKUP_MODE, which replaces it: unset \
+                                     it",
+                );
             }
         }
         return modes.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is answered, and to whom.
+//! Responses of the web process, with and without the token.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Clock for Stopped {
     }
 }
 
-/// Records, or nothing but an error.
+/// Fixed records, or an error.
 struct Fixed(Option<Vec<RunRecord>>);
 
 impl History for Fixed {
@@ -53,7 +53,7 @@ impl History for Fixed {
     }
 }
 
-/// Two nights: one that succeeded at the second attempt, and one before that failed.
+/// Two nights: one that succeeded on the second attempt, and a failed one before it.
 fn runs() -> Vec<RunRecord> {
     let started = utc("2026-03-02 04:10");
     let at = |minutes| started + TimeDelta::minutes(minutes);
@@ -110,7 +110,7 @@ fn runs() -> Vec<RunRecord> {
     vec![last, failed]
 }
 
-/// The process, as the host sees it.
+/// The web process, as the host sees it.
 struct Running {
     address: String,
     stop: CancellationToken,
@@ -147,7 +147,7 @@ impl Running {
     }
 
     fn request(&self, path: &str) -> reqwest::RequestBuilder {
-        // One of the project's own clients: reqwest has no TLS without.
+        // The project's own client: reqwest is built without TLS.
         let notifier = Notifier::new(Vec::new(), Patience::default()).unwrap();
         notifier.client().get(format!("{}{path}", self.address))
     }
@@ -192,7 +192,7 @@ async fn the_pages_about_runs_open_to_the_token_only() {
         }
         let basic = running.request(path).basic_auth("", Some(TOKEN)).send().await.unwrap();
         assert_eq!(basic.status(), 404);
-        // A wrong token in the header is not made good by the address.
+        // A wrong token in the header is not overridden by the address.
         let both = format!("{path}?token={TOKEN}");
         let answer = running.request(&both).bearer_auth("wrong").send().await.unwrap();
         assert_eq!(answer.status(), 404);
@@ -226,7 +226,7 @@ async fn the_page_tells_of_the_last_and_the_next_runs() {
     for expected in [
         "pix-datawarehouse",
         "succeeded",
-        // The age of the data: made at 00:00 UTC, looked at at 10:00.
+        // The age of the data: dumped at 00:00 UTC, viewed at 10:00.
         "Mon 2 Mar, 01:00",
         "10 hours ago",
         "took 2h 0min 0s, 2 attempts.",
@@ -255,8 +255,8 @@ async fn a_page_without_runs_says_so_and_one_without_records_too() {
     let html = Running::with(None).await.get_with_token("/status").await;
     assert_eq!(html.status(), 503);
     let html = html.text().await.unwrap();
-    assert!(html.contains("The records of runs cannot be read"), "{html}");
-    assert!(html.contains("Tue 3 Mar, 05:10"), "the next runs are known all the same: {html}");
+    assert!(html.contains("Cannot read the records of runs"), "{html}");
+    assert!(html.contains("Tue 3 Mar, 05:10"), "the next runs are still shown: {html}");
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn metrics_are_in_the_text_format_of_prometheus() {
     ] {
         assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
     }
-    // Each name has its lines together, and its help once.
+    // The lines of a name are adjacent, with one HELP line.
     for line in text.lines().filter(|line| line.starts_with("# HELP")) {
         assert_eq!(text.matches(line).count(), 1, "{line}");
     }
@@ -348,7 +348,7 @@ async fn half_open_requests_hold_no_place_for_ever() {
     assert_eq!(running.get("/healthz").await.status(), 200);
     for mut stream in open {
         let mut answer = Vec::new();
-        // The server may have closed it with bytes of ours unread.
+        // The server may have closed it without reading our bytes.
         let closed = stream.read_to_end(&mut answer);
         let closed = tokio::time::timeout(Duration::from_secs(60), closed).await;
         assert!(closed.is_ok(), "an unfinished request holds its connection");

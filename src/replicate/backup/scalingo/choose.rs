@@ -91,8 +91,10 @@ fn none_done(wanted: &str, newest: &Seen, done: Option<&Seen>) -> String {
             "no backup {wanted} has finished; the newest is {newest}; the newest finished one is \
              {done}"
         ),
-        None => format!("no backup {wanted} has finished; the newest is {newest}; no other has \
-                         finished either"),
+        None => format!(
+            "no backup {wanted} has finished; the newest is {newest}; no other has \
+                         finished either"
+        ),
     }
 }
 
@@ -261,7 +263,9 @@ mod tests {
         assert!(!error("c").is_permanent(), "it may still finish");
         assert!(error("e").is_permanent());
         assert!(error("x").is_permanent());
-        assert!(error("x").to_string().starts_with("backup x does not exist; the newest of 4 is c"));
+        assert!(
+            error("x").to_string().starts_with("backup x does not exist; the newest of 4 is c")
+        );
     }
 
     #[test]

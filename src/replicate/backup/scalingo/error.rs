@@ -143,7 +143,10 @@ pub enum ScalingoError {
         others: Vec<String>,
     },
     /// The app has several databases.
-    #[error("the app {app} has several PostgreSQL add-ons; choose one with --addon ({})", .addons.join(", "))]
+    #[error(
+        "the app {app} has several PostgreSQL add-ons; choose one with --addon ({})",
+        .addons.join(", ")
+    )]
     SeveralAddons {
         /// The app.
         app: String,

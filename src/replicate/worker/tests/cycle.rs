@@ -1,4 +1,4 @@
-//! A worker over days: starts, retries, missed times.
+//! A worker over several days: starts, retries, missed times.
 
 use super::*;
 
@@ -88,7 +88,7 @@ async fn times_that_a_long_run_passes_are_reported_and_not_caught_up() {
         scene.history.records()[1].error.as_deref(),
         Some(
             "missed 2 runs, from 2026-03-03 05:10:00 +01:00 to 2026-03-04 05:10:00 +01:00: the \
-             run before went on"
+             previous run was still in progress"
         )
     );
 }

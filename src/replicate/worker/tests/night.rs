@@ -1,4 +1,4 @@
-//! One night: leaving when asked to, and what is recorded.
+//! One night: stopping when asked to, and what is recorded.
 
 use super::*;
 
@@ -31,7 +31,7 @@ async fn a_job_that_is_asked_to_stop_leaves_and_is_recorded_as_interrupted() {
     assert_eq!(record.outcome, RunOutcome::Interrupted);
     assert_eq!(record.stages[0].state, StageState::Failed);
     assert_eq!(scene.history.records().last(), Some(&record));
-    // It left by itself: nobody waited for it.
+    // It stopped by itself, without a wait.
     assert_eq!(scene.clock.now(), utc("2026-03-01 12:00:00"));
 }
 

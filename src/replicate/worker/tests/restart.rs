@@ -1,8 +1,8 @@
-//! What a worker finds when it starts.
+//! How a worker handles earlier runs when it starts.
 
 use super::*;
 
-/// The history that another process left behind.
+/// The history left by another process.
 fn before(scene: &Scene, outcome: RunOutcome, turn: &str, schedule: &str) {
     let run = Run::begin(Arc::clone(&scene.worker.night.clock), FULL, Trigger::Schedule, None);
     let mut record = run.record();
@@ -24,7 +24,7 @@ async fn a_run_that_was_interrupted_or_killed_is_resumed_at_the_start() {
         let resumed = scene.history.records().pop().unwrap();
         assert_eq!(resumed.trigger, Trigger::Resume);
         assert_eq!(resumed.scheduled, Some(utc("2026-03-01 04:10:00")));
-        // Nobody shall think that the killed one still goes on.
+        // The killed run must not appear to be still running.
         assert_eq!(scene.history.records()[0].outcome, RunOutcome::Interrupted);
     }
 }
@@ -43,7 +43,7 @@ async fn a_run_that_ended_is_not_resumed() {
 #[tokio::test]
 async fn times_at_which_no_process_was_there_are_reported_at_the_start() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
-    // It was interrupted, but since then another time has come and gone.
+    // It was interrupted, but another scheduled time has passed since then.
     before(&scene, RunOutcome::Interrupted, "2026-02-27 04:10:00", PARIS);
     scene.until("2026-03-01 13:00:00").await;
     assert!(scene.starts().is_empty());

@@ -103,7 +103,7 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
     );
     scene.backup_again();
     let failed = scene.night().arg("--swap").run().expect_code(1);
-    assert!(failed.stderr().contains("the new database is not whole"), "{failed}");
+    assert!(failed.stderr().contains("the new database is incomplete"), "{failed}");
     assert!(failed.stderr().contains("is dropped, the old one is as it was"), "{failed}");
     assert_eq!(scene.state(), state);
     assert!(!exists(&next));

@@ -102,7 +102,7 @@ impl<J: Job> Worker<J> {
             match self.night.history.latest(LOOKED_THROUGH).await {
                 Ok(records) => return records.into_iter().find(|run| run.scheduled.is_some()),
                 Err(error) => {
-                    tracing::warn!("cannot read the records of earlier runs: {}", chain(&error))
+                    tracing::warn!("cannot read earlier runs: {}", chain(&error))
                 }
             }
             let again = clock.now() + BETWEEN_LOOKS;

@@ -25,7 +25,7 @@ fn utc(text: &str) -> DateTime<Utc> {
 
 type Action = Box<dyn FnOnce(&FakeClock) + Send>;
 
-/// Sleeping advances it at once. Actions can be scheduled at certain times.
+/// Sleeping advances it at once. Actions can be scheduled for certain times.
 struct FakeClock {
     now: Mutex<DateTime<Utc>>,
     plan: Mutex<VecDeque<(DateTime<Utc>, Action)>>,

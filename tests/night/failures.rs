@@ -33,7 +33,7 @@ async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
     assert_eq!(told[0]["status"], "failed");
     assert_eq!(told[0]["attempts"], 2);
 
-    assert!(failed.stderr().contains("an earlier attempt has begun"), "{failed}");
+    assert!(failed.stderr().contains("resuming the restore of this backup"), "{failed}");
 
     scene.serve(whole);
     let went_on = scene.night().succeed();
@@ -82,7 +82,7 @@ async fn a_run_by_hand_after_an_entry_failed_does_what_is_left_of_the_same_backu
     assert!(error.contains(said), "{error}");
     scene.warehouse.database.execute("DROP VIEW \"user-days\"");
     let mended = scene.night().succeed();
-    assert!(mended.stderr().contains("an earlier attempt has begun"), "{mended}");
+    assert!(mended.stderr().contains("resuming the restore of this backup"), "{mended}");
     assert_eq!(stages(&scene.record()), "find-backup download restore enrich");
     assert_eq!(scene.state(), expected);
 }

@@ -244,7 +244,7 @@ async fn swap_template_brings_extensions_of_a_superuser() {
     // What comes with the template again is no loss, but for rows that came since.
     night().arg("--dry-run").succeed();
     let second = night().succeed();
-    let said = "will have table public.notes of postgres as the template has them";
+    let said = "will have the template's version of table public.notes of postgres";
     assert!(second.stderr().contains(said), "{second}");
     warehouse.execute("CREATE FUNCTION note(int) RETURNS int LANGUAGE sql AS 'SELECT 1'");
     let refused = night().run().expect_code(1);

@@ -124,12 +124,22 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
         let (schema, table) = name(entry);
         match modes.mode(entry) {
             TableMode::Full if modes.is_partition(entry) => {
-                add(false, format!("partition {schema}.{table} is restored with its rows, by its \
-                                    own rule"));
+                add(
+                    false,
+                    format!(
+                        "partition {schema}.{table} is restored with its rows, by its \
+                                    own rule"
+                    ),
+                );
             }
             TableMode::None => add(false, format!("table {schema}.{table} is not restored")),
-            TableMode::SchemaOnly => add(false, format!("table {schema}.{table} is restored \
-                                                         without rows")),
+            TableMode::SchemaOnly => add(
+                false,
+                format!(
+                    "table {schema}.{table} is restored \
+                                                         without rows"
+                ),
+            ),
             TableMode::Full | TableMode::Incremental => {}
         }
     }
@@ -154,10 +164,7 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
     for entry in tables(entries).filter(|entry| !modes.is_inherited(entry)) {
         let (schema, table) = name(entry);
         if chosen.first_loads.iter().any(|load| load.dump_id == entry.dump_id) {
-            add(
-                false,
-                format!("incremental table {schema}.{table} is loaded for the first time"),
-            );
+            add(false, format!("incremental table {schema}.{table} is loaded for the first time"));
         }
     }
     notices

@@ -1,10 +1,10 @@
-//! What is left out, by modes and by what is in the target.
+//! Which entries are skipped, by modes and by the objects in the target.
 
 use super::*;
 use crate::replicate::config::{Command, Config};
 use crate::select::testing::{Builder, entry};
 
-/// The settings with a text of `BACKUP_MODE`.
+/// Settings with this text of `BACKUP_MODE`.
 fn modes(text: &str) -> Restore {
     settings(&[("BACKUP_MODE", text)])
 }
@@ -40,7 +40,7 @@ fn entries() -> Vec<Entry> {
     .into()
 }
 
-/// The numbers of the entries that are left out.
+/// The numbers of the skipped entries.
 fn left(modes: &Restore, present: &Present, is_fed_here: bool) -> Vec<i32> {
     let entries = entries();
     let chosen = choose(&entries, modes, present, is_fed_here).unwrap();
@@ -59,7 +59,7 @@ fn a_kept_table_and_what_it_needs_are_left_out_and_the_views_over_it_are_not() {
         ("SCHEMA", None, "learning"),
         ("TABLE", Some("public"), "answers"),
         ("TYPE", Some("public"), "answer-result"),
-        // Of two functions of one name, this one.
+        // One of two functions with the same name.
         ("FUNCTION", Some("public"), "score(text, integer)"),
         ("SEQUENCE", Some("public"), "shared_seq"),
     ]);
@@ -75,7 +75,7 @@ fn an_incremental_table_that_is_not_there_is_loaded_once_without_foreign_keys() 
     let name = ("public".to_owned(), "answers".to_owned());
     assert_eq!(chosen.first_loads, [FirstLoad { name, dump_id: entries[4].dump_id }]);
     assert_eq!(left(&modes, &Present::default(), true), [9, 13, 14, 15]);
-    // In another database than the one that it is copied to, it has no business.
+    // In a database that is not the target of the copy, the table is skipped.
     assert_eq!(left(&modes, &Present::default(), false), [5, 7, 8, 9, 10, 13, 14, 15]);
 }
 
@@ -151,7 +151,7 @@ fn names_that_fit_nothing_are_refused_where_settings_are_strict() {
         (&[("BACKUP_MODE", r#"{"log_*":"none"}"#)], true),
         (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["BLOB*"]"#)], true),
         (&[("BACKUP_MODE", r#"{"answers":"none"}"#)], false),
-        // The default of the old variables is not a typing error.
+        // The default of the old variables is not a typo.
         (&[], false),
     ] {
         let lax = settings(variables);

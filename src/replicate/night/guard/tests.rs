@@ -1,4 +1,4 @@
-//! A lock whose session is lost, with and without somebody who waits for it.
+//! A lock whose session is lost, with and without another session waiting for it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::target::tests::Server;
 use crate::target::{Session, SessionSettings};
 
-/// A database of the test's own: the lock belongs to a database.
+/// A database for the test alone: the lock belongs to a database.
 async fn database(name: &str) -> (Arc<Server>, Target, Session) {
     let server = Server::shared();
     let superuser = server.superuser().await;

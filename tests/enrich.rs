@@ -80,7 +80,7 @@ fn the_shipped_files_make_the_indexes_and_views_of_the_replaced_system() {
                 told(&again)[3..5],
                 [
                     "schooling-registrations.sql: not needed: schooling-registrations exists",
-                    "students.sql: not needed: students is there"
+                    "students.sql: not needed: students exists"
                 ]
             );
         });
@@ -162,7 +162,7 @@ fn a_file_that_fails_takes_its_dependents_along_and_no_other() {
         let told = told(&report);
         assert_eq!(told[0], "1.sql: skipped: it depends on 2.sql");
         assert!(
-            told[1].contains("2.sql, line 4: refused (SQLSTATE 22P02): ERROR: invalid"),
+            told[1].contains("2.sql, line 4: statement failed (SQLSTATE 22P02): ERROR: invalid"),
             "{told:?}"
         );
         assert_eq!(told[2], "3.sql: skipped: it depends on 1.sql");

@@ -180,7 +180,7 @@ fn a_hook_that_fails_ends_the_restore_and_says_where() {
         assert!(said.starts_with("stopped after the rows: the hook after-data failed: "), "{said}");
         assert!(
             said.contains(
-                "10-check.sql, line 3: refused (SQLSTATE 22012): ERROR: division by zero"
+                "10-check.sql, line 3: statement failed (SQLSTATE 22012): ERROR: division by zero"
             ),
             "{said}"
         );

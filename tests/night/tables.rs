@@ -89,7 +89,7 @@ async fn a_first_load_that_broke_off_is_done_again() {
     // The hook ends the first night when rows are there and keys are not.
     let night = || scene.incremental(scene.night());
     let failed = night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
-    assert!(failed.stderr().contains("after-data.sql, line 1: refused (SQLSTATE 22012)"));
+    assert!(failed.stderr().contains("after-data.sql, line 1: statement failed (SQLSTATE 22012)"));
     let warehouse = &scene.warehouse.database;
     assert_eq!(warehouse.query("SELECT count(*) FROM answers"), "4000");
     assert_eq!(warehouse.query("SELECT to_regclass('answers_pkey') IS NULL"), "t");

@@ -2,20 +2,20 @@
 
 use std::num::NonZeroU64;
 
-/// A table is not split into more.
+/// The maximum number of ranges of a table.
 const MOST: i128 = 1000;
 
-/// A range of keys: above one, if given, up to and with another.
+/// A range of keys: above one, if given, up to and including another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) after: Option<String>,
     pub(super) through: String,
 }
 
-/// Splits the integer keys above `after`, up to and with `through`, into ranges of one width, in
-/// ascending order: as many as hold `rows` each when there are `estimate` in all, spread evenly.
-/// A split that is even whatever the spread would have to read the whole index. `after` has to be
-/// less than `through`.
+/// Splits the integer keys above `after`, up to and including `through`, into ranges of equal
+/// width, in ascending order: as many as needed for `rows` rows each, if the `estimate` rows are
+/// spread evenly. Ranges with equal numbers of rows would require reading the whole index. `after`
+/// must be less than `through`.
 pub(super) fn split(after: i64, through: i64, estimate: u64, rows: NonZeroU64) -> Vec<Range> {
     let (low, high) = (i128::from(after), i128::from(through));
     let count = i128::from(estimate.div_ceil(rows.get())).min(MOST).min(high - low).max(1);

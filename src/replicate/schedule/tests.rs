@@ -1,4 +1,4 @@
-//! Schedules against known times, against croner, and over the days when clocks change.
+//! Schedules compared with known times and with croner, and over clock changes.
 
 use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
 use croner::parser::CronParser;
@@ -18,7 +18,7 @@ fn paris(text: &str) -> Schedule {
     Schedule::parse(text, Tz::Europe__Paris).unwrap()
 }
 
-/// The next times in the schedule's zone, as a clock there shows them, with the offset.
+/// The next times in the schedule's time zone, with the offset.
 fn upcoming(schedule: &Schedule, after: &str, count: usize) -> Vec<String> {
     let local = |time: DateTime<Utc>| time.with_timezone(&schedule.zone());
     schedule
@@ -125,7 +125,7 @@ fn steps_lists_ranges_and_month_names_work_in_every_field() {
             "Sun 03-15 06:40:00 +0000"
         ]
     );
-    // A step without an end goes to the highest value.
+    // A step without an end continues to the highest value.
     let times = upcoming(&schedule("50/5 4 * * *"), "2026-03-15 04:30:00", 3);
     assert_eq!(times[1], "Sun 03-15 04:55:00 +0000");
     assert_eq!(times[2], "Mon 03-16 04:50:00 +0000");
@@ -170,8 +170,8 @@ fn what_is_no_schedule_is_refused_by_field() {
         problem("* * * * Friday-mon"),
         "day of week: \"Friday-mon\" ends before it starts; write 1-5, or 5-6,0-1"
     );
-    assert_eq!(problem("*/0 * * * *"), "minute: \"*/0\" has no step that is a positive number");
-    assert_eq!(problem("*/ * * * *"), "minute: \"*/\" has no step that is a positive number");
+    assert_eq!(problem("*/0 * * * *"), "minute: \"*/0\" needs a positive number as step");
+    assert_eq!(problem("*/ * * * *"), "minute: \"*/\" needs a positive number as step");
     assert_eq!(problem("1, * * * *"), "minute: \"\" is not from 0 to 59");
     assert_eq!(problem("+5 * * * *"), "minute: \"+5\" is not from 0 to 59");
     assert_eq!(problem("0 4 L * *"), "day of month: \"L\" is not from 1 to 31");
@@ -211,7 +211,7 @@ fn a_time_that_is_shown_twice_counts_the_first_time_only() {
         times,
         ["Sat 10-24 02:30:00 +0200", "Sun 10-25 02:30:00 +0200", "Mon 10-26 02:30:00 +0100"]
     );
-    // Asked in the second of the two hours, when the first 02:30 has gone by.
+    // Asked during the second of the two hours, after the first 02:30.
     let times = upcoming(&paris("30 2 * * *"), "2026-10-25 01:10:00", 1);
     assert_eq!(times, ["Mon 10-26 02:30:00 +0100"]);
 }
@@ -255,7 +255,7 @@ fn expression() -> impl Strategy<Value = String> {
     )
 }
 
-/// The next times as croner, another reader of the same notation, gives them.
+/// The next times according to croner, another parser of the same notation.
 fn oracle(text: &str, zone: Tz, after: DateTime<Utc>, count: usize) -> Vec<DateTime<Utc>> {
     let cron = CronParser::new().parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     cron.iter_after(after.with_timezone(&zone))

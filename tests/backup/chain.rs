@@ -155,10 +155,9 @@ async fn a_wrong_api_token_is_told_with_what_to_do() {
     assert!(error.is_permanent());
     let text = told(&error);
     assert!(text.starts_with("cannot exchange the API token: http://127.0.0.1:"), "{text}");
-    assert!(text.ends_with(
-        "(Invalid token); check that SCALINGO_API_TOKEN is correct and not \
-                            revoked"
-    ));
+    assert!(
+        text.ends_with("(Invalid token); check that SCALINGO_API_TOKEN is correct and not revoked")
+    );
     assert_eq!(host.count(EXCHANGE).await, 1, "it is not tried again");
 }
 

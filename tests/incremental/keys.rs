@@ -99,8 +99,7 @@ fn a_key_that_is_no_key_is_told() {
     assert!(matches!(missing, IncrementalError::NoKey { side: Side::Source, .. }));
     assert_eq!(
         missing.to_string(),
-        "table public.rows: key column \"id\" does not exist in the \
-                                     source"
+        "table public.rows: key column \"id\" does not exist in the source"
     );
     assert!(matches!(fails("kind"), IncrementalError::KeyType { .. }));
     let json = fails("j");

@@ -146,8 +146,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
             if reader.is_set(old) {
                 reader.problem(
                     old,
-                    "cannot be combined with BACKUP_MODE, which replaces it: unset \
-                                     it",
+                    "cannot be combined with BACKUP_MODE, which replaces it: unset it",
                 );
             }
         }

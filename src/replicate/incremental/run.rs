@@ -90,8 +90,7 @@ fn tell(outcome: &TableOutcome) {
             table_name = table.name,
             missing,
             deleted,
-            "the row counts of earlier runs \
-                                                                   differ between source and target"
+            "the row counts of earlier runs differ between source and target"
         );
         for gap in gaps.places.iter().take(10) {
             let from = gap.from.map_or_else(|| "the first".to_owned(), |from| from.to_string());

@@ -127,19 +127,14 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
                 add(
                     false,
                     format!(
-                        "partition {schema}.{table} is restored with its rows, by its \
-                                    own rule"
+                        "partition {schema}.{table} is restored with its rows, by its own rule"
                     ),
                 );
             }
             TableMode::None => add(false, format!("table {schema}.{table} is not restored")),
-            TableMode::SchemaOnly => add(
-                false,
-                format!(
-                    "table {schema}.{table} is restored \
-                                                         without rows"
-                ),
-            ),
+            TableMode::SchemaOnly => {
+                add(false, format!("table {schema}.{table} is restored without rows"))
+            }
             TableMode::Full | TableMode::Incremental => {}
         }
     }

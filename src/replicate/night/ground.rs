@@ -46,14 +46,12 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
         Ok(Recovered::Nothing) => {}
         Ok(Recovered::Finished) => {
             tracing::warn!(
-                "finished an earlier swap that had stopped halfway: the new database is \
-                            in place"
+                "finished an earlier swap that had stopped halfway: the new database is in place"
             );
         }
         Ok(Recovered::Undone) => {
             tracing::warn!(
-                "undid an earlier swap that had stopped halfway: the old database is in \
-                            place"
+                "undid an earlier swap that had stopped halfway: the old database is in place"
             );
         }
         Err(error) if is_swapped => return Err(error.into()),
@@ -167,8 +165,7 @@ impl Ground {
         for (schema, table) in &unfinished {
             if settings.tables.mode(schema, table) == TableMode::Incremental {
                 tracing::warn!(
-                    "loading table {schema}.{table} again: its first load was \
-                                interrupted"
+                    "loading table {schema}.{table} again: its first load was interrupted"
                 );
             }
         }

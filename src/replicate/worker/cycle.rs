@@ -53,8 +53,7 @@ impl<J: Job> Worker<J> {
                 None if is_cut(&last) => {
                     tracing::warn!(
                         id = last.id,
-                        "the last run was interrupted, too long ago to \
-                                                  resume it"
+                        "the last run was interrupted, too long ago to resume it"
                     );
                 }
                 None => {}

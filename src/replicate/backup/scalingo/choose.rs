@@ -92,8 +92,7 @@ fn none_done(wanted: &str, newest: &Seen, done: Option<&Seen>) -> String {
              {done}"
         ),
         None => format!(
-            "no backup {wanted} has finished; the newest is {newest}; no other has \
-                         finished either"
+            "no backup {wanted} has finished; the newest is {newest}; no other has finished either"
         ),
     }
 }

@@ -133,7 +133,7 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
             }
             TableMode::None => add(false, format!("table {schema}.{table} is not restored")),
             TableMode::SchemaOnly => {
-                add(false, format!("table {schema}.{table} is restored without rows"))
+                add(false, format!("table {schema}.{table} is restored without rows"));
             }
             TableMode::Full | TableMode::Incremental => {}
         }

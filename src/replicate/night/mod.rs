@@ -1,21 +1,21 @@
 //! The work of a night: combines the parts of [`super`] into jobs of [`super::worker`].
 //!
 //! ```text
-//!           hooks and enrichment are read          nothing is touched before they are sound
+//!           hooks and enrichment are read          nothing is changed before they are valid
 //!  recover  a swap that stopped halfway            swap
 //!  lock     one run for a target, watched          guard
-//!  find     the backup; what is done already       intake, before, restored
+//!  find     the backup; what is already done       intake, before, restored
 //!  check    incremental tables, on both sides      before
 //!           the backup's table of contents         intake
-//!           objects of other roles, rights         others, rights, planned
-//!  drop     or a new database beside the old one   ground
+//!           objects of other roles, privileges     others, rights, planned
+//!  drop     or create a new database               ground
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
 //!           hook after-restore
 //!  copy     new rows of incremental tables         incremental
-//!  enrich   views over those, indexes and views    refresh, enrich
-//!  swap     records come along, names change       ground
-//!  report   logged, and kept with the record       report
+//!  enrich   views over these, indexes and views    refresh, enrich
+//!  swap     copy the records, rename               ground
+//!  report   logged, and saved with the record      report
 //! ```
 //!
 //! [`FullRun`] does all of it, [`IncrementalRun`] only the copy, [`preview()`] plans it without

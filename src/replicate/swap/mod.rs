@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! prepare    drops NAME_nocturne_previous, creates NAME_nocturne_next: settings of the server,
-//!            privileges of the schema public, default privileges; nobody else may connect
+//!            privileges of the schema public, default privileges; no one else may connect
 //! (restore into it, enrich it)
-//! finish     comment, privileges, settings and limit of the old one;
+//! finish     copies comment, privileges, settings and connection limit of the old one;
 //!            then, in one transaction: NAME becomes NAME_nocturne_previous,
 //!                                      NAME_nocturne_next becomes NAME
 //! abandon    drops NAME_nocturne_next

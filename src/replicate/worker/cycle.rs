@@ -100,9 +100,7 @@ impl<J: Job> Worker<J> {
         loop {
             match self.night.history.latest(LOOKED_THROUGH).await {
                 Ok(records) => return records.into_iter().find(|run| run.scheduled.is_some()),
-                Err(error) => {
-                    tracing::warn!("cannot read earlier runs: {}", chain(&error))
-                }
+                Err(error) => tracing::warn!("cannot read earlier runs: {}", chain(&error)),
             }
             let again = clock.now() + BETWEEN_LOOKS;
             if next.is_some_and(|next| next <= again) || !sleep_until(clock, again, stop).await {

@@ -1,9 +1,9 @@
 //! The background process: waits for the next run and starts it.
 //!
 //! ```text
-//! Schedule ──▶ Worker ──▶ Night ──▶ Job (one attempt after the other)
-//!              waits,     retries,      │ tells its stages to
-//!              misses     tells         ▼
+//! Schedule ──▶ Worker ──▶ Night ──▶ Job (one attempt at a time)
+//!              waits,     retries,      │ reports its stages to
+//!              misses     notifies      ▼
 //!                           │          Run ──▶ RunRecord ──▶ History (the table nocturne.runs)
 //!                           └──▶ Notifier
 //! ```

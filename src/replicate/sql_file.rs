@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_is_the_comments_before_the_first_statement() {
+    fn head_is_the_comments_before_the_first_statement() {
         let text = "-- one: a\n\n  --two\nSELECT 1;\n-- three\n";
         let file = SqlFile::parse("f.sql".to_owned(), text.to_owned()).unwrap();
         assert_eq!(file.head().collect::<Vec<_>>(), [(1, "one: a"), (3, "two")]);

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_s_name_becomes_a_file_s_name() {
+    fn host_name_becomes_a_safe_file_name() {
         assert_eq!(file_name("20240502010012_pix_4553"), "20240502010012_pix_4553.tar.gz");
         assert_eq!(file_name("pix.tar.gz"), "pix.tar.gz");
         assert_eq!(file_name("../../etc/x"), ".._.._etc_x.tar.gz");

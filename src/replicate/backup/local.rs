@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_folder_the_newest_archive_counts() {
+    fn folder_yields_its_newest_archive() {
         let folder = tempfile::tempdir().unwrap();
         file(folder.path(), "b.tar.gz", 200);
         file(folder.path(), "a.pgsql", 100);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_archive_is_an_archive_and_no_folder_of_them() {
+    fn directory_archive_is_not_a_folder_of_archives() {
         let folder = tempfile::tempdir().unwrap();
         let archive = folder.path().join("dump");
         fs::create_dir(&archive).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_archives_is_told_with_what_was_looked_for() {
+    fn folder_without_archives_reports_expected_endings() {
         let folder = tempfile::tempdir().unwrap();
         file(folder.path(), "backup.sql.gz", 1);
         let error = find(folder.path()).unwrap_err();

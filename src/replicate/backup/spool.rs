@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_has_no_name_and_can_be_read_back() {
+    fn nameless_file_can_be_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let mut file = nameless(folder.path()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_is_what_the_table_says() {
+    fn page_matches_the_table_of_variables() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/variables.md");
         if std::env::var_os("NOCTURNE_BLESS").is_some() {
             std::fs::write(path, markdown()).unwrap();

@@ -135,7 +135,7 @@ pub struct Restore {
     pub tolerate: Vec<Tolerance>,
     /// Whether to ignore what earlier runs restored, and restore everything again.
     pub from_scratch: bool,
-    /// Whether a new database takes the place of the old one at the end.
+    /// Whether a new database replaces the old one at the end.
     pub swap: bool,
     /// The template of that new database.
     pub swap_template: Option<String>,

@@ -31,7 +31,7 @@ pub struct TablePattern {
 }
 
 impl TablePattern {
-    /// Reads `table`, `schema.table`, either part with `*` or in double quotes.
+    /// Parses `table` or `schema.table`, either part with `*` or in double quotes.
     ///
     /// # Errors
     /// [`PatternError`].
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_schema_is_in_public_and_means_that_table_only() {
+    fn name_without_schema_matches_one_table_in_public() {
         let answers = pattern("answers");
         assert!(answers.matches("public", "answers"));
         for (schema, table) in [
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_is_any_characters_in_its_own_part() {
+    fn star_matches_within_its_part() {
         assert!(pattern("log_*").matches("public", "log_"));
         assert!(pattern("log_*").matches("public", "log_2026.01"));
         assert!(!pattern("log_*").matches("logs", "log_2026"));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn in_quotes_dots_stars_and_doubled_quotes_stand_for_themselves() {
+    fn quoted_special_characters_are_literal() {
         assert!(pattern("\"a.b\"").matches("public", "a.b"));
         assert!(pattern("\"a*\"").matches("public", "a*"));
         assert!(!pattern("\"a*\"").matches("public", "ab"));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn invalid_names_are_rejected() {
         for (text, error) in [
             ("", PatternError::Empty),
             (".t", PatternError::Empty),

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_wait_for_each_other_are_an_error_that_shows_the_circle() {
+    fn dependency_cycle_is_reported() {
         let files = [
             ("a", "-- depends: b"),
             ("b", "-- depends: x\n-- depends: c"),
@@ -136,19 +136,19 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_that_is_not_there_is_an_error() {
+    fn missing_dependency_is_an_error() {
         let error = read(&[("a", "-- depends: b")]).unwrap_err();
         assert_eq!(error.to_string(), "a.sql depends on b.sql, which is not in the folder");
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_told_apart() {
+    fn missing_folder_has_its_own_error() {
         let error = Enrichment::read(Path::new("/nowhere/at/all")).unwrap_err();
         assert!(matches!(error, EnrichError::NoFolder { .. }));
     }
 
     #[test]
-    fn the_shipped_files_are_sound() {
+    fn shipped_files_are_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/enrichment");
         let enrichment = Enrichment::read(&folder).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_files_are_read_from_the_first_comments() {
+    fn tables_and_files_are_read_from_the_header() {
         let read = header(
             "-- Some words: free.\n-- requires-table: answers\n--requires-table: s.knowledge-elements\n\
              -- unless-table: \"a.b\"\n-- depends: users\n-- depends: more.sql\nSELECT 1;\n-- requires-table: not this\n",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mistyped_is_told_with_its_line() {
+    fn typo_in_header_is_reported_with_its_line() {
         for (text, message) in [
             (
                 "-- require-table: a",

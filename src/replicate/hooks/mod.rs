@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_has_a_file_then_a_folder_of_files_by_name() {
+    fn stage_runs_its_file_then_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         fs::create_dir(path.join("after-data")).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_no_stage_is_refused() {
+    fn file_without_a_stage_is_rejected() {
         for name in ["after-predata.sql", "before-restore-2.sql"] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(name), "SELECT 1;").unwrap();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_script_is_told_before_anything_runs() {
+    fn invalid_script_is_reported_before_anything_runs() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("after-restore.sql"), "SELECT 1;\n\\copy t from x\n").unwrap();
         let error = Hooks::read(folder.path()).unwrap_err();

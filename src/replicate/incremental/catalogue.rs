@@ -97,7 +97,7 @@ impl Relation {
         self.columns.iter().filter(|column| column.generated.is_none())
     }
 
-    /// Their names, as a list in SQL.
+    /// Their names, as an SQL list.
     pub(super) fn copied_names(&self) -> String {
         self.copied().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
     }

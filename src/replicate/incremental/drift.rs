@@ -257,13 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_columns_is_no_difference() {
+    fn column_order_is_not_a_difference() {
         let (a, b) = (column("a", "integer"), column("b", "text"));
         assert_eq!(drift(vec![a.clone(), b.clone()], vec![b, a]), None);
     }
 
     #[test]
-    fn every_difference_is_told_with_its_statement() {
+    fn every_difference_shows_its_statement() {
         let not_null = Column { not_null: true, ..column("createdAt", "timestamp with time zone") };
         let drift = drift(
             vec![column("a", "bigint"), column("new", "character varying(10)"), not_null],
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_may_be_null_can_be_added() {
+    fn nullable_column_can_be_added() {
         let a = column("a", "integer");
         let drift = drift(vec![a.clone(), column("new", "text")], vec![a]).unwrap();
         assert!(drift.is_addable());
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn generated_columns_of_the_target_need_no_source() {
+    fn generated_target_columns_need_no_source() {
         let generated = |is_stored| Column {
             generated: Some(Generated { expression: "(a + 1)".into(), is_stored }),
             ..column("b", "integer")
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn new_labels_of_an_enum_are_a_difference_and_old_ones_are_not() {
+    fn only_new_enum_labels_are_a_difference() {
         let (old, new) = (labelled(&["direct", "gone"]), labelled(&["first", "direct", "it's"]));
         let drift = drift(vec![new.clone(), Column { name: "other".into(), ..new.clone() }], {
             vec![old.clone(), Column { name: "other".into(), ..old }]

@@ -72,7 +72,10 @@ pub enum IncrementalError {
         type_name: String,
     },
     /// A lag in keys was requested, but the keys are not integers.
-    #[error("table {table}: INCREMENTAL_LAG needs an integer key, but \"{}\" is of type {type_name}", .table.key)]
+    #[error(
+        "table {table}: INCREMENTAL_LAG needs an integer key, but \"{}\" is of type {type_name}",
+        .table.key
+    )]
     Lag {
         /// The table, with the key.
         table: Table,
@@ -98,7 +101,10 @@ pub enum IncrementalError {
     #[error("{0}")]
     Drift(Box<Drift>),
     /// The role lacks a privilege.
-    #[error("table {table}: role {role} lacks a privilege in the {side} ({})", .side.grant(.table, .role))]
+    #[error(
+        "table {table}: role {role} lacks a privilege in the {side} ({})",
+        .side.grant(.table, .role)
+    )]
     Privilege {
         /// The table.
         table: Table,

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_are_told_by_their_place() {
+    fn differences_are_located() {
         let parts = Parts::new((1, 10_000));
         let (source, target) = (
             Counts::from([(0, 10), (1, 10), (2, 10), (999, 4)]),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_keys_there_are_have_parts() {
+    fn full_range_of_keys_has_parts() {
         let parts = Parts::new((i64::MIN, i64::MAX));
         assert_eq!(parts.first(0), i64::MIN);
         assert_eq!(parts.last(999), i64::MAX);

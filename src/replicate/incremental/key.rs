@@ -97,14 +97,14 @@ impl Key {
         matches!(self.type_name.as_str(), "smallint" | "integer" | "bigint")
     }
 
-    /// The key as an expression, of a table called `r`: by its bare name, ORDER BY would take the
-    /// column of the result, which is text. Two servers need not agree on how a language sorts, so that
-    /// text goes by its bytes.
+    /// The key as an expression on a table called `r`: with the bare name, ORDER BY would use the
+    /// column of the result, which is text. Two servers may sort text differently, so text is
+    /// compared by its bytes.
     pub(super) fn sql(&self) -> String {
         self.sql_of("r")
     }
 
-    /// The key as an expression, of a table of another name.
+    /// The key as an expression on a table of another name.
     pub(super) fn sql_of(&self, table: &str) -> String {
         let collation = if self.has_collation { " COLLATE pg_catalog.\"C\"" } else { "" };
         format!("{table}.{}{collation}", self.column)
@@ -119,7 +119,7 @@ impl Key {
         )
     }
 
-    /// A query for the highest key of a table, above one and up to another if they are given.
+    /// A query for the highest key of a table, above one and up to another, if given.
     pub(super) fn highest(
         &self,
         table: &Table,
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_literals_of_the_key_s_type() {
+    fn values_are_literals_of_the_key_type() {
         let key = key("timestamp with time zone", false);
         assert_eq!(
             key.between(Some("2024-01-01 00:00:00+00"), "it's"),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn text_goes_by_its_bytes() {
+    fn text_is_compared_by_bytes() {
         assert_eq!(
             key("text", true).between(None, "z"),
             "r.\"createdAt\" COLLATE pg_catalog.\"C\" <= 'z'::text"

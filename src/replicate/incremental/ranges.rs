@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_of_one_width_and_as_many_as_are_needed() {
+    fn ranges_have_equal_width() {
         assert_eq!(bounds(&split(0, 10, 10, rows(10))), [(0, 10)]);
         assert_eq!(bounds(&split(0, 11, 11, rows(10))), [(0, 5), (5, 11)]);
         assert_eq!(bounds(&split(0, 100, 10, rows(5))), [(0, 50), (50, 100)]);

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_time_may_heal_is_tried_again_and_nothing_else() {
+    fn only_temporary_errors_are_retried() {
         let damaged = || archive::Error::new(ErrorKind::Damaged("cut".to_owned()));
         let network = || target::Error::Network("refused".into());
         let file = || "f.sql".to_owned();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_another_restore_is_told_apart() {
+    fn journal_of_another_restore_is_recognised() {
         let differs = JournalError::Differs { began: "then".to_owned(), differences: Vec::new() };
         assert!(restore(restore::Error::Journal(differs)).is_other_restore());
         let busy = JournalError::Busy { pid: None };

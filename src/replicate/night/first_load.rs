@@ -116,7 +116,7 @@ mod tests {
     use crate::select::testing::{Builder, entry};
 
     #[test]
-    fn a_load_is_complete_when_nothing_that_is_the_table_s_own_has_failed() {
+    fn load_is_complete_if_the_table_s_entries_succeeded() {
         let entries: Vec<Entry> = [
             entry(1, "TABLE", "answers"),
             entry(2, "TABLE", "events"),

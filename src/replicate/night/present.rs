@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_there_is_read_back_as_it_was_kept() {
+    fn present_objects_round_trip() {
         let present = Present::of(&[
             ("SCHEMA", None, "a \"b\""),
             ("FUNCTION", Some("public"), "f(text, integer)"),

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_display_nor_debug_shows_more_than_the_host() {
+    fn display_and_debug_only_show_the_host() {
         let token = Some(SecretString::from("token-1"));
         let text = "https://user:word-2@hooks.example:8443/services/key-3?key=key-4#key-5";
         let webhook = Webhook::new(text, token).unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_of_http_are_webhooks() {
+    fn only_http_urls_are_webhooks() {
         assert_eq!(Webhook::new("hooks.example", None).unwrap_err(), AddressError::Url);
         assert_eq!(Webhook::new("ftp://hooks.example", None).unwrap_err(), AddressError::Scheme);
         assert_eq!(Webhook::new("data:text/plain,x", None).unwrap_err(), AddressError::Scheme);

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_are_cut_and_stay_apart() {
+    fn long_names_are_truncated_and_stay_distinct() {
         let names = Names::of("app_1234");
         assert_eq!(names.next, "app_1234_nocturne_next");
         assert_eq!(names.previous, "app_1234_nocturne_previous");

@@ -154,7 +154,7 @@ impl Running {
 }
 
 #[tokio::test]
-async fn everybody_learns_that_the_process_is_there_and_no_more() {
+async fn public_pages_only_show_the_version() {
     for running in [Running::start(None).await, Running::with(Some(runs())).await] {
         for path in ["/", "/healthz"] {
             let answer = running.get(path).await;
@@ -166,7 +166,7 @@ async fn everybody_learns_that_the_process_is_there_and_no_more() {
 }
 
 #[tokio::test]
-async fn without_a_status_token_there_are_no_pages_about_runs() {
+async fn run_pages_need_a_status_token() {
     let running = Running::start(None).await;
     for path in ["/status", "/metrics", "/status.css", "/status?token=", "/x"] {
         let answer = running.get_with_token(path).await;
@@ -176,7 +176,7 @@ async fn without_a_status_token_there_are_no_pages_about_runs() {
 }
 
 #[tokio::test]
-async fn the_pages_about_runs_open_to_the_token_only() {
+async fn run_pages_reject_wrong_tokens() {
     let running = Running::with(Some(runs())).await;
     for path in ["/status", "/metrics"] {
         for wrong in [
@@ -202,7 +202,7 @@ async fn the_pages_about_runs_open_to_the_token_only() {
 }
 
 #[tokio::test]
-async fn the_browser_is_told_to_load_nothing_and_to_tell_nobody() {
+async fn headers_forbid_loading_and_referrers() {
     let running = Running::with(Some(runs())).await;
     for path in ["/", "/status", "/missing"] {
         let answer = running.get_with_token(path).await;
@@ -220,7 +220,7 @@ async fn the_browser_is_told_to_load_nothing_and_to_tell_nobody() {
 }
 
 #[tokio::test]
-async fn the_page_tells_of_the_last_and_the_next_runs() {
+async fn page_shows_past_and_upcoming_runs() {
     let running = Running::with(Some(runs())).await;
     let html = running.get_with_token("/status").await.text().await.unwrap();
     for expected in [
@@ -248,7 +248,7 @@ async fn the_page_tells_of_the_last_and_the_next_runs() {
 }
 
 #[tokio::test]
-async fn a_page_without_runs_says_so_and_one_without_records_too() {
+async fn page_reports_missing_runs_and_unreadable_records() {
     let html = Running::with(Some(Vec::new())).await.get_with_token("/status").await;
     assert_eq!(html.status(), 200);
     assert!(html.text().await.unwrap().contains("No run has been recorded yet."));
@@ -260,7 +260,7 @@ async fn a_page_without_runs_says_so_and_one_without_records_too() {
 }
 
 #[tokio::test]
-async fn metrics_are_in_the_text_format_of_prometheus() {
+async fn metrics_use_the_prometheus_text_format() {
     let running = Running::with(Some(runs())).await;
     let answer = running.get_with_token("/metrics").await;
     assert!(
@@ -305,7 +305,7 @@ async fn metrics_of_a_failed_night_keep_the_last_success() {
 }
 
 #[tokio::test]
-async fn the_process_ends_when_asked_to_and_then_answers_nobody() {
+async fn server_stops_on_request() {
     let running = Running::with(Some(runs())).await;
     assert_eq!(running.get("/").await.status(), 200);
     running.stop.cancel();
@@ -315,7 +315,7 @@ async fn the_process_ends_when_asked_to_and_then_answers_nobody() {
 }
 
 #[test]
-fn a_token_is_itself_and_nothing_else() {
+fn token_only_equals_itself() {
     let token = Token::new(&SecretString::from(TOKEN));
     assert!(token.is(TOKEN));
     assert!(!token.is("") && !token.is(&TOKEN[1..]) && !token.is(&TOKEN.to_uppercase()));
@@ -323,7 +323,7 @@ fn a_token_is_itself_and_nothing_else() {
 }
 
 #[test]
-fn times_are_told_as_one_would_say_them() {
+fn times_are_readable() {
     let now = utc("2026-03-02 10:00");
     assert_eq!(moment(utc("2026-03-01 23:10"), Tz::Europe__Paris, now), "Mon 2 Mar, 00:10");
     assert_eq!(moment(utc("2025-03-01 23:10"), Tz::UTC, now), "1 Mar 2025, 23:10");
@@ -335,7 +335,7 @@ fn times_are_told_as_one_would_say_them() {
 }
 
 #[tokio::test]
-async fn half_open_requests_hold_no_place_for_ever() {
+async fn half_open_requests_are_closed() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let running = Running::start(None).await;
     let address = running.address.trim_start_matches("http://").to_owned();

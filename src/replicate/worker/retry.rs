@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_longest_and_chance_adds_to_them() {
+    fn waits_double_up_to_the_longest_with_jitter() {
         let waits: Vec<u128> =
             (0..5).map(|retry| policy(1000, 9000).wait(retry, 0.0).as_millis()).collect();
         assert_eq!(waits, [1000, 2000, 4000, 8000, 9000]);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn no_wait_is_a_wait_of_zero() {
+    fn zero_bounds_mean_no_wait() {
         assert_eq!(policy(0, 0).wait(3, 1.0), Duration::ZERO);
     }
 }

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_in_the_api_s_words() {
+    fn refusal_shows_the_message_of_the_api() {
         assert_eq!(told(r#"{"error":"not found","resource":"app"}"#), " (not found)");
         assert_eq!(told(r#"{"errors":{"app":["is bad"]}}"#), r#" ({"app":["is bad"]})"#);
         assert_eq!(told("Retry later\n"), " (Retry later)");
@@ -220,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_repeated_is_not_told() {
+    fn token_repeated_by_the_api_is_masked() {
         assert_eq!(told(r#"{"error":"invalid token word-1"}"#), " (invalid token …)");
     }
 
     #[test]
-    fn a_path_is_put_below_the_base_and_escaped() {
+    fn path_is_escaped_and_appended_to_the_base() {
         let base = Address::parse("https://h/prefix/").unwrap();
         let call = Call::new(Step::Addons, Method::GET, &base, &["v1", "apps", "a/b?c", "addons"]);
         assert_eq!(call.address.to_string(), "https://h/prefix/v1/apps/a%2Fb%3Fc/addons");

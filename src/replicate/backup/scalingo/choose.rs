@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_today_that_is_done_is_chosen_whatever_the_order() {
+    fn newest_finished_backup_of_today_is_chosen() {
         let today = Choice::Today(Tz::UTC);
         assert_eq!(chosen(&today, "2024-05-01T05:10:00Z").as_deref(), Ok("b"));
         assert_eq!(chosen(&today, "2024-04-30T23:59:59Z").as_deref(), Ok("a"));
@@ -227,15 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn today_is_told_by_the_clocks_of_the_zone() {
+    fn today_depends_on_the_time_zone() {
         let paris = Choice::Today(Tz::Europe__Paris);
-        // 00:30 of the 2nd in Paris: the backup of 02:00 of the 1st is yesterday's.
+        // 00:30 on the 2nd in Paris: the backup of 02:00 on the 1st is from yesterday.
         assert!(chosen(&paris, "2024-05-01T22:30:00Z").is_err());
         assert_eq!(chosen(&Choice::Today(Tz::UTC), "2024-05-01T22:30:00Z").as_deref(), Ok("b"));
     }
 
     #[test]
-    fn a_missing_backup_of_today_is_told_with_what_there_is() {
+    fn missing_backup_of_today_reports_the_newest_ones() {
         assert_eq!(
             chosen(&Choice::Today(Tz::UTC), "2024-05-02T00:10:12Z").unwrap_err(),
             "no backup from today (2024-05-02, UTC) has finished; the newest is c of 2024-05-02 \
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_limits_how_old_a_backup_may_be() {
+    fn max_age_rejects_older_backups() {
         let hours = |hours| Choice::MaxAge(TimeDelta::hours(hours));
         assert_eq!(chosen(&hours(30), "2024-05-02T05:10:00Z").as_deref(), Ok("b"));
         let error = chosen(&hours(12), "2024-05-02T05:10:00Z").unwrap_err();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_taken_whatever_its_day_but_only_when_it_is_done() {
+    fn backup_by_id_must_be_finished() {
         let id = |id: &str| Choice::Id(id.to_owned());
         let now = "2024-05-02T05:10:00Z";
         assert_eq!(chosen(&id("a"), now).as_deref(), Ok("a"));
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn no_backup_at_all_is_told_as_such() {
+    fn empty_list_of_backups_is_reported() {
         assert_eq!(choose(&[], &Choice::AnyDay, Utc::now()), Err(ChooseError::None));
     }
 }

@@ -212,13 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn the_one_database_is_picked_among_other_add_ons() {
+    fn only_database_is_picked_among_other_add_ons() {
         let addons = [addon("ad-1", "redis"), addon("ad-2", "postgresql")];
         assert_eq!(picked(&addons, None).as_deref(), Ok("ad-2"));
     }
 
     #[test]
-    fn an_app_without_a_database_is_told_with_what_it_has() {
+    fn app_without_a_database_reports_its_add_ons() {
         let error = picked(&[addon("ad-1", "redis")], None).unwrap_err();
         assert_eq!(error, "the app pix has no PostgreSQL add-on (it has redis)");
         let error = picked(&[], None).unwrap_err();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_databases_one_must_be_named() {
+    fn several_databases_require_a_choice() {
         let addons = [addon("ad-1", "postgresql"), addon("ad-2", "postgresql")];
         let error = picked(&addons, None).unwrap_err();
         assert!(error.ends_with("--addon (ad-1: running, ad-2: running)"), "{error}");

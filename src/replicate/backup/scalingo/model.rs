@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backup_is_read_whatever_is_not_known_of_it_yet() {
+    fn backup_with_unknown_members_is_parsed() {
         let done: Backup = serde_json::from_str(
             r#"{"id":"5a7b","created_at":"2024-05-02T01:00:12.345+02:00","started_at":null,
                 "name":"20240502010012_pix_4553","size":1623860,"status":"done",
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_reads_back_from_its_word() {
+    fn every_state_round_trips() {
         for word in ["scheduled", "pending", "running", "done", "error", "cancelling", "cancelled"]
         {
             let status = BackupStatus::from(word.to_owned());

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_decoded_with_the_alphabet_of_urls() {
+    fn base64_url_alphabet_is_decoded() {
         assert_eq!(base64_url("").as_deref(), Some(&b""[..]));
         assert_eq!(base64_url("Zg").as_deref(), Some(&b"f"[..]));
         assert_eq!(base64_url("Zm9vYmFy").as_deref(), Some(&b"foobar"[..]));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_how_long_it_lives() {
+    fn lifetime_is_read_from_the_token() {
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         // {"iss":"auth","iat":1600000000,"exp":1600003600}
         let dated = "e30.eyJpc3MiOiJhdXRoIiwiaWF0IjoxNjAwMDAwMDAwLCJleHAiOjE2MDAwMDM2MDB9.sig";
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_renewed_before_it_ends() {
+    fn token_is_renewed_before_it_expires() {
         let now = Instant::now();
         let token = Token::new("opaque".to_owned(), now);
         let second = Duration::from_secs(1);

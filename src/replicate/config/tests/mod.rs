@@ -167,7 +167,7 @@ fn every_variable_reaches_its_setting() {
 }
 
 #[test]
-fn every_variable_of_the_table_is_read_and_no_other() {
+fn exactly_the_variables_of_the_table_are_read() {
     let asked = RefCell::new(BTreeSet::new());
     let _ = Config::for_command(Command::Run, |name| {
         asked.borrow_mut().insert(name.to_owned());
@@ -178,7 +178,7 @@ fn every_variable_of_the_table_is_read_and_no_other() {
 }
 
 #[test]
-fn options_are_given_once_and_secrets_have_none_but_databases() {
+fn options_are_unique_and_tokens_have_none() {
     let mut options = BTreeSet::new();
     for variable in table::all() {
         assert!(!variable.commands.is_empty(), "{}", variable.name);
@@ -191,7 +191,7 @@ fn options_are_given_once_and_secrets_have_none_but_databases() {
 }
 
 #[test]
-fn zero_is_a_value_and_nothing_is_not() {
+fn zero_is_a_value_and_empty_is_unset() {
     let config = config(&[
         ("MAX_RETRY_COUNT", "0"),
         ("MIN_TIMEOUT", "0"),
@@ -226,7 +226,7 @@ fn url_without_a_database_is_a_problem() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_table() {
+fn all_problems_are_reported_in_table_order() {
     let all = problems(read(
         Command::Worker,
         &[
@@ -276,7 +276,7 @@ fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_table() {
 }
 
 #[test]
-fn each_command_needs_its_own() {
+fn each_command_requires_its_own_settings() {
     let needs = |command, variables: &[(&str, &str)]| -> Vec<&str> {
         match read(command, variables) {
             Ok(_) => Vec::new(),
@@ -309,7 +309,7 @@ fn each_command_needs_its_own() {
 }
 
 #[test]
-fn settings_that_contradict_each_other_are_refused() {
+fn contradictory_settings_are_rejected() {
     assert_eq!(
         problem(&[("MIN_TIMEOUT", "1000000")]),
         "MIN_TIMEOUT (--min-timeout): 1000000 is greater than MAX_TIMEOUT (900000)"
@@ -349,7 +349,7 @@ fn notifications_are_urls_or_objects_under_either_name() {
 }
 
 #[test]
-fn a_backup_from_elsewhere_is_a_path_or_an_address_without_its_secrets() {
+fn backup_source_is_shown_without_secrets() {
     let backup = |text| {
         let all = [&WORKER[..], &[("BACKUP_SOURCE", text)]].concat();
         read(Command::Run, &all).unwrap().backup.elsewhere.unwrap()
@@ -364,7 +364,7 @@ fn a_backup_from_elsewhere_is_a_path_or_an_address_without_its_secrets() {
 }
 
 #[test]
-fn neither_debug_nor_the_shown_settings_hold_a_secret() {
+fn debug_and_shown_settings_contain_no_secret() {
     let config = config(&[
         ("SOURCE_DATABASE_URL", "postgres://reader:word-3@source/app?sslmode=require"),
         ("TARGET_DATABASE_URL", "host=h user=u password=word-4 dbname=d"),
@@ -393,7 +393,7 @@ fn neither_debug_nor_the_shown_settings_hold_a_secret() {
 }
 
 #[test]
-fn a_status_token_is_long_and_fits_into_a_header() {
+fn status_token_must_be_long_and_fit_a_header() {
     for text in ["short", "fifteen-letters", "sixteen letters, blanks", "sixteen-lettérs…"] {
         let all = problems(read(Command::Web, &[("PORT", "1"), ("STATUS_TOKEN", text)]));
         assert_eq!(all, ["STATUS_TOKEN: expected at least 16 visible ASCII characters"]);
@@ -401,7 +401,7 @@ fn a_status_token_is_long_and_fits_into_a_header() {
 }
 
 #[test]
-fn second_address_behind_a_comma_is_refused_and_not_shown() {
+fn second_address_after_a_comma_is_rejected() {
     let two = "https://u:word-1@a.example/b.tar.gz,https://v:word-3@b.example/c.tar.gz";
     for name in ["BACKUP_SOURCE", "SCALINGO_AUTH_URL", "SCALINGO_API_URL", "SCALINGO_DB_URL"] {
         let problem = problem(&[(name, two)]);
@@ -419,7 +419,7 @@ fn second_address_behind_a_comma_is_refused_and_not_shown() {
 }
 
 #[test]
-fn what_is_tolerated_is_read_as_on_the_command_line() {
+fn tolerances_are_parsed_as_on_the_command_line() {
     let tolerate = |text: &str| config(&[("RESTORE_TOLERATE", text)]).restore.tolerate;
     let expected = [Tolerance::SqlState("42501".to_owned()), Tolerance::MissingRole];
     assert_eq!(tolerate(r#"["42501", "missing-role"]"#), expected);

@@ -4,7 +4,7 @@ use super::{config, problem};
 use crate::replicate::config::TableMode;
 
 #[test]
-fn the_old_variables_decide_about_their_two_tables_only() {
+fn old_variables_only_affect_their_two_tables() {
     let source = ("SOURCE_DATABASE_URL", "postgres://u@h/s");
     for (more, mode) in [
         (vec![], TableMode::None),
@@ -26,7 +26,7 @@ fn the_old_variables_decide_about_their_two_tables_only() {
 }
 
 #[test]
-fn backup_mode_takes_exact_names_first_and_then_patterns_in_order() {
+fn backup_mode_prefers_exact_names_to_patterns() {
     let text = r#"{"log_*":"none","log_audit_*":"full","log_main":"schema-only","job.*":"none"}"#;
     let tables = config(&[("BACKUP_MODE", text)]).restore.tables;
     assert_eq!(tables.mode("public", "log_main"), TableMode::SchemaOnly);
@@ -40,7 +40,7 @@ fn backup_mode_takes_exact_names_first_and_then_patterns_in_order() {
 }
 
 #[test]
-fn what_is_no_backup_mode_says_why() {
+fn invalid_backup_mode_is_explained() {
     for (text, end) in [
         ("{answers: none}", "invalid JSON: key must be a string at line 1 column 2"),
         (

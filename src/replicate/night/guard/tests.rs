@@ -27,7 +27,7 @@ const HOLDER: &str = "SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype =
         (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())";
 
 #[tokio::test]
-async fn a_lock_whose_session_is_lost_is_taken_again_and_the_work_goes_on() {
+async fn lost_lock_is_taken_again_and_work_continues() {
     let (_server, target, session) = database("guard_again").await;
     let mut guard = guard(&target).await;
     let halt = CancellationToken::new();
@@ -46,7 +46,7 @@ async fn a_lock_whose_session_is_lost_is_taken_again_and_the_work_goes_on() {
 }
 
 #[tokio::test]
-async fn work_is_halted_when_another_run_has_the_lock() {
+async fn work_stops_when_another_run_takes_the_lock() {
     let (_server, target, session) = database("guard_lost").await;
     let mut guard = guard(&target).await;
     let halt = CancellationToken::new();

@@ -80,7 +80,7 @@ pub enum BackupError {
     Download(#[from] Arc<DownloadError>),
     /// It is older than the settings allow.
     #[error(
-        "{name} was made at {made}, not {wanted} (to accept older backups, set \
+        "{name} was made at {made} and is not {wanted} (to accept older backups, set \
          BACKUP_MAX_AGE_HOURS or BACKUP_ANY_DAY)"
     )]
     Stale {

@@ -170,7 +170,7 @@ fn trigger(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::Schedule => "",
         Trigger::Resume => " to resume an interrupted run",
-        Trigger::Manual => " manually",
+        Trigger::Manual => " (manual)",
     }
 }
 

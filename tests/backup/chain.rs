@@ -226,7 +226,7 @@ async fn an_api_that_is_not_there_is_told_and_may_be_tried_later() {
     let error = source.find(now()).await.unwrap_err();
     assert!(!error.is_permanent());
     let text = told(&error);
-    let start = format!("cannot exchange the API token: {uri}/v1/tokens/exchange: no answer: ");
+    let start = format!("cannot exchange the API token: {uri}/v1/tokens/exchange: no response: ");
     assert!(text.starts_with(&start), "{text}");
 }
 

@@ -22,11 +22,11 @@ pub(super) static SCHEDULE: Variable = Variable::new(
          such as `@daily`",
     ),
     &[Worker, Web],
-    "Cron expression of when runs start, read as the replaced system's last versions did \
-     (cron-parser 4.9): `10 5 * * *` is every day at 5:10. 0 and 7 both mean Sunday. Month and day \
-     names may be written in full or as their first three letters. If both the day of the month \
-     and the day of the week are restricted, a day that matches either counts. A range that ends \
-     before it starts, `L` and `#` are rejected.",
+    "Cron expression that starts runs: `10 5 * * *` is every day at 5:10. Read as the replaced \
+     system's last versions did (cron-parser 4.9). 0 and 7 both mean Sunday. Month and day names \
+     may be written in full or as their first three letters. If both the day of the month and the \
+     day of the week are restricted, a day that matches either counts. A range that ends before it \
+     starts, `L` and `#` are rejected.",
 )
 .option("schedule")
 .required("by `worker`");

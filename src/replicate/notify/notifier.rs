@@ -34,7 +34,7 @@ impl Default for Patience {
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// The webhook did not respond.
-    #[error("no answer")]
+    #[error("no response")]
     Http(#[source] reqwest::Error),
     /// It did not respond with success.
     #[error("HTTP status {0}")]

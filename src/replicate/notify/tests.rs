@@ -208,5 +208,5 @@ async fn error_shows_neither_path_nor_query() {
     let webhook = Webhook::new(address, Some(SecretString::from("word-3"))).unwrap();
     let error = notifier(Vec::new()).send(&webhook, Vec::new()).await.unwrap_err();
     let shown = format!("{} {error:?}", crate::restore::chain(&error));
-    assert!(shown.contains("no answer") && !shown.contains("word-"), "{shown}");
+    assert!(shown.contains("no response") && !shown.contains("word-"), "{shown}");
 }

@@ -39,7 +39,7 @@ impl fmt::Display for Step {
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// No response.
-    #[error("cannot {step}: {address}: no answer")]
+    #[error("cannot {step}: {address}: no response")]
     Unreachable {
         /// The call.
         step: Step,

@@ -79,8 +79,8 @@ fn the_shipped_files_make_the_indexes_and_views_of_the_replaced_system() {
             assert_eq!(
                 told(&again)[3..5],
                 [
-                    "schooling-registrations.sql: not needed: schooling-registrations is there",
-                    "students.sql: not needed: students is there"
+                    "schooling-registrations.sql: not needed: schooling-registrations exists",
+                    "students.sql: not needed: students exists"
                 ]
             );
         });
@@ -125,12 +125,13 @@ fn what_was_not_restored_is_not_enriched() {
         assert_eq!(
             told(&report),
             [
-                "answers.sql: skipped: there is no table answers",
-                "knowledge-element-snapshots.sql: skipped: there is no table knowledge-element-snapshots",
-                "knowledge-elements.sql: skipped: there is no table knowledge-elements",
-                "schooling-registrations.sql: not needed: schooling-registrations is there",
+                "answers.sql: skipped: table answers does not exist",
+                "knowledge-element-snapshots.sql: skipped: table knowledge-element-snapshots does \
+                 not exist",
+                "knowledge-elements.sql: skipped: table knowledge-elements does not exist",
+                "schooling-registrations.sql: not needed: schooling-registrations exists",
                 "students.sql: done",
-                "users.sql: skipped: there is no table users",
+                "users.sql: skipped: table users does not exist",
             ]
         );
         owned.execute("DROP TABLE \"schooling-registrations\" CASCADE").await;
@@ -138,7 +139,7 @@ fn what_was_not_restored_is_not_enriched() {
         assert_eq!(
             told(&report)[3..5],
             [
-                "schooling-registrations.sql: skipped: there is no table organization-learners",
+                "schooling-registrations.sql: skipped: table organization-learners does not exist",
                 "students.sql: skipped: it depends on schooling-registrations.sql"
             ]
         );
@@ -161,7 +162,7 @@ fn a_file_that_fails_takes_its_dependents_along_and_no_other() {
         let told = told(&report);
         assert_eq!(told[0], "1.sql: skipped: it depends on 2.sql");
         assert!(
-            told[1].contains("2.sql, line 4: refused (SQLSTATE 22P02): ERROR: invalid"),
+            told[1].contains("2.sql, line 4: statement failed (SQLSTATE 22P02): ERROR: invalid"),
             "{told:?}"
         );
         assert_eq!(told[2], "3.sql: skipped: it depends on 1.sql");
@@ -281,9 +282,10 @@ fn the_command_tells_each_file_and_fails_when_one_does() {
     assert_eq!(done.code(), 1, "{done}");
     let said = done.stderr();
     for line in [
-        "bad.sql, line 1: refused (SQLSTATE 42703): ERROR: column \"nothing\" does not exist",
+        "bad.sql, line 1: statement failed (SQLSTATE 42703): ERROR: column \"nothing\" does not \
+         exist",
         "good.sql: done in ",
-        "users.sql: skipped: there is no table users",
+        "users.sql: skipped: table users does not exist",
         "1 of the files failed",
     ] {
         assert!(said.contains(line), "{line}: {said}");
@@ -291,7 +293,7 @@ fn the_command_tells_each_file_and_fails_when_one_does() {
     assert_eq!(owned.database.query("SELECT count(*) FROM good"), "0");
     let nowhere = command("/nowhere/at/all");
     assert_eq!(nowhere.code(), 2, "{nowhere}");
-    assert!(nowhere.stderr().contains("there is no folder /nowhere/at/all"), "{nowhere}");
+    assert!(nowhere.stderr().contains("the folder /nowhere/at/all does not exist"), "{nowhere}");
 }
 
 #[test]

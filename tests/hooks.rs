@@ -177,10 +177,10 @@ fn a_hook_that_fails_ends_the_restore_and_says_where() {
             said = format!("{said}: {error}");
             source = error.source();
         }
-        assert!(said.starts_with("stopped after the rows: the hook after-data failed: "), "{said}");
+        assert!(said.starts_with("stopped after the rows: hook after-data failed: "), "{said}");
         assert!(
             said.contains(
-                "10-check.sql, line 3: refused (SQLSTATE 22012): ERROR: division by zero"
+                "10-check.sql, line 3: statement failed (SQLSTATE 22012): ERROR: division by zero"
             ),
             "{said}"
         );

@@ -79,7 +79,7 @@ async fn the_second_run_is_told_who_is_at_work_and_may_go_on_after_it() {
     let error = TargetLock::take(&target(&database)).await.err().expect("it is taken");
     assert!(error.is_passing());
     let said = error.to_string();
-    assert!(said.starts_with("another run is at work on this target: process "), "{said}");
+    assert!(said.starts_with("another run is using this target: process "), "{said}");
     assert!(said.contains(" since 20"), "{said}");
     // Another database of the same server is another target.
     TargetLock::take(&target(&other)).await.expect("nobody has that one");

@@ -187,7 +187,7 @@ fn who_may_not_is_told_before_anything_is_changed() {
         let error = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap_err();
         assert!(matches!(error, SwapError::NotPermitted { .. }) && !error.is_passing(), "{error}");
         assert!(
-            error.to_string().ends_with("the role may not create databases (CREATEDB)"),
+            error.to_string().ends_with("the role may not create databases (it lacks CREATEDB)"),
             "{error}"
         );
         let role = &warehouse.owned.role;

@@ -110,7 +110,7 @@ fn a_database_that_is_away_makes_the_page_say_so_and_health_stays() {
     let web = Web::start(tool);
     let (code, page) = web.get(&format!("/status?token={TOKEN}"));
     assert_eq!(code, 503);
-    assert!(page.contains("cannot be read") && !page.contains("word-1"), "{page}");
+    assert!(page.contains("Cannot read the records") && !page.contains("word-1"), "{page}");
     assert_eq!(web.get("/healthz").0, 200);
     assert_eq!(web.stop(), Some(0));
 }
@@ -201,7 +201,9 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
             attempts: 0,
             stages: Vec::new(),
             ended: Some(started),
-            error: Some("missed the run of 5:10: the run before went on".to_owned()),
+            error: Some(
+                "missed the run of 5:10: the previous run was still in progress".to_owned(),
+            ),
             ..retried
         },
         _ => retried,

@@ -134,10 +134,10 @@ fn a_worker_without_the_right_to_record_goes_on() {
     };
     let tool = failing_each_second(&database).env("DATABASE_URL", url);
     let background = Beside::start(tool);
-    background.wait_for("the run is not recorded", 1);
+    background.wait_for("cannot record the run", 1);
     let finished = stop(background);
     assert_eq!(finished.code(), 0, "{finished}");
-    assert!(finished.stderr().contains("the run is not recorded"), "{finished}");
+    assert!(finished.stderr().contains("cannot record the run"), "{finished}");
     assert_eq!(database.query("SELECT to_regnamespace('nocturne') IS NULL"), "t");
     database.execute("DROP OWNED BY records_nothing; DROP ROLE records_nothing");
 }
@@ -260,7 +260,7 @@ fn runs_whose_processes_were_killed_are_closed_by_the_next_one() {
         history.close_others("this").await.unwrap();
         let killed = RunRecord {
             outcome: RunOutcome::Interrupted,
-            error: Some("the process ended without a word".to_owned()),
+            error: Some("the process ended unexpectedly".to_owned()),
             ..record("killed", 2)
         };
         assert_eq!(history.latest(10).await.unwrap(), [record("this", 3), killed, ended]);

@@ -1,19 +1,20 @@
-//! The nightly run: from the host's backup to a warehouse ready for its analysts.
+//! The nightly run: from the backup at the host to a warehouse that is ready for its analysts.
 //!
-//! Its steps, in the order of a night:
+//! The modules, in the order of a run:
 //!
-//! 1. [`schedule`] says when, [`worker`] waits for it, [`config`] is what the environment says.
-//! 2. [`backup`] finds the newest backup and opens it, as a stream that survives a broken
-//!    connection.
-//! 3. [`clean`] drops what the last night left, and keeps what is copied by increment.
-//! 4. [`crate::restore`] restores the chosen part.
-//! 5. [`enrich`] adds indexes and views of the warehouse's own; [`hooks`] run between the stages;
-//!    both are files of SQL ([`sql_file`]).
+//! 1. [`config`] reads the settings, [`schedule`] computes when runs start, [`worker`] waits for
+//!    these times.
+//! 2. [`backup`] finds the newest backup and opens it, as a stream that survives broken
+//!    connections.
+//! 3. [`clean`] drops the objects of the previous run, except incremental tables.
+//! 4. [`crate::restore`] restores the selected entries.
+//! 5. [`enrich`] adds the warehouse's own indexes and views; [`hooks`] run between the stages; both
+//!    are SQL files ([`sql_file`]).
 //! 6. [`incremental`] copies the new rows of append-only tables from the source database.
-//! 7. [`notify`] tells the world; [`web`] shows the last nights.
+//! 7. [`notify`] reports the outcome to webhooks; [`web`] shows the last runs.
 //!
-//! [`night`] strings them together. [`lock`] keeps two runs apart. Where the role may create databases, [`swap`] restores beside the
-//! old one and renames at the end.
+//! [`night`] ties them together. [`lock`] keeps two runs from overlapping. With `SWAP`, [`swap`]
+//! restores into a new database and renames it at the end.
 
 pub mod backup;
 pub mod clean;

@@ -1,6 +1,5 @@
-//! A file of SQL that the operator wrote, and how it is run: statement after statement, as
-//! `psql -f` does. What files mean, and when they run, is decided in [`super::enrich`] and
-//! [`super::hooks`].
+//! An SQL file written by the operator, run statement by statement, as `psql -f` does.
+//! [`super::enrich`] and [`super::hooks`] decide what files mean and when they run.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +11,10 @@ use crate::target::{
     self, CancelHandle, Notices, Session, SessionSettings, Target, TransactionStatus,
 };
 
-/// Tries of a statement that the server ended for the sake of another session.
+/// Attempts of a statement that the server cancels in favour of another session.
 const TRIES: u32 = 6;
 
-/// A file of SQL, taken apart.
+/// An SQL file, split into statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlFile {
     name: String,
@@ -23,7 +22,7 @@ pub struct SqlFile {
     statements: Vec<Statement>,
 }
 
-/// What is wrong with a file, or went wrong in it.
+/// Why a file is invalid, or failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
@@ -36,8 +35,8 @@ pub enum FileError {
         #[source]
         source: std::io::Error,
     },
-    /// It cannot be taken apart into statements.
-    #[error("{file} is no script of SQL")]
+    /// It cannot be split into statements.
+    #[error("{file} is not an SQL script")]
     Script {
         /// Its path.
         file: String,
@@ -45,33 +44,33 @@ pub enum FileError {
         #[source]
         source: ScriptError,
     },
-    /// The server refused a statement. Those before it have been run.
-    #[error("{file}, line {line}: refused{}", State(.source))]
+    /// The server rejected a statement. The statements before it have been run.
+    #[error("{file}, line {line}: statement failed{}", State(.source))]
     Statement {
         /// The file's path.
         file: String,
-        /// The line that the server points to, or else the statement's first one.
+        /// The line of the error position, or the first line of the statement if there is none.
         line: u32,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: target::Error,
     },
-    /// It began a transaction and did not end it: its work is rolled back.
+    /// It started a transaction and did not end it; its changes are rolled back.
     #[error("{file} ends inside a transaction, which is rolled back")]
     OpenTransaction {
         /// Its path.
         file: String,
     },
-    /// No session could be opened for it.
-    #[error("no session for {file}")]
+    /// The connection to the server failed.
+    #[error("cannot open a session to run {file}")]
     Connect {
         /// Its path.
         file: String,
-        /// Why not.
+        /// Why.
         #[source]
         source: target::Error,
     },
-    /// Somebody asked to stop; the statement that ran is cancelled.
+    /// The run was asked to stop; the running statement is cancelled.
     #[error("stopped in {file}")]
     Stopped {
         /// Its path.
@@ -88,7 +87,7 @@ impl std::fmt::Display for State<'_> {
 }
 
 impl FileError {
-    /// Whether time may heal it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
@@ -100,10 +99,10 @@ impl FileError {
 }
 
 impl SqlFile {
-    /// Reads a file and takes it apart.
+    /// Reads a file and splits it into statements.
     ///
     /// # Errors
-    /// [`FileError::Read`], also when it is not UTF-8, and [`FileError::Script`].
+    /// [`FileError::Read`], also if it is not UTF-8, and [`FileError::Script`].
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
@@ -112,7 +111,7 @@ impl SqlFile {
         }
     }
 
-    /// Takes the text of a file apart. `name` is its path, for errors.
+    /// Splits the text of a file into statements. `name` is its path, for errors.
     ///
     /// # Errors
     /// [`FileError::Script`].
@@ -129,13 +128,13 @@ impl SqlFile {
         &self.name
     }
 
-    /// All of it.
+    /// Its whole text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The lines of comments that it begins with, without `--`, and their numbers from 1.
+    /// The comment lines at its start, without `--`, with their line numbers from 1.
     pub fn head(&self) -> impl Iterator<Item = (u32, &str)> {
         let lines = (1..).zip(self.text.trim_start_matches('\u{feff}').lines());
         lines
@@ -144,11 +143,11 @@ impl SqlFile {
             .filter_map(|(number, line)| Some((number, line.strip_prefix("--")?.trim())))
     }
 
-    /// Runs it in a session of its own, which is set as one of psql would be, but for
-    /// `statement_timeout`: what is built here takes its time. Stops at the first error.
+    /// Runs it in its own session, with the settings of a psql session except `statement_timeout`:
+    /// building indexes can take long. Stops at the first error.
     ///
     /// # Errors
-    /// All of [`FileError`] that is not about reading.
+    /// All of [`FileError`] except the errors of reading.
     pub async fn run(&self, target: &Target, stop: &CancellationToken) -> Result<(), FileError> {
         let file = self.name.clone();
         let notices = Notices::to(move |notice| match notice.severity.as_str() {
@@ -188,7 +187,8 @@ impl SqlFile {
         }
     }
 
-    /// A statement that ended a deadlock is run again, when it stood alone.
+    /// Runs a statement; one that failed because of a deadlock is retried if it was not part of a
+    /// transaction.
     async fn execute(&self, session: &Session, statement: &Statement) -> Result<(), FileError> {
         let mut pause = Duration::from_millis(100);
         let mut tries = 1;
@@ -211,15 +211,15 @@ impl SqlFile {
     }
 }
 
-/// Cancels what a session runs when nobody waits for it any more: the server would not notice
-/// before its end.
+/// Cancels the running statement of a session that is dropped: the server would notice that only
+/// after the statement ends.
 struct Abandoned(Option<CancelHandle>);
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
         if let (Some(handle), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
         {
-            // If that cannot be had there is nobody to tell.
+            // If cancelling fails, no one is left to report it to.
             runtime.spawn(async move { handle.cancel().await });
         }
     }
@@ -228,7 +228,7 @@ impl Drop for Abandoned {
 /// The files of a folder that end in `.sql`, in the order of their names.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// If the folder cannot be read.
 pub(super) fn in_folder(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_is_the_comments_before_the_first_statement() {
+    fn head_is_the_comments_before_the_first_statement() {
         let text = "-- one: a\n\n  --two\nSELECT 1;\n-- three\n";
         let file = SqlFile::parse("f.sql".to_owned(), text.to_owned()).unwrap();
         assert_eq!(file.head().collect::<Vec<_>>(), [(1, "one: a"), (3, "two")]);
@@ -259,7 +259,7 @@ mod tests {
         let error = SqlFile::parse("f.sql".to_owned(), "SELECT 1;\n\\q\n".to_owned()).unwrap_err();
         assert_eq!(
             crate::restore::chain(&error),
-            "f.sql is no script of SQL: line 2: commands of psql, which begin with a backslash, \
+            "f.sql is not an SQL script: line 2: commands of psql, which begin with a backslash, \
              are not read here"
         );
         let error = SqlFile::read(Path::new("/nowhere/f.sql")).unwrap_err();

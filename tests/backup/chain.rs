@@ -57,9 +57,9 @@ async fn another_backup_can_be_asked_for() {
     };
     assert_eq!(id(Choice::Id("5f1".to_owned())).await.as_deref(), Ok("5f1"));
     let error = id(Choice::Id("5f4".to_owned())).await.unwrap_err();
-    assert!(error.contains("it is not done: backup 5f4 of 2024-05-02 03:00:00 UTC"), "{error}");
+    assert!(error.contains("backup has not finished: 5f4 of 2024-05-02 03:00:00 UTC"), "{error}");
     let error = id(Choice::Id("5ff".to_owned())).await.unwrap_err();
-    assert!(error.contains("there is no backup 5ff; the newest of 4 is 5f4"), "{error}");
+    assert!(error.contains("backup 5ff does not exist; the newest of 4 is 5f4"), "{error}");
 }
 
 #[tokio::test]
@@ -70,9 +70,10 @@ async fn a_day_without_a_backup_is_told_with_what_there_is_and_passes() {
     assert!(!error.is_permanent());
     assert_eq!(
         told(&error),
-        "the app pix-api-production has no backup to restore: none of today (2024-05-02, UTC) is \
-         done; the newest is 5f4 of 2024-05-02 03:00:00 UTC (2h 10min 0s old), running; the newest \
-         that is done is 5f2 of 2024-05-01 00:00:12 UTC (29h 9min 48s old), done"
+        "the app pix-api-production has no backup to restore: no backup from today (2024-05-02, \
+         UTC) has finished; the newest is 5f4 of 2024-05-02 03:00:00 UTC (2h 10min 0s old), \
+         running; the newest finished one is 5f2 of 2024-05-01 00:00:12 UTC (29h 9min 48s old), \
+         done"
     );
     assert_eq!(host.source(Choice::AnyDay).find(now()).await.unwrap().id, "5f2");
 }
@@ -90,7 +91,7 @@ async fn of_several_databases_the_one_that_is_named_counts() {
     assert_eq!(source(Some(ADDON)).find(now()).await.unwrap().id, "5f3");
     let error = source(None).find(now()).await.unwrap_err();
     assert!(error.is_permanent());
-    assert!(told(&error).contains("several PostgreSQL add-ons: say which with --addon"));
+    assert!(told(&error).contains("several PostgreSQL add-ons; choose one with --addon"));
 }
 
 #[tokio::test]
@@ -154,7 +155,9 @@ async fn a_wrong_api_token_is_told_with_what_to_do() {
     assert!(error.is_permanent());
     let text = told(&error);
     assert!(text.starts_with("cannot exchange the API token: http://127.0.0.1:"), "{text}");
-    assert!(text.ends_with("(Invalid token); is SCALINGO_API_TOKEN right, and not revoked?"));
+    assert!(
+        text.ends_with("(Invalid token); check that SCALINGO_API_TOKEN is correct and not revoked")
+    );
     assert_eq!(host.count(EXCHANGE).await, 1, "it is not tried again");
 }
 
@@ -223,20 +226,20 @@ async fn an_api_that_is_not_there_is_told_and_may_be_tried_later() {
     let error = source.find(now()).await.unwrap_err();
     assert!(!error.is_permanent());
     let text = told(&error);
-    let start = format!("cannot exchange the API token: {uri}/v1/tokens/exchange: no answer: ");
+    let start = format!("cannot exchange the API token: {uri}/v1/tokens/exchange: no response: ");
     assert!(text.starts_with(&start), "{text}");
 }
 
 #[tokio::test]
 async fn an_answer_of_another_shape_is_told_without_its_text() {
     for (body, what) in [
-        (r#"{"token": {"bearer-secret": 1}}"#, "another shape, at line 1 column 10"),
-        ("<html>bearer-secret", "no JSON, at line 1 column 1"),
+        (r#"{"token": {"bearer-secret": 1}}"#, "wrong structure at line 1 column 10"),
+        ("<html>bearer-secret", "not JSON at line 1 column 1"),
     ] {
         let host = Host::with(week(), "http://nowhere").await;
         host.instead(EXCHANGE, ResponseTemplate::new(200).set_body_string(body), None).await;
         let text = told(&host.source(TODAY).find(now()).await.unwrap_err());
-        assert!(text.ends_with(&format!("the answer is not as documented ({what})")), "{text}");
+        assert!(text.ends_with(&format!("unexpected response ({what})")), "{text}");
     }
 }
 

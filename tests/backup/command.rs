@@ -83,7 +83,7 @@ async fn a_day_without_a_backup_fails_and_any_day_does_not() {
     let finished = fetch(&host, folder.path()).run().expect_code(1);
     assert!(finished.stderr().contains("the newest is 5f1 of 2024-05-01 00:00:12 UTC"));
     let too_old = fetch(&host, folder.path()).args(["--max-age-hours", "48"]).run().expect_code(1);
-    assert!(too_old.stderr().contains("none is of the last 48 hours"), "{too_old}");
+    assert!(too_old.stderr().contains("no backup from the last 48 hours"), "{too_old}");
     fetch(&host, folder.path()).arg("--any-day").succeed();
     assert!(folder.path().join("20240501000012_pix_api_4553.tar.gz").exists());
 }

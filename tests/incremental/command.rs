@@ -52,7 +52,7 @@ fn nothing_is_copied_while_a_whole_run_is_at_work_on_the_target() {
     let night = runtime.block_on(TargetLock::take(&target(&pair.target.url()))).unwrap();
     let refused = copy().run();
     assert_eq!(refused.code(), 1, "{refused}");
-    assert!(refused.stderr().contains("another run is at work on this target"), "{refused}");
+    assert!(refused.stderr().contains("another run is using this target"), "{refused}");
     assert_eq!(counts(&pair), "0|0");
     drop(night);
     pair.target.wait_until(

@@ -131,8 +131,8 @@ fn a_table_that_is_missing_is_told_by_its_side() {
     assert!(matches!(target, IncrementalError::Missing { side: Side::Target, .. }), "{target:?}");
     assert_eq!(
         target.to_string(),
-        "table public.answers is not in the target: restore its definition first, with \
-         schema-only say"
+        "table public.answers is not in the target: restore its definition first, for example as \
+         schema-only"
     );
     pair.target.execute("CREATE VIEW answers AS SELECT 1 AS id");
     let view = pair.error("answers");

@@ -97,7 +97,10 @@ fn a_key_that_is_no_key_is_told() {
     let fails = |key: &str| error(execute(&by_key(&pair, "public", "rows", key)));
     let missing = fails("id");
     assert!(matches!(missing, IncrementalError::NoKey { side: Side::Source, .. }));
-    assert_eq!(missing.to_string(), "table public.rows: no column \"id\" in the source to go by");
+    assert_eq!(
+        missing.to_string(),
+        "table public.rows: key column \"id\" does not exist in the source"
+    );
     assert!(matches!(fails("kind"), IncrementalError::KeyType { .. }));
     let json = fails("j");
     let IncrementalError::Server { source, .. } = &json else { panic!("{json:?}") };

@@ -95,7 +95,7 @@ fn a_foreign_key_that_refuses_rows_is_named() {
     assert!(matches!(error, IncrementalError::ForeignKey { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "table public.answers: a foreign key of the target refuses new rows (ALTER TABLE \
+        "table public.answers: a foreign key of the target rejects new rows (ALTER TABLE \
          public.answers DROP CONSTRAINT \"answers_Fk\")"
     );
     pair.target.execute("ALTER TABLE public.answers DROP CONSTRAINT \"answers_Fk\"");

@@ -90,11 +90,11 @@ async fn run_that_waited_for_another_of_the_same_backup_has_nothing_to_do() {
     let users = scene.users();
     let retries = night().env("MAX_RETRY_COUNT", "1000").env("MIN_TIMEOUT", "50");
     let second = Beside::start(retries.env("MAX_TIMEOUT", "50"));
-    second.wait_for("another run is at work", 1);
+    second.wait_for("another run is using this target", 1);
     drop(gate);
     first.end().expect_code(0);
     let second = second.end().expect_code(0);
-    assert!(second.stderr().contains("has restored this backup already"), "{second}");
+    assert!(second.stderr().contains("already restored this backup"), "{second}");
     let report = scene.record()["report"].to_string();
     assert!(report.contains(": complete, backup already restored\\n"), "{report}");
     assert_eq!(scene.users(), users);
@@ -150,10 +150,10 @@ async fn from_scratch_drops_what_an_unfinished_attempt_restored() {
     let users = scene.users();
     let planned = |args: &[&str]| {
         let plan = scene.night().arg("--dry-run").args(args).succeed().stdout();
-        let resumed = plan.contains("an unfinished restore of this backup is resumed");
+        let resumed = plan.contains("an unfinished restore of this backup will be resumed");
         (
             resumed,
-            plan.contains("has restored this backup"),
+            plan.contains("already restored this backup"),
             plan.contains("  table public.users\n"),
         )
     };

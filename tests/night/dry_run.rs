@@ -29,9 +29,9 @@ async fn dry_run_shows_the_plan_and_changes_nothing() {
         "public.users full",
         "table public.users",
         "materialized view public.\"user-count\"",
-        "together 21 objects",
+        "total: 21 objects",
         "kept: table public.answers",
-        "has restored this backup: a run by the schedule copies incremental tables only",
+        "already restored this backup: a scheduled run only copies incremental tables",
         "public.\"knowledge-elements\", by id",
         "foreign keys not restored (RESTORE_FK_CONSTRAINTS is not set)",
     ] {
@@ -45,7 +45,7 @@ async fn dry_run_shows_the_plan_and_changes_nothing() {
     let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
     scene.night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     let resumed = scene.night().arg("--dry-run").succeed();
-    let said = "an unfinished restore of this backup is resumed";
+    let said = "an unfinished restore of this backup will be resumed";
     assert!(resumed.stdout().contains(said), "{resumed}");
 }
 
@@ -66,11 +66,11 @@ async fn dry_run_fails_with_everything_that_would_fail() {
     let event_trigger = "EVENT TRIGGER watcher: only a superuser can create it";
     for (variables, problems) in [
         (&[("SCALINGO_API_TOKEN", "another")][..], &["cannot exchange the API token"][..]),
-        (&[("BACKUP_ID", "5f9")], &["there is no backup 5f9"]),
+        (&[("BACKUP_ID", "5f9")], &["backup 5f9 does not exist"]),
         (&[("DATABASE_URL", nowhere)], &["cannot use the target: cannot connect"]),
         (
             &[("HOOKS_DIR", "/nowhere"), ("ENRICHMENT_DIR", "/nowhere")],
-            &["folder of hooks", "/nowhere", event_trigger],
+            &["hooks folder", "/nowhere", event_trigger],
         ),
         (&[by_increment, ("SOURCE_DATABASE_URL", nowhere)], &["source database: cannot connect"]),
         (

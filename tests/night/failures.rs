@@ -33,7 +33,7 @@ async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
     assert_eq!(told[0]["status"], "failed");
     assert_eq!(told[0]["attempts"], 2);
 
-    assert!(failed.stderr().contains("an earlier attempt has begun"), "{failed}");
+    assert!(failed.stderr().contains("resuming the restore of this backup"), "{failed}");
 
     scene.serve(whole);
     let went_on = scene.night().succeed();
@@ -82,7 +82,7 @@ async fn a_run_by_hand_after_an_entry_failed_does_what_is_left_of_the_same_backu
     assert!(error.contains(said), "{error}");
     scene.warehouse.database.execute("DROP VIEW \"user-days\"");
     let mended = scene.night().succeed();
-    assert!(mended.stderr().contains("an earlier attempt has begun"), "{mended}");
+    assert!(mended.stderr().contains("resuming the restore of this backup"), "{mended}");
     assert_eq!(stages(&scene.record()), "find-backup download restore enrich");
     assert_eq!(scene.state(), expected);
 }
@@ -160,7 +160,7 @@ async fn a_file_of_the_enrichment_that_fails_does_not_keep_the_others() {
     assert!(record["error"].as_str().unwrap().starts_with("1 file of the enrichment failed"));
     let views = "SELECT string_agg(viewname, ' ' ORDER BY 1) FROM pg_views WHERE viewname ~ '^.$'";
     assert_eq!(scene.warehouse.database.query(views), "b");
-    assert!(failed.stderr().contains("c.sql: skipped: there is no table answers"), "{failed}");
+    assert!(failed.stderr().contains("c.sql: skipped: table answers does not exist"), "{failed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,7 +233,7 @@ async fn a_target_that_is_gone_for_a_while_is_waited_for() {
     crate::common::Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
     drop(gate);
     // The first attempt has broken off, and another one has not found the server.
-    night.wait_for("tried again in", 2);
+    night.wait_for("retrying in", 2);
     proxy.refuse(false);
     let finished = night.end().expect_code(0);
     let record = scene.record();

@@ -17,7 +17,7 @@ async fn a_second_run_says_who_is_at_work_and_does_no_harm() {
                   AND application_name = 'nocturne lock'";
     let pid = scene.warehouse.database.query(holder);
     let second = scene.night().run().expect_code(1);
-    let said = format!("another run is at work on this target: process {pid}");
+    let said = format!("another run is using this target: process {pid}");
     assert!(second.stderr().contains(&said), "{second}");
     drop(gate);
     let first = first.end().expect_code(0);
@@ -58,7 +58,7 @@ async fn a_run_that_was_killed_leaves_no_lock_and_the_next_one_ends_right() {
             false => again.env("HOOKS_DIR", hooks.path()).succeed(),
         };
         assert_eq!(scene.state(), expected, "killed at {stage}: {again}");
-        let went_on = ["an earlier attempt has begun", "continuing after the restore"]
+        let went_on = ["resuming the restore of this backup", "continuing after the restore"]
             .iter()
             .any(|words| again.stderr().contains(words));
         assert_eq!(went_on, stage != "before-restore", "killed at {stage}: {again}");
@@ -162,6 +162,6 @@ async fn objects_that_are_dropped_by_hand_are_restored_again_and_not_gone_on_wit
     scene.command("drop-objects").succeed();
     assert_eq!(scene.warehouse.database.query(unfinished), "f");
     let again = scene.night().succeed();
-    assert!(!again.stderr().contains("an earlier attempt has begun"), "{again}");
+    assert!(!again.stderr().contains("resuming the restore of this backup"), "{again}");
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000");
 }

@@ -104,7 +104,7 @@ async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new
     grow(&scene.source, 5000);
     let first = night().succeed();
     assert!(
-        first.stderr().contains("table public.answers is incremental and loaded for the first")
+        first.stderr().contains("incremental table public.answers is loaded for the first time")
     );
     let expected = twin(&scene, "night_inc_twin");
     old_restore(&scene, &expected, &[]);

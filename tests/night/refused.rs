@@ -72,7 +72,7 @@ async fn backup_from_the_future_is_a_warning() {
     redate(&scene, 1);
     let file = scene.folder.path().join("backup.tar.gz");
     let url = scene.files.url("/elsewhere.tar.gz");
-    let said = " by its header, which is in the future in the zone ";
+    let said = " according to its header, which is in the future in the zone ";
     for rule in [&[][..], &["--max-age-hours", "48"], &["--any-day"]] {
         let planned =
             scene.night().env("BACKUP_SOURCE", &file).args(rule).arg("--dry-run").succeed();
@@ -244,7 +244,7 @@ async fn swap_template_brings_extensions_of_a_superuser() {
     // What comes with the template again is no loss, but for rows that came since.
     night().arg("--dry-run").succeed();
     let second = night().succeed();
-    let said = "will have table public.notes of postgres as the template has them";
+    let said = "will have the template's version of table public.notes of postgres";
     assert!(second.stderr().contains(said), "{second}");
     warehouse.execute("CREATE FUNCTION note(int) RETURNS int LANGUAGE sql AS 'SELECT 1'");
     let refused = night().run().expect_code(1);

@@ -38,7 +38,10 @@ async fn replaced(name: &str, download_first: &str, words: &str) {
     let other = other(&scene);
     scene.serve(other.clone());
     let again = night().succeed();
-    assert!(again.stderr().contains("an earlier attempt has begun") == (download_first == "false"));
+    assert!(
+        again.stderr().contains("resuming the restore of this backup")
+            == (download_first == "false")
+    );
     assert!(again.stderr().contains(words), "{again}");
     // The attempt that was given up has nothing to say of its entries.
     assert!(!again.stderr().contains("not reached"), "{again}");
@@ -57,6 +60,6 @@ async fn a_backup_that_was_replaced_under_its_name_is_noticed_while_it_comes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_was_replaced_under_its_name_is_noticed_when_it_is_here() {
-    let words = "the backup is another one than at the attempt before";
+    let words = "the backup differs from that of the previous attempt";
     replaced("night_replaced_disk", "true", words).await;
 }

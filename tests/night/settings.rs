@@ -93,7 +93,7 @@ async fn schemas_of_others_stay_and_are_not_made_again() {
          CREATE TABLE learning.notes (id int); RESET ROLE"
     ));
     let finished = scene.night().succeed();
-    let said = "schema learning stays: others have objects in it";
+    let said = "schema learning is kept: other roles have objects in it";
     assert!(finished.stderr().contains(said), "{finished}");
     let there = "SELECT to_regclass('learning.notes') IS NOT NULL, count(*) FROM learning.skills";
     assert_eq!(scene.warehouse.database.query(there), "t|200");

@@ -93,7 +93,7 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
     scene.night().arg("--swap").run().expect_code(1);
     limit(-1);
     let went_on = scene.night().arg("--swap").succeed();
-    assert!(went_on.stderr().contains("an earlier attempt has begun"), "{went_on}");
+    assert!(went_on.stderr().contains("resuming the restore of this backup"), "{went_on}");
     assert!(!exists(&next) && exists(&previous));
     assert_eq!(scene.state(), state);
     // An entry that the role may not make: no other attempt will do better.
@@ -103,8 +103,8 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
     );
     scene.backup_again();
     let failed = scene.night().arg("--swap").run().expect_code(1);
-    assert!(failed.stderr().contains("the new database is not whole"), "{failed}");
-    assert!(failed.stderr().contains("is dropped, the old one is as it was"), "{failed}");
+    assert!(failed.stderr().contains("the new database is incomplete"), "{failed}");
+    assert!(failed.stderr().contains("; the old one is unchanged"), "{failed}");
     assert_eq!(scene.state(), state);
     assert!(!exists(&next));
 }
@@ -121,7 +121,10 @@ async fn a_night_whose_database_is_in_place_is_done_whatever_cannot_be_tidied_up
     warehouse.execute(&format!("ALTER DATABASE \"{}\" CONNECTION LIMIT 0", warehouse.name));
     next.execute("CREATE TABLE go ()");
     let finished = night.end().expect_code(0);
-    assert!(finished.stderr().contains("cannot forget an unfinished restore"), "{finished}");
+    assert!(
+        finished.stderr().contains("cannot delete the record of an unfinished restore"),
+        "{finished}"
+    );
     assert_eq!(warehouse.query("SELECT count(*) FROM users"), "1000", "{finished}");
 }
 
@@ -150,7 +153,7 @@ async fn nobody_else_can_begin_between_two_tries_of_the_renaming() {
     warehouse.wait_until(&format!("({HOLDER}) NOT IN (0, {first})"));
     night.signal("TERM");
     let finished = night.end().expect_code(130);
-    assert!(finished.stderr().contains("tried again: "), "{finished}");
+    assert!(finished.stderr().contains("retrying: "), "{finished}");
     assert!(exists(&next));
     drop(in_the_way);
 }
@@ -160,7 +163,7 @@ async fn a_role_that_may_not_create_databases_is_told_before_anything_is_dropped
     let scene = Scene::new("night_swap_role").await;
     scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
     let failed = scene.night().env("SWAP", "true").run().expect_code(1);
-    let said = "the role may not create databases (CREATEDB)";
+    let said = "the role may not create databases (it lacks CREATEDB)";
     assert!(failed.stderr().contains(said), "{failed}");
     assert_eq!(scene.record()["attempts"], 1);
     let there = "SELECT to_regclass('yesterday') IS NOT NULL";

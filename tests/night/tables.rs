@@ -89,7 +89,7 @@ async fn a_first_load_that_broke_off_is_done_again() {
     // The hook ends the first night when rows are there and keys are not.
     let night = || scene.incremental(scene.night());
     let failed = night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
-    assert!(failed.stderr().contains("after-data.sql, line 1: refused (SQLSTATE 22012)"));
+    assert!(failed.stderr().contains("after-data.sql, line 1: statement failed (SQLSTATE 22012)"));
     let warehouse = &scene.warehouse.database;
     assert_eq!(warehouse.query("SELECT count(*) FROM answers"), "4000");
     assert_eq!(warehouse.query("SELECT to_regclass('answers_pkey') IS NULL"), "t");
@@ -97,7 +97,7 @@ async fn a_first_load_that_broke_off_is_done_again() {
     grow(&scene.source, 4400);
     let again = night().succeed();
     without_secrets(&again);
-    let said = "table public.answers is loaded again: its first load broke off";
+    let said = "loading table public.answers again: its first load was interrupted";
     assert!(again.stderr().contains(said), "{again}");
     assert_eq!(warehouse.query("SELECT count(*) FROM answers"), "4400");
     assert_eq!(warehouse.query("SELECT to_regclass('answers_pkey') IS NULL"), "f");
@@ -140,7 +140,7 @@ async fn readers_get_what_the_default_privileges_say_night_after_night() {
     for arguments in [&[][..], &[], &["--swap"], &[]] {
         let finished = scene.night().args(arguments).succeed();
         // Only the last one is without a swap after one.
-        let left = finished.stderr().contains("is left of nights that swapped");
+        let left = finished.stderr().contains("is left over from an earlier swap");
         let is_there = exists(&others[1]) && arguments.is_empty();
         assert_eq!(left, is_there, "{finished}");
         let seen = scene.warehouse.database.query(&privileges);

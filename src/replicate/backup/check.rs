@@ -1,4 +1,4 @@
-//! Checks of a backup that need its bytes: when it was made, and whether it is whole.
+//! Checks of a backup that need its bytes: when it was made, and whether it is intact.
 
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
@@ -16,10 +16,10 @@ use crate::report::units;
 use crate::source::Archive;
 use crate::verify::{VerifyOptions, verify};
 
-/// A verification of all of a backup.
+/// The verification of a whole backup.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
-    /// Threads that decompress, where there are processors for them.
+    /// Decompression threads, limited to the number of processors.
     pub jobs: usize,
 }
 
@@ -55,22 +55,23 @@ impl Check {
     }
 }
 
-/// When a backup was made: one rule for nights, their plans and `fetch-backup`.
+/// When a backup was made: the same rule for runs, dry runs and `fetch-backup`.
 #[derive(Clone, Copy, Debug)]
 pub struct Made<'a> {
     /// The backup.
     pub backup: &'a FoundBackup,
     /// The time in the archive's header.
     pub header: LocalTime,
-    /// The zone of that time, which no archive has.
+    /// The time zone of that time, which archives do not record.
     pub zone: Tz,
 }
 
-/// How far clocks may differ.
+/// The tolerated difference between clocks.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(5);
 
 impl Made<'_> {
-    /// The time: the host's word, else that of the header. The time of a file is that of a copy.
+    /// The time from the host's list, otherwise from the header. The modification time of a file is
+    /// when it was copied.
     #[must_use]
     pub fn time(&self) -> Option<DateTime<Utc>> {
         match self.is_in_a_list() {
@@ -79,8 +80,8 @@ impl Made<'_> {
         }
     }
 
-    /// Checks that the backup is of the time that the settings want. The host's list has said that
-    /// of its own. Gives a warning about a time in the future.
+    /// Checks that the backup is as recent as the settings demand; a backup from the host's list
+    /// was already chosen by its time. Returns a warning about a time in the future.
     ///
     /// # Errors
     /// [`BackupError::Stale`].
@@ -96,7 +97,7 @@ impl Made<'_> {
             _ if self.is_in_a_list() => true,
             (Choice::AnyDay | Choice::Id(_), _) => true,
             (_, None) => false,
-            // A server whose clock is ahead of this zone has written tomorrow.
+            // A server whose clock is ahead of this zone may have written tomorrow's date.
             (Choice::Today(zone), Some(time)) => {
                 time.with_timezone(zone).date_naive() >= now.with_timezone(zone).date_naive()
             }
@@ -110,31 +111,31 @@ impl Made<'_> {
         Ok(is_ahead.then(|| match (self.is_in_a_list(), time) {
             (true, Some(time)) => {
                 let time = time.format("%Y-%m-%d %H:%M:%S UTC");
-                format!("the host made {name} at {time}, which is in the future")
+                format!("the host dates {name} at {time}, which is in the future")
             }
             _ => format!(
-                "{name} was made at {header} by its header, which is in the future in the zone {} \
-                 (hint: set SCHEDULE_TIMEZONE to the zone of the machine that ran pg_dump, or \
-                 correct its clock)",
+                "{name} was made at {header} according to its header, which is in the future in \
+                 the zone {} (hint: set SCHEDULE_TIMEZONE to the time zone of the machine that ran \
+                 pg_dump, or correct its clock)",
                 self.zone
             ),
         }))
     }
 
-    /// Whether the host lists it with a time.
+    /// Whether it is from the host's list.
     fn is_in_a_list(&self) -> bool {
         matches!(self.backup.place, Place::Host { .. })
     }
 }
 
-/// The header's time on a clock of the zone; none of a header that has no date.
+/// The header's time in the time zone; `None` if the header has no date.
 fn instant(made: LocalTime, zone: Tz) -> Option<DateTime<Utc>> {
     let part = |number: i32| u32::try_from(number).ok();
     let date = NaiveDate::from_ymd_opt(made.year, part(made.month)?, part(made.day)?)?;
     let second = part(made.second)?.min(59);
     let time = date.and_hms_opt(part(made.hour)?, part(made.minute)?, second)?;
     let local = zone.from_local_datetime(&time).earliest();
-    // A clock of another zone can show what this one leaves out in spring.
+    // A clock in another zone can show a time that this zone skips in spring.
     let local =
         local.or_else(|| zone.from_local_datetime(&(time + TimeDelta::hours(1))).earliest());
     local.map(|time| time.with_timezone(&Utc))

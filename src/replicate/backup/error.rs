@@ -1,4 +1,4 @@
-//! Why there is no backup.
+//! Errors of finding and reading a backup.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,17 +10,17 @@ use crate::archive;
 use crate::report::units;
 use crate::source::remote::{AddressError, DownloadError};
 
-/// Why there is no backup, or none that can be read.
+/// Why no backup was found, or why it cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
     /// The settings name no source.
-    #[error("no source of backups: set SCALINGO_APP and SCALINGO_API_TOKEN, or BACKUP_SOURCE")]
+    #[error("no backup source: set SCALINGO_APP and SCALINGO_API_TOKEN, or BACKUP_SOURCE")]
     NoSource,
-    /// The address of a source is none.
-    #[error("BACKUP_SOURCE, or an address of the host's API")]
+    /// An address in the settings is invalid.
+    #[error("invalid address in BACKUP_SOURCE or the SCALINGO_*_URL variables")]
     Address(#[from] AddressError),
-    /// The host has none.
+    /// The host has no suitable backup, or cannot be reached.
     #[error(transparent)]
     Scalingo(Box<ScalingoError>),
     /// A file or folder cannot be read.
@@ -33,13 +33,13 @@ pub enum BackupError {
     },
     /// A folder without a backup.
     #[error(
-        "{} holds no archive ({}){}", folder.display(), super::local::ENDINGS.join(", "),
+        "{} contains no archive ({}){}", folder.display(), super::local::ENDINGS.join(", "),
         skipped.as_ref().map_or_else(String::new, |skipped| format!("; {skipped}"))
     )]
     NoFile {
         /// The folder.
         folder: PathBuf,
-        /// What else is in it.
+        /// The other files in it.
         skipped: Option<Skipped>,
     },
     /// A file cannot be written.
@@ -50,7 +50,7 @@ pub enum BackupError {
         /// The system's error.
         source: io::Error,
     },
-    /// Somebody else is writing the same file.
+    /// Another process is writing the same file.
     #[error("{} is being written by another process", path.display())]
     Locked {
         /// The file.
@@ -69,8 +69,8 @@ pub enum BackupError {
         /// Bytes that are needed.
         needed: u64,
     },
-    /// It is here already: there is nothing to download.
-    #[error("the backup is on this machine already: {}", path.display())]
+    /// It is on this machine, so there is nothing to download.
+    #[error("the backup is already on this machine: {}", path.display())]
     IsLocal {
         /// Where.
         path: PathBuf,
@@ -78,28 +78,28 @@ pub enum BackupError {
     /// The download failed.
     #[error("cannot download the backup")]
     Download(#[from] Arc<DownloadError>),
-    /// It was made at another time than is wanted.
+    /// It is older than the settings allow.
     #[error(
-        "{name} was made at {made}, and is not {wanted} (BACKUP_MAX_AGE_HOURS and BACKUP_ANY_DAY \
-         decide how old a backup may be)"
+        "{name} was made at {made} and is not {wanted} (to accept older backups, set \
+         BACKUP_MAX_AGE_HOURS or BACKUP_ANY_DAY)"
     )]
     Stale {
         /// The backup.
         name: String,
-        /// When, by its header.
+        /// When it was made, by its header.
         made: String,
-        /// What is wanted, in words.
+        /// What the settings ask for, in words.
         wanted: String,
     },
-    /// Not all of it can be restored.
+    /// Parts of it cannot be restored.
     #[error("{name} is damaged: {first}")]
     Damaged {
         /// The backup.
         name: String,
-        /// What is wrong, the first of it.
+        /// The first error found.
         first: String,
     },
-    /// What came is no archive, or a damaged one.
+    /// It is not an archive, or a damaged one.
     #[error(transparent)]
     Archive(#[from] archive::Error),
 }
@@ -111,14 +111,15 @@ impl From<ScalingoError> for BackupError {
 }
 
 impl BackupError {
-    /// Whether waiting and trying again would not help: somebody has to change something.
+    /// Whether a retry is pointless until the user changes something.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::NoSource | Self::Address(_) | Self::IsLocal { .. } => true,
             Self::Scalingo(error) => error.is_permanent(),
             Self::Download(error) => error.is_permanent(),
-            // Backups may be put there later, disks become free, and a damaged archive be replaced.
+            // Backups may appear later, disk space may be freed, and a damaged archive may be
+            // replaced.
             Self::Read { .. }
             | Self::NoFile { .. }
             | Self::Write { .. }

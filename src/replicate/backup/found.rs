@@ -1,4 +1,4 @@
-//! A backup that was found, and ways to open it.
+//! A backup that was found, and the ways to open it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,33 +15,34 @@ use crate::source::remote::{
 };
 use crate::source::{self, Archive, Input};
 
-/// A backup that was found; nothing of it has been read. Its `id`, and its `size` where that is
-/// known, say whether two are the same one.
+/// A backup that was found but not yet read. Two are the same if their `id`, and their `size` where
+/// known, are equal.
 #[derive(Clone, Debug)]
 pub struct FoundBackup {
-    /// What identifies it: its id with the host, a path, or an address without what may be secret.
+    /// Its identity: its ID at the host, a path, or an address without its secret parts.
     pub id: String,
     /// The name of its file.
     pub name: String,
-    /// When the host began to make it, or when the file was written.
+    /// When the host started to create it, or when the file was modified.
     pub created_at: Option<DateTime<Utc>>,
-    /// How large it is, in bytes.
+    /// Its size, in bytes.
     pub size: Option<u64>,
-    /// What else is in its folder and was not considered, in words for a log; none if nothing is.
+    /// The other files of its folder that were not considered, for the log; `None` if there are
+    /// none.
     pub skipped: Option<Skipped>,
-    /// How patient its download is.
+    /// Timeouts and retries of its download.
     pub download: DownloadOptions,
     pub(super) place: Place,
 }
 
-/// Where its bytes are.
+/// Where to read its bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// In this file, or in the files of this directory.
+    /// From this file, or the files of this directory.
     Path(PathBuf),
-    /// At this address.
+    /// From this address.
     Url(Address),
-    /// With the host, which signs an address for each request.
+    /// From the host, which signs an address for each request.
     Host { client: Arc<Client>, backup: String },
 }
 
@@ -50,7 +51,7 @@ pub(super) enum Place {
 pub struct OpenBackup {
     /// The archive.
     pub archive: Archive,
-    /// The download that feeds it; none if the bytes are on this machine.
+    /// The download that feeds it; `None` if the bytes are on this machine.
     pub progress: Option<Progress>,
 }
 
@@ -60,7 +61,7 @@ impl FoundBackup {
             id: backup.id.clone(),
             name: file_name(backup.name.as_deref().unwrap_or(&backup.id)),
             created_at: backup.created_at,
-            // It is 0 while it is not known.
+            // The host reports 0 while the size is unknown.
             size: backup.size.filter(|size| *size > 0),
             skipped: None,
             download: DownloadOptions::default(),
@@ -77,16 +78,16 @@ impl FoundBackup {
         }
     }
 
-    /// Whether it is at an address that tells nothing of it.
+    /// Whether it is at an address without metadata.
     #[must_use]
     pub fn is_at_url(&self) -> bool {
         matches!(self.place, Place::Url(_))
     }
 
-    /// Starts to download it, after what is there already.
+    /// Starts to download it, after the bytes that are already here.
     ///
     /// # Errors
-    /// When no download can be started, or it is on this machine.
+    /// If the download cannot be started, or the backup is on this machine.
     pub fn start(&self, start: Start) -> Result<Download, BackupError> {
         let download = match &self.place {
             Place::Path(path) => return Err(BackupError::IsLocal { path: path.clone() }),
@@ -101,11 +102,11 @@ impl FoundBackup {
         download.map_err(|error| BackupError::Download(Arc::new(error)))
     }
 
-    /// Opens it. What is not on this machine is downloaded while the archive is read, and nothing
-    /// of it is written to the disk. Waits until the table of contents is there.
+    /// Opens it. A remote backup is downloaded while the archive is read, without writing it to
+    /// disk. Waits until the table of contents has been read.
     ///
     /// # Errors
-    /// When the download fails so early, or what comes is no archive.
+    /// If the download fails before that, or the backup is not an archive.
     pub async fn open(&self) -> Result<OpenBackup, BackupError> {
         let found = self.clone();
         spool::blocking(move || match &found.place {
@@ -123,13 +124,12 @@ impl FoundBackup {
         .await
     }
 
-    /// Opens it when all of it is on this machine: it is downloaded first, to a file in `folder`
-    /// that has no name and is gone when the archive is dropped, whatever happens to the process.
-    /// It is verified if `check` says so.
-    /// `watch` gets the download's progress when it starts.
+    /// Opens it once all of it is on this machine: downloads it first, to a nameless file in
+    /// `folder` that disappears when the archive is dropped or the process ends. Verifies it if
+    /// `check` is set. `watch` receives the progress of the download when it starts.
     ///
     /// # Errors
-    /// When the download fails, the disk is too small, or what came is no archive.
+    /// If the download fails, the disk is too small, or the backup is not an archive.
     pub async fn open_on_disk(
         &self,
         folder: &Path,
@@ -163,7 +163,7 @@ impl fmt::Display for FoundBackup {
             write!(f, ", backup {backup}")?;
         }
         if let Some(created) = self.created_at {
-            // A copy has a time of its own.
+            // The time of a file is when it was copied, not when the backup was made.
             let verb = if self.path().is_some() { ", modified" } else { " of" };
             write!(f, "{verb} {}", created.format("%Y-%m-%d %H:%M:%S UTC"))?;
         }
@@ -174,13 +174,13 @@ impl fmt::Display for FoundBackup {
     }
 }
 
-/// The host's names have no suffix of their own; nothing in one may lead to another folder.
+/// The host's names have no suffix. A name must not lead to another folder.
 fn file_name(name: &str) -> String {
     let name = name.replace(['/', '\\', '\0'], "_");
     if name.ends_with(".tar.gz") { name } else { format!("{name}.tar.gz") }
 }
 
-/// The host signs an address for each request.
+/// Asks the host for a signed address for each request.
 struct Signed {
     client: Arc<Client>,
     backup: String,
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_s_name_becomes_a_file_s_name() {
+    fn host_name_becomes_a_safe_file_name() {
         assert_eq!(file_name("20240502010012_pix_4553"), "20240502010012_pix_4553.tar.gz");
         assert_eq!(file_name("pix.tar.gz"), "pix.tar.gz");
         assert_eq!(file_name("../../etc/x"), ".._.._etc_x.tar.gz");

@@ -9,15 +9,14 @@ use super::{BackupError, FoundBackup};
 use crate::report::units::plural;
 use crate::source::remote::DownloadOptions;
 
-/// How the names of archives end, in a folder of them. A file that is named itself may have any
-/// name.
+/// The endings of archive names in a folder. A file given by its path may have any name.
 pub const ENDINGS: [&str; 6] = [".tar.gz", ".tgz", ".pgsql", ".dump", ".tar", ".backup"];
 
 /// The archive at a path: a file, a directory with a `toc.dat`, or the newest of either kind in a
 /// folder.
 ///
 /// # Errors
-/// When the path cannot be read, or is a folder without an archive.
+/// If the path cannot be read, or is a folder without an archive.
 pub fn find(path: &Path) -> Result<FoundBackup, BackupError> {
     let metadata = fs::metadata(path).map_err(|source| read(path, source))?;
     if !metadata.is_dir() || is_archive(path) {
@@ -28,7 +27,7 @@ pub fn find(path: &Path) -> Result<FoundBackup, BackupError> {
     let mut skipped: Vec<(SystemTime, String)> = Vec::new();
     for entry in fs::read_dir(path).map_err(|source| read(path, source))? {
         let path = entry.map_err(|source| read(path, source))?.path();
-        // One that is gone since, or may not be read, is no candidate.
+        // A file that has disappeared or is not readable is not a candidate.
         let Ok(metadata) = fs::metadata(&path) else { continue };
         let is_candidate = match metadata.is_dir() {
             true => is_archive(&path),
@@ -71,30 +70,30 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// What a folder of archives holds beside them, under names that are not an archive's. `Display`
-/// counts it and names the newest.
+/// Files and folders among the archives whose names are not those of archives. `Display` counts
+/// them and names the newest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     names: Vec<String>,
-    /// Whether any of it is newer than the archive that was found. An archive under another name,
-    /// perhaps.
+    /// Whether any of them is newer than the archive that was found: possibly an archive under
+    /// another name.
     pub is_newer: bool,
 }
 
 impl Skipped {
-    /// Logs it: as a warning if it may be the backup that was meant.
+    /// Logs them: as a warning if the intended backup may be among them.
     pub fn tell(&self) {
         let endings = ENDINGS.join(", ");
         match self.is_newer {
             true => tracing::warn!(
-                "{self} (newer than the backup that was found; names of archives end in {endings}, \
-                 a file that is named itself may have any name)"
+                "{self} (newer than the backup found; archive names must end in {endings}, unless \
+                 BACKUP_SOURCE is the path of the file itself)"
             ),
-            false => tracing::info!("{self} (names of archives end in {endings})"),
+            false => tracing::info!("{self} (archive names end in {endings})"),
         }
     }
 
-    /// How many are named.
+    /// How many are listed by name.
     const NAMED: usize = 5;
 
     fn of(mut skipped: Vec<(SystemTime, String)>, found: Option<SystemTime>) -> Option<Self> {
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_folder_the_newest_archive_counts() {
+    fn folder_yields_its_newest_archive() {
         let folder = tempfile::tempdir().unwrap();
         file(folder.path(), "b.tar.gz", 200);
         file(folder.path(), "a.pgsql", 100);
@@ -163,7 +162,7 @@ mod tests {
         for name in ["a.pgsql", "b.tar.gz"] {
             fs::remove_file(folder.path().join(name)).unwrap();
         }
-        // An old file in the folder is no reason to worry.
+        // An old file in the folder is not a reason for a warning.
         file(folder.path(), "new.dump", 0);
         for name in ["notes.txt", "d.tar.gz.part"] {
             file(folder.path(), name, 500);
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_archive_is_an_archive_and_no_folder_of_them() {
+    fn directory_archive_is_not_a_folder_of_archives() {
         let folder = tempfile::tempdir().unwrap();
         let archive = folder.path().join("dump");
         fs::create_dir(&archive).unwrap();
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_archives_is_told_with_what_was_looked_for() {
+    fn folder_without_archives_reports_expected_endings() {
         let folder = tempfile::tempdir().unwrap();
         file(folder.path(), "backup.sql.gz", 1);
         let error = find(folder.path()).unwrap_err();
@@ -197,7 +196,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("holds no archive (.tar.gz, .tgz, .pgsql, .dump, .tar, .backup)")
+                .ends_with("contains no archive (.tar.gz, .tgz, .pgsql, .dump, .tar, .backup)")
         );
         assert!(!error.is_permanent());
         assert!(find(&folder.path().join("missing")).is_err());

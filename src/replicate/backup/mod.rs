@@ -1,4 +1,4 @@
-//! Where a night's backup comes from: the host's API, a folder, a file or a URL.
+//! Where the backup of a run comes from: the host's API, a folder, a file or a URL.
 //!
 //! ```text
 //!  BackupSource ──find──▶ FoundBackup ──open──────────▶ OpenBackup   restored while it downloads
@@ -6,16 +6,17 @@
 //!                         time, size  ──save──────────▶ a file       nocturne fetch-backup
 //! ```
 //!
-//! - [`BackupSource::find`] decides which backup, and reads none of it. With [`scalingo`] that is
-//!   the host's list of backups, in a [`local`] folder the newest archive.
-//! - [`FoundBackup`] is what a journal can compare from night to night. Its bytes come as a
-//!   [`remote`](crate::source::remote) download, which goes on where a connection broke, asks the
-//!   host for a fresh signed address each time, and checks length and identity.
-//! - [`OpenBackup`] is the archive, ready for a restore, and the download's progress, which at its
-//!   end has the SHA-256 of what was read.
-//! - [`save()`] keeps a backup as a file, and goes on with a part that an earlier try left.
+//! - [`BackupSource::find`] chooses a backup without reading it: from the host's list of backups
+//!   ([`scalingo`]), or as the newest archive of a folder ([`local`]).
+//! - [`FoundBackup`] identifies a backup, so that a journal can compare it from night to night. Its
+//!   bytes come from a [`remote`](crate::source::remote) download, which resumes after a broken
+//!   connection, asks the host for a fresh signed address each time, and checks length and
+//!   identity.
+//! - [`OpenBackup`] is the archive, ready to restore, and the progress of the download, which ends
+//!   with the SHA-256 of the bytes read.
+//! - [`save()`] saves a backup as a file, and resumes a partial file of an earlier attempt.
 //!
-//! Tokens and signed addresses appear in no error, log line or `Debug` of this module.
+//! Tokens and signed addresses never appear in an error, log line or `Debug` output of this module.
 
 mod check;
 mod error;

@@ -1,9 +1,9 @@
-//! A backup kept as a file, by `nocturne fetch-backup`.
+//! Saves a backup as a file, for `nocturne fetch-backup`.
 //!
-//! It grows as `NAME.part` and gets its name when all of it is there and written through to the
-//! disk, so that a file of that name is always whole. A part that an earlier try left is gone on
-//! with: the download starts a little before its end, and what comes must be what is there.
-//! Otherwise the part is of another backup, or was not written through, and all is fetched anew.
+//! It is downloaded as `NAME.part`, and renamed when it is complete and synced to disk, so that a
+//! file named `NAME` is always complete. The partial file of an earlier attempt is resumed: the
+//! download starts a little before its end, and the overlapping bytes must be equal. Otherwise the
+//! partial file belongs to another backup or was not synced, and the download starts over.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,28 +18,29 @@ use super::{BackupError, Check, FoundBackup};
 use crate::source;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
 
-/// How much of a part is fetched again and compared.
+/// How many bytes of a partial file are downloaded again and compared.
 const OVERLAP: u64 = 64 * 1024;
 
-/// What was kept.
+/// A saved backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
     /// The file.
     pub path: PathBuf,
     /// Its length, in bytes.
     pub size: u64,
-    /// The SHA-256 of all of it.
+    /// The SHA-256 of the whole file.
     pub sha256: Sha256Sum,
-    /// How many bytes an earlier try had brought.
+    /// How many bytes an earlier attempt had downloaded.
     pub kept: u64,
 }
 
-/// Downloads a backup into a file, which replaces one of that name once it is whole and, if `check`
-/// says so, verified. `watch` gets the progress of each download that is started.
+/// Downloads a backup into a file, which replaces an existing one once it is complete and, if
+/// `check` is set, verified. `watch` receives the progress of each download that starts.
 ///
 /// # Errors
-/// When the download fails, the disk is full, or another process does the same: what has come
-/// stays as `NAME.part`, for the next try. When the verification fails, nothing stays of it.
+/// If the download fails, the disk is full, or another process writes the same file: the bytes
+/// received stay in `NAME.part` for the next attempt. If the verification fails, the partial file
+/// is removed.
 pub async fn save(
     backup: &FoundBackup,
     path: &Path,
@@ -54,10 +55,11 @@ pub async fn save(
     let (sum, kept) = match part.fill(backup, &mut watch).await? {
         Some(sum) => (sum, kept),
         None => {
-            tracing::warn!(file = %part.path.display(), "the part is of another backup, starting anew");
+            tracing::warn!(file = %part.path.display(), "the partial file is from another backup, \
+                                                         starting over");
             part = part.clear().await?;
             let sum = part.fill(backup, &mut watch).await?;
-            // A part of nothing differs from nothing.
+            // An empty partial file cannot differ.
             (sum.ok_or_else(|| Arc::new(DownloadError::Vanished))?, 0)
         }
     };
@@ -65,7 +67,7 @@ pub async fn save(
     if let Some(check) = check
         && let Err(error) = part.verify(&backup.name, check).await
     {
-        // The next try would compare the same bytes.
+        // The next attempt would compare the same bytes.
         part.remove().await?;
         return Err(error);
     }
@@ -73,7 +75,7 @@ pub async fn save(
     Ok(Saved { path: path.to_owned(), size, sha256: sum, kept })
 }
 
-/// A file that is not whole yet.
+/// A partial file.
 struct Part {
     path: PathBuf,
     file: Arc<File>,
@@ -98,7 +100,7 @@ impl Part {
         .await
     }
 
-    /// Downloads what is missing. None if what comes is not what is there.
+    /// Downloads the missing rest. `None` if the overlapping bytes differ.
     async fn fill(
         &mut self,
         backup: &FoundBackup,
@@ -116,7 +118,7 @@ impl Part {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => break,
                 Err(error) => match &*error {
-                    // The part is longer, or not the beginning of what is there now.
+                    // The partial file is longer than the backup, or not its beginning.
                     DownloadError::Changed { .. } if !is_anew => return Ok(None),
                     _ => return Err(error.into()),
                 },
@@ -143,7 +145,7 @@ impl Part {
         Ok(if tail.is_empty() { progress.sha256() } else { None })
     }
 
-    /// Reads what is there: the start of a download, and the tail that it will bring again.
+    /// Reads the partial file: the start of the download, and the tail that it will download again.
     async fn look(&self) -> Result<(Start, Vec<u8>), BackupError> {
         let (file, path) = (Arc::clone(&self.file), self.path.clone());
         let keep = self.length.saturating_sub(OVERLAP);
@@ -169,7 +171,7 @@ impl Part {
         .await
     }
 
-    /// Reads all of it as an archive.
+    /// Verifies it as an archive.
     async fn verify(&self, name: &str, check: Check) -> Result<(), BackupError> {
         let (file, path, name) = (Arc::clone(&self.file), self.path.clone(), name.to_owned());
         let archive = blocking(move || {
@@ -184,7 +186,7 @@ impl Part {
             .await
     }
 
-    /// Writes it through to the disk and gives it its name.
+    /// Syncs it to disk and renames it.
     async fn finish(self, path: &Path) -> Result<(), BackupError> {
         let path = path.to_owned();
         blocking(move || {

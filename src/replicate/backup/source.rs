@@ -1,4 +1,4 @@
-//! Where backups are, and which one is wanted.
+//! Where backups are, and which one to choose.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,35 +15,35 @@ use super::{BackupError, FoundBackup, local};
 use crate::replicate::config::{Backup as Settings, Elsewhere};
 use crate::source::remote::{Address, DownloadOptions};
 
-/// Where backups are, and which one is wanted.
+/// Where backups are, and which one to choose.
 #[derive(Clone, Debug)]
 pub enum BackupSource {
-    /// With the host: backups of an app's database.
+    /// At the host: backups of an app's database.
     Scalingo {
         /// The host's API.
         client: Arc<Client>,
-        /// Which backup.
+        /// Which backup to choose.
         choice: Choice,
     },
-    /// A file, a directory archive, or a folder of which the newest archive counts.
+    /// A file, a directory archive, or a folder whose newest archive is read.
     Path(PathBuf),
     /// An address.
     Url(Address),
 }
 
 impl BackupSource {
-    /// The source that the settings name. "Today" is by the clocks of `zone`.
+    /// The source that the settings name. "Today" is in the time zone `zone`.
     ///
     /// # Errors
-    /// When they name none, or an address that is none.
+    /// If they name no source, or an invalid address.
     pub fn of(settings: &Settings, zone: Tz) -> Result<Self, BackupError> {
         Self::patient(settings, zone, ApiPatience::default())
     }
 
-    /// The same, with another patience for the host's API.
+    /// The same, with other timeouts and retries for the host's API.
     ///
     /// # Errors
-    /// When they name none, or an address that is none.
+    /// If they name no source, or an invalid address.
     pub fn patient(
         settings: &Settings,
         zone: Tz,
@@ -70,7 +70,7 @@ impl BackupSource {
         Ok(Self::Scalingo { client: Arc::new(Client::new(options)?), choice })
     }
 
-    /// Which backup the settings want. "Today" is by the clocks of `zone`.
+    /// Which backup the settings ask for. "Today" is in the time zone `zone`.
     #[must_use]
     pub fn choice(settings: &Settings, zone: Tz) -> Choice {
         match (&settings.id, settings.any_day, settings.max_age) {
@@ -83,10 +83,10 @@ impl BackupSource {
         }
     }
 
-    /// Finds the backup that is wanted. `now` is when "today" is.
+    /// Finds the backup to restore. `now` defines "today".
     ///
     /// # Errors
-    /// When there is none: [`BackupError::is_permanent`] says whether there may be one later.
+    /// If there is none: [`BackupError::is_permanent`] is false if there may be one later.
     pub async fn find(&self, now: DateTime<Utc>) -> Result<FoundBackup, BackupError> {
         let found = match self {
             Self::Scalingo { client, choice } => {
@@ -111,7 +111,7 @@ impl BackupSource {
     }
 }
 
-/// The host's own addresses, where the settings have no others.
+/// The host's own addresses, unless the settings override them.
 fn endpoints(settings: &Settings) -> Result<Endpoints, BackupError> {
     let region = settings.region.name();
     let others = &settings.endpoints;

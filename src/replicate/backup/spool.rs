@@ -1,4 +1,4 @@
-//! A download that is on the disk before it is read.
+//! A download that is written to disk before it is read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::BackupError;
 use crate::source::remote::{Download, Progress};
 
-/// Runs what blocks on a thread that may.
+/// Runs blocking work on a thread where blocking is allowed.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
 ) -> Result<T, BackupError> {
@@ -17,14 +17,14 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down, and so is whoever waits for this.
+            // The runtime is shutting down, and so is the caller.
             Err(_) => std::future::pending().await,
         },
     }
 }
 
-/// Downloads all into a file without a name: no one finds it, and the space is free again when
-/// the file is dropped or the process is gone.
+/// Downloads everything into a file without a name: no other process can find it, and its space is
+/// freed when the file is dropped or the process ends.
 pub(super) async fn spool(mut download: Download, folder: &Path) -> Result<File, BackupError> {
     let progress = download.progress();
     let folder = folder.to_owned();
@@ -52,7 +52,7 @@ fn write(folder: &Path, source: io::Error) -> BackupError {
     BackupError::Write { path: folder.to_owned(), source }
 }
 
-/// A new file that nobody but the owner may read, and whose name is gone at once.
+/// Creates a file that only the owner may read, and removes its name at once.
 fn nameless(folder: &Path) -> io::Result<File> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -63,8 +63,8 @@ fn nameless(folder: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Checks that what is still to come has room. `here` bytes of the backup are there already, on
-/// the disk or about to be.
+/// Checks that the disk has space for the rest of the backup. `here` bytes are already written or
+/// about to be.
 pub(super) fn check_space(
     folder: &Path,
     progress: &Progress,
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_has_no_name_and_can_be_read_back() {
+    fn nameless_file_can_be_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let mut file = nameless(folder.path()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

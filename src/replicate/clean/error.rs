@@ -1,27 +1,27 @@
-//! What can go wrong when objects are dropped.
+//! Errors of dropping objects.
 
 use std::fmt;
 
 use crate::report::units::plural;
 use crate::target;
 
-/// Why the target is not clean.
+/// Why the target could not be cleaned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CleanError {
-    /// The catalogue could not be read.
-    #[error("cannot list what is to be dropped")]
+    /// The catalog could not be read.
+    #[error("cannot list the objects to drop")]
     Catalogue(#[source] target::Error),
-    /// A statement was refused.
+    /// A statement failed.
     #[error("cannot drop {object}")]
     Drop {
-        /// What was to be dropped, `table public.users`.
+        /// The object to drop, as `table public.users`.
         object: String,
-        /// Why not.
+        /// Why.
         #[source]
         source: target::Error,
     },
-    /// Somebody uses an object for longer than was to be waited.
+    /// An object stayed in use for longer than the timeout.
     #[error(
         "cannot drop {object}: {} is in use{}{}",
         .relation.as_deref().unwrap_or("it"),
@@ -29,28 +29,28 @@ pub enum CleanError {
         Gone(*.dropped)
     )]
     InUse {
-        /// What was to be dropped.
+        /// The object to drop.
         object: String,
-        /// What is in use, where it is another relation: one that a key leads to, say.
+        /// The relation in use, if it is another one, for example the target of a foreign key.
         relation: Option<String>,
-        /// Who has it, as far as can be seen.
+        /// The sessions that hold locks, as far as visible.
         holders: Vec<Holder>,
         /// How many objects were dropped before this one.
         dropped: usize,
     },
-    /// Dropping an object would have taken a part of a kept table; it was rolled back.
-    #[error("dropping {object} would take a part of the kept tables along; it was not dropped")]
+    /// Dropping an object would have dropped a part of a kept table; it was rolled back.
+    #[error("{object} was not dropped, because a part of a kept table depends on it")]
     TouchesKept {
-        /// What was to be dropped.
+        /// The object to drop.
         object: String,
     },
-    /// Somebody asked to stop.
+    /// The run was asked to stop.
     #[error("stopped")]
     Stopped,
 }
 
 impl CleanError {
-    /// Whether time may heal it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
@@ -60,7 +60,7 @@ impl CleanError {
         }
     }
 
-    /// What the server said, if it refused a statement.
+    /// The server's error, if a statement failed.
     pub(super) fn server(&self) -> Option<&target::Error> {
         match self {
             Self::Catalogue(source) | Self::Drop { source, .. } => Some(source),
@@ -68,7 +68,7 @@ impl CleanError {
         }
     }
 
-    /// The same, when so many objects are gone.
+    /// The same error, after this number of objects was dropped.
     pub(super) fn after(mut self, objects: usize) -> Self {
         if let Self::InUse { dropped, .. } = &mut self {
             *dropped = objects;
@@ -89,21 +89,21 @@ impl fmt::Display for Gone {
     }
 }
 
-/// A session that holds a lock. What it runs is not told: there may be secrets in it.
+/// A session that holds a lock. Its query is not shown, because it may contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The process of the server.
+    /// The backend process.
     pub pid: String,
-    /// Its role, if it may be seen.
+    /// Its role, if visible.
     pub user: Option<String>,
-    /// What it says it is.
+    /// Its application_name.
     pub application: Option<String>,
-    /// When its transaction began, as the server writes times.
+    /// When its transaction started, in the server's format.
     pub since: Option<String>,
 }
 
 impl Holder {
-    /// ` by process 1 of a, process 2 of b`, to be put behind something that is in use.
+    /// ` by process 1 of a, process 2 of b`, to append to the name of a relation in use.
     pub(in crate::replicate) fn list(holders: &[Self]) -> impl fmt::Display {
         Holders(holders)
     }
@@ -117,7 +117,7 @@ impl fmt::Display for Holders<'_> {
             let Holder { pid, user, application, since } = holder;
             f.write_str(if number == 0 { " by " } else { ", " })?;
             match pid.as_str() {
-                // pg_blocking_pids has no process for it.
+                // pg_blocking_pids reports process 0 for it.
                 "0" => f.write_str("a prepared transaction (see pg_prepared_xacts)")?,
                 pid => write!(f, "process {pid}")?,
             }

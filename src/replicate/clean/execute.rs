@@ -1,4 +1,4 @@
-//! Carries a plan out.
+//! Carries out a plan.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::locks::{Locks, Waited};
 use super::plan::{Drop, DropPlan, array};
 use crate::target::{self, Session};
 
-/// What has happened so far.
+/// Progress of the drops.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    /// What has been dropped.
+    /// The object that was dropped.
     pub drop: &'a Drop,
-    /// How many are done, this one included.
+    /// How many were dropped, including this one.
     pub done: usize,
-    /// How many there are.
+    /// How many there are in total.
     pub of: usize,
 }
 
@@ -24,18 +24,18 @@ pub struct Progress<'a> {
 /// `src/backend/storage/lmgr/lock.c`).
 const NO_MORE_LOCKS: &str = "53200";
 
-/// Of a large object that is gone already, which `lo_unlink` does not forgive.
+/// The SQLSTATE of `lo_unlink` for a large object that no longer exists.
 const UNDEFINED_OBJECT: &str = "42704";
 
-/// Drops the objects of a plan: all of them in one transaction, so that the target stays whole when
-/// one of them is in use.
+/// Drops the objects of a plan: all in one transaction, so that the target stays intact if one of
+/// them is in use.
 ///
-/// Where the server's lock table is too small for that, each has a transaction of its own; before
-/// the first one, every object is dropped and rolled back, which shows whether its locks can be
-/// taken. Large objects always have transactions of their own: there may be millions, and no reader
-/// locks them.
+/// If the server's lock table is too small for that, each object is dropped in its own transaction;
+/// before the first one, every drop is tried and rolled back, which shows whether its locks can be
+/// taken. Large objects are always dropped in their own transactions: there may be millions, and
+/// readers do not lock them.
 ///
-/// `timeout` is how long each drop may wait for locks; None waits without end.
+/// `timeout` is how long each drop may wait for locks; `None` is no limit.
 ///
 /// # Errors
 /// The first object that cannot be dropped.
@@ -46,8 +46,8 @@ pub async fn execute(
     stop: &CancellationToken,
     progress: impl Fn(Progress<'_>),
 ) -> Result<(), CleanError> {
-    // Nothing is lost if a crash brings an object back: it is dropped again. How long locks are
-    // waited for is for Locks to say.
+    // If a crash brings an object back, it is dropped again, so that nothing is lost. Locks
+    // implements the lock timeout.
     let settings = "SET lock_timeout = 0; SET synchronous_commit = off";
     session.execute(settings).await.map_err(CleanError::Catalogue)?;
     let shape = shape(session, plan).await.map_err(CleanError::Catalogue)?;
@@ -89,7 +89,7 @@ pub async fn execute(
         biased;
         dropped = drops => dropped?,
         () = stop.cancelled() => {
-            // It may wait for a lock; the session ends with this run anyhow.
+            // The drop may be waiting for a lock. The session ends with this run in any case.
             let _ = session.cancel().await;
             return Err(CleanError::Stopped);
         }
@@ -111,14 +111,14 @@ struct Work<'a> {
     session: &'a Session,
     plan: &'a DropPlan,
     locks: Locks<'a>,
-    /// What the kept tables are made of.
+    /// The definition of the kept tables, as one value.
     shape: Option<String>,
 }
 
 impl Work<'_> {
-    /// Whether the server's lock table has room for all that one transaction drops, which locks
-    /// each part of a table, too (`AcquireDeletionLock` in `src/backend/catalog/dependency.c`). A
-    /// quarter is left for others, who would get an error else.
+    /// Whether the server's lock table has space to drop everything in one transaction, which also
+    /// locks each part of a table (`AcquireDeletionLock` in `src/backend/catalog/dependency.c`). A
+    /// quarter is left for other sessions, which would otherwise get an error.
     async fn fits(&self) -> Result<bool, CleanError> {
         let objects = |catalogue| {
             format!("(SELECT pg_catalog.count(*) FROM pg_catalog.{catalogue} WHERE oid >= 16384)")
@@ -136,7 +136,8 @@ impl Work<'_> {
         Ok(fits.as_deref() == Some("t"))
     }
 
-    /// Drops all, or nothing: false when there are too many for the server's lock table after all.
+    /// Drops all objects or none. Returns false if they do not fit into the server's lock table
+    /// after all.
     async fn at_once(&self, drops: &[&Drop]) -> Result<bool, CleanError> {
         let Some(first) = drops.first() else { return Ok(true) };
         self.session.begin().await.map_err(|source| refused(first, source))?;
@@ -153,7 +154,7 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// Drops an object in a transaction of its own.
+    /// Drops an object in its own transaction.
     async fn one(&self, drop: &Drop, end: End) -> Result<(), CleanError> {
         self.session.begin().await.map_err(|source| refused(drop, source))?;
         match self.in_transaction(drop).await {
@@ -163,7 +164,7 @@ impl Work<'_> {
             result => {
                 self.roll_back(drop).await?;
                 match result {
-                    // Gone already, but not in a way that IF EXISTS knows.
+                    // Already dropped; `lo_unlink` has no IF EXISTS.
                     Err(CleanError::Drop { source, .. })
                         if drop.kind.0 == "large object"
                             && source.sqlstate() == Some(UNDEFINED_OBJECT) =>
@@ -203,7 +204,7 @@ fn refused(drop: &Drop, source: target::Error) -> CleanError {
     CleanError::Drop { object: drop.to_string(), source }
 }
 
-/// What the kept tables are made of.
+/// The definition of the kept tables, as one value.
 async fn shape(session: &Session, plan: &DropPlan) -> target::Result<Option<String>> {
     if plan.kept_oids.is_empty() {
         return Ok(None);

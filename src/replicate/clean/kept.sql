@@ -1,7 +1,6 @@
--- Everything that the kept tables need: what is theirs (indexes, defaults, constraints, triggers,
--- sequences, partitions), and, of all that, what it depends on (types, functions, schemas …).
--- Foreign keys to tables that are not kept are not followed.
--- {tables}: oids of the kept tables.
+-- Everything that the kept tables need: their parts (indexes, defaults, constraints, triggers,
+-- sequences, partitions), and whatever these depend on (types, functions, schemas …). Foreign keys
+-- to tables that are not kept are not followed. {tables}: OIDs of the kept tables.
 WITH RECURSIVE needed (classid, objid) AS (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, t.oid
     FROM pg_catalog.unnest({tables}) AS t (oid)

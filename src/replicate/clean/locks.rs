@@ -1,8 +1,8 @@
-//! How long a drop waits for locks, and who is in its way.
+//! Limits how long a drop waits for locks, and finds the sessions that block it.
 //!
-//! The server's own `lock_timeout` ends a wait without naming the holder of the lock, and a lock
-//! that a foreign key leads to is on another table than the one that is dropped. So the time is kept
-//! here: while the statement still waits, a second session asks the server what blocks it.
+//! The server's `lock_timeout` ends a wait without naming the holder of the lock, and a lock needed
+//! because of a foreign key is on another table than the dropped one. So the timeout is implemented
+//! here: while the statement is still waiting, a second session asks the server what blocks it.
 
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,27 @@ use super::error::Holder;
 use super::plan::Drop;
 use crate::target::{self, Session, SessionSettings};
 
-/// How often the server is asked whether a drop waits. The first answer is logged.
+/// How often to check whether a drop is blocked. The first result is logged.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// What came of a drop.
+/// The result of a drop.
 pub(super) enum Waited {
-    /// The server's answer.
+    /// The server's result.
     Done(target::Result<()>),
     /// It was cancelled.
     TooLong {
-        /// The relation that is locked, where it is not the dropped one.
+        /// The locked relation, if it is not the dropped one.
         relation: Option<String>,
-        /// Who is in the way.
+        /// The blocking sessions.
         holders: Vec<Holder>,
     },
 }
 
-/// Runs drops on a session, with a second one beside it.
+/// Runs drops on one session, and watches them from a second one.
 pub(super) struct Locks<'a> {
     session: &'a Session,
     timeout: Option<Duration>,
-    /// None if no second session could be opened: the holders are not named then.
+    /// `None` if no second session could be opened; blocking sessions are then not reported.
     witness: Option<Session>,
 }
 
@@ -41,9 +41,9 @@ impl<'a> Locks<'a> {
         Self { session, timeout, witness }
     }
 
-    /// Drops an object in the open transaction, with patience for those who use it.
+    /// Drops an object in the open transaction, and waits for sessions that use it.
     pub(super) async fn wait(&self, drop: &Drop) -> Waited {
-        // A pooler may give every transaction another process.
+        // A pooler may use another backend process for every transaction.
         let process = match self.session.query_value("SELECT pg_catalog.pg_backend_pid()").await {
             Ok(process) => process.unwrap_or_default(),
             Err(error) => return Waited::Done(Err(error)),
@@ -64,14 +64,14 @@ impl<'a> Locks<'a> {
                 result = &mut work => return Waited::Done(result),
                 blocked = look => blocked,
             };
-            // Without an answer a drop that takes that long is one that waits.
+            // Without information, a drop that takes this long is assumed to be blocked.
             let is_blocked = blocked.as_ref().is_none_or(|(_, holders)| !holders.is_empty());
             let is_over = self.timeout.is_some_and(|timeout| started.elapsed() >= timeout);
             let (relation, holders) = blocked.unwrap_or_default();
             if is_blocked && is_over {
                 let _ = self.session.cancel().await;
-                // Whatever it says: a late signal may still hit the next statement, so this is the
-                // end of the transaction.
+                // The result does not matter: a late cancel may still hit the next statement, so
+                // the transaction ends here.
                 let _ = work.await;
                 return Waited::TooLong { relation, holders };
             }
@@ -82,8 +82,8 @@ impl<'a> Locks<'a> {
         }
     }
 
-    /// The relation that the drop waits for, and who keeps it from having it. None if the server
-    /// does not tell.
+    /// The relation that the drop waits for, and the sessions that block it. `None` if the server
+    /// does not show it.
     async fn blockers(&self, drop: &Drop, process: &str) -> Option<(Option<String>, Vec<Holder>)> {
         let witness = self.witness.as_ref()?;
         // A prepared transaction is listed as process 0.
@@ -110,5 +110,5 @@ impl<'a> Locks<'a> {
 }
 
 fn untold(error: target::Error) {
-    tracing::debug!("cannot find out who blocks a drop: {error}");
+    tracing::debug!("cannot determine which sessions block a drop: {error}");
 }

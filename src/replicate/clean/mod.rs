@@ -1,14 +1,14 @@
-//! Drops the objects of the last night, but for the tables that are kept.
+//! Drops the objects of the previous night, except the kept tables.
 //!
-//! A [`DropPlan`] is made from the catalogue first, so that it can be looked at, and then carried
-//! out, all of it or nothing. It holds what the connecting role owns, of every kind and in every
-//! schema, and so works without being a superuser. Left alone are: what belongs to others, what
-//! belongs to extensions, extensions that the restore does not create again, the schema `public` itself, privileges, and the schema
-//! [`BOOKKEEPING`], where nocturne keeps its own records.
+//! A [`DropPlan`] is made from the catalog first, so that it can be inspected, and then carried out
+//! completely or not at all. It lists the objects that the connecting role owns, of every kind and
+//! in every schema, so that no superuser is needed. These are left unchanged: objects of other
+//! roles, members of extensions, extensions that the restore does not create again, the schema
+//! `public` itself, privileges, and the schema [`BOOKKEEPING`] with nocturne's own records.
 //!
-//! Kept tables stay with their rows and all that they need: indexes, sequences, the types and
-//! functions of their columns. Only foreign keys to tables that go are dropped. Before each drop
-//! is committed it is checked that the kept tables are still what they were.
+//! Kept tables keep their rows and everything they need: indexes, sequences, the types and
+//! functions of their columns. Only their foreign keys to dropped tables are dropped. Before a drop
+//! is committed, the kept tables are checked to be unchanged.
 
 mod error;
 mod execute;

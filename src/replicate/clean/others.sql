@@ -1,6 +1,7 @@
--- What other roles own and would be dropped, too, because it depends on what is dropped: views
--- of analysts, say. Of a table whose column is of a type that goes, only the column goes. Rules stand for their views, constraints and defaults are parts of tables.
--- {classes}, {objects}: what is dropped, as two arrays of oids side by side.
+-- Objects of other roles that would also be dropped, because they depend on dropped objects: for
+-- example views of analysts. If a column has a dropped type, only the column is dropped, not its
+-- table. Rules stand for their views; constraints and defaults are parts of tables. {classes},
+-- {objects}: the dropped objects, as two parallel arrays of OIDs.
 WITH RECURSIVE gone (classid, objid, objsubid) AS (
     SELECT o.classid, o.objid, 0
     FROM ROWS FROM (pg_catalog.unnest({classes}), pg_catalog.unnest({objects})) AS o (classid, objid)

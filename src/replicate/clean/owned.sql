@@ -1,6 +1,6 @@
--- The objects whose owner fits {whose}, in the order in which they are dropped: what is over
--- tables, tables (partitions before their parents), and then what tables are made of. What
--- belongs to an extension, or is a part of another object, goes with that.
+-- The objects whose owner satisfies {whose}, in drop order: objects over tables, tables (partitions
+-- before their parents), then objects that tables depend on. Members of extensions and parts of
+-- other objects are dropped with these.
 WITH RECURSIVE me AS (
     SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
 ), depth (oid, depth) AS (
@@ -29,7 +29,7 @@ WITH RECURSIVE me AS (
     UNION ALL
     SELECT 10, 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprowner FROM pg_catalog.pg_operator
     UNION ALL
-    -- Not the row types of tables, nor arrays, nor multiranges.
+    -- Excludes row types of tables, array types and multiranges.
     SELECT 11, 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typowner
     FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
     WHERE (t.typrelid = 0 OR c.relkind = 'c') AND t.typtype <> 'm'
@@ -62,13 +62,13 @@ FROM owned
 JOIN me ON {whose}
 LEFT JOIN depth ON depth.oid = owned.objid AND owned.turn = 4
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(owned.classid, owned.objid, 0) object
--- Below are the objects of initdb; large objects choose their numbers.
+-- Lower OIDs belong to objects of initdb; large objects can have any OID.
 WHERE (owned.objid >= 16384 OR owned.classid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass)
   AND object.schema IS DISTINCT FROM {bookkeeping} AND object.identity <> {bookkeeping}
   AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend d
       WHERE d.classid = owned.classid AND d.objid = owned.objid AND d.deptype IN ('e', 'i')
-        -- A partitioned table is internal to its own key.
+        -- A partitioned table has an internal dependency on its own key.
         AND (d.refclassid, d.refobjid) <> (d.classid, d.objid)
   )
 ORDER BY owned.turn, depth.depth DESC NULLS LAST, object.identity

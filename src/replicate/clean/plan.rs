@@ -1,4 +1,4 @@
-//! What is dropped, in order.
+//! The plan: which objects are dropped, in which order.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,32 +8,32 @@ use super::error::CleanError;
 use crate::sql::ident::{literal, qualified, quoted};
 use crate::target::Session;
 
-/// What is to be dropped.
+/// The objects to drop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DropPlan {
     /// The objects, in order.
     pub drops: Vec<Drop>,
-    /// What other roles own and is also dropped.
+    /// Objects of other roles that are also dropped, because they depend on dropped ones.
     pub others: Vec<Other>,
-    /// Schemas that stay, because others have objects in them.
+    /// Schemas that are kept, because other roles have objects in them.
     pub shared_schemas: Vec<String>,
-    /// Extensions of the role that stay, because the restore does not create them again.
+    /// Extensions of the role that are kept, because the restore does not create them again.
     pub extensions: Vec<String>,
     /// The tables that are kept, quoted and qualified.
     pub kept: Vec<String>,
     pub(super) kept_oids: Vec<u32>,
 }
 
-/// One object that is dropped.
+/// One object to drop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drop {
-    /// What kind of object.
+    /// The kind of object.
     pub kind: Kind,
-    /// Its name, quoted and qualified, with what else makes it unique.
+    /// Its quoted, qualified name, with whatever else makes it unique.
     pub identity: String,
     /// The statement.
     pub sql: String,
-    /// The OID of the object, which locks are held on when it is a relation.
+    /// The OID of the object; for relations, locks are held on it.
     pub(super) oid: u32,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Drop {
     }
 }
 
-/// A kind of object, by PostgreSQL's own word (`getObjectTypeDescription` in
+/// A kind of object, in PostgreSQL's words (`getObjectTypeDescription` in
 /// `src/backend/catalog/objectaddress.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Kind(pub(super) String);
@@ -52,7 +52,7 @@ impl Kind {
     /// The words after DROP.
     fn words(&self) -> String {
         match self.0.as_str() {
-            // One word for functions, procedures and aggregates.
+            // ROUTINE covers functions, procedures and aggregates.
             "function" | "procedure" | "aggregate" => "ROUTINE".to_owned(),
             "statistics object" => "STATISTICS".to_owned(),
             "foreign-data wrapper" => "FOREIGN DATA WRAPPER".to_owned(),
@@ -67,14 +67,14 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Something that another role owns.
+/// An object that another role owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
-    /// What kind of object.
+    /// The kind of object.
     pub kind: Kind,
     /// Its name, quoted and qualified.
     pub identity: String,
-    /// Who owns it.
+    /// Its owner.
     pub owner: String,
 }
 
@@ -96,8 +96,8 @@ impl fmt::Display for Other {
 /// PostgreSQL's word for extensions.
 const EXTENSION: &str = "extension";
 
-/// Makes the plan. `keep` is asked for every table that the role owns, by schema and name;
-/// `brings` for every extension, whether the restore creates it again. Others stay.
+/// Makes the plan. `keep` decides for every table, by schema and name, whether it is kept; `brings`
+/// tells for every extension whether the restore creates it again. Other extensions are kept.
 ///
 /// # Errors
 /// [`CleanError::Catalogue`].
@@ -147,7 +147,7 @@ pub async fn plan(
             plan.extensions.push(drop.identity);
             continue;
         }
-        // A schema may be shared with others, whose objects have nothing to do with ours.
+        // A schema may also contain unrelated objects of other roles.
         if drop.kind.0 == "schema" {
             schemas.push(drop);
             continue;
@@ -180,11 +180,11 @@ pub async fn plan(
     Ok(plan)
 }
 
-/// The extension whose state is that of a whole cluster: its list of nodes is in no archive.
+/// Citus: its list of nodes is the state of a whole cluster and not part of any archive.
 const CITUS: &str = "citus";
 
-/// The OIDs of the extensions that stay: those that the restore does not create again, and all
-/// that they require.
+/// The OIDs of the kept extensions: those that the restore does not create again, and those that
+/// they require.
 async fn extensions_that_stay(
     session: &Session,
     brings: impl Fn(&str) -> bool,
@@ -210,8 +210,8 @@ async fn extensions_that_stay(
     Ok(rows(session, &sql).await?.into_iter().filter_map(oid).collect())
 }
 
-/// What other roles own in the database, except extensions that the restore creates again: `brings`
-/// is asked for each, by its quoted name. Members of extensions are not listed.
+/// The objects of other roles in the database, except extensions that the restore creates again, as
+/// `brings` tells by quoted name. Members of extensions are not listed.
 ///
 /// # Errors
 /// [`CleanError::Catalogue`].
@@ -233,7 +233,7 @@ pub async fn others(
     Ok(all.into_iter().filter_map(other).filter(is_lost).collect())
 }
 
-/// Kind and identity of all objects in a database, which every copy of it has, too.
+/// Kind and identity of all objects in a database, which every copy of it also contains.
 ///
 /// # Errors
 /// [`CleanError::Catalogue`].
@@ -244,7 +244,8 @@ pub async fn objects(session: &Session) -> Result<HashSet<(String, String)>, Cle
     };
     let own =
         format!("SELECT type, identity FROM ({}) o (type, s, identity, c, i, r)", owned("true"));
-    // Those of initdb, plpgsql say, can be dropped and created again in another database.
+    // Extensions created by initdb, such as plpgsql, can be dropped and created again in another
+    // database.
     let extensions = "SELECT 'extension', pg_catalog.quote_ident(extname) \
                       FROM pg_catalog.pg_extension";
     let mut all = rows(session, &own).await?;
@@ -252,15 +253,15 @@ pub async fn objects(session: &Session) -> Result<HashSet<(String, String)>, Cle
     Ok(all.into_iter().filter_map(named).collect())
 }
 
-/// The query for objects whose owner fits `whose`.
+/// The query for objects whose owner satisfies the condition `whose`.
 fn owned(whose: &str) -> String {
     let sql = include_str!("owned.sql").replace("{bookkeeping}", &literal(BOOKKEEPING));
     sql.replace("{whose}", whose)
 }
 
-/// Foreign keys of kept tables to tables that go.
+/// Foreign keys from kept tables to dropped tables.
 async fn foreign_keys(session: &Session, kept: &str) -> Result<Vec<Drop>, CleanError> {
-    // Of a partitioned table the parent's goes, and its partitions' with it.
+    // Only that of a partitioned table is listed; those of its partitions are dropped with it.
     let sql = format!(
         "SELECT n.nspname, t.relname, c.conname, t.oid FROM pg_catalog.pg_constraint c \
          JOIN pg_catalog.pg_class t ON t.oid = c.conrelid \
@@ -309,7 +310,7 @@ async fn holds_objects_of_others(
 fn statement(kind: &Kind, identity: &str) -> String {
     match kind.0.as_str() {
         "large object" => format!("SELECT pg_catalog.lo_unlink({identity})"),
-        // CASCADE is for what is left in it: casts, or what was made meanwhile.
+        // CASCADE covers remaining dependents: casts, or objects created since.
         _ => format!("DROP {} IF EXISTS {identity} CASCADE", kind.words()),
     }
 }

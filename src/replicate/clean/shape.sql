@@ -1,5 +1,5 @@
--- What the kept tables are made of, as one value: if it changes, a drop has taken a part of them.
--- {tables}: their oids.
+-- The definition of the kept tables, as one value: if it changes, a drop has dropped a part of
+-- them. {tables}: their OIDs.
 SELECT pg_catalog.md5(pg_catalog.string_agg(part, E'\n' ORDER BY part))
 FROM (
     SELECT 'column ' || a.attrelid || ' ' || a.attnum || ' ' || a.attname || ' ' || a.atttypid

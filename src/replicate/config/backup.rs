@@ -1,4 +1,4 @@
-//! Where a night's backup is looked for.
+//! Settings of where a run finds its backup.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,18 +10,18 @@ use secrecy::SecretString;
 use super::reader::{Reader, Wrong};
 use super::table;
 
-/// A region of the host.
+/// A region of Scalingo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Region {
     /// `osc-fr1`.
     #[default]
     OscFr1,
-    /// `osc-secnum-fr1`, of qualified security.
+    /// `osc-secnum-fr1`, with SecNumCloud qualification.
     OscSecnumFr1,
 }
 
 impl Region {
-    /// The name, as it is in the names of the region's servers.
+    /// The name, as in the names of the region's servers.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -31,16 +31,16 @@ impl Region {
     }
 }
 
-/// A backup that is somewhere else than with the host.
+/// A backup that is not at Scalingo.
 #[derive(Clone)]
 pub enum Elsewhere {
-    /// A file, or a folder of which the newest file counts.
+    /// A file, or a folder whose newest file is read.
     Path(PathBuf),
     /// An address, which may hold secrets.
     Url(SecretString, Shown),
 }
 
-/// What of an address may be shown: scheme, host and path, without a user and without a query.
+/// The part of an address that may be shown: scheme, host and path, without user or query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(String);
 
@@ -65,41 +65,41 @@ impl fmt::Debug for Elsewhere {
     }
 }
 
-/// Other addresses of the host's APIs; for tests.
+/// Overrides of the addresses of Scalingo's APIs; for tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
-    /// Of `https://auth.scalingo.com`.
+    /// Overrides `https://auth.scalingo.com`.
     pub auth: Option<Url>,
-    /// Of `https://api.REGION.scalingo.com`.
+    /// Overrides `https://api.REGION.scalingo.com`.
     pub api: Option<Url>,
-    /// Of `https://db-api.REGION.scalingo.com`.
+    /// Overrides `https://db-api.REGION.scalingo.com`.
     pub database_api: Option<Url>,
 }
 
-/// Which backup, and how it comes.
+/// Which backup to read, and how.
 #[derive(Clone, Debug)]
 pub struct Backup {
     /// The app whose database is backed up.
     pub app: Option<String>,
     /// The token of a collaborator of that app.
     pub token: Option<SecretString>,
-    /// The add-on that is the database, where the app has several.
+    /// The database add-on, if the app has several.
     pub addon: Option<String>,
-    /// The region that the app is in.
+    /// The region of the app.
     pub region: Region,
-    /// Other addresses of the APIs.
+    /// Overrides of the addresses of the APIs.
     pub endpoints: Endpoints,
-    /// Where the backup is instead; it goes before the app.
+    /// Where the backup is instead; takes precedence over the app.
     pub elsewhere: Option<Elsewhere>,
-    /// This one of the app's backups.
+    /// The ID of the app's backup to read.
     pub id: Option<String>,
-    /// Whether one of another day than today will do.
+    /// Whether a backup that is not from today is accepted.
     pub any_day: bool,
-    /// How old it may be, in place of being today's.
+    /// The maximum age, instead of being from today.
     pub max_age: Option<Duration>,
-    /// Whether it is on the disk before the target is touched.
+    /// Whether to download it to disk before changing the target.
     pub download_first: bool,
-    /// Whether it is verified before the target is touched, if all of it is available.
+    /// Whether to verify it before changing the target, if the whole backup is available.
     pub verify: bool,
 }
 
@@ -132,7 +132,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
     if backup.elsewhere.is_some() && backup.id.is_some() {
         reader.problem(
             &table::BACKUP_ID,
-            "set together with BACKUP_SOURCE: a backup from elsewhere has no id",
+            "cannot be combined with BACKUP_SOURCE, whose backups have no ID",
         );
     }
     backup
@@ -140,7 +140,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
 
 fn url(text: &str) -> Result<Url, Wrong> {
     let url = Url::parse(text).map_err(|_| Wrong::Unexpected)?;
-    // The second one's password would be shown with the path of the first.
+    // The password of the second address would be shown as part of the first one's path.
     if url.path().contains("://") {
         let several = "more than one address (write \":\" in a path as %3A)";
         return Err(Wrong::Because(several.to_owned()));
@@ -157,7 +157,7 @@ fn elsewhere(text: &str) -> Result<Elsewhere, Wrong> {
     Ok(Elsewhere::Url(SecretString::from(text), Shown(shown)))
 }
 
-/// An address without what may be secret in it.
+/// An address without the parts that may hold secrets.
 fn bare(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);

@@ -6,9 +6,9 @@ use super::variable::Variable;
 use crate::restore::chain;
 use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
-/// Why a URL alone does not choose a database.
+/// The error of a URL that does not name a database.
 const NO_DATABASE: &str =
-    "no database is named: add it to the URL, as in postgresql://user@host:5432/name";
+    "no database is named; add it to the URL, as in postgresql://user@host:5432/name";
 
 /// Where to connect. `Debug` shows no password.
 #[derive(Clone, Debug, Default)]
@@ -17,12 +17,12 @@ pub struct Databases {
     pub target: Option<Target>,
     /// The source of the incremental copy.
     pub source: Option<Target>,
-    /// The target of the incremental copy: the warehouse, unless another one is named.
+    /// The target of the incremental copy: the warehouse, unless another database is named.
     pub incremental_target: Option<Target>,
 }
 
 impl Databases {
-    /// Whether rows of incremental tables are copied to the database that is restored.
+    /// Whether the rows of incremental tables are copied into the restored database.
     #[must_use]
     pub fn is_fed_here(&self) -> bool {
         let shown = |target: &Option<Target>| target.as_ref().map(ToString::to_string);
@@ -45,14 +45,15 @@ fn database(reader: &mut Reader<'_>, variable: &'static Variable) -> Option<Targ
     let parse = |text: &str| {
         let options = ConnectOptions {
             default_url: Some(text.to_owned()),
-            // Nobody is there at night.
+            // Runs are unattended.
             password: PasswordPrompt::Never,
             ..ConnectOptions::default()
         };
         // Its errors show no password.
         let target = Target::resolve(&options, environment)
             .map_err(|error| Wrong::Because(chain(&error)))?;
-        // libpq's default is the role's own database, which no one chose to be overwritten.
+        // libpq defaults to the database named after the role, which must not be overwritten by
+        // accident.
         if target.names_its_database() {
             Ok(target)
         } else {

@@ -1,4 +1,4 @@
-//! `docs/variables.md`, written from the table.
+//! Generates `docs/variables.md` from the table of variables.
 
 use std::fmt::Write;
 
@@ -8,25 +8,24 @@ use super::variable::Variable;
 const HEAD: &str = "\
 # Variables
 
-All settings of the nightly run, as variables of the environment. This page is written from the
-program's own table (`src/replicate/config/variables.rs`): `NOCTURNE_BLESS=1 cargo test --lib document`
-writes it anew, and a test fails when it is not the same.
+All settings of the nightly run, as environment variables. This page is generated from the table in
+`src/replicate/config/variables.rs` by `NOCTURNE_BLESS=1 cargo test --lib document`; a test fails if
+the two differ.
 
-All that is wrong is told at once when a command starts, by name, with what is expected; it then
-ends with exit code 2. A variable that is set to nothing counts as not set. `0` is a value. An
-option of the command line goes before the variable of the same meaning. Secrets have no option,
-for other users of a machine can read its command lines, and are never shown: of a database's URL,
-user, host and name are.
+When a command starts, it reports all problems at once, by variable, with what is expected, and
+exits with code 2. A variable set to an empty value counts as not set. `0` is a value. An option
+overrides the variable of the same meaning. Secrets have no option, because other users of a machine
+can read its command lines, and are never shown: of a database URL, only user, host and name are.
 ";
 
 const TAIL: &str = "
-## Elsewhere
+## Other variables
 
-- `NOCTURNE_LOG`, and `RUST_LOG` when it is not set, choose log lines, as in
+- `NOCTURNE_LOG`, or `RUST_LOG` if it is not set, filters log lines, as in
   `nocturne=debug,tokio_postgres=info`.
-- `PGSSLROOTCERT`, `PGOPTIONS`, `PGCONNECT_TIMEOUT` and the other variables of libpq count for what
-  a database's URL does not say.
-- `TEST_POSTGRES_URL` is read by the project's tests only.
+- `PGSSLROOTCERT`, `PGOPTIONS`, `PGCONNECT_TIMEOUT` and the other variables of libpq apply to
+  whatever a database URL does not set.
+- `TEST_POSTGRES_URL` is only read by the project's tests.
 ";
 
 /// The page, in Markdown.
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_is_what_the_table_says() {
+    fn page_matches_the_table_of_variables() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/variables.md");
         if std::env::var_os("NOCTURNE_BLESS").is_some() {
             std::fs::write(path, markdown()).unwrap();
@@ -78,7 +77,7 @@ mod tests {
         let page = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
             page == markdown(),
-            "docs/variables.md is not what the table says: NOCTURNE_BLESS=1 writes it anew"
+            "docs/variables.md does not match the table: NOCTURNE_BLESS=1 rewrites it"
         );
     }
 }

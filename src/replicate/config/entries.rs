@@ -1,5 +1,4 @@
-//! What is done with entries of the archive that are not tables: `RESTORE_EXCLUDE` and
-//! `RESTORE_TOLERATE`.
+//! Settings for archive entries other than tables: `RESTORE_EXCLUDE` and `RESTORE_TOLERATE`.
 
 use std::fmt;
 
@@ -18,7 +17,7 @@ pub struct EntryPattern {
 }
 
 impl EntryPattern {
-    /// Whether it means this entry.
+    /// Whether it matches this entry.
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
         self.glob.matches(&entry.label())
@@ -34,7 +33,7 @@ impl fmt::Display for EntryPattern {
 /// Reads `RESTORE_EXCLUDE`.
 pub(super) fn exclude(reader: &mut Reader<'_>) -> Vec<EntryPattern> {
     let pattern = |text: &str| match text.trim() {
-        "" => Err("a pattern is empty".to_owned()),
+        "" => Err("empty pattern".to_owned()),
         text => Ok(EntryPattern { glob: Glob::new(text), text: text.to_owned() }),
     };
     list(reader, &table::RESTORE_EXCLUDE, pattern)
@@ -47,15 +46,16 @@ pub(super) fn tolerate(reader: &mut Reader<'_>) -> Vec<Tolerance> {
     list(reader, &table::RESTORE_TOLERATE, tolerance)
 }
 
-/// The elements of a JSON array of texts.
+/// The parsed elements of a JSON array of strings.
 fn list<T>(
     reader: &mut Reader<'_>,
     variable: &'static Variable,
     element: impl Fn(&str) -> Result<T, String>,
 ) -> Vec<T> {
     let parse = |text: &str| {
-        let texts: Vec<String> = serde_json::from_str(text)
-            .map_err(|error| Wrong::Because(format!("expected a JSON array of texts: {error}")))?;
+        let texts: Vec<String> = serde_json::from_str(text).map_err(|error| {
+            Wrong::Because(format!("expected a JSON array of strings: {error}"))
+        })?;
         let elements: Result<Vec<T>, String> = texts.iter().map(|text| element(text)).collect();
         elements.map_err(Wrong::Because)
     };

@@ -12,23 +12,23 @@ use super::tables::{self, KeyColumns};
 pub struct Incremental {
     /// Their keys.
     pub keys: KeyColumns,
-    /// How many connections read from the source side by side.
+    /// How many connections read from the source in parallel.
     pub jobs: NonZeroUsize,
-    /// About how many rows are one transaction; None is all that is new in a table.
+    /// Approximate number of rows per transaction; `None` copies all new rows of a table in one.
     pub range_rows: Option<NonZeroU64>,
     /// How far below the highest key to stop, in keys.
     pub lag: u64,
-    /// Whether columns that only the source has are added.
+    /// Whether to add columns that only the source has.
     pub add_columns: bool,
-    /// Whether earlier runs are checked.
+    /// Whether to check earlier runs for missing rows.
     pub check_gaps: bool,
-    /// Whether rows that they missed are copied.
+    /// Whether to copy the rows that they missed.
     pub fill_gaps: bool,
-    /// How long open transactions of the source are waited for; None does not wait.
+    /// How long to wait for open transactions of the source; `None` does not wait.
     pub late_commits_timeout: Option<Duration>,
-    /// Whether a source that is behind the target is only a warning.
+    /// Whether a source that is behind the target is a warning instead of an error.
     pub allow_behind: bool,
-    /// How long the source may take for one statement; None is without end.
+    /// Timeout of one statement on the source; `None` is no limit.
     pub statement_timeout: Option<Duration>,
 }
 

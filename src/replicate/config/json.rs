@@ -1,13 +1,13 @@
-//! JSON objects as written: in order, and with a name given twice seen.
+//! JSON objects as written: members stay in order, and duplicate names are detected.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The members of a JSON object in the order in which they are written.
+/// The members of a JSON object, in the order in which they are written.
 ///
-/// A map of serde_json's would sort them, and keep the last of two with the same name.
+/// serde_json's map would sort them, and keep the last of two with the same name.
 pub(super) struct Members(pub(super) Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members: Vec<(String, Value)> = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
                     if members.iter().any(|(other, _)| *other == name) {
-                        return Err(serde::de::Error::custom(format!("\"{name}\" is there twice")));
+                        return Err(serde::de::Error::custom(format!("duplicate name \"{name}\"")));
                     }
                     members.push((name, value));
                 }
@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Reads an object, or says that the text is not JSON.
+/// Reads an object; the error tells invalid JSON from JSON that is not an object.
 pub(super) fn object(text: &str) -> Result<Members, String> {
     serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => format!("expected a JSON object: {error}"),

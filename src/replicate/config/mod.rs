@@ -1,12 +1,12 @@
-//! What the environment and the command line say about a run, checked at once.
+//! The settings of a run, from the environment and the command line, checked together.
 //!
-//! [`table`] lists every variable with its default and its meaning; `docs/variables.md` is written
-//! from it by [`document`], and the options of the command line are made of it. [`Config`] holds
-//! the values with their types. All that is wrong is told at once, by name ([`Problems`]); nothing
-//! that is secret is told at all.
+//! [`table`] lists every variable with its default and its meaning; [`document`] generates
+//! `docs/variables.md` from it, and the command line options come from it too. [`Config`] holds the
+//! typed values. All problems are reported at once, by variable ([`Problems`]); secrets are never
+//! shown.
 //!
-//! A variable that is set to nothing counts as not set: hosts cannot always unset one. `0` is a
-//! value.
+//! A variable set to an empty value counts as not set, because hosts cannot always unset one. `0`
+//! is a value.
 
 mod backup;
 mod databases;
@@ -51,27 +51,27 @@ use crate::report::nights::Lang;
 use crate::restore::Tolerance;
 use reader::{Reader, Wrong};
 
-/// What settings are read for: each command needs some of them.
+/// The command that settings are read for; each needs some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// One full run.
     Run,
-    /// The incremental copy alone.
+    /// Only the incremental copy.
     Incremental,
-    /// Runs by the schedule.
+    /// Scheduled runs.
     Worker,
     /// The web process.
     Web,
-    /// Dropping the target's objects alone.
+    /// Only drops the target's objects.
     DropObjects,
-    /// Fetching the backup alone.
+    /// Only fetches the backup.
     FetchBackup,
-    /// The enrichment alone.
+    /// Only the enrichment.
     Enrich,
 }
 
 impl Command {
-    /// The command's word.
+    /// The command's name on the command line.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ pub struct Config {
     pub schedule: Option<Schedule>,
     /// How late a run may start.
     pub latest_start: TimeDelta,
-    /// The zone of the schedule, of "today", and of the times that people are shown.
+    /// The time zone of the schedule, of "today", and of displayed times.
     pub zone: Tz,
     /// Where the backup comes from.
     pub backup: Backup,
@@ -105,11 +105,11 @@ pub struct Config {
     pub incremental: Incremental,
     /// What happens after a failure.
     pub retry: RetryPolicy,
-    /// Who is told how a run ended.
+    /// Which URLs are notified of the outcome of a run.
     pub notifications: Vec<Webhook>,
-    /// The language of reports; none is the locale's.
+    /// The language of reports; `None` is the locale's.
     pub report_lang: Option<Lang>,
-    /// How log lines are written.
+    /// The format of log lines.
     pub log_format: LogFormat,
     /// The app that nocturne itself runs in.
     pub app: Option<String>,
@@ -121,29 +121,29 @@ pub struct Config {
 /// What is restored, and how.
 #[derive(Clone, Debug)]
 pub struct Restore {
-    /// How many sessions work side by side; at least 1.
+    /// How many sessions work in parallel; at least 1.
     pub jobs: usize,
     /// Whether foreign keys are restored.
     pub foreign_keys: bool,
-    /// What is done with each table.
+    /// How each table is restored.
     pub tables: TableModes,
-    /// Whether a name that fits nothing is an error.
+    /// Whether a name that matches nothing is an error.
     pub strict: bool,
     /// Entries that are not restored.
     pub exclude: Vec<EntryPattern>,
     /// Errors of the server that do not fail a run.
     pub tolerate: Vec<Tolerance>,
-    /// Whether nothing that an earlier run restored is taken for restored.
+    /// Whether to ignore what earlier runs restored, and restore everything again.
     pub from_scratch: bool,
-    /// Whether a new database takes the place of the old one at the end.
+    /// Whether a new database replaces the old one at the end.
     pub swap: bool,
-    /// What that new database is a copy of.
+    /// The template of that new database.
     pub swap_template: Option<String>,
-    /// Whether what other roles own in the old database may go with it.
+    /// Whether objects of other roles in the old database may be dropped with it.
     pub swap_drops_others: bool,
-    /// How long dropping an object may wait for a lock; None is without end.
+    /// How long dropping an object may wait for a lock; `None` is no limit.
     pub drop_timeout: Option<Duration>,
-    /// The folder with indexes and views of the warehouse's own.
+    /// The folder of files that create the warehouse's own indexes and views.
     pub enrichment: PathBuf,
     /// The folder of files that run between the stages.
     pub hooks: Option<PathBuf>,
@@ -152,17 +152,17 @@ pub struct Restore {
 /// The web process.
 #[derive(Clone, Debug)]
 pub struct Web {
-    /// The port to listen on; 0 takes any.
+    /// The port to listen on; 0 picks any free port.
     pub port: Option<u16>,
-    /// What opens the pages about runs.
+    /// The token that gives access to the pages about runs.
     pub status_token: Option<SecretString>,
 }
 
 impl Config {
-    /// Reads all variables, and checks those that a command reads. `variable` looks one up: pass
+    /// Reads all variables, and checks those that the command uses. `variable` looks one up: pass
     /// `|name| std::env::var(name).ok()` for the environment of the process.
     ///
-    /// What a database's URL names besides, a certificate for instance, is read from the disk.
+    /// Files that a database URL refers to, such as a certificate, are read from disk.
     ///
     /// # Errors
     /// [`Problems`]: everything that is wrong or missing for that command.
@@ -177,7 +177,7 @@ impl Config {
         config.settings = settings;
         config.settings.retain(|setting| setting.variable.commands.contains(&command));
         problems.retain(|problem| problem.variable.commands.contains(&command));
-        // In the order of the table, and one for each variable: what is wrong may be missing too.
+        // In the order of the table, one per variable: a wrong value is also reported as missing.
         let place = |variable: &Variable| table::all().position(|other| other == variable);
         config.settings.sort_by_key(|setting| place(setting.variable));
         problems.sort_by_key(|problem| place(problem.variable));
@@ -185,13 +185,13 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    /// The settings that the command reads, as they count, without secrets.
+    /// The effective settings that the command reads, without secrets.
     #[must_use]
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
 
-    /// Whether a variable is set: its default does not count.
+    /// Whether a variable is set; its default does not count.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         self.settings.iter().any(|setting| setting.variable.name == name && !setting.is_default)
@@ -227,7 +227,7 @@ impl Config {
         }
     }
 
-    /// What a command cannot do without.
+    /// Checks the settings that a command requires.
     fn require(&self, command: Command, reader: &mut Reader<'_>) {
         let fetches = matches!(command, Command::Run | Command::Worker | Command::FetchBackup);
         let mut needed = Vec::new();
@@ -235,7 +235,7 @@ impl Config {
             needed.push((&table::SCHEDULE, self.schedule.is_some(), String::new()));
         }
         if fetches && self.backup.elsewhere.is_none() {
-            let unless = ", or BACKUP_SOURCE in its place";
+            let unless = ", unless BACKUP_SOURCE is set";
             needed.push((&table::SCALINGO_APP, self.backup.app.is_some(), unless.to_owned()));
             needed.push((
                 &table::SCALINGO_API_TOKEN,
@@ -250,7 +250,7 @@ impl Config {
             }
             Command::Incremental => {
                 let target = self.databases.incremental_target.is_some();
-                let or = ", or TARGET_DATABASE_URL in its place";
+                let or = ", unless TARGET_DATABASE_URL is set";
                 needed.push((&table::DATABASE_URL, target, or.to_owned()));
                 let source = self.databases.source.is_some();
                 needed.push((&table::SOURCE_DATABASE_URL, source, String::new()));
@@ -258,7 +258,7 @@ impl Config {
             Command::Web => {
                 needed.push((&table::PORT, self.web.port.is_some(), String::new()));
                 if self.web.status_token.is_some() {
-                    let because = ", as STATUS_TOKEN is set: runs are recorded there";
+                    let because = " because STATUS_TOKEN is set: runs are recorded there";
                     needed.push((&table::DATABASE_URL, target, because.to_owned()));
                 }
             }
@@ -266,18 +266,19 @@ impl Config {
         }
         let is_night = matches!(command, Command::Run | Command::Worker);
         if is_night && self.restore.tables.has_incremental() {
-            let because = ", as there are incremental tables";
+            let because = " because there are incremental tables";
             let source = self.databases.source.is_some();
             needed.push((&table::SOURCE_DATABASE_URL, source, because.to_owned()));
             if self.restore.swap {
                 reader.problem(
                     &table::SWAP,
-                    "set together with incremental tables, which only the old database holds",
+                    "cannot be combined with incremental tables, which only exist in the old \
+                     database",
                 );
             }
         }
         for (variable, is_there, more) in needed {
-            // A wrong value has been told as such.
+            // A wrong value is already reported as such.
             if !is_there && !reader.is_set(variable) {
                 reader.problem(variable, format!("required by \"{}\"{more}", command.word()));
             }
@@ -308,8 +309,8 @@ impl Restore {
     }
 }
 
-/// The folder of the enrichment. The default one is the program's own, as it is deployed (`bin` and
-/// `sql` beside each other), wherever it is started; else the working folder's.
+/// The enrichment folder. The default is the one deployed with the program (`bin` and `sql` next to
+/// each other), wherever the program is started; otherwise the one in the working directory.
 fn enrichment(reader: &mut Reader<'_>) -> PathBuf {
     let is_named = reader.is_set(&table::ENRICHMENT_DIR);
     let folder = PathBuf::from(reader.string(&table::ENRICHMENT_DIR).unwrap_or_default());
@@ -320,7 +321,7 @@ fn enrichment(reader: &mut Reader<'_>) -> PathBuf {
     let deployed = program.as_deref().and_then(|file| Some(file.parent()?.parent()?.join(&folder)));
     match deployed.filter(|deployed| deployed.is_dir()) {
         Some(deployed) => deployed,
-        // Whole, so that messages say where it was looked for.
+        // Absolute, so that messages show where it was looked up.
         None => std::path::absolute(&folder).unwrap_or(folder),
     }
 }
@@ -336,10 +337,7 @@ fn retry(reader: &mut Reader<'_>) -> RetryPolicy {
     if let (Some(min), Some(max)) = (min, max)
         && min > max
     {
-        reader.problem(
-            &table::MIN_TIMEOUT,
-            format!("{min} is more than MAX_TIMEOUT, which is {max}"),
-        );
+        reader.problem(&table::MIN_TIMEOUT, format!("{min} is greater than MAX_TIMEOUT ({max})"));
     }
     let warn_after = reader.number(&table::RETRIES_TIMEOUT_MINUTES);
     RetryPolicy {
@@ -350,7 +348,7 @@ fn retry(reader: &mut Reader<'_>) -> RetryPolicy {
     }
 }
 
-/// It must fit into a header, and be too long to be guessed.
+/// It must fit into a header and be too long to guess.
 fn status_token(text: &str) -> Result<SecretString, Wrong> {
     let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_visible && text.len() >= 16 { Ok(text.into()) } else { Err(Wrong::Unexpected) }

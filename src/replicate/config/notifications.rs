@@ -1,4 +1,4 @@
-//! `NOTIFICATIONS`: addresses that are told how a run ended.
+//! `NOTIFICATIONS`: URLs that are notified of the outcome of a run.
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -12,7 +12,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<Webhook> {
     if reader.is_set(&table::NOTIFICATIONS) && reader.is_set(&table::NOTIFICATION_URLS) {
         reader.problem(
             &table::NOTIFICATION_URLS,
-            "set together with NOTIFICATIONS, of which it is an older name: unset one",
+            "cannot be combined with NOTIFICATIONS, the newer name of the same variable: unset one \
+             of them",
         );
     }
     let show = |webhooks: &Vec<Webhook>, _: &str| match webhooks.as_slice() {
@@ -22,11 +23,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<Webhook> {
     let parse = |text: &str| parse(text).map_err(Wrong::Because);
     let new = reader.read_shown(&table::NOTIFICATIONS, parse, show);
     let old = reader.read_shown(&table::NOTIFICATION_URLS, parse, show);
-    // Unset, the new one is there all the same, with its default.
+    // The new variable has a default, so it has a value even if it is unset.
     old.or(new).unwrap_or_default()
 }
 
-/// A message names a place in the array, never what is there: that may be a secret.
+/// Messages name a position in the array, never its content, which may be a secret.
 fn parse(text: &str) -> Result<Vec<Webhook>, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
@@ -54,16 +55,16 @@ fn webhook(item: &Value) -> Result<Webhook, String> {
             let token = match members.get("token") {
                 None | Some(Value::Null) => None,
                 Some(Value::String(token)) => Some(token),
-                Some(_) => return Err("\"token\" is not a text".to_owned()),
+                Some(_) => return Err("\"token\" is not a string".to_owned()),
             };
             match members.get("url") {
                 Some(Value::String(url)) => (url, token),
-                _ => return Err("no \"url\" that is a text".to_owned()),
+                _ => return Err("\"url\" is missing or not a string".to_owned()),
             }
         }
-        _ => return Err("neither a URL nor an object with one".to_owned()),
+        _ => return Err("expected a URL or an object with \"url\"".to_owned()),
     };
-    // An empty token is how the old system's samples left it out.
+    // The sample settings of the old system write an absent token as an empty one.
     let token =
         token.filter(|token| !token.is_empty()).map(|token| SecretString::from(token.as_str()));
     Webhook::new(url, token).map_err(|error| error.to_string())

@@ -1,28 +1,28 @@
-//! Names of tables with `*` in them, with or without a schema.
+//! Patterns of table names: with or without `*`, with or without a schema.
 
 use std::fmt;
 
-/// The schema of a name that has none: where the replaced system looked.
+/// The schema of a name without one: where the replaced system looked.
 const DEFAULT_SCHEMA: &str = "public";
 
-/// Why a text is not a table's name.
+/// Why a text is not a table pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// There is nothing where a name should be.
+    /// A name is empty.
     #[error("a name is empty")]
     Empty,
-    /// More than a schema and a table.
-    #[error("more than one \".\" (quote a part that holds one: \"\\\"a.b\\\"\")")]
+    /// More than two parts.
+    #[error("more than one \".\" (quote a part that contains one: \"\\\"a.b\\\"\")")]
     Parts,
-    /// A quote is not where a part begins or ends.
-    #[error("a quote that does not enclose a whole part")]
+    /// A quote is not at the start or end of a part.
+    #[error("quotes must enclose a whole part")]
     Quote,
 }
 
-/// A table's name with its schema, either of which may hold `*`.
+/// A table name with its schema; either may contain `*`.
 ///
-/// Letters count as they are written: unlike in SQL, no case is folded without quotes, because
-/// the replaced system's settings name tables such as `knowledge-elements` without them.
+/// Case matters even without quotes, unlike in SQL, because the settings of the replaced system
+/// name tables such as `knowledge-elements` without quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TablePattern {
     schema: Glob,
@@ -31,7 +31,7 @@ pub struct TablePattern {
 }
 
 impl TablePattern {
-    /// Reads `table`, `schema.table`, either part with `*` or in double quotes.
+    /// Parses `table` or `schema.table`, either part with `*` or in double quotes.
     ///
     /// # Errors
     /// [`PatternError`].
@@ -47,13 +47,13 @@ impl TablePattern {
         Ok(Self { schema, table, text: text.to_owned() })
     }
 
-    /// Whether it means this table.
+    /// Whether it matches this table.
     #[must_use]
     pub fn matches(&self, schema: &str, table: &str) -> bool {
         self.schema.matches(schema) && self.table.matches(table)
     }
 
-    /// The one table that it names; `None` when there is a `*` in it.
+    /// The one table that it names; `None` if it contains a `*`.
     #[must_use]
     pub fn exact(&self) -> Option<(&str, &str)> {
         match (self.schema.pieces.as_slice(), self.table.pieces.as_slice()) {
@@ -90,7 +90,7 @@ fn part(text: &str) -> Result<(Glob, Option<&str>), PatternError> {
     loop {
         let (before, after) = rest.split_once('"').ok_or(PatternError::Quote)?;
         name.push_str(before);
-        // Two quotes stand for one.
+        // A doubled quote stands for one quote.
         match after.strip_prefix('"') {
             Some(after) => {
                 name.push('"');
@@ -112,7 +112,7 @@ fn part(text: &str) -> Result<(Glob, Option<&str>), PatternError> {
     }
 }
 
-/// Text between stars: one piece when there is no star.
+/// The text between stars: one piece if there is no star.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Glob {
     pieces: Vec<String>,
@@ -132,7 +132,7 @@ impl Glob {
             return self.pieces.first().is_some_and(|piece| piece == text);
         };
         let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-        // The leftmost place of each piece leaves the most for those after it.
+        // The leftmost match of each piece leaves the most text for the pieces after it.
         for piece in middle {
             match rest.find(piece.as_str()) {
                 Some(at) => rest = &rest[at + piece.len()..],
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_schema_is_in_public_and_means_that_table_only() {
+    fn name_without_schema_matches_one_table_in_public() {
         let answers = pattern("answers");
         assert!(answers.matches("public", "answers"));
         for (schema, table) in [
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_is_any_characters_in_its_own_part() {
+    fn star_matches_within_its_part() {
         assert!(pattern("log_*").matches("public", "log_"));
         assert!(pattern("log_*").matches("public", "log_2026.01"));
         assert!(!pattern("log_*").matches("logs", "log_2026"));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn in_quotes_dots_stars_and_doubled_quotes_stand_for_themselves() {
+    fn quoted_special_characters_are_literal() {
         assert!(pattern("\"a.b\"").matches("public", "a.b"));
         assert!(pattern("\"a*\"").matches("public", "a*"));
         assert!(!pattern("\"a*\"").matches("public", "ab"));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn invalid_names_are_rejected() {
         for (text, error) in [
             ("", PatternError::Empty),
             (".t", PatternError::Empty),

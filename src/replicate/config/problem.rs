@@ -1,10 +1,10 @@
-//! What is wrong with the settings: all of it at once.
+//! Problems with the settings, all reported at once.
 
 use std::fmt;
 
 use super::variable::Variable;
 
-/// One thing that is wrong. `Display` names the variable and what is expected; it shows no secret.
+/// One problem. `Display` names the variable and what is expected; it shows no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The variable to change.
@@ -19,7 +19,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All that is wrong, at least one thing, in the order of the table of variables.
+/// All problems, at least one, in the order of the table of variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub(super) Vec<Problem>);
 
@@ -32,7 +32,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the settings cannot be used")?;
+        f.write_str("invalid settings")?;
         self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }

@@ -1,28 +1,28 @@
-//! Reads variables one after the other, and keeps what is wrong and what may be shown.
+//! Reads variables one by one, and collects problems and the values that may be shown.
 
 use super::problem::Problem;
 use super::variable::{Kind, Variable};
 
-/// Why a text was not accepted.
+/// Why a value was rejected.
 pub(super) enum Wrong {
-    /// It is not what the variable expects.
+    /// It is not one of the values that the variable accepts.
     Unexpected,
-    /// A reason of its own, which shows no secret.
+    /// A specific reason, which shows no secret.
     Because(String),
 }
 
-/// A setting as it counts, for people.
+/// An effective setting, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The variable.
     pub variable: &'static Variable,
-    /// What it is, without secrets. None when it is not set and has no default.
+    /// Its value, without secrets. `None` if it is not set and has no default.
     pub shown: Option<String>,
-    /// Whether the default counts.
+    /// Whether the value is the default.
     pub is_default: bool,
 }
 
-/// Looks variables up, and keeps what is wrong.
+/// Looks variables up, and collects problems.
 pub(super) struct Reader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     pub(super) problems: Vec<Problem>,
@@ -34,12 +34,12 @@ impl<'a> Reader<'a> {
         Self { get, problems: Vec::new(), settings: Vec::new() }
     }
 
-    /// Where the variables come from.
+    /// The lookup function of variables.
     pub(super) fn environment(&self) -> &'a dyn Fn(&str) -> Option<String> {
         self.get
     }
 
-    /// Whether the variable is set, to something: hosts cannot always unset one.
+    /// Whether the variable is set to a non-empty value: hosts cannot always unset one.
     pub(super) fn is_set(&self, variable: &Variable) -> bool {
         self.text(variable).is_some()
     }
@@ -48,13 +48,13 @@ impl<'a> Reader<'a> {
         (self.get)(variable.name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// Notes a problem.
+    /// Records a problem.
     pub(super) fn problem(&mut self, variable: &'static Variable, message: impl Into<String>) {
         self.problems.push(Problem { variable, message: message.into() });
     }
 
-    /// The variable's value. None when it is not set and has no default, and when it is wrong,
-    /// which is noted.
+    /// The variable's value. `None` if it is not set and has no default, or if it is wrong, which
+    /// is recorded as a problem.
     pub(super) fn read<T>(
         &mut self,
         variable: &'static Variable,
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The same, with a way to show the value.
+    /// The same, with a function that shows the value.
     pub(super) fn read_shown<T>(
         &mut self,
         variable: &'static Variable,
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// `true` or `false`, in any case of letters; false when it is wrong.
+    /// `true` or `false`, in any case; false if it is wrong.
     pub(super) fn flag(&mut self, variable: &'static Variable) -> bool {
         let flag = self.read(variable, |text| match text.to_ascii_lowercase().as_str() {
             "true" => Ok(true),
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
         flag.unwrap_or(false)
     }
 
-    /// One of a few words, each with its value.
+    /// One of a few words, each with the value it stands for.
     pub(super) fn word<T: Copy>(
         &mut self,
         variable: &'static Variable,

@@ -1,5 +1,5 @@
-//! The table of all variables, by chapter. `docs/variables.md` is written from it, and the options
-//! of the command line are made of it.
+//! The table of all variables, by chapter. `docs/variables.md` and the command line options are
+//! generated from it.
 
 use super::Command;
 use super::variable::Variable;
@@ -30,11 +30,11 @@ pub struct Chapter {
 /// All variables, by chapter.
 pub static CHAPTERS: [Chapter; 8] = [
     Chapter {
-        title: "When",
+        title: "Schedule",
         variables: &[&SCHEDULE, &SCHEDULE_TIMEZONE, &SCHEDULE_LATEST_START_MINUTES],
     },
     Chapter {
-        title: "From where",
+        title: "Backup",
         variables: &[
             &SCALINGO_APP,
             &SCALINGO_API_TOKEN,
@@ -52,11 +52,11 @@ pub static CHAPTERS: [Chapter; 8] = [
         ],
     },
     Chapter {
-        title: "To where",
+        title: "Databases",
         variables: &[&DATABASE_URL, &SOURCE_DATABASE_URL, &TARGET_DATABASE_URL],
     },
     Chapter {
-        title: "What and how",
+        title: "Restore",
         variables: &[
             &PG_RESTORE_JOBS,
             &RESTORE_FK_CONSTRAINTS,
@@ -91,14 +91,14 @@ pub static CHAPTERS: [Chapter; 8] = [
         ],
     },
     Chapter {
-        title: "After a failure",
+        title: "Retries",
         variables: &[&MAX_RETRY_COUNT, &MIN_TIMEOUT, &MAX_TIMEOUT, &RETRIES_TIMEOUT_MINUTES],
     },
     Chapter {
-        title: "What is told",
+        title: "Notifications, reports and logs",
         variables: &[&NOTIFICATIONS, &NOTIFICATION_URLS, &REPORT_LANG, &LOG_FORMAT, &APP],
     },
-    Chapter { title: "The web process", variables: &[&PORT, &STATUS_TOKEN] },
+    Chapter { title: "Web process", variables: &[&PORT, &STATUS_TOKEN] },
 ];
 
 /// All variables that a command reads.

@@ -1,4 +1,4 @@
-//! What is done with each table: `BACKUP_MODE`, and the two variables that it generalises.
+//! How each table is restored: `BACKUP_MODE`, and the two variables that it generalises.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use super::pattern::TablePattern;
 use super::reader::{Reader, Wrong};
 use super::table;
 
-/// The tables that `RESTORE_ANSWERS_AND_KES` and its companion speak of.
+/// The tables of `RESTORE_ANSWERS_AND_KES` and `RESTORE_ANSWERS_AND_KES_INCREMENTALLY`.
 const ANSWERS_AND_KES: [&str; 2] = ["answers", "knowledge-elements"];
 
-/// What is done with a table.
+/// How a table is restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TableMode {
     /// Dropped, and restored with its rows.
@@ -18,9 +18,9 @@ pub enum TableMode {
     Full,
     /// Dropped, and restored without rows.
     SchemaOnly,
-    /// Neither dropped nor restored: new rows are copied from the source database.
+    /// Neither dropped nor restored; new rows are copied from the source database.
     Incremental,
-    /// Dropped, and not restored, nor anything that is its own.
+    /// Dropped and not restored, nor is anything that belongs to it.
     None,
 }
 
@@ -44,32 +44,32 @@ impl TableMode {
     }
 }
 
-/// A rule for the tables that a pattern means.
+/// A rule for the tables that a pattern matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableRule {
     /// Which tables.
     pub tables: TablePattern,
-    /// What is done with them.
+    /// How they are restored.
     pub mode: TableMode,
-    /// Whether somebody wrote it. Else it is the old variables' default, and nobody need wonder
-    /// when no table fits.
+    /// Whether the user wrote it. Otherwise it is the old variables' default, and it is no surprise
+    /// if no table matches.
     pub is_written: bool,
 }
 
-/// What is done with each table.
+/// How each table is restored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableModes {
     rules: Vec<TableRule>,
 }
 
 impl TableModes {
-    /// What is done with this table.
+    /// How this table is restored.
     #[must_use]
     pub fn mode(&self, schema: &str, table: &str) -> TableMode {
         self.rule(schema, table).map_or(TableMode::Full, |rule| rule.mode)
     }
 
-    /// The rule that decides about this table, if there is one.
+    /// The rule that applies to this table, if any.
     #[must_use]
     pub fn rule(&self, schema: &str, table: &str) -> Option<&TableRule> {
         let fitting = || self.rules.iter().filter(|rule| rule.tables.matches(schema, table));
@@ -88,8 +88,8 @@ impl TableModes {
         self.rules.iter().any(|rule| rule.mode == TableMode::Incremental)
     }
 
-    /// The written rules that fit none of these tables (schema, name): mistyped, or about a
-    /// table that is no more.
+    /// The written rules that match none of these tables (schema, name): mistyped, or for a table
+    /// that no longer exists.
     #[must_use]
     pub fn unused<'a>(
         &self,
@@ -122,7 +122,7 @@ impl TableModes {
         Ok(Self { rules })
     }
 
-    /// Both tables of the old variables in one mode.
+    /// Rules that put both tables of the old variables in one mode.
     fn answers_and_kes(mode: TableMode, is_written: bool) -> Self {
         let rules = ANSWERS_AND_KES
             .iter()
@@ -133,8 +133,8 @@ impl TableModes {
     }
 }
 
-/// Reads the three variables. `BACKUP_MODE` decides alone when it is set, be it to `{}`;
-/// otherwise the two old ones do, set or not.
+/// Reads the three variables. If `BACKUP_MODE` is set, even to `{}`, it alone applies; otherwise
+/// the two old ones do, set or not.
 pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
     let modes =
         reader.read(&table::BACKUP_MODE, |text| TableModes::parse(text).map_err(Wrong::Because));
@@ -144,7 +144,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
         for old in [&table::RESTORE_ANSWERS_AND_KES, &table::RESTORE_ANSWERS_AND_KES_INCREMENTALLY]
         {
             if reader.is_set(old) {
-                reader.problem(old, "set together with BACKUP_MODE, which replaces it: unset it");
+                reader.problem(
+                    old,
+                    "cannot be combined with BACKUP_MODE, which replaces it: unset it",
+                );
             }
         }
         return modes.unwrap_or_default();
@@ -153,8 +156,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
         (true, true) => {
             reader.problem(
                 &table::RESTORE_ANSWERS_AND_KES_INCREMENTALLY,
-                "set together with RESTORE_ANSWERS_AND_KES: the tables are either restored from \
-                 the backup or fed by increment",
+                "cannot be combined with RESTORE_ANSWERS_AND_KES: the tables are either restored \
+                 from the backup or copied incrementally",
             );
             TableModes::default()
         }
@@ -167,14 +170,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
     }
 }
 
-/// The key columns of incremental tables, where they are not `id`.
+/// The key columns of incremental tables whose key is not `id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyColumns {
     columns: Vec<(TablePattern, String)>,
 }
 
 impl KeyColumns {
-    /// The column by which this table grows.
+    /// The ascending key column of this table.
     #[must_use]
     pub fn column(&self, schema: &str, table: &str) -> &str {
         let fitting = || self.columns.iter().filter(|(tables, _)| tables.matches(schema, table));
@@ -191,7 +194,7 @@ impl KeyColumns {
                 TablePattern::parse(&name).map_err(|error| format!("table \"{name}\": {error}"))?;
             match value {
                 Value::String(column) if !column.is_empty() => columns.push((tables, column)),
-                other => return Err(format!("table \"{name}\": {other} is not a column's name")),
+                other => return Err(format!("table \"{name}\": {other} is not a column name")),
             }
         }
         Ok(Self { columns })

@@ -1,49 +1,50 @@
-//! One variable of the environment: what it means, what it may hold, who needs it.
+//! One environment variable: its meaning, accepted values, and the commands that read it.
 
 use super::Command;
 
-/// A variable of the environment, and the option of the command line that stands above it.
+/// An environment variable, and the command line option that overrides it.
 #[derive(Debug)]
 pub struct Variable {
     /// Its name in the environment.
     pub name: &'static str,
-    /// The option of the same meaning, without the dashes. None for what must not appear on a
-    /// command line, where other users of the machine may see it.
+    /// The option with the same meaning, without the dashes. `None` for values that must not appear
+    /// on a command line, where other users of the machine can see them.
     pub option: Option<&'static str>,
-    /// What its text may be.
+    /// Which values it accepts.
     pub kind: Kind,
-    /// The text that counts when it is not set.
+    /// The value if it is not set.
     pub default: Option<&'static str>,
-    /// What it does, in sentences: for `docs/variables.md` and for the help.
+    /// What it does, in sentences: for `docs/variables.md` and for the help, whose short form shows
+    /// the first sentence.
     pub meaning: &'static str,
     /// The commands that read it.
     pub commands: &'static [Command],
-    /// When it must be set, in words; the rule itself is `require` in `mod.rs`.
+    /// When it must be set, in words; the check itself is `require` in `mod.rs`.
     pub required: Option<&'static str>,
 }
 
-/// What a variable's text may be.
+/// Which values a variable accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`.
     Flag,
-    /// A whole number within bounds, both included.
+    /// A whole number within inclusive bounds.
     Number {
-        /// The least.
+        /// The minimum.
         min: u64,
-        /// The most.
+        /// The maximum.
         max: u64,
     },
     /// One of these words.
     Word(&'static [&'static str]),
     /// Text, with a description of what is expected.
     Text(&'static str),
-    /// The same, and it is never shown.
+    /// The same, but never shown.
     Secret(&'static str),
 }
 
 impl Kind {
-    /// What is expected, to follow that word.
+    /// What is expected, as a noun phrase that can follow "expected".
     #[must_use]
     pub fn expected(self) -> String {
         match self {
@@ -57,7 +58,7 @@ impl Kind {
         }
     }
 
-    /// Whether the text itself may be shown.
+    /// Whether the value must never be shown.
     #[must_use]
     pub fn is_secret(self) -> bool {
         matches!(self, Self::Secret(_))
@@ -65,7 +66,7 @@ impl Kind {
 }
 
 impl Variable {
-    /// A variable that has an option, no default, and is never required.
+    /// A variable without an option or a default, never required.
     pub(super) const fn new(
         name: &'static str,
         kind: Kind,
@@ -100,7 +101,7 @@ impl Variable {
     }
 }
 
-/// Variables are compared by name: there is one of each.
+/// Variables are compared by name, which is unique.
 impl PartialEq for Variable {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

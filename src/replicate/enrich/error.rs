@@ -1,14 +1,14 @@
-//! Why there is no enrichment. What single files run into is part of the report.
+//! Why the enrichment could not run. Errors of single files are part of the report.
 
 use super::super::sql_file::FileError;
 use crate::target;
 
-/// Why there is no enrichment.
+/// Why the enrichment could not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnrichError {
-    /// There is no such folder.
-    #[error("there is no folder {folder}")]
+    /// The folder does not exist.
+    #[error("the folder {folder} does not exist")]
     NoFolder {
         /// Its path.
         folder: String,
@@ -22,10 +22,10 @@ pub enum EnrichError {
         #[source]
         source: std::io::Error,
     },
-    /// A file cannot be read, or is no script.
+    /// A file cannot be read, or is not an SQL script.
     #[error(transparent)]
     File(FileError),
-    /// A comment at the top of a file is not understood.
+    /// A comment at the top of a file is invalid.
     #[error("{file}, line {line}: {what}")]
     Header {
         /// The file's path.
@@ -35,7 +35,7 @@ pub enum EnrichError {
         /// What is wrong with it.
         what: String,
     },
-    /// A file depends on one that is not there.
+    /// A file depends on one that does not exist.
     #[error("{file} depends on {depends}, which is not in the folder")]
     UnknownDependency {
         /// The file's name.
@@ -43,22 +43,22 @@ pub enum EnrichError {
         /// The name that it gives.
         depends: String,
     },
-    /// Files wait for each other.
-    #[error("files depend on each other in a circle: {}", .files.join(" → "))]
+    /// Files depend on each other in a cycle.
+    #[error("files depend on each other in a cycle: {}", .files.join(" → "))]
     Circle {
         /// Their names; the first is also the last.
         files: Vec<String>,
     },
-    /// The target cannot be looked at.
-    #[error("cannot look at the target before the enrichment")]
+    /// The target cannot be inspected.
+    #[error("cannot inspect the target before the enrichment")]
     Target(#[source] target::Error),
-    /// Somebody asked to stop; what ran is cancelled.
+    /// The run was asked to stop; running statements are cancelled.
     #[error("stopped during the enrichment")]
     Stopped,
 }
 
 impl EnrichError {
-    /// Whether time may heal it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! The folder of files, and in which order they may run.
+//! The folder of enrichment files, and the order in which they may run.
 
 use std::io;
 use std::path::Path;
@@ -19,15 +19,15 @@ pub(super) struct File {
     pub(super) name: String,
     pub(super) header: Header,
     pub(super) sql: SqlFile,
-    /// Places of the files that it waits for.
+    /// Indices of the files that it depends on.
     pub(super) after: Vec<usize>,
 }
 
 impl Enrichment {
-    /// Reads the files of a folder that end in `.sql`, and checks what they say of each other.
+    /// Reads the files of a folder that end in `.sql`, and checks their dependencies.
     ///
     /// # Errors
-    /// All of [`EnrichError`] that does not need a server.
+    /// All of [`EnrichError`] except the errors that involve a server.
     pub fn read(folder: &Path) -> Result<Self, EnrichError> {
         let paths = in_folder(folder).map_err(|source| {
             let folder = folder.display().to_string();
@@ -66,7 +66,7 @@ impl Enrichment {
         }
     }
 
-    /// The names of the files, in their order.
+    /// The scripts, in the order of their names.
     pub fn scripts(&self) -> impl Iterator<Item = &SqlFile> {
         self.files.iter().map(|file| &file.sql)
     }
@@ -76,7 +76,7 @@ impl Enrichment {
         self.files.iter().map(|file| file.name.as_str())
     }
 
-    /// Files that wait for each other, if there are any.
+    /// A dependency cycle, if there is one.
     fn circle(&self) -> Option<Vec<String>> {
         let mut left: Vec<usize> = (0..self.files.len()).collect();
         loop {
@@ -88,7 +88,8 @@ impl Enrichment {
             }
             left = still;
         }
-        // Each of those that are left waits for another one of them: following that leads around.
+        // Each remaining file depends on another remaining one: following these dependencies leads
+        // around a cycle.
         let mut way = vec![*left.first()?];
         loop {
             let last = *way.last()?;
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_wait_for_each_other_are_an_error_that_shows_the_circle() {
+    fn dependency_cycle_is_reported() {
         let files = [
             ("a", "-- depends: b"),
             ("b", "-- depends: x\n-- depends: c"),
@@ -127,7 +128,7 @@ mod tests {
         let error = read(&files).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "files depend on each other in a circle: b.sql → c.sql → d.sql → b.sql"
+            "files depend on each other in a cycle: b.sql → c.sql → d.sql → b.sql"
         );
         let error = read(&[("a", "-- depends: a")]).unwrap_err();
         assert!(error.to_string().ends_with("a.sql → a.sql"), "{error}");
@@ -135,19 +136,19 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_that_is_not_there_is_an_error() {
+    fn missing_dependency_is_an_error() {
         let error = read(&[("a", "-- depends: b")]).unwrap_err();
         assert_eq!(error.to_string(), "a.sql depends on b.sql, which is not in the folder");
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_told_apart() {
+    fn missing_folder_has_its_own_error() {
         let error = Enrichment::read(Path::new("/nowhere/at/all")).unwrap_err();
         assert!(matches!(error, EnrichError::NoFolder { .. }));
     }
 
     #[test]
-    fn the_shipped_files_are_sound() {
+    fn shipped_files_are_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/enrichment");
         let enrichment = Enrichment::read(&folder).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(

@@ -1,17 +1,17 @@
-//! What the comments at the top of a file say.
+//! The header of an enrichment file: the comments at its top.
 
 use super::super::config::TablePattern;
 use super::super::sql_file::SqlFile;
 use super::error::EnrichError;
 
-/// What a file needs.
+/// The requirements of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Tables that must be there.
+    /// Tables that must exist.
     pub(super) requires: Vec<Table>,
-    /// Tables of which none may be there.
+    /// Tables that must not exist.
     pub(super) unless: Vec<Table>,
-    /// Files that must be done before, by name with `.sql`.
+    /// Files that must have run before, by name with `.sql`.
     pub(super) depends: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Table {
     pub(super) text: String,
 }
 
-/// The words before a colon that mean something.
+/// The known words before a colon.
 const WORDS: [&str; 3] = ["requires-table", "unless-table", "depends"];
 
 impl Header {
@@ -37,12 +37,12 @@ impl Header {
             match word {
                 "requires-table" => header.requires.push(table(value).map_err(wrong)?),
                 "unless-table" => header.unless.push(table(value).map_err(wrong)?),
-                "depends" if value.is_empty() => return Err(wrong("no file is named".to_owned())),
+                "depends" if value.is_empty() => return Err(wrong("missing file name".to_owned())),
                 "depends" => {
                     let name = value.strip_suffix(".sql").unwrap_or(value);
                     header.depends.push(format!("{name}.sql"));
                 }
-                // Other comments are free, but for what looks mistyped.
+                // Other comments are allowed, except for words that look mistyped.
                 word if looks_like_ours(word) => {
                     let known = WORDS.join(", ");
                     return Err(wrong(format!("unknown word \"{word}\", expected one of {known}")));
@@ -54,7 +54,7 @@ impl Header {
     }
 }
 
-/// One word, of which a known one begins with the same letters.
+/// Whether it is a single word that starts with the same letters as a known one.
 fn looks_like_ours(word: &str) -> bool {
     let word = word.trim_end().to_ascii_lowercase();
     !word.contains(' ') && WORDS.iter().any(|known| word.get(..6) == known.get(..6))
@@ -67,7 +67,7 @@ fn table(text: &str) -> Result<Table, String> {
         Some((schema, name)) => {
             Ok(Table { schema: schema.to_owned(), name: name.to_owned(), text: text.to_owned() })
         }
-        None => Err(format!("table \"{text}\": one table is expected, without *")),
+        None => Err(format!("table \"{text}\": expected one table, without *")),
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_files_are_read_from_the_first_comments() {
+    fn tables_and_files_are_read_from_the_header() {
         let read = header(
             "-- Some words: free.\n-- requires-table: answers\n--requires-table: s.knowledge-elements\n\
              -- unless-table: \"a.b\"\n-- depends: users\n-- depends: more.sql\nSELECT 1;\n-- requires-table: not this\n",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mistyped_is_told_with_its_line() {
+    fn typo_in_header_is_reported_with_its_line() {
         for (text, message) in [
             (
                 "-- require-table: a",
@@ -106,9 +106,9 @@ mod tests {
             ),
             ("--\n-- Requires-Table: a", "f.sql, line 2: unknown word \"Requires-Table\""),
             ("-- depends-on: a", "f.sql, line 1: unknown word \"depends-on\""),
-            ("-- depends:", "f.sql, line 1: no file is named"),
+            ("-- depends:", "f.sql, line 1: missing file name"),
             ("-- requires-table:", "f.sql, line 1: table \"\": a name is empty"),
-            ("-- requires-table: a*", "f.sql, line 1: table \"a*\": one table is expected"),
+            ("-- requires-table: a*", "f.sql, line 1: table \"a*\": expected one table"),
         ] {
             let error = header(text).unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");

@@ -1,19 +1,19 @@
-//! Indexes and views of the warehouse's own: a folder of SQL files, run after the restore.
+//! The warehouse's own indexes and views: a folder of SQL files, run after the restore.
 //!
-//! The comments at the top of a file say what it needs:
+//! The comments at the top of a file list its requirements:
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `-- requires-table: users` | skipped unless this table (or view) is there; may be repeated |
-//! | `-- unless-table: students` | not needed when a table or view of this name is there |
-//! | `-- depends: users` | runs after `users.sql`, and only if that was not skipped and did not fail |
+//! | `-- requires-table: users` | skipped unless this table (or view) exists; may be repeated |
+//! | `-- unless-table: students` | not needed if a table or view of this name exists |
+//! | `-- depends: users` | runs after `users.sql`, unless that was skipped or failed |
 //!
-//! Names of tables are written as in `BACKUP_MODE`: the schema is `public` when there is none.
+//! Table names are written as in `BACKUP_MODE`; the default schema is `public`.
 //!
-//! A file's statements run one after the other; files run side by side, those on the largest tables
-//! first, and each as soon as those that it depends on are done. A file that fails takes those along
-//! that depend on it, and no other. Files should be such that they can be run again: `CREATE INDEX
-//! IF NOT EXISTS`, `CREATE OR REPLACE VIEW`.
+//! The statements of a file run one after the other. Files run in parallel, those on the largest
+//! tables first, each as soon as its dependencies are done. If a file fails, only the files that
+//! depend on it are skipped. Files should be safe to run again: `CREATE INDEX IF NOT EXISTS`,
+//! `CREATE OR REPLACE VIEW`.
 
 mod error;
 mod folder;

@@ -1,19 +1,19 @@
-//! What became of the files.
+//! The outcome of each file.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::super::sql_file::FileError;
 
-/// What became of all files, in the order in which they ended.
+/// The outcome of all files, in the order in which they ended.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// One for each file.
+    /// One report per file.
     pub files: Vec<FileReport>,
 }
 
 impl Report {
-    /// Those that failed.
+    /// The files that failed.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &FileError)> {
         self.files.iter().filter_map(|report| match &report.outcome {
             Outcome::Failed(error) => Some((report.file.as_str(), error)),
@@ -22,7 +22,7 @@ impl Report {
     }
 }
 
-/// What became of a file.
+/// The outcome of a file.
 #[derive(Debug)]
 pub struct FileReport {
     /// The file's name in the folder.
@@ -36,24 +36,24 @@ pub struct FileReport {
 /// How a file ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// All its statements are done.
+    /// All its statements succeeded.
     Done,
-    /// Skipped: a table that it needs is not there.
+    /// Skipped: a table that it requires does not exist.
     MissingTable {
         /// The table, as the file names it.
         table: String,
     },
-    /// Skipped: what it would make is there.
+    /// Skipped: the table or view that makes it unnecessary exists.
     NotNeeded {
         /// The table or view, as the file names it.
         table: String,
     },
-    /// Skipped: a file that it depends on was skipped for want of a table, or failed.
+    /// Skipped: a file that it depends on was skipped because of a missing table, or failed.
     After {
         /// That file.
         file: String,
     },
-    /// A statement failed, or no session could be had.
+    /// A statement failed, or no session could be opened.
     Failed(FileError),
 }
 
@@ -65,31 +65,31 @@ impl Outcome {
 }
 
 impl fmt::Display for Outcome {
-    /// What there is to say beside the file's name.
+    /// The text that follows the file's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done => f.write_str("done"),
-            Self::MissingTable { table } => write!(f, "skipped: there is no table {table}"),
-            Self::NotNeeded { table } => write!(f, "not needed: {table} is there"),
+            Self::MissingTable { table } => write!(f, "skipped: table {table} does not exist"),
+            Self::NotNeeded { table } => write!(f, "not needed: {table} exists"),
             Self::After { file } => write!(f, "skipped: it depends on {file}"),
             Self::Failed(error) => f.write_str(&crate::restore::chain(error)),
         }
     }
 }
 
-/// What happens meanwhile.
+/// An event of the enrichment.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
-    /// A file's statements begin.
+    /// A file started to run.
     Started {
         /// Its name.
         file: &'a str,
     },
-    /// A file is over, run or not.
+    /// A file ended, run or skipped.
     Ended(&'a FileReport),
 }
 
-/// Writes a log line for what happens to a file.
+/// Logs an event.
 pub fn tell(progress: Progress<'_>) {
     match progress {
         Progress::Started { file } => tracing::info!("{file}: started"),

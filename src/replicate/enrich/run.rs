@@ -1,4 +1,4 @@
-//! Runs the files, side by side where nothing is against it.
+//! Runs the files, in parallel where their dependencies allow it.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
@@ -18,8 +18,7 @@ use crate::target::{self, Session, SessionSettings, Target};
 /// Runs all files of an enrichment, in at most `sessions` sessions at a time.
 ///
 /// # Errors
-/// [`EnrichError::Target`] and [`EnrichError::Stopped`]. What single files run into is in the
-/// report.
+/// [`EnrichError::Target`] and [`EnrichError::Stopped`]. Errors of single files are in the report.
 pub async fn run(
     enrichment: &Enrichment,
     target: &Target,
@@ -86,7 +85,7 @@ async fn one(
     FileReport { file: name(), outcome, duration }
 }
 
-/// The reason to skip a file, if there is one.
+/// The reason to skip a file, if any.
 async fn needed(file: &File, target: &Target) -> target::Result<Option<Outcome>> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
     for table in &file.header.unless {
@@ -102,7 +101,7 @@ async fn needed(file: &File, target: &Target) -> target::Result<Option<Outcome>>
     Ok(None)
 }
 
-/// The places of the files, those on the largest tables first: their indexes take the longest.
+/// The indices of the files, those on the largest tables first, whose indexes take the longest.
 async fn by_size(files: &[File], target: &Target) -> target::Result<Vec<usize>> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
     let mut sizes = Vec::new();
@@ -117,8 +116,8 @@ async fn by_size(files: &[File], target: &Target) -> target::Result<Vec<usize>> 
     Ok(sizes.into_iter().map(|(_, place)| place).collect())
 }
 
-/// The bytes of a table with its partitions, 0 for a view; None when there is none. Not
-/// `pg_class.relpages`, which a fresh restore leaves at 0.
+/// The size in bytes of a table with its partitions, 0 for a view; `None` if there is no such
+/// table. Not from `pg_class.relpages`, which is 0 right after a restore.
 async fn size(session: &Session, table: &Table) -> target::Result<Option<u64>> {
     let sql = format!(
         "SELECT COALESCE( \

@@ -1,10 +1,10 @@
-//! Files of SQL that run between the stages of a restore.
+//! SQL files that run between the stages of a restore.
 //!
 //! In the folder `HOOKS_DIR`, each [`Stage`] has a file (`after-data.sql`), a folder of files
-//! (`after-data/`, in the order of their names), or both, the file first. All are read before
-//! anything is dropped, so that what is no SQL is told in time. Each runs in a session of its own,
-//! statement after statement, as `psql -f` does; the first error ends the run: what comes next
-//! relies on what a hook was to do.
+//! (`after-data/`, in the order of their names), or both, the file first. All files are read before
+//! anything is dropped, so that invalid ones are reported in time. Each runs in its own session,
+//! statement by statement, as `psql -f` does. The first error ends the run, because the next stages
+//! rely on what the hook does.
 
 use std::fmt;
 use std::io;
@@ -18,22 +18,22 @@ use crate::target::Target;
 /// A place between the stages of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// The target is clean, nothing is restored.
+    /// The target is clean; nothing is restored yet.
     BeforeRestore,
-    /// Tables are there, without rows and indexes.
+    /// Tables exist, without rows and indexes.
     AfterPreData,
-    /// Rows are there, without indexes and constraints.
+    /// Rows are loaded; indexes and constraints do not exist yet.
     AfterData,
-    /// All is restored; the enrichment comes next.
+    /// Everything is restored; the enrichment runs next.
     AfterRestore,
 }
 
 impl Stage {
-    /// All, in the order of a run.
+    /// All stages, in the order of a run.
     pub const ALL: [Self; 4] =
         [Self::BeforeRestore, Self::AfterPreData, Self::AfterData, Self::AfterRestore];
 
-    /// Its name: that of its file and folder.
+    /// Its name, which is also that of its file and folder.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -51,12 +51,12 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Why there are no hooks, or why one failed.
+/// Why hooks could not be read, or why one failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HookError {
     /// The folder cannot be read.
-    #[error("cannot read the folder of hooks {folder}")]
+    #[error("cannot read the hooks folder {folder}")]
     Folder {
         /// Its path.
         folder: String,
@@ -64,22 +64,22 @@ pub enum HookError {
         #[source]
         source: io::Error,
     },
-    /// Something in the folder belongs to no stage: mistyped, most likely.
+    /// A file or folder in the folder matches no stage: most likely mistyped.
     #[error(
-        "{path} belongs to no stage: expected before-restore, after-pre-data, after-data or \
-         after-restore, as a folder or with .sql"
+        "{path} matches no stage; expected a folder or .sql file named before-restore, \
+         after-pre-data, after-data or after-restore"
     )]
     Unknown {
         /// Its path.
         path: String,
     },
-    /// A file is no script.
+    /// A file is not an SQL script.
     #[error(transparent)]
     File(FileError),
     /// A file failed.
-    #[error("the hook {stage} failed")]
+    #[error("hook {stage} failed")]
     Failed {
-        /// When.
+        /// The stage.
         stage: Stage,
         /// The file and the reason.
         #[source]
@@ -88,7 +88,7 @@ pub enum HookError {
 }
 
 impl HookError {
-    /// Whether time may heal it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
@@ -98,15 +98,15 @@ impl HookError {
     }
 }
 
-/// The files of all stages. By default there are none.
+/// The files of all stages; none by default.
 #[derive(Clone, Debug, Default)]
 pub struct Hooks {
     files: Vec<(Stage, SqlFile)>,
 }
 
 impl Hooks {
-    /// Reads all files of a folder. What is hidden and what does not end in `.sql` is left alone,
-    /// a `README.md` for instance.
+    /// Reads all files of a folder. Hidden files and files that do not end in `.sql`, such as a
+    /// `README.md`, are ignored.
     ///
     /// # Errors
     /// [`HookError::Folder`], [`HookError::Unknown`] and [`HookError::File`].
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_has_a_file_then_a_folder_of_files_by_name() {
+    fn stage_runs_its_file_then_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         fs::create_dir(path.join("after-data")).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_no_stage_is_refused() {
+    fn file_without_a_stage_is_rejected() {
         for name in ["after-predata.sql", "before-restore-2.sql"] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(name), "SELECT 1;").unwrap();
@@ -214,12 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_script_is_told_before_anything_runs() {
+    fn invalid_script_is_reported_before_anything_runs() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("after-restore.sql"), "SELECT 1;\n\\copy t from x\n").unwrap();
         let error = Hooks::read(folder.path()).unwrap_err();
         assert!(
-            crate::restore::chain(&error).contains("after-restore.sql is no script of SQL: line 2")
+            crate::restore::chain(&error)
+                .contains("after-restore.sql is not an SQL script: line 2")
         );
         assert!(matches!(Hooks::read(Path::new("/nowhere")), Err(HookError::Folder { .. })));
     }

@@ -1,11 +1,11 @@
-//! What a server says about a table.
+//! Reads the definition of a table from a server.
 
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
 use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session};
 
-/// A table as one server has it.
+/// The definition of a table on one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Relation {
     pub(super) oid: u32,
@@ -27,15 +27,15 @@ pub(super) struct Column {
     pub(super) generated: Option<Generated>,
     /// Whether its binary values mean the same on every server.
     pub(super) binary: bool,
-    /// The type below all domains.
+    /// The base type below all domains.
     pub(super) base_type: String,
     pub(super) is_built_in: bool,
     pub(super) has_collation: bool,
-    /// The enum that it is of, or an array of.
+    /// Its enum type, also if it is an array of it.
     pub(super) labels: Option<Labels>,
-    /// Whether a B-tree index begins with it.
+    /// Whether a B-tree index starts with it.
     pub(super) has_index: bool,
-    /// Whether no value comes twice.
+    /// Whether it is unique.
     pub(super) is_unique: bool,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Generated {
     pub(super) is_stored: bool,
 }
 
-/// An enum and its labels in their order.
+/// An enum and its labels, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Labels {
     pub(super) type_name: String,
@@ -66,7 +66,7 @@ pub(super) async fn definition(
 }
 
 impl Relation {
-    /// Looks a table up; `None` if there is none of that name.
+    /// Looks up a table; `None` if it does not exist.
     pub(super) async fn read(session: &Session, table: &Table) -> target::Result<Option<Self>> {
         let (schema, name) = (literal(&table.schema), literal(&table.name));
         let sql = format!(
@@ -79,10 +79,11 @@ impl Relation {
             return Ok(None);
         };
         let odd = || {
-            let what = format!("the catalogue says of {table} what cannot be");
+            let what = format!("inconsistent catalog entry for {table}");
             target::Error::Protocol(what, None)
         };
-        // No name goes into a template: a line break in one would end the comment that shows it.
+        // The OID is inserted instead of the name: a line break in a name would end the SQL comment
+        // that contains it.
         let oid: u32 = oid.parse().map_err(|_| odd())?;
         let sql = include_str!("columns.sql").replace("{table}", &oid.to_string());
         let columns = session.query_text(&sql).await?;
@@ -91,12 +92,12 @@ impl Relation {
         Ok(Some(Self { oid, kind: kind.clone(), columns }))
     }
 
-    /// The columns that are copied: all but generated ones.
+    /// The copied columns: all except generated ones.
     pub(super) fn copied(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| column.generated.is_none())
     }
 
-    /// Their names, as a list in SQL.
+    /// Their names, as an SQL list.
     pub(super) fn copied_names(&self) -> String {
         self.copied().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
     }

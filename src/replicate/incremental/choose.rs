@@ -1,4 +1,4 @@
-//! What is copied, by the settings of a night.
+//! Chooses the tables to copy, by the settings of a night.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::settings::{Settings, Table};
 use crate::replicate::config::{Config, KeyColumns, TableMode, TableModes};
 use crate::target::{Session, SessionSettings, Target};
 
-/// Tables that rows can be copied of; partitions come with their parents.
+/// Tables whose rows can be copied; partitions are copied with their parents.
 const ALL: &str = "\
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -15,8 +15,8 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_'
     AND n.nspname <> 'information_schema'
 ORDER BY 1, 2";
 
-/// The incremental tables: those that are named, in the order in which they are, then those that
-/// patterns mean, as the source has them. The source is asked only if there are patterns.
+/// The incremental tables: named ones in the order of the settings, then those of the source that
+/// match patterns. The source is only queried if there are patterns.
 ///
 /// # Errors
 /// [`IncrementalError::Connect`] and [`IncrementalError::List`].
@@ -51,7 +51,7 @@ pub async fn tables(
 }
 
 impl Settings {
-    /// The settings of a night for these tables; `None` if they lack a database.
+    /// The settings of a night for these tables; `None` if a database is not set.
     #[must_use]
     pub fn of(config: &Config, tables: Vec<Table>) -> Option<Self> {
         let incremental = &config.incremental;

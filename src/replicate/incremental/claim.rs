@@ -1,10 +1,10 @@
-//! One copy of a table at a time, also when the last one is not quite dead.
+//! Allows one copy of a table at a time, even if the previous one has not completely ended.
 //!
-//! A run that was killed, or cut off while it committed, may leave transactions behind in the
-//! server that still write. The highest key must not be read before they have ended: what they
-//! commit afterwards would be copied a second time. So there are two advisory locks for each table
-//! (PostgreSQL documentation, section "Advisory Locks"): one for the run, which a second run
-//! waits for, and one that all its writers share, which a new run waits for as well.
+//! A run that was killed, or disconnected while it committed, may leave transactions in the server
+//! that still write. The highest key must not be read before they end: rows they commit afterwards
+//! would be copied twice. So there are two advisory locks per table (PostgreSQL documentation,
+//! section "Advisory Locks"): one for the run, which a second run waits for, and one shared by all
+//! its writers, which a new run also waits for.
 
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
@@ -23,8 +23,8 @@ pub(super) async fn connect(settings: &Settings) -> Result<Session, IncrementalE
         .map_err(|source| IncrementalError::Connect { side: Side::Target, source })
 }
 
-/// Begins the transaction that holds the run's claim on a table of the target, by its OID. What
-/// the session reads from now on has no writer of an earlier run behind it.
+/// Starts the transaction that holds the run's claim on a target table, given by its OID. From then
+/// on, no writer of an earlier run can change what the session reads.
 pub(super) async fn claim(
     session: &Session,
     settings: &Settings,
@@ -54,7 +54,7 @@ pub(super) async fn claim(
     claimed.await.map_err(refused)
 }
 
-/// Begins a transaction that writes to a table of the target, by its OID.
+/// Starts a transaction that writes to a target table, given by its OID.
 pub(super) async fn begin_writing(
     session: &Session,
     settings: &Settings,

@@ -1,10 +1,9 @@
--- The columns of a table in their order, and whether their values mean the same in binary on every
--- server.
+-- The columns of a table in order, and whether their binary values mean the same on every server.
 -- {table}: its OID.
 --
--- Binary values hold numbers of types (arrays), of objects (regclass and its kin) or of columns
--- (composites) where they are of those types; numbers below 10000 are the same everywhere
--- (`src/include/access/transam.h`). Labels of enums are sent as text.
+-- Binary values of some types contain OIDs of types (arrays), of objects (regclass and similar) or
+-- of columns (composites); OIDs below 10000 are the same everywhere
+-- (`src/include/access/transam.h`). Enum labels are sent as text.
 SELECT a.attname,
     pg_catalog.format_type(a.atttypid, a.atttypmod),
     a.attnotnull,
@@ -18,8 +17,9 @@ SELECT a.attname,
             AND COALESCE(element.typname, base.typname) NOT LIKE 'reg%'
             AND COALESCE(element.typtype, 'b') IN ('b', 'r', 'm')
     END,
-    -- Without a modifier the names of SQL mean one of length 1: `character`, `bit`. With an unknown
-    -- one the server writes names that mean any (`format_type_extended` in `format_type.c`).
+    -- Without a modifier, the SQL names `character` and `bit` mean length 1. With an unknown
+    -- modifier, the server writes names that mean any length (`format_type_extended` in
+    -- `format_type.c`).
     pg_catalog.format_type(base.oid, -1),
     base.typnamespace = 'pg_catalog'::pg_catalog.regnamespace,
     a.attcollation <> 0,

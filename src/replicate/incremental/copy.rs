@@ -1,5 +1,5 @@
-//! One range of a table: from the source into a transaction of the target that waits for its
-//! commit.
+//! Copies one range of a table from the source into a transaction of the target, which then waits
+//! for its commit.
 
 use tokio::sync::Semaphore;
 
@@ -13,20 +13,20 @@ use super::settings::{Settings, Table};
 use super::snapshot::Readers;
 use crate::target::Session;
 
-/// What the tables of a run share.
+/// The shared state of a run.
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
     pub(super) readers: Readers<'a>,
-    /// One for each connection of the source that may work.
+    /// One per source connection that may read.
     pub(super) permits: Semaphore,
 }
 
 impl Context<'_> {
-    /// A reader, and the right to have it.
+    /// A reader and its permit.
     pub(super) async fn reader(
         &self,
     ) -> Result<(tokio::sync::SemaphorePermit<'_>, Session), IncrementalError> {
-        // It is never closed.
+        // The semaphore is never closed.
         let permit = self.permits.acquire().await.map_err(|_| IncrementalError::Stopped)?;
         let session = self
             .readers
@@ -43,16 +43,16 @@ pub(super) struct Plan<'a> {
     /// The table's OID in the target.
     pub(super) oid: u32,
     pub(super) key: Key,
-    /// The columns that are copied, as a list in SQL.
+    /// The copied columns, as an SQL list.
     columns: String,
-    /// Whether all their values mean the same in binary on both sides.
+    /// Whether all their binary values mean the same on both sides.
     pub(super) is_binary: bool,
 }
 
 impl<'a> Plan<'a> {
-    /// A plan for a table whose sides have been compared.
+    /// A plan for a table that has been compared.
     pub(super) fn new(table: &'a Table, key: Key, source: &Relation, target: &Relation) -> Self {
-        // The names of types are the same; below a domain's name there may be another type.
+        // The type names are equal, but domains of the same name may have different base types.
         let is_binary = target.copied().all(|column| {
             let of_source = source.column(&column.name);
             column.binary
@@ -63,19 +63,19 @@ impl<'a> Plan<'a> {
         Self { table, oid: target.oid, key, columns: target.copied_names(), is_binary }
     }
 
-    /// The columns that are copied, as a list in SQL.
+    /// The copied columns, as an SQL list.
     pub(super) fn columns(&self) -> &str {
         &self.columns
     }
 
-    /// The COPY of a range of the source.
+    /// The COPY statement that reads a range from the source.
     pub(super) fn copy_out(&self, range: &Range) -> String {
         let condition = self.key.between(range.after.as_deref(), &range.through);
         let (columns, table, format) = (&self.columns, self.table, self.format());
         format!("COPY (SELECT {columns} FROM {table} r WHERE {condition}) TO STDOUT ({format})")
     }
 
-    /// The COPY into a table of the target.
+    /// The COPY statement that writes to a table of the target.
     pub(super) fn copy_in(&self, table: &str) -> String {
         format!("COPY {table} ({}) FROM STDIN ({})", self.columns, self.format())
     }
@@ -85,7 +85,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// A range that is in the target but for its commit. Dropping it rolls it back.
+/// A range that is loaded but not yet committed. Dropping it rolls it back.
 pub(super) struct Loaded {
     pub(super) writer: Session,
     pub(super) range: Range,
@@ -93,10 +93,11 @@ pub(super) struct Loaded {
     pub(super) bytes: u64,
 }
 
-/// Copies a range, and counts it on both sides. The source's session ends with the COPY.
+/// Copies a range, and compares the row counts of both sides. The source's session ends with the
+/// COPY.
 ///
 /// # Errors
-/// Nothing is in the target then.
+/// Nothing remains in the target then.
 pub(super) async fn load(
     context: &Context<'_>,
     plan: &Plan<'_>,

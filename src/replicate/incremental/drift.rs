@@ -1,4 +1,4 @@
-//! How a table differs between source and target, and the statements that would mend it.
+//! How a table differs between source and target, and the statements that would resolve it.
 
 use std::fmt;
 
@@ -22,13 +22,14 @@ pub enum Change {
     Added {
         /// Its name.
         column: String,
-        /// Its type, and how it is generated if it is.
+        /// Its type, and its generation expression, if any.
         definition: String,
-        /// Its default value in the source, if the target can have the same.
+        /// Its default in the source, if the target can use the same.
         default: Option<String>,
         /// Whether it is NOT NULL.
         not_null: bool,
-        /// Whether it can be added without a decision about the rows of the target: they get NULL.
+        /// Whether it can be added without a decision about existing rows of the target, which get
+        /// NULL.
         is_addable: bool,
     },
     /// A column that only the target has.
@@ -36,7 +37,7 @@ pub enum Change {
         /// Its name.
         column: String,
     },
-    /// A column of another type.
+    /// A column of a different type.
     Type {
         /// Its name.
         column: String,
@@ -53,13 +54,13 @@ pub enum Change {
         label: String,
         /// The label before it in the source, if it is not the first.
         after: Option<String>,
-        /// The first label of the target, before which it goes if it is the first.
+        /// The first label in the target, before which it is added if it is the first.
         first: Option<String>,
     },
 }
 
 impl Drift {
-    /// Compares a table on both sides; `None` if the columns that are copied are alike.
+    /// Compares a table on both sides; `None` if the copied columns are the same.
     pub(super) fn between(table: &Table, source: &Relation, target: &Relation) -> Option<Self> {
         let mut changes = Vec::new();
         for column in &source.columns {
@@ -90,7 +91,7 @@ impl Drift {
         (!changes.is_empty()).then(|| Self { table: table.clone(), changes })
     }
 
-    /// Whether nothing is needed but columns that may be NULL.
+    /// Whether adding nullable columns resolves it.
     pub(super) fn is_addable(&self) -> bool {
         self.changes.iter().all(|change| matches!(change, Change::Added { is_addable: true, .. }))
     }
@@ -103,7 +104,7 @@ impl Drift {
         })
     }
 
-    /// The statements that add columns which may be NULL, and leave NULL in the target's rows.
+    /// The statements that add nullable columns, with NULL in the target's existing rows.
     pub(super) fn additions(&self) -> impl Iterator<Item = String> {
         self.changes.iter().filter_map(|change| match change {
             Change::Added { column, definition, .. } => Some(format!(
@@ -115,13 +116,13 @@ impl Drift {
         })
     }
 
-    /// The statements that mend it, for the target.
+    /// The statements that resolve it in the target.
     pub fn statements(&self) -> impl Iterator<Item = String> {
         self.changes.iter().map(|change| change.statement(&self.table))
     }
 }
 
-/// The differences, a line for each with its statement.
+/// The differences, one line each with its statement.
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "table {} differs between source and target:", self.table)?;
@@ -142,14 +143,14 @@ impl Change {
         Self::Added {
             column: column.name.clone(),
             definition,
-            // The target may not have the sequence.
+            // The sequence may not exist in the target.
             default: column.default.clone().filter(|default| !default.starts_with("nextval(")),
             not_null: column.not_null,
             is_addable: !column.not_null && column.generated.is_none(),
         }
     }
 
-    /// The statement that mends it, for the target.
+    /// The statement that resolves it in the target.
     #[must_use]
     pub fn statement(&self, table: &Table) -> String {
         match self {
@@ -162,7 +163,7 @@ impl Change {
                 let is_filled = default.is_some() || definition.contains(" GENERATED ");
                 match (not_null, is_filled) {
                     (true, true) => statement.push_str(" NOT NULL;"),
-                    // It would be refused as long as the table has rows.
+                    // It would fail if the table has rows.
                     (true, false) => statement.push_str(&format!(
                         "; -- fill it, then ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;"
                     )),
@@ -177,7 +178,7 @@ impl Change {
                 format!("ALTER TABLE {table} ALTER COLUMN {} TYPE {source};", quoted(column))
             }
             Self::Label { type_name, label, after, first } => {
-                // Without a place it becomes the last one.
+                // Without a position it becomes the last one.
                 let place = match (after, first) {
                     (Some(after), _) => format!(" AFTER {}", literal(after)),
                     (None, Some(first)) => format!(" BEFORE {}", literal(first)),
@@ -215,7 +216,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// The labels that only the source has. More labels in the target do no harm.
+/// The labels that only the source has. Additional labels in the target are harmless.
 fn missing_labels<'a>(source: &'a Labels, target: &'a Labels) -> impl Iterator<Item = Change> + 'a {
     let before = std::iter::once(None).chain(source.labels.iter().map(Some));
     source.labels.iter().zip(before).filter(|(label, _)| !target.labels.contains(label)).map(
@@ -256,13 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_columns_is_no_difference() {
+    fn column_order_is_not_a_difference() {
         let (a, b) = (column("a", "integer"), column("b", "text"));
         assert_eq!(drift(vec![a.clone(), b.clone()], vec![b, a]), None);
     }
 
     #[test]
-    fn every_difference_is_told_with_its_statement() {
+    fn every_difference_shows_its_statement() {
         let not_null = Column { not_null: true, ..column("createdAt", "timestamp with time zone") };
         let drift = drift(
             vec![column("a", "bigint"), column("new", "character varying(10)"), not_null],
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_may_be_null_can_be_added() {
+    fn nullable_column_can_be_added() {
         let a = column("a", "integer");
         let drift = drift(vec![a.clone(), column("new", "text")], vec![a]).unwrap();
         assert!(drift.is_addable());
@@ -310,13 +311,13 @@ mod tests {
             let drift = drift(vec![column("a", "integer"), new], vec![column("a", "integer")]);
             let drift = drift.unwrap();
             assert!(drift.to_string().ends_with(end), "{drift}");
-            // What is added without being asked leaves the rows as the documentation says.
+            // Columns added automatically leave existing rows as documented.
             assert!(drift.additions().all(|sql| sql.ends_with("ADD COLUMN new integer;")));
         }
     }
 
     #[test]
-    fn generated_columns_of_the_target_need_no_source() {
+    fn generated_target_columns_need_no_source() {
         let generated = |is_stored| Column {
             generated: Some(Generated { expression: "(a + 1)".into(), is_stored }),
             ..column("b", "integer")
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn new_labels_of_an_enum_are_a_difference_and_old_ones_are_not() {
+    fn only_new_enum_labels_are_a_difference() {
         let (old, new) = (labelled(&["direct", "gone"]), labelled(&["first", "direct", "it's"]));
         let drift = drift(vec![new.clone(), Column { name: "other".into(), ..new.clone() }], {
             vec![old.clone(), Column { name: "other".into(), ..old }]

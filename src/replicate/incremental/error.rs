@@ -1,4 +1,4 @@
-//! Why rows are not copied.
+//! Why rows could not be copied.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::target;
 pub enum Side {
     /// Where rows come from.
     Source,
-    /// Where they go.
+    /// Where they are written.
     Target,
 }
 
@@ -25,23 +25,23 @@ impl fmt::Display for Side {
     }
 }
 
-/// Why the rows of a table are not copied. What was committed before stays.
+/// Why the rows of a table could not be copied. Rows committed before stay.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IncrementalError {
     /// A database cannot be reached.
-    #[error("{side} database")]
+    #[error("cannot connect to the {side} database")]
     Connect {
         /// Which one.
         side: Side,
-        /// Why not.
+        /// Why.
         #[source]
         source: target::Error,
     },
-    /// The tables that patterns mean cannot be listed.
+    /// The tables that match patterns cannot be listed.
     #[error("cannot list the tables of the source")]
     List(#[source] target::Error),
-    /// The table is not there.
+    /// The table does not exist.
     #[error("table {table} is not in the {side}{}", .side.advice())]
     Missing {
         /// The table.
@@ -50,20 +50,20 @@ pub enum IncrementalError {
         side: Side,
     },
     /// It is a view, a sequence or the like.
-    #[error("{table} is no table in the target")]
+    #[error("{table} is not a table in the target")]
     NotATable {
         /// Its name.
         table: Table,
     },
-    /// The key is no column of the table.
-    #[error("table {table}: no column \"{}\" in the {side} to go by", .table.key)]
+    /// The key column does not exist.
+    #[error("table {table}: key column \"{}\" does not exist in the {side}", .table.key)]
     NoKey {
         /// The table, with the key.
         table: Table,
         /// Where it is missing.
         side: Side,
     },
-    /// The key's type does not ascend in a way that both servers agree on.
+    /// The key's type has no order that both servers agree on.
     #[error("table {table}: key \"{}\" is of type {type_name}, which cannot be a key", .table.key)]
     KeyType {
         /// The table, with the key.
@@ -71,15 +71,18 @@ pub enum IncrementalError {
         /// The type.
         type_name: String,
     },
-    /// A lag was asked for, in keys, and keys are no numbers.
-    #[error("table {table}: a lag needs an integer key, and \"{}\" is of type {type_name}", .table.key)]
+    /// A lag in keys was requested, but the keys are not integers.
+    #[error(
+        "table {table}: INCREMENTAL_LAG needs an integer key, but \"{}\" is of type {type_name}",
+        .table.key
+    )]
     Lag {
         /// The table, with the key.
         table: Table,
         /// The type.
         type_name: String,
     },
-    /// The source has no row at the target's highest key, nor above it.
+    /// The source has no row at or above the target's highest key.
     #[error(
         "table {table}: the highest key is {} in the source and {target} in the target: rows that \
          the source adds below {target} would never be copied (hint: check SOURCE_DATABASE_URL; \
@@ -89,7 +92,7 @@ pub enum IncrementalError {
     Behind {
         /// The table.
         table: Table,
-        /// The highest key in the source; none in an empty table.
+        /// The highest key in the source; `None` in an empty table.
         source_key: Option<String>,
         /// The highest key in the target.
         target: String,
@@ -98,19 +101,22 @@ pub enum IncrementalError {
     #[error("{0}")]
     Drift(Box<Drift>),
     /// The role lacks a privilege.
-    #[error("table {table}: role {role} lacks a privilege in the {side} ({})", .side.grant(.table, .role))]
+    #[error(
+        "table {table}: role {role} lacks a privilege in the {side} ({})",
+        .side.grant(.table, .role)
+    )]
     Privilege {
         /// The table.
         table: Table,
         /// Where.
         side: Side,
-        /// Who lacks it.
+        /// The role.
         role: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: Box<target::Error>,
     },
-    /// Rows that are missing are collected in a temporary table first.
+    /// The role may not create temporary tables, which are needed to collect missing rows.
     #[error(
         "table {table}: role {role} may not create temporary tables in the target, which filling \
          gaps needs (GRANT TEMPORARY ON DATABASE {} TO {})",
@@ -119,14 +125,14 @@ pub enum IncrementalError {
     Temporary {
         /// The table.
         table: Table,
-        /// Who may not.
+        /// The role.
         role: String,
         /// The target's database.
         database: String,
     },
-    /// A foreign key of the target refuses new rows.
+    /// A foreign key of the target rejects new rows.
     #[error(
-        "table {table}: a foreign key of the target refuses new rows (ALTER TABLE {table} DROP \
+        "table {table}: a foreign key of the target rejects new rows (ALTER TABLE {table} DROP \
          CONSTRAINT {constraint})"
     )]
     ForeignKey {
@@ -134,16 +140,16 @@ pub enum IncrementalError {
         table: Table,
         /// The constraint, quoted where SQL needs it.
         constraint: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: Box<target::Error>,
     },
-    /// Another copy of the same table goes on.
-    #[error("table {table}: another copy of it is at work, or holds a lock")]
+    /// Another copy of the same table is running.
+    #[error("table {table}: another copy of it is running, or a session holds a lock on it")]
     Busy {
         /// The table.
         table: Table,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: Box<target::Error>,
     },
@@ -157,34 +163,34 @@ pub enum IncrementalError {
         /// Rows in the target's command tag.
         stored: u64,
     },
-    /// A server refused, or was lost.
+    /// A server returned an error, or the connection was lost.
     #[error("table {table}, {side}")]
     Server {
         /// The table.
         table: Table,
         /// Which server.
         side: Side,
-        /// What it said.
+        /// The server's error.
         #[source]
         source: Box<target::Error>,
     },
-    /// A server answered what makes no sense.
-    #[error("table {table}, {side}: unexpected answer: {what}")]
+    /// A server returned an unexpected result.
+    #[error("table {table}, {side}: unexpected result: {what}")]
     Answer {
         /// The table.
         table: Table,
         /// Which server.
         side: Side,
-        /// What it said.
+        /// The server's error.
         what: String,
     },
-    /// Somebody asked to stop.
+    /// The run was asked to stop.
     #[error("stopped")]
     Stopped,
 }
 
 impl IncrementalError {
-    /// Sorts what a server said while it worked on a table.
+    /// Classifies a server error about a table.
     pub(super) fn of(table: &Table, side: Side, role: &str, source: target::Error) -> Self {
         let table = table.clone();
         match source.sqlstate() {
@@ -204,26 +210,26 @@ impl IncrementalError {
         }
     }
 
-    /// Whether time may heal it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Connect { source, .. } | Self::List(source) => source.is_passing(),
             Self::Server { source, .. } => source.is_passing(),
-            // The lock was waited for already; the next run may have more luck.
+            // This run already waited for the lock; the next one may get it.
             Self::Busy { .. } | Self::Stopped => true,
             _ => false,
         }
     }
 
-    /// Whether it is worth to try again at once: a connection is gone.
+    /// Whether it is worth retrying at once, because a connection was lost.
     pub(super) fn is_retried(&self) -> bool {
         self.is_passing() && !matches!(self, Self::Busy { .. } | Self::Stopped)
     }
 }
 
 impl Settings {
-    /// Sorts what a server said while it worked on a table.
+    /// Classifies a server error about a table.
     pub(super) fn refused(
         &self,
         table: &Table,
@@ -239,7 +245,7 @@ impl Settings {
 }
 
 impl Settings {
-    /// The role may not create temporary tables in the target.
+    /// The error if the role may not create temporary tables in the target.
     pub(super) fn no_temporary(&self, table: &Table) -> IncrementalError {
         IncrementalError::Temporary {
             table: table.clone(),
@@ -253,7 +259,7 @@ impl Side {
     fn advice(self) -> &'static str {
         match self {
             Self::Source => "",
-            Self::Target => ": restore its definition first, with schema-only say",
+            Self::Target => ": restore its definition first, for example as schema-only",
         }
     }
 

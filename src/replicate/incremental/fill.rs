@@ -1,7 +1,7 @@
 //! Copies rows that earlier runs missed.
 //!
-//! Where the counts differ, the source's rows of that part go into a temporary table of the target,
-//! and those whose key the target lacks from there into the table.
+//! Where the counts differ, the source's rows of that part are copied into a temporary table of the
+//! target, and from there those whose key is missing into the table.
 
 use super::claim::{begin_writing, connect};
 use super::copy::{Context, Plan};
@@ -11,17 +11,17 @@ use super::pipe::pipe;
 use super::ranges::Range;
 use crate::target::Session;
 
-/// The temporary table. Its transaction drops it.
+/// The temporary table, dropped at the end of its transaction.
 const TEMPORARY: &str = "pg_temp.nocturne_gap";
 
-/// `ERRCODE_INSUFFICIENT_PRIVILEGE`: the table itself may be read, its rows have been counted.
+/// `ERRCODE_INSUFFICIENT_PRIVILEGE`. It is not about the table itself, whose rows could be counted.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
-/// Fills the gaps, as far as the key tells rows apart, and returns how many rows were missing.
-/// `keeper` has the claim on the table.
+/// Fills the gaps, if the key is unique, and returns how many rows were copied. `keeper` holds the
+/// claim on the table.
 ///
 /// # Errors
-/// What was committed before stays.
+/// Rows committed before stay.
 pub(super) async fn fill(
     context: &Context<'_>,
     plan: &Plan<'_>,
@@ -32,9 +32,9 @@ pub(super) async fn fill(
     if gaps.missing() > 0 && !plan.key.is_unique {
         tracing::warn!(
             table_name = plan.table.name,
-            "cannot fill the gaps: the key is not unique in the source, so it does not say which \
-             rows are missing (hint: name a unique key in INCREMENTAL_KEYS, or restore the table \
-             once more from a backup: as \"full\" in BACKUP_MODE)"
+            "cannot fill the gaps: the key is not unique in the source, so it does not identify \
+             the missing rows (hint: choose a unique key in INCREMENTAL_KEYS, or restore the table \
+             again from a backup: as \"full\" in BACKUP_MODE)"
         );
         return Ok(filled);
     }
@@ -84,7 +84,7 @@ async fn fill_range(
         plan.key.sql_of("gap")
     );
     let rows = writer.execute_counting(&insert).await.map_err(of_target)?;
-    // Without the claim another run may be copying the same rows.
+    // Without the claim, another run may be copying the same rows.
     keeper.execute("SELECT 1").await.map_err(of_target)?;
     writer.commit().await.map_err(of_target)?;
     tracing::info!(table_name = table.name, rows, "gap filled: keys up to {}", range.through);

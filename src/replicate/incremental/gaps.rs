@@ -1,4 +1,4 @@
-//! Looks for rows that earlier runs should have copied.
+//! Finds rows that earlier runs should have copied.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::key::Key;
 use super::settings::Table;
 use crate::target::{self, Session};
 
-/// How many parts the keys are counted in, to say where rows are missing.
+/// Into how many parts the keys are divided, to locate missing rows.
 const PARTS: i128 = 1000;
 
-/// How the rows up to the highest key of the target compare.
+/// Compares the number of rows up to the highest key of the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gaps {
     /// Rows in the source.
@@ -20,7 +20,7 @@ pub struct Gaps {
     pub places: Vec<Gap>,
 }
 
-/// A part of the keys in which the numbers of rows differ.
+/// A part of the keys in which the row counts differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The first key of the part, if keys are integers.
@@ -34,27 +34,28 @@ pub struct Gap {
 }
 
 impl Gaps {
-    /// Rows that the target lacks, at least. Where the source has deleted as many as it has more
-    /// in the same part, they cannot be told.
+    /// A lower bound of the rows that the target lacks. If the source has deleted as many rows in
+    /// the same part, missing ones are not detected.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.places.iter().map(|gap| gap.source.saturating_sub(gap.target)).sum()
     }
 
-    /// Rows that only the target has, at least: deleted in the source since.
+    /// A lower bound of the rows that only the target has, because the source has deleted them
+    /// since.
     #[must_use]
     pub fn deleted(&self) -> u64 {
         self.places.iter().map(|gap| gap.target.saturating_sub(gap.source)).sum()
     }
 }
 
-/// Part by part, how many rows there are.
+/// Row counts by part.
 type Counts = BTreeMap<i128, u64>;
 
-/// Counts the rows up to and with a key on both sides.
+/// Counts the rows up to and including a key on both sides.
 ///
 /// # Errors
-/// The error of a side, with that side's word.
+/// The error of a side, with the side.
 pub(super) async fn find(
     source: &Session,
     target: &Session,
@@ -79,7 +80,7 @@ pub(super) async fn find(
     let part = parts.as_ref().map_or_else(|| "0".to_owned(), |parts| parts.number(&key.sql()));
     let sql =
         format!("SELECT {part}, pg_catalog.count(*) FROM {table} r WHERE {condition} GROUP BY 1");
-    // One after the other: each is a heavy query for its server, and there is no hurry.
+    // One after the other: these are heavy queries, and there is no hurry.
     let of_source = counts(source, &sql).await.map_err(of_source)?;
     let of_target = counts(target, &sql).await.map_err(of_target)?;
     Ok(compare(&of_source, &of_target, parts.as_ref(), through))
@@ -111,7 +112,7 @@ fn compare(source: &Counts, target: &Counts, parts: Option<&Parts>, through: &st
     Gaps { source: source.values().sum(), target: target.values().sum(), places }
 }
 
-/// Parts of integer keys, all of one width.
+/// Parts of integer keys, all of the same width.
 struct Parts {
     low: i64,
     high: i64,
@@ -124,7 +125,7 @@ impl Parts {
         Self { low, high, width: (keys + PARTS - 1) / PARTS }
     }
 
-    /// The number of a key's part, in SQL. Without the detour by numeric where bigint is enough.
+    /// The SQL expression of the number of a key's part. Avoids numeric if bigint is large enough.
     fn number(&self, key: &str) -> String {
         let fits = i64::try_from(i128::from(self.high) - i128::from(self.low)).is_ok();
         let Self { low, width, .. } = self;
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_are_told_by_their_place() {
+    fn differences_are_located() {
         let parts = Parts::new((1, 10_000));
         let (source, target) = (
             Counts::from([(0, 10), (1, 10), (2, 10), (999, 4)]),
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_keys_there_are_have_parts() {
+    fn full_range_of_keys_has_parts() {
         let parts = Parts::new((i64::MIN, i64::MAX));
         assert_eq!(parts.first(0), i64::MIN);
         assert_eq!(parts.last(999), i64::MAX);

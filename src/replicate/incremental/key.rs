@@ -1,4 +1,4 @@
-//! The key of a table: how its values are compared in SQL.
+//! The key of a table, and how its values are compared in SQL.
 
 use super::catalogue::{Column, Relation};
 use super::error::{IncrementalError, Side};
@@ -10,25 +10,25 @@ use crate::target::{self, Session};
 
 /// The key of a table.
 ///
-/// Values travel as the text that the servers write, and come back as literals of the key's type.
+/// Values are read as the servers' text output, and sent back as literals of the key's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     /// The column, quoted where SQL needs it.
     column: String,
-    /// The type below all domains.
+    /// The base type below all domains.
     type_name: String,
     has_collation: bool,
-    /// Whether a B-tree index of the source begins with it.
+    /// Whether a B-tree index of the source starts with it.
     pub(super) has_index: bool,
-    /// Whether no value of the source comes twice.
+    /// Whether it is unique in the source.
     pub(super) is_unique: bool,
 }
 
 impl Key {
-    /// The key of a table that both sides have.
+    /// The key of a table that exists on both sides.
     ///
     /// # Errors
-    /// A key that is missing or cannot be compared.
+    /// If the key is missing or cannot be compared.
     pub(super) fn of(
         table: &Table,
         source: &Relation,
@@ -40,7 +40,7 @@ impl Key {
         };
         let column = find(source, Side::Source)?;
         find(target, Side::Target)?;
-        // Operators of other schemas are not found without a search path.
+        // The search path is empty, so that operators of other schemas are not found.
         if !column.is_built_in {
             let (table, type_name) = (table.clone(), column.type_name);
             return Err(IncrementalError::KeyType { table, type_name });
@@ -48,7 +48,7 @@ impl Key {
         Ok(Self::of_source(&column))
     }
 
-    /// The key that a column of the source is.
+    /// A column of the source as key.
     pub(super) fn of_source(column: &Column) -> Self {
         Self {
             column: quoted(&column.name).into_owned(),
@@ -59,7 +59,7 @@ impl Key {
         }
     }
 
-    /// Refuses a lag in keys that are not numbers.
+    /// Rejects a lag if the keys are not integers.
     pub(super) fn check_lag(&self, table: &Table, lag: u64) -> Result<(), IncrementalError> {
         if lag == 0 || self.is_integer() {
             return Ok(());
@@ -67,8 +67,8 @@ impl Key {
         Err(IncrementalError::Lag { table: table.clone(), type_name: self.type_name.clone() })
     }
 
-    /// Makes sure that the source goes as far as the target does: another source, or an older one,
-    /// gives out keys again that are behind the target's highest, and their rows would be passed over.
+    /// Checks that the source reaches the target's highest key: another or older source would
+    /// assign keys below it again, and their rows would be skipped.
     pub(super) async fn not_behind(
         &self,
         settings: &Settings,
@@ -92,19 +92,19 @@ impl Key {
         Ok(())
     }
 
-    /// Whether its values are whole numbers of at most 64 bits.
+    /// Whether its values are integers of at most 64 bits.
     pub(super) fn is_integer(&self) -> bool {
         matches!(self.type_name.as_str(), "smallint" | "integer" | "bigint")
     }
 
-    /// The key as an expression, of a table called `r`: by its bare name, ORDER BY would take the
-    /// column of the result, which is text. Two servers need not agree on how a language sorts, so that
-    /// text goes by its bytes.
+    /// The key as an expression on a table called `r`: with the bare name, ORDER BY would use the
+    /// column of the result, which is text. Two servers may sort text differently, so text is
+    /// compared by its bytes.
     pub(super) fn sql(&self) -> String {
         self.sql_of("r")
     }
 
-    /// The key as an expression, of a table of another name.
+    /// The key as an expression on a table of another name.
     pub(super) fn sql_of(&self, table: &str) -> String {
         let collation = if self.has_collation { " COLLATE pg_catalog.\"C\"" } else { "" };
         format!("{table}.{}{collation}", self.column)
@@ -119,7 +119,7 @@ impl Key {
         )
     }
 
-    /// A query for the highest key of a table, above one and up to another if they are given.
+    /// A query for the highest key of a table, above one and up to another, if given.
     pub(super) fn highest(
         &self,
         table: &Table,
@@ -138,13 +138,14 @@ impl Key {
         )
     }
 
-    /// A query for whether a table has a row at a key or above it.
+    /// A query that tells whether a table has a row at or above a key.
     pub(super) fn reaches(&self, table: &Table, key: &str) -> String {
         let (own, key) = (self.sql(), self.literal(key));
         format!("SELECT EXISTS (SELECT FROM {table} r WHERE {own} >= {key})")
     }
 
-    /// The condition of the rows, of a table called `r`, above one key, if given, up to and with another.
+    /// The condition for rows of a table called `r` above one key, if given, up to and including
+    /// another.
     pub(super) fn between(&self, after: Option<&str>, through: &str) -> String {
         let key = self.sql();
         let through = format!("{key} <= {}", self.literal(through));
@@ -154,8 +155,8 @@ impl Key {
         }
     }
 
-    /// How many rows the planner expects in a range; it looks at the table's size, also when no
-    /// ANALYZE has ever been.
+    /// How many rows the planner expects in a range. It uses the table's size even if the table was
+    /// never analyzed.
     pub(super) async fn estimate(
         &self,
         table: &Table,
@@ -167,36 +168,36 @@ impl Key {
         let json = session.query_value(&sql).await?.unwrap_or_default();
         let plan: serde_json::Value = serde_json::from_str(&json).unwrap_or_default();
         let rows = plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64);
-        // A float beyond the largest number becomes that number.
+        // The cast saturates at the largest integer.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Ok(rows.unwrap_or_default() as u64)
     }
 
-    /// A value as SQL.
+    /// A value as an SQL literal.
     fn literal(&self, value: &str) -> String {
         format!("{}::{}", literal(value), self.type_name)
     }
 }
 
-/// What lets rows be missed, or makes the copy slow, if a table goes by this key. `target` is none if
-/// the table is not there yet.
+/// Reasons why rows could be missed with this key, or why the copy would be slow. `target` is
+/// `None` if the table does not exist yet.
 pub(super) fn doubts(source: &Column, target: Option<&Column>) -> Vec<String> {
     let key = quoted(&source.name);
     let mut doubts = Vec::new();
     if !ascends(&source.base_type) {
         doubts.push(format!(
             "key {key} is of type {}: unless it grows with every row, new rows below the highest \
-             key so far are never copied (hint: name a column that grows, such as a number from a \
-             sequence or the time of the insertion, in INCREMENTAL_KEYS or with --table TABLE:KEY, \
-             or restore the table whole, as \"full\" in BACKUP_MODE; INCREMENTAL_CHECK_GAPS \
-             counts the rows that are missing)",
+             key so far are never copied (hint: choose a column that grows, such as a sequence \
+             number or an insertion time, in INCREMENTAL_KEYS or with --table TABLE:KEY, or \
+             restore the whole table, as \"full\" in BACKUP_MODE; INCREMENTAL_CHECK_GAPS counts \
+             the missing rows)",
             source.type_name
         ));
     }
     if !source.is_unique {
         doubts.push(format!(
-            "key {key} is not unique in the source: rows that come later with the highest key so \
-             far are missed"
+            "key {key} is not unique in the source: rows added later with the highest key so far \
+             are missed"
         ));
     }
     if !source.not_null {
@@ -205,7 +206,7 @@ pub(super) fn doubts(source: &Column, target: Option<&Column>) -> Vec<String> {
     for (column, side) in [(Some(source), Side::Source), (target, Side::Target)] {
         if column.is_some_and(|column| !column.has_index) {
             doubts.push(format!(
-                "no index begins with key {key} in the {side}: the whole table is read there"
+                "no index starts with key {key} in the {side}: the whole table is read there"
             ));
         }
     }
@@ -213,7 +214,7 @@ pub(super) fn doubts(source: &Column, target: Option<&Column>) -> Vec<String> {
 }
 
 /// Whether values of a type usually grow from row to row: numbers and points in time. Others are
-/// random more often than not, such as UUIDs of version 4.
+/// usually random, such as UUIDs of version 4.
 fn ascends(type_name: &str) -> bool {
     let name = type_name.split(['(', '[']).next().unwrap_or_default().trim_end();
     let is_array = type_name.contains('[');
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_literals_of_the_key_s_type() {
+    fn values_are_literals_of_the_key_type() {
         let key = key("timestamp with time zone", false);
         assert_eq!(
             key.between(Some("2024-01-01 00:00:00+00"), "it's"),
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn text_goes_by_its_bytes() {
+    fn text_is_compared_by_bytes() {
         assert_eq!(
             key("text", true).between(None, "z"),
             "r.\"createdAt\" COLLATE pg_catalog.\"C\" <= 'z'::text"

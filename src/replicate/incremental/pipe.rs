@@ -1,9 +1,9 @@
-//! One COPY into another.
+//! Pipes one COPY into another.
 
 use super::error::Side;
 use crate::target::{self, Session};
 
-/// What went through.
+/// The counts of a pipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Piped {
     /// Rows in the source's command tag.
@@ -14,12 +14,12 @@ pub(super) struct Piped {
     pub(super) bytes: u64,
 }
 
-/// Sends what a `COPY … TO STDOUT` gives into a `COPY … FROM STDIN`. The slower side sets the pace,
-/// and never more is held than a chunk and what the driver has in flight.
+/// Sends the output of a `COPY … TO STDOUT` into a `COPY … FROM STDIN`. The slower side sets the
+/// pace, and memory holds at most one chunk and what the driver has in flight.
 ///
-/// The target's COPY ends only after the source's data have come to their proper end; with any
-/// error it fails, and the target's transaction with it. The source is asked to cancel when the
-/// target cannot take the rest. Dropping the future does both.
+/// The target's COPY ends only after the source's data has ended properly; on any error it fails,
+/// and with it the target's transaction. If the target fails, the source is asked to cancel.
+/// Dropping the future does both.
 pub(super) async fn pipe(
     source: &Session,
     copy_out: &str,
@@ -28,7 +28,7 @@ pub(super) async fn pipe(
 ) -> Result<Piped, (Side, target::Error)> {
     let of_source = |error| (Side::Source, error);
     let of_target = |error| (Side::Target, error);
-    // First the target: if it refuses, the source has no work.
+    // The target first: if it fails, the source is not burdened.
     let mut sink = target.copy_in(copy_in).await.map_err(of_target)?;
     let mut rows = source.copy_out(copy_out).await.map_err(of_source)?;
     let mut bytes = 0;

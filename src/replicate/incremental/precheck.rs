@@ -1,4 +1,4 @@
-//! What would keep a table from being copied, found without a copy: before anything is dropped.
+//! Finds what would prevent the copy of a table, without copying, before anything is dropped.
 
 use std::collections::HashSet;
 
@@ -10,21 +10,21 @@ use super::settings::{Settings, Table};
 use super::snapshot::common;
 use crate::target::{self, Session, SessionSettings, Target};
 
-/// What was found without a copy.
+/// The result of the check.
 #[derive(Debug, Default)]
 pub struct Prechecked {
-    /// What would keep a table from being copied.
+    /// Errors that would prevent the copy of a table.
     pub errors: Vec<IncrementalError>,
-    /// What may let rows be missed, or makes the copy slow. The copy itself logs it, too.
+    /// Reasons why rows could be missed, or why the copy would be slow. The copy also logs them.
     pub doubts: Vec<String>,
 }
 
-/// Compares the tables on both sides and asks for the rights that the copy needs. Changes nothing.
-/// `loaded` are the tables (schema, name) that are not in the target yet, or will be loaded anew: of
-/// those, only the source is checked.
+/// Compares the tables on both sides and checks the privileges that the copy needs. Changes
+/// nothing. `loaded` are the tables (schema, name) that are not yet in the target, or will be
+/// loaded again: only their source is checked.
 ///
 /// # Errors
-/// [`IncrementalError::Connect`]. What would fail a table is in the result.
+/// [`IncrementalError::Connect`]. Errors of single tables are in the result.
 pub async fn precheck(
     settings: &Settings,
     loaded: &HashSet<(String, String)>,
@@ -89,7 +89,7 @@ async fn check(
             return Err(settings.no_temporary(table));
         }
     }
-    // Without an index this reads the whole table, which the copy then does once more.
+    // Without an index, this reads the whole table, which the copy does again.
     let is_cheap = key.has_index && kept.column(&table.key).is_some_and(|column| column.has_index);
     let may_be_missed =
         key_column.map_or_else(Vec::new, |column| doubts(column, kept.column(&table.key)));
@@ -103,7 +103,7 @@ async fn check(
     Ok(may_be_missed)
 }
 
-/// Whether the role may run a statement. EXPLAIN without ANALYZE asks for the rights
+/// Checks that the role may run a statement. EXPLAIN without ANALYZE checks the privileges
 /// (`ExecCheckPermissions` in `src/backend/executor/execMain.c`) and runs nothing.
 async fn may(settings: &Settings, session: &Session, sql: &str) -> target::Result<()> {
     let sql = format!("BEGIN TRANSACTION READ ONLY; {}; EXPLAIN {sql}; ROLLBACK", common(settings));

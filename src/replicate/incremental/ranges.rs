@@ -2,20 +2,20 @@
 
 use std::num::NonZeroU64;
 
-/// A table is not split into more.
+/// The maximum number of ranges of a table.
 const MOST: i128 = 1000;
 
-/// A range of keys: above one, if given, up to and with another.
+/// A range of keys: above one, if given, up to and including another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) after: Option<String>,
     pub(super) through: String,
 }
 
-/// Splits the integer keys above `after`, up to and with `through`, into ranges of one width, in
-/// ascending order: as many as hold `rows` each when there are `estimate` in all, spread evenly.
-/// A split that is even whatever the spread would have to read the whole index. `after` has to be
-/// less than `through`.
+/// Splits the integer keys above `after`, up to and including `through`, into ranges of equal
+/// width, in ascending order: as many as needed for `rows` rows each, if the `estimate` rows are
+/// spread evenly. Ranges with equal numbers of rows would require reading the whole index. `after`
+/// must be less than `through`.
 pub(super) fn split(after: i64, through: i64, estimate: u64, rows: NonZeroU64) -> Vec<Range> {
     let (low, high) = (i128::from(after), i128::from(through));
     let count = i128::from(estimate.div_ceil(rows.get())).min(MOST).min(high - low).max(1);
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_of_one_width_and_as_many_as_are_needed() {
+    fn ranges_have_equal_width() {
         assert_eq!(bounds(&split(0, 10, 10, rows(10))), [(0, 10)]);
         assert_eq!(bounds(&split(0, 11, 11, rows(10))), [(0, 5), (5, 11)]);
         assert_eq!(bounds(&split(0, 100, 10, rows(5))), [(0, 50), (50, 100)]);

@@ -1,4 +1,4 @@
-//! All tables of a run.
+//! Copies all tables of a run.
 
 use std::time::{Duration, Instant};
 
@@ -14,14 +14,14 @@ use super::table::{Copied, TableOutcome, Tally, copy};
 use crate::restore::chain;
 use crate::verify::counted;
 
-/// How a run went.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Summary {
     /// Each table, in the order of the settings.
     pub tables: Vec<TableOutcome>,
     /// How long it took.
     pub elapsed: Duration,
-    /// Whether rows that earlier runs missed were to be copied.
+    /// Whether rows that earlier runs missed should be copied.
     pub fills_gaps: bool,
 }
 
@@ -37,7 +37,7 @@ impl Summary {
         self.tables.iter().filter_map(|outcome| outcome.error.as_ref())
     }
 
-    /// Rows that earlier runs missed, of all tables, as far as they were looked for.
+    /// Rows of all tables that earlier runs missed, as far as this was checked.
     #[must_use]
     pub fn missing(&self) -> u64 {
         let gaps = self.tables.iter().filter_map(|outcome| outcome.copied.gaps.as_ref());
@@ -45,10 +45,10 @@ impl Summary {
     }
 }
 
-/// Copies what is new in all tables. An error of one does not keep the others.
+/// Copies the new rows of all tables. An error of one does not stop the others.
 ///
-/// When `stop` is cancelled, what is being written is rolled back, what was committed stays, and
-/// the tables that are not done have [`IncrementalError::Stopped`].
+/// When `stop` is cancelled, open transactions are rolled back, committed rows stay, and unfinished
+/// tables have [`IncrementalError::Stopped`].
 pub async fn run(settings: &Settings, stop: &CancellationToken) -> Summary {
     let started = Instant::now();
     let context = Context {
@@ -56,7 +56,7 @@ pub async fn run(settings: &Settings, stop: &CancellationToken) -> Summary {
         readers: Readers::new(settings),
         permits: Semaphore::new(settings.jobs.get()),
     };
-    // Not mapped in the stream: the compiler would not see that the future may go to other threads.
+    // Not mapped inside the stream: the compiler could not prove that the future is `Send`.
     let copies: Vec<_> =
         settings.tables.iter().map(|table| one(&context, table, stop).boxed()).collect();
     let tables = stream::iter(copies).buffered(settings.jobs.get()).collect::<Vec<_>>();
@@ -81,12 +81,17 @@ async fn one(context: &Context<'_>, table: &Table, stop: &CancellationToken) -> 
     outcome
 }
 
-/// One line for each table, with the fields that the replaced system's lines had.
+/// Logs one line per table, with the fields of the replaced system's lines.
 fn tell(outcome: &TableOutcome) {
     let TableOutcome { table, copied, error } = outcome;
     if let Some(gaps) = copied.gaps.as_ref().filter(|gaps| !gaps.places.is_empty()) {
         let (missing, deleted) = (gaps.missing(), gaps.deleted());
-        tracing::warn!(table_name = table.name, missing, deleted, "rows differ from earlier runs'");
+        tracing::warn!(
+            table_name = table.name,
+            missing,
+            deleted,
+            "the row counts of earlier runs differ between source and target"
+        );
         for gap in gaps.places.iter().take(10) {
             let from = gap.from.map_or_else(|| "the first".to_owned(), |from| from.to_string());
             tracing::warn!(
@@ -118,7 +123,7 @@ fn tell(outcome: &TableOutcome) {
             last_record_index_before_replication = before,
             total_records_replicated = rows,
             seconds = copied.elapsed.as_secs_f64(),
-            "table not copied: {}",
+            "cannot copy table: {}",
             chain(error)
         ),
     }

@@ -1,12 +1,12 @@
-//! The sequences that a table owns, after rows came that did not go by them.
+//! Advances the sequences that a table owns, after copied rows bypassed them.
 
 use super::settings::Table;
 use crate::restore::chain;
 use crate::sql::ident::{literal, qualified, quoted};
 use crate::target::{self, Session};
 
-/// The ascending sequences of a table's columns that an index begins with: others would cost a
-/// look at every row.
+/// The ascending sequences of columns that start an index: for others, every row would have to be
+/// read.
 const OWNED: &str = "\
 SELECT n.nspname, s.relname, a.attname
 FROM pg_catalog.pg_depend d
@@ -20,14 +20,15 @@ WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
     AND EXISTS (SELECT FROM pg_catalog.pg_index i
         WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid)";
 
-/// In a transaction, moves the sequences of a table of the target, by its OID, up to the highest values of their
-/// columns; never down. What cannot be moved is a warning: the rows are there.
+/// In a transaction, advances the sequences of a target table, given by its OID, to the highest
+/// values of their columns; never backwards. A failure is only a warning, because the rows are
+/// copied.
 pub(super) async fn advance(session: &Session, table: &Table, oid: u32) -> target::Result<()> {
     let owned = session.query_text(&OWNED.replace("{oid}", &oid.to_string())).await?;
     for row in owned {
         let [Some(schema), Some(name), Some(column)] = &row[..] else { continue };
         let sequence = qualified(Some(schema), name);
-        // A savepoint, because a refusal must not end the transaction that the session is in.
+        // A savepoint, because an error must not abort the session's transaction.
         let sql = format!(
             "SAVEPOINT sequence; \
              SELECT pg_catalog.setval({}::pg_catalog.regclass, rows.highest) FROM \
@@ -44,7 +45,7 @@ pub(super) async fn advance(session: &Session, table: &Table, oid: u32) -> targe
                 session.execute("ROLLBACK TO SAVEPOINT sequence").await?;
                 tracing::warn!(
                     table_name = table.name,
-                    "cannot move sequence {sequence} to the highest {}: {}",
+                    "cannot advance sequence {sequence} to the highest {}: {}",
                     quoted(column),
                     chain(&error)
                 );

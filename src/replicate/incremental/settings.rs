@@ -1,4 +1,4 @@
-//! What is copied, from where to where, and how.
+//! The settings of a copy: what, from where to where, and how.
 
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -33,12 +33,12 @@ impl fmt::Display for Table {
     }
 }
 
-/// What is done when a connection is lost.
+/// Retries after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
-    /// How often a table is tried again.
+    /// How often a table is retried.
     pub times: usize,
-    /// The wait before the first retry; it doubles from one to the next.
+    /// The wait before the first retry; it doubles with each retry.
     pub min: Duration,
     /// The longest wait.
     pub max: Duration,
@@ -50,47 +50,47 @@ impl Default for Retries {
     }
 }
 
-/// What is copied, from where to where, and how.
+/// The settings of a copy: what, from where to where, and how.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The source: it is only read.
+    /// The source, which is only read.
     pub source: Target,
     /// The target.
     pub target: Target,
-    /// The tables, in the order in which they are begun.
+    /// The tables, in the order in which they are started.
     pub tables: Vec<Table>,
-    /// How many ranges are read side by side, of all tables together.
+    /// How many ranges are read in parallel, of all tables together.
     pub jobs: NonZeroUsize,
-    /// About how many rows make a range of a large table. None: each table is one transaction,
-    /// however large. Only tables with an integer key that has an index in the source are split.
+    /// Approximate number of rows per range of a large table. `None`: each table is one
+    /// transaction, however large. Only tables with an indexed integer key in the source are split.
     pub range_rows: Option<NonZeroU64>,
     /// How far below the highest key of the source to stop, in keys. More than 0 needs an integer
     /// key.
     pub lag: u64,
-    /// Whether columns that only the source has are added to the target, when they may be NULL.
-    /// Rows that are there already get NULL.
+    /// Whether to add nullable columns that only the source has to the target. Existing rows get
+    /// NULL.
     pub add_columns: bool,
-    /// Whether rows that earlier runs should have copied are counted on both sides. Reads the key
-    /// of the whole table.
+    /// Whether to count, on both sides, the rows that earlier runs should have copied. Reads the
+    /// key of the whole table.
     pub check_gaps: bool,
-    /// Whether such rows are copied.
+    /// Whether to copy missing rows.
     pub fill_gaps: bool,
     /// How long to wait for transactions of the source that may commit lower keys than the highest
-    /// one. None does not wait, and copies up to the highest key of the snapshot.
+    /// one. `None` does not wait, and copies up to the highest key of the snapshot.
     pub late_commits_timeout: Option<Duration>,
-    /// Whether a source whose highest key is below the target's is a warning rather than an error.
+    /// Whether a source whose highest key is below the target's is a warning instead of an error.
     pub allow_behind: bool,
-    /// How long one range may be read, by the source's clock. None is without end.
+    /// Timeout of reading one range, enforced by the source. `None` is no limit.
     pub statement_timeout: Option<Duration>,
-    /// How long to wait for a lock on either side: for another copy of the same table, say. None is
-    /// without end.
+    /// How long to wait for a lock on either side, for example for another copy of the same table.
+    /// `None` is no limit.
     pub lock_timeout: Option<Duration>,
-    /// What is done when a connection is lost.
+    /// Retries after a lost connection.
     pub retries: Retries,
 }
 
 impl Settings {
-    /// Settings with the defaults: two ranges side by side, ranges of five million rows, no lag.
+    /// Settings with the defaults: two ranges in parallel, ranges of five million rows, no lag.
     #[must_use]
     pub fn new(source: Target, target: Target, tables: Vec<Table>) -> Self {
         Self {

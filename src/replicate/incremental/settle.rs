@@ -1,14 +1,16 @@
-//! Waits for the source's transactions that may still commit keys below those that are copied.
+//! Waits for transactions of the source that may still commit keys below the copied ones.
 //!
-//! A sequence gives keys out before transactions commit, so the highest key says nothing about those
-//! below it. As `CREATE INDEX CONCURRENTLY` does (`WaitForLockersMultiple` in
-//! `src/backend/storage/lmgr/lmgr.c`), the run notes the highest keys first, then who may be writing
-//! at that moment, and takes its snapshot when these have ended. What it copies ends at the noted
-//! keys: what is above them may have open transactions below it again, and is the next run's.
+//! A sequence assigns keys before transactions commit, so lower keys than the highest one may
+//! appear later. Like `CREATE INDEX CONCURRENTLY` (`WaitForLockersMultiple` in
+//! `src/backend/storage/lmgr/lmgr.c`), the run first records the highest keys, then the
+//! transactions that may be writing at that moment, and takes its snapshot when these have ended.
+//! It copies up to the recorded keys: above them, there may again be open transactions with lower
+//! keys, so the next run copies those.
 //!
-//! Who writes holds a lock on the table, and who has taken a key from its sequence one on that
-//! (`init_sequence` in `src/backend/commands/sequence.c`), until the transaction's end. A standby
-//! does not have these locks; there, all transactions are waited for that it knows to be open.
+//! A writer holds a lock on the table until its transaction ends, and so does a transaction that
+//! has taken a key from its sequence on that sequence (`init_sequence` in
+//! `src/backend/commands/sequence.c`). A standby does not have these locks; there, the run waits
+//! for all transactions that are known to be open.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -20,17 +22,17 @@ use super::snapshot::{common, statement_timeout};
 use crate::restore::chain;
 use crate::target::{self, Session};
 
-/// How often the server is asked, at most.
+/// The longest pause between two checks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How many transactions are named.
+/// How many transactions a message lists.
 const NAMED: usize = 10;
 
-/// The keys at which the copy ends: of each table that could be looked at, the highest one; none
-/// in an empty table.
+/// The key at which the copy of each readable table ends: the highest one, or `None` in an empty
+/// table.
 pub(super) type Limits = HashMap<Table, Option<String>>;
 
-/// Notes the highest keys and waits until no transaction is open that may commit lower ones.
+/// Records the highest keys and waits until no open transaction can commit lower ones.
 ///
 /// # Errors
 /// A lost connection.
@@ -45,7 +47,7 @@ pub(super) async fn settle(settings: &Settings, session: &Session) -> target::Re
                 limits.insert(table.clone(), key);
             }
             Err(error) if error.is_connection_lost() => return Err(error),
-            // The copy of the table meets the same, and reports it.
+            // The copy of the table will fail with the same error, and report it.
             Ok(None) | Err(_) => {}
         }
     }
@@ -55,8 +57,8 @@ pub(super) async fn settle(settings: &Settings, session: &Session) -> target::Re
     match wait(session, &oids.join(","), timeout).await {
         Err(error) if error.is_connection_lost() => return Err(error),
         Err(error) => tracing::warn!(
-            "cannot see which transactions are open in the source: rows that are committed late \
-             may be missed ({})",
+            "cannot list the open transactions of the source: rows that are committed late may be \
+             missed ({})",
             chain(&error)
         ),
         Ok(()) => {}
@@ -77,7 +79,7 @@ async fn highest(
     });
     match key {
         Some((oid, key)) => {
-            // Several statements are one transaction, which a pooler does not take apart.
+            // Sent together, the statements are one transaction, which a pooler keeps together.
             let query = format!(
                 "{}; {}; {}",
                 common(settings),
@@ -91,7 +93,7 @@ async fn highest(
     }
 }
 
-/// Waits until the transactions have ended that may be writing to these tables now.
+/// Waits until the transactions that may be writing to these tables now have ended.
 async fn wait(session: &Session, tables: &str, timeout: Duration) -> target::Result<()> {
     let writers = include_str!("writers.sql").replace("{tables}", tables);
     let is_standby = session.query_value("SELECT pg_catalog.pg_is_in_recovery()").await?;
@@ -100,7 +102,7 @@ async fn wait(session: &Session, tables: &str, timeout: Duration) -> target::Res
         _ => match session.query_text(&writers).await {
             Ok(rows) => Some(rows),
             Err(error) if error.is_connection_lost() => return Err(error),
-            // Somebody has taken pg_locks from the role.
+            // The role may lack access to pg_locks.
             Err(error) => {
                 tracing::debug!("{}", chain(&error));
                 None
@@ -139,11 +141,11 @@ async fn wait(session: &Session, tables: &str, timeout: Duration) -> target::Res
     }
 }
 
-/// All transactions that the server knows to be open, also of other databases.
+/// All open transactions of the server, including those in other databases.
 const TRANSACTIONS: &str = "SELECT * FROM \
      pg_catalog.txid_snapshot_xip(pg_catalog.txid_current_snapshot())";
 
-/// A query for those of these writers whose transaction is still open, in words.
+/// A query for a description of those writers whose transaction is still open.
 fn of_writers(writers: Vec<Vec<Option<String>>>) -> Option<String> {
     let writers = list(writers)?;
     Some(format!(
@@ -157,7 +159,7 @@ fn of_writers(writers: Vec<Vec<Option<String>>>) -> Option<String> {
     ))
 }
 
-/// A query for those of these transactions that are still open, in words.
+/// A query for a description of those transactions that are still open.
 fn of_transactions(transactions: Vec<Vec<Option<String>>>) -> Option<String> {
     let open = list(transactions)?;
     Some(format!(
@@ -165,7 +167,7 @@ fn of_transactions(transactions: Vec<Vec<Option<String>>>) -> Option<String> {
     ))
 }
 
-/// The first column's values; none if there are none.
+/// The values of the first column; `None` if there are none.
 fn list(rows: Vec<Vec<Option<String>>>) -> Option<String> {
     let values: Vec<String> = rows.into_iter().filter_map(|row| row.into_iter().next()?).collect();
     (!values.is_empty()).then(|| values.join(","))

@@ -1,4 +1,4 @@
-//! Read-only sessions of the source that see the same moment.
+//! Read-only sessions of the source that share a snapshot.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use super::settle::{Limits, settle};
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings};
 
-/// What sessions say they are.
+/// The application_name of the sessions.
 const APPLICATION: &str = "nocturne incremental";
 
-/// A session that waits says something this often. Proxies cut those that are silent for half an
-/// hour, and [`IDLE_LIMIT`] is longer.
+/// How often a waiting session sends a statement. Proxies close connections that are silent for
+/// half an hour, and [`IDLE_LIMIT`] is longer than this interval.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
 
-/// A transaction of the source does not outlive this program by more.
+/// The longest time that a transaction of the source can outlive this program.
 const IDLE_LIMIT: Duration = Duration::from_secs(600);
 
-/// Opens sessions of the source. All see the same moment, as far as the source can do that.
+/// Opens sessions of the source. All share a snapshot, if the source supports it.
 pub(super) struct Readers<'a> {
     settings: &'a Settings,
     /// `None` before the first session, and once the snapshot is lost.
@@ -30,11 +30,11 @@ pub(super) struct Readers<'a> {
     limits: OnceCell<Limits>,
 }
 
-/// A moment that sessions share.
+/// A shared snapshot.
 struct Shared {
-    /// Holds it, and does nothing else: no error of a query can take it away.
+    /// Holds it, and does nothing else, so that no query error can end it.
     holder: Option<Session>,
-    /// Its name; `None` if the source shares none.
+    /// Its ID; `None` if the source does not export snapshots.
     id: Option<String>,
 }
 
@@ -53,10 +53,10 @@ impl<'a> Readers<'a> {
         if shared.id.is_none() || error.is_connection_lost() {
             return Err(error);
         }
-        // The holder is gone, or the pooler has led to another server than the holder's.
+        // The holder is gone, or a pooler connected to another server than that of the holder.
         tracing::warn!(
-            "the source does not find the shared snapshot ({error}): what is read from now on may \
-             be of a later moment"
+            "the source cannot find the shared snapshot ({error}): rows read from now on may be of \
+             a later moment"
         );
         *self.shared.lock().await = Some(Arc::new(Shared { holder: None, id: None }));
         let session = self.connect().await?;
@@ -64,12 +64,12 @@ impl<'a> Readers<'a> {
         Ok(session)
     }
 
-    /// The key at which the copy of a table ends; the inner one is none in an empty table.
+    /// The key at which the copy of a table ends; the inner value is `None` in an empty table.
     pub(super) fn limit(&self, table: &Table) -> Option<Option<&str>> {
         self.limits.get()?.get(table).map(Option::as_deref)
     }
 
-    /// Keeps the snapshot's holder from being cut for silence.
+    /// Prevents the connection of the snapshot holder from being closed as idle.
     pub(super) async fn keep_alive(&self) -> Infallible {
         loop {
             tokio::time::sleep(SIGN_OF_LIFE).await;
@@ -77,13 +77,13 @@ impl<'a> Readers<'a> {
             if let Some(holder) = shared.as_ref().and_then(|shared| shared.holder.as_ref())
                 && let Err(error) = holder.execute("SELECT 1").await
             {
-                // The next reader notices that it is closed.
-                tracing::debug!("the snapshot's holder does not answer: {error}");
+                // The next reader will notice that it is closed.
+                tracing::debug!("the snapshot holder does not respond: {error}");
             }
         }
     }
 
-    /// The shared moment; another one when the first is lost.
+    /// The shared snapshot; a new one if the first is lost.
     async fn shared(&self) -> target::Result<Arc<Shared>> {
         let mut current = self.shared.lock().await;
         if let Some(shared) = &*current {
@@ -91,8 +91,8 @@ impl<'a> Readers<'a> {
                 return Ok(Arc::clone(shared));
             }
             tracing::warn!(
-                "the connection that held the source's snapshot is lost: what is read from now on \
-                 is of a later moment"
+                "lost the connection that held the source's snapshot: rows read from now on are of \
+                 a later moment"
             );
         }
         let holder = self.connect().await?;
@@ -103,7 +103,7 @@ impl<'a> Readers<'a> {
             Err(error) if error.is_connection_lost() => return Err(error),
             Err(error) => {
                 tracing::warn!(
-                    "the source shares no snapshot ({error}): tables and ranges may be of \
+                    "the source cannot share a snapshot ({error}): tables and ranges may be of \
                      different moments"
                 );
                 Shared { holder: None, id: None }
@@ -135,15 +135,15 @@ impl<'a> Readers<'a> {
     }
 }
 
-/// How long the source may take for one statement.
+/// The timeout of one statement on the source.
 pub(super) fn statement_timeout(settings: &Settings) -> String {
     let limit = settings.statement_timeout.map_or(0, |limit| limit.as_millis());
     format!("SET LOCAL statement_timeout = {limit}")
 }
 
-/// What the transactions of both sides have in common: values are written without loss, no row is
-/// left out by row security, and a dead client is noticed. Local to the transaction, because a
-/// pooler may give the next one to another session.
+/// The settings of transactions on both sides: values are written without loss, row security hides
+/// no row, and a dead client is noticed. Local to the transaction, because a pooler may run the
+/// next one in another session.
 pub(super) fn common(settings: &Settings) -> String {
     let lock = settings.lock_timeout.map_or(0, |limit| limit.as_millis());
     format!(
@@ -160,7 +160,7 @@ pub(super) fn common(settings: &Settings) -> String {
     )
 }
 
-/// Says something now and then, until the session is lost.
+/// Sends a statement regularly, until the session is lost.
 pub(super) async fn until_lost(session: &Session) -> target::Error {
     loop {
         tokio::time::sleep(SIGN_OF_LIFE).await;

@@ -1,4 +1,4 @@
-//! One table: compared, claimed, read in ranges, committed in their order.
+//! Copies one table: compares and claims it, reads it in ranges, and commits them in order.
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
@@ -25,40 +25,40 @@ use crate::target::{self, Session};
 /// What was copied of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// Rows that are known to be committed: those of a commit whose answer was lost are not.
+    /// Rows known to be committed, which excludes those of a commit whose reply was lost.
     pub rows: u64,
     /// Their bytes in the COPY format.
     pub bytes: u64,
-    /// Transactions that they came in.
+    /// The number of transactions.
     pub ranges: usize,
-    /// Whether they came in binary; `None` if nothing was to be copied.
+    /// Whether they were copied in binary; `None` if there was nothing to copy.
     pub is_binary: Option<bool>,
     /// The highest key in the target before, as the server writes it; `None` in an empty table.
     pub before: Option<String>,
-    /// The highest key in the target afterwards; `None` also when the copy failed.
+    /// The highest key in the target afterwards; also `None` if the copy failed.
     pub after: Option<String>,
     /// Columns that were added to the target.
     pub added_columns: Vec<String>,
-    /// What the check for gaps found, if it was asked for.
+    /// The result of the check for gaps, if requested.
     pub gaps: Option<Gaps>,
-    /// Rows that earlier runs missed; they are among `rows`.
+    /// Rows that earlier runs missed; included in `rows`.
     pub filled: u64,
-    /// How long it took, waiting included.
+    /// How long it took, including waits.
     pub elapsed: Duration,
 }
 
-/// How it went with a table.
+/// The outcome of a table.
 #[derive(Debug)]
 pub struct TableOutcome {
     /// The table.
     pub table: Table,
-    /// What was copied; ranges that were committed before an error count.
+    /// What was copied, including ranges committed before an error.
     pub copied: Copied,
-    /// Why not all of it.
+    /// Why it is incomplete.
     pub error: Option<IncrementalError>,
 }
 
-/// What has been done so far, through all attempts.
+/// What has been done so far, over all attempts.
 #[derive(Debug)]
 pub(super) struct Tally {
     copied: Mutex<Copied>,
@@ -80,7 +80,7 @@ impl Tally {
         self.copied.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Warns of the key, in the first attempt only.
+    /// Logs warnings about the key, in the first attempt only.
     fn doubt(&self, table: &Table, doubts: &[String]) {
         self.doubted.call_once(|| {
             for doubt in doubts {
@@ -90,11 +90,10 @@ impl Tally {
     }
 }
 
-/// Copies what is new in a table; goes on behind the last committed range when a connection is
-/// lost.
+/// Copies the new rows of a table; after a lost connection, resumes after the last committed range.
 ///
 /// # Errors
-/// The last attempt's. What was committed is in the tally.
+/// The error of the last attempt. Committed rows are in the tally.
 pub(super) async fn copy(
     context: &Context<'_>,
     table: &Table,
@@ -110,7 +109,7 @@ pub(super) async fn copy(
         .retry(waits)
         .when(IncrementalError::is_retried)
         .notify(|error, wait| {
-            tracing::warn!(table_name = table.name, "{}; tries again in {wait:.1?}", chain(error));
+            tracing::warn!(table_name = table.name, "{}; retrying in {wait:.1?}", chain(error));
         })
         .await
 }
@@ -177,8 +176,8 @@ async fn attempt(
     keeper.commit().await.map_err(of_target)
 }
 
-/// Reads the table's definition on both sides and makes sure that they are alike; adds columns
-/// if that is wanted and enough.
+/// Reads the table's definition on both sides and checks that they match; adds columns if that is
+/// enabled and sufficient.
 async fn alike(
     context: &Context<'_>,
     table: &Table,
@@ -204,7 +203,10 @@ async fn alike(
         .await
         .map_err(|error| context.settings.refused(table, Side::Target, error))?;
     for statement in &statements {
-        tracing::warn!(table_name = table.name, "{statement} Rows that were there have NULL in it");
+        tracing::warn!(
+            table_name = table.name,
+            "added column ({statement}); existing rows get NULL"
+        );
     }
     tally.lock().added_columns.extend(drift.columns().map(str::to_owned));
     target = definition(context.settings, keeper, table, Side::Target).await?;
@@ -214,7 +216,7 @@ async fn alike(
     }
 }
 
-/// The ranges of what is new, in ascending order.
+/// The ranges of new keys, in ascending order.
 async fn ranges(
     context: &Context<'_>,
     plan: &Plan<'_>,
@@ -253,7 +255,7 @@ async fn ranges(
     }
 }
 
-/// Reads ranges side by side, and commits each after the one before it.
+/// Reads ranges in parallel, and commits each after the one before it.
 async fn copy_ranges(
     context: &Context<'_>,
     plan: &Plan<'_>,
@@ -280,7 +282,7 @@ async fn copy_ranges(
     pin_mut!(loads);
     while let Some(loaded) = loads.next().await {
         let Loaded { writer, range, rows, bytes } = loaded?;
-        // Without the claim another run may be copying the same rows.
+        // Without the claim, another run may be copying the same rows.
         keeper.execute("SELECT 1").await.map_err(of_target)?;
         writer.commit().await.map_err(of_target)?;
         committed.send_modify(|number| *number += 1);
@@ -301,8 +303,8 @@ async fn copy_ranges(
     Ok(())
 }
 
-/// Waits until so many ranges before are committed. Proxies cut sessions that are silent for long,
-/// and the range before may be a much larger one.
+/// Waits until the earlier ranges are committed. Keeps the session alive meanwhile, because proxies
+/// close idle connections and an earlier range may be much larger.
 async fn wait_for_turn(
     writer: &Session,
     number: usize,
@@ -310,7 +312,7 @@ async fn wait_for_turn(
 ) -> target::Result<()> {
     let turn = async move { turns.wait_for(|committed| *committed >= number).await.map(drop) };
     tokio::select! {
-        // An error means that nobody commits any more: this one is dropped.
+        // An error means that no more ranges are committed: this one is dropped.
         _ = turn => Ok(()),
         lost = until_lost(writer) => Err(lost),
     }

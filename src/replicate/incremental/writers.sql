@@ -1,6 +1,6 @@
--- The transactions that may be writing to tables: by their virtual ID, or as prepared ones.
--- {tables}: the tables' OIDs. Their partitions and children are read with them, and of a view the
--- tables below it. A sequence of a column is locked by whoever has taken a key from it.
+-- The transactions that may be writing to tables, by virtual ID, or as prepared transactions.
+-- {tables}: the tables' OIDs. Includes their partitions and children, and the tables below a view.
+-- The sequence of a column is locked by a transaction that has taken a key from it.
 WITH RECURSIVE written (oid) AS (
     SELECT pg_catalog.unnest('{{tables}}'::oid[])
     UNION

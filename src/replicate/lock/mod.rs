@@ -1,74 +1,74 @@
-//! One run at a time for a target.
+//! Allows one run at a time per target.
 //!
-//! The host starts the new container before it stops the old one, and somebody may start a run by
-//! hand: two runs on one target would drop what the other restores. A session-level advisory lock
-//! of the target's server prevents it (PostgreSQL documentation, "Advisory Locks"): it belongs to
-//! the database, needs no table, and ends with its session, however that ends.
+//! The host starts a new container before it stops the old one, and a user may start a run by hand:
+//! two runs on one target would drop what the other restores. A session-level advisory lock on the
+//! target's server prevents that (PostgreSQL documentation, "Advisory Locks"): it belongs to the
+//! database, needs no table, and ends with its session, however that ends.
 //!
-//! A server does not know at once that the client of an idle session is gone: such a session is a
-//! ghost that holds the lock for nobody. So the server is asked to look after the connection every
-//! half minute, and whoever has lost a session ends what is left of it, by the process and the
-//! time that it was started.
+//! A server does not notice at once that the client of an idle session is gone: such a ghost
+//! session keeps holding the lock. So TCP keepalives check the connection every half minute, and a
+//! client that lost its session terminates the ghost, identified by its backend process and start
+//! time.
 
 use std::time::Duration;
 
 use crate::restore::chain;
 use crate::target::{self, Backend, LOCKS, Session, SessionSettings, Target, once_ready};
 
-/// The second half of the lock's key: the kind of lock. Advisory locks are per database, so the key
-/// does not name the database.
+/// The second half of the lock key: the kind of lock. Advisory locks are per database, so the key
+/// does not include the database.
 const KIND: u32 = 1;
 
-/// How long the end of a session of this process's own is waited for.
+/// How long to wait for a terminated ghost session to end.
 const GHOST_LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
-/// Who else may have the lock at the same time.
+/// Who else may hold the lock at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Nobody.
+    /// No one.
     Exclusive,
-    /// Those who take it in this mode.
+    /// Others that take it in this mode.
     Shared,
 }
 
-/// A lock on a target that is held until this is dropped.
+/// A lock on a target, held until this is dropped.
 pub struct TargetLock {
     session: Session,
     mode: Mode,
-    /// The session's process, if the server shows it.
+    /// The session's backend process, if the server shows it.
     backend: Option<Backend>,
 }
 
-/// Why there is no lock.
+/// Why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// Another run has it.
-    #[error("another run is at work on this target{}", said(.holder.as_ref()))]
+    /// Another run holds it.
+    #[error("another run is using this target{}", said(.holder.as_ref()))]
     Taken {
-        /// Who, if the server tells.
+        /// The holder, if the server shows it.
         holder: Option<Holder>,
     },
-    /// The server could not be asked.
+    /// The server could not be queried.
     #[error("cannot lock the target")]
     Target(#[from] target::Error),
     /// The session that held it is gone.
-    #[error("the lock on the target is lost: its session ended")]
+    #[error("lost the lock on the target: its session ended")]
     Lost,
 }
 
 /// Who holds the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The process of the server.
+    /// The backend process.
     pub pid: String,
-    /// Where the session comes from.
+    /// The client address of the session.
     pub address: Option<String>,
-    /// Since when the session is there, as the server writes times.
+    /// When the session started, in the server's format.
     pub since: Option<String>,
 }
 
-/// `: process 1 from 10.0.0.1 since 2026-03-02 05:10:00`, to be put behind what that process does.
+/// `: process 1 from 10.0.0.1 since 2026-03-02 05:10:00`, to append to a message.
 pub(in crate::replicate) fn said(holder: Option<&Holder>) -> String {
     let Some(Holder { pid, address, since }) = holder else { return String::new() };
     let mut text = format!(": process {pid}");
@@ -81,10 +81,10 @@ pub(in crate::replicate) fn said(holder: Option<&Holder>) -> String {
     text
 }
 
-/// Who holds the lock on a session's database, if anyone does and the server shows it.
+/// The holder of the lock on a session's database, if it is taken and the server shows it.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// If the server cannot be queried.
 pub async fn holder(session: &Session) -> target::Result<Option<Holder>> {
     let sql = format!(
         "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
@@ -100,7 +100,7 @@ pub async fn holder(session: &Session) -> target::Result<Option<Holder>> {
 }
 
 impl TargetLock {
-    /// Takes the lock, or says who has it. Does not wait.
+    /// Takes the lock, or returns who holds it. Does not wait.
     ///
     /// # Errors
     /// [`LockError::Taken`] and [`LockError::Target`].
@@ -108,8 +108,8 @@ impl TargetLock {
         Self::take_as(Mode::Exclusive, target).await
     }
 
-    /// Takes the lock beside others who take it by this function: for work that does not disturb
-    /// them, but that a whole run would disturb. Does not wait.
+    /// Takes the lock in shared mode: for work that can run concurrently with other sharers, but
+    /// not with a whole run. Does not wait.
     ///
     /// # Errors
     /// [`LockError::Taken`] and [`LockError::Target`].
@@ -121,10 +121,10 @@ impl TargetLock {
         let settings = SessionSettings::default();
         let connect = || Session::connect(target, &settings);
         let waits = |error: &target::Error| {
-            tracing::warn!("the server is waited for: {}", chain(error));
+            tracing::warn!("waiting for the server: {}", chain(error));
         };
         let session = once_ready(connect, waits).await?;
-        // The session is idle all night: nothing may end it for that, but for a client that is
+        // The session is idle all night: no timeout may end it, except keepalives if the client is
         // gone.
         session
             .execute(
@@ -145,11 +145,11 @@ impl TargetLock {
         Err(LockError::Taken { holder: holder(&session).await? })
     }
 
-    /// Takes the lock anew, in the place of this one, whose session was lost. If the server has not
-    /// noticed that, the old session is ended there.
+    /// Takes the lock again, to replace this one, whose session was lost. If the server has not
+    /// noticed the loss, the old session is terminated.
     ///
     /// # Errors
-    /// [`LockError::Taken`], by another run, and [`LockError::Target`].
+    /// [`LockError::Taken`] if another run holds it, and [`LockError::Target`].
     pub async fn take_again(&self, target: &Target) -> Result<Self, LockError> {
         let taken = match Self::take_as(self.mode, target).await {
             Err(taken @ LockError::Taken { .. }) => taken,
@@ -162,12 +162,11 @@ impl TargetLock {
         if !lost.end(&session, GHOST_LEAVES_WITHIN).await? {
             return Err(taken);
         }
-        tracing::warn!("the lost session that held the lock on the target is ended");
+        tracing::warn!("terminated the lost session that still held the lock on the target");
         Self::take_as(self.mode, target).await
     }
 
-    /// Whether the lock is still held: a session can be lost with nobody noticing until it is
-    /// used.
+    /// Checks that the lock is still held: the loss of a session goes unnoticed until it is used.
     ///
     /// # Errors
     /// [`LockError::Lost`].
@@ -177,7 +176,7 @@ impl TargetLock {
 }
 
 impl LockError {
-    /// Whether time may heal it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {

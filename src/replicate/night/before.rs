@@ -1,4 +1,4 @@
-//! What an attempt looks for before it touches anything: work that is done already, and what would
+//! The checks of an attempt before it changes anything: work that is already done, and what would
 //! fail later.
 
 use chrono::{DateTime, Utc};
@@ -15,8 +15,8 @@ use crate::replicate::enrich::Enrichment;
 use crate::replicate::worker::Trigger;
 
 impl Attempt<'_> {
-    /// The run that has done all of this already. A run by hand repeats what was done before it
-    /// started: somebody wants that.
+    /// The run that has already done all of this. A manual run repeats what was done before it
+    /// started, because the user asked for it.
     pub(super) async fn done_before(&self, wanted: &Wanted) -> Result<Option<String>, NightError> {
         let session = look_at(self.target).await?;
         let record = self.run.record();
@@ -27,7 +27,7 @@ impl Attempt<'_> {
         Ok(found.map(|restored| restored.run))
     }
 
-    /// The ground on which an earlier attempt has restored all of the archive.
+    /// The ground on which an earlier attempt restored the whole archive.
     pub(super) async fn restored_before(
         &self,
         wanted: &Wanted,
@@ -40,16 +40,16 @@ impl Attempt<'_> {
             return Ok(None);
         };
         tracing::info!(
-            "run {} has restored this backup and did not finish: continuing after the restore",
+            "run {} restored this backup but did not finish; continuing after the restore",
             restored.run
         );
         Ok(Some(Ground::restored(self.target, settings).await?))
     }
 
-    /// Brings what has changed since: the rows of incremental tables.
+    /// Copies what has changed since: the rows of incremental tables.
     pub(super) async fn top_up(&self, run: &str) -> Result<(), NightError> {
         tracing::info!(
-            "run {run} has restored this backup already: nothing to restore (hint: --from-scratch \
+            "nothing to restore: run {run} already restored this backup (hint: --from-scratch \
              restores it again)"
         );
         self.run.set_restored_by(run);
@@ -61,7 +61,7 @@ impl Attempt<'_> {
         copied.and(refreshed)
     }
 
-    /// Fails before the drop where the restore could create nothing after it.
+    /// Fails before the drop if the restore could not create its objects after it.
     pub(super) async fn check_rights(&self, toc: &Toc) -> Result<(), NightError> {
         let settings = &self.config.restore;
         let session = look_at(self.target).await?;
@@ -72,15 +72,15 @@ impl Attempt<'_> {
             let drops = planned.drops.as_ref();
             Rights::of(self.config, &session, toc, &chosen, drops).await?.to_create().await
         };
-        let missing = missing.await.map_err(NightError::target("look at the role's rights"))?;
+        let missing = missing.await.map_err(NightError::target("read the role's privileges"))?;
         match missing.is_empty() {
             true => Ok(()),
             false => Err(NightError::Rights { missing: missing.join("; ") }),
         }
     }
 
-    /// Fails before the drop where the copy would fail after it. A restore that is resumed has
-    /// dropped already.
+    /// Fails before the drop if the copy would fail after it. A resumed restore has already
+    /// dropped.
     pub(super) async fn precheck(&self, backup: &str, resumes: bool) -> Result<(), NightError> {
         let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
         let session = look_at(self.target).await?;

@@ -1,4 +1,4 @@
-//! Which entries are restored, by the tables' modes and by what is in the target.
+//! Chooses the entries to restore, by the modes of the tables and by the objects in the target.
 
 use super::error::NightError;
 use super::first_load::FirstLoad;
@@ -9,17 +9,17 @@ use crate::replicate::config::{Config, EntryPattern, Restore, TableMode};
 use crate::report::units::plural;
 use crate::select::{Leave, SelectError, SelectOptions, Selection, Unwanted, select};
 
-/// What was chosen.
+/// The chosen entries.
 pub(super) struct Chosen {
     pub(super) selection: Selection,
-    /// Incremental tables that are not in the target yet.
+    /// Incremental tables that are not yet in the target.
     pub(super) first_loads: Vec<FirstLoad>,
-    /// Tables of the same name that are not the role's to drop, by their labels.
+    /// Existing tables of the same name that the role cannot drop, by their labels.
     pub(super) in_the_way: Vec<String>,
 }
 
-/// Chooses entries. `is_fed_here` says whether the target is the one that incremental tables are
-/// copied to: if not, it gets none of them.
+/// Chooses entries. `is_fed_here` tells whether incremental tables are copied to this target; if
+/// not, it gets none of them.
 pub(super) fn choose(
     entries: &[Entry],
     settings: &Restore,
@@ -35,7 +35,7 @@ pub(super) fn choose(
         match modes.mode(entry) {
             TableMode::Full => None,
             TableMode::SchemaOnly => Some(Leave::WithoutRows),
-            // They go with their partitioned table, as it goes.
+            // Partitions follow their partitioned table.
             TableMode::None | TableMode::Incremental if modes.is_inherited(entry) => None,
             TableMode::None => Some(Leave::Absent),
             TableMode::Incremental if present.has_table(schema, table) => Some(Leave::Kept),
@@ -68,7 +68,7 @@ pub(super) fn choose(
     Ok(Chosen { selection, first_loads, in_the_way })
 }
 
-/// Names in the settings that mean nothing in the archive, each with the setting.
+/// Names in the settings that match nothing in the archive, each with the setting.
 fn unused(entries: &[Entry], settings: &Restore) -> Vec<String> {
     let rules = settings.tables.unused(tables(entries).map(name)).into_iter();
     let rules = rules.map(|rule| {
@@ -82,8 +82,8 @@ fn unused(entries: &[Entry], settings: &Restore) -> Vec<String> {
     rules.chain(patterns).collect()
 }
 
-/// Refuses settings that leave no table of an archive which has some, and, if they are strict,
-/// names that mean nothing in it.
+/// Rejects settings that exclude all tables of an archive, and, if strict, names that match nothing
+/// in it.
 pub(super) fn check(entries: &[Entry], settings: &Restore) -> Result<(), NightError> {
     if tables(entries).next().is_some() && !leaves_a_table(entries, settings)? {
         return Err(NightError::NoTable);
@@ -94,20 +94,21 @@ pub(super) fn check(entries: &[Entry], settings: &Restore) -> Result<(), NightEr
     }
 }
 
-/// Whether any table is restored, or kept: where rows of incremental tables go is another matter.
+/// Whether any table is restored or kept, wherever the rows of incremental tables are copied.
 fn leaves_a_table(entries: &[Entry], settings: &Restore) -> Result<bool, NightError> {
     let chosen = choose(entries, settings, &Present::default(), true)?;
     let mut places = entries.iter().enumerate().filter(|(_, entry)| is_table(entry));
     Ok(places.any(|(place, _)| chosen.selection.want(place).schema))
 }
 
-/// Something to know about what was chosen.
+/// A notice about the chosen entries.
 pub(super) struct Notice {
     pub(super) is_warning: bool,
     pub(super) text: String,
 }
 
-/// What is not restored, and what goes with it though no rule names it, and which rules fit no table.
+/// Which tables are not restored, which other entries are also skipped without being named, and
+/// which rules match no table.
 pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut add = |is_warning, text| notices.push(Notice { is_warning, text });
@@ -123,10 +124,17 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
         let (schema, table) = name(entry);
         match modes.mode(entry) {
             TableMode::Full if modes.is_partition(entry) => {
-                add(false, format!("partition {schema}.{table} gets its rows, by its own rule"));
+                add(
+                    false,
+                    format!(
+                        "partition {schema}.{table} is restored with its rows, by its own rule"
+                    ),
+                );
             }
             TableMode::None => add(false, format!("table {schema}.{table} is not restored")),
-            TableMode::SchemaOnly => add(false, format!("table {schema}.{table} gets no rows")),
+            TableMode::SchemaOnly => {
+                add(false, format!("table {schema}.{table} is restored without rows"));
+            }
             TableMode::Full | TableMode::Incremental => {}
         }
     }
@@ -146,15 +154,12 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
         }
     }
     for table in &chosen.in_the_way {
-        add(true, format!("another {table} is in the way, which the role does not own"));
+        add(true, format!("{table} already exists, owned by another role"));
     }
     for entry in tables(entries).filter(|entry| !modes.is_inherited(entry)) {
         let (schema, table) = name(entry);
         if chosen.first_loads.iter().any(|load| load.dump_id == entry.dump_id) {
-            add(
-                false,
-                format!("table {schema}.{table} is incremental and loaded for the first time"),
-            );
+            add(false, format!("incremental table {schema}.{table} is loaded for the first time"));
         }
     }
     notices
@@ -170,8 +175,8 @@ pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &Chosen) {
     }
 }
 
-/// What is not restored because a variable is not set: for the end of a run, where it is seen.
-/// What a variable asks for is left out without a line.
+/// What is not restored because a variable is not set: reported at the end of a run, where it is
+/// seen. What a variable excludes is not reported.
 pub(super) fn by_default(entries: &[Entry], config: &Config, chosen: &Chosen) -> Vec<String> {
     let rules = &config.restore.tables;
     let modes = Modes::new(entries, rules);
@@ -212,10 +217,10 @@ pub(super) fn by_default(entries: &[Entry], config: &Config, chosen: &Chosen) ->
     lines
 }
 
-/// The variable that decides about foreign keys.
+/// The variable that enables foreign keys.
 const FOREIGN_KEYS: &str = "RESTORE_FK_CONSTRAINTS";
 
-/// What somebody made of several tables, rather than parts of one.
+/// Objects defined over tables, rather than parts of a table.
 fn is_over_tables(desc: &Desc) -> bool {
     matches!(
         desc,

@@ -10,19 +10,19 @@ use crate::target::Target;
 /// The variable that names the folder.
 const FOLDER: &str = "ENRICHMENT_DIR";
 
-/// Reads the folder of the settings. The default one need not be there.
+/// Reads the folder of the settings. The default one need not exist.
 pub(super) fn read(config: &Config) -> Result<Enrichment, NightError> {
     match Enrichment::read(&config.restore.enrichment) {
         Ok(enrichment) => Ok(enrichment),
         Err(EnrichError::NoFolder { folder }) if !config.is_set(FOLDER) => {
-            tracing::info!("there is no folder {folder}: nothing is enriched");
+            tracing::info!("no enrichment: the folder {folder} does not exist");
             Ok(Enrichment::default())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Runs the files. All that can run do, whatever becomes of others.
+/// Runs the files. A failed file does not stop the others.
 pub(super) async fn run(
     enrichment: &Enrichment,
     target: &Target,

@@ -1,4 +1,4 @@
-//! Why a night failed, and whether another attempt may do better.
+//! Why a night failed, and whether a retry may succeed.
 
 use crate::archive::ErrorKind;
 use crate::replicate::backup::BackupError;
@@ -21,53 +21,53 @@ pub enum NightError {
     /// The settings name no target.
     #[error("DATABASE_URL is not set")]
     NoTarget,
-    /// Asked to stop, or nothing may go on because the lock is lost.
+    /// The run was asked to stop, or stopped because the lock was lost.
     #[error("stopped")]
     Stopped,
-    /// Another run is at work.
+    /// Another run holds the lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// There is no backup, or it cannot be read.
+    /// No backup was found, or it cannot be read.
     #[error(transparent)]
     Backup(Box<BackupError>),
-    /// The target is not clean.
+    /// The target could not be cleaned.
     #[error(transparent)]
     Clean(#[from] CleanError),
-    /// No new database, or it could not take the place of the old one.
+    /// The new database could not be created or swapped in.
     #[error(transparent)]
     Swap(#[from] SwapError),
-    /// A hook.
+    /// A hook failed.
     #[error(transparent)]
     Hook(#[from] HookError),
-    /// The archive's own settings make no sense.
-    #[error("the archive's settings")]
+    /// The settings in the archive are invalid.
+    #[error("invalid settings in the archive")]
     Settings(#[from] StatementError),
-    /// No entries can be chosen.
-    #[error("no entries can be chosen")]
+    /// The entries cannot be selected.
+    #[error("cannot select entries")]
     Select(#[from] SelectError),
-    /// The target could not be asked something.
+    /// The target could not be queried.
     #[error("cannot {what}")]
     Target {
-        /// What was to be done.
+        /// The failed action.
         what: &'static str,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: target::Error,
     },
-    /// The restore ended before its end.
+    /// The restore ended early.
     #[error("the restore ended early")]
     Restore(#[source] Box<restore::Error>),
-    /// Entries of the archive are not in the target.
+    /// Entries of the archive could not be restored.
     #[error("{} could not be restored, the first: {first}", plural(*.count, "entry", "entries"))]
     Entries {
-        /// How many, and causes of several.
+        /// How many, and causes that affect several.
         count: u64,
-        /// What the first one was, and why.
+        /// The first one, and why.
         first: String,
-        /// Whether another attempt may restore some of them.
+        /// Whether a retry may restore some of them.
         is_passing: bool,
     },
-    /// There is no enrichment.
+    /// The enrichment could not run.
     #[error(transparent)]
     Enrich(#[from] EnrichError),
     /// Files of the enrichment failed.
@@ -77,7 +77,7 @@ pub enum NightError {
         count: u64,
         /// The first one, and why.
         first: String,
-        /// Whether time may heal all of them.
+        /// Whether a retry may succeed for all of them.
         is_passing: bool,
     },
     /// The incremental tables cannot be listed.
@@ -90,10 +90,10 @@ pub enum NightError {
         count: u64,
         /// The first one's error.
         first: String,
-        /// Whether time may heal all of them.
+        /// Whether a retry may succeed for all of them.
         is_passing: bool,
     },
-    /// Names in the settings that mean nothing in the archive.
+    /// Names in the settings that match nothing in the archive.
     #[error(
         "nothing was dropped: {names} (hint: correct BACKUP_MODE or RESTORE_EXCLUDE, or unset \
          BACKUP_MODE_STRICT)"
@@ -102,19 +102,19 @@ pub enum NightError {
         /// Each name, in words.
         names: String,
     },
-    /// The settings leave out all tables of the archive.
+    /// The settings exclude all tables of the archive.
     #[error(
-        "nothing was dropped: RESTORE_EXCLUDE and BACKUP_MODE leave no table of the backup to \
-         restore (hint: run --dry-run shows what they mean; nocturne list shows the names)"
+        "nothing was dropped: RESTORE_EXCLUDE and BACKUP_MODE exclude every table of the backup \
+         (hint: run --dry-run shows their effect; nocturne list shows the names)"
     )]
     NoTable,
-    /// The role could not create what is restored.
+    /// The role lacks privileges to create the restored objects.
     #[error("nothing was dropped: {missing}")]
     Rights {
-        /// Each missing right, in words.
+        /// Each missing privilege, in words.
         missing: String,
     },
-    /// Incremental tables would not be copied.
+    /// Incremental tables could not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
         plural(*.count, "table", "tables")
@@ -124,7 +124,7 @@ pub enum NightError {
         count: u64,
         /// The first one's error.
         first: String,
-        /// Whether time may heal all of them.
+        /// Whether a retry may succeed for all of them.
         is_passing: bool,
     },
     /// Rows of earlier runs are missing.
@@ -133,24 +133,24 @@ pub enum NightError {
         plural(*.missing, "row", "rows"),
         match .were_to_be_filled {
             false => "hint: INCREMENTAL_FILL_GAPS=true copies them",
-            true => "they could not be copied: the log's warnings say why",
+            true => "they could not be copied; see the warnings in the log",
         }
     )]
     Gaps {
         /// How many.
         missing: u64,
-        /// Whether they were to be copied.
+        /// Whether they should have been copied.
         were_to_be_filled: bool,
     },
 }
 
 impl NightError {
-    /// An error of the target outside of any part that has errors of its own.
+    /// An error of the target outside of the modules with their own errors.
     pub(super) fn target(what: &'static str) -> impl FnOnce(target::Error) -> Self {
         move |source| Self::Target { what, source }
     }
 
-    /// Whether what an earlier attempt has left in the target is of no use for this one.
+    /// Whether what an earlier attempt left in the target cannot be resumed.
     pub(super) fn is_other_restore(&self) -> bool {
         let Self::Restore(error) = self else { return false };
         match &**error {
@@ -159,13 +159,13 @@ impl NightError {
                     matches!(error, JournalError::Damaged(_) | JournalError::AlreadyThere { .. });
                 is_of_no_use || error.is_other_restore()
             }
-            // A backup that was replaced under its name, seen while it came.
+            // The backup was replaced under the same name while it was being read.
             restore::Error::Stream(error) => matches!(error.kind(), ErrorKind::Changed(_)),
             _ => false,
         }
     }
 
-    /// Whether another attempt would fail the same way.
+    /// Whether a retry would fail in the same way.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
@@ -212,7 +212,7 @@ fn heals(error: &target::Error) -> bool {
 
 fn is_permanent(error: &restore::Error) -> bool {
     match error {
-        // A damaged backup may be replaced by a better one, a download be complete the next time.
+        // A damaged backup may be replaced, and a download may be complete next time.
         restore::Error::Archive(_) | restore::Error::Stream(_) => false,
         restore::Error::Connect(error)
         | restore::Error::Target(error)
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_time_may_heal_is_tried_again_and_nothing_else() {
+    fn only_temporary_errors_are_retried() {
         let damaged = || archive::Error::new(ErrorKind::Damaged("cut".to_owned()));
         let network = || target::Error::Network("refused".into());
         let file = || "f.sql".to_owned();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_another_restore_is_told_apart() {
+    fn journal_of_another_restore_is_recognised() {
         let differs = JournalError::Differs { began: "then".to_owned(), differences: Vec::new() };
         assert!(restore(restore::Error::Journal(differs)).is_other_restore());
         let busy = JournalError::Busy { pid: None };

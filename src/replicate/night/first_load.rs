@@ -1,9 +1,10 @@
-//! First loads of incremental tables, from the archive: noted while they go on.
+//! First loads of incremental tables from the archive, which are recorded while they are in
+//! progress.
 //!
-//! An incremental table that is in the target is kept, whatever it holds. One that a killed run
-//! left half made, without its key or its indexes say, would be kept for ever. So it is noted in
-//! the table `nocturne.first_loads` before it is restored, and the note goes when all that is the
-//! table's own is there. A table with a note is dropped and loaded again.
+//! An incremental table that exists in the target is kept, whatever it contains. One that a killed
+//! run left incomplete, for example without its key or its indexes, would be kept forever. So it is
+//! recorded in the table `nocturne.first_loads` before it is restored, and the record is deleted
+//! when the table is complete. A recorded table is dropped and loaded again.
 
 use std::collections::HashSet;
 
@@ -17,7 +18,7 @@ use crate::target::{Session, has_record, make_bookkeeping};
 /// A table by schema and name.
 pub(super) type Name = (String, String);
 
-/// A table that is restored from the archive to be copied by increment from then on.
+/// A table that is restored from the archive, and copied incrementally from then on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FirstLoad {
     /// Its schema and name.
@@ -35,9 +36,9 @@ CREATE TABLE IF NOT EXISTS nocturne.first_loads (
 );
 COMMENT ON TABLE nocturne.first_loads IS 'Tables that nocturne is loading for the first time';";
 
-/// The tables with a note: an earlier run did not come to the end of their first load.
+/// The recorded tables, whose first load an earlier run did not complete.
 pub(super) async fn unfinished(session: &Session) -> Result<HashSet<Name>, NightError> {
-    let failed = || NightError::target("read which first loads are unfinished");
+    let failed = || NightError::target("read the records of unfinished first loads");
     if !has_record(session, "first_loads").await.map_err(failed())? {
         return Ok(HashSet::new());
     }
@@ -50,9 +51,9 @@ pub(super) async fn unfinished(session: &Session) -> Result<HashSet<Name>, Night
     Ok(rows.into_iter().filter_map(name).collect())
 }
 
-/// Notes these tables, and forgets all others.
+/// Records these tables, and deletes all other records.
 pub(super) async fn note(session: &Session, loads: &[FirstLoad]) -> Result<(), NightError> {
-    let failed = || NightError::target("note the first load of a table");
+    let failed = || NightError::target("record the first load of a table");
     let is_there = has_record(session, "first_loads").await.map_err(failed())?;
     if !is_there && loads.is_empty() {
         return Ok(());
@@ -73,7 +74,7 @@ pub(super) async fn note(session: &Session, loads: &[FirstLoad]) -> Result<(), N
     session.execute(&sql).await.map_err(failed())
 }
 
-/// The loads that lack something, as the restore went: their notes stay.
+/// The loads that are incomplete after the restore; their records stay.
 pub(super) fn incomplete<'a>(
     loads: &'a [FirstLoad],
     entries: &[Entry],
@@ -84,7 +85,7 @@ pub(super) fn incomplete<'a>(
     let failed = || entries.iter().filter(|entry| failed.contains(&entry.dump_id));
     let wholes = wholes(entries);
     let lacks = |load: &&FirstLoad| {
-        // The partitions of a table are one with it.
+        // Partitions count as part of their table.
         let is_of_load =
             |table: &DumpId| up(&wholes, *table).last() == up(&wholes, load.dump_id).last();
         failed().any(|entry| {
@@ -95,7 +96,7 @@ pub(super) fn incomplete<'a>(
     loads.iter().filter(lacks).collect()
 }
 
-/// What a table cannot be without.
+/// The entries that a complete table needs.
 fn is_own(desc: &Desc) -> bool {
     matches!(
         desc,
@@ -115,7 +116,7 @@ mod tests {
     use crate::select::testing::{Builder, entry};
 
     #[test]
-    fn a_load_is_complete_when_nothing_that_is_the_table_s_own_has_failed() {
+    fn load_is_complete_if_the_table_s_entries_succeeded() {
         let entries: Vec<Entry> = [
             entry(1, "TABLE", "answers"),
             entry(2, "TABLE", "events"),
@@ -146,7 +147,7 @@ mod tests {
         };
         assert_eq!(left(&[]), [""; 0]);
         assert_eq!(left(&[2]), ["answers"]);
-        assert_eq!(left(&[3]), [""; 0], "a view over a table is not its own");
+        assert_eq!(left(&[3]), [""; 0], "a view over a table is not a part of it");
         assert_eq!(left(&[4, 0]), ["answers", "events"]);
         assert_eq!(left(&[7]), ["events"], "a partition's rows are the table's");
     }

@@ -27,20 +27,20 @@ use crate::report::{Options as ReportOptions, Screen};
 use crate::restore::chain;
 use crate::target::{Session, SessionSettings, Target};
 
-/// How a night is told.
+/// How a night is reported.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// How the restore is told.
+    /// How the restore is reported.
     pub report: ReportOptions,
     /// Where to.
     pub screen: Screen,
     /// The language of the run's report.
     pub lang: Lang,
-    /// The file that remembers what restores took; none if nothing is to be remembered.
+    /// The cost history file; `None` if timings are not recorded.
     pub costs: Option<PathBuf>,
 }
 
-/// A full run: from the host's backup to a warehouse that is ready.
+/// A full run: from the backup to a complete warehouse.
 pub struct FullRun {
     config: Config,
     output: Output,
@@ -92,7 +92,7 @@ impl FullRun {
         ground::recover(target, self.config.restore.swap).await?;
         let mut guard = Guard::take(target).await?;
         others::tell(target, &self.config.restore, None).await?;
-        // Nobody else can be at work on this target now, whatever their records say.
+        // The lock guarantees that no other run is using this target, whatever its record shows.
         let history = DatabaseHistory::new(target.clone());
         if let Err(error) = history.close_others(&run.record().id).await {
             tracing::debug!("{}", chain(&error));
@@ -114,9 +114,9 @@ impl FullRun {
         if let Some(swap) = swap {
             attempt.swap(swap, &mut guard).await?;
         }
-        // It would be gone on with when this backup is restored again.
+        // Otherwise it would be resumed when this backup is restored again.
         match resume::forget(target).await {
-            // The data are in place: they are not restored once more for this.
+            // The data is in place: an error here is not a reason to restore it again.
             Err(error) if is_swapped => tracing::warn!("{}", chain(&error)),
             result => result?,
         }
@@ -137,21 +137,21 @@ pub(super) struct Attempt<'a> {
     stop: CancellationToken,
 }
 
-/// A target that was filled, or the new database in its place.
+/// The restored target, or the new database that will replace it.
 struct Filled {
     wanted: Wanted,
     swap: Option<Swap>,
 }
 
 impl Attempt<'_> {
-    /// All until the target, or the new database in its place, is ready. `None` if an earlier run
-    /// had filled it.
+    /// Does everything until the target, or the new database that will replace it, is complete.
+    /// `None` if an earlier run had already done it.
     async fn fill(&self) -> Result<Option<Filled>, NightError> {
         let find = intake::find(self.config, self.run, &self.stop);
         let found = self.staged(Stage::FindBackup, find).await?;
         let wanted = Wanted::new(&resume::key(&found), self.config, &self.hooks, &self.enrichment);
         let from_scratch = self.config.restore.from_scratch && self.run.attempt() == 1;
-        // An address does not tell whether the same backup is still there.
+        // An address does not reveal whether its backup has changed.
         if found.created_at.is_some() && !from_scratch {
             if let Some(run) = self.done_before(&wanted).await? {
                 self.top_up(&run).await?;
@@ -180,7 +180,7 @@ impl Attempt<'_> {
         wanted: &Wanted,
         may_go_on: bool,
     ) -> Result<Option<Swap>, NightError> {
-        // Before anything is dropped: there must be an archive, with a table of contents.
+        // Before anything is dropped, the archive's table of contents must be readable.
         let intake = intake::open(found, self.config, self.run, &self.stop).await?;
         let settings = &self.config.restore;
         choose::check(&intake.archive.toc.entries, settings)?;
@@ -202,7 +202,7 @@ impl Attempt<'_> {
         self.ending(ground, filled).await
     }
 
-    /// The ground is ready, or given up.
+    /// The ground is complete, or abandoned.
     async fn ending(
         &self,
         ground: Ground,
@@ -227,7 +227,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Everything that is brought into the target.
+    /// Everything that fills the target.
     async fn fill_ground(
         &self,
         ground: &Ground,
@@ -239,23 +239,23 @@ impl Attempt<'_> {
         }
         let entries = self.restore(ground, wanted, intake).await?;
         if let (Some(_), Err(error)) = (&ground.swap, entries.as_ref()) {
-            tracing::error!("the new database is not whole: {}", chain(error));
+            tracing::error!("the new database is incomplete: {}", chain(error));
             return entries;
         }
-        // The first error is the one to tell: the others may follow from it, and all are logged.
+        // Returns the first error: the others may follow from it, and all are logged.
         entries.and(self.complete(ground).await)
     }
 
-    /// All that comes after the archive.
+    /// Everything after the restore of the archive.
     async fn complete(&self, ground: &Ground) -> Result<(), NightError> {
         self.hooks(hooks::Stage::AfterRestore, &ground.target).await?;
         let copied = self.copy().await;
-        // What is computed from rows comes after them.
+        // The enrichment is computed from rows, so it runs after the copy.
         let enriched = self.enrich(&ground.target, &self.enrichment).await;
         copied.and(enriched)
     }
 
-    /// Restores the archive. What entries ran into is the inner result.
+    /// Restores the archive. The inner result is the errors of entries.
     async fn restore(
         &self,
         ground: &Ground,
@@ -266,13 +266,13 @@ impl Attempt<'_> {
         let toc = Arc::clone(&archive.toc);
         let settings = &self.config.restore;
         let is_fed_here = self.config.databases.is_fed_here();
-        // Hooks may have made something, too.
+        // Hooks may also have created objects.
         let present = ground.present().await?;
         let chosen = choose::choose(&toc.entries, settings, &present, is_fed_here)?;
         choose::tell(&toc.entries, settings, &chosen);
         self.run.set_not_restored(choose::by_default(&toc.entries, self.config, &chosen));
         self.note(ground, &chosen.first_loads).await?;
-        // A restore with a journal does not begin where tables are in the way.
+        // A restore with a journal requires that no tables are in the way.
         let keeps_journal = ground.resumed.is_some()
             || chosen.in_the_way.is_empty()
                 && resume::begin(&ground.target, &wanted.backup, &present).await?;
@@ -312,7 +312,7 @@ impl Attempt<'_> {
         Ok(entries)
     }
 
-    /// Notes which first loads go on.
+    /// Records which first loads are in progress.
     async fn note(
         &self,
         ground: &Ground,
@@ -322,7 +322,7 @@ impl Attempt<'_> {
             return Ok(());
         }
         let connected = Session::connect(&ground.target, &SessionSettings::default()).await;
-        let session = connected.map_err(NightError::target("note the first load of a table"))?;
+        let session = connected.map_err(NightError::target("record the first load of a table"))?;
         first_load::note(&session, loads).await
     }
 
@@ -334,7 +334,7 @@ impl Attempt<'_> {
         self.staged(Stage::Hooks, run).await
     }
 
-    /// Refreshes the views over copied rows, then runs the files.
+    /// Refreshes the materialized views over copied rows, then runs the enrichment files.
     pub(super) async fn enrich(
         &self,
         target: &Target,
@@ -356,7 +356,7 @@ impl Attempt<'_> {
         self.staged(Stage::Enrich, run).await
     }
 
-    /// Copies the new rows of incremental tables, if there are such tables.
+    /// Copies the new rows of incremental tables, if any.
     pub(super) async fn copy(&self) -> Result<(), NightError> {
         if self.stop.is_cancelled() {
             return Err(NightError::Stopped);
@@ -365,7 +365,7 @@ impl Attempt<'_> {
         incremental::check(&incremental::copy(&settings, self.run, &self.stop).await)
     }
 
-    /// Puts the new database in the place of the target.
+    /// Replaces the target with the new database.
     async fn swap(&self, mut swap: Swap, guard: &mut Guard<'_>) -> Result<(), NightError> {
         let done = ground::finish(&mut swap, self.target, guard, &self.stop);
         let done = self.staged(Stage::Swap, done).await;
@@ -376,14 +376,14 @@ impl Attempt<'_> {
         done
     }
 
-    /// Drops the new database, if there is one, unless another attempt can go on with it.
+    /// Drops the new database, if any, unless another attempt can resume it.
     async fn abandon(&self, ground: Ground, error: &NightError) {
         if error.is_permanent() && !self.stop.is_cancelled() {
             ground.abandon().await;
         }
     }
 
-    /// Work that is a stage of the run.
+    /// Runs work as a stage of the run.
     async fn staged<T>(
         &self,
         stage: Stage,
@@ -400,7 +400,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The stage ends with this error.
+/// Ends the stage with this error.
 pub(super) fn fail<T>(stage: OpenStage, error: NightError) -> Result<T, NightError> {
     stage.failed(&chain(&error));
     Err(error)

@@ -1,5 +1,5 @@
-//! The ground that a night builds on: the target without the last night's objects, or a new
-//! database that takes its place at the end.
+//! The ground that a night builds on: the target without the objects of the previous night, or a
+//! new database that replaces it at the end.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::restore::chain;
 use crate::source::remote::Sha256Sum;
 use crate::target::{Session, SessionSettings, Target};
 
-/// Tries of the renaming, when sessions that cannot be ended are in its way.
+/// Attempts to rename, while sessions that cannot be terminated block it.
 const TRIES: u32 = 5;
 
-/// The wait between two of them.
+/// The wait between two attempts.
 const BETWEEN_TRIES: Duration = Duration::from_secs(30);
 
 /// `ERRCODE_UNDEFINED_DATABASE`.
@@ -31,53 +31,58 @@ const NO_SUCH_DATABASE: &str = "3D000";
 
 /// Where a night restores to.
 pub(super) struct Ground {
-    /// The database that is restored into.
+    /// The database to restore into.
     pub(super) target: Target,
-    /// Set if it is to take the place of the target.
+    /// Set if it will replace the target.
     pub(super) swap: Option<Swap>,
-    /// Set if an earlier attempt's restore goes on: what was there when that began.
+    /// Set if an earlier attempt's restore is resumed: the objects that existed when that started.
     pub(super) resumed: Option<Present>,
 }
 
-/// Finishes or undoes a swap that stopped halfway. Whoever does not swap is not bothered with
-/// errors of it.
+/// Finishes or undoes a swap that stopped halfway. Without `SWAP`, its errors are only logged at
+/// debug level.
 pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), NightError> {
     match swap::recover(target).await {
         Ok(Recovered::Nothing) => {}
         Ok(Recovered::Finished) => {
-            tracing::warn!("an earlier swap had stopped halfway: the new database is in place");
+            tracing::warn!(
+                "finished an earlier swap that had stopped halfway: the new database is in place"
+            );
         }
         Ok(Recovered::Undone) => {
-            tracing::warn!("an earlier swap had stopped halfway: the old database is in place");
+            tracing::warn!(
+                "undid an earlier swap that had stopped halfway: the old database is in place"
+            );
         }
         Err(error) if is_swapped => return Err(error.into()),
-        Err(error) => tracing::debug!("no look at swapped databases: {}", chain(&error)),
+        Err(error) => tracing::debug!("cannot check for swapped databases: {}", chain(&error)),
     }
     if !is_swapped {
         for name in swap::left(target).await {
             tracing::warn!(
-                "database {name} is left of nights that swapped: drop it to have its room"
+                "database {name} is left over from an earlier swap; drop it to free its disk space"
             );
         }
     }
     Ok(())
 }
 
-/// A session in which the target is looked at.
+/// A session to inspect the target.
 pub(super) async fn look_at(target: &Target) -> Result<Session, NightError> {
     let connected = Session::connect(target, &SessionSettings::default()).await;
-    connected.map_err(NightError::target("look at the target"))
+    connected.map_err(NightError::target("inspect the target"))
 }
 
 /// What is dropped before a restore.
 pub(super) struct Drops {
     pub(super) plan: clean::DropPlan,
-    /// Tables whose first load broke off: they go, too.
+    /// Tables whose first load was interrupted, which are also dropped.
     pub(super) unfinished: HashSet<first_load::Name>,
 }
 
 impl Drops {
-    /// Asks the catalogue what goes: all that the role owns, but for incremental tables.
+    /// Reads from the catalog what to drop: everything that the role owns, except incremental
+    /// tables.
     pub(super) async fn plan(
         session: &Session,
         settings: &config::Restore,
@@ -95,7 +100,7 @@ impl Drops {
 }
 
 impl Ground {
-    /// The work of an earlier attempt on the same backup, if there is any to go on with.
+    /// The work of an earlier attempt on the same backup, if it can be resumed.
     pub(super) async fn left_by_another(
         target: &Target,
         settings: &config::Restore,
@@ -106,11 +111,11 @@ impl Ground {
         let Some(present) = resume::find(&session, backup, sum).await? else { return Ok(None) };
         drop(session);
         let ground = Self::restored(target, settings).await?;
-        tracing::info!("an earlier attempt has begun to restore this backup: it goes on");
+        tracing::info!("resuming the restore of this backup from an earlier attempt");
         Ok(Some(Self { resumed: Some(present), ..ground }))
     }
 
-    /// The work of an earlier attempt that has restored all of the archive.
+    /// The work of an earlier attempt that restored the whole archive.
     pub(super) async fn restored(
         target: &Target,
         settings: &config::Restore,
@@ -124,7 +129,7 @@ impl Ground {
         Ok(Self { target: place, swap, resumed: Some(Present::default()) })
     }
 
-    /// The database that is restored into.
+    /// The database to restore into.
     pub(super) fn place(target: &Target, settings: &config::Restore) -> Target {
         match settings.swap {
             true => target.with_database(&Names::of(target.dbname()).next),
@@ -132,7 +137,7 @@ impl Ground {
         }
     }
 
-    /// A session of that database; none if it does not exist.
+    /// A session in that database; `None` if it does not exist.
     pub(super) async fn session(
         target: &Target,
         settings: &config::Restore,
@@ -140,41 +145,43 @@ impl Ground {
         let place = Self::place(target, settings);
         match Session::connect(&place, &SessionSettings::default()).await {
             Ok(session) => Ok(Some(session)),
-            // Whatever else it is, hours of work may be in there.
+            // Any other error is returned: the database may contain hours of work.
             Err(error) if settings.swap && error.sqlstate() == Some(NO_SUCH_DATABASE) => Ok(None),
-            Err(error) => Err(NightError::target("look at the target")(error)),
+            Err(error) => Err(NightError::target("inspect the target")(error)),
         }
     }
 
-    /// Drops what the role owns in the target, but for incremental tables.
+    /// Drops everything that the role owns in the target, except incremental tables.
     pub(super) async fn cleared(
         target: &Target,
         settings: &config::Restore,
         toc: &Toc,
         stop: &CancellationToken,
     ) -> Result<Self, NightError> {
-        // From here on there is nothing to go on with.
+        // From here on, there is nothing to resume.
         resume::forget_all(target).await?;
         let session = look_at(target).await?;
         let Drops { plan, unfinished } = Drops::plan(&session, settings, toc).await?;
         for (schema, table) in &unfinished {
             if settings.tables.mode(schema, table) == TableMode::Incremental {
-                tracing::warn!("table {schema}.{table} is loaded again: its first load broke off");
+                tracing::warn!(
+                    "loading table {schema}.{table} again: its first load was interrupted"
+                );
             }
         }
         for other in &plan.others {
             tracing::warn!(
-                "{} {} of {} is also dropped: it depends on what goes",
+                "{} {} of {} is also dropped, because it depends on dropped objects",
                 other.kind,
                 other.identity,
                 other.owner
             );
         }
         for schema in &plan.shared_schemas {
-            tracing::info!("schema {schema} stays: others have objects in it");
+            tracing::info!("schema {schema} is kept: other roles have objects in it");
         }
         for extension in &plan.extensions {
-            tracing::info!("extension {extension} stays: the backup does not have it");
+            tracing::info!("extension {extension} is kept: it is not in the backup");
         }
         for table in &plan.kept {
             tracing::info!("table {table} is kept");
@@ -185,17 +192,17 @@ impl Ground {
         Ok(Self { target: target.clone(), swap: None, resumed: None })
     }
 
-    /// Creates a new database beside the target.
+    /// Creates a new database next to the target.
     pub(super) async fn beside(
         target: &Target,
         template: Option<&str>,
     ) -> Result<Self, NightError> {
         let swap = swap::prepare(target, Leftover::Drop, template).await?;
-        tracing::info!("the restore goes into the new database {}", swap.next().dbname());
+        tracing::info!("restoring into the new database {}", swap.next().dbname());
         Ok(Self { target: swap.next().clone(), swap: Some(swap), resumed: None })
     }
 
-    /// What was in the database when its restore began, or begins now.
+    /// The objects in the database when its restore started, or now if it starts now.
     pub(super) async fn present(&self) -> Result<Present, NightError> {
         if let Some(present) = &self.resumed {
             return Ok(present.clone());
@@ -203,22 +210,22 @@ impl Ground {
         Present::read(&look_at(&self.target).await?).await
     }
 
-    /// Drops the new database, if there is one: the night failed for good.
+    /// Drops the new database, if any, because the night failed permanently.
     pub(super) async fn abandon(self) {
         let Some(swap) = self.swap else { return };
         let name = swap.names().next.clone();
         match swap.abandon().await {
             Ok(()) => {
-                tracing::info!("the new database {name} is dropped, the old one is as it was");
+                tracing::info!("dropped the new database {name}; the old one is unchanged");
             }
             // The next run drops it.
-            Err(error) => tracing::warn!("database {name} is left behind: {}", chain(&error)),
+            Err(error) => tracing::warn!("cannot drop database {name}: {}", chain(&error)),
         }
     }
 }
 
-/// Puts the new database in the place of the target, with the records of runs. The sessions on both
-/// are ended, that of the lock among them.
+/// Replaces the target with the new database, including the records of runs. Terminates all
+/// sessions on both, including that of the lock.
 pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
@@ -228,7 +235,7 @@ pub(super) async fn finish(
     let (old, new) =
         (DatabaseHistory::new(target.clone()), DatabaseHistory::new(swap.next().clone()));
     if let Err(error) = old.copy_to(&new).await {
-        tracing::warn!("earlier runs are not recorded any more: {}", chain(&error));
+        tracing::warn!("the records of earlier runs are lost: {}", chain(&error));
     }
     let mut tries = 1;
     let not_copied = loop {
@@ -237,12 +244,12 @@ pub(super) async fn finish(
             Ok(not_copied) => break not_copied,
             Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),
             Err(error) if error.is_passing() && tries < TRIES => {
-                tracing::warn!("tried again: {}", chain(&error));
+                tracing::warn!("retrying: {}", chain(&error));
             }
             Err(error) => return Err(error.into()),
         }
         tries += 1;
-        // No other run may begin in the pause.
+        // No other run may start during the pause.
         guard.check().await?;
         tokio::select! {
             () = stop.cancelled() => return Err(NightError::Stopped),
@@ -253,6 +260,6 @@ pub(super) async fn finish(
         tracing::warn!("the new database lacks {what}");
     }
     let names = swap.names();
-    tracing::info!("{} is the new database, {} the old one", names.current, names.previous);
+    tracing::info!("{} is now the new database, {} the old one", names.current, names.previous);
     Ok(())
 }

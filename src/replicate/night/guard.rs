@@ -1,8 +1,7 @@
-//! The lock on the target, kept all night.
+//! Keeps the lock on the target all night.
 //!
-//! Its session is idle for hours, which a proxy between may take for dead: it is used once a
-//! minute. When it is lost all the same, the lock is taken again; when another run was quicker,
-//! this one must not go on.
+//! Its session is idle for hours, and a proxy in between may close it, so it is used once a minute.
+//! If it is lost anyway, the lock is taken again; if another run was faster, this one must stop.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,10 +13,10 @@ use crate::replicate::lock::{LockError, TargetLock};
 use crate::restore::chain;
 use crate::target::Target;
 
-/// The time between two looks.
+/// The time between two checks.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
 
-/// A lock that is looked after.
+/// A lock that is checked regularly.
 pub(super) struct Guard<'a> {
     lock: TargetLock,
     target: &'a Target,
@@ -25,12 +24,12 @@ pub(super) struct Guard<'a> {
 }
 
 impl<'a> Guard<'a> {
-    /// Takes the lock, or says who has it.
+    /// Takes the lock, or returns who holds it.
     pub(super) async fn take(target: &'a Target) -> Result<Self, LockError> {
         Ok(Self::of(TargetLock::take(target).await?, target))
     }
 
-    /// The same, beside others who share it.
+    /// The same, in shared mode.
     pub(super) async fn share(target: &'a Target) -> Result<Self, LockError> {
         Ok(Self::of(TargetLock::share(target).await?, target))
     }
@@ -39,8 +38,8 @@ impl<'a> Guard<'a> {
         Self { lock, target, between: BETWEEN_LOOKS }
     }
 
-    /// Does the work. When another run takes the lock meanwhile, `halt` is cancelled, and the work
-    /// is given the time that it needs to leave.
+    /// Does the work. If another run takes the lock meanwhile, `halt` is cancelled, and the work
+    /// gets the time that it needs to stop.
     pub(super) async fn during<T>(
         &mut self,
         halt: &CancellationToken,
@@ -54,29 +53,29 @@ impl<'a> Guard<'a> {
         };
         tracing::error!("{}", chain(&lost));
         halt.cancel();
-        // Whatever it says, the loss is the reason.
+        // Whatever its result, the lost lock is the reason.
         let _ = work.await;
         Err(lost.into())
     }
 
-    /// Whether the lock is still held, or could be taken again.
+    /// Checks that the lock is still held, or takes it again.
     pub(super) async fn check(&mut self) -> Result<(), LockError> {
         if self.lock.check().await.is_ok() {
             return Ok(());
         }
         self.lock = self.lock.take_again(self.target).await?;
-        tracing::warn!("the session that held the lock on the target was lost: taken again");
+        tracing::warn!("lost the session that held the lock on the target; took the lock again");
         Ok(())
     }
 
-    /// Ends when another run has the lock.
+    /// Ends when another run holds the lock.
     async fn watch(&mut self) -> LockError {
         loop {
             tokio::time::sleep(self.between).await;
             match self.check().await {
                 Ok(()) => {}
                 Err(taken @ LockError::Taken { .. }) => return taken,
-                // The server is not there: the work itself will notice.
+                // The server cannot be reached: the work itself will notice.
                 Err(error) => tracing::warn!("{}", chain(&error)),
             }
         }

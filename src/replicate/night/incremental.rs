@@ -1,4 +1,4 @@
-//! The incremental copy: as a part of a night, and as a job of its own.
+//! The incremental copy, as a part of a night and as its own job.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::report::stages::Stage;
 use crate::restore::chain;
 use crate::target::Session;
 
-/// Copies what is new, as a stage of the run.
+/// Copies new rows, as a stage of the run.
 pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToken) -> Summary {
     let stage = run.stage(Stage::Incremental);
     let summary = incremental::run(settings, stop).await;
@@ -32,7 +32,7 @@ pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToke
     summary
 }
 
-/// The copy of the settings' incremental tables; none without such tables.
+/// The settings of the copy; `None` if no table is incremental.
 pub(super) async fn settings(config: &Config) -> Result<Option<Settings>, NightError> {
     let modes = &config.restore.tables;
     let (true, Some(source)) = (modes.has_incremental(), &config.databases.source) else {
@@ -42,8 +42,8 @@ pub(super) async fn settings(config: &Config) -> Result<Option<Settings>, NightE
     Ok(Settings::of(config, tables))
 }
 
-/// The tables whose definition comes with the archive, when the target that is restored gets the
-/// copies: it has none, or a first load that broke off.
+/// The tables whose definition comes from the archive, if the copy goes to the restored target:
+/// those that the target does not have, or whose first load was interrupted.
 pub(super) async fn loaded(
     config: &Config,
     target: &Session,
@@ -59,8 +59,8 @@ pub(super) async fn loaded(
     Ok(absent.chain(first_load::unfinished(target).await?).collect())
 }
 
-/// Makes sure that the copy will not fail for a reason that can be seen before the drop. Each table's
-/// is logged.
+/// Checks before the drop that the copy will not fail for a foreseeable reason. Logs the error of
+/// each table.
 pub(super) async fn precheck(
     config: &Config,
     target: &Session,
@@ -79,7 +79,7 @@ pub(super) async fn precheck(
     })
 }
 
-/// What went wrong, as one error. Each table's own has been logged.
+/// The errors of the copy, combined into one. Each table's own error is already logged.
 pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     if let Some(first) = summary.errors().next() {
         return Err(NightError::Tables {
@@ -94,9 +94,9 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     }
 }
 
-/// The incremental copy alone. Tables have locks of their own, so that several of these may go on
-/// side by side; but a night may be loading a table for the first time, without such a lock, and so
-/// neither begins while the other is at work on the target.
+/// Only the incremental copy. Tables have their own locks, so that several copies can run
+/// concurrently; but a night may be loading a table for the first time, without such a lock, so a
+/// copy and a night never use the target at the same time.
 pub struct IncrementalRun {
     settings: Settings,
     zone: chrono_tz::Tz,
@@ -105,13 +105,13 @@ pub struct IncrementalRun {
 }
 
 impl IncrementalRun {
-    /// A copy with these settings. Its report is in this language, with the times of this zone.
+    /// A copy with these settings. Its report uses this language and time zone.
     #[must_use]
     pub fn new(settings: Settings, zone: chrono_tz::Tz, lang: Lang) -> Self {
         Self { settings, zone, lang, summary: Mutex::default() }
     }
 
-    /// What became of the tables in the last attempt; none before that.
+    /// The outcome of the tables in the last attempt; `None` before that.
     pub fn take_summary(&self) -> Option<Summary> {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -128,7 +128,7 @@ impl IncrementalRun {
         };
         match Guard::share(&self.settings.target).await {
             Ok(mut guard) => guard.during(&halt, work).await,
-            // The copy meets the same, and tells it with the table.
+            // The copy will fail with the same error, and report it with the table.
             Err(LockError::Target(_)) => work.await,
             Err(taken) => {
                 tracing::error!("{}", chain(&taken));

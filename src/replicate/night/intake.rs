@@ -1,4 +1,4 @@
-//! The backup: found, and opened for the restore, while it downloads or after that.
+//! Finds the backup, and opens it for the restore, while it downloads or after that.
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -14,18 +14,18 @@ use crate::restore::chain;
 use crate::source::Archive;
 use crate::source::remote::{Progress, Sha256Sum};
 
-/// A backup that is open.
+/// An open backup.
 pub(super) struct Intake {
     pub(super) archive: Archive,
     /// Whether its bytes were on this machine from the start.
     pub(super) is_local: bool,
-    /// Set if it downloads while it is restored.
+    /// Set if it is downloaded while it is restored.
     pub(super) download: Option<Downloading>,
-    /// The SHA-256 of all of it, if it was downloaded first.
+    /// The SHA-256 of the whole backup, if it was downloaded first.
     pub(super) sha256: Option<Sha256Sum>,
 }
 
-/// Finds the backup of the settings, and tells the run which it is.
+/// Finds the backup that the settings ask for, and records it in the run.
 pub(super) async fn find(
     config: &Config,
     run: &Run,
@@ -35,7 +35,7 @@ pub(super) async fn find(
     let found = or_stop(stop, source.find(Utc::now())).await?;
     tracing::info!("backup found: {found}");
     found.skipped.iter().for_each(Skipped::tell);
-    // A file's own time is that of a copy; what the header has is known once it is read.
+    // The time of a file is when it was copied; the time in its header is not read yet.
     let created = found.created_at.filter(|_| found.path().is_none());
     note(run, &found, created);
     Ok(found)
@@ -46,8 +46,8 @@ fn note(run: &Run, found: &FoundBackup, created: Option<DateTime<Utc>>) {
     run.set_backup(BackupRecord { id, created, bytes, sha256: None });
 }
 
-/// Opens a backup: its table of contents is read, or, if the settings want that, all of it is on
-/// the disk. A download is a stage of the run.
+/// Opens a backup: reads its table of contents, or, with `DOWNLOAD_FIRST`, downloads all of it to
+/// disk. A download is a stage of the run.
 pub(super) async fn open(
     found: &FoundBackup,
     config: &Config,
@@ -69,7 +69,7 @@ pub(super) async fn open(
         made_in_time(&archive)?;
         if let Some(check) = check {
             or_stop(stop, check.run(archive)).await?;
-            // A verification reads an archive to its end.
+            // The verification has read the archive to its end.
             let OpenBackup { archive, .. } = or_stop(stop, found.open()).await?;
             return Ok(Intake { archive, is_local: true, download: None, sha256: None });
         }
@@ -90,8 +90,8 @@ pub(super) async fn open(
     }
     if !settings.download_first && !config.restore.swap {
         tracing::info!(
-            "the backup is restored while it downloads: damage is found after the drop \
-             (DOWNLOAD_FIRST=true verifies it before)"
+            "restoring the backup while it downloads: damage would only be found after the drop \
+             (set DOWNLOAD_FIRST=true to verify it before)"
         );
     }
     let mut download = progress.map(|progress| Downloading { stage, progress });
@@ -104,15 +104,15 @@ pub(super) async fn open(
     Ok(Intake { archive, is_local: false, download, sha256 })
 }
 
-/// A backup that downloads while it is restored.
+/// A backup that is downloaded while it is restored.
 pub(super) struct Downloading {
     stage: OpenStage,
     progress: Progress,
 }
 
 impl Downloading {
-    /// It has come, or the restore is over: what was not read is not needed. Gives the SHA-256 if
-    /// all of it came.
+    /// Ends the stage: the download is complete, or the restore is over and the rest is not needed.
+    /// Returns the SHA-256 if the download is complete.
     pub(super) fn end(self, run: &Run) -> Option<Sha256Sum> {
         let Self { stage, progress } = self;
         stage.add(0, progress.position());
@@ -129,7 +129,7 @@ impl Downloading {
     }
 }
 
-/// Work that does not know of stopping: it is dropped where it stands.
+/// Runs work that does not handle the stop token; drops it when asked to stop.
 async fn or_stop<T>(
     stop: &CancellationToken,
     work: impl Future<Output = Result<T, BackupError>>,

@@ -1,38 +1,38 @@
-//! What a night does: the parts of [`super`], strung together as jobs of [`super::worker`].
+//! The work of a night: combines the parts of [`super`] into jobs of [`super::worker`].
 //!
 //! ```text
-//!           hooks and enrichment are read          nothing is touched before they are sound
+//!           hooks and enrichment are read          nothing is changed before they are valid
 //!  recover  a swap that stopped halfway            swap
 //!  lock     one run for a target, watched          guard
-//!  find     the backup; what is done already       intake, before, restored
+//!  find     the backup; what is already done       intake, before, restored
 //!  check    incremental tables, on both sides      before
 //!           the backup's table of contents         intake
-//!           objects of other roles, rights         others, rights, planned
-//!  drop     or a new database beside the old one   ground
+//!           objects of other roles, privileges     others, rights, planned
+//!  drop     or create a new database               ground
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
 //!           hook after-restore
 //!  copy     new rows of incremental tables         incremental
-//!  enrich   views over those, indexes and views    refresh, enrich
-//!  swap     records come along, names change       ground
-//!  report   logged, and kept with the record       report
+//!  enrich   views over these, indexes and views    refresh, enrich
+//!  swap     copy the records, rename               ground
+//!  report   logged, and saved with the record      report
 //! ```
 //!
-//! [`FullRun`] is all of it, [`IncrementalRun`] the copy alone, [`preview()`] the plan of it. Retries, records and notifications
-//! are [`Night`](super::worker::Night)'s.
+//! [`FullRun`] does all of it, [`IncrementalRun`] only the copy, [`preview()`] plans it without
+//! changing anything. [`Night`](super::worker::Night) handles retries, records and notifications.
 //!
 //! # What a failure leaves
 //!
-//! - Before the drop: everything as it was.
-//! - A restore that ends early, or a hook that fails: what came so far, tables without rows, and a
-//!   journal. The next attempt goes on there if the backup is the same one (`resume`). With a
-//!   swap that is so of the new database; the old one is as it was.
-//! - An entry that fails: all other entries, the enrichment and the copy, and a run that failed for
-//!   good, because another attempt would meet the same. With a swap the new database is dropped.
-//! - Asked to stop: statements are cancelled and rolled back; the next start goes on.
+//! - Before the drop: everything is unchanged.
+//! - After a restore that ends early, or a failed hook: the objects restored so far, tables without
+//!   rows, and a journal. The next attempt resumes there if the backup is the same (`resume`). With
+//!   a swap, this applies to the new database; the old one is unchanged.
+//! - After a failed entry: all other entries, the enrichment and the copy, and a permanently failed
+//!   run, because a retry would fail in the same way. With a swap, the new database is dropped.
+//! - When asked to stop: statements are cancelled and rolled back; the next start resumes.
 //!
-//! Whoever kills the process ends its sessions and so its lock. What it was writing is rolled back
-//! by the server, and the next run goes on behind it, or begins again with another backup.
+//! If the process is killed, its sessions end, and with them its lock. The server rolls back what
+//! it was writing; the next run resumes after that, or starts over with another backup.
 
 mod before;
 mod choose;

@@ -1,5 +1,5 @@
-//! What is done with each table of an archive: the rules of the settings, and for partitions those of
-//! their partitioned tables.
+//! How each table of an archive is restored: by the rules of the settings, and for partitions by
+//! those of their partitioned tables.
 
 use std::collections::HashMap;
 
@@ -21,11 +21,11 @@ impl<'a> Modes<'a> {
         Self { modes, tables, wholes: wholes(entries) }
     }
 
-    /// The rule that decides about a table, if there is one, and the table whose rule it is.
+    /// The rule that applies to a table, if any, and the table that the rule matches.
     ///
-    /// A partition's own rule decides if it is more specific than that of its partitioned table:
-    /// if it names the partition, or is a pattern that does not mean the partitioned table as well.
-    /// The rows of a table must not come back through its partitions.
+    /// A partition's own rule applies if it is more specific than that of its partitioned table: if
+    /// it names the partition, or is a pattern that does not also match the partitioned table. The
+    /// rows of an excluded table must not come back through its partitions.
     pub(super) fn rule(&self, table: &'a Entry) -> Option<(&'a TableRule, &'a Entry)> {
         let mut tables = up(&self.wholes, table.dump_id)
             .filter_map(|id| self.tables.get(&id).copied())
@@ -45,12 +45,12 @@ impl<'a> Modes<'a> {
         None
     }
 
-    /// What is done with a table.
+    /// How a table is restored.
     pub(super) fn mode(&self, table: &'a Entry) -> TableMode {
         self.rule(table).map_or(TableMode::Full, |(rule, _)| rule.mode)
     }
 
-    /// Whether a table has its mode from its partitioned table, and so needs no words of its own.
+    /// Whether a table has the mode of its partitioned table, and so needs no message of its own.
     pub(super) fn is_inherited(&self, table: &'a Entry) -> bool {
         let whole = self.wholes.get(&table.dump_id).and_then(|whole| self.tables.get(whole));
         whole.is_some_and(|whole| self.mode(whole) == self.mode(table))

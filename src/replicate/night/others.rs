@@ -1,4 +1,4 @@
-//! What a swap would lose: objects of other roles, which are in the old database only.
+//! Finds what a swap would lose: objects of other roles that only the old database has.
 
 use std::collections::HashSet;
 
@@ -12,15 +12,15 @@ use crate::restore::chain;
 use crate::sql::ident::quoted;
 use crate::target::Target;
 
-/// The objects that an error names; it counts the rest.
+/// How many objects a message lists; the rest are counted.
 const NAMED: usize = 10;
 
-/// The template that holds nothing but what initdb makes.
+/// The template that only contains the objects of initdb.
 const BARE: &str = "template0";
 
-/// Refuses to replace a database in which other roles own objects that the new one will not have,
-/// unless the settings allow it. The objects of the template come with it. Extensions are looked at
-/// once the archive's table of contents is known, everything else before. Gives warnings.
+/// Fails if other roles own objects in the database that the new one will not have, unless the
+/// settings allow it. Objects of the template are also in the new database. Extensions are checked
+/// once the archive's table of contents is read, everything else before. Returns warnings.
 pub(super) async fn check(
     target: &Target,
     settings: &Restore,
@@ -38,21 +38,21 @@ pub(super) async fn check(
     let (template, unseen) = match of_template(target, settings).await {
         Ok(template) => (template, String::new()),
         Err(error) => {
-            (HashSet::new(), format!(" (cannot look into SWAP_TEMPLATE: {})", chain(&error)))
+            (HashSet::new(), format!(" (cannot inspect SWAP_TEMPLATE: {})", chain(&error)))
         }
     };
     let comes =
         |other: &clean::Other| template.contains(&(other.kind.to_string(), other.identity.clone()));
     let (come, lost): (Vec<_>, Vec<_>) = others.iter().partition(|other| comes(other));
     let mut warnings = Vec::new();
-    // What else a name stands for does not change from night to night.
+    // Other kinds of objects do not change from night to night.
     let holds_rows = |other: &&&clean::Other| {
         matches!(other.kind.to_string().as_str(), "table" | "large object")
     };
     let come: Vec<_> = come.iter().filter(holds_rows).copied().collect();
     if !come.is_empty() {
         let objects = listed(&come);
-        warnings.push(format!("the new database will have {objects} as the template has them"));
+        warnings.push(format!("the new database will have the template's version of {objects}"));
     }
     if !lost.is_empty() {
         let objects = listed(&lost) + &unseen;
@@ -65,7 +65,7 @@ pub(super) async fn check(
     Ok(warnings)
 }
 
-/// The first ones by name, and how many more.
+/// Lists the first ones, and counts the rest.
 fn listed(others: &[&clean::Other]) -> String {
     let named: Vec<String> = others.iter().take(NAMED).map(ToString::to_string).collect();
     let more = match others.len().saturating_sub(NAMED) {
@@ -75,13 +75,13 @@ fn listed(others: &[&clean::Other]) -> String {
     named.join(", ") + &more
 }
 
-/// What the new database of a swap has before the restore, by kind and identity.
+/// The objects of the new database of a swap before the restore, by kind and identity.
 async fn of_template(
     target: &Target,
     settings: &Restore,
 ) -> Result<HashSet<(String, String)>, NightError> {
     match settings.swap_template.as_deref() {
-        // It lets no one in.
+        // It does not allow connections.
         None | Some(BARE) => Ok(HashSet::from([("extension".to_owned(), "plpgsql".to_owned())])),
         Some(template) => {
             let session = look_at(&target.with_database(template)).await?;
@@ -101,7 +101,7 @@ pub(super) fn extensions<'a>(
     toc.entries.iter().filter(is_wanted).map(|entry| entry.tag.as_str())
 }
 
-/// The same check before a swap, whose warnings are logged.
+/// The same check before a swap; logs the warnings.
 pub(super) async fn tell(
     target: &Target,
     settings: &Restore,

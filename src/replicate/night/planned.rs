@@ -1,4 +1,4 @@
-//! What a restore would find in the target, asked before anything is dropped.
+//! What a restore would find in the target, determined before anything is dropped.
 
 use super::error::NightError;
 use super::ground::Drops;
@@ -11,9 +11,9 @@ use crate::target::Session;
 /// What a night would find in the target.
 #[derive(Default)]
 pub(super) struct Planned {
-    /// What is there once all that is dropped is gone.
+    /// The objects that remain after the drop.
     pub(super) present: Present,
-    /// None if nothing is: with a swap, or in a restore that is resumed.
+    /// `None` if nothing is dropped: with a swap, or when a restore is resumed.
     pub(super) drops: Option<Drops>,
     pub(super) is_resumed: bool,
 }

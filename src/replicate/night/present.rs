@@ -1,4 +1,4 @@
-//! What is in the target before the restore: tables that are kept, and what they need.
+//! The objects in the target before the restore: kept tables, and what they need.
 
 use std::collections::HashSet;
 
@@ -8,15 +8,15 @@ use crate::replicate::clean::{BOOKKEEPING, Drop};
 use crate::sql::ident::qualified;
 use crate::target::Session;
 
-/// What is in the target: kind, schema, name.
+/// The objects in the target: kind, schema, name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Present(HashSet<(String, Option<String>, String)>);
 
 impl Present {
-    /// Asks the server.
+    /// Reads them from the server.
     pub(super) async fn read(session: &Session) -> Result<Self, NightError> {
         let rows = session.query_text(include_str!("present.sql")).await;
-        let rows = rows.map_err(NightError::target("list what is in the target"))?;
+        let rows = rows.map_err(NightError::target("list the objects in the target"))?;
         let object = |row: Vec<Option<String>>| {
             let [kind, schema, name] = row.try_into().ok()?;
             Some((kind?, schema, name?))
@@ -24,20 +24,20 @@ impl Present {
         Ok(Self(rows.into_iter().filter_map(object).collect()))
     }
 
-    /// As text that is kept.
+    /// Serialised, to be stored.
     pub(super) fn to_json(&self) -> String {
         let mut objects: Vec<_> = self.0.iter().collect();
         objects.sort_unstable();
-        // Text and lists of it always become JSON.
+        // Strings and lists of them always serialise.
         serde_json::to_string(&objects).unwrap_or_default()
     }
 
-    /// From text that was kept; none if it is something else.
+    /// From stored text; `None` if it is invalid.
     pub(super) fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
     }
 
-    /// The same without tables and schemas that are dropped.
+    /// Without the dropped tables and schemas.
     pub(super) fn without(mut self, drops: &[Drop]) -> Self {
         let gone: HashSet<(String, &str)> =
             drops.iter().map(|drop| (drop.kind.to_string(), drop.identity.as_str())).collect();
@@ -52,16 +52,16 @@ impl Present {
         self
     }
 
-    /// Whether there is such a table.
+    /// Whether this table exists.
     pub(super) fn has_table(&self, schema: &str, name: &str) -> bool {
         self.has("TABLE", Some(schema), name)
     }
 
-    /// Whether what this entry would make is there, and is no table. (Tables are decided upon by
-    /// their modes; one that is in the way is an error.)
+    /// Whether the object of this entry exists and is not a table. (For tables, their modes decide;
+    /// one that is in the way is an error.)
     pub(super) fn has_object_of(&self, entry: &Entry) -> bool {
         let schema = entry.namespace.as_deref().filter(|schema| !schema.is_empty());
-        // A warehouse's own records, if the source is itself one.
+        // nocturne's own records, if the source is itself a warehouse.
         let is_schema = entry.desc == Desc::Schema && entry.tag == BOOKKEEPING;
         if is_schema || schema == Some(BOOKKEEPING) {
             return true;
@@ -83,12 +83,12 @@ impl Present {
             | Desc::Server
             | Desc::UserMapping
             | Desc::ProceduralLanguage => entry.desc.as_str(),
-            // Several can have one name.
+            // Several of these can share a name.
             Desc::Operator | Desc::OperatorClass | Desc::OperatorFamily => {
                 return self.has(entry.desc.as_str(), schema, entry.drop_stmt.trim_end());
             }
             Desc::ShellType => Desc::Type.as_str(),
-            // The value of a kept table's sequence is ahead of the archive's.
+            // The sequence of a kept table is ahead of the archive's value.
             Desc::Sequence | Desc::SequenceSet | Desc::SequenceOwnedBy => Desc::Sequence.as_str(),
             _ => return false,
         };
@@ -99,7 +99,7 @@ impl Present {
         self.0.contains(&(kind.to_owned(), schema.map(str::to_owned), name.to_owned()))
     }
 
-    /// For tests of those who ask.
+    /// For tests of other modules.
     #[cfg(test)]
     pub(super) fn of(objects: &[(&str, Option<&str>, &str)]) -> Self {
         let object = |(kind, schema, name): &(&str, Option<&str>, &str)| {
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_there_is_read_back_as_it_was_kept() {
+    fn present_objects_round_trip() {
         let present = Present::of(&[
             ("SCHEMA", None, "a \"b\""),
             ("FUNCTION", Some("public"), "f(text, integer)"),

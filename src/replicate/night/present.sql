@@ -1,6 +1,6 @@
--- What is in the target, by the kind and the name that pg_dump gives it in an archive: what a
--- restore could run into. Not the schema public, which every database has. Of what can have its
--- name together with others, the name is the statement that would drop it, as pg_dump writes it.
+-- The objects in the target that a restore could conflict with, by the kind and name that pg_dump
+-- uses in an archive; without the schema public, which every database has. For objects whose name
+-- is not unique, the name is the statement that drops it, as pg_dump writes it.
 WITH schemas AS (
     SELECT oid, nspname FROM pg_catalog.pg_namespace
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -17,7 +17,7 @@ LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 WHERE (t.typrelid = 0 OR c.relkind = 'c')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
 UNION ALL
--- As format_function_signature and format_aggregate_signature in pg_dump.c write them.
+-- As written by format_function_signature and format_aggregate_signature in pg_dump.c.
 SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
     n.nspname,
     p.proname || '('
@@ -29,7 +29,7 @@ UNION ALL
 SELECT 'COLLATION', n.nspname, c.collname
 FROM pg_catalog.pg_collation c JOIN schemas n ON n.oid = c.collnamespace
 UNION ALL
--- Those of initdb are not in archives either.
+-- Archives do not contain those of initdb either.
 SELECT 'CAST', NULL,
     'CAST (' || pg_catalog.format_type(castsource, NULL) || ' AS '
         || pg_catalog.format_type(casttarget, NULL) || ')'

@@ -1,9 +1,9 @@
-//! The plan of a night, for an operator who wants it before anything is touched: which backup, what
-//! is dropped and restored, how long it took last time, and everything that would fail.
+//! Plans a night without changing anything: which backup, what is dropped and restored, how long it
+//! took last time, and everything that would fail.
 //!
-//! It asks what a night asks first, the host, both databases, the head of the backup, and writes
-//! nothing anywhere. Rights are asked for where a refusal can be foreseen; what cannot be, rows
-//! that break a constraint say, only a night shows.
+//! It queries what a night queries first (the host, both databases, the backup's table of contents)
+//! and writes nothing. It checks privileges where a refusal is foreseeable; other errors, such as
+//! rows that violate a constraint, only show during a night.
 
 mod incremental;
 mod last;
@@ -37,13 +37,13 @@ use crate::target::{Session, SessionSettings, Target};
 /// The plan of a night.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// The plan, for people.
+    /// The plan as text.
     pub text: String,
-    /// What would fail the night.
+    /// What would make the night fail.
     pub problems: Vec<String>,
 }
 
-/// Plans a night with these settings. Changes nothing; what goes wrong is in the plan.
+/// Plans a night with these settings. Changes nothing; errors are part of the plan.
 pub async fn preview(config: &Config) -> Preview {
     let mut plan = Preview::default();
     let enrichment = plan.noted(enrich::read(config));
@@ -73,7 +73,7 @@ impl Preview {
         let _ = writeln!(self.text, "{separator}{text}");
     }
 
-    /// A line of its own, whatever names are in it.
+    /// Writes one line, whatever characters the names in it contain.
     fn line(&mut self, text: impl Display) {
         // Writing to a String does not fail.
         let _ = writeln!(self.text, "  {}", one_line(&text.to_string()));
@@ -86,19 +86,19 @@ impl Preview {
         }
     }
 
-    /// The value; an error is a problem.
+    /// Returns the value; records an error as a problem.
     fn noted<T, E: std::error::Error + 'static>(&mut self, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.problem(chain(&error))).ok()
     }
 
-    /// Tells that a run has restored the backup already.
+    /// Reports if a run has already restored the backup.
     async fn restored(&mut self, session: &Session, wanted: &Wanted) {
         let Some(Some(restored)) = self.noted(wanted.find(session).await) else { return };
         let then = match restored.completed {
-            Some(_) => "a run by the schedule copies incremental tables only",
+            Some(_) => "a scheduled run only copies incremental tables",
             None => "the next attempt continues after the restore",
         };
-        self.line(format_args!("run {} has restored this backup: {then}", restored.run));
+        self.line(format_args!("run {} already restored this backup: {then}", restored.run));
     }
 
     /// Finds the backup and reads its table of contents.
@@ -141,7 +141,7 @@ impl Preview {
         Some((found, toc))
     }
 
-    /// Connects to the target and tells of its runs.
+    /// Connects to the target and reports its runs.
     async fn target(&mut self, config: &Config) -> Option<Session> {
         let target = config.databases.target.as_ref()?;
         self.heading("Target");
@@ -159,7 +159,10 @@ impl Preview {
         self.line(format_args!("{target}, PostgreSQL {}", session.server_version()));
         match lock::holder(&session).await {
             Ok(Some(holder)) => {
-                self.line(format_args!("another run is at work{}", lock::said(Some(&holder))));
+                self.line(format_args!(
+                    "another run is using this target{}",
+                    lock::said(Some(&holder))
+                ));
             }
             Ok(None) => {}
             Err(error) => self.problem(chain(&error)),
@@ -174,7 +177,7 @@ impl Preview {
         Some(session)
     }
 
-    /// What a swap would lose.
+    /// Reports what a swap would lose.
     async fn others(&mut self, target: &Target, settings: &Restore, toc: Option<&Toc>) {
         match others::check(target, settings, toc).await {
             Ok(warnings) => warnings.iter().for_each(|warning| self.line(warning)),
@@ -182,7 +185,7 @@ impl Preview {
         }
     }
 
-    /// What is dropped, restored and copied.
+    /// Reports what is dropped, restored and copied.
     async fn tables(
         &mut self,
         config: &Config,
@@ -216,7 +219,7 @@ impl Preview {
         self.not_restored(config, toc, &chosen);
         if planned.is_resumed {
             self.heading("Dropped");
-            self.line("nothing: an unfinished restore of this backup is resumed");
+            self.line("nothing: an unfinished restore of this backup will be resumed");
         } else if let Some(drops) = &planned.drops {
             self.drops(drops);
         }
@@ -229,11 +232,11 @@ impl Preview {
         };
         match missing.await {
             Ok(missing) => missing.into_iter().for_each(|problem| self.problem(problem)),
-            Err(error) => self.problem(format_args!("cannot ask for rights: {}", chain(&error))),
+            Err(error) => self.problem(format_args!("cannot check privileges: {}", chain(&error))),
         }
     }
 
-    /// Each table of the archive and what is done with it.
+    /// Lists each table of the archive with its mode.
     fn modes(&mut self, config: &Config, toc: &Toc, present: &Present) {
         self.heading("Tables of the backup");
         let modes = Modes::new(&toc.entries, &config.restore.tables);
@@ -282,9 +285,7 @@ impl Preview {
             self.line(line);
         }
         for table in &chosen.in_the_way {
-            self.problem(format_args!(
-                "another {table} is in the way, which the role does not own"
-            ));
+            self.problem(format_args!("{table} already exists, owned by another role"));
         }
     }
 
@@ -296,7 +297,7 @@ impl Preview {
         match drops.plan.drops.len() as u64 {
             0 => self.line("nothing"),
             all => {
-                self.line(format_args!("together {}", units::plural(all, "object", "objects")));
+                self.line(format_args!("total: {}", units::plural(all, "object", "objects")));
             }
         }
         for other in &drops.plan.others {
@@ -316,14 +317,14 @@ impl Preview {
         }
         self.heading("Problems");
         for problem in &self.problems {
-            // Some are lists of statements.
+            // Some problems are lists of statements.
             let problem = shown::lines(problem).replace('\n', "\n    ");
             let _ = writeln!(self.text, "  - {problem}");
         }
     }
 }
 
-/// The backup of the settings. Someone is waiting: the host is not asked again and again.
+/// Finds the backup. A user is waiting, so there is only one retry.
 async fn find(config: &Config) -> Result<FoundBackup, NightError> {
     let patience = ApiPatience { retries: 1, ..ApiPatience::default() };
     let source = BackupSource::patient(&config.backup, config.zone, patience)?;

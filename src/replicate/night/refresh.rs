@@ -1,6 +1,6 @@
-//! Materialized views that the rows of incremental tables have made stale.
+//! Refreshes materialized views that became stale when rows of incremental tables were copied.
 //!
-//! The restore fills them from the tables as they were before the copy.
+//! The restore fills them before the copy.
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,15 +10,15 @@ use crate::restore::chain;
 use crate::sql::ident::literal;
 use crate::target::{Session, SessionSettings, Target};
 
-/// Tables that rows may be copied to.
+/// The tables that rows may be copied to.
 const TABLES: &str = "\
 SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// The materialized views that read them, by way of views, partitions or functions, in the order in
-/// which they read each other. What a function reads is not in the catalogue: one that is not built
-/// in may read any table.
+/// The materialized views that read them, directly or through views, partitions or functions, in
+/// dependency order. The catalog does not record which tables a function reads: one that is not
+/// built in may read any table.
 const STALE: &str = "\
 WITH RECURSIVE fed (oid) AS (
     SELECT pg_catalog.unnest({oids}::pg_catalog.oid[])
@@ -53,9 +53,9 @@ WHERE c.relkind = 'm' AND c.relispopulated AND pg_catalog.pg_has_role(c.relowner
 GROUP BY c.oid, n.nspname, c.relname
 ORDER BY pg_catalog.max(level), c.oid";
 
-/// The views to refresh, in order, as SQL has their names.
+/// The quoted names of the views to refresh, in order.
 pub(super) async fn stale(target: &Target, modes: &TableModes) -> Result<Vec<String>, NightError> {
-    let failed = || NightError::target("look for materialized views over incremental tables");
+    let failed = || NightError::target("find materialized views over incremental tables");
     let session = connect(target).await.map_err(failed())?;
     let mut fed = Vec::new();
     for row in session.query_text(TABLES).await.map_err(failed())? {
@@ -73,7 +73,7 @@ pub(super) async fn stale(target: &Target, modes: &TableModes) -> Result<Vec<Str
     Ok(views.into_iter().flatten().flatten().collect())
 }
 
-/// Refreshes them. An error of one does not keep the others.
+/// Refreshes them. An error of one does not stop the others.
 pub(super) async fn run(
     target: &Target,
     views: &[String],
@@ -91,7 +91,7 @@ pub(super) async fn run(
         let refreshed = tokio::select! {
             refreshed = session.execute(&sql) => refreshed,
             () = stop.cancelled() => {
-                // The session ends with this function all the same.
+                // The session ends with this function in any case.
                 drop(cancel.cancel().await);
                 return Err(NightError::Stopped);
             }
@@ -99,7 +99,7 @@ pub(super) async fn run(
         match refreshed {
             Ok(()) => tracing::info!("materialized view {view} refreshed"),
             Err(error) => {
-                tracing::error!("materialized view {view} not refreshed: {}", chain(&error));
+                tracing::error!("cannot refresh materialized view {view}: {}", chain(&error));
                 let is_lost = error.is_connection_lost();
                 result = result.and(Err(failed()(error)));
                 if is_lost {

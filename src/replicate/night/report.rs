@@ -1,4 +1,4 @@
-//! The report of a run that has just ended: what `nocturne report` would make of its log lines.
+//! The report of a run that has just ended, as `nocturne report` would make it from its log lines.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -7,7 +7,7 @@ use crate::replicate::worker::{Run, StageName, StageState};
 use crate::report::nights::{self, Lang, Moment, RunEnd, StageSpan, text};
 use crate::report::timeline::Recording;
 
-/// Logs the report of the last attempt, and keeps it with the run's record.
+/// Logs the report of the last attempt, and saves it with the run's record.
 pub(super) fn tell(run: &Run, restore: Option<&Recording>, is_done: bool, zone: Tz, lang: Lang) {
     let record = run.record();
     let moment = |time: DateTime<Utc>| -> Moment { time.with_timezone(&zone).fixed_offset() };

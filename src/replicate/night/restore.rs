@@ -1,4 +1,4 @@
-//! The restore of a night: how, and what is told of it.
+//! The restore of a night, and its events.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,26 +24,26 @@ use crate::select::Selection;
 use crate::source::Archive;
 use crate::target::{Target, is_passing};
 
-/// All that a restore of a night needs.
+/// Everything that the restore of a night needs.
 pub(super) struct Restoring<'a> {
     pub(super) settings: &'a config::Restore,
     pub(super) output: &'a Output,
     pub(super) run: &'a Run,
     pub(super) hooks: &'a Arc<Hooks>,
     pub(super) target: &'a Target,
-    /// Keeps what was done when, for the run's report.
+    /// Records what was done when, for the run's report.
     pub(super) recorder: &'a Recorder,
-    /// Where rows are counted.
+    /// Counts rows.
     pub(super) count: StageCount,
-    /// Whether bytes of the archive are counted too: if they are not counted as a download.
+    /// Whether to count bytes of the archive, unless they are already counted as a download.
     pub(super) counts_bytes: bool,
-    /// Whether a journal is kept, and gone on with.
+    /// Whether to keep a journal, and resume from it.
     pub(super) keeps_journal: bool,
     pub(super) stop: &'a CancellationToken,
 }
 
 impl Restoring<'_> {
-    /// Restores the selection. Entries that the server refuses are in the summary.
+    /// Restores the selection. Entries that the server rejects are in the summary.
     pub(super) async fn restore(
         self,
         archive: Archive,
@@ -61,7 +61,7 @@ impl Restoring<'_> {
             crate::restore::restore(archive, selection, options, target, events, shutdown);
         let result = Box::pin(restored).await;
         let result = result.map_err(|error| NightError::Restore(Box::new(error)));
-        // Nothing was done: the summary would list every entry as not reached.
+        // Nothing was done; the summary would list every entry as not reached.
         if let Some(error) = result.as_ref().err().filter(|error| error.is_other_restore()) {
             tracing::debug!("{}", chain(error));
             drop(reporter);
@@ -79,7 +79,7 @@ impl Restoring<'_> {
         result.map(|_| summary)
     }
 
-    /// How the restore is done: the one place where that is decided, for each attempt.
+    /// The options of the restore, for each attempt.
     fn options(
         &self,
         toc: &Toc,
@@ -89,13 +89,13 @@ impl Restoring<'_> {
         Ok(RestoreOptions {
             jobs: self.settings.jobs,
             style: Style {
-                // Neither roles nor tablespaces of the source need be in the target.
+                // The roles and tablespaces of the source need not exist in the target.
                 ownership: Ownership::Ignore,
                 no_tablespaces: true,
                 source,
                 ..Style::default()
             },
-            // Extensions belong to the host.
+            // The host owns the extensions.
             tolerate: [&[Tolerance::CommentOnExtension][..], &self.settings.tolerate].concat(),
             history,
             foreign_keys: match self.settings.foreign_keys {
@@ -104,14 +104,15 @@ impl Restoring<'_> {
             },
             analyze: true,
             stages: self.stages(),
-            // There is more to do afterwards, and a retry begins here.
+            // Kept, because more work follows, and a retry starts here.
             journal: self.keeps_journal.then_some(JournalOptions { keep: true }),
-            // Nothing is dropped: the target is clean, or what is in it is not in the selection.
+            // Nothing is dropped: the target is clean, or its objects are not in the selection.
             ..RestoreOptions::default()
         })
     }
 
-    /// The hooks inside the restore; none where there is no file, for a stage makes sessions wait.
+    /// The hooks during the restore. Without a file there is no stage, because a stage makes
+    /// sessions wait.
     fn stages(&self) -> Stages {
         let points = [
             (Stage::AfterPreData, StagePoint::AfterPreData),
@@ -137,7 +138,7 @@ impl Restoring<'_> {
         })
     }
 
-    /// Events that are counted for the run's record, and then go on to `others`.
+    /// Counts events for the run's record, and passes them on to `others`.
     fn counted(&self, others: Events) -> Events {
         let (count, counts_bytes) = (self.count.clone(), self.counts_bytes);
         Events::to(move |event: Event| {
@@ -151,7 +152,7 @@ impl Restoring<'_> {
     }
 }
 
-/// What entries of the archive could not be restored, as one error.
+/// The entries that could not be restored, as one error.
 pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     if summary.errors() == 0 {
         return Ok(());
@@ -161,14 +162,14 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     let cause = summary.causes.iter().find(|cause| cause.is_error);
     let first = first.or_else(|| cause.map(|cause| cause.message.clone()));
     let first = first.unwrap_or_else(|| "not accounted for".to_owned());
-    // A refusal needs a change of the archive or the target. A lost session or a full disk does not:
-    // the next attempt restores what is missing, and meets the refusals again.
+    // A rejected entry needs a change of the archive or the target. A lost session or a full disk
+    // does not: the next attempt restores what is missing, and reports the rejected entries again.
     let passes = |sqlstate: &Option<String>| sqlstate.as_deref().is_some_and(is_passing);
     let is_passing = summary.failures.iter().any(|failed| passes(&failed.sqlstate));
     Err(NightError::Entries { count: summary.errors(), first, is_passing })
 }
 
-/// What restores took before, in a file that may be lost: the next night then goes by a model.
+/// The timings of earlier restores, in a file that may be lost: the next night then uses a model.
 struct Costs {
     history: Arc<CostHistory>,
     file: Option<PathBuf>,

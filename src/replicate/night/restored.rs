@@ -1,9 +1,10 @@
-//! Which backup the target holds, and by which settings: nothing is restored twice.
+//! Records which backup the target contains, and with which settings, so that nothing is restored
+//! twice.
 //!
-//! The table `nocturne.restored` has one row. It is written when every entry of an archive is in
-//! place, from where another attempt continues without the archive; and completed when the night is
-//! over, which a run by the schedule takes for an answer: a second worker, say, or one that was
-//! restarted. Whoever drops anything forgets it first.
+//! The table `nocturne.restored` has one row. It is written when every entry of the archive is in
+//! place; another attempt then continues without the archive. It is completed when the night ends;
+//! a scheduled run, for example of a second or restarted worker, then has nothing to restore. It is
+//! deleted before anything is dropped.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
@@ -17,21 +18,21 @@ use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 
-/// A backup as settings restore it.
+/// A backup, with the settings of its restore.
 pub(super) struct Wanted {
     /// The backup's key.
     pub(super) backup: String,
-    /// What decides which entries are restored, and what runs meanwhile.
+    /// A hash of the settings that determine which entries are restored, and of the hooks.
     settings: String,
-    /// What runs after that.
+    /// A hash of the enrichment files, which run after that.
     enrichment: String,
 }
 
-/// What the target holds of a backup.
+/// The record of a restored backup.
 pub(super) struct Restored {
     /// The run that restored it.
     pub(super) run: String,
-    /// When its night was over; none if only the archive is in place.
+    /// When its night ended; `None` if only the archive is in place.
     pub(super) completed: Option<DateTime<Utc>>,
 }
 
@@ -66,13 +67,13 @@ impl Wanted {
         Self { backup: backup.to_owned(), settings: hex(settings), enrichment: hex(files) }
     }
 
-    /// What the session's database holds of this backup.
+    /// The record of this backup in the session's database, if any.
     pub(super) async fn find(&self, session: &Session) -> Result<Option<Restored>, NightError> {
-        let failed = || NightError::target("look for a restored backup");
+        let failed = || NightError::target("find a restored backup");
         if !has_record(session, "restored").await.map_err(failed())? {
             return Ok(None);
         }
-        // Another enrichment needs no other restore, but it is not the same night.
+        // A changed enrichment does not require another restore, but it is not the same night.
         let sql = format!(
             "SELECT run, (pg_catalog.date_part('epoch', completed_at) * 1000000)::bigint, \
                  enrichment = {} \
@@ -95,7 +96,7 @@ impl Wanted {
         Ok(Some(Restored { run, completed }))
     }
 
-    /// Records that the archive is in place. Without the record another attempt reads it again.
+    /// Records that the archive is in place. Without the record, another attempt reads it again.
     pub(super) async fn note(&self, target: &Target, run: &str) {
         let work = async {
             let session = Session::connect(target, &SessionSettings::default()).await?;
@@ -115,7 +116,7 @@ impl Wanted {
     }
 }
 
-/// Records that the night of the restored backup is over.
+/// Records that the night of the restored backup has ended.
 pub(super) async fn complete(target: &Target, enrichment: &Wanted, now: DateTime<Utc>) {
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
@@ -130,7 +131,7 @@ pub(super) async fn complete(target: &Target, enrichment: &Wanted, now: DateTime
         );
         session.execute(&sql).await
     };
-    tell("that the night is over", work.await);
+    tell("the end of the night", work.await);
 }
 
 fn tell(what: &str, result: target::Result<()>) {
@@ -139,7 +140,7 @@ fn tell(what: &str, result: target::Result<()>) {
     }
 }
 
-/// Forgets what the target holds: some of it is about to go.
+/// Deletes the record, because restored objects are about to be dropped.
 pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
@@ -148,5 +149,5 @@ pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
         }
         session.execute("DROP TABLE IF EXISTS nocturne.restored").await
     };
-    work.await.map_err(NightError::target("forget a restored backup"))
+    work.await.map_err(NightError::target("delete the record of a restored backup"))
 }

@@ -1,9 +1,10 @@
-//! What another attempt needs to go on with a restore instead of beginning again.
+//! What an attempt needs to resume a restore instead of starting over.
 //!
-//! What is done, entry by entry, is the restore's own [journal](crate::restore::journal). Beside it
-//! stands, in the table `nocturne.night`, of which backup the restore is and what was in the
-//! target when it began: which entries are wanted follows from that, and what is there later is the
-//! restore's own work. When all of the backup has come its SHA-256 stands there, too.
+//! The restore's own [journal](crate::restore::journal) records what is done, entry by entry. In
+//! addition, the table `nocturne.night` records which backup is restored and which objects the
+//! target had when the restore started: that determines the selected entries, because everything
+//! that appears later was created by the restore itself. It also records the SHA-256 of the backup
+//! once it is completely downloaded.
 
 use super::error::NightError;
 use super::present::Present;
@@ -17,28 +18,28 @@ use crate::target::{self, Session, SessionSettings, Target, has_record, make_boo
 /// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
-/// What tells one backup from another.
+/// The key that identifies a backup.
 pub(super) fn key(found: &FoundBackup) -> String {
     let created = found.created_at.map(|time| time.to_rfc3339()).unwrap_or_default();
     let size = found.size.map(|size| size.to_string()).unwrap_or_default();
     [found.id.as_str(), &created, &size].join(" ")
 }
 
-/// What was in the target when the restore of this backup began; none if no such restore is
-/// unfinished. `sum` is the backup's SHA-256, if all of it is here already: a backup that was
-/// replaced under its name is another one.
+/// The objects in the target when the restore of this backup started; `None` if there is no
+/// unfinished restore of it. `sum` is the backup's SHA-256, if it is already completely available:
+/// it detects a backup that was replaced under the same name.
 pub(super) async fn find(
     session: &Session,
     backup: &str,
     sum: Option<Sha256Sum>,
 ) -> Result<Option<Present>, NightError> {
-    let failed = || NightError::target("look for an unfinished restore");
+    let failed = || NightError::target("find an unfinished restore");
     if !has_record(session, "night").await.map_err(failed())?
         || !has_record(session, "restore_journal").await.map_err(failed())?
     {
         return Ok(None);
     }
-    // Members are missing from the table of an earlier version, whose journal is of no use either.
+    // The table of an earlier version lacks columns; its journal cannot be used either.
     let sql = format!(
         "SELECT present, pg_catalog.to_jsonb(night)->>'sha256' FROM nocturne.night \
          WHERE backup = {}",
@@ -53,7 +54,7 @@ pub(super) async fn find(
         && then != now
     {
         tracing::warn!(
-            "the backup is another one than at the attempt before: {}",
+            "the backup differs from that of the previous attempt: {}",
             was(&then, &now)
         );
         return Ok(None);
@@ -62,11 +63,11 @@ pub(super) async fn find(
 }
 
 fn was(then: &str, now: &str) -> String {
-    format!("its SHA-256 was {then}, is {now}")
+    format!("its SHA-256 was {then}, now {now}")
 }
 
-/// Notes the SHA-256 of the backup, of which all has come. If an attempt before had another one,
-/// what it had loaded was compared entry by entry: only what came since can be another.
+/// Records the SHA-256 of the completely downloaded backup. If the previous attempt had another
+/// one, the entries it had loaded were compared one by one: only later ones can differ.
 pub(super) async fn note_sum(target: &Target, backup: &str, sum: Sha256Sum) {
     let (backup, now) = (literal(backup), sum.to_string());
     let work = async {
@@ -83,16 +84,19 @@ pub(super) async fn note_sum(target: &Target, backup: &str, sum: Sha256Sum) {
     };
     match work.await {
         Ok(Some(then)) if then != now => {
-            tracing::warn!("the backup has changed since the attempt before: {}", was(&then, &now));
+            tracing::warn!(
+                "the backup has changed since the previous attempt: {}",
+                was(&then, &now)
+            );
         }
         Ok(_) => {}
         // Only another attempt would have used it.
-        Err(error) => tracing::warn!("the backup's SHA-256 is not noted: {}", chain(&error)),
+        Err(error) => tracing::warn!("cannot record the backup's SHA-256: {}", chain(&error)),
     }
 }
 
-/// Notes that the restore of this backup begins. False if the role may not: then the restore is
-/// done without a journal.
+/// Records that the restore of this backup starts. Returns false if the role lacks the privilege:
+/// the restore then runs without a journal.
 pub(super) async fn begin(
     target: &Target,
     backup: &str,
@@ -114,20 +118,20 @@ pub(super) async fn begin(
     match work.await {
         Ok(()) => Ok(true),
         Err(error) if error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) => {
-            tracing::warn!("another attempt would begin again: {}", chain(&error));
+            tracing::warn!("another attempt would have to start over: {}", chain(&error));
             Ok(false)
         }
-        Err(error) => Err(NightError::target("note that the restore begins")(error)),
+        Err(error) => Err(NightError::target("record the start of the restore")(error)),
     }
 }
 
-/// Forgets all that is known of what the target holds: objects are about to be dropped.
+/// Deletes all records of what the target contains, because objects are about to be dropped.
 pub(crate) async fn forget_all(target: &Target) -> Result<(), NightError> {
     restored::forget(target).await?;
     forget(target).await
 }
 
-/// Forgets an unfinished restore: it is done, or another one begins.
+/// Deletes the record of an unfinished restore, because it is done or another one starts.
 pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;
@@ -137,5 +141,5 @@ pub(super) async fn forget(target: &Target) -> Result<(), NightError> {
         drop(session);
         journal::forget(target).await
     };
-    work.await.map_err(NightError::target("forget an unfinished restore"))
+    work.await.map_err(NightError::target("delete the record of an unfinished restore"))
 }

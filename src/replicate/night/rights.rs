@@ -1,4 +1,4 @@
-//! What the role of the target may not do, as far as the catalogue tells.
+//! Checks which privileges the target's role lacks, as far as the catalog shows.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::target::{self, Session};
 /// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
-/// The rights that a restore needs.
+/// The privileges that a restore needs.
 pub(super) struct Rights<'a> {
     config: &'a Config,
     session: &'a Session,
@@ -32,7 +32,7 @@ struct Role {
 }
 
 impl<'a> Rights<'a> {
-    /// Looks at the role. `drops` is what goes before the restore of the chosen entries.
+    /// Reads the role's privileges. `drops` are dropped before the chosen entries are restored.
     pub(super) async fn of(
         config: &'a Config,
         session: &'a Session,
@@ -59,7 +59,7 @@ impl<'a> Rights<'a> {
         Ok(Self { config, session, wanted, drops, role })
     }
 
-    /// All rights that the restore would miss.
+    /// All privileges that the restore lacks.
     pub(super) async fn missing(&self) -> target::Result<Vec<String>> {
         let mut missing = Vec::new();
         if self.role.is_read_only {
@@ -72,7 +72,7 @@ impl<'a> Rights<'a> {
         for desc in [Desc::EventTrigger, Desc::ForeignDataWrapper] {
             missing.extend(self.entries(&desc).filter(|_| !self.is_tolerated()).map(|entry| {
                 format!(
-                    "{}: only a superuser can create it, and role {} is none",
+                    "{}: only a superuser can create it, and role {} is not one",
                     entry.label(),
                     self.role.name
                 )
@@ -82,11 +82,11 @@ impl<'a> Rights<'a> {
         Ok(missing)
     }
 
-    /// The missing rights to create anything at all in the database or in a schema: without them
-    /// most of what was dropped would not come back. A GRANT gives each.
+    /// The missing privileges to create objects in the database or in a schema: without them, most
+    /// dropped objects could not be restored. Each can be granted.
     pub(super) async fn to_create(&self) -> target::Result<Vec<String>> {
         let role = &self.role.name;
-        // The database of a swap belongs to the role.
+        // The new database of a swap belongs to the role.
         if self.config.restore.swap || self.role.is_superuser || self.is_tolerated() {
             return Ok(Vec::new());
         }
@@ -113,13 +113,13 @@ impl<'a> Rights<'a> {
         Ok(missing)
     }
 
-    /// Whether missing rights are no errors of the night.
+    /// Whether missing privileges are tolerated.
     fn is_tolerated(&self) -> bool {
         let refusal = Tolerance::SqlState(INSUFFICIENT_PRIVILEGE.to_owned());
         self.config.restore.tolerate.contains(&refusal)
     }
 
-    /// What is dropped of a kind, as literals for IN.
+    /// The dropped objects of a kind, as literals for IN.
     fn dropped(&self, kind: &str) -> String {
         let drops = self.drops.iter().flat_map(|drops| drops.plan.drops.iter());
         let drops = drops.filter(|drop| drop.kind.to_string() == kind);
@@ -130,8 +130,8 @@ impl<'a> Rights<'a> {
         self.wanted.iter().copied().filter(move |entry| entry.desc == *desc)
     }
 
-    /// Schemas that exist, stay, and lack a right for the role. Their owner can grant itself the
-    /// right, which a restore does not do.
+    /// Existing schemas that are not dropped and on which the role lacks a privilege. Even their
+    /// owner may lack it; it can grant itself the privilege, but a restore does not do that.
     async fn closed_schemas(&self) -> target::Result<Vec<String>> {
         let schemas: BTreeSet<&str> =
             self.wanted.iter().filter_map(|entry| entry.namespace.as_deref()).collect();
@@ -155,7 +155,7 @@ impl<'a> Rights<'a> {
         Ok(self.session.query_text(&sql).await?.into_iter().filter_map(problem).collect())
     }
 
-    /// Extensions that are created, and take a right to the database (`extension_is_trusted` in
+    /// Extensions to create that need a privilege on the database (`extension_is_trusted` in
     /// `src/backend/commands/extension.c`).
     async fn trusted_extensions(&self) -> target::Result<Vec<String>> {
         let wanted = list(self.entries(&Desc::Extension).map(|entry| entry.tag.as_str()));
@@ -170,7 +170,7 @@ impl<'a> Rights<'a> {
         self.names(&sql).await
     }
 
-    /// The condition for extensions of this name to exist when the restore starts.
+    /// The SQL condition that an extension of this name exists when the restore starts.
     fn installed(&self, name: &str) -> String {
         let gone = self.dropped("extension");
         format!(
@@ -179,16 +179,16 @@ impl<'a> Rights<'a> {
         )
     }
 
-    /// Extensions that cannot be created: they are not on the server, or are a superuser's.
+    /// Extensions that cannot be created: not available on the server, or only to superusers.
     async fn extensions(&self, role: &str) -> target::Result<Vec<String>> {
         let wanted = || self.entries(&Desc::Extension).map(|entry| entry.tag.as_str());
         let installed = match self.config.restore.swap {
-            // What the new database has comes from its template.
+            // The extensions of the new database come from its template.
             true if self.config.restore.swap_template.is_some() => return Ok(Vec::new()),
             true => "false".to_owned(),
             false => self.installed("w.name"),
         };
-        // Some hosts let roles create the extensions of a list (pgextwlist).
+        // Some hosts allow roles to create the extensions on a list (pgextwlist).
         let sql = format!(
             "SELECT w.name, v.name IS NULL FROM (VALUES {}) w (name) \
              LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = w.name \
@@ -209,8 +209,8 @@ impl<'a> Rights<'a> {
                 Some(format!("extension {name} is not available on the target's server"))
             }
             [Some(name), _] => Some(format!(
-                "extension {name} is not installed, and only a superuser can create it, which role \
-                 {role} is not"
+                "extension {name} is not installed, only a superuser can create it, and role \
+                 {role} is not one"
             )),
             _ => None,
         };

@@ -7,22 +7,22 @@ use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Why there is no HTTP client.
+/// Why the HTTP client cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
-    /// Anything else.
+    /// Any other error.
     #[error("cannot set up HTTP")]
     Http(#[from] reqwest::Error),
 }
 
-/// A client whose requests take no longer than `timeout`. Redirects are not followed: a token
-/// goes where it was meant to go.
+/// A client with a request timeout. It does not follow redirects, so that a token only reaches the
+/// intended server.
 pub(super) fn client(timeout: Duration) -> Result<reqwest::Client, ClientError> {
     let mut roots = RootCertStore::empty();
-    // Without any, https fails by itself and says so; plain http goes on.
+    // Without any, https fails with its own error; plain http still works.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?

@@ -1,4 +1,4 @@
-//! The summary that is sent.
+//! The JSON summary of a run.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,11 +11,11 @@ use crate::report::units;
 /// The summary of a run, as JSON. Members are added, not renamed.
 #[derive(Debug, Serialize)]
 pub struct Message<'a> {
-    /// One sentence for people; chats show this member.
+    /// One readable sentence; chats show this member.
     pub text: String,
-    /// The run's id.
+    /// The run's ID.
     pub run: &'a str,
-    /// What was done: `full` or `incremental`.
+    /// The kind of run: `full` or `incremental`.
     pub mode: &'a str,
     /// The app that nocturne runs in.
     pub app: Option<&'a str>,
@@ -25,31 +25,31 @@ pub struct Message<'a> {
     pub status: RunOutcome,
     /// Why it was started.
     pub trigger: Trigger,
-    /// The time of the schedule that it answered to.
+    /// The scheduled time that it was started for.
     pub scheduled: Option<DateTime<Utc>>,
-    /// When it began.
+    /// When it started.
     pub started: DateTime<Utc>,
     /// When it ended.
     pub ended: Option<DateTime<Utc>>,
     /// How long it took.
     pub duration_ms: u64,
-    /// How often it was tried.
+    /// How many attempts it took.
     pub attempts: u32,
     /// The backup that was restored.
     pub backup: Option<&'a BackupRecord>,
-    /// The run that had restored this backup before: there was nothing to restore.
+    /// The earlier run that restored this backup: there was nothing to restore.
     pub restored_by: Option<&'a str>,
     /// How old the backup was when the run ended.
     pub backup_age_seconds: Option<i64>,
-    /// Rows brought to the target in the last attempt.
+    /// Rows loaded into the target in the last attempt.
     pub rows: u64,
     /// Bytes read in the last attempt.
     pub bytes: u64,
-    /// What became of the archive's entries.
+    /// The outcome of the archive's entries.
     pub entries: Option<Entries>,
     /// What was not restored because a variable is not set.
     pub not_restored: &'a [String],
-    /// What was done.
+    /// The stages of the run.
     pub stages: &'a [StageRecord],
     /// Why it failed.
     pub error: Option<&'a str>,
@@ -107,7 +107,7 @@ fn sentence(run: &RunRecord) -> String {
     let what = if run.mode == INCREMENTAL { "incremental copy" } else { "run" };
     let before = run.restored_by.as_deref();
     let before =
-        before.map(|by| format!("; run {by} had restored this backup")).unwrap_or_default();
+        before.map(|by| format!("; run {by} already restored this backup")).unwrap_or_default();
     let left: String = run.not_restored.iter().map(|line| format!("; {line}")).collect();
     let outcome = run.outcome.word();
     format!("nocturne{who}: {what} {outcome} after {took}{attempts}{end}{before}{left}")

@@ -1,8 +1,8 @@
-//! Tells other systems how a run ended.
+//! Notifies other systems of the outcome of a run.
 //!
-//! Each [`Webhook`] gets a JSON summary by POST, on success and on failure, independently of the
-//! others: one that does not answer costs the others nothing. A webhook is tried three times; what
-//! it answers is not read. Neither its path, nor its query, nor its token appears in a log line.
+//! Each [`Webhook`] receives a JSON summary by POST, on success and on failure, independently of
+//! the others: one that does not respond does not affect them. Each is tried three times; the
+//! response body is not read. Its path, query and token never appear in a log line.
 
 mod client;
 mod message;

@@ -13,14 +13,14 @@ use super::webhook::Webhook;
 use crate::replicate::worker::RunRecord;
 use crate::restore::chain;
 
-/// How long to wait for a webhook, and how often to try.
+/// Timeouts and retries of webhooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// How long one try may take.
+    /// Timeout of one attempt.
     pub timeout: Duration,
-    /// How often to try, the first time included.
+    /// Number of attempts, including the first.
     pub tries: usize,
-    /// The wait before the second try; it doubles from try to try.
+    /// The wait before the second attempt; it doubles with each attempt.
     pub wait: Duration,
 }
 
@@ -30,19 +30,19 @@ impl Default for Patience {
     }
 }
 
-/// Why a webhook was not told.
+/// Why a notification failed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
-    /// It did not answer.
-    #[error("no answer")]
+    /// The webhook did not respond.
+    #[error("no response")]
     Http(#[source] reqwest::Error),
-    /// It answered something else than success.
-    #[error("answered {0}")]
+    /// It did not respond with success.
+    #[error("HTTP status {0}")]
     Status(StatusCode),
 }
 
 impl NotifyError {
-    /// Whether another try may do better.
+    /// Whether a retry may succeed.
     fn is_passing(&self) -> bool {
         match self {
             Self::Http(_) => true,
@@ -55,7 +55,7 @@ impl NotifyError {
     }
 }
 
-/// Tells webhooks how runs ended.
+/// Notifies webhooks of the outcome of runs.
 #[derive(Clone, Debug)]
 pub struct Notifier {
     webhooks: Vec<Webhook>,
@@ -67,23 +67,23 @@ impl Notifier {
     /// A notifier for these webhooks.
     ///
     /// # Errors
-    /// [`ClientError`] when HTTP cannot be set up.
+    /// [`ClientError`] if HTTP cannot be set up.
     pub fn new(webhooks: Vec<Webhook>, patience: Patience) -> Result<Self, ClientError> {
         Ok(Self { webhooks, client: client(patience.timeout)?, patience })
     }
 
-    /// The client, for tests: reqwest has no TLS of its own here.
+    /// The client, for tests: reqwest is built without its own TLS here.
     #[cfg(test)]
     pub(in crate::replicate) fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// Tells all webhooks at the same time, and logs which were not reached. How many were.
+    /// Notifies all webhooks concurrently, and logs the failures. Returns how many were notified.
     pub async fn tell(&self, run: &RunRecord) -> usize {
         if self.webhooks.is_empty() {
             return 0;
         }
-        // A record of plain members always becomes JSON.
+        // A record of plain members always serialises.
         let Ok(body) = serde_json::to_vec(&Message::of(run)) else { return 0 };
         let body = &body;
         let told = join_all(self.webhooks.iter().map(|webhook| async move {
@@ -93,7 +93,7 @@ impl Notifier {
                     true
                 }
                 Err(error) => {
-                    tracing::warn!(%webhook, "not notified: {}", chain(&error));
+                    tracing::warn!(%webhook, "notification failed: {}", chain(&error));
                     false
                 }
             }
@@ -115,7 +115,7 @@ impl Notifier {
         if let Some(token) = webhook.token() {
             request = request.bearer_auth(token);
         }
-        // The address may hold a secret.
+        // The address may contain a secret.
         let answer =
             request.send().await.map_err(|error| NotifyError::Http(error.without_url()))?;
         let status = answer.status();

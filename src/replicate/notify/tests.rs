@@ -1,4 +1,4 @@
-//! Webhooks that answer, refuse, are slow, or are not there.
+//! Webhooks that respond, refuse, are slow, or do not exist.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::replicate::worker::{
 };
 use crate::report::stages::Stage;
 
-/// A run of an hour and a half, at the second attempt.
+/// A run of an hour and a half that succeeded on the second attempt.
 fn record() -> RunRecord {
     let started = Utc.with_ymd_and_hms(2026, 3, 2, 5, 10, 0).unwrap();
     let at = |minutes| started + TimeDelta::minutes(minutes);
@@ -73,7 +73,7 @@ fn webhook(server: &MockServer, at: &str) -> Webhook {
 }
 
 #[tokio::test]
-async fn a_webhook_gets_the_summary_and_its_token() {
+async fn webhook_receives_the_summary_and_its_token() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path("/hook"))
@@ -109,7 +109,7 @@ async fn a_webhook_gets_the_summary_and_its_token() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_with_its_reason() {
+async fn failure_is_sent_with_its_reason() {
     let run = RunRecord {
         outcome: RunOutcome::Failed,
         error: Some("no backup of today".to_owned()),
@@ -125,11 +125,11 @@ async fn a_failure_is_told_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_not_reached_costs_the_others_nothing() {
+async fn unreachable_webhook_does_not_affect_others() {
     let server = MockServer::start().await;
     Mock::given(path("/refuses"))
         .respond_with(ResponseTemplate::new(403))
-        // It would not change its mind.
+        // A 403 is not retried.
         .expect(1)
         .mount(&server)
         .await;
@@ -153,7 +153,7 @@ async fn a_webhook_that_is_not_reached_costs_the_others_nothing() {
     assert_eq!(notifier(webhooks).tell(&record()).await, 1);
 }
 
-/// Fails a number of times.
+/// Fails a number of times, then succeeds.
 struct Recovers {
     failures: usize,
     asked: Arc<AtomicUsize>,
@@ -167,7 +167,7 @@ impl Respond for Recovers {
 }
 
 #[tokio::test]
-async fn a_webhook_that_recovers_is_told_once() {
+async fn recovered_webhook_is_notified_once() {
     let server = MockServer::start().await;
     let asked = Arc::new(AtomicUsize::new(0));
     let recovers = Recovers { failures: 2, asked: Arc::clone(&asked) };
@@ -177,7 +177,7 @@ async fn a_webhook_that_recovers_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_slow_webhook_is_given_up_after_its_time() {
+async fn slow_webhook_times_out() {
     let server = MockServer::start().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
     Mock::given(method("POST")).respond_with(slow).mount(&server).await;
@@ -187,7 +187,7 @@ async fn a_slow_webhook_is_given_up_after_its_time() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_with_the_token() {
+async fn redirect_is_not_followed_with_the_token() {
     let server = MockServer::start().await;
     let elsewhere = format!("{}/elsewhere", server.uri());
     Mock::given(path("/hook"))
@@ -203,10 +203,10 @@ async fn a_redirect_is_not_followed_with_the_token() {
 }
 
 #[tokio::test]
-async fn an_error_shows_neither_path_nor_query() {
+async fn error_shows_neither_path_nor_query() {
     let address = "http://127.0.0.1:9/word-1?word-2";
     let webhook = Webhook::new(address, Some(SecretString::from("word-3"))).unwrap();
     let error = notifier(Vec::new()).send(&webhook, Vec::new()).await.unwrap_err();
     let shown = format!("{} {error:?}", crate::restore::chain(&error));
-    assert!(shown.contains("no answer") && !shown.contains("word-"), "{shown}");
+    assert!(shown.contains("no response") && !shown.contains("word-"), "{shown}");
 }

@@ -1,25 +1,24 @@
-//! An address that is told how a run ended.
+//! A URL that is notified of the outcome of a run.
 
 use std::fmt;
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Why a text is not a webhook's address. It does not show the text.
+/// Why a text is not a webhook URL. The error does not show the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// It cannot be read as a URL.
+    /// It is not a URL.
     #[error("not a URL")]
     Url,
-    /// Another scheme than HTTP's.
+    /// Its scheme is not HTTP.
     #[error("not an http:// or https:// URL")]
     Scheme,
 }
 
-/// An address that is told how a run ended, and the token that goes with it.
+/// A URL that is notified of the outcome of a run, and its token.
 ///
-/// `Display` and `Debug` show scheme and host only: hosts of chats put their secret into the
-/// path.
+/// `Display` and `Debug` only show scheme and host: chat services put the secret into the path.
 #[derive(Clone)]
 pub struct Webhook {
     url: Url,
@@ -30,7 +29,7 @@ impl Webhook {
     /// A webhook. The token is sent as `Authorization: Bearer`.
     ///
     /// # Errors
-    /// [`AddressError`] if the URL is none, or none of HTTP.
+    /// [`AddressError`] if it is not an HTTP URL.
     pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, AddressError> {
         let url = Url::parse(url).map_err(|_| AddressError::Url)?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_display_nor_debug_shows_more_than_the_host() {
+    fn display_and_debug_only_show_the_host() {
         let token = Some(SecretString::from("token-1"));
         let text = "https://user:word-2@hooks.example:8443/services/key-3?key=key-4#key-5";
         let webhook = Webhook::new(text, token).unwrap();
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_of_http_are_webhooks() {
+    fn only_http_urls_are_webhooks() {
         assert_eq!(Webhook::new("hooks.example", None).unwrap_err(), AddressError::Url);
         assert_eq!(Webhook::new("ftp://hooks.example", None).unwrap_err(), AddressError::Scheme);
         assert_eq!(Webhook::new("data:text/plain,x", None).unwrap_err(), AddressError::Scheme);

@@ -1,17 +1,17 @@
-//! One field of a cron expression, by cron-parser's grammar (`_parseField` in its
-//! `lib/expression.js`), with the full names of months and days that node-cron has.
+//! One field of a cron expression, in the grammar of cron-parser (`_parseField` in its
+//! `lib/expression.js`), plus the full names of months and days from node-cron.
 
 use std::collections::BTreeSet;
 
 use super::Error;
 
-/// What a field may hold.
+/// The definition of a field.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
     name: &'static str,
     low: u8,
     high: u8,
-    /// Names of the values from `low` on; the first three letters do, too.
+    /// Names of the values from `low` on; the first three letters also match.
     names: &'static [&'static str],
     is_weekday: bool,
 }
@@ -49,12 +49,12 @@ impl Field {
         Self { names: &WEEKDAYS, is_weekday: true, ..field("day of week", 0, 7) },
     ];
 
-    /// Where the day of the month is in [`Field::ALL`].
+    /// The index of the day of the month in [`Field::ALL`].
     pub(super) const DAY_OF_MONTH_INDEX: usize = 3;
-    /// Where the day of the week is in [`Field::ALL`].
+    /// The index of the day of the week in [`Field::ALL`].
     pub(super) const DAY_OF_WEEK_INDEX: usize = 5;
 
-    /// Reads values, ranges and steps, separated by commas.
+    /// Parses values, ranges and steps, separated by commas.
     pub(super) fn parse(self, text: &str) -> Result<Values, Error> {
         let mut found = BTreeSet::new();
         for part in text.split(',') {
@@ -66,7 +66,7 @@ impl Field {
             found.extend((first..=last).step_by(step));
         }
         // cron-parser adds Sunday to a range that ends with 7, so `1-7` is every value; `0-6` is
-        // not, though it is every day.
+        // not, although it is every day.
         let lowest = if self.is_weekday { 1 } else { self.low };
         let is_restricted = !(lowest..=self.high).all(|value| found.contains(&value));
         if self.is_weekday && found.remove(&7) {
@@ -87,13 +87,13 @@ impl Field {
             }
             None => {
                 let first = self.value(range)?;
-                // A step without an end goes on to the highest value.
+                // A step without an end continues to the highest value.
                 (first, if step.is_some() { self.high } else { first })
             }
             Some((first, last)) => (self.value(first)?, self.value(last)?),
         };
         if first > last {
-            // cron-parser refuses it; node-cron 2 turned it round, others go past the end.
+            // cron-parser rejects it; node-cron 2 swapped the ends, others wrap around.
             let high = if self.is_weekday { 6 } else { self.high };
             return Err(format!(
                 "ends before it starts; write {last}-{first}, or {first}-{high},{}-{last}",
@@ -104,7 +104,7 @@ impl Field {
             None => 1,
             Some(step) => match number(step) {
                 Some(step) if step > 0 => step,
-                _ => return Err("has no step that is a positive number".to_owned()),
+                _ => return Err("needs a positive number as step".to_owned()),
             },
         };
         Ok((first, last, step))
@@ -135,7 +135,7 @@ impl Field {
     }
 }
 
-/// Digits only: no sign, no blank.
+/// Digits only: no sign, no space.
 fn number(text: &str) -> Option<usize> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -146,17 +146,17 @@ pub(super) struct Values {
     field: Field,
     /// Days of the week from Sunday = 0 to 6.
     found: BTreeSet<u8>,
-    /// Whether some value is missing, where 0 and 7 are two values.
+    /// Whether some value is missing; 0 and 7 count as two values.
     is_restricted: bool,
 }
 
 impl Values {
-    /// Whether a day must fit this field or the other day field, rather than the other one alone.
+    /// Whether this field restricts days, so that a day must match this or the other day field.
     pub(super) fn is_restricted(&self) -> bool {
         self.is_restricted
     }
 
-    /// The field as the `cron` crate reads it: days of the week from Sunday = 1.
+    /// The field for the `cron` crate, which numbers days of the week from Sunday = 1.
     pub(super) fn for_cron(&self) -> String {
         if !self.is_restricted {
             return "*".to_owned();

@@ -1,24 +1,24 @@
-//! When runs start: cron expressions as the replaced system read them, in a time zone.
+//! When runs start: cron expressions in a time zone, read as the replaced system did.
 //!
-//! The replaced system kept its schedule in a string, which must start the night at the same time
-//! here. It gave the string to three packages of Node in turn: node-cron 2.0.3, from October 2020
-//! cron 1.8.2, and from January 2021 to its last version bull 4, which reads it with cron-parser 4.9.
-//! The last one counts. Its sample of the settings still referred to node-cron's page, where names
-//! are written in full, so those are read, too. The work is shared:
+//! The replaced system has its schedule in a string, which must start runs at the same times here.
+//! It passed the string to three Node packages over time: node-cron 2.0.3, cron 1.8.2 from October
+//! 2020, and from January 2021 to its last version bull 4, which uses cron-parser 4.9. The last one
+//! is the reference. Its sample settings still refer to the page of node-cron, where names are
+//! written in full, so these are also accepted. The work is divided:
 //!
-//! 1. `field` reads the six fields by cron-parser's grammar and hands the `cron` crate plain lists
-//!    of numbers, because that crate's own grammar numbers the days of the week from Sunday = 1 and
-//!    has no five-field form.
-//! 2. The `cron` crate walks the calendar, on a clock that knows no zone.
-//! 3. `wall_clock` makes an instant of a time on the wall, where clocks are put forward and back.
+//! 1. `field` parses the six fields in the grammar of cron-parser and passes plain lists of numbers
+//!    to the `cron` crate, whose own grammar numbers the days of the week from Sunday = 1 and has
+//!    no five-field form.
+//! 2. The `cron` crate walks the calendar, without a time zone.
+//! 3. `wall_clock` converts a wall clock time to an instant, also when clocks go forward or back.
 //!
-//! Two rules of cron-parser are kept that surprise: when both the day of the month and the day of
-//! the week are restricted, a day that fits either one counts (cron 1.8.2 agrees; in node-cron both
-//! had to fit); and a field is restricted when a value is missing from it, not when it is written
-//! without `*`. Not kept: `L`, `#`, and fields left off at the start, which are refused.
+//! Two surprising rules of cron-parser are kept: if both the day of the month and the day of the
+//! week are restricted, a day that matches either counts (as in cron 1.8.2; in node-cron both had
+//! to match); and a field is restricted if it lacks a value, not if it is written without `*`. Not
+//! supported, and rejected: `L`, `#`, and fields omitted at the start.
 //!
-//! A time that the wall clock shows twice starts one run, the first time. So a schedule of every
-//! hour has no run in the repeated one.
+//! A wall clock time that occurs twice starts one run, the first time. So an hourly schedule has no
+//! run in the repeated hour.
 
 mod field;
 mod wall_clock;
@@ -37,16 +37,16 @@ use field::{Field, Values};
 /// Why an expression is not a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Another number of fields.
+    /// A wrong number of fields.
     #[error(
         "expected 5 fields (minute, hour, day of month, month, day of week), or 6 with seconds \
          first, found {0}"
     )]
     FieldCount(usize),
-    /// `@` and a word that is not a shorthand.
+    /// `@` with an unknown shorthand.
     #[error("unknown shorthand \"{0}\"")]
     Shorthand(String),
-    /// A part of a field that cannot be read.
+    /// An invalid part of a field.
     #[error("{field}: \"{part}\" {problem}")]
     Part {
         /// The field's name.
@@ -56,27 +56,27 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The fields contradict each other, as in the 30th of February.
-    #[error("there is no such day: it would never fire")]
+    /// The fields contradict each other, as with 30 February.
+    #[error("no such day exists: it would never fire")]
     Never,
-    /// The calendar library does not take what the fields were translated to.
+    /// The calendar library rejects the translated fields.
     #[error("\"{0}\" cannot be used as a schedule")]
     Calendar(String),
 }
 
-/// When runs start. `Display` gives the expression as it was written.
+/// When runs start. `Display` shows the expression as written.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     text: String,
     zone: Tz,
-    /// Each gives days of its own; the earliest time of all is the next. Two where both day
-    /// fields are restricted.
+    /// The next time is the earliest of all alternatives. There are two if both day fields are
+    /// restricted.
     alternatives: Vec<cron::Schedule>,
 }
 
 impl Schedule {
-    /// Reads a cron expression: five fields, six with seconds first, or a shorthand such as
-    /// `@daily`. Its times are those of a clock on the wall in `zone`.
+    /// Parses a cron expression: five fields, six if it starts with seconds, or a shorthand such as
+    /// `@daily`. Its times are wall clock times in `zone`.
     ///
     /// # Errors
     /// [`Error`], naming the field.
@@ -102,8 +102,8 @@ impl Schedule {
             vec![calendar(&written, None)?]
         };
         let schedule = Self { text: text.to_owned(), zone, alternatives };
-        // Any date comes back within eight years (29 February around 2100): the start is fixed so
-        // that what is accepted does not depend on today.
+        // Every date recurs within eight years (29 February around 2100). The start is fixed, so
+        // that validity does not depend on today.
         if schedule.next_after(Utc.timestamp_opt(0, 0).single().unwrap_or_default()).is_none() {
             return Err(Error::Never);
         }
@@ -116,8 +116,8 @@ impl Schedule {
         self.zone
     }
 
-    /// The first time to start after an instant. `None` when there is none before the year 2100,
-    /// where the calendar library ends.
+    /// The first start time after an instant. `None` if there is none before the year 2100, where
+    /// the calendar library ends.
     #[must_use]
     pub fn next_after(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.alternatives
@@ -126,7 +126,7 @@ impl Schedule {
             .min()
     }
 
-    /// All times to start after an instant, in order.
+    /// All start times after an instant, in order.
     pub fn upcoming(&self, after: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
         std::iter::successors(self.next_after(after), |last| self.next_after(*last))
     }
@@ -138,13 +138,13 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// The zone of this name in the IANA database, such as `Europe/Paris`.
+/// The time zone with this name in the IANA database, such as `Europe/Paris`.
 #[must_use]
 pub fn zone(name: &str) -> Option<Tz> {
     Tz::from_str(name).ok()
 }
 
-/// What a shorthand stands for: those of cron-parser, and those that cron added.
+/// The expansion of a shorthand: those of cron-parser, and those that cron added.
 fn shorthand(word: &str) -> Result<&'static str, Error> {
     Ok(match word.to_ascii_lowercase().as_str() {
         "@yearly" => "0 0 0 1 1 *",
@@ -160,7 +160,7 @@ fn shorthand(word: &str) -> Result<&'static str, Error> {
     })
 }
 
-/// The fields for the `cron` crate, one of them left open.
+/// The calendar of the `cron` crate for these fields, one of them unrestricted.
 fn calendar(fields: &[String], open: Option<usize>) -> Result<cron::Schedule, Error> {
     let fields: Vec<&str> = fields
         .iter()

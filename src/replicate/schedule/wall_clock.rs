@@ -1,9 +1,9 @@
-//! From a time on the wall to an instant, where clocks are put forward and back.
+//! Converts wall clock times to instants, also when clocks go forward or back.
 
 use chrono::{DateTime, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
-/// The longest time that a zone has ever left out is a day (Pacific/Apia, 30 December 2011).
+/// The longest time that a zone has ever skipped is one day (Pacific/Apia, 30 December 2011).
 const LONGEST_GAP_MINUTES: usize = 2 * 24 * 60;
 
 /// The first time of a calendar after an instant.
@@ -12,17 +12,18 @@ pub(super) fn next(
     zone: Tz,
     after: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
-    // The calendar is asked about a clock that knows no zone: wall time, said to be UTC.
+    // The calendar has no time zone: it gets the wall clock time as if it were UTC.
     let wall = after.with_timezone(&zone).naive_local().and_utc();
     calendar
         .after(&wall)
         .filter_map(|time| instant(zone, time.naive_utc()))
-        // In a repeated hour the calendar's next times have gone by the first time already.
+        // In a repeated hour, the calendar's next times map to their first occurrence, which has
+        // passed.
         .find(|instant| *instant > after)
 }
 
-/// When the wall clock of a zone shows this time: the first time if it does so twice, the first
-/// minute after it if never.
+/// The instant at which the wall clock of a zone shows this time: the first one if it occurs twice,
+/// the first minute after it if it never occurs.
 fn instant(zone: Tz, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
     let earliest = |wall: &NaiveDateTime| match zone.from_local_datetime(wall) {
         MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => {
@@ -33,7 +34,7 @@ fn instant(zone: Tz, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
     if let Some(instant) = earliest(&wall) {
         return Some(instant);
     }
-    // Clocks have been put forward by whole minutes for as long as there are schedules.
+    // Clocks have moved by whole minutes for as long as schedules have existed.
     let minute = wall.with_second(0)?.with_nanosecond(0)?;
     std::iter::successors(Some(minute), |time| time.checked_add_signed(TimeDelta::minutes(1)))
         .take(LONGEST_GAP_MINUTES)

@@ -1,25 +1,25 @@
-//! Why databases are not swapped.
+//! Why the databases could not be swapped.
 
 use super::super::clean::Holder;
 use crate::target;
 
-/// Why databases are not swapped.
+/// Why the databases could not be swapped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SwapError {
-    /// The role may not do it, now or ever.
-    #[error("a new database cannot take the place of \"{database}\": {why}")]
+    /// The role lacks the permission.
+    #[error("cannot replace \"{database}\" with a new database: {why}")]
     NotPermitted {
         /// The old database.
         database: String,
         /// The reason.
         why: String,
     },
-    /// Other roles own objects in the old database, which the new one would not have.
+    /// Other roles own objects in the old database that the new one would not have.
     #[error(
-        "cannot replace \"{database}\": other roles own {objects}, which the new database would not \
-         have; move them to another database, make them in the enrichment or a hook, drop them, or \
-         set SWAP_DROPS_OTHERS=true"
+        "cannot replace \"{database}\": other roles own {objects}, which the new database would \
+         not have; move them to another database, create them in the enrichment or a hook, drop \
+         them, or set SWAP_DROPS_OTHERS=true"
     )]
     OfOthers {
         /// The old database.
@@ -27,32 +27,32 @@ pub enum SwapError {
         /// The objects, the first ones by name.
         objects: String,
     },
-    /// No session could be had for the work on databases.
-    #[error("no session to create and rename databases")]
+    /// No session could be opened to create and rename databases.
+    #[error("cannot open a session to create and rename databases")]
     Connect(#[source] target::Error),
-    /// The server refused something.
+    /// The server rejected a statement.
     #[error("cannot {what}")]
     Refused {
-        /// What was to be done.
+        /// The failed action.
         what: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: target::Error,
     },
     /// The new database is not the one that was restored into.
-    #[error("another run has dropped the new database \"{database}\", or made it anew")]
+    #[error("another run has dropped or re-created the new database \"{database}\"")]
     Replaced {
         /// The database.
         database: String,
     },
-    /// Sessions that cannot be ended are in the way.
+    /// Sessions that cannot be terminated are connected.
     #[error("cannot rename \"{database}\": it is in use{}", Holder::list(.holders))]
     InUse {
         /// The database.
         database: String,
-        /// Who is connected to it, as far as can be seen.
+        /// The sessions connected to it, as far as visible.
         holders: Vec<Holder>,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: target::Error,
     },
@@ -64,7 +64,7 @@ impl SwapError {
         move |source| Self::Refused { what, source }
     }
 
-    /// Whether time may heal it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {

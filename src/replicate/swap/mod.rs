@@ -1,26 +1,27 @@
-//! A new database beside the old one, renamed at the end: readers never see an empty one.
+//! Restores into a new database next to the old one and renames it at the end, so that readers
+//! never see an empty one.
 //!
 //! ```text
 //! prepare    drops NAME_nocturne_previous, creates NAME_nocturne_next: settings of the server,
-//!            privileges of the schema public, default privileges; nobody else may connect
+//!            privileges of the schema public, default privileges; no one else may connect
 //! (restore into it, enrich it)
-//! finish     comment, privileges, settings and limit of the old one;
+//! finish     copies comment, privileges, settings and connection limit of the old one;
 //!            then, in one transaction: NAME becomes NAME_nocturne_previous,
 //!                                      NAME_nocturne_next becomes NAME
 //! abandon    drops NAME_nocturne_next
 //! ```
 //!
-//! Sessions on the old database are ended by the renaming; new ones wait for it, which takes
-//! milliseconds. The old database stays until the next run prepares its own. [`recover`] is for
-//! the start of a run: it finishes a renaming that was left halfway, by hand say.
+//! Renaming terminates the sessions on the old database; new ones wait for the milliseconds that it
+//! takes. The old database is kept until the next run prepares a new one. [`recover`] runs at the
+//! start of a run: it finishes a renaming that stopped halfway, for example a manual one.
 //!
-//! It needs a role that may create databases and that owns the old one, two databases' room on the
-//! disk, and no tables that are kept from night to night: those are in the old database only.
-//! Where the role may not, [`SwapError::NotPermitted`] says so before anything is changed, and the
-//! ordinary way is left: drop, and restore in place.
+//! It needs a role that may create databases and owns the old one, disk space for two databases,
+//! and no tables that are kept from night to night, because only the old database has those. If the
+//! role lacks the permission, [`SwapError::NotPermitted`] is returned before anything is changed;
+//! the alternative is to drop and restore in place.
 //!
-//! What a database has beside all that is not copied: extensions that neither the archive nor the
-//! template has, subscriptions, security labels.
+//! Other properties of a database are not copied: extensions that are neither in the archive nor in
+//! the template, subscriptions, security labels.
 
 mod error;
 mod names;
@@ -37,13 +38,13 @@ pub use rename::{Recovered, recover};
 use crate::target::{Session, Target};
 use server::Server;
 
-/// A new database that is to take the place of the old one.
+/// A new database that will replace the old one.
 #[derive(Debug)]
 pub struct Swap {
     server: Server,
     names: Names,
     next: Target,
-    /// The OID of the new database: another run may make one of the same name.
+    /// The OID of the new database, because another run may create one of the same name.
     oid: String,
     not_copied: Vec<String>,
 }
@@ -61,21 +62,21 @@ impl Swap {
         &self.names
     }
 
-    /// What the new database could not be given, each with the reason, so far.
+    /// The properties that could not be copied to the new database so far, each with the reason.
     #[must_use]
     pub fn not_copied(&self) -> &[String] {
         &self.not_copied
     }
 
-    /// Puts the new database in the place of the old one. All sessions on both are ended; so the
-    /// caller's own on the new one should be over, and a lock on the old one is gone afterwards.
+    /// Replaces the old database with the new one. Terminates all sessions on both: the caller
+    /// should have closed its own on the new one, and a lock on the old one is lost.
     ///
-    /// Gives what the new database could not be given, each with the reason.
+    /// Returns the properties that could not be copied to the new database, each with the reason.
     ///
     /// # Errors
-    /// [`SwapError::InUse`] when sessions of other roles cannot be ended, and what the server
-    /// refuses. Both databases are then what they were, and it may be tried again.
-    /// [`SwapError::Replaced`] when the new database is not the one that was prepared.
+    /// [`SwapError::InUse`] if sessions of other roles cannot be terminated, and errors of the
+    /// server. Both databases are then unchanged, and it can be retried. [`SwapError::Replaced`] if
+    /// the new database is not the one that was prepared.
     pub async fn finish(&mut self) -> Result<Vec<String>, SwapError> {
         let session = self.session().await?;
         let mut not_copied = self.not_copied.clone();
@@ -84,16 +85,17 @@ impl Swap {
         Ok(not_copied)
     }
 
-    /// Drops the new database. The old one is as it was.
+    /// Drops the new database. The old one is unchanged.
     ///
     /// # Errors
-    /// What the server refuses, and [`SwapError::Replaced`]: then nothing is dropped.
+    /// Errors of the server, and [`SwapError::Replaced`]: nothing is dropped then.
     pub async fn abandon(self) -> Result<(), SwapError> {
         let session = self.session().await?;
         server::drop_database(&session, &self.names.next).await
     }
 
-    /// A session that keeps others from these databases, when the new one is still ours.
+    /// A session that locks these databases against other runs, after checking that the new one is
+    /// still ours.
     async fn session(&self) -> Result<Session, SwapError> {
         let session = self.server.session().await?;
         if server::oid(&session, &self.names.next).await?.as_deref() == Some(&self.oid) {

@@ -8,17 +8,17 @@ const LONGEST: usize = 63;
 /// The names of the three databases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// The one that readers know.
+    /// The one that readers use.
     pub current: String,
-    /// The one that is restored into.
+    /// The one to restore into.
     pub next: String,
-    /// The one of the night before.
+    /// The one of the previous night.
     pub previous: String,
 }
 
 impl Names {
-    /// The names that go with a database. A long one is cut, with a sum of all of it to tell it
-    /// from others that begin the same.
+    /// The names that belong to a database. A long name is truncated, with a hash of the whole name
+    /// to keep it distinct from others with the same start.
     #[must_use]
     pub fn of(current: &str) -> Self {
         Self {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_are_cut_and_stay_apart() {
+    fn long_names_are_truncated_and_stay_distinct() {
         let names = Names::of("app_1234");
         assert_eq!(names.next, "app_1234_nocturne_next");
         assert_eq!(names.previous, "app_1234_nocturne_previous");

@@ -8,20 +8,20 @@ use super::server::{Server, drop_database, oid};
 use crate::sql::ident::{literal, quoted};
 use crate::target::{Session, SessionSettings, Target};
 
-/// What becomes of a new database that an earlier run has left unfinished.
+/// What to do with a new database that an earlier run left unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leftover {
-    /// It is dropped.
+    /// Drop it.
     Drop,
-    /// It is taken as it is, for a run that goes on where it stopped.
+    /// Use it as it is, for a run that resumes where the earlier one stopped.
     Reuse,
 }
 
-/// Creates the database that is to take the place of `target`, beside it. The one of the night
-/// before goes. It is a copy of `template`, or of `template0`, which holds nothing.
+/// Creates the database that will replace `target`, next to it, and drops the one of the previous
+/// night. The new one is a copy of `template`, or of the empty `template0`.
 ///
 /// # Errors
-/// [`SwapError::NotPermitted`], before anything is changed, and what the server refuses.
+/// [`SwapError::NotPermitted`], before anything is changed, and errors of the server.
 pub async fn prepare(
     target: &Target,
     leftover: Leftover,
@@ -46,12 +46,12 @@ pub async fn prepare(
     let oid = created.ok_or_else(|| SwapError::Replaced { database: names.next.clone() })?;
     let revoke = format!("REVOKE ALL ON DATABASE {} FROM PUBLIC", quoted(&names.next));
     let revoked = session.execute(&revoke).await;
-    revoked.map_err(SwapError::refused("keep others out of the new database"))?;
+    revoked.map_err(SwapError::refused("revoke access to the new database"))?;
     let not_copied = properties::begin(&server, &names).await?;
     Ok(Swap { server, names, next, oid, not_copied })
 }
 
-/// Whether the role may swap this database.
+/// Checks that the role may swap this database.
 ///
 /// # Errors
 /// [`SwapError::NotPermitted`].
@@ -61,7 +61,7 @@ pub async fn permitted(target: &Target) -> Result<(), SwapError> {
     check(&session, &names).await
 }
 
-/// The databases of earlier swaps that are there. None if there is no way to look.
+/// The existing databases of earlier swaps. Empty if they cannot be queried.
 pub async fn left(target: &Target) -> Vec<String> {
     let names = Names::of(target.dbname());
     let sql = format!(
@@ -76,7 +76,7 @@ pub async fn left(target: &Target) -> Vec<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
-/// Whether the role may do all of it.
+/// Checks that the role has all the permissions.
 async fn check(session: &Session, names: &Names) -> Result<(), SwapError> {
     let sql = format!(
         "SELECT r.rolsuper OR r.rolcreatedb, \
@@ -86,23 +86,26 @@ async fn check(session: &Session, names: &Names) -> Result<(), SwapError> {
         literal(&names.current)
     );
     let rows = session.query_text(&sql).await;
-    let row = rows.map_err(SwapError::refused("look at the role"))?.into_iter().next();
+    let row = rows.map_err(SwapError::refused("read the role's attributes"))?.into_iter().next();
     let row = row.unwrap_or_default();
     let value = |at: usize| row.get(at).and_then(Option::as_deref);
     let why = match (value(0), value(1), value(2)) {
         (Some("t"), Some("t"), _) => return Ok(()),
-        (_, None, _) => "there is no such database".to_owned(),
+        (_, None, _) => "the database does not exist".to_owned(),
         (Some("t"), _, owner) => {
-            format!("it belongs to {}, and the role is no member of that", owner.unwrap_or("?"))
+            format!(
+                "it belongs to {}, and the role is not a member of that role",
+                owner.unwrap_or("?")
+            )
         }
-        _ => "the role may not create databases (CREATEDB)".to_owned(),
+        _ => "the role may not create databases (it lacks CREATEDB)".to_owned(),
     };
     Err(SwapError::NotPermitted { database: names.current.clone(), why })
 }
 
 /// The statement that creates a database with the same owner, encoding, locale and tablespace.
 async fn create(session: &Session, names: &Names, template: &str) -> Result<String, SwapError> {
-    // The names of these columns change from version to version; `to_jsonb` takes those there are.
+    // The names of these columns differ between versions; `to_jsonb` returns those that exist.
     let sql = format!(
         "SELECT pg_catalog.pg_get_userbyid(d.datdba), \
                 pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, t.spcname, \
@@ -127,14 +130,14 @@ async fn create(session: &Session, names: &Names, template: &str) -> Result<Stri
     add("ENCODING", value(1).map(literal));
     add("LC_COLLATE", value(2).map(literal));
     add("LC_CTYPE", value(3).map(literal));
-    // Naming a tablespace takes a right to it, even to the one that template0 is in anyway.
+    // Naming a tablespace requires a privilege on it, even if it is that of template0.
     let tablespace = value(4).filter(|space| *space != "pg_default");
     add("TABLESPACE", tablespace.map(|space| quoted(space).into_owned()));
     let (provider, locale) = match value(5) {
         Some("c") => ("libc", None),
         Some("i") => ("icu", Some("ICU_LOCALE")),
         Some("b") => ("builtin", Some("BUILTIN_LOCALE")),
-        // Before PostgreSQL 15 there is one only.
+        // Before PostgreSQL 15 there is only one provider.
         _ => return Ok(sql),
     };
     add("LOCALE_PROVIDER", Some(provider.to_owned()));

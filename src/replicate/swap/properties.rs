@@ -1,6 +1,6 @@
-//! What the new database is given of the old one, beside its rows: privileges, settings, the
-//! comment. What the role may not give is told, and no reason to stop. So are default privileges of
-//! schemas that are not there before the restore.
+//! Copies properties of the old database to the new one: privileges, settings, the comment. What
+//! the role may not copy is reported, but does not stop the swap; neither do default privileges of
+//! schemas that do not exist before the restore.
 
 use super::error::SwapError;
 use super::names::Names;
@@ -9,13 +9,13 @@ use crate::restore::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session, TransactionStatus};
 
-/// A statement, and what to say when it is refused.
+/// A statement, and what to report if it fails.
 struct Step {
     what: String,
     sql: String,
 }
 
-/// Runs statements, and tells which were refused and why: a line for each reason.
+/// Runs statements, and returns which failed and why: one line per reason.
 async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, SwapError> {
     let mut refused: Vec<(String, Vec<String>)> = Vec::new();
     for Step { what, sql } in steps {
@@ -26,7 +26,7 @@ async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, Swa
             Err(error) => {
                 let why = chain(&error);
                 match refused.iter_mut().find(|(known, _)| *known == why) {
-                    // Several statements may be about one thing.
+                    // Several statements may belong to one property.
                     Some((_, all)) if all.contains(&what) => {}
                     Some((_, all)) => all.push(what),
                     None => refused.push((why, vec![what])),
@@ -36,7 +36,7 @@ async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, Swa
                     session
                         .rollback()
                         .await
-                        .map_err(SwapError::refused("roll back a refused step"))?;
+                        .map_err(SwapError::refused("roll back a failed step"))?;
                 }
             }
             Ok(()) => {}
@@ -46,8 +46,8 @@ async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, Swa
     Ok(refused.into_iter().map(told).collect())
 }
 
-/// What must be there before anything is restored: privileges of the schema `public`, and those
-/// that new objects get by themselves.
+/// Copies what must exist before anything is restored: privileges of the schema `public`, and
+/// default privileges.
 pub(super) async fn begin(server: &Server, names: &Names) -> Result<Vec<String>, SwapError> {
     let old = server.session_in(&names.current).await?;
     let mut steps = schema_privileges(&old).await.map_err(reading)?;
@@ -58,7 +58,8 @@ pub(super) async fn begin(server: &Server, names: &Names) -> Result<Vec<String>,
     Ok(not_copied)
 }
 
-/// The schemas beside `public` whose default privileges are left out: they come with the archive.
+/// The schemas other than `public` whose default privileges are not copied, because the restore
+/// creates these schemas.
 async fn schemas_with_default_privileges(old: &Session) -> target::Result<Vec<String>> {
     let sql = "SELECT DISTINCT n.nspname FROM pg_catalog.pg_default_acl d \
                JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace \
@@ -68,18 +69,18 @@ async fn schemas_with_default_privileges(old: &Session) -> target::Result<Vec<St
     Ok(match schemas.len() {
         0 => Vec::new(),
         1 => vec![format!(
-            "default privileges in the schema {}: it is made by the restore",
+            "default privileges in the schema {}, which the restore creates",
             schemas[0]
         )],
         _ => vec![format!(
-            "default privileges in the schemas {}: they are made by the restore",
+            "default privileges in the schemas {}, which the restore creates",
             schemas.join(", ")
         )],
     })
 }
 
-/// The old database's extensions that the new one does not have: the archive did not create them,
-/// nor did the template, a hook or the enrichment.
+/// The extensions of the old database that the new one lacks: not created by the archive, the
+/// template, a hook or the enrichment.
 async fn lacking_extensions(server: &Server, names: &Names) -> Vec<String> {
     let sql = "SELECT extname FROM pg_catalog.pg_extension ORDER BY 1";
     let of = async |database| {
@@ -90,7 +91,7 @@ async fn lacking_extensions(server: &Server, names: &Names) -> Vec<String> {
         let (old, new) = (of(&names.current).await?, of(&names.next).await?);
         Ok::<Vec<_>, SwapError>(old.into_iter().filter(|name| !new.contains(name)).collect())
     };
-    // A database that lets no one in any more can be replaced all the same.
+    // A database that no longer allows connections can still be replaced.
     let lacking = lacking.await.unwrap_or_else(|error| {
         tracing::warn!("cannot compare the extensions of both databases: {}", chain(&error));
         Vec::new()
@@ -103,18 +104,18 @@ async fn lacking_extensions(server: &Server, names: &Names) -> Vec<String> {
     }
 }
 
-/// The rest: what would be in the way before, or let readers in.
+/// Copies the rest: what would have hindered the restore, or let readers in before its end.
 pub(super) async fn complete(
     server: &Server,
     beside: &Session,
     names: &Names,
 ) -> Result<Vec<String>, SwapError> {
-    // The limit of connections may let no one in afterwards.
+    // First, because the connection limit may prevent connections afterwards.
     let mut refused = lacking_extensions(server, names).await;
     let mut steps = database_privileges(beside, names).await.map_err(reading)?;
     steps.extend(comment_and_limit(beside, names).await.map_err(reading)?);
     refused.extend(attempt(beside, steps).await?);
-    // These are made of the settings of a session, which must not be that of the renaming.
+    // These change the settings of a session, which must not be the session that renames.
     let other = server.other_session().await?;
     let steps = settings(beside, names).await.map_err(reading)?;
     refused.extend(attempt(&other, steps).await?);
@@ -125,7 +126,7 @@ fn reading(source: target::Error) -> SwapError {
     SwapError::Refused { what: "read the properties of the old database".to_owned(), source }
 }
 
-/// The rows of a query in which no value is NULL.
+/// The rows of a query without NULL values.
 async fn rows<const N: usize>(session: &Session, sql: &str) -> target::Result<Vec<[String; N]>> {
     let rows = session.query_text(sql).await?;
     let full = |row: Vec<Option<String>>| {
@@ -135,7 +136,7 @@ async fn rows<const N: usize>(session: &Session, sql: &str) -> target::Result<Ve
     Ok(rows.into_iter().filter_map(full).collect())
 }
 
-/// `TO role`, as GRANT has it.
+/// The grantee as GRANT expects it.
 fn grantee(name: &str) -> String {
     if name.is_empty() { "PUBLIC".to_owned() } else { quoted(name).into_owned() }
 }
@@ -183,8 +184,8 @@ async fn default_privileges(old: &Session) -> target::Result<Vec<Step>> {
     let what = |role: &str, kind: &str| format!("default privileges of {role} on {kind}");
     for [role, kind, schema] in rows::<3>(old, &format!("SELECT {of} {from} ORDER BY 1, 2")).await?
     {
-        // Those of all schemas stand in the place of what PostgreSQL gives by itself; those of
-        // one schema are added.
+        // Global default privileges replace PostgreSQL's built-in ones; those of one schema are
+        // added to them.
         if schema.is_empty() {
             let of = format!("PUBLIC, {}", quoted(&role));
             let sql = format!("{} REVOKE ALL ON {kind} FROM {of}", head(&role, &schema));
@@ -234,7 +235,7 @@ async fn comment_and_limit(beside: &Session, names: &Names) -> target::Result<Ve
     let mut steps = Vec::new();
     for [limit, comment] in rows::<2>(beside, &sql).await? {
         steps.push(Step {
-            what: "the limit of connections".to_owned(),
+            what: "the connection limit".to_owned(),
             sql: format!("ALTER DATABASE {next} CONNECTION LIMIT {limit}"),
         });
         steps.push(Step {
@@ -245,8 +246,8 @@ async fn comment_and_limit(beside: &Session, names: &Names) -> target::Result<Ve
     Ok(steps)
 }
 
-/// Settings of the database, and of roles in it. Some are lists, which are written as they must be
-/// read: so the session takes each over, and the database takes it from there.
+/// Settings of the database, and of roles in it. Some are lists, whose stored form must not be
+/// quoted again: so the session sets each value, and the database copies it with FROM CURRENT.
 async fn settings(beside: &Session, names: &Names) -> target::Result<Vec<Step>> {
     let sql = format!(
         "SELECT CASE s.setrole WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(s.setrole) END, \
@@ -264,7 +265,7 @@ async fn settings(beside: &Session, names: &Names) -> target::Result<Vec<Step>> 
             "" => format!("DATABASE {next}"),
             role => format!("ROLE {} IN DATABASE {next}", quoted(role)),
         };
-        // Names of extensions' settings have a dot, of which each part is a name.
+        // The settings of extensions have dotted names, and each part is quoted separately.
         let quoted_name: Vec<_> = name.split('.').map(quoted).collect();
         let quoted_name = quoted_name.join(".");
         let (name, value) = (literal(&name), literal(&value));

@@ -1,4 +1,4 @@
-//! The renaming, and what is left of one that was not finished.
+//! Renames the databases, and recovers an unfinished renaming.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,27 +10,27 @@ use super::server::{Present, Server, present};
 use crate::sql::ident::{literal, quoted};
 use crate::target::{Session, Target};
 
-/// What the start of a run has found.
+/// What recovery found at the start of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovered {
-    /// All is in order.
+    /// Everything is in order.
     Nothing,
-    /// The old database was renamed and the new one was not: now it is.
+    /// The old database was renamed and the new one was not; now it is.
     Finished,
-    /// The old database was renamed and there is no new one: it has its name back.
+    /// The old database was renamed and there is no new one; it has its name back.
     Undone,
 }
 
-/// Puts the names in order, before a run begins. Does nothing where the role may not, or where all
-/// is in order.
+/// Recovers the names before a run starts. Does nothing if the role lacks the permission or
+/// everything is in order.
 ///
 /// # Errors
-/// What the server refuses.
+/// Errors of the server.
 pub async fn recover(target: &Target) -> Result<Recovered, SwapError> {
     let names = Names::of(target.dbname());
     let server = match Server::find(target, &names).await {
         Ok(server) => server,
-        // Then there never was a swap.
+        // In that case there never was a swap.
         Err(SwapError::NotPermitted { .. }) => return Ok(Recovered::Nothing),
         Err(error) => return Err(error),
     };
@@ -48,7 +48,7 @@ pub async fn recover(target: &Target) -> Result<Recovered, SwapError> {
     Ok(recovered)
 }
 
-/// Both renamings, or none.
+/// Renames both databases, or none.
 pub(super) async fn swap(
     server: &Server,
     session: &Session,
@@ -60,9 +60,9 @@ pub(super) async fn swap(
 
 /// Renames databases in one transaction.
 ///
-/// The server lets nobody new in while it waits, for five seconds, until those who are there have
-/// left (`CountOtherDBBackends` in `src/backend/storage/ipc/procarray.c`). Meanwhile another
-/// session shows them out.
+/// The server waits up to five seconds for existing sessions to end, and accepts no new ones
+/// meanwhile (`CountOtherDBBackends` in `src/backend/storage/ipc/procarray.c`). During this time,
+/// another session terminates them.
 async fn rename(
     server: &Server,
     session: &Session,
@@ -71,11 +71,14 @@ async fn rename(
     let porter = server.other_session().await?;
     let names: Vec<String> = renames.iter().map(|(from, _)| literal(from)).collect();
     let work = async {
-        session.begin().await.map_err(SwapError::refused("begin the renaming"))?;
+        session
+            .begin()
+            .await
+            .map_err(SwapError::refused("start the transaction to rename databases"))?;
         for (from, to) in renames {
             let sql = format!("ALTER DATABASE {} RENAME TO {}", quoted(from), quoted(to));
             if let Err(source) = session.execute(&sql).await {
-                // The first error is the one to tell.
+                // The first error is the one to report.
                 let _ = session.rollback().await;
                 return Err(match source.sqlstate() {
                     Some(OBJECT_IN_USE) => {
@@ -98,7 +101,7 @@ async fn rename(
 
 const OBJECT_IN_USE: &str = "55006";
 
-/// Ends the sessions on these databases, as long as it is polled.
+/// Terminates the sessions on these databases for as long as it is polled.
 async fn show_out(porter: &Session, names: &str) -> Infallible {
     let sql = format!(
         "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
@@ -109,14 +112,14 @@ async fn show_out(porter: &Session, names: &str) -> Infallible {
               OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))"
     );
     loop {
-        // Whoever cannot be shown out is named when the renaming fails.
+        // Sessions that cannot be terminated are listed when the renaming fails.
         let _ = porter.execute(&sql).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// Who is connected to a database. Of sessions of roles that are no business of this one, the
-/// server hides the type and the time.
+/// The sessions connected to a database. For sessions of roles that this one is not a member of,
+/// the server hides type and time.
 async fn holders(session: &Session, database: &str) -> Vec<Holder> {
     let sql = format!(
         "SELECT pid, usename, NULLIF(application_name, ''), \

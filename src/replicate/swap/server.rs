@@ -1,14 +1,14 @@
-//! Sessions beside the databases in question, and what is done from there.
+//! Sessions outside the databases to swap, and statements that run there.
 
 use super::error::SwapError;
 use super::names::Names;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{Error, LOCKS, Session, SessionSettings, Target};
 
-/// Databases that are there for such work (PostgreSQL documentation, "Template Databases").
+/// Databases intended for such work (PostgreSQL documentation, "Template Databases").
 const BESIDE: [&str; 2] = ["postgres", "template1"];
 
-/// A way to the server that does not touch the databases in question.
+/// Connections to the server that do not use the databases to swap.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     beside: Target,
@@ -16,14 +16,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Finds a database beside that lets the role in.
+    /// Finds another database that the role can connect to.
     pub(super) async fn find(target: &Target, names: &Names) -> Result<Self, SwapError> {
         let mut refusal = None;
         for name in BESIDE.into_iter().filter(|name| *name != names.current) {
             let beside = target.with_database(name);
             match Session::connect(&beside, &SessionSettings::default()).await {
                 Ok(_) => return Ok(Self { beside, names: names.clone() }),
-                // No such database, or no right to connect.
+                // The database does not exist, or the role may not connect.
                 Err(error) if is_about_database(&error) => refusal = Some(error),
                 Err(error) => return Err(SwapError::Connect(error)),
             }
@@ -33,7 +33,7 @@ impl Server {
         Err(SwapError::NotPermitted { database: names.current.clone(), why })
     }
 
-    /// A session that nobody else has for these databases: it holds a lock as long as it lives.
+    /// A session with an exclusive lock for these databases, held as long as it lives.
     pub(super) async fn session(&self) -> Result<Session, SwapError> {
         let session = self.other_session().await?;
         let lock = format!(
@@ -43,11 +43,11 @@ impl Server {
             literal(&self.names.current)
         );
         let locked = session.execute(&lock).await;
-        locked.map_err(SwapError::refused("keep others from renaming databases"))?;
+        locked.map_err(SwapError::refused("lock the databases against other swaps"))?;
         Ok(session)
     }
 
-    /// Another one, without that lock.
+    /// Another session, without that lock.
     pub(super) async fn other_session(&self) -> Result<Session, SwapError> {
         let session = Session::connect(&self.beside, &SessionSettings::default()).await;
         session.map_err(SwapError::Connect)
@@ -65,7 +65,7 @@ fn is_about_database(error: &Error) -> bool {
     matches!(error.sqlstate(), Some("3D000" | "42501" | "28000"))
 }
 
-/// Which of the three databases are there.
+/// Which of the three databases exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Present {
     pub(super) current: bool,
@@ -90,13 +90,13 @@ pub(super) async fn present(session: &Session, names: &Names) -> Result<Present,
     Ok(Present { current: is(0), next: is(1), previous: is(2) })
 }
 
-/// The OID of a database; none if there is no such database.
+/// The OID of a database; `None` if it does not exist.
 pub(super) async fn oid(session: &Session, name: &str) -> Result<Option<String>, SwapError> {
     let sql = format!("SELECT oid FROM pg_catalog.pg_database WHERE datname = {}", literal(name));
     session.query_value(&sql).await.map_err(SwapError::refused("list databases"))
 }
 
-/// Drops a database if it is there, with the sessions on it.
+/// Drops a database if it exists, and terminates its sessions.
 pub(super) async fn drop_database(session: &Session, name: &str) -> Result<(), SwapError> {
     let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
     let dropped = session.execute(&sql).await;

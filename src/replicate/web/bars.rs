@@ -1,4 +1,4 @@
-//! The timeline of a run: a bar for each stage, on the scale of the whole.
+//! The timeline of a run: one bar per stage, on the scale of the whole run.
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -6,13 +6,13 @@ use maud::{Markup, html};
 use crate::replicate::worker::{RunRecord, StageRecord, StageState};
 use crate::report::units;
 
-/// The scale of a bar's drawing.
+/// The width of the drawing.
 const WIDTH: f64 = 1000.0;
 
-/// A bar is never thinner than this, so that it can be seen.
+/// The minimum width of a bar, so that it stays visible.
 const THINNEST: f64 = 4.0;
 
-/// One row for each stage. Text is HTML, which keeps its size where the bars shrink.
+/// One row per stage. Text is HTML, which keeps its size when the bars shrink.
 pub(super) fn render(run: &RunRecord, now: DateTime<Utc>) -> Markup {
     let whole = run.duration(now).as_secs_f64().max(0.001);
     html! {
@@ -38,7 +38,7 @@ pub(super) fn render(run: &RunRecord, now: DateTime<Utc>) -> Markup {
     }
 }
 
-/// Where a bar begins and how wide it is.
+/// The left edge and the width of a bar.
 fn place(run: &RunRecord, stage: &StageRecord, whole: f64, now: DateTime<Utc>) -> (String, String) {
     let before = (stage.started - run.started).to_std().unwrap_or_default().as_secs_f64();
     let left = (before / whole * WIDTH).clamp(0.0, WIDTH - THINNEST);
@@ -59,11 +59,11 @@ fn label(stage: &StageRecord, now: DateTime<Utc>) -> String {
     format!("{}, {}: {took}", stage.name.as_str(), state(stage))
 }
 
-/// What a stage brought, as far as it counts.
+/// The state and the counts of a stage.
 fn detail(stage: &StageRecord) -> String {
     let mut parts = Vec::new();
     match stage.state {
-        StageState::Running => parts.push("goes on".to_owned()),
+        StageState::Running => parts.push("in progress".to_owned()),
         StageState::Failed => parts.push("not finished".to_owned()),
         StageState::Done => {}
     }

@@ -1,16 +1,16 @@
-//! The web process: health, and a page of the last and the next runs.
+//! The web process: health checks, and a status page of past and upcoming runs.
 //!
-//! | path | who | what |
+//! | path | access | content |
 //! |---|---|---|
-//! | `/`, `/healthz` | everybody | the program's name and version |
-//! | `/status` | who has the token | the last runs, the next ones, a timeline |
-//! | `/metrics` | who has the token | the same for Prometheus |
+//! | `/`, `/healthz` | public | the program's name and version |
+//! | `/status` | with the token | past and upcoming runs, a timeline |
+//! | `/metrics` | with the token | the same for Prometheus |
 //!
-//! The host demands that a `web` process answers after a deployment, and nothing more. So nothing
-//! about the data is shown unless `STATUS_TOKEN` is set, and then only to who brings it: as
-//! `Authorization: Bearer`, or as `?token=` for a browser. To all others the pages do not exist.
+//! The host only requires that a `web` process responds after a deployment. So nothing about the
+//! data is shown unless `STATUS_TOKEN` is set, and then only to requests that present it: as
+//! `Authorization: Bearer`, or as `?token=` in a browser. All other requests get 404.
 //!
-//! The page has no script and loads nothing from elsewhere; the browser is told to allow neither.
+//! The page has no script and loads nothing from other sites; its headers forbid both.
 
 mod bars;
 mod metrics;

@@ -1,4 +1,4 @@
-//! The page of the last and the next runs.
+//! The page of past and upcoming runs.
 
 use chrono::{DateTime, Utc};
 use maud::{DOCTYPE, Markup, html};
@@ -9,7 +9,7 @@ use super::words::{distance, moment, span};
 use crate::replicate::worker::{INCREMENTAL, RunOutcome, RunRecord, Trigger};
 use crate::report::units;
 
-/// How many runs are announced.
+/// How many upcoming runs are listed.
 const NEXT: usize = 5;
 
 /// The page.
@@ -36,7 +36,7 @@ pub(super) fn render(site: &Site, runs: &Runs, now: DateTime<Utc>) -> Markup {
                 main {
                     @if let Err(reason) = runs {
                         section.notice role="alert" {
-                            h2 { "The records of runs cannot be read" }
+                            h2 { "Cannot read the records of runs" }
                             p { (reason) }
                         }
                     }
@@ -62,9 +62,9 @@ fn pill(outcome: RunOutcome) -> Markup {
     html! { span class={ "pill " (outcome.word()) } { (outcome.word()) } }
 }
 
-/// What one wants to know first: how old the data are, and when they will be newer.
+/// The key facts: the age of the data, and when it will be updated.
 fn facts(site: &Site, runs: &[RunRecord], now: DateTime<Utc>) -> Markup {
-    // An incremental copy alone does not make the other tables newer.
+    // An incremental copy does not update the other tables.
     let is_night = |run: &&RunRecord| run.mode != INCREMENTAL;
     let success = runs.iter().filter(is_night).find(|run| run.outcome == RunOutcome::Succeeded);
     let backup = success.and_then(|run| run.backup.as_ref());
@@ -80,7 +80,7 @@ fn facts(site: &Site, runs: &[RunRecord], now: DateTime<Utc>) -> Markup {
                         dd.more { (distance(time, now)) }
                     }
                     (None, Some(_)) => { dd { "unknown" } }
-                    (None, None) => { dd { "—" } dd.more { "no run has succeeded lately" } }
+                    (None, None) => { dd { "—" } dd.more { "no successful run recently" } }
                 }
             }
             div {
@@ -98,7 +98,7 @@ fn facts(site: &Site, runs: &[RunRecord], now: DateTime<Utc>) -> Markup {
                         dd { (moment(time, site.zone, now)) }
                         dd.more { (distance(time, now)) }
                     }
-                    None => { dd { "—" } dd.more { "SCHEDULE is not set here" } }
+                    None => { dd { "—" } dd.more { "SCHEDULE is not set" } }
                 }
             }
         }
@@ -111,12 +111,12 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
     html! {
         section {
             h2 {
-                (if is_running { "This run" } else { "Last run" })
+                (if is_running { "Current run" } else { "Last run" })
                 @if run.mode == INCREMENTAL { " (incremental copy)" }
                 " " (pill(run.outcome))
             }
             p {
-                "Began " (moment(run.started, site.zone, now)) (trigger(run.trigger))
+                "Started " (moment(run.started, site.zone, now)) (trigger(run.trigger))
                 @if is_running {
                     ", running for " (took)
                     @if run.attempts > 1 { ", attempt " (run.attempts) }
@@ -129,14 +129,14 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
                     " Backup " code { (backup.id) }
                     @if let Some(created) = backup.created {
                         ", " (span((run.started - created).to_std().unwrap_or_default()))
-                        " old then"
+                        " old at that time"
                     }
                     @if let Some(bytes) = backup.bytes { ", " (units::bytes(bytes)) }
                     "."
                 }
             }
             @if let Some(error) = &run.error {
-                @if is_running { p { "The attempt before failed:" } }
+                @if is_running { p { "The previous attempt failed:" } }
                 pre.error { (error) }
             }
             @if !run.stages.is_empty() { (bars::render(run, now)) }
@@ -154,7 +154,7 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
                 }
             }
             @if let Some(by) = &run.restored_by {
-                p { "Nothing to restore: run " code { (by) } " had restored this backup." }
+                p { "Nothing to restore: run " code { (by) } " already restored this backup." }
             }
             @if !run.not_restored.is_empty() {
                 ul.notice { @for line in &run.not_restored { li { (line) } } }
@@ -169,8 +169,8 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
 fn trigger(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::Schedule => "",
-        Trigger::Resume => " to finish an interrupted run",
-        Trigger::Manual => " by hand",
+        Trigger::Resume => " to resume an interrupted run",
+        Trigger::Manual => " (manual)",
     }
 }
 
@@ -191,9 +191,9 @@ fn next_runs(site: &Site, now: DateTime<Utc>) -> Markup {
 fn history(runs: &[RunRecord], site: &Site, now: DateTime<Utc>) -> Markup {
     html! {
         section {
-            h2 { "Last runs" }
+            h2 { "Recent runs" }
             table.runs {
-                thead { tr { th { "Began" } th { "Outcome" } th.number { "Took" }
+                thead { tr { th { "Started" } th { "Outcome" } th.number { "Took" }
                     th.number { "Attempts" } th.number { "Rows" } } }
                 tbody {
                     @for run in runs {

@@ -1,4 +1,4 @@
-//! Which path answers what, to whom.
+//! The routes, and which need the token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::replicate::schedule::Schedule;
 use crate::replicate::worker::{Clock, History, RunRecord};
 use crate::restore::chain;
 
-/// How many runs the page and the metrics look at.
+/// How many runs the page and the metrics read.
 const RUNS: usize = 30;
 
-/// What the pages about runs are made of.
+/// The data of the pages about runs.
 pub struct Site {
-    /// What opens them.
+    /// The token that gives access.
     pub token: Token,
     /// The records.
     pub history: Arc<dyn History>,
-    /// When runs start, if this process knows.
+    /// When runs start, if SCHEDULE is set for this process.
     pub schedule: Option<Schedule>,
     /// The zone of the times on the page.
     pub zone: Tz,
@@ -40,10 +40,10 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
 }
 
-/// The records, or why there are none.
+/// The records, or why they cannot be read.
 pub(super) type Runs = Result<Vec<RunRecord>, String>;
 
-/// All paths. Without a site, only those that say that the process is there.
+/// All routes. Without a site, only the health checks.
 pub fn router(site: Option<Site>) -> Router {
     let router = Router::new().route("/", get(hello)).route("/healthz", get(hello));
     let router = match site {
@@ -58,7 +58,7 @@ fn about_runs(site: Arc<Site>) -> Router {
         .route("/status", get(status))
         .route("/metrics", get(numbers))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&site), guard))
-        // It says nothing about the data, and a browser would not send the token for it.
+        // It reveals nothing about the data, and browsers would not send the token for it.
         .route("/status.css", get(style))
         .with_state(site)
 }
@@ -92,7 +92,7 @@ async fn runs(site: &Site) -> Runs {
     })
 }
 
-/// Lets those pass who have the token.
+/// Only passes requests that present the token.
 async fn guard(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
@@ -110,7 +110,7 @@ async fn guard(
     let asked = asked.as_ref().and_then(|query| query.get("token")).map(String::as_str);
     match bearer.or(asked) {
         Some(token) if site.token.is(token) => next.run(request).await,
-        // To others the page does not exist.
+        // All other requests get 404.
         _ => missing(),
     }
 }
@@ -124,7 +124,7 @@ async fn with_headers(mut response: Response) -> Response {
                           form-action 'none'; frame-ancestors 'none'";
     let headers = [
         (CONTENT_SECURITY_POLICY, POLICY),
-        // The token may be in the address.
+        // The address may contain the token.
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),

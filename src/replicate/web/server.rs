@@ -1,7 +1,7 @@
-//! Listens until asked to stop.
+//! Serves requests until asked to stop.
 //!
-//! Anyone may open connections. One that sends no whole request head in time is closed, and so is
-//! one that lasts too long, so that none of the few places is held for ever.
+//! Anyone can open connections, and their number is limited. A connection that does not send a
+//! complete request head in time is closed, and so is one that lasts too long.
 
 use std::io;
 use std::sync::Arc;
@@ -16,26 +16,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// How long requests that go on may take when asked to stop: the host kills the process after 30
+/// How long running requests may take when asked to stop: the host kills the process after 30
 /// seconds.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
-/// How long the head of a request may take, idle time before it included.
+/// How long the head of a request may take, including idle time before it.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long a connection may last: a client that does not read its answer holds it as long.
+/// How long a connection may last, for example if the client does not read the response.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(60);
 
-/// Connections at a time; others wait in the listener's queue.
+/// Concurrent connections; others wait in the listener's queue.
 const MOST_CONNECTIONS: usize = 256;
 
-/// The pause after a failure to accept, such as too many open files.
+/// The pause after a failed accept, for example because of too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-/// Answers requests until asked to stop; then answers those that go on, and no others.
+/// Serves requests until asked to stop; then finishes the running ones.
 ///
 /// # Errors
-/// None: a failure to accept a connection is logged, and the server waits for the next.
+/// None: a failed accept is logged, and the server continues.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -57,13 +57,13 @@ pub async fn serve(
         let service = TowerToHyperService::new(router.clone());
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // Errors are the client's: it went, or was too slow.
+            // An error means that the client left or was too slow.
             let _ = tokio::time::timeout(LONGEST_CONNECTION, connection).await;
             drop(place);
         });
     }
     if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
-        tracing::warn!("a request did not end in time and is dropped");
+        tracing::warn!("a request did not end in time and was dropped");
     }
     Ok(())
 }

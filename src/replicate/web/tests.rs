@@ -1,4 +1,4 @@
-//! What is answered, and to whom.
+//! Responses of the web process, with and without the token.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Clock for Stopped {
     }
 }
 
-/// Records, or nothing but an error.
+/// Fixed records, or an error.
 struct Fixed(Option<Vec<RunRecord>>);
 
 impl History for Fixed {
@@ -53,7 +53,7 @@ impl History for Fixed {
     }
 }
 
-/// Two nights: one that succeeded at the second attempt, and one before that failed.
+/// Two nights: one that succeeded on the second attempt, and a failed one before it.
 fn runs() -> Vec<RunRecord> {
     let started = utc("2026-03-02 04:10");
     let at = |minutes| started + TimeDelta::minutes(minutes);
@@ -110,7 +110,7 @@ fn runs() -> Vec<RunRecord> {
     vec![last, failed]
 }
 
-/// The process, as the host sees it.
+/// The web process, as the host sees it.
 struct Running {
     address: String,
     stop: CancellationToken,
@@ -147,14 +147,14 @@ impl Running {
     }
 
     fn request(&self, path: &str) -> reqwest::RequestBuilder {
-        // One of the project's own clients: reqwest has no TLS without.
+        // The project's own client: reqwest is built without TLS.
         let notifier = Notifier::new(Vec::new(), Patience::default()).unwrap();
         notifier.client().get(format!("{}{path}", self.address))
     }
 }
 
 #[tokio::test]
-async fn everybody_learns_that_the_process_is_there_and_no_more() {
+async fn public_pages_only_show_the_version() {
     for running in [Running::start(None).await, Running::with(Some(runs())).await] {
         for path in ["/", "/healthz"] {
             let answer = running.get(path).await;
@@ -166,7 +166,7 @@ async fn everybody_learns_that_the_process_is_there_and_no_more() {
 }
 
 #[tokio::test]
-async fn without_a_status_token_there_are_no_pages_about_runs() {
+async fn run_pages_need_a_status_token() {
     let running = Running::start(None).await;
     for path in ["/status", "/metrics", "/status.css", "/status?token=", "/x"] {
         let answer = running.get_with_token(path).await;
@@ -176,7 +176,7 @@ async fn without_a_status_token_there_are_no_pages_about_runs() {
 }
 
 #[tokio::test]
-async fn the_pages_about_runs_open_to_the_token_only() {
+async fn run_pages_reject_wrong_tokens() {
     let running = Running::with(Some(runs())).await;
     for path in ["/status", "/metrics"] {
         for wrong in [
@@ -192,7 +192,7 @@ async fn the_pages_about_runs_open_to_the_token_only() {
         }
         let basic = running.request(path).basic_auth("", Some(TOKEN)).send().await.unwrap();
         assert_eq!(basic.status(), 404);
-        // A wrong token in the header is not made good by the address.
+        // A wrong token in the header is not overridden by the address.
         let both = format!("{path}?token={TOKEN}");
         let answer = running.request(&both).bearer_auth("wrong").send().await.unwrap();
         assert_eq!(answer.status(), 404);
@@ -202,7 +202,7 @@ async fn the_pages_about_runs_open_to_the_token_only() {
 }
 
 #[tokio::test]
-async fn the_browser_is_told_to_load_nothing_and_to_tell_nobody() {
+async fn headers_forbid_loading_and_referrers() {
     let running = Running::with(Some(runs())).await;
     for path in ["/", "/status", "/missing"] {
         let answer = running.get_with_token(path).await;
@@ -220,13 +220,13 @@ async fn the_browser_is_told_to_load_nothing_and_to_tell_nobody() {
 }
 
 #[tokio::test]
-async fn the_page_tells_of_the_last_and_the_next_runs() {
+async fn page_shows_past_and_upcoming_runs() {
     let running = Running::with(Some(runs())).await;
     let html = running.get_with_token("/status").await.text().await.unwrap();
     for expected in [
         "pix-datawarehouse",
         "succeeded",
-        // The age of the data: made at 00:00 UTC, looked at at 10:00.
+        // The age of the data: dumped at 00:00 UTC, viewed at 10:00.
         "Mon 2 Mar, 01:00",
         "10 hours ago",
         "took 2h 0min 0s, 2 attempts.",
@@ -248,19 +248,19 @@ async fn the_page_tells_of_the_last_and_the_next_runs() {
 }
 
 #[tokio::test]
-async fn a_page_without_runs_says_so_and_one_without_records_too() {
+async fn page_reports_missing_runs_and_unreadable_records() {
     let html = Running::with(Some(Vec::new())).await.get_with_token("/status").await;
     assert_eq!(html.status(), 200);
     assert!(html.text().await.unwrap().contains("No run has been recorded yet."));
     let html = Running::with(None).await.get_with_token("/status").await;
     assert_eq!(html.status(), 503);
     let html = html.text().await.unwrap();
-    assert!(html.contains("The records of runs cannot be read"), "{html}");
-    assert!(html.contains("Tue 3 Mar, 05:10"), "the next runs are known all the same: {html}");
+    assert!(html.contains("Cannot read the records of runs"), "{html}");
+    assert!(html.contains("Tue 3 Mar, 05:10"), "the next runs are still shown: {html}");
 }
 
 #[tokio::test]
-async fn metrics_are_in_the_text_format_of_prometheus() {
+async fn metrics_use_the_prometheus_text_format() {
     let running = Running::with(Some(runs())).await;
     let answer = running.get_with_token("/metrics").await;
     assert!(
@@ -285,7 +285,7 @@ async fn metrics_are_in_the_text_format_of_prometheus() {
     ] {
         assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
     }
-    // Each name has its lines together, and its help once.
+    // The lines of a name are adjacent, with one HELP line.
     for line in text.lines().filter(|line| line.starts_with("# HELP")) {
         assert_eq!(text.matches(line).count(), 1, "{line}");
     }
@@ -305,7 +305,7 @@ async fn metrics_of_a_failed_night_keep_the_last_success() {
 }
 
 #[tokio::test]
-async fn the_process_ends_when_asked_to_and_then_answers_nobody() {
+async fn server_stops_on_request() {
     let running = Running::with(Some(runs())).await;
     assert_eq!(running.get("/").await.status(), 200);
     running.stop.cancel();
@@ -315,7 +315,7 @@ async fn the_process_ends_when_asked_to_and_then_answers_nobody() {
 }
 
 #[test]
-fn a_token_is_itself_and_nothing_else() {
+fn token_only_equals_itself() {
     let token = Token::new(&SecretString::from(TOKEN));
     assert!(token.is(TOKEN));
     assert!(!token.is("") && !token.is(&TOKEN[1..]) && !token.is(&TOKEN.to_uppercase()));
@@ -323,7 +323,7 @@ fn a_token_is_itself_and_nothing_else() {
 }
 
 #[test]
-fn times_are_told_as_one_would_say_them() {
+fn times_are_readable() {
     let now = utc("2026-03-02 10:00");
     assert_eq!(moment(utc("2026-03-01 23:10"), Tz::Europe__Paris, now), "Mon 2 Mar, 00:10");
     assert_eq!(moment(utc("2025-03-01 23:10"), Tz::UTC, now), "1 Mar 2025, 23:10");
@@ -335,7 +335,7 @@ fn times_are_told_as_one_would_say_them() {
 }
 
 #[tokio::test]
-async fn half_open_requests_hold_no_place_for_ever() {
+async fn half_open_requests_are_closed() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let running = Running::start(None).await;
     let address = running.address.trim_start_matches("http://").to_owned();
@@ -348,7 +348,7 @@ async fn half_open_requests_hold_no_place_for_ever() {
     assert_eq!(running.get("/healthz").await.status(), 200);
     for mut stream in open {
         let mut answer = Vec::new();
-        // The server may have closed it with bytes of ours unread.
+        // The server may have closed it without reading our bytes.
         let closed = stream.read_to_end(&mut answer);
         let closed = tokio::time::timeout(Duration::from_secs(60), closed).await;
         assert!(closed.is_ok(), "an unfinished request holds its connection");

@@ -1,11 +1,11 @@
-//! What opens the pages about runs.
+//! The token that gives access to the pages about runs.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// The token, as its digest.
+/// The token, stored as its digest.
 #[derive(Clone)]
 pub struct Token {
     digest: [u8; 32],
@@ -18,8 +18,8 @@ impl Token {
         Self { digest: digest(text.expose_secret()) }
     }
 
-    /// Whether this is it. How long that takes tells nothing about the token: digests are
-    /// compared, whole.
+    /// Whether `text` is the token. Compares digests in constant time, so that the duration reveals
+    /// nothing about the token.
     #[must_use]
     pub fn is(&self, text: &str) -> bool {
         let other = digest(text);

@@ -1,4 +1,4 @@
-//! Times and spans as the page shows them.
+//! Formats times and durations for the page.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use chrono_tz::Tz;
 
 use crate::report::units::plural;
 
-/// `Mon 2 Mar, 05:10`, with the year when it is another one.
+/// `Mon 2 Mar, 05:10`, or with the year if it is not the current one.
 pub(super) fn moment(time: DateTime<Utc>, zone: Tz, now: DateTime<Utc>) -> String {
     let (time, now) = (time.with_timezone(&zone), now.with_timezone(&zone));
     let format = if time.year() == now.year() { "%a %-d %b, %H:%M" } else { "%-d %b %Y, %H:%M" };
     time.format(format).to_string()
 }
 
-/// A span in its largest unit: `3 hours`.
+/// A duration in its largest unit: `3 hours`.
 pub(super) fn span(time: Duration) -> String {
     let minutes = time.as_secs() / 60;
     match minutes {
@@ -25,7 +25,7 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
-/// How far a time is from now: `in 3 hours`, `3 hours ago`.
+/// A time relative to now: `in 3 hours`, `3 hours ago`.
 pub(super) fn distance(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     match (time - now).to_std() {
         Ok(ahead) => format!("in {}", span(ahead)),

@@ -1,4 +1,4 @@
-//! The clock, so that tests need not wait.
+//! The clock, as a trait so that tests need not wait.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-/// Nobody sleeps longer than this in one go: when the clock is set, or the machine was suspended,
-/// it is noticed that soon.
+/// The longest single sleep: a change of the clock or a suspended machine is noticed within this
+/// time.
 const SLICE: Duration = Duration::from_secs(60);
 
-/// Tells the time and lets it pass.
+/// A source of time, and a way to wait.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> DateTime<Utc>;
     /// Waits.
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()>;
@@ -33,14 +33,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// Waits until the clock shows a time. False when asked to stop before.
+/// Waits until the clock shows a time. Returns false if asked to stop before.
 pub(super) async fn sleep_until(
     clock: &dyn Clock,
     until: DateTime<Utc>,
     stop: &CancellationToken,
 ) -> bool {
     loop {
-        // An error is a time that has gone by.
+        // An error means that the time has passed.
         let Ok(left) = (until - clock.now()).to_std() else { return !stop.is_cancelled() };
         if left.is_zero() {
             return !stop.is_cancelled();

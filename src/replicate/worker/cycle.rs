@@ -1,4 +1,4 @@
-//! Waits for one time of the schedule after the other.
+//! Waits for each scheduled time in turn.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
@@ -12,23 +12,23 @@ use super::run::Run;
 use crate::replicate::schedule::Schedule;
 use crate::restore::chain;
 
-/// More missed times than this are not counted: a schedule of every second, say.
+/// Missed times beyond this number are not counted, for example with a schedule of every second.
 const MOST_COUNTED: usize = 1000;
 
-/// The time between two tries to read the records of earlier runs.
+/// The pause between two attempts to read the records of earlier runs.
 const BETWEEN_LOOKS: TimeDelta = TimeDelta::seconds(30);
 
-/// How many records are looked through for the last scheduled run.
+/// How many records are searched for the last scheduled run.
 const LOOKED_THROUGH: usize = 50;
 
-/// Starts a night at each time of a schedule.
+/// Starts a night at each scheduled time.
 pub struct Worker<J> {
-    /// When.
+    /// When nights start.
     pub schedule: Schedule,
-    /// What.
+    /// The night to run.
     pub night: Night<J>,
-    /// A time that is noticed later than this is missed: a run in the middle of the day may do more
-    /// harm than yesterday's data.
+    /// A scheduled time noticed later than this is missed: a run in the middle of the day may do
+    /// more harm than yesterday's data.
     pub latest_start: TimeDelta,
 }
 
@@ -42,21 +42,26 @@ impl<J: Job> Worker<J> {
             let is_of_this_schedule = last.schedule.as_ref() == Some(&self.text());
             match self.resumable(&last, clock.now()) {
                 Some(turn) => {
-                    tracing::info!(id = last.id, "the last run was interrupted: it is resumed");
+                    tracing::info!(id = last.id, "the last run was interrupted; resuming it");
                     self.night.run_for(Trigger::Resume, Some(turn), stop).await;
-                    seen = self.report_missed_since(seen, "the run before went on", stop).await;
+                    seen = self
+                        .report_missed_since(seen, "the previous run was still in progress", stop)
+                        .await;
                 }
-                // Another schedule's times are not this one's.
+                // Times of another schedule do not count for this one.
                 None if is_of_this_schedule => seen = last.scheduled.unwrap_or(seen).min(seen),
                 None if is_cut(&last) => {
-                    tracing::warn!(id = last.id, "the last run was interrupted, long ago");
+                    tracing::warn!(
+                        id = last.id,
+                        "the last run was interrupted, too long ago to resume it"
+                    );
                 }
                 None => {}
             }
         }
         while !stop.is_cancelled() {
             let Some(next) = self.schedule.next_after(seen) else {
-                tracing::warn!("the schedule \"{}\" has no more times", self.schedule);
+                tracing::warn!("the schedule \"{}\" has no future times", self.schedule);
                 return stop.cancelled().await;
             };
             if next > clock.now() {
@@ -67,22 +72,24 @@ impl<J: Job> Worker<J> {
             }
             let now = clock.now();
             let due = self.due(seen, now);
-            // At least `next` has come; the latest is the one that may still be started.
+            // At least `next` is due; only the latest one may still be started.
             let latest = due.last().copied().unwrap_or(next);
             let in_time = now - latest <= self.latest_start;
             let missed = &due[..due.len().saturating_sub(usize::from(in_time))];
-            self.report_missed(missed, "the process was not there", stop).await;
+            self.report_missed(missed, "the process was not running", stop).await;
             seen = latest.max(next);
             if in_time {
                 self.night.run_for(Trigger::Schedule, Some(self.turn(latest)), stop).await;
-                seen = self.report_missed_since(seen, "the run before went on", stop).await;
+                seen = self
+                    .report_missed_since(seen, "the previous run was still in progress", stop)
+                    .await;
             }
         }
     }
 
-    /// The record of the last run that answered to a schedule, whether this one or the one before
-    /// somebody changed it. A database that is not there is waited for, until the next turn: its host
-    /// may have restarted it together with this process.
+    /// The record of the last scheduled run, of this schedule or of one before the setting changed.
+    /// Waits for an unreachable database until the next scheduled time: its host may have restarted
+    /// it together with this process.
     async fn last_turn(
         &self,
         started: DateTime<Utc>,
@@ -93,7 +100,7 @@ impl<J: Job> Worker<J> {
         loop {
             match self.night.history.latest(LOOKED_THROUGH).await {
                 Ok(records) => return records.into_iter().find(|run| run.scheduled.is_some()),
-                Err(error) => tracing::warn!("no record of earlier runs: {}", chain(&error)),
+                Err(error) => tracing::warn!("cannot read earlier runs: {}", chain(&error)),
             }
             let again = clock.now() + BETWEEN_LOOKS;
             if next.is_some_and(|next| next <= again) || !sleep_until(clock, again, stop).await {
@@ -102,8 +109,8 @@ impl<J: Job> Worker<J> {
         }
     }
 
-    /// Ends the record of a run whose process was killed. If another container is still at it, it
-    /// will write its own end over this one.
+    /// Closes the record of a run whose process was killed. If the run continues in another
+    /// container, that will overwrite the record at its end.
     async fn close(&self, last: &RunRecord) {
         if last.outcome != RunOutcome::Running {
             return;
@@ -111,19 +118,19 @@ impl<J: Job> Worker<J> {
         let error = Some(KILLED.to_owned());
         let closed = RunRecord { outcome: RunOutcome::Interrupted, error, ..last.clone() };
         if let Err(error) = self.night.history.save(&closed).await {
-            tracing::warn!("the end of run {} is not recorded: {}", last.id, chain(&error));
+            tracing::warn!("cannot record the end of run {}: {}", last.id, chain(&error));
         }
     }
 
-    /// The turn of a run that was interrupted, by a signal or by the process's death, as long as
-    /// the next turn has not come.
+    /// The turn of a run that was interrupted, by a signal or because the process was killed,
+    /// unless the next turn is already due.
     fn resumable(&self, last: &RunRecord, now: DateTime<Utc>) -> Option<Turn> {
         let time = last.scheduled?;
         let next = self.schedule.next_after(time)?;
         (is_cut(last) && next > now).then(|| self.turn(time))
     }
 
-    /// The times after one instant, up to another.
+    /// The scheduled times after one instant, up to another.
     fn due(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let mut due: Vec<_> = self
             .schedule
@@ -132,7 +139,7 @@ impl<J: Job> Worker<J> {
             .take(MOST_COUNTED)
             .collect();
         if due.len() == MOST_COUNTED {
-            // The latest counts, however many there were: look from shortly before now.
+            // The latest must be found, however many there were: search from shortly before now.
             let shortly = until - self.latest_start;
             due.extend(
                 self.schedule.upcoming(shortly.max(after)).take_while(|time| *time <= until),
@@ -143,7 +150,7 @@ impl<J: Job> Worker<J> {
         due
     }
 
-    /// Reports the times that went by, and gives the instant from which to look on.
+    /// Reports the times that have passed since, and returns the instant from which to continue.
     async fn report_missed_since(
         &self,
         since: DateTime<Utc>,
@@ -155,10 +162,10 @@ impl<J: Job> Worker<J> {
         now.max(since)
     }
 
-    /// Tells of times at which no run was started; the last one is recorded.
+    /// Reports times at which no run started; the last one is recorded.
     async fn report_missed(&self, times: &[DateTime<Utc>], why: &str, stop: &CancellationToken) {
         let (Some(first), Some(last)) = (times.first(), times.last()) else { return };
-        // A process that is leaving has not missed what the next one will see.
+        // When this process is stopping, the next one will report these times.
         if stop.is_cancelled() {
             return;
         }

@@ -1,8 +1,8 @@
-//! Where records of runs are kept: in the target, in a schema of its own.
+//! Stores the records of runs: in the target, in its own schema.
 //!
-//! The web process is another container, with another disk, and both lose it at each deployment.
-//! What they share is the target. So `nocturne.runs` is a table there, and whoever drops the
-//! target's objects keeps the schema `nocturne`.
+//! The web process is another container, with another disk, and both lose their disk at each
+//! deployment. What they share is the target. So `nocturne.runs` is a table there, and dropping the
+//! target's objects spares the schema `nocturne`.
 
 use std::time::Duration;
 
@@ -15,41 +15,44 @@ use super::record::{RunOutcome, RunRecord};
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 
-/// How long a reading or a writing may take, the connecting included.
+/// Timeout of reading or writing, including the connection.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// Records older than this are forgotten when another one is written.
+/// Older records are deleted when another one is written.
 const KEPT: &str = "400 days";
 
-/// Records that one statement copies: some kilobytes each.
+/// Records per INSERT statement when copying; each has a few kilobytes.
 const COPIED_AT_ONCE: usize = 100;
 
-/// What the record of a run says whose process was killed.
-pub(super) const KILLED: &str = "the process ended without a word";
+/// The error in the record of a run whose process was killed.
+pub(super) const KILLED: &str = "the process ended unexpectedly";
 
-/// Why records could not be kept or read.
+/// Why records could not be saved or read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The database refused, or is not there.
-    #[error("records of runs (table nocturne.runs)")]
+    /// The database rejected a statement or cannot be reached.
+    #[error("cannot access the records of runs (table nocturne.runs)")]
     Database(#[from] target::Error),
     /// It took too long.
-    #[error("records of runs (table nocturne.runs): no answer within {} s", TIME_LIMIT.as_secs())]
+    #[error(
+        "cannot access the records of runs (table nocturne.runs): no response within {} s",
+        TIME_LIMIT.as_secs()
+    )]
     Slow,
-    /// The record is not JSON; which does not happen.
-    #[error("records of runs")]
+    /// The record cannot be serialised; this does not happen.
+    #[error("cannot serialise the record of a run")]
     Json(#[from] serde_json::Error),
 }
 
-/// Where records of runs are kept.
+/// Storage of the records of runs.
 pub trait History: Send + Sync {
-    /// Keeps a record, in the place of an earlier one of the same run.
+    /// Saves a record; replaces an earlier one of the same run.
     fn save<'a>(&'a self, record: &'a RunRecord) -> BoxFuture<'a, Result<(), HistoryError>>;
-    /// The latest records, the newest first.
+    /// The latest records, newest first.
     fn latest(&self, count: usize) -> BoxFuture<'_, Result<Vec<RunRecord>, HistoryError>>;
 }
 
-/// Keeps nothing.
+/// Saves nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHistory;
 
@@ -63,9 +66,9 @@ impl History for NoHistory {
     }
 }
 
-/// Keeps records in the table `nocturne.runs` of a database, which it makes.
+/// Saves records in the table `nocturne.runs` of a database, and creates the table if needed.
 ///
-/// A session is opened for each call: there are few, and the database may have been replaced in
+/// Each call opens a new session: there are few calls, and the database may have been replaced in
 /// between.
 #[derive(Clone, Debug)]
 pub struct DatabaseHistory {
@@ -79,7 +82,7 @@ impl DatabaseHistory {
         Self { target }
     }
 
-    /// Brings all records to another database, which is about to take the place of this one.
+    /// Copies all records to another database, which is about to replace this one.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -89,7 +92,8 @@ impl DatabaseHistory {
             if !exists(&session).await? {
                 return Ok(());
             }
-            // As text: also those of other versions of the program, which this one cannot read.
+            // As text, to include records of other versions of the program that this one cannot
+            // read.
             let sql = "SELECT id, started_at, ended_at, outcome, record FROM nocturne.runs";
             let rows = session.query_text(sql).await?;
             let new = other.connect().await?;
@@ -119,8 +123,8 @@ impl DatabaseHistory {
         .await
     }
 
-    /// Ends the records of all runs but one that are said to go on: their processes were killed. One
-    /// that only waits for its next attempt writes its own word over that.
+    /// Closes the records of all other runs that are marked as running: their processes were
+    /// killed. A run that only waits for its next attempt will overwrite this later.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -157,8 +161,8 @@ impl DatabaseHistory {
         let time = |time: Option<DateTime<Utc>>| {
             time.map_or_else(|| "NULL".to_owned(), |time| literal(&time.to_rfc3339()))
         };
-        // A word of a run that goes on may come after the one of its end: a statement that nobody
-        // waits for any more is carried out all the same.
+        // The record of a running run may arrive after the record of its end: the server executes a
+        // statement even if its client no longer waits for it.
         let sql = format!(
             "INSERT INTO nocturne.runs (id, started_at, ended_at, outcome, record) \
              VALUES ({}, {}, {}, {}, {}) ON CONFLICT (id) DO UPDATE SET \
@@ -186,16 +190,19 @@ impl DatabaseHistory {
         let rows = session.query_text(&sql).await?;
         let records = rows.into_iter().filter_map(|row| {
             let text = row.into_iter().next().flatten()?;
-            // A record of another version of the program may be unreadable: others are not.
+            // An unreadable record, for example of another version of the program, must not hide
+            // the others.
             serde_json::from_str(&text)
-                .inspect_err(|error| tracing::warn!(%error, "a record of a run is not readable"))
+                .inspect_err(
+                    |error| tracing::warn!(%error, "skipping an unreadable record of a run"),
+                )
                 .ok()
         });
         Ok(records.collect())
     }
 }
 
-/// The record as JSON that jsonb takes: a text in it has no character of the number 0.
+/// The record as JSON that jsonb accepts: without NUL characters.
 fn storable(record: &RunRecord) -> Result<String, HistoryError> {
     let mut value = serde_json::to_value(record)?;
     without_zeros(&mut value);
@@ -217,7 +224,7 @@ async fn exists(session: &Session) -> Result<bool, HistoryError> {
     Ok(has_record(session, "runs").await?)
 }
 
-/// Not longer than it may take.
+/// Applies the timeout.
 async fn limited<T>(
     work: impl Future<Output = Result<T, HistoryError>> + Send,
 ) -> Result<T, HistoryError> {

@@ -1,4 +1,4 @@
-//! What a run does, seen from outside.
+//! The interface of a job: the work of a run.
 
 use tokio_util::sync::CancellationToken;
 
@@ -7,26 +7,25 @@ use crate::restore::{chain, hint};
 
 /// One attempt at a run.
 ///
-/// When `stop` is cancelled the job lets go at once: what it is writing is rolled back or
-/// finished, what it keeps for its next attempt is in order, and it returns
-/// [`Outcome::Stopped`] before [`LEAVE_WITHIN`](super::LEAVE_WITHIN) is over. Otherwise it is
-/// dropped where it stands.
+/// When `stop` is cancelled, the job ends at once: it rolls back or finishes what it is writing,
+/// leaves consistent data for its next attempt, and returns [`Outcome::Stopped`] within
+/// [`LEAVE_WITHIN`](super::LEAVE_WITHIN). Otherwise it is dropped at that point.
 pub trait Job: Sync {
-    /// What it is, in the log line of its start: `full` or `incremental`.
+    /// Its mode, for the log line of its start: `full` or `incremental`.
     fn mode(&self) -> &'static str;
 
-    /// Does it, and tells `run` its stages.
+    /// Does the work, and reports its stages to `run`.
     fn run(&self, run: &Run, stop: CancellationToken) -> impl Future<Output = Outcome> + Send;
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All is done.
+    /// Everything is done.
     Succeeded,
     /// It failed.
     Failed(Failure),
-    /// It was asked to stop and has.
+    /// It was asked to stop, and did.
     Stopped,
 }
 
@@ -40,12 +39,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that time may heal: the network, a lock, a backup that is late.
+    /// A failure that may pass with time: the network, a lock, a late backup.
     pub fn passing(error: &(dyn std::error::Error + 'static)) -> Self {
         Self { message: with_hint(error), is_permanent: false }
     }
 
-    /// A failure that needs somebody to change something.
+    /// A failure that persists until the user changes something.
     pub fn permanent(error: &(dyn std::error::Error + 'static)) -> Self {
         Self { message: with_hint(error), is_permanent: true }
     }

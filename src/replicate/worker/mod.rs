@@ -1,22 +1,22 @@
 //! The background process: waits for the next run and starts it.
 //!
 //! ```text
-//! Schedule ──▶ Worker ──▶ Night ──▶ Job (one attempt after the other)
-//!              waits,     retries,      │ tells its stages to
-//!              misses     tells         ▼
+//! Schedule ──▶ Worker ──▶ Night ──▶ Job (one attempt at a time)
+//!              waits,     retries,      │ reports its stages to
+//!              misses     notifies      ▼
 //!                           │          Run ──▶ RunRecord ──▶ History (the table nocturne.runs)
 //!                           └──▶ Notifier
 //! ```
 //!
-//! - [`Worker`] waits for the next time of the schedule. Runs never overlap, for one waits for
-//!   the other; a time that went by meanwhile is reported as missed. A run that was interrupted
-//!   is started again when the process comes back.
-//! - [`Night`] is one run with its retries. A one-off run is a night too.
-//! - [`Job`] is what is done, generic so that the waiting can be tested without it.
-//! - [`Run`] is what a job tells about itself, [`RunRecord`] what is kept of it, and [`History`]
-//!   where: in a table of the target, because the web process is another container.
+//! - [`Worker`] waits for the next scheduled time. Runs never overlap, because each waits for the
+//!   previous one; a scheduled time that passes meanwhile is reported as missed. An interrupted run
+//!   is resumed when the process restarts.
+//! - [`Night`] is one run with its retries. A one-off run is also a night.
+//! - [`Job`] is the work of a run; it is generic, so that scheduling can be tested without it.
+//! - [`Run`] collects what a job reports, [`RunRecord`] is what is saved of it, and [`History`] is
+//!   where: in a table of the target, because the web process runs in another container.
 //!
-//! Nothing here knows what a run does, nor of signals: asking to stop is a token.
+//! This module does not depend on what a run does, nor on signals: a token asks it to stop.
 
 mod clock;
 mod cycle;

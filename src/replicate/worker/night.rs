@@ -1,4 +1,4 @@
-//! One run with its retries, and who is told of it.
+//! One run with its retries, its record and its notifications.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ use crate::report::stages::{run_done, run_failed, run_started};
 use crate::report::units;
 use crate::restore::chain;
 
-/// How long a job may take to leave when it is asked to stop. The host kills the process 30
-/// seconds after its SIGTERM; what is left is for keeping the record.
+/// How long a job may take to end when it is asked to stop. The host kills the process 30 seconds
+/// after SIGTERM; the remaining time is for saving the record.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(25);
 
-/// How long the last record may take when the process is asked to stop.
+/// How long saving the last record may take when the process is asked to stop.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Records of a run that goes on are not kept more often than this.
+/// The shortest interval between two records of a running run.
 const BETWEEN_RECORDS: Duration = Duration::from_secs(5);
 
-/// One run with its retries: by the schedule, or asked for.
+/// One run with its retries, scheduled or manual.
 pub struct Night<J> {
-    /// What is done.
+    /// The work of the run.
     pub job: J,
     /// What happens after a failure.
     pub retry: RetryPolicy,
-    /// Where the record is kept.
+    /// Where the record is saved.
     pub history: Arc<dyn History>,
-    /// Who is told how it ended.
+    /// Notifies webhooks of the outcome.
     pub notifier: Notifier,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -45,7 +45,7 @@ pub struct Night<J> {
     pub app: Option<String>,
 }
 
-/// A time of the schedule that a run answers to.
+/// The scheduled time that a run was started for.
 #[derive(Clone, Debug)]
 pub(super) struct Turn {
     pub(super) time: DateTime<Utc>,
@@ -53,8 +53,8 @@ pub(super) struct Turn {
 }
 
 impl<J: Job> Night<J> {
-    /// Runs the job until it succeeds, fails for good, or is asked to stop. The record is kept,
-    /// and the end is told, but for a run that is asked to stop: it will be resumed.
+    /// Runs the job until it succeeds, fails permanently, or is asked to stop. Saves the record and
+    /// sends notifications, except for a run that was asked to stop, which will be resumed.
     pub async fn run(&self, trigger: Trigger, stop: &CancellationToken) -> RunRecord {
         self.run_for(trigger, None, stop).await
     }
@@ -72,7 +72,7 @@ impl<J: Job> Night<J> {
                 record.schedule = Some(turn.schedule);
             });
         }
-        tracing::info!(id = run.record().id, "night begins");
+        tracing::info!(id = run.record().id, "night started");
         let outcome = {
             let mut attempts = std::pin::pin!(self.attempts(&run, stop));
             let mut records = std::pin::pin!(self.keep_records(&run));
@@ -92,7 +92,7 @@ impl<J: Job> Night<J> {
         record
     }
 
-    /// One attempt after the other.
+    /// Makes attempts until one succeeds or no more are allowed.
     async fn attempts(&self, run: &Run, stop: &CancellationToken) -> RunOutcome {
         let mut warned = false;
         loop {
@@ -116,7 +116,7 @@ impl<J: Job> Night<J> {
             let is_told = run.is_told(&failure.message);
             run_failed(took, (!is_told).then_some(failure.message.as_str()));
             run.change(|record| record.error = Some(failure.message.clone()));
-            // Whatever went wrong while it was leaving is for the next start.
+            // Errors while stopping are left to the next start.
             if stop.is_cancelled() {
                 return RunOutcome::Interrupted;
             }
@@ -128,7 +128,7 @@ impl<J: Job> Night<J> {
             tracing::warn!(
                 attempt,
                 retries = self.retry.retries,
-                "tried again in {}",
+                "retrying in {}",
                 units::duration(wait)
             );
             let gone = run.record().duration(self.clock.now());
@@ -147,7 +147,7 @@ impl<J: Job> Night<J> {
         }
     }
 
-    /// One attempt, which is left to itself no longer than it may take to stop.
+    /// Makes one attempt; drops the job if it does not end in time when asked to stop.
     async fn attempt(&self, run: &Run, stop: &CancellationToken) -> Outcome {
         let job = AssertUnwindSafe(self.job.run(run, stop.child_token())).catch_unwind();
         let mut job = std::pin::pin!(job);
@@ -160,7 +160,7 @@ impl<J: Job> Night<J> {
             biased;
             ended = &mut job => ended,
             () = too_late => {
-                tracing::warn!("the run did not leave in time and is dropped");
+                tracing::warn!("the run did not stop in time and was dropped");
                 return Outcome::Stopped;
             }
         };
@@ -170,14 +170,14 @@ impl<J: Job> Night<J> {
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("unknown");
-            // Memory safe, but a bug: the process lives on for the next night.
+            // A panic is a bug, but memory safe: the process continues with the next night.
             let message = format!("a bug in nocturne: {words}");
             Outcome::Failed(Failure { message, is_permanent: false })
         })
     }
 
-    /// Keeps the record of what has changed, while the run goes on. Without it a run is only
-    /// less well known.
+    /// Saves the record whenever it changes, while the run is in progress. A failure to save only
+    /// makes the status page less current.
     async fn keep_records(&self, run: &Run) {
         loop {
             run.changed().await;
@@ -188,16 +188,16 @@ impl<J: Job> Night<J> {
         }
     }
 
-    /// Keeps the last record and tells the end.
+    /// Saves the last record and sends notifications.
     pub(super) async fn conclude(&self, record: &RunRecord, stop: &CancellationToken) {
         let saved = async {
             if let Err(error) = self.history.save(record).await {
-                tracing::warn!("the run is not recorded: {}", chain(&error));
+                tracing::warn!("cannot record the run: {}", chain(&error));
             }
         };
         if record.outcome == RunOutcome::Interrupted {
             if tokio::time::timeout(LAST_WORDS, saved).await.is_err() {
-                tracing::warn!("the run is not recorded: the process ends");
+                tracing::warn!("cannot record the run: exiting before it was saved");
             }
             return;
         }
@@ -211,7 +211,7 @@ impl<J: Job> Night<J> {
         };
         tokio::select! {
             () = told => {}
-            () = asked_to_stop => tracing::warn!("not all could be told: the process ends"),
+            () = asked_to_stop => tracing::warn!("exiting before all notifications were sent"),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What is kept of a run: the page, the metrics and the notifications are made of it.
+//! The record of a run: the source of the status page, the metrics and the notifications.
 //!
-//! Records outlive versions of the program, as JSON: members are added, not renamed.
+//! Records are stored as JSON and outlive versions of the program: members are added, not renamed.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::report::stages::Stage;
 /// One run, from its start to its last retry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Unique; begins with the time of the start.
+    /// Unique; starts with the start time.
     pub id: String,
-    /// What was done: `full` or `incremental`.
+    /// The kind of run: `full` or `incremental`.
     #[serde(default = "full")]
     pub mode: String,
     /// The app that nocturne runs in.
@@ -24,64 +24,64 @@ pub struct RunRecord {
     pub version: String,
     /// Why it was started.
     pub trigger: Trigger,
-    /// The time of the schedule that it answers to.
+    /// The scheduled time that it was started for.
     #[serde(default)]
     pub scheduled: Option<DateTime<Utc>>,
     /// The schedule and its zone, as in `10 5 * * * Europe/Paris`.
     #[serde(default)]
     pub schedule: Option<String>,
-    /// When it began.
+    /// When it started.
     pub started: DateTime<Utc>,
-    /// When it ended. None while it goes on, or when the process was killed.
+    /// When it ended. `None` while it is running, or if the process was killed.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// How it ended.
     pub outcome: RunOutcome,
-    /// How often it was tried; 1 when the first attempt did.
+    /// How many attempts it took; 1 if the first succeeded.
     pub attempts: u32,
-    /// What was done, in the order of the starts, all attempts together.
+    /// The stages of all attempts, in the order in which they started.
     #[serde(default)]
     pub stages: Vec<StageRecord>,
     /// The backup that was restored.
     #[serde(default)]
     pub backup: Option<BackupRecord>,
-    /// The run that had restored this backup before: there was nothing to restore.
+    /// The earlier run that restored this backup: there was nothing to restore.
     #[serde(default)]
     pub restored_by: Option<String>,
-    /// What became of the archive's entries in the last attempt.
+    /// The outcome of the archive's entries in the last attempt.
     #[serde(default)]
     pub entries: Option<Entries>,
     /// What was not restored because a variable is not set: tables, foreign keys.
     #[serde(default)]
     pub not_restored: Vec<String>,
-    /// Why the last attempt failed; no secret is in it.
+    /// Why the last attempt failed, without secrets.
     #[serde(default)]
     pub error: Option<String>,
-    /// The report of the run, for people.
+    /// The readable report of the run.
     #[serde(default)]
     pub report: Option<String>,
 }
 
-/// What was done by versions that recorded nothing else.
+/// The mode of records of versions that did not record it.
 fn full() -> String {
     FULL.to_owned()
 }
 
-/// The mode of a night.
+/// The mode of a full run.
 pub const FULL: &str = "full";
 
-/// The mode of an incremental copy alone.
+/// The mode of a run that is only an incremental copy.
 pub const INCREMENTAL: &str = "incremental";
 
 /// Why a run was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
-    /// Its time had come.
+    /// It was scheduled.
     Schedule,
-    /// The process came back, and the run before had been interrupted.
+    /// The process restarted after it had interrupted a run.
     Resume,
-    /// Somebody asked for it.
+    /// A user started it.
     Manual,
 }
 
@@ -89,20 +89,20 @@ pub enum Trigger {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
-    /// It goes on, or the process was killed.
+    /// It is running, or the process was killed.
     Running,
-    /// The target is whole and fresh.
+    /// The target is complete and up to date.
     Succeeded,
-    /// It failed, and is not tried again.
+    /// It failed, and is not retried.
     Failed,
     /// It was asked to stop.
     Interrupted,
-    /// It never began: the run before went on, or the process was not there.
+    /// It never started: the previous run was still in progress, or the process was not running.
     Missed,
 }
 
 impl RunOutcome {
-    /// The outcome in a word.
+    /// The outcome as a word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -115,18 +115,18 @@ impl RunOutcome {
     }
 }
 
-/// The name of a part of a run.
+/// The name of a stage of a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum StageName {
-    /// A part that this version knows.
+    /// A stage that exists in this version.
     Known(Stage),
-    /// A part that another version knows.
+    /// A stage of another version.
     Other(String),
 }
 
 impl StageName {
-    /// The name as it is written in log lines.
+    /// The name as in log lines.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -148,33 +148,33 @@ impl From<StageName> for String {
     }
 }
 
-/// How a part of a run ended.
+/// The state of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StageState {
-    /// It goes on, or the process was killed.
+    /// It is running, or the process was killed.
     Running,
     /// Done.
     Done,
-    /// It was left before it was done.
+    /// It failed or was abandoned.
     Failed,
 }
 
-/// A part of a run, once.
+/// One execution of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageRecord {
-    /// Which part.
+    /// Which stage.
     pub name: StageName,
-    /// In which attempt, from 1.
+    /// The attempt, from 1.
     pub attempt: u32,
-    /// When it began.
+    /// When it started.
     pub started: DateTime<Utc>,
     /// When it ended.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// How it ended.
     pub state: StageState,
-    /// Rows that it brought to the target.
+    /// Rows that it loaded into the target.
     #[serde(default)]
     pub rows: u64,
     /// Bytes that it read from the source of the rows.
@@ -183,7 +183,7 @@ pub struct StageRecord {
 }
 
 impl StageRecord {
-    /// How long it took; so far, if it goes on.
+    /// How long it took, or has taken so far.
     #[must_use]
     pub fn duration(&self, now: DateTime<Utc>) -> Duration {
         between(self.started, self.ended.unwrap_or(now))
@@ -193,46 +193,46 @@ impl StageRecord {
 /// The backup that a run restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRecord {
-    /// Its id with the host, or its file's name.
+    /// Its ID at the host, or its file name.
     pub id: String,
-    /// When the host began to make it.
+    /// When the host started to create it.
     #[serde(default)]
     pub created: Option<DateTime<Utc>>,
-    /// How large it is, in bytes.
+    /// Its size in bytes.
     #[serde(default)]
     pub bytes: Option<u64>,
-    /// The SHA-256 of all that was downloaded, in hexadecimal digits, to compare with another copy.
-    /// None unless all of it came, and of a backup that was on this machine.
+    /// The SHA-256 of the downloaded backup in hexadecimal, to compare with another copy. `None` if
+    /// the download is incomplete, or if the backup was on this machine.
     #[serde(default)]
     pub sha256: Option<String>,
 }
 
-/// What became of the archive's entries.
+/// The outcome of the archive's entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entries {
     /// Restored.
     pub done: u64,
-    /// Left out because of what they depend on.
+    /// Skipped because of a dependency.
     pub skipped: u64,
-    /// Refused by the server, which is no error.
+    /// Rejected by the server, but tolerated.
     pub tolerated: u64,
-    /// Refused by the server.
+    /// Rejected by the server.
     pub failed: u64,
 }
 
 impl RunRecord {
-    /// How long it took; so far, if it goes on.
+    /// How long it took, or has taken so far.
     #[must_use]
     pub fn duration(&self, now: DateTime<Utc>) -> Duration {
         between(self.started, self.ended.unwrap_or(now))
     }
 
-    /// The parts of the last attempt.
+    /// The stages of the last attempt.
     pub fn last_attempt(&self) -> impl Iterator<Item = &StageRecord> {
         self.stages.iter().filter(|stage| stage.attempt == self.attempts)
     }
 
-    /// Rows brought to the target in the last attempt.
+    /// Rows loaded into the target in the last attempt.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.last_attempt().map(|stage| stage.rows).fold(0, u64::saturating_add)
@@ -245,7 +245,7 @@ impl RunRecord {
     }
 }
 
-/// The time between two instants; none if the clock was put back.
+/// The time between two instants; zero if the clock was set back.
 fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }

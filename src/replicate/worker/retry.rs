@@ -1,25 +1,24 @@
-//! How long to wait before a failed run is tried again.
+//! How long to wait before a failed run is retried.
 
 use std::time::Duration;
 
-/// What happens after a failure, as in p-retry, which the replaced system used (its options
-/// `retries`, `minTimeout`, `maxTimeout`, with `factor` 2 and `randomize`).
+/// Retries after a failure, as in p-retry, which the replaced system used (its options `retries`,
+/// `minTimeout`, `maxTimeout`, with `factor` 2 and `randomize`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How often a failed run is tried again.
+    /// How often a failed run is retried.
     pub retries: u32,
     /// The wait before the first retry.
     pub min: Duration,
-    /// The longest wait. When it is `min`, all waits are the same.
+    /// The longest wait. If it equals `min`, all waits are the same.
     pub max: Duration,
-    /// A failure later than this after the first start is told with a warning.
+    /// A run that still fails later than this after its start is logged as a warning.
     pub warn_after: Duration,
 }
 
 impl RetryPolicy {
-    /// The wait before a retry, the first of which is number 0: `min`, doubled for each retry
-    /// before, times something from 1 to 2 that chance gives, but not more than `max`. `chance`
-    /// is from 0 to 1.
+    /// The wait before a retry, numbered from 0: `min`, doubled for each earlier retry, times a
+    /// random factor from 1 to 2, but at most `max`. `chance` is the random number, from 0 to 1.
     #[must_use]
     pub fn wait(&self, retry: u32, chance: f64) -> Duration {
         let doubled = self.min.saturating_mul(2_u32.saturating_pow(retry));
@@ -52,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_longest_and_chance_adds_to_them() {
+    fn waits_double_up_to_the_longest_with_jitter() {
         let waits: Vec<u128> =
             (0..5).map(|retry| policy(1000, 9000).wait(retry, 0.0).as_millis()).collect();
         assert_eq!(waits, [1000, 2000, 4000, 8000, 9000]);
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn no_wait_is_a_wait_of_zero() {
+    fn zero_bounds_mean_no_wait() {
         assert_eq!(policy(0, 0).wait(3, 1.0), Duration::ZERO);
     }
 }

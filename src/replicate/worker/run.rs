@@ -1,4 +1,4 @@
-//! What a job tells about itself while it goes on.
+//! Collects what a job reports while it runs.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use super::record::{
 use crate::report::stages::{Running, Stage};
 use crate::source::remote::Sha256Sum;
 
-/// A run that goes on. Clones are the same run.
+/// A run in progress. Clones are the same run.
 #[derive(Clone)]
 pub struct Run {
     shared: Arc<Shared>,
@@ -23,12 +23,12 @@ struct Shared {
     record: Mutex<RunRecord>,
     changed: Notify,
     clock: Arc<dyn Clock>,
-    /// Why the attempt's first stage that failed did: its log line has it.
+    /// Why the first failed stage of the attempt failed, as in its log line.
     told: Mutex<Option<String>>,
 }
 
 impl Run {
-    /// A run that begins now, in its first attempt.
+    /// A run that starts now, in its first attempt.
     #[must_use]
     pub fn begin(clock: Arc<dyn Clock>, mode: &str, trigger: Trigger, app: Option<String>) -> Self {
         let started = clock.now();
@@ -57,14 +57,14 @@ impl Run {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Which attempt it is, from 1.
+    /// The current attempt, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.lock().attempts
     }
 
-    /// Begins a part of the run, and writes the log line of that. It counts as failed unless it
-    /// is said to be done.
+    /// Starts a stage of the run, and logs that. It counts as failed unless [`OpenStage::done`] is
+    /// called.
     #[must_use]
     pub fn stage(&self, stage: Stage) -> OpenStage {
         let started = self.shared.clock.now();
@@ -83,12 +83,12 @@ impl Run {
         OpenStage { run: self.clone(), index, log: Some(stage.start()) }
     }
 
-    /// Tells which backup is restored.
+    /// Records which backup is restored.
     pub fn set_backup(&self, backup: BackupRecord) {
         self.change(|record| record.backup = Some(backup));
     }
 
-    /// Tells the SHA-256 of the backup, of which all has come.
+    /// Records the SHA-256 of the completely downloaded backup.
     pub fn set_backup_sha256(&self, sum: Sha256Sum) {
         self.change(|record| {
             if let Some(backup) = &mut record.backup {
@@ -97,33 +97,34 @@ impl Run {
         });
     }
 
-    /// Tells what became of the archive's entries.
+    /// Records the outcome of the archive's entries.
     pub fn set_entries(&self, entries: Entries) {
         self.change(|record| record.entries = Some(entries));
     }
 
-    /// Tells which run had restored the backup before.
+    /// Records which earlier run restored the backup.
     pub fn set_restored_by(&self, run: &str) {
         self.change(|record| record.restored_by = Some(run.to_owned()));
     }
 
-    /// Tells what is not restored because a variable is not set.
+    /// Records what is not restored because a variable is not set.
     pub fn set_not_restored(&self, lines: Vec<String>) {
         self.change(|record| record.not_restored = lines);
     }
 
-    /// Keeps the report of the run, for people.
+    /// Records the readable report of the run.
     pub fn set_report(&self, report: String) {
         self.change(|record| record.report = Some(report));
     }
 
-    /// The run so far.
+    /// The record of the run so far.
     #[must_use]
     pub fn record(&self) -> RunRecord {
         self.lock().clone()
     }
 
-    /// Whether the attempt's first stage that failed has logged this reason. Asked once, at its end.
+    /// Whether the first failed stage of the attempt has already logged this reason. Called once,
+    /// at the end of the attempt.
     pub(super) fn is_told(&self, reason: &str) -> bool {
         self.told().take().as_deref() == Some(reason)
     }
@@ -153,15 +154,15 @@ impl Run {
     }
 }
 
-/// A part of a run that goes on. When it is dropped, the part is over.
+/// A stage in progress. It ends when it is dropped.
 pub struct OpenStage {
     run: Run,
     index: usize,
-    /// None once the end is told.
+    /// `None` once the end is logged.
     log: Option<Running>,
 }
 
-/// What a part of a run has brought to the target. Clones count for the same part.
+/// Counts the rows and bytes of a stage. Clones count for the same stage.
 #[derive(Clone)]
 pub struct StageCount {
     run: Run,
@@ -169,7 +170,7 @@ pub struct StageCount {
 }
 
 impl StageCount {
-    /// Adds to it.
+    /// Adds to the counts.
     pub fn add(&self, rows: u64, bytes: u64) {
         self.run.change(|record| {
             if let Some(stage) = record.stages.get_mut(self.index) {
@@ -181,18 +182,18 @@ impl StageCount {
 }
 
 impl OpenStage {
-    /// Adds to what the part has brought to the target.
+    /// Adds to the counts of the stage.
     pub fn add(&self, rows: u64, bytes: u64) {
         self.count().add(rows, bytes);
     }
 
-    /// The same, for those who count while the part goes on.
+    /// A counter to use while the stage is in progress.
     #[must_use]
     pub fn count(&self) -> StageCount {
         StageCount { run: self.run.clone(), index: self.index }
     }
 
-    /// The part is done.
+    /// Ends the stage as done.
     pub fn done(mut self) {
         self.end(StageState::Done);
         if let Some(log) = self.log.take() {
@@ -200,7 +201,7 @@ impl OpenStage {
         }
     }
 
-    /// The part failed; no secret may be in the reason.
+    /// Ends the stage as failed; the reason must not contain secrets.
     pub fn failed(mut self, reason: &str) {
         self.fail(reason);
     }
@@ -226,11 +227,11 @@ impl OpenStage {
 
 impl Drop for OpenStage {
     fn drop(&mut self) {
-        self.fail("left before it was done");
+        self.fail("abandoned before it was done");
     }
 }
 
-/// A number that is different each time: hash keys are random, though no secret should be.
+/// A random number, from the keys of the standard hasher; not suitable for secrets.
 pub(super) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

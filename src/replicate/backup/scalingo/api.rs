@@ -13,22 +13,22 @@ use serde::de::DeserializeOwned;
 use super::error::{ApiError, Step};
 use crate::source::remote::{Address, retry_after};
 
-/// The longest answer that is read: a list of a hundred backups has some 30 KiB.
+/// The longest response that is read: a list of a hundred backups has about 30 KiB.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
-/// The longest message of the API that is shown, in characters.
+/// The longest part of an API message that is shown, in characters.
 const MAX_MESSAGE: usize = 200;
 
-/// How patient the API's client is.
+/// Timeouts and retries of the API client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiPatience {
-    /// How long a connection may take to be made.
+    /// Timeout of connecting.
     pub connect: Duration,
-    /// How long a call may take.
+    /// Timeout of a call.
     pub timeout: Duration,
-    /// How often a call is tried again.
+    /// How often a call is retried.
     pub retries: usize,
-    /// The pause before the first of those; it doubles from one to the next.
+    /// The pause before the first retry; it doubles with each retry.
     pub first_pause: Duration,
     /// The longest pause, unless the API asks for more.
     pub longest_pause: Duration,
@@ -46,7 +46,7 @@ impl Default for ApiPatience {
     }
 }
 
-/// What is asked.
+/// A call to make.
 pub(super) struct Call {
     pub(super) step: Step,
     pub(super) method: Method,
@@ -60,13 +60,13 @@ impl Call {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        // A path does not change what makes a URL an address.
+        // A path cannot make a valid address invalid.
         let address = Address::try_from(url).unwrap_or_else(|_| base.clone());
         Self { step, method, address }
     }
 }
 
-/// How the caller shows who it is.
+/// How a call is authenticated.
 #[derive(Clone, Copy)]
 pub(super) enum Credentials<'a> {
     /// An API token, as a password without a user.
@@ -75,7 +75,7 @@ pub(super) enum Credentials<'a> {
     Bearer(&'a SecretString),
 }
 
-/// The API, whichever server of it.
+/// The API; one client for all its servers.
 pub(super) struct Api {
     client: reqwest::Client,
     patience: ApiPatience,
@@ -86,7 +86,7 @@ impl Api {
         Self { client, patience }
     }
 
-    /// Makes a call, again and again while its failure is one that passes.
+    /// Makes a call, and retries it after temporary errors.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         call: &Call,
@@ -105,7 +105,7 @@ impl Api {
             })
             .notify(|error, pause| {
                 let error = error as &dyn std::error::Error;
-                tracing::warn!(error, ?pause, "the host's API did not answer, trying again");
+                tracing::warn!(error, ?pause, "call of Scalingo's API failed, retrying");
             })
             .await
     }
@@ -148,14 +148,14 @@ impl Api {
         }
         let body = body.ok_or_else(|| unreadable(format!("longer than {MAX_ANSWER} bytes")))?;
         serde_json::from_slice(&body).map_err(|error| {
-            // Its own text repeats values.
-            let kind = if error.is_data() { "another shape" } else { "no JSON" };
-            unreadable(format!("{kind}, at line {} column {}", error.line(), error.column()))
+            // serde's message repeats values, which may be secret.
+            let kind = if error.is_data() { "wrong structure" } else { "not JSON" };
+            unreadable(format!("{kind} at line {} column {}", error.line(), error.column()))
         })
     }
 }
 
-/// All of an answer; none if it is too long.
+/// The whole response body; `None` if it is too long.
 async fn body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(bytes) = response.chunk().await? {
@@ -167,7 +167,7 @@ async fn body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error>
     Ok(Some(body))
 }
 
-/// The forms of a refusal: 400, 401, 403 and 404 have `error`, 422 has `errors` by field.
+/// The body of an error response: 400, 401, 403 and 404 have `error`, 422 has `errors` by field.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Refusal {
@@ -175,20 +175,20 @@ struct Refusal {
     errors: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// What the API says about a refusal, in one line in brackets; nothing if it says nothing, or has a
-/// page for browsers.
+/// The message of an error response, on one line in parentheses; empty if there is none, or if it
+/// is an HTML page.
 fn message(body: &[u8], credentials: Credentials<'_>) -> String {
     let text = match serde_json::from_slice::<Refusal>(body) {
         Ok(Refusal { error: Some(error), .. }) => error,
         Ok(Refusal { errors: Some(errors), .. }) => serde_json::Value::Object(errors).to_string(),
         Ok(_) => String::new(),
-        // 429 says "Retry later" as plain text.
+        // 429 responds "Retry later" as plain text.
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
     let secret = match credentials {
         Credentials::ApiToken(token) | Credentials::Bearer(token) => token.expose_secret(),
     };
-    // It has no reason to repeat a token, but then it must not get further.
+    // The API should never repeat a token; if it does, the token must not be shown.
     let text = if secret.is_empty() { text } else { text.replace(secret, "…") };
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_in_the_api_s_words() {
+    fn refusal_shows_the_message_of_the_api() {
         assert_eq!(told(r#"{"error":"not found","resource":"app"}"#), " (not found)");
         assert_eq!(told(r#"{"errors":{"app":["is bad"]}}"#), r#" ({"app":["is bad"]})"#);
         assert_eq!(told("Retry later\n"), " (Retry later)");
@@ -220,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_repeated_is_not_told() {
+    fn token_repeated_by_the_api_is_masked() {
         assert_eq!(told(r#"{"error":"invalid token word-1"}"#), " (invalid token …)");
     }
 
     #[test]
-    fn a_path_is_put_below_the_base_and_escaped() {
+    fn path_is_escaped_and_appended_to_the_base() {
         let base = Address::parse("https://h/prefix/").unwrap();
         let call = Call::new(Step::Addons, Method::GET, &base, &["v1", "apps", "a/b?c", "addons"]);
         assert_eq!(call.address.to_string(), "https://h/prefix/v1/apps/a%2Fb%3Fc/addons");

@@ -1,4 +1,4 @@
-//! Which of a database's backups.
+//! Chooses one of a database's backups.
 
 use std::fmt;
 
@@ -8,35 +8,35 @@ use chrono_tz::Tz;
 use super::{Backup, BackupStatus};
 use crate::report::units;
 
-/// From here on an age is told in days.
+/// Ages from here on are shown in days.
 const FEW_DAYS: TimeDelta = TimeDelta::days(3);
 
-/// Which backup is wanted.
+/// Which backup to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// The newest that was begun today, by the clocks of this zone.
+    /// The newest that was started today, in this time zone.
     Today(Tz),
     /// The newest that is not older than this.
     MaxAge(TimeDelta),
     /// The newest.
     AnyDay,
-    /// The one of this id.
+    /// The one with this ID.
     Id(String),
 }
 
 impl Choice {
-    /// What is wanted, in words: `of today (2024-05-02, UTC)`.
+    /// The criterion in words: `from today (2024-05-02, UTC)`.
     pub(in crate::replicate) fn wanted(&self, now: DateTime<Utc>) -> String {
         match self {
             Self::Id(id) => id.clone(),
             Self::Today(zone) => {
-                format!("of today ({}, {zone})", now.with_timezone(zone).date_naive())
+                format!("from today ({}, {zone})", now.with_timezone(zone).date_naive())
             }
             Self::MaxAge(age) => {
                 let hours = u64::try_from(age.num_hours()).unwrap_or_default();
-                format!("of the last {}", units::plural(hours, "hour", "hours"))
+                format!("from the last {}", units::plural(hours, "hour", "hours"))
             }
-            Self::AnyDay => "of any day".to_owned(),
+            Self::AnyDay => "from any day".to_owned(),
         }
     }
 
@@ -53,49 +53,52 @@ impl Choice {
     }
 }
 
-/// Why none of the backups will do.
+/// Why none of the backups is suitable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChooseError {
-    /// There are none at all.
+    /// There are no backups.
     #[error("there are no backups")]
     None,
-    /// Those that are wanted are not done.
+    /// No suitable backup has finished.
     #[error("{}", none_done(.wanted, .newest, .newest_done.as_deref()))]
     NoneDone {
-        /// What was wanted, in words.
+        /// The criterion in words.
         wanted: String,
         /// The newest one.
         newest: Seen,
-        /// The newest one that is done.
+        /// The newest one that has finished.
         newest_done: Option<Box<Seen>>,
     },
-    /// There is no such backup.
-    #[error("there is no backup {id}; the newest of {count} is {newest}")]
+    /// The backup does not exist.
+    #[error("backup {id} does not exist; the newest of {count} is {newest}")]
     NoSuchId {
-        /// What was asked for.
+        /// The requested ID.
         id: String,
         /// How many there are.
         count: usize,
         /// The newest one.
         newest: Seen,
     },
-    /// The one that was asked for is not done.
-    #[error("it is not done: backup {0}")]
+    /// The requested backup has not finished.
+    #[error("backup has not finished: {0}")]
     NotDone(Seen),
 }
 
 fn none_done(wanted: &str, newest: &Seen, done: Option<&Seen>) -> String {
     match done {
-        Some(done) if done.id == newest.id => format!("none is {wanted}; the newest is {newest}"),
+        Some(done) if done.id == newest.id => format!("no backup {wanted}; the newest is {newest}"),
         Some(done) => format!(
-            "none {wanted} is done; the newest is {newest}; the newest that is done is {done}"
+            "no backup {wanted} has finished; the newest is {newest}; the newest finished one is \
+             {done}"
         ),
-        None => format!("none {wanted} is done; the newest is {newest}; none is done"),
+        None => format!(
+            "no backup {wanted} has finished; the newest is {newest}; no other has finished either"
+        ),
     }
 }
 
 impl ChooseError {
-    /// Whether waiting would not help.
+    /// Whether a retry is pointless.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
@@ -106,16 +109,16 @@ impl ChooseError {
     }
 }
 
-/// A backup that was looked at.
+/// A summary of a backup, for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Its id.
+    /// Its ID.
     pub id: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Option<DateTime<Utc>>,
     /// How long ago that is.
     pub age: Option<TimeDelta>,
-    /// How far it is.
+    /// Its state.
     pub status: BackupStatus,
 }
 
@@ -135,7 +138,7 @@ impl fmt::Display for Seen {
         write!(f, "{} of ", self.id)?;
         match self.created_at {
             Some(created) => write!(f, "{}", created.format("%Y-%m-%d %H:%M:%S UTC"))?,
-            None => f.write_str("a time unknown")?,
+            None => f.write_str("an unknown time")?,
         }
         match self.age {
             Some(age) if age >= FEW_DAYS => write!(f, " ({} days old)", age.num_days())?,
@@ -146,16 +149,16 @@ impl fmt::Display for Seen {
     }
 }
 
-/// The newest of the backups that is wanted and done.
+/// The newest finished backup that matches the choice.
 ///
 /// # Errors
-/// Says what there is instead.
+/// If there is none; the error describes the newest ones instead.
 pub fn choose<'a>(
     backups: &'a [Backup],
     choice: &Choice,
     now: DateTime<Utc>,
 ) -> Result<&'a Backup, ChooseError> {
-    // The list is newest first as far as is known; nobody has promised it.
+    // The list seems to be sorted newest first, but that is not documented.
     let newest = |wanted: &dyn Fn(&Backup) -> bool| {
         backups.iter().filter(|backup| wanted(backup)).max_by_key(|backup| backup.created_at)
     };
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_today_that_is_done_is_chosen_whatever_the_order() {
+    fn newest_finished_backup_of_today_is_chosen() {
         let today = Choice::Today(Tz::UTC);
         assert_eq!(chosen(&today, "2024-05-01T05:10:00Z").as_deref(), Ok("b"));
         assert_eq!(chosen(&today, "2024-04-30T23:59:59Z").as_deref(), Ok("a"));
@@ -224,46 +227,48 @@ mod tests {
     }
 
     #[test]
-    fn today_is_told_by_the_clocks_of_the_zone() {
+    fn today_depends_on_the_time_zone() {
         let paris = Choice::Today(Tz::Europe__Paris);
-        // 00:30 of the 2nd in Paris: the backup of 02:00 of the 1st is yesterday's.
+        // 00:30 on the 2nd in Paris: the backup of 02:00 on the 1st is from yesterday.
         assert!(chosen(&paris, "2024-05-01T22:30:00Z").is_err());
         assert_eq!(chosen(&Choice::Today(Tz::UTC), "2024-05-01T22:30:00Z").as_deref(), Ok("b"));
     }
 
     #[test]
-    fn a_missing_backup_of_today_is_told_with_what_there_is() {
+    fn missing_backup_of_today_reports_the_newest_ones() {
         assert_eq!(
             chosen(&Choice::Today(Tz::UTC), "2024-05-02T00:10:12Z").unwrap_err(),
-            "none of today (2024-05-02, UTC) is done; the newest is c of 2024-05-02 00:00:12 UTC \
-             (10min 0s old), running; the newest that is done is b of 2024-05-01 00:00:12 UTC \
-             (24h 10min 0s old), done"
+            "no backup from today (2024-05-02, UTC) has finished; the newest is c of 2024-05-02 \
+             00:00:12 UTC (10min 0s old), running; the newest finished one is b of 2024-05-01 \
+             00:00:12 UTC (24h 10min 0s old), done"
         );
     }
 
     #[test]
-    fn an_age_limits_how_old_a_backup_may_be() {
+    fn max_age_rejects_older_backups() {
         let hours = |hours| Choice::MaxAge(TimeDelta::hours(hours));
         assert_eq!(chosen(&hours(30), "2024-05-02T05:10:00Z").as_deref(), Ok("b"));
         let error = chosen(&hours(12), "2024-05-02T05:10:00Z").unwrap_err();
-        assert!(error.starts_with("none of the last 12 hours"), "{error}");
+        assert!(error.starts_with("no backup from the last 12 hours"), "{error}");
     }
 
     #[test]
-    fn an_id_is_taken_whatever_its_day_but_only_when_it_is_done() {
+    fn backup_by_id_must_be_finished() {
         let id = |id: &str| Choice::Id(id.to_owned());
         let now = "2024-05-02T05:10:00Z";
         assert_eq!(chosen(&id("a"), now).as_deref(), Ok("a"));
         let backups = week();
         let error = |wanted: &str| choose(&backups, &id(wanted), time(now)).unwrap_err();
-        assert!(!error("c").is_permanent(), "it may become done");
+        assert!(!error("c").is_permanent(), "it may still finish");
         assert!(error("e").is_permanent());
         assert!(error("x").is_permanent());
-        assert!(error("x").to_string().starts_with("there is no backup x; the newest of 4 is c"));
+        assert!(
+            error("x").to_string().starts_with("backup x does not exist; the newest of 4 is c")
+        );
     }
 
     #[test]
-    fn no_backup_at_all_is_told_as_such() {
+    fn empty_list_of_backups_is_reported() {
         assert_eq!(choose(&[], &Choice::AnyDay, Utc::now()), Err(ChooseError::None));
     }
 }

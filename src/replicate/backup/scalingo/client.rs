@@ -15,7 +15,7 @@ use super::model::{
 use super::token::Token;
 use crate::source::remote::{Address, client};
 
-/// The id of the add-ons that are PostgreSQL databases' provider.
+/// The ID of the add-on provider of PostgreSQL databases.
 const POSTGRESQL: &str = "postgresql";
 
 /// The addresses of the API's three servers.
@@ -29,22 +29,22 @@ pub struct Endpoints {
     pub database_api: Address,
 }
 
-/// Which app, and how to get at its backups.
+/// Which app, and how to access its backups.
 #[derive(Clone, Debug)]
 pub struct ScalingoOptions {
     /// The app whose database is backed up.
     pub app: String,
     /// The API token of one of its collaborators.
     pub token: SecretString,
-    /// The database's add-on, where the app has several.
+    /// The database add-on, if the app has several.
     pub addon: Option<String>,
-    /// Where the API is.
+    /// The addresses of the API.
     pub endpoints: Endpoints,
-    /// How patient its client is.
+    /// Timeouts and retries.
     pub patience: ApiPatience,
 }
 
-/// The API, for one app. Tokens are kept from call to call.
+/// A client of the API for one app. Tokens are cached between calls.
 pub struct Client {
     options: ScalingoOptions,
     api: Api,
@@ -60,10 +60,10 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client that has asked nothing yet.
+    /// A client; makes no call yet.
     ///
     /// # Errors
-    /// When HTTP or TLS cannot be set up.
+    /// If HTTP or TLS cannot be set up.
     pub fn new(options: ScalingoOptions) -> Result<Self, ScalingoError> {
         let http = client(options.patience.connect)?;
         Ok(Self {
@@ -81,10 +81,10 @@ impl Client {
         &self.options.app
     }
 
-    /// The database's backups, in whatever order.
+    /// The database's backups, in any order.
     ///
     /// # Errors
-    /// When the app has no database, or a call fails.
+    /// If the app has no database, or a call fails.
     pub async fn backups(&self) -> Result<Vec<Backup>, ScalingoError> {
         let addon = self.addon().await?;
         let path = ["api", "databases", addon, "backups"];
@@ -94,10 +94,10 @@ impl Client {
         Ok(answer.database_backups)
     }
 
-    /// An address to download a backup from, signed for a while.
+    /// A signed address to download a backup from, valid for a limited time.
     ///
     /// # Errors
-    /// When a call fails, or the answer is no address.
+    /// If a call fails, or the response is not an address.
     pub async fn archive(&self, backup: &str) -> Result<Address, ScalingoError> {
         let addon = self.addon().await?;
         let path = ["api", "databases", addon, "backups", backup, "archive"];
@@ -107,7 +107,7 @@ impl Client {
         Address::parse(&answer.download_url).map_err(|_| ScalingoError::NoAddress)
     }
 
-    /// The id of the database's add-on, which is also that of the database.
+    /// The ID of the database add-on, which is also the ID of the database.
     async fn addon(&self) -> Result<&str, ScalingoError> {
         let addon = self.addon.get_or_try_init(async || {
             let app = &self.options.app;
@@ -119,7 +119,7 @@ impl Client {
         addon.await.map(String::as_str)
     }
 
-    /// Calls with the bearer token of the token's user.
+    /// Makes a call with the user's bearer token.
     async fn as_user<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ApiError> {
         let token = self.bearer(None).await?;
         match self.api.call(call, Credentials::Bearer(&token.secret)).await {
@@ -132,7 +132,7 @@ impl Client {
         }
     }
 
-    /// Calls with the token of the add-on.
+    /// Makes a call with the token of the add-on.
     async fn as_addon<T: DeserializeOwned>(&self, addon: &str, call: &Call) -> Result<T, ApiError> {
         let token = self.addon_token(addon, None).await?;
         match self.api.call(call, Credentials::Bearer(&token.secret)).await {
@@ -144,7 +144,7 @@ impl Client {
         }
     }
 
-    /// The bearer token: the one at hand if it is fresh and not `refused`, else another.
+    /// The bearer token: the cached one if it is fresh and not `refused`, otherwise a new one.
     async fn bearer(&self, refused: Option<&Token>) -> Result<Token, ApiError> {
         let mut kept = self.bearer.lock().await;
         if let Some(token) = usable(kept.as_ref(), refused) {
@@ -157,7 +157,7 @@ impl Client {
         Ok(kept.insert(Token::new(answer.token, Instant::now())).clone())
     }
 
-    /// The same, of the add-on.
+    /// The same for the token of the add-on.
     async fn addon_token(&self, addon: &str, refused: Option<&Token>) -> Result<Token, ApiError> {
         let mut kept = self.addon_token.lock().await;
         if let Some(token) = usable(kept.as_ref(), refused) {
@@ -175,7 +175,7 @@ fn usable(kept: Option<&Token>, refused: Option<&Token>) -> Option<Token> {
     kept.filter(|kept| kept.is_fresh(Instant::now()) && !is_refused(kept)).cloned()
 }
 
-/// The one PostgreSQL add-on, or the one that was asked for.
+/// The only PostgreSQL add-on, or the requested one.
 fn pick_addon(app: &str, addons: &[Addon], wanted: Option<&str>) -> Result<String, ScalingoError> {
     let app = app.to_owned();
     let found: Vec<&Addon> = addons.iter().filter(|addon| addon.provider() == POSTGRESQL).collect();
@@ -212,13 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn the_one_database_is_picked_among_other_add_ons() {
+    fn only_database_is_picked_among_other_add_ons() {
         let addons = [addon("ad-1", "redis"), addon("ad-2", "postgresql")];
         assert_eq!(picked(&addons, None).as_deref(), Ok("ad-2"));
     }
 
     #[test]
-    fn an_app_without_a_database_is_told_with_what_it_has() {
+    fn app_without_a_database_reports_its_add_ons() {
         let error = picked(&[addon("ad-1", "redis")], None).unwrap_err();
         assert_eq!(error, "the app pix has no PostgreSQL add-on (it has redis)");
         let error = picked(&[], None).unwrap_err();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_databases_one_must_be_named() {
+    fn several_databases_require_a_choice() {
         let addons = [addon("ad-1", "postgresql"), addon("ad-2", "postgresql")];
         let error = picked(&addons, None).unwrap_err();
         assert!(error.ends_with("--addon (ad-1: running, ad-2: running)"), "{error}");

@@ -1,4 +1,4 @@
-//! Why the host's API gave no backup.
+//! Errors of Scalingo's API.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use super::ChooseError;
 use crate::source::remote::{Address, ClientError, is_lasting};
 
-/// What was asked of the API.
+/// An API call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The exchange of the API token for a bearer token.
@@ -38,60 +38,62 @@ impl fmt::Display for Step {
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No answer.
-    #[error("cannot {step}: {address}: no answer")]
+    /// No response.
+    #[error("cannot {step}: {address}: no response")]
     Unreachable {
-        /// What was asked.
+        /// The call.
         step: Step,
-        /// Where.
+        /// Its address.
         address: Address,
-        /// The client's error, which shows no address.
+        /// The client's error, without the address.
         source: reqwest::Error,
     },
-    /// An answer that is a refusal.
+    /// A response with an error status.
     #[error("cannot {step}: {address}: {status}{message}{}", hint(*.step, *.status))]
     Refused {
-        /// What was asked.
+        /// The call.
         step: Step,
-        /// Where.
+        /// Its address.
         address: Address,
-        /// The answer's status.
+        /// The status of the response.
         status: StatusCode,
-        /// What the API says about it, in brackets; empty if nothing.
+        /// The API's message, in parentheses; empty if there is none.
         message: String,
-        /// How long the API wants to be left alone.
+        /// How long the API asks to wait before a retry.
         retry_after: Option<Duration>,
     },
-    /// An answer that cannot be read. Its text is not shown, for it may hold a token.
-    #[error("cannot {step}: {address}: the answer is not as documented ({what})")]
+    /// A response that cannot be parsed. Its text is not shown, because it may contain a token.
+    #[error("cannot {step}: {address}: unexpected response ({what})")]
     Unreadable {
-        /// What was asked.
+        /// The call.
         step: Step,
-        /// Where.
+        /// Its address.
         address: Address,
         /// What is wrong with it.
         what: String,
     },
 }
 
-/// What the operator can do about a refusal.
+/// What the operator can do about an error status.
 fn hint(step: Step, status: StatusCode) -> &'static str {
     match (step, status) {
         (Step::Exchange, StatusCode::UNAUTHORIZED) => {
-            "; is SCALINGO_API_TOKEN right, and not revoked?"
+            "; check that SCALINGO_API_TOKEN is correct and not revoked"
         }
         (Step::Addons, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => {
-            "; is SCALINGO_APP right, in SCALINGO_REGION, and the token's user a collaborator?"
+            "; check SCALINGO_APP and SCALINGO_REGION, and that the token's user is a collaborator \
+             of the app"
         }
         (_, StatusCode::FORBIDDEN) => {
-            "; the token's user must be a collaborator who may export data, not a limited one"
+            "; the token's user must be a collaborator who may export data, not a limited \
+             collaborator"
         }
         _ => "",
     }
 }
 
 impl ApiError {
-    /// Whether the same call may go well in a moment.
+    /// Whether a retry of the same call may succeed.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { source, .. } => !is_lasting(source),
@@ -108,12 +110,12 @@ impl ApiError {
         }
     }
 
-    /// Whether the token was not accepted.
+    /// Whether the token was rejected.
     pub(super) fn is_unauthorised(&self) -> bool {
         matches!(self, Self::Refused { status: StatusCode::UNAUTHORIZED, .. })
     }
 
-    /// How long the API wants to be left alone.
+    /// How long the API asks to wait before a retry.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
@@ -122,43 +124,46 @@ impl ApiError {
     }
 }
 
-/// Why there is no backup of an app.
+/// Why no backup of an app was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScalingoError {
     /// A call failed.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// There is no HTTP client.
-    #[error("cannot talk to the host")]
+    /// The HTTP client cannot be set up.
+    #[error("cannot set up the client of Scalingo's API")]
     Client(#[from] ClientError),
     /// The app has no database.
     #[error("the app {app} has no PostgreSQL add-on ({})", has(.others))]
     NoAddon {
         /// The app.
         app: String,
-        /// What it has.
+        /// The add-ons it has.
         others: Vec<String>,
     },
     /// The app has several databases.
-    #[error("the app {app} has several PostgreSQL add-ons: say which with --addon ({})", .addons.join(", "))]
+    #[error(
+        "the app {app} has several PostgreSQL add-ons; choose one with --addon ({})",
+        .addons.join(", ")
+    )]
     SeveralAddons {
         /// The app.
         app: String,
-        /// Their ids and states.
+        /// Their IDs and states.
         addons: Vec<String>,
     },
-    /// The app has another database.
+    /// The app does not have the requested database.
     #[error("the app {app} has no PostgreSQL add-on {wanted} ({})", has(.others))]
     NoSuchAddon {
         /// The app.
         app: String,
-        /// What was asked for.
+        /// The requested add-on.
         wanted: String,
-        /// What it has.
+        /// The add-ons it has.
         others: Vec<String>,
     },
-    /// None of the backups will do.
+    /// None of the backups is suitable.
     #[error("the app {app} has no backup to restore")]
     Choose {
         /// The app.
@@ -167,7 +172,7 @@ pub enum ScalingoError {
         #[source]
         source: Box<ChooseError>,
     },
-    /// The address that the API gave is none.
+    /// The API returned an invalid address.
     #[error("the address of the backup is not an http:// or https:// URL")]
     NoAddress,
 }
@@ -181,11 +186,11 @@ fn has(others: &[String]) -> String {
 }
 
 impl ScalingoError {
-    /// Whether waiting would not help.
+    /// Whether a retry is pointless.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            // Somebody's proxy may have answered.
+            // The response may come from a proxy.
             Self::Api(ApiError::Unreadable { .. }) | Self::NoAddress => false,
             Self::Api(error) => !error.is_passing(),
             Self::Client(_)

@@ -1,4 +1,4 @@
-//! The shapes of the API's answers, as far as they are read.
+//! The structure of the API's responses, as far as they are read.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl Addon {
         self.addon_provider.as_ref().map_or("", |provider| &provider.id)
     }
 
-    /// Id and state, for people.
+    /// ID and state, for display.
     pub(super) fn label(&self) -> String {
         format!("{}: {}", self.id, self.status.as_deref().unwrap_or("state unknown"))
     }
@@ -65,46 +65,46 @@ pub(super) struct BackupsAnswer {
 /// One of a database's backups.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Backup {
-    /// Its id.
+    /// Its ID.
     pub id: String,
-    /// When it was asked for.
+    /// When it was requested.
     #[serde(default)]
     pub created_at: Option<DateTime<Utc>>,
-    /// The name of its file, without a suffix or with one.
+    /// The name of its file, with or without a suffix.
     #[serde(default)]
     pub name: Option<String>,
-    /// Bytes; none or 0 while they are not known.
+    /// Its size in bytes; `None` or 0 while it is unknown.
     #[serde(default)]
     pub size: Option<u64>,
-    /// How far it is.
+    /// Its state.
     pub status: BackupStatus,
 }
 
-/// How far a backup is. The words are those of the host's Go and JavaScript clients, and one of
+/// The state of a backup. The words are from Scalingo's Go and JavaScript clients, and one is from
 /// its documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum BackupStatus {
-    /// Its time will come.
+    /// It is scheduled.
     Scheduled,
-    /// It waits.
+    /// It is waiting to start.
     Pending,
-    /// It is being made.
+    /// It is in progress.
     Running,
     /// It can be restored.
     Done,
     /// It failed.
     Error,
-    /// Somebody is stopping it.
+    /// It is being cancelled.
     Cancelling,
-    /// Somebody stopped it.
+    /// It was cancelled.
     Cancelled,
-    /// A word that is not known: not ready.
+    /// An unknown word, treated as not ready.
     Other(String),
 }
 
 impl BackupStatus {
-    /// Whether it will never be done.
+    /// Whether it will never finish.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Error | Self::Cancelling | Self::Cancelled)
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backup_is_read_whatever_is_not_known_of_it_yet() {
+    fn backup_with_unknown_members_is_parsed() {
         let done: Backup = serde_json::from_str(
             r#"{"id":"5a7b","created_at":"2024-05-02T01:00:12.345+02:00","started_at":null,
                 "name":"20240502010012_pix_4553","size":1623860,"status":"done",
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_reads_back_from_its_word() {
+    fn every_state_round_trips() {
         for word in ["scheduled", "pending", "running", "done", "error", "cancelling", "cancelled"]
         {
             let status = BackupStatus::from(word.to_owned());

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-/// How long a token lives that does not say so: the host documents an hour.
+/// The lifetime of a token that does not state it: Scalingo documents one hour.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// How long before its end a token is renewed.
+/// How long before it expires a token is renewed.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// A token, and until when it is used.
+/// A token, and how long to use it.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) secret: SecretString,
@@ -21,11 +21,11 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// A token that came at this time.
+    /// A token received at this time.
     pub(super) fn new(text: String, now: Instant) -> Self {
         let lifetime = lifetime(&text, Utc::now()).unwrap_or(LIFETIME);
         let margin = MARGIN.min(lifetime / 2);
-        // More than years make no difference, but could be too much for a clock.
+        // A longer lifetime makes no difference, but could overflow the clock.
         let used = (lifetime - margin).min(24 * LIFETIME);
         Self { secret: text.into(), renew: now + used }
     }
@@ -48,8 +48,7 @@ struct Claims {
     iat: Option<i64>,
 }
 
-/// How long a token lives, as it says itself. With the time of its issue the two clocks need not
-/// agree.
+/// The lifetime that a token states. If it states its issue time, the two clocks need not agree.
 fn lifetime(token: &str, now: DateTime<Utc>) -> Option<Duration> {
     let payload = token.split('.').nth(1)?;
     let claims: Claims = serde_json::from_slice(&base64_url(payload)?).ok()?;
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_decoded_with_the_alphabet_of_urls() {
+    fn base64_url_alphabet_is_decoded() {
         assert_eq!(base64_url("").as_deref(), Some(&b""[..]));
         assert_eq!(base64_url("Zg").as_deref(), Some(&b"f"[..]));
         assert_eq!(base64_url("Zm9vYmFy").as_deref(), Some(&b"foobar"[..]));
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_how_long_it_lives() {
+    fn lifetime_is_read_from_the_token() {
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         // {"iss":"auth","iat":1600000000,"exp":1600003600}
         let dated = "e30.eyJpc3MiOiJhdXRoIiwiaWF0IjoxNjAwMDAwMDAwLCJleHAiOjE2MDAwMDM2MDB9.sig";
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_renewed_before_it_ends() {
+    fn token_is_renewed_before_it_expires() {
         let now = Instant::now();
         let token = Token::new("opaque".to_owned(), now);
         let second = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Every variable: its default, its values, what is wrong.
+//! Every variable: its default, its values, its errors.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use super::*;
 
 mod tables;
 
-/// What `worker` needs, and no more.
+/// The settings that `worker` requires, and no more.
 const WORKER: [(&str, &str); 4] = [
     ("SCHEDULE", "10 5 * * *"),
     ("SCALINGO_APP", "pix-api-production"),
@@ -22,7 +22,7 @@ fn read(command: Command, variables: &[(&str, &str)]) -> Result<Config, Problems
     Config::for_command(command, |name| map.get(name).map(|text| (*text).to_owned()))
 }
 
-/// The settings of a worker with more variables; a name set here goes before the same above.
+/// The settings of a worker with more variables, which override those above.
 fn with(more: &[(&str, &str)]) -> Result<Config, Problems> {
     read(Command::Worker, &[&WORKER, more].concat())
 }
@@ -36,7 +36,7 @@ fn problems(result: Result<Config, Problems>) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
-/// The one thing that is wrong with a worker's settings.
+/// The only problem with a worker's settings.
 fn problem(more: &[(&str, &str)]) -> String {
     let all = problems(with(more));
     assert_eq!(all.len(), 1, "{all:?}");
@@ -167,7 +167,7 @@ fn every_variable_reaches_its_setting() {
 }
 
 #[test]
-fn every_variable_of_the_table_is_read_and_no_other() {
+fn exactly_the_variables_of_the_table_are_read() {
     let asked = RefCell::new(BTreeSet::new());
     let _ = Config::for_command(Command::Run, |name| {
         asked.borrow_mut().insert(name.to_owned());
@@ -178,7 +178,7 @@ fn every_variable_of_the_table_is_read_and_no_other() {
 }
 
 #[test]
-fn options_are_given_once_and_secrets_have_none_but_databases() {
+fn options_are_unique_and_tokens_have_none() {
     let mut options = BTreeSet::new();
     for variable in table::all() {
         assert!(!variable.commands.is_empty(), "{}", variable.name);
@@ -191,7 +191,7 @@ fn options_are_given_once_and_secrets_have_none_but_databases() {
 }
 
 #[test]
-fn zero_is_a_value_and_nothing_is_not() {
+fn zero_is_a_value_and_empty_is_unset() {
     let config = config(&[
         ("MAX_RETRY_COUNT", "0"),
         ("MIN_TIMEOUT", "0"),
@@ -226,7 +226,7 @@ fn url_without_a_database_is_a_problem() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_table() {
+fn all_problems_are_reported_in_table_order() {
     let all = problems(read(
         Command::Worker,
         &[
@@ -241,17 +241,17 @@ fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_table() {
             ("MIN_TIMEOUT", "15min"),
             ("NOTIFICATIONS", "https://hooks.example/key-3"),
             ("LOG_FORMAT", "xml"),
-            // Another command's.
+            // Variables of another command.
             ("PORT", "http"),
             ("STATUS_TOKEN", "short"),
         ],
     ));
     let expected = [
         "SCHEDULE (--schedule): \"10 25 * * *\": hour: \"25\" is not from 0 to 23",
-        "SCHEDULE_TIMEZONE (--schedule-timezone): expected a name of the IANA database, such as \
+        "SCHEDULE_TIMEZONE (--schedule-timezone): expected an IANA time zone, such as \
          `Europe/Paris`, found \"Paris\"",
-        "SCALINGO_APP (--app): required by \"worker\", or BACKUP_SOURCE in its place",
-        "SCALINGO_API_TOKEN: required by \"worker\", or BACKUP_SOURCE in its place",
+        "SCALINGO_APP (--app): required by \"worker\", unless BACKUP_SOURCE is set",
+        "SCALINGO_API_TOKEN: required by \"worker\", unless BACKUP_SOURCE is set",
         "SCALINGO_REGION (--region): expected `osc-fr1` or `osc-secnum-fr1`, found \"osc-fr2\"",
     ];
     assert_eq!(all[..5], expected);
@@ -276,7 +276,7 @@ fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_table() {
 }
 
 #[test]
-fn each_command_needs_its_own() {
+fn each_command_requires_its_own_settings() {
     let needs = |command, variables: &[(&str, &str)]| -> Vec<&str> {
         match read(command, variables) {
             Ok(_) => Vec::new(),
@@ -295,24 +295,24 @@ fn each_command_needs_its_own() {
     assert_eq!(needs(Command::Enrich, &[]), ["DATABASE_URL"]);
     assert_eq!(needs(Command::Incremental, &[]), ["DATABASE_URL", "SOURCE_DATABASE_URL"]);
     assert_eq!(needs(Command::Web, &[]), ["PORT"]);
-    // What takes the place of something else.
+    // One setting in place of another.
     assert_eq!(needs(Command::FetchBackup, &[("BACKUP_SOURCE", "backup.tar.gz")]), [""; 0]);
     let target = ("TARGET_DATABASE_URL", "postgres://u@h/t");
     assert_eq!(needs(Command::Incremental, &[target]), ["SOURCE_DATABASE_URL"]);
-    // What one setting makes necessary.
+    // Settings that another setting requires.
     let incremental = [&WORKER[..], &[("BACKUP_MODE", r#"{"a":"incremental"}"#)]].concat();
     assert_eq!(needs(Command::Worker, &incremental), ["SOURCE_DATABASE_URL"]);
     let status = [("PORT", "80"), ("STATUS_TOKEN", "0123456789abcdef")];
     assert_eq!(needs(Command::Web, &status), ["DATABASE_URL"]);
-    // The web process does not care about the settings of a run.
+    // The web process ignores the settings of a run.
     assert_eq!(needs(Command::Web, &[("PORT", "80"), ("BACKUP_MODE", "wrong")]), [""; 0]);
 }
 
 #[test]
-fn settings_that_contradict_each_other_are_refused() {
+fn contradictory_settings_are_rejected() {
     assert_eq!(
         problem(&[("MIN_TIMEOUT", "1000000")]),
-        "MIN_TIMEOUT (--min-timeout): 1000000 is more than MAX_TIMEOUT, which is 900000"
+        "MIN_TIMEOUT (--min-timeout): 1000000 is greater than MAX_TIMEOUT (900000)"
     );
     let incremental = r#"{"a":"incremental"}"#;
     let source = ("SOURCE_DATABASE_URL", "postgres://u@h/s");
@@ -337,19 +337,19 @@ fn notifications_are_urls_or_objects_under_either_name() {
     assert_eq!(old.notifications.len(), 1);
     for (text, end) in [
         (r#"{"url":"https://one.example"}"#, "expected a JSON array"),
-        (r#"["https://one.example",3]"#, "element 2: neither a URL nor an object with one"),
+        (r#"["https://one.example",3]"#, "element 2: expected a URL or an object with \"url\""),
         (r#"["one.example"]"#, "element 1: not a URL"),
         (r#"["ftp://one.example"]"#, "element 1: not an http:// or https:// URL"),
-        (r#"[{"token":"t"}]"#, "element 1: no \"url\" that is a text"),
+        (r#"[{"token":"t"}]"#, "element 1: \"url\" is missing or not a string"),
         (r#"[{"url":"https://one.example","tokn":"t"}]"#, "element 1: unknown member \"tokn\""),
-        (r#"[{"url":"https://one.example","token":1}]"#, "element 1: \"token\" is not a text"),
+        (r#"[{"url":"https://one.example","token":1}]"#, "element 1: \"token\" is not a string"),
     ] {
         assert_eq!(problem(&[("NOTIFICATIONS", text)]), format!("NOTIFICATIONS: {end}"));
     }
 }
 
 #[test]
-fn a_backup_from_elsewhere_is_a_path_or_an_address_without_its_secrets() {
+fn backup_source_is_shown_without_secrets() {
     let backup = |text| {
         let all = [&WORKER[..], &[("BACKUP_SOURCE", text)]].concat();
         read(Command::Run, &all).unwrap().backup.elsewhere.unwrap()
@@ -364,7 +364,7 @@ fn a_backup_from_elsewhere_is_a_path_or_an_address_without_its_secrets() {
 }
 
 #[test]
-fn neither_debug_nor_the_shown_settings_hold_a_secret() {
+fn debug_and_shown_settings_contain_no_secret() {
     let config = config(&[
         ("SOURCE_DATABASE_URL", "postgres://reader:word-3@source/app?sslmode=require"),
         ("TARGET_DATABASE_URL", "host=h user=u password=word-4 dbname=d"),
@@ -393,15 +393,15 @@ fn neither_debug_nor_the_shown_settings_hold_a_secret() {
 }
 
 #[test]
-fn a_status_token_is_long_and_fits_into_a_header() {
+fn status_token_must_be_long_and_fit_a_header() {
     for text in ["short", "fifteen-letters", "sixteen letters, blanks", "sixteen-lettérs…"] {
         let all = problems(read(Command::Web, &[("PORT", "1"), ("STATUS_TOKEN", text)]));
-        assert_eq!(all, ["STATUS_TOKEN: expected 16 visible characters or more"]);
+        assert_eq!(all, ["STATUS_TOKEN: expected at least 16 visible ASCII characters"]);
     }
 }
 
 #[test]
-fn second_address_behind_a_comma_is_refused_and_not_shown() {
+fn second_address_after_a_comma_is_rejected() {
     let two = "https://u:word-1@a.example/b.tar.gz,https://v:word-3@b.example/c.tar.gz";
     for name in ["BACKUP_SOURCE", "SCALINGO_AUTH_URL", "SCALINGO_API_URL", "SCALINGO_DB_URL"] {
         let problem = problem(&[(name, two)]);
@@ -419,7 +419,7 @@ fn second_address_behind_a_comma_is_refused_and_not_shown() {
 }
 
 #[test]
-fn what_is_tolerated_is_read_as_on_the_command_line() {
+fn tolerances_are_parsed_as_on_the_command_line() {
     let tolerate = |text: &str| config(&[("RESTORE_TOLERATE", text)]).restore.tolerate;
     let expected = [Tolerance::SqlState("42501".to_owned()), Tolerance::MissingRole];
     assert_eq!(tolerate(r#"["42501", "missing-role"]"#), expected);
@@ -428,5 +428,5 @@ fn what_is_tolerated_is_read_as_on_the_command_line() {
         let problem = problem(&[("RESTORE_TOLERATE", wrong)]);
         assert!(problem.starts_with("RESTORE_TOLERATE (--tolerate): "), "{problem}");
     }
-    assert!(problem(&[("RESTORE_EXCLUDE", r#"[" "]"#)]).ends_with("a pattern is empty"));
+    assert!(problem(&[("RESTORE_EXCLUDE", r#"[" "]"#)]).ends_with("empty pattern"));
 }

@@ -1,17 +1,17 @@
-//! What is done with which table.
+//! How each table is restored.
 
 use super::{config, problem};
 use crate::replicate::config::TableMode;
 
 #[test]
-fn the_old_variables_decide_about_their_two_tables_only() {
+fn old_variables_only_affect_their_two_tables() {
     let source = ("SOURCE_DATABASE_URL", "postgres://u@h/s");
     for (more, mode) in [
         (vec![], TableMode::None),
         (vec![("RESTORE_ANSWERS_AND_KES", "false")], TableMode::None),
         (vec![("RESTORE_ANSWERS_AND_KES", "true")], TableMode::Full),
         (vec![("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true"), source], TableMode::Incremental),
-        // Set, even to nothing in particular, the newer variable decides alone.
+        // If the newer variable is set, even to an empty object, it alone applies.
         (vec![("BACKUP_MODE", "{}")], TableMode::Full),
     ] {
         let tables = config(&more).restore.tables;
@@ -21,12 +21,12 @@ fn the_old_variables_decide_about_their_two_tables_only() {
         assert_eq!(tables.mode("public", "element-answers"), TableMode::Full);
         assert_eq!(tables.mode("pgboss", "answers"), TableMode::Full);
     }
-    // Nobody asked for these two: they need not exist.
+    // The user did not name these two: they need not exist.
     assert!(config(&[]).restore.tables.unused([].into_iter()).is_empty());
 }
 
 #[test]
-fn backup_mode_takes_exact_names_first_and_then_patterns_in_order() {
+fn backup_mode_prefers_exact_names_to_patterns() {
     let text = r#"{"log_*":"none","log_audit_*":"full","log_main":"schema-only","job.*":"none"}"#;
     let tables = config(&[("BACKUP_MODE", text)]).restore.tables;
     assert_eq!(tables.mode("public", "log_main"), TableMode::SchemaOnly);
@@ -40,7 +40,7 @@ fn backup_mode_takes_exact_names_first_and_then_patterns_in_order() {
 }
 
 #[test]
-fn what_is_no_backup_mode_says_why() {
+fn invalid_backup_mode_is_explained() {
     for (text, end) in [
         ("{answers: none}", "invalid JSON: key must be a string at line 1 column 2"),
         (
@@ -50,8 +50,7 @@ fn what_is_no_backup_mode_says_why() {
         ),
         (
             r#"{"a":"none","a":"full"}"#,
-            "expected a JSON object: \"a\" is there twice at line 1 \
-                                        column 23",
+            "expected a JSON object: duplicate name \"a\" at line 1 column 23",
         ),
         (
             r#"{"answers":"incremantal"}"#,
@@ -65,8 +64,7 @@ fn what_is_no_backup_mode_says_why() {
         ),
         (
             r#"{"a.b.c":"none"}"#,
-            "table \"a.b.c\": more than one \".\" (quote a part that holds \
-                                 one: \"\\\"a.b\\\"\")",
+            "table \"a.b.c\": more than one \".\" (quote a part that contains one: \"\\\"a.b\\\"\")",
         ),
     ] {
         assert_eq!(
@@ -76,6 +74,6 @@ fn what_is_no_backup_mode_says_why() {
     }
     assert_eq!(
         problem(&[("INCREMENTAL_KEYS", r#"{"a":1}"#)]),
-        "INCREMENTAL_KEYS (--incremental-keys): table \"a\": 1 is not a column's name"
+        "INCREMENTAL_KEYS (--incremental-keys): table \"a\": 1 is not a column name"
     );
 }

@@ -1,10 +1,10 @@
-//! What is left out, by modes and by what is in the target.
+//! Which entries are skipped, by modes and by the objects in the target.
 
 use super::*;
 use crate::replicate::config::{Command, Config};
 use crate::select::testing::{Builder, entry};
 
-/// The settings with a text of `BACKUP_MODE`.
+/// Settings with this text of `BACKUP_MODE`.
 fn modes(text: &str) -> Restore {
     settings(&[("BACKUP_MODE", text)])
 }
@@ -40,7 +40,7 @@ fn entries() -> Vec<Entry> {
     .into()
 }
 
-/// The numbers of the entries that are left out.
+/// The numbers of the skipped entries.
 fn left(modes: &Restore, present: &Present, is_fed_here: bool) -> Vec<i32> {
     let entries = entries();
     let chosen = choose(&entries, modes, present, is_fed_here).unwrap();
@@ -49,17 +49,17 @@ fn left(modes: &Restore, present: &Present, is_fed_here: bool) -> Vec<i32> {
 }
 
 #[test]
-fn privileges_and_nocturne_s_own_schema_are_never_restored() {
+fn privileges_and_bookkeeping_schema_are_never_restored() {
     assert_eq!(left(&modes("{}"), &Present::default(), true), [13, 14, 15]);
 }
 
 #[test]
-fn a_kept_table_and_what_it_needs_are_left_out_and_the_views_over_it_are_not() {
+fn kept_table_is_skipped_but_its_views_are_restored() {
     let present = Present::of(&[
         ("SCHEMA", None, "learning"),
         ("TABLE", Some("public"), "answers"),
         ("TYPE", Some("public"), "answer-result"),
-        // Of two functions of one name, this one.
+        // One of two functions with the same name.
         ("FUNCTION", Some("public"), "score(text, integer)"),
         ("SEQUENCE", Some("public"), "shared_seq"),
     ]);
@@ -68,25 +68,25 @@ fn a_kept_table_and_what_it_needs_are_left_out_and_the_views_over_it_are_not() {
 }
 
 #[test]
-fn an_incremental_table_that_is_not_there_is_loaded_once_without_foreign_keys() {
+fn absent_incremental_table_is_loaded_without_foreign_keys() {
     let modes = modes(r#"{"answers":"incremental"}"#);
     let entries = entries();
     let chosen = choose(&entries, &modes, &Present::default(), true).unwrap();
     let name = ("public".to_owned(), "answers".to_owned());
     assert_eq!(chosen.first_loads, [FirstLoad { name, dump_id: entries[4].dump_id }]);
     assert_eq!(left(&modes, &Present::default(), true), [9, 13, 14, 15]);
-    // In another database than the one that it is copied to, it has no business.
+    // In a database that is not the target of the copy, the table is skipped.
     assert_eq!(left(&modes, &Present::default(), false), [5, 7, 8, 9, 10, 13, 14, 15]);
 }
 
 #[test]
-fn a_table_that_is_in_the_way_is_not_passed_over() {
+fn conflicting_table_is_not_skipped() {
     let present = Present::of(&[("TABLE", Some("public"), "users")]);
     assert_eq!(left(&modes("{}"), &present, true), [13, 14, 15]);
 }
 
 #[test]
-fn excluded_entries_go_with_all_that_needs_them() {
+fn excluded_entries_exclude_their_dependents() {
     let entries: Vec<Entry> = [
         entry(1, "BLOB METADATA", "16385..16386"),
         entry(2, "BLOBS", "16385..16386").after(&[1]),
@@ -123,7 +123,7 @@ fn excluded_entries_go_with_all_that_needs_them() {
 }
 
 #[test]
-fn partition_of_a_kept_table_is_kept_and_no_warning() {
+fn partition_of_a_kept_table_is_kept_silently() {
     let entries: Vec<Entry> = [
         entry(1, "TABLE", "answers"),
         entry(2, "TABLE", "answers_2026"),
@@ -145,13 +145,13 @@ fn partition_of_a_kept_table_is_kept_and_no_warning() {
 }
 
 #[test]
-fn names_that_fit_nothing_are_refused_where_settings_are_strict() {
+fn strict_settings_reject_names_without_match() {
     for (variables, is_refused) in [
         (&[("BACKUP_MODE", r#"{"answer":"none"}"#)][..], true),
         (&[("BACKUP_MODE", r#"{"log_*":"none"}"#)], true),
         (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["BLOB*"]"#)], true),
         (&[("BACKUP_MODE", r#"{"answers":"none"}"#)], false),
-        // The default of the old variables is not a typing error.
+        // The default of the old variables is not a typo.
         (&[], false),
     ] {
         let lax = settings(variables);
@@ -162,7 +162,7 @@ fn names_that_fit_nothing_are_refused_where_settings_are_strict() {
 }
 
 #[test]
-fn partitions_follow_the_rule_of_their_table_unless_they_have_their_own() {
+fn partitions_follow_their_table_unless_overridden() {
     let entries: Vec<Entry> = [
         entry(1, "TABLE", "events"),
         entry(2, "TABLE", "events_1").after(&[1]),
@@ -192,7 +192,7 @@ fn partitions_follow_the_rule_of_their_table_unless_they_have_their_own() {
         (r#"{"events":"full","*":"schema-only"}"#, false, &[14]),
         (r#"{"events_2":"schema-only"}"#, false, &[12, 13]),
         (r#"{"events_1":"schema-only"}"#, false, &[11]),
-        // Nothing of a table that is not restored, or kept, stands alone.
+        // Entries of a skipped or kept table are not restored without it.
         (r#"{"events":"none","events_2":"schema-only","events_1":"full"}"#, false, &everything),
         (
             r#"{"events":"incremental","events_2":"schema-only"}"#,
@@ -211,7 +211,7 @@ fn partitions_follow_the_rule_of_their_table_unless_they_have_their_own() {
 }
 
 #[test]
-fn settings_that_leave_no_table_are_refused() {
+fn settings_that_exclude_every_table_are_rejected() {
     for (variables, is_refused) in [
         (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["*"]"#)][..], true),
         (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["TABLE *"]"#)], true),

@@ -1,4 +1,4 @@
-//! A lock whose session is lost, with and without somebody who waits for it.
+//! A lock whose session is lost, with and without another session waiting for it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::target::tests::Server;
 use crate::target::{Session, SessionSettings};
 
-/// A database of the test's own: the lock belongs to a database.
+/// A database for the test alone: the lock belongs to a database.
 async fn database(name: &str) -> (Arc<Server>, Target, Session) {
     let server = Server::shared();
     let superuser = server.superuser().await;
@@ -27,7 +27,7 @@ const HOLDER: &str = "SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype =
         (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())";
 
 #[tokio::test]
-async fn a_lock_whose_session_is_lost_is_taken_again_and_the_work_goes_on() {
+async fn lost_lock_is_taken_again_and_work_continues() {
     let (_server, target, session) = database("guard_again").await;
     let mut guard = guard(&target).await;
     let halt = CancellationToken::new();
@@ -46,7 +46,7 @@ async fn a_lock_whose_session_is_lost_is_taken_again_and_the_work_goes_on() {
 }
 
 #[tokio::test]
-async fn work_is_halted_when_another_run_has_the_lock() {
+async fn work_stops_when_another_run_takes_the_lock() {
     let (_server, target, session) = database("guard_lost").await;
     let mut guard = guard(&target).await;
     let halt = CancellationToken::new();

@@ -8,8 +8,8 @@ use crate::restore::chain;
 use crate::target::{Session, SessionSettings};
 
 impl Preview {
-    /// Compares the incremental tables on both sides. Without a session of the target, only the
-    /// source is tried.
+    /// Compares the incremental tables on both sides. Without a target session, only checks the
+    /// connection to the source.
     pub(super) async fn incremental(&mut self, config: &Config, target: Option<&Session>) {
         if !config.restore.tables.has_incremental() {
             return;
@@ -33,7 +33,10 @@ impl Preview {
         let Some(target) = target else {
             let source = Session::connect(&settings.source, &SessionSettings::default()).await;
             if let Err(error) = source {
-                self.problem(format_args!("source database: {}", chain(&error)));
+                self.problem(format_args!(
+                    "cannot connect to the source database: {}",
+                    chain(&error)
+                ));
             }
             return;
         };

@@ -1,4 +1,4 @@
-//! What earlier runs say about the next one.
+//! Estimates the next run from earlier ones.
 
 use super::Preview;
 use crate::replicate::worker::{DatabaseHistory, FULL, History, RunOutcome, RunRecord, StageName};
@@ -6,11 +6,11 @@ use crate::report::units;
 use crate::restore::chain;
 use crate::target::Target;
 
-/// How many records are looked through for one that succeeded.
+/// How many records are searched for a successful run.
 const LOOKED_THROUGH: usize = 50;
 
 impl Preview {
-    /// How long the last run took that restored a backup.
+    /// Reports how long the last run that restored a backup took.
     pub(super) async fn last_run(&mut self, target: &Target) {
         let records = match DatabaseHistory::new(target.clone()).latest(LOOKED_THROUGH).await {
             Ok(records) => records,
@@ -21,12 +21,12 @@ impl Preview {
             has_restored && run.outcome == RunOutcome::Succeeded
         };
         let Some(last) = records.iter().find(is_whole) else {
-            return self.line("no run has succeeded yet: how long one takes is not known");
+            return self.line("no run has succeeded yet, so the duration is unknown");
         };
         let took = units::duration(last.duration(last.ended.unwrap_or(last.started)));
         let (started, rows) = (last.started, units::plural(last.rows(), "row", "rows"));
         let started = started.format("%Y-%m-%d %H:%M:%S UTC");
-        self.line(format_args!("expected to take {took}, as the run of {started} did, {rows}"));
+        self.line(format_args!("expected to take {took}, like the run of {started} ({rows})"));
         for stage in last.last_attempt() {
             let StageName::Known(name) = &stage.name else { continue };
             let took = units::duration(stage.duration(stage.ended.unwrap_or(stage.started)));

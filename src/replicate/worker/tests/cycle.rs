@@ -1,9 +1,9 @@
-//! A worker over days: starts, retries, missed times.
+//! A worker over several days: starts, retries, missed times.
 
 use super::*;
 
 #[tokio::test]
-async fn a_run_starts_at_each_time_of_the_schedule() {
+async fn run_starts_at_each_scheduled_time() {
     let scene = Scene::new(|clock| vec![taking(clock, 2 * HOUR, Outcome::Succeeded)]);
     scene.until("2026-03-04 00:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00", "03-03 04:10:00"]);
@@ -21,14 +21,14 @@ async fn a_run_starts_at_each_time_of_the_schedule() {
 }
 
 #[tokio::test]
-async fn nobody_sleeps_longer_than_a_minute() {
+async fn worker_never_sleeps_longer_than_a_minute() {
     let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(Outcome::Succeeded)]);
     scene.until("2026-03-02 06:00:00").await;
     assert_eq!(*scene.clock.longest_sleep.lock().unwrap(), Duration::from_secs(60));
 }
 
 #[tokio::test]
-async fn a_clock_change_moves_the_start_with_the_wall() {
+async fn clock_change_moves_the_start() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     scene.clock.set("2026-03-27 12:00:00");
     scene.until("2026-03-30 12:00:00").await;
@@ -36,7 +36,7 @@ async fn a_clock_change_moves_the_start_with_the_wall() {
 }
 
 #[tokio::test]
-async fn a_failed_run_is_tried_again_after_the_wait_and_then_given_up() {
+async fn failed_run_is_retried_then_given_up() {
     let scene = Scene::new(|_| vec![at_once(failing(false))]);
     scene.until("2026-03-02 12:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00", "03-02 04:25:00", "03-02 04:40:00"]);
@@ -46,7 +46,7 @@ async fn a_failed_run_is_tried_again_after_the_wait_and_then_given_up() {
 }
 
 #[tokio::test]
-async fn a_retry_that_succeeds_forgets_the_error_and_the_next_night_comes() {
+async fn successful_retry_clears_the_error() {
     let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(Outcome::Succeeded)]);
     scene.until("2026-03-03 12:00:00").await;
     assert_eq!(
@@ -60,7 +60,7 @@ async fn a_retry_that_succeeds_forgets_the_error_and_the_next_night_comes() {
 }
 
 #[tokio::test]
-async fn a_permanent_failure_is_not_tried_again_and_the_process_lives_on() {
+async fn permanent_failure_is_not_retried() {
     let scene = Scene::new(|_| vec![at_once(failing(true)), at_once(Outcome::Succeeded)]);
     scene.until("2026-03-03 12:00:00").await;
     assert_eq!(
@@ -73,7 +73,7 @@ async fn a_permanent_failure_is_not_tried_again_and_the_process_lives_on() {
 }
 
 #[tokio::test]
-async fn times_that_a_long_run_passes_are_reported_and_not_caught_up() {
+async fn times_missed_during_a_long_run_are_reported() {
     let scene = Scene::new(|clock| vec![taking(clock, 50 * HOUR, Outcome::Succeeded)]);
     scene.until("2026-03-04 12:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00"]);
@@ -88,13 +88,13 @@ async fn times_that_a_long_run_passes_are_reported_and_not_caught_up() {
         scene.history.records()[1].error.as_deref(),
         Some(
             "missed 2 runs, from 2026-03-03 05:10:00 +01:00 to 2026-03-04 05:10:00 +01:00: the \
-             run before went on"
+             previous run was still in progress"
         )
     );
 }
 
 #[tokio::test]
-async fn a_time_that_the_process_slept_through_is_reported_as_missed() {
+async fn time_missed_during_sleep_is_reported() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 09:00:00"));
     scene.until("2026-03-03 12:00:00").await;
@@ -108,7 +108,7 @@ async fn a_time_that_the_process_slept_through_is_reported_as_missed() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_noticed_a_little_late_still_counts() {
+async fn time_noticed_slightly_late_still_counts() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 04:15:00"));
     scene.until("2026-03-02 12:00:00").await;
@@ -129,7 +129,7 @@ async fn time_noticed_late_counts_within_the_setting() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_put_back_starts_no_second_run() {
+async fn clock_set_back_starts_no_second_run() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     scene.clock.when("2026-03-02 04:11:00", |clock| clock.set("2026-03-02 03:30:00"));
     scene.until("2026-03-03 12:00:00").await;
@@ -137,7 +137,7 @@ async fn a_clock_that_is_put_back_starts_no_second_run() {
 }
 
 #[tokio::test]
-async fn a_wait_for_a_retry_ends_when_asked_to_stop() {
+async fn retry_wait_ends_when_asked_to_stop() {
     let scene = Scene::new(|_| vec![at_once(failing(false))]);
     scene.until("2026-03-02 04:20:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00"]);
@@ -145,7 +145,7 @@ async fn a_wait_for_a_retry_ends_when_asked_to_stop() {
 }
 
 #[tokio::test]
-async fn a_schedule_of_every_second_reports_in_one_line_what_a_run_has_passed() {
+async fn schedule_of_every_second_reports_misses_once() {
     let mut scene = Scene::new(|clock| vec![taking(clock, HOUR, Outcome::Succeeded)]);
     scene.worker.schedule = Schedule::parse("* * * * * *", Tz::UTC).unwrap();
     scene.until("2026-03-01 13:00:02").await;

@@ -1,4 +1,4 @@
-//! A clock that does not wait, jobs that do as they are told, and a history in memory.
+//! A clock that does not wait, scripted jobs, and a history in memory.
 
 mod cycle;
 mod night;
@@ -25,7 +25,7 @@ fn utc(text: &str) -> DateTime<Utc> {
 
 type Action = Box<dyn FnOnce(&FakeClock) + Send>;
 
-/// Sleeping moves it on at once. At some times something happens.
+/// Sleeping advances it at once. Actions can be scheduled for certain times.
 struct FakeClock {
     now: Mutex<DateTime<Utc>>,
     plan: Mutex<VecDeque<(DateTime<Utc>, Action)>>,
@@ -38,7 +38,7 @@ impl FakeClock {
         Arc::new(Self { now, plan: Mutex::default(), longest_sleep: Mutex::default() })
     }
 
-    /// Plans what happens when the clock gets to a time; in the order of the times.
+    /// Schedules an action for when the clock reaches a time; call in the order of the times.
     fn when(&self, time: &str, action: impl FnOnce(&Self) + Send + 'static) {
         self.plan.lock().unwrap().push_back((utc(time), Box::new(action)));
     }
@@ -81,11 +81,11 @@ impl Clock for FakeClock {
     }
 }
 
-/// Keeps records in memory.
+/// Stores records in memory.
 #[derive(Default)]
 struct Memory {
     records: Mutex<Vec<RunRecord>>,
-    /// How often it does not answer first.
+    /// How many calls fail first.
     away: Mutex<u32>,
 }
 
@@ -116,7 +116,7 @@ impl History for Memory {
 
 type Step = Box<dyn Fn(Run, CancellationToken) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// Does the steps in turn, the last one for ever.
+/// Runs the steps in turn, repeating the last one.
 struct Steps {
     clock: Arc<FakeClock>,
     steps: Vec<Step>,
@@ -199,7 +199,7 @@ impl Scene {
         Self { clock, history, worker, stop: CancellationToken::new() }
     }
 
-    /// Runs the worker until the clock gets to a time.
+    /// Runs the worker until the clock reaches a time.
     async fn until(&self, time: &str) {
         self.clock.cancel_at(time, &self.stop);
         self.worker.run(&self.stop).await;

@@ -1,9 +1,9 @@
-//! One night: leaving when asked to, and what is recorded.
+//! One night: stopping when asked to, and what is recorded.
 
 use super::*;
 
 #[tokio::test]
-async fn a_panic_is_a_failure_of_the_attempt() {
+async fn panic_fails_the_attempt() {
     let panics = step(|_, _| async { panic!("index out of bounds") });
     let scene = Scene::new(|_| vec![panics, at_once(Outcome::Succeeded)]);
     let record = scene.worker.night.run(Trigger::Manual, &scene.stop).await;
@@ -15,7 +15,7 @@ async fn a_panic_is_a_failure_of_the_attempt() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_asked_to_stop_leaves_and_is_recorded_as_interrupted() {
+async fn stopped_job_is_recorded_as_interrupted() {
     let leaves = step(|run: Run, stop: CancellationToken| async move {
         let _stage = run.stage(Stage::Restore);
         stop.cancelled().await;
@@ -31,12 +31,12 @@ async fn a_job_that_is_asked_to_stop_leaves_and_is_recorded_as_interrupted() {
     assert_eq!(record.outcome, RunOutcome::Interrupted);
     assert_eq!(record.stages[0].state, StageState::Failed);
     assert_eq!(scene.history.records().last(), Some(&record));
-    // It left by itself: nobody waited for it.
+    // It stopped by itself, without a wait.
     assert_eq!(scene.clock.now(), utc("2026-03-01 12:00:00"));
 }
 
 #[tokio::test]
-async fn a_job_that_does_not_leave_is_dropped_within_the_host_s_limit() {
+async fn unresponsive_job_is_dropped_within_the_limit() {
     let stays = step(|run: Run, _| async move {
         let _stage = run.stage(Stage::Enrich);
         futures::future::pending().await
@@ -52,7 +52,7 @@ async fn a_job_that_does_not_leave_is_dropped_within_the_host_s_limit() {
 }
 
 #[tokio::test]
-async fn a_failure_while_leaving_is_an_interruption() {
+async fn failure_while_stopping_is_an_interruption() {
     let fails = step(|_, stop: CancellationToken| async move {
         stop.cancelled().await;
         failing(true)
@@ -88,7 +88,7 @@ async fn stages_are_timed_and_counted_by_attempt() {
 }
 
 #[test]
-fn a_record_of_an_older_or_newer_version_is_still_read() {
+fn record_of_another_version_is_still_read() {
     let text = r#"{"id":"x","version":"9.0.0","trigger":"manual","started":"2026-03-02T05:10:00Z",
         "outcome":"succeeded","attempts":1,"stages":[{"name":"polish","attempt":1,
         "started":"2026-03-02T05:10:00Z","state":"done"}],"unheard":true}"#;

@@ -1,8 +1,8 @@
-//! What a worker finds when it starts.
+//! How a worker handles earlier runs when it starts.
 
 use super::*;
 
-/// The history that another process left behind.
+/// The history left by another process.
 fn before(scene: &Scene, outcome: RunOutcome, turn: &str, schedule: &str) {
     let run = Run::begin(Arc::clone(&scene.worker.night.clock), FULL, Trigger::Schedule, None);
     let mut record = run.record();
@@ -15,7 +15,7 @@ fn before(scene: &Scene, outcome: RunOutcome, turn: &str, schedule: &str) {
 const PARIS: &str = "10 5 * * * Europe/Paris";
 
 #[tokio::test]
-async fn a_run_that_was_interrupted_or_killed_is_resumed_at_the_start() {
+async fn interrupted_or_killed_run_is_resumed_at_start() {
     for cut in [RunOutcome::Interrupted, RunOutcome::Running] {
         let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
         before(&scene, cut, "2026-03-01 04:10:00", PARIS);
@@ -24,13 +24,13 @@ async fn a_run_that_was_interrupted_or_killed_is_resumed_at_the_start() {
         let resumed = scene.history.records().pop().unwrap();
         assert_eq!(resumed.trigger, Trigger::Resume);
         assert_eq!(resumed.scheduled, Some(utc("2026-03-01 04:10:00")));
-        // Nobody shall think that the killed one still goes on.
+        // The killed run must not appear to be still running.
         assert_eq!(scene.history.records()[0].outcome, RunOutcome::Interrupted);
     }
 }
 
 #[tokio::test]
-async fn a_run_that_ended_is_not_resumed() {
+async fn ended_run_is_not_resumed() {
     for ended in [RunOutcome::Succeeded, RunOutcome::Failed, RunOutcome::Missed] {
         let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
         before(&scene, ended, "2026-03-01 04:10:00", PARIS);
@@ -41,9 +41,9 @@ async fn a_run_that_ended_is_not_resumed() {
 }
 
 #[tokio::test]
-async fn times_at_which_no_process_was_there_are_reported_at_the_start() {
+async fn times_without_a_process_are_reported_at_start() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
-    // It was interrupted, but since then another time has come and gone.
+    // It was interrupted, but another scheduled time has passed since then.
     before(&scene, RunOutcome::Interrupted, "2026-02-27 04:10:00", PARIS);
     scene.until("2026-03-01 13:00:00").await;
     assert!(scene.starts().is_empty());
@@ -54,7 +54,7 @@ async fn times_at_which_no_process_was_there_are_reported_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_start_during_a_deployment_is_made_good() {
+async fn start_missed_during_deployment_is_made_up() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     before(&scene, RunOutcome::Succeeded, "2026-03-01 04:10:00", PARIS);
     scene.clock.set("2026-03-02 04:12:00");
@@ -64,7 +64,7 @@ async fn a_start_during_a_deployment_is_made_good() {
 }
 
 #[tokio::test]
-async fn another_schedule_s_runs_say_nothing_about_this_one() {
+async fn runs_of_another_schedule_do_not_count() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     before(&scene, RunOutcome::Interrupted, "2026-02-20 04:10:00", "10 5 * * * UTC");
     scene.until("2026-03-01 13:00:00").await;
@@ -73,7 +73,7 @@ async fn another_schedule_s_runs_say_nothing_about_this_one() {
 }
 
 #[tokio::test]
-async fn an_interrupted_run_is_resumed_when_the_database_comes_back_after_the_process() {
+async fn interrupted_run_is_resumed_when_database_returns() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     before(&scene, RunOutcome::Interrupted, "2026-03-01 04:10:00", PARIS);
     *scene.history.away.lock().unwrap() = 20;
@@ -83,7 +83,7 @@ async fn an_interrupted_run_is_resumed_when_the_database_comes_back_after_the_pr
 }
 
 #[tokio::test]
-async fn a_database_that_stays_away_does_not_keep_the_next_turn_from_its_time() {
+async fn unreachable_database_does_not_delay_next_turn() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     *scene.history.away.lock().unwrap() = u32::MAX;
     scene.until("2026-03-02 05:00:00").await;
@@ -91,7 +91,7 @@ async fn a_database_that_stays_away_does_not_keep_the_next_turn_from_its_time() 
 }
 
 #[tokio::test]
-async fn a_run_that_a_change_of_the_schedule_has_interrupted_is_resumed() {
+async fn run_interrupted_by_schedule_change_is_resumed() {
     let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
     before(&scene, RunOutcome::Interrupted, "2026-03-01 11:50:00", "50 11 * * * UTC");
     scene.until("2026-03-01 13:00:00").await;

@@ -107,7 +107,8 @@ pub(super) async fn add_waits(ctx: &Context, lane: &mut Lane, plan: &mut Plan, c
     // One session that keeps the archive's order needs none.
     let in_order = ctx.options.strictly_in_order && ctx.random.is_some();
     if !in_order && let Err(error) = ask(ctx, lane, plan).await {
-        let message = format!("cannot read from the catalog which rows wait for others: {error}");
+        let message =
+            format!("cannot read row dependencies from the catalog, using the archive's: {error}");
         ctx.events.send(Event::Warning { message });
     }
     plan.rank(|id| costs.of(id));

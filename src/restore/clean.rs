@@ -22,14 +22,15 @@ pub(super) async fn make_room(ctx: &Context, lane: &mut Lane, order: &[usize]) -
         return Ok(false);
     }
     let written = lane.record(ctx, Line::of_all(Mark::Dropped)).await;
-    written.map_err(|error| Error::Internal(format!("the journal: {}", chain(&error))))?;
+    written
+        .map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))?;
     Ok(true)
 }
 
 /// Drops the wanted entries' objects in the reverse of `order`. Failures are told and counted;
 /// returns false when the restore must stop because of one.
 async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
-    ctx.events.send(Event::Step { what: "dropping the old objects".to_owned() });
+    ctx.events.send(Event::Step { what: "dropping existing objects".to_owned() });
     for &place in order.iter().rev() {
         let entry = ctx.entry(place);
         let want = ctx.want(place);
@@ -81,8 +82,7 @@ async fn drop_one(
     let dropping =
         drop_object(entry, if_exists).map_err(|error| WorkError::Other(chain(&error)))?;
     if dropping.without_if_exists {
-        let message =
-            format!("no place for IF EXISTS in the statement that drops {}", entry.label());
+        let message = format!("cannot add IF EXISTS to the statement that drops {}", entry.label());
         ctx.events.send(Event::Warning { message });
     }
     if let Some(command) = &dropping.command {

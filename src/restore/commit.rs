@@ -22,7 +22,8 @@ use crate::target::{
 const STUCK: Duration = Duration::from_secs(10);
 
 /// Reported when a lost session goes on with its statement.
-const WAITING: &str = "connection lost; the server is still running its statement, waiting for it";
+const WAITING: &str =
+    "connection lost; the server is still running its statement, waiting for it to end";
 
 /// A line for the journal.
 #[derive(Clone, Copy, Debug)]
@@ -165,10 +166,10 @@ impl Lane {
         };
         let (what, source) = match answer {
             Ok(Some(committed)) => return Ok(committed),
-            Ok(None) => ("the server does not say whether it was carried out", None),
-            Err(error) => ("it cannot be asked whether it was carried out", Some(error.into())),
+            Ok(None) => ("the server does not report its outcome", None),
+            Err(error) => ("its outcome cannot be looked up", Some(error.into())),
         };
-        Err(Error::Protocol(format!("the connection was lost at COMMIT, and {what}"), source))
+        Err(Error::Protocol(format!("connection lost at COMMIT, and {what}"), source))
     }
 
     /// Asks the server, or the journal. `None` if there is no answer to be had.

@@ -340,7 +340,7 @@ impl Conductor {
         self.objects.forget(job);
         let place = self.schedule.job(job).entry;
         let what =
-            "an entry that it depends on comes later in the stream: give the archive as a file";
+            "it depends on an entry that comes later in the stream: restore from a file instead";
         let failure = WorkError::Other(what.to_owned()).failure();
         let outcome = Outcome::Failed { failure };
         self.ctx.finish(place, Finished { outcome, ..Finished::default() });
@@ -353,7 +353,7 @@ impl Conductor {
         done: std::result::Result<(Lane, Task), tokio::task::JoinError>,
     ) -> Result<()> {
         let (lane, task) =
-            done.map_err(|error| Error::Internal(format!("a session's task failed: {error}")))?;
+            done.map_err(|error| Error::Internal(format!("a session task failed: {error}")))?;
         self.workers.give_back(lane.number);
         self.idle.push(lane);
         self.idle.extend(self.ctx.shares.take_returned());

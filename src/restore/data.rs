@@ -99,9 +99,9 @@ impl Work<'_> {
             Err(error) if error.is_passing() && ctx.random.is_none() => {
                 let mut failure = ctx.failure(entry, &error);
                 failure.message.push_str(if ctx.journal().is_some() {
-                    "; what a stream has brought cannot be read again: run the same command again to continue"
+                    "; a stream cannot be read again: run the same command again to resume"
                 } else {
-                    "; what a stream has brought cannot be read again"
+                    "; a stream cannot be read again"
                 });
                 let tolerated = !self.lane.in_group() && ctx.tolerates(entry, &error);
                 self.problems.add(failure, tolerated);

@@ -74,9 +74,9 @@ impl RowPiece {
     pub(super) async fn rows(self) -> Result<Rows> {
         match self.content {
             Content::Ready(rows) => Ok(rows),
-            Content::Promised(rows) => {
-                rows.await.map_err(|_| Error::malformed("turning its rows into binary panicked"))
-            }
+            Content::Promised(rows) => rows
+                .await
+                .map_err(|_| Error::malformed("converting its rows to binary format panicked")),
         }
     }
 }
@@ -137,7 +137,7 @@ fn compare(found: Digest, expected: Digest) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Damaged("its contents are not those of the digests".to_owned())))
+    Err(Error::new(ErrorKind::Damaged("its contents do not match the digest file".to_owned())))
 }
 
 fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> Result<()> {

@@ -118,7 +118,7 @@ impl Failure {
     /// How many statements met the same, if it was more than one.
     pub(super) fn add_count(&mut self, count: u64) {
         if count > 1 {
-            self.add_detail(&format!("COUNT: {count} statements were refused like this"));
+            self.add_detail(&format!("COUNT: {count} statements were refused for this reason"));
         }
     }
 }
@@ -299,7 +299,7 @@ pub enum Event {
     },
     /// A step that is not an entry: reading the TOC, looking for data blocks, dropping, committing.
     Step {
-        /// What is being done, in words, present participle: `dropping the old objects`.
+        /// What is being done, in words, present participle: `dropping existing objects`.
         what: String,
     },
     /// An object could not be dropped beforehand (`--clean`). Counts as an error of its own: the

@@ -168,7 +168,7 @@ impl Sink for Feed {
                 return Answer::Take;
             }
             let what = format!(
-                "its data are not those that an earlier run has loaded (SHA-256 was {}, is {})",
+                "its data has changed since an earlier run loaded it (SHA-256 was {}, is now {})",
                 then.short(),
                 now.short()
             );

@@ -22,7 +22,7 @@ pub enum ForeignKeys {
 }
 
 /// Why an entry is left out.
-const LEFT_OUT: &str = "foreign keys are left out, as asked";
+const LEFT_OUT: &str = "foreign keys not restored, as requested";
 
 impl Context {
     /// The places of the wanted entries that are left out for the sake of `--foreign-keys none`.
@@ -44,7 +44,7 @@ impl Context {
         if self.options.foreign_keys == ForeignKeys::NotValid {
             let wanted = (0..self.wants.len()).filter(|place| self.want(*place).schema);
             for entry in wanted.map(|place| self.entry(place)).filter(|entry| is_odd(entry)) {
-                tell_checked(&self.events, entry, "it has another form");
+                tell_checked(&self.events, entry, "its definition cannot be rewritten");
             }
         }
     }
@@ -52,13 +52,13 @@ impl Context {
 
 /// Tells that a key is checked although that was not asked for.
 pub(super) fn tell_checked(events: &Events, entry: &Entry, why: &str) {
-    let message = format!("{} is not added NOT VALID, its rows are checked: {why}", entry.label());
+    let message = format!("{} is validated, not added NOT VALID: {why}", entry.label());
     events.send(Event::Warning { message });
 }
 
 /// Why a key of a partitioned table is checked.
 pub(super) const PARTITIONED: &str =
-    "before PostgreSQL 18 a partitioned table can have no such key";
+    "a partitioned table can have NOT VALID foreign keys only since PostgreSQL 18";
 
 /// Whether an entry is a key that the archive wants checked in a form that cannot be changed.
 fn is_odd(entry: &Entry) -> bool {
@@ -93,7 +93,9 @@ pub(crate) fn for_script<'a>(
                         let key = entry.defn.trim_end().trim_end_matches(';');
                         entry.defn = format!("{key} NOT VALID;\n");
                     }
-                    None if is_odd(entry) => tell_checked(events, entry, "it has another form"),
+                    None if is_odd(entry) => {
+                        tell_checked(events, entry, "its definition cannot be rewritten");
+                    }
                     None => {}
                 }
             }

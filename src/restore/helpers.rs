@@ -132,7 +132,8 @@ async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkE
     ctx.events.send(Event::Joined { entry: EntryRef::from(entry), lane: lane.number });
     if let Err(error) = begin(rows, &mut lane).await {
         // It has taken nothing, so the table lacks nothing.
-        let message = format!("one session less for {}: {}", entry.label(), chain(&error));
+        let message =
+            format!("loading {} with one session fewer: {}", entry.label(), chain(&error));
         ctx.events.send(Event::Warning { message });
         return (Helper { lane, since, begun: false }, Ok(0));
     }
@@ -203,7 +204,10 @@ async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
         Err(error) => Err(error),
     };
     truncated.map_err(|error| {
-        let message = format!("it may be there in part, and cannot be emptied: {}", chain(&error));
+        let message = format!(
+            "the table may be partially loaded and could not be truncated: {}",
+            chain(&error)
+        );
         WorkError::Other(message)
     })
 }

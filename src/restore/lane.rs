@@ -89,7 +89,7 @@ impl Lane {
     pub(super) async fn open_first(&mut self, ctx: &Context) -> Result<()> {
         let connect = || async { Box::pin(self.connect(ctx)).await };
         let waits = |error: &crate::target::Error| {
-            let message = format!("the server is waited for: {}", chain(error));
+            let message = format!("waiting for the server: {}", chain(error));
             ctx.events.send(Event::Warning { message });
         };
         let session = once_ready(connect, waits).await?;
@@ -157,10 +157,10 @@ impl Lane {
         }
         let what = if ctx.journal().is_some() {
             "the server crashed or was replaced during the restore: run the same \
-             command again to continue"
+             command again to resume"
         } else {
-            "the server crashed or was replaced during the restore: what was restored last may be \
-             lost, restore again"
+            "the server crashed or was replaced during the restore: the last changes may be lost, \
+             restore again"
         };
         Err(crate::target::Error::Lost(Some(what.into())))
     }
@@ -249,7 +249,7 @@ impl Lane {
         if let Some(setting) = setting
             && let Err(error) = self.set(ctx, setting).await
         {
-            let message = format!("the parallel workers stay as they are: {}", chain(&error));
+            let message = format!("cannot set the number of parallel workers: {}", chain(&error));
             ctx.events.send(Event::Note { message });
         }
     }

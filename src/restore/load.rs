@@ -315,7 +315,7 @@ impl<'a> Pieces<'a> {
             Some(digests) => match digests.get(entry.dump_id) {
                 Some(line) => Some(line.digest),
                 None => {
-                    let what = "there is no digest of its data".to_owned();
+                    let what = "the digest file has no digest of its data".to_owned();
                     return Err(WorkError::Other(what));
                 }
             },
@@ -361,7 +361,7 @@ impl<'a> Pieces<'a> {
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
             let Piece::Statements(sql) = piece else {
-                return Err(self.damaged(ArchiveError::missing("its data are not statements")));
+                return Err(self.damaged(ArchiveError::missing("its data is not SQL statements")));
             };
             let rows = inserts.send(&sql).await?;
             self.progress.sent(rows, sql.len());
@@ -404,7 +404,7 @@ impl<'a> Pieces<'a> {
                     self.progress.sent(0, length);
                 }
                 Piece::Rows(..) | Piece::Statements(..) => {
-                    let what = "its data are not large objects";
+                    let what = "its data is not large objects";
                     return Err(self.damaged(ArchiveError::missing(what)));
                 }
             }

@@ -120,7 +120,7 @@ pub enum Error {
     #[error("{0}")]
     ServerLost(String),
     /// The database could not be created (`--create`): what was meant for it goes nowhere else.
-    #[error("the database could not be created, nothing is restored")]
+    #[error("cannot create the database; nothing was restored")]
     NoDatabase,
     /// What the caller does at a point inside the restore failed.
     #[error("stopped {point}")]
@@ -205,7 +205,7 @@ fn prepare(
     if let Some(digests) = &options.digests {
         let expected = digests.get(TOC_ID).map(|line| line.digest);
         if expected != Some(toc_digest(&toc)) {
-            let what = "its table of contents is not that of the digests".to_owned();
+            let what = "its table of contents does not match the digest file".to_owned();
             let error = archive::Error::new(archive::ErrorKind::Damaged(what));
             return Err(Error::Archive(error.in_file(archive.name)));
         }
@@ -287,7 +287,7 @@ fn prepare(
     let objects =
         |place: &usize| ctx.wants_archived_data(*place) && ctx.entry(*place).desc == Desc::Blobs;
     if ctx.options.digests.is_some() && one_by_one && (0..ctx.wants.len()).any(|p| objects(&p)) {
-        let message = "large objects of a tar that comes as a stream are not compared with digests";
+        let message = "digests of large objects are not checked in a tar archive that is streamed";
         ctx.events.send(Event::Warning { message: message.to_owned() });
     }
     Ok((ctx, planned, stream))
@@ -370,12 +370,12 @@ async fn run(
         never = journal::stay_alone(&ctx) => match never {},
     };
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
-        return Err(Error::Internal("the first session is gone".to_owned()));
+        return Err(Error::Internal("internal error: the first session is missing".to_owned()));
     };
     lane.commit_group(&ctx).await.map_err(Error::Target)?;
     make_durable(&ctx, lane).await.map_err(Error::Target)?;
     if let Some(place) = ctx.unfinished() {
-        let what = format!("{} was forgotten", ctx.entry(place).label());
+        let what = format!("internal error: {} was never finished", ctx.entry(place).label());
         return Err(Error::Internal(what));
     }
     journal::close(&ctx, lane).await.map_err(JournalError::from)?;

@@ -15,7 +15,7 @@ use crate::target::Session;
 const FOREIGN_KEY_VIOLATION: &str = "23503";
 
 /// What is added to the message of a failure that leaves the key behind.
-pub(super) const NOT_VALID: &str = "; the foreign key is there, but NOT VALID";
+pub(super) const NOT_VALID: &str = "; the foreign key was kept NOT VALID";
 
 /// How many keys are shown.
 const KEYS: usize = 5;
@@ -122,7 +122,7 @@ fn in_words(found: &[Vec<Option<String>>]) -> String {
             let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
             format!("ORPHANS: {rows} with the keys {keys}{more}")
         }
-        _ => format!("ORPHANS: among others, rows with the keys {keys}"),
+        _ => format!("ORPHANS: rows with the keys {keys}, among others"),
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(in_words(&found(&[&["(7)", "1", "1"]])), "ORPHANS: 1 row with the keys (7)");
         assert_eq!(
             in_words(&found(&[&["(7)"], &["(8)"]])),
-            "ORPHANS: among others, rows with the keys (7), (8)"
+            "ORPHANS: rows with the keys (7), (8), among others"
         );
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn pause(
     let Some(pause) = pauses.next() else {
         return false;
     };
-    let message = format!("{} is tried again: {}", entry.label(), chain(error));
+    let message = format!("{} interrupted, retrying: {}", entry.label(), chain(error));
     ctx.events.send(Event::Warning { message });
     tokio::time::sleep(pause).await;
     true

@@ -52,7 +52,7 @@ pub enum SettingError {
     #[error("expected NAME=VALUE")]
     NoValue,
     /// What stands before the `=` cannot be the name of a setting.
-    #[error("\"{0}\" cannot be the name of a setting")]
+    #[error("invalid setting name \"{0}\"")]
     Name(String),
     /// The restore depends on it.
     #[error("{0} is set by the restore itself")]
@@ -111,7 +111,7 @@ pub(super) async fn apply(ctx: &Context, session: &Session, free: Option<u64>) -
     match tune(ctx, session, free).await {
         Err(error) if !error.is_connection_lost() => {
             let message =
-                format!("memory and workers are as the server has them: {}", chain(&error));
+                format!("keeping the server's memory and worker settings: {}", chain(&error));
             ctx.events.send(Event::Note { message });
             Ok(())
         }

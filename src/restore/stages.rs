@@ -137,5 +137,5 @@ async fn record(ctx: &Context, lane: &mut Lane, mark: Mark) -> Result<()> {
         return Ok(());
     }
     let written = lane.record(ctx, Line::of_all(mark)).await;
-    written.map_err(|error| Error::Internal(format!("the journal: {}", chain(&error))))
+    written.map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))
 }

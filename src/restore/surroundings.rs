@@ -47,7 +47,7 @@ impl Surroundings<'_> {
             Err(error) if keeps && is_refusal(&error) => {
                 session.execute(BACK).await?;
                 self.triggers = Triggers::AsTheyAre;
-                let note = "the rows are loaded with the triggers as they are".to_owned();
+                let note = "the rows were loaded without disabling the triggers".to_owned();
                 lane.problems.push(Lacking { error: error.into(), note });
                 Ok(())
             }

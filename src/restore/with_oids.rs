@@ -21,6 +21,6 @@ pub(crate) fn warn(entries: &[Entry], wants: &[Want], events: &Events) {
         _ => {}
     }
     let names = names.join(", ");
-    let message = format!("tables WITH OIDS are not supported anymore, restored without: {names}");
+    let message = format!("WITH OIDS is no longer supported; tables restored without: {names}");
     events.send(Event::Warning { message });
 }

@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
         }
         if entry.desc == Desc::Warning {
             let message = if entry.defn.is_empty() { &entry.copy_stmt } else { &entry.defn };
-            let message = format!("the archive warns: {}", message.trim_end());
+            let message = format!("warning from original dump file: {}", message.trim_end());
             ctx.events.send(Event::Warning { message });
         }
         let mut defined = false;
@@ -247,7 +247,9 @@ impl<'a> Work<'a> {
         if self.ctx.lacks_role(role) {
             // Said once for all entries; no need to ask the server each time.
             let failure = Failure {
-                message: format!("role \"{role}\" does not exist, the owner is whoever restores"),
+                message: format!(
+                    "role \"{role}\" does not exist; the restoring role keeps ownership"
+                ),
                 sqlstate: Some("42704".to_owned()),
                 cause: Some(Cause::MissingRole { role: role.to_owned() }),
                 only_owner: !self.problems.any(),
@@ -342,7 +344,7 @@ impl<'a> Work<'a> {
 /// Why an entry is left for another run, which will load these rows.
 pub(super) fn rows_missing(rows: DumpId) -> Failure {
     Failure {
-        message: "the rows that it comes after are missing".to_owned(),
+        message: "the rows it depends on were not loaded".to_owned(),
         cause: Some(Cause::Entry { entry: rows.0 }),
         ..Failure::default()
     }

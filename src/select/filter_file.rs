@@ -59,25 +59,25 @@ pub struct FilterError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterErrorKind {
     /// The line begins with another word than it must.
-    #[error("unknown command \"{0}\" (\"include\" or \"exclude\")")]
+    #[error("unknown command \"{0}\" (expected \"include\" or \"exclude\")")]
     UnknownCommand(String),
     /// Nothing follows the command.
-    #[error("missing kind of object")]
+    #[error("missing object type")]
     MissingKind,
     /// No such kind.
-    #[error("unknown kind of object \"{0}\"")]
+    #[error("unknown object type \"{0}\"")]
     UnknownKind(String),
     /// No name follows the kind.
-    #[error("missing name of {0}")]
+    #[error("missing {0} name")]
     MissingName(String),
     /// A quoted name does not end before the file does.
-    #[error("a quoted name begins here and does not end")]
+    #[error("unterminated quoted name")]
     UnterminatedQuote,
     /// The name is not UTF-8.
     #[error("the name is not valid UTF-8")]
     NotUtf8,
     /// The kind exists, but not for this command in a restore.
-    #[error("{command} \"{kind}\" is for pg_dump: a restore cannot do it")]
+    #[error("{command} \"{kind}\" works only in pg_dump, not in a restore")]
     NotForRestore {
         /// `include` or `exclude`.
         command: String,

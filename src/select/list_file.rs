@@ -42,9 +42,9 @@ pub enum WhyIgnored {
 impl fmt::Display for IgnoredLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.why {
-            WhyIgnored::NotANumber => "does not begin with the number of an entry",
-            WhyIgnored::OutOfRange => "no entry can have this number",
-            WhyIgnored::Repeated => "the entry is listed already",
+            WhyIgnored::NotANumber => "does not start with an entry number",
+            WhyIgnored::OutOfRange => "entry number out of range",
+            WhyIgnored::Repeated => "entry already listed",
         };
         write!(f, "line {} ignored: {why}: {}", self.line, self.text)
     }
@@ -217,10 +217,10 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "line 3 ignored: does not begin with the number of an entry: -- a comment",
-                "line 4 ignored: the entry is listed already: 1 again",
-                "line 5 ignored: no entry can have this number: 0",
-                "line 6 ignored: no entry can have this number: 3",
+                "line 3 ignored: does not start with an entry number: -- a comment",
+                "line 4 ignored: entry already listed: 1 again",
+                "line 5 ignored: entry number out of range: 0",
+                "line 6 ignored: entry number out of range: 3",
             ]
         );
     }

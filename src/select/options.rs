@@ -209,7 +209,7 @@ impl FromStr for RestoreSection {
 
 /// The text names no section.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown section \"{0}\" (pre-data, data or post-data)")]
+#[error("unknown section \"{0}\" (expected pre-data, data or post-data)")]
 pub struct UnknownSection(pub String);
 
 /// Two options that cannot be used together.
@@ -309,6 +309,9 @@ mod tests {
             assert_eq!(section.as_str().parse(), Ok(section));
         }
         let error = "Pre-Data".parse::<RestoreSection>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown section \"Pre-Data\" (pre-data, data or post-data)");
+        assert_eq!(
+            error.to_string(),
+            "unknown section \"Pre-Data\" (expected pre-data, data or post-data)"
+        );
     }
 }

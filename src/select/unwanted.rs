@@ -50,21 +50,21 @@ impl fmt::Display for Unwanted {
             Self::NotSelected(selectors) => write!(f, "not selected by {selectors}"),
             Self::ParentUnwanted => f.write_str("its object is not restored"),
             Self::LeftOut(Leave::Kept) => f.write_str("the target keeps this table"),
-            Self::LeftOut(_) => f.write_str("it is not restored"),
+            Self::LeftOut(_) => f.write_str("excluded"),
             Self::WithTable(table, Leave::Absent) => {
-                write!(f, "goes with {table}, which is not restored")
+                write!(f, "depends on {table}, which is not restored")
             }
             Self::WithTable(table, Leave::Kept) => {
                 write!(f, "belongs to {table}, which the target keeps")
             }
             Self::WithTable(table, Leave::WithoutRows) => {
-                write!(f, "goes with {table}, which is restored without rows")
+                write!(f, "depends on {table}, which is restored without rows")
             }
             Self::WithTable(table, Leave::WithoutForeignKeys) => {
-                write!(f, "is a foreign key of {table} or to it, which gets its new rows by copy")
+                write!(f, "is a foreign key from or to {table}, whose new rows are copied")
             }
-            Self::Present => f.write_str("the target has it already"),
-            Self::Empty => f.write_str("nothing to restore in it"),
+            Self::Present => f.write_str("it already exists in the target"),
+            Self::Empty => f.write_str("nothing to restore"),
             Self::Obsolete => f.write_str("obsolete"),
         }
     }

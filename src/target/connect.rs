@@ -185,7 +185,7 @@ impl Target {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| Error::Network("the host's name has no address".into())))
+        Err(last.unwrap_or_else(|| Error::Network("the host name has no address".into())))
     }
 
     /// One address, under the time limit, with and without TLS as `sslmode` allows.

@@ -39,7 +39,7 @@ pub(super) fn may_hold_a_password(text: &str) -> bool {
 pub(super) fn misspelt(parameter: &str) -> Error {
     invalid(format!(
         "the value of \"{parameter}\" looks like a misspelled URL (it must start with \
-         postgresql:// or postgres://, without a blank before; write \"@\" in a password as %40)"
+         postgresql:// or postgres://, with no space before it; write \"@\" in a password as %40)"
     ))
 }
 
@@ -96,7 +96,7 @@ fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
     // libpq would take what follows the first "@" for the host, and show it.
     if !settings.is_empty() && rest.contains('@') || may_hold_a_password(path) {
         return Err(invalid(
-            "a \"@\" in a user name, a password or a database's name must be written as %40",
+            "a \"@\" in a user name, password or database name must be written as %40",
         ));
     }
     parse_hosts(hosts, &mut settings)?;
@@ -106,7 +106,7 @@ fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
             return Err(invalid("a parameter after the \"?\" has no value"));
         };
         if value.contains('=') {
-            return Err(invalid("a value after the \"?\" has a \"=\" (write it as %3D)"));
+            return Err(invalid("a value after the \"?\" contains \"=\" (write it as %3D)"));
         }
         let (key, value) = (decoded(key)?, decoded(value)?);
         // The JDBC driver's spelling, which libpq takes too.
@@ -144,7 +144,7 @@ fn parse_hosts(text: &str, settings: &mut Vec<Setting>) -> Result<()> {
         match after.strip_prefix(',') {
             Some(next) => rest = next,
             None if after.is_empty() => break,
-            None => return Err(invalid("text after the \"]\" of an IPv6 address")),
+            None => return Err(invalid("unexpected text after the \"]\" of an IPv6 address")),
         }
     }
     // A list of nothing is not there; an empty element in a list of several means the default.
@@ -201,7 +201,7 @@ fn parse_pairs(text: &str) -> Result<Vec<Setting>> {
             && settings.iter().any(|(key, _): &Setting| key == "password");
         let Some(after) = after.trim_start().strip_prefix('=').filter(|_| !is_piece) else {
             // What stands here may be a piece of a password with a blank in it.
-            return Err(invalid("a word is not followed by \"=\" (quote values that have blanks)"));
+            return Err(invalid("missing \"=\" after a word (quote values that contain spaces)"));
         };
         let (value, after) = parse_value(after.trim_start())?;
         settings.push((key.to_owned(), value));
@@ -223,7 +223,7 @@ fn parse_value(text: &str) -> Result<(String, &str)> {
             c => value.push(c),
         }
     }
-    if quoted { Err(invalid("a quoted value does not end")) } else { Ok((value, "")) }
+    if quoted { Err(invalid("unterminated quoted value")) } else { Ok((value, "")) }
 }
 
 #[cfg(test)]

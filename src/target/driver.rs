@@ -164,7 +164,9 @@ impl Driver {
     /// [`Error::Lost`] after an abandoned COPY, of which the connection dies.
     pub(super) fn usable(&self) -> Result<()> {
         if self.spent.load(Ordering::Acquire) {
-            return Err(Error::Lost(Some("a COPY was left before the end of its data".into())));
+            return Err(Error::Lost(Some(
+                "a COPY was abandoned before the end of its data".into(),
+            )));
         }
         Ok(())
     }

@@ -51,10 +51,10 @@ pub enum Error {
         source: Option<Source>,
     },
     /// The server wants a password and there is none.
-    #[error("the server asks for a password and none is given (-W, PGPASSWORD, ~/.pgpass)")]
+    #[error("the server requests a password but none was given (-W, PGPASSWORD, ~/.pgpass)")]
     NoPassword,
     /// The password could not be read from the terminal.
-    #[error("cannot ask for the password")]
+    #[error("cannot prompt for the password")]
     Prompt(#[source] std::io::Error),
     /// The server does not have the quality that `target_session_attrs` asks for.
     #[error("{0}")]
@@ -73,7 +73,7 @@ pub enum Error {
         role: String,
     },
     /// The connection could not be opened for a reason of the network or the operating system.
-    #[error("no connection")]
+    #[error("cannot open the connection")]
     Network(#[source] Source),
     /// The time limit of `connect_timeout` is over.
     #[error("no answer within {0} seconds")]
@@ -82,10 +82,10 @@ pub enum Error {
     #[error(transparent)]
     Server(Box<ServerError>),
     /// The connection is gone: cut, the server terminated, or spent by an abandoned COPY.
-    #[error("the connection to the server is lost")]
+    #[error("the connection to the server was lost")]
     Lost(#[source] Option<Source>),
     /// COMMIT was asked for in a transaction that an error has aborted; it was rolled back.
-    #[error("the transaction was aborted by an earlier error and is rolled back")]
+    #[error("the transaction was aborted by an earlier error and was rolled back")]
     Aborted,
     /// The server answered something that the protocol or the query does not allow for.
     #[error("{0}")]

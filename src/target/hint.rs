@@ -41,7 +41,7 @@ fn of_server(error: &ServerError) -> Option<&'static str> {
         "28000" => {
             "the server's pg_hba.conf must allow this role, address, database and use of TLS"
         }
-        "53300" => "use fewer sessions (-j), or raise max_connections of the server",
+        "53300" => "use fewer sessions (-j), or raise the server's max_connections",
         "53100" => "free disk space on the server",
         _ => return None,
     })

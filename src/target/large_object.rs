@@ -144,7 +144,7 @@ impl LargeObjects<'_> {
     /// [`Error::Lost`].
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let Some(Current { oid, at }) = &mut self.current else {
-            return Err(Error::Protocol("bytes of no large object".to_owned(), None));
+            return Err(Error::Protocol("data without a large object".to_owned(), None));
         };
         let end = i64::try_from(bytes.len()).ok().and_then(|length| at.checked_add(length));
         let Some(end) = end else {

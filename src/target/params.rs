@@ -156,7 +156,7 @@ impl Params {
             Some(user) => user.to_owned(),
             None => os_user().ok_or_else(|| {
                 params(
-                    "no role to connect as: give -U or PGUSER (the operating system does not \
+                    "no role to connect as: set -U or PGUSER (the operating system does not \
                         know this user's name)",
                 )
             })?,

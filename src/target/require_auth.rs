@@ -95,10 +95,10 @@ impl AuthCheck {
         let (bit, reason) = match u32::from_be_bytes(self.code) {
             0 if self.is_finished => return Ok(()),
             0 => (NONE, "the server did not complete authentication"),
-            3 => (PASSWORD, "the server requests the password in clear"),
-            5 => (MD5, "the server requests the password hashed with MD5"),
+            3 => (PASSWORD, "the server requests a cleartext password"),
+            5 => (MD5, "the server requests an MD5-hashed password"),
             10..=12 => (SCRAM, "the server requests SASL authentication"),
-            _ => (0, "the server requests a method that is not supported"),
+            _ => (0, "the server requests an unsupported method"),
         };
         if required.allowed & bit == 0 {
             let text = &required.text;

@@ -128,9 +128,9 @@ impl TlsOptions {
                     ))
                 })?;
                 let (chain, key) = (read_certificates(certificate)?, read_key(key)?);
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| tls("the client certificate and its key do not fit", error))?
+                builder.with_client_auth_cert(chain, key).map_err(|error| {
+                    tls("the client certificate and its key do not match", error)
+                })?
             }
         };
         config.enable_sni = self.sni;
@@ -160,10 +160,10 @@ impl TlsOptions {
                     RootCertificates::File(path) => {
                         format!("root certificate file \"{}\" does not exist", path.display())
                     }
-                    _ => "there is no home directory to look for root certificates in".to_owned(),
+                    _ => "there is no home directory to search for root certificates".to_owned(),
                 };
                 return Err(tls_failure(format!(
-                    "{what} (sslmode {} needs it; sslrootcert names another file, or \"system\")",
+                    "{what} (sslmode {} requires it; set sslrootcert to a file or to \"system\")",
                     self.mode
                 )));
             }
@@ -178,7 +178,7 @@ impl TlsOptions {
         let mut store = RootCertStore::empty();
         let (added, _) = store.add_parsable_certificates(roots.iter().cloned());
         if added == 0 {
-            return Err(tls_failure("none of the root certificates can be used".to_owned()));
+            return Err(tls_failure("none of the root certificates is usable".to_owned()));
         }
         let chain =
             WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))

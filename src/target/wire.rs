@@ -97,7 +97,7 @@ impl Handshake {
                     return Err(Error::Tls { what, source: None });
                 }
                 byte => {
-                    let what = format!("unexpected answer to the request for TLS: byte {byte}");
+                    let what = format!("unexpected response to the TLS request: byte {byte}");
                     return Err(Error::Protocol(what, None));
                 }
             }

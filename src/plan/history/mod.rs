@@ -33,10 +33,10 @@ pub struct CostHistory {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// It has another form.
-    #[error("it is no cost history")]
+    #[error("not a cost history file")]
     Form(#[source] serde_json::Error),
     /// Another version of this program wrote it.
-    #[error("it is a cost history of version {0}, and this program knows version {VERSION}")]
+    #[error("a cost history of version {0}; this program supports version {VERSION}")]
     Version(u32),
 }
 

@@ -85,7 +85,7 @@ impl Plan {
             return;
         }
         for id in &constraints {
-            self.behind_all(*id, rows, "it holds for every column of its domain");
+            self.behind_all(*id, rows, "it applies to every column of its domain");
         }
         let of = order.by(self, constraints, |entry| entry.dependencies.clone());
         for id in self.of_main(order, |entry| matches!(entry.desc, Desc::Index | Desc::Constraint))

@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn a_bar_shows_the_name_and_its_colour_the_kind() {
         assert_eq!(short("TABLE DATA public.USERS"), "public.USERS");
-        assert_eq!(short("dropping the old objects"), "dropping the old objects");
+        assert_eq!(short("dropping existing objects"), "dropping existing objects");
         assert_eq!(short("EXTENSION"), "EXTENSION");
         assert_eq!(short(""), "");
     }

@@ -31,8 +31,8 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
         // A night resumes by itself.
         let how = if options.keep { "" } else { " with --resume" };
         let message = format!(
-            "the journal stays in the target (schema nocturne): the same command{how} tries again \
-             what failed"
+            "the journal stays in the target (schema nocturne): run the same command{how} again \
+             to retry what failed"
         );
         ctx.events.send(Event::Warning { message });
         return Ok(());
@@ -46,7 +46,7 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
             Err(error) if error.class() == Class::Retry => error,
             Ok(true) => return Ok(()),
             Ok(false) => {
-                let message = "the journal is emptied and its tables stay (schema nocturne): \
+                let message = "the journal was emptied but its tables stay (schema nocturne): \
                                dropping them would fire event triggers of this database";
                 ctx.events.send(Event::Note { message: message.to_owned() });
                 return Ok(());

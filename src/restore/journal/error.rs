@@ -7,23 +7,23 @@ use crate::{archive, target};
 #[non_exhaustive]
 pub enum JournalError {
     /// What is asked for cannot be done with a journal.
-    #[error("no journal can be kept: {0}")]
+    #[error("cannot keep a journal: {0}")]
     Cannot(&'static str),
     /// Another restore is at work on the target.
-    #[error("another restore is at work on this target{}", process(.pid.as_ref()))]
+    #[error("another restore is running on this target{}", process(.pid.as_ref()))]
     Busy {
         /// The process of the server, if it tells.
         pid: Option<String>,
     },
     /// Sessions of an earlier run do not end.
-    #[error("sessions of an earlier run do not end: process {pids}")]
+    #[error("sessions of an earlier run have not ended (server process {pids})")]
     StillThere {
         /// The processes of the server.
         pids: String,
     },
     /// The journal is of another restore.
     #[error(
-        "the target holds the journal of another restore, which began at {began}: {}; finish that \
+        "the target holds the journal of a different restore, started at {began}: {}; finish that \
          one, or drop the tables nocturne.restore_journal and nocturne.restore_journal_line",
         .differences.join("; ")
     )]
@@ -35,8 +35,8 @@ pub enum JournalError {
     },
     /// There is no journal, and the target is not empty.
     #[error(
-        "the target holds no journal, but {table} is there already: a restore that was finished \
-         is not begun again (--clean drops what is there)"
+        "the target holds no journal, but {table} already exists: a finished restore is not \
+         started again (--clean drops existing objects)"
     )]
     AlreadyThere {
         /// A table of the archive.
@@ -44,9 +44,9 @@ pub enum JournalError {
     },
     /// The journal was written by another version of this program.
     #[error(
-        "the journal in the target is of format {0}, which this version does not know: finish that \
-         restore with the version that began it, or drop the tables nocturne.restore_journal and \
-         nocturne.restore_journal_line"
+        "the journal in the target has format {0}, which this version does not support: finish \
+         that restore with the version that started it, or drop the tables \
+         nocturne.restore_journal and nocturne.restore_journal_line"
     )]
     Format(String),
     /// The archive cannot be read where it is compared with what was loaded.
@@ -56,12 +56,12 @@ pub enum JournalError {
     #[error("the journal in the target is damaged: {0}")]
     Damaged(String),
     /// The server refuses the journal's statements.
-    #[error("the journal cannot be kept in the target (schema nocturne)")]
+    #[error("cannot keep the journal in the target (schema nocturne)")]
     Target(#[from] target::Error),
 }
 
 fn process(pid: Option<&String>) -> String {
-    pid.map(|pid| format!(" (process {pid} of the server)")).unwrap_or_default()
+    pid.map(|pid| format!(" (server process {pid})")).unwrap_or_default()
 }
 
 impl JournalError {

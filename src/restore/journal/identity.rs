@@ -65,8 +65,8 @@ impl Identity {
         });
         both.filter(|(_, then, now)| then != now)
             .map(|(name, then, now)| match Digest::from_hex(then) {
-                Some(_) => format!("{name} is another"),
-                None => format!("{name} was {then}, is {now}"),
+                Some(_) => format!("{name} differs"),
+                None => format!("{name} was {then}, is now {now}"),
             })
             .collect()
     }
@@ -110,14 +110,14 @@ mod tests {
         let (one, two) = (Digest::of(b"1").to_string(), Digest::of(b"2").to_string());
         let then = identity(&[("the selection", &one), ("the role", "a"), ("same", "x")]);
         let now = identity(&[("the selection", &two), ("the role", "b"), ("same", "x")]);
-        assert_eq!(then.differences(&now), ["the role was a, is b", "the selection is another"]);
+        assert_eq!(then.differences(&now), ["the role was a, is now b", "the selection differs"]);
         assert_eq!(then.differences(&then), [""; 0]);
     }
 
     #[test]
     fn what_only_one_of_them_knows_is_a_difference() {
         let then = identity(&[("--clean", "given")]);
-        assert_eq!(then.differences(&identity(&[])), ["--clean was given, is "]);
+        assert_eq!(then.differences(&identity(&[])), ["--clean was given, is now "]);
     }
 
     #[test]

@@ -180,7 +180,7 @@ pub(in crate::restore) async fn enter(ctx: &Context, session: &Session) -> Resul
     let lock = format!("SELECT pg_catalog.pg_advisory_lock_shared({})", AT_WORK.arguments());
     session.execute(&lock).await?;
     if store::run(session).await? != Some(journal.run) {
-        return Err(Error::Unsuitable("another process goes on with this restore"));
+        return Err(Error::Unsuitable("another process has resumed this restore"));
     }
     Ok(())
 }

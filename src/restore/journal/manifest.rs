@@ -78,8 +78,8 @@ pub(super) async fn differences(
     let watch = Watch::default();
     let _end = End(watch.clone());
     let what = format!(
-        "the archive's file is not as the earlier run left it: comparing the data of {} entries \
-         that are done",
+        "the archive file has changed since the earlier run: comparing the data of {} finished \
+         entries",
         known.len()
     );
     ctx.events.send(Event::Step { what });
@@ -118,12 +118,12 @@ async fn collect(
                     if now != then {
                         let (entry, then, now) = (ctx.entry(place).label(), then.short(), now.short());
                         differences
-                            .push(format!("the data of {entry} were of SHA-256 {then}, are of {now}"));
+                            .push(format!("the data of {entry} had SHA-256 {then}, now has {now}"));
                     }
                 }
                 // A reader that is gone without a word must not pass for one that found all well.
                 None if missing > 0 => {
-                    let what = format!("the data of {missing} entries that are done are not there");
+                    let what = format!("the data of {missing} finished entries is missing");
                     let error = Error::missing(what).in_archive(&ctx.archive);
                     return Err(JournalError::Archive(error));
                 }
@@ -131,7 +131,7 @@ async fn collect(
             },
             _ = tell.tick() => {
                 let mib = watch.read.load(Ordering::Relaxed) >> 20;
-                let what = format!("comparing what is done: {mib} MiB, {missing} entries are left");
+                let what = format!("comparing finished entries: {mib} MiB read, {missing} left");
                 ctx.events.send(Event::Step { what });
                 session.execute("SELECT 1").await?;
             }

@@ -28,11 +28,11 @@ pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
     } else if options.transactions == Transactions::Single {
         "a single transaction leaves nothing to resume"
     } else if options.create {
-        "it is kept in the target database, which must be there: create it first, without --create"
+        "it is kept in the target database, which must exist: create it first and omit --create"
     } else if options.style.ownership == Ownership::SetSessionAuthorization {
-        "the roles that the session becomes may not write it (--use-set-session-authorization)"
+        "the roles that the session switches to cannot write it (--use-set-session-authorization)"
     } else if ctx.toc.entries.iter().enumerate().any(holds_schema) {
-        "the archive brings a schema \"nocturne\", which is where it would be kept"
+        "the archive contains a schema \"nocturne\", where the journal would be kept"
     } else {
         return Ok(());
     };
@@ -107,7 +107,7 @@ async fn go_on(
     let Found { run, began, lines, .. } = found;
     store::go_on(session, &void, now).await?;
     let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
-    let what = format!("going on with the restore that began at {began}: {done} entries are done");
+    let what = format!("resuming the restore started at {began}: {done} entries already done");
     ctx.events.send(Event::Step { what });
     Ok((run + 1, lines))
 }
@@ -129,7 +129,8 @@ fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
     };
     let changed = ctx.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
         let (then, now) = (size_then(entry)?, random.size(entry)?);
-        (then != now).then(|| format!("the data of {} were {then} bytes, are {now}", entry.label()))
+        (then != now)
+            .then(|| format!("the data of {} was {then} bytes, is now {now}", entry.label()))
     });
     changed.take(3).collect()
 }
@@ -174,7 +175,8 @@ async fn missing_tables(
         entry.desc == Desc::Table && found.lines.contains_key(&(entry.dump_id, Mark::Done))
     });
     let missing = made.filter(|entry| !there.contains(&name(entry)));
-    Ok(missing.take(3).map(|entry| format!("{} is gone from the target", entry.label())).collect())
+    let message = |entry: &Entry| format!("{} is missing from the target", entry.label());
+    Ok(missing.take(3).map(message).collect())
 }
 
 /// What a crash of the server has emptied: rows of UNLOGGED tables, and the values of sequences.

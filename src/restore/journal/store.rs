@@ -139,12 +139,13 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
     let Some([Some(run), Some(began), Some(identity), Some(server_life), file_state]) =
         row.and_then(|row| <[Option<String>; 5]>::try_from(row).ok())
     else {
-        return Err(damaged("it has no head"));
+        return Err(damaged("its header is missing"));
     };
     let lines = lines(session).await?;
-    let identity = Identity::from_json(&identity).ok_or_else(|| damaged("it has no identity"))?;
+    let identity =
+        Identity::from_json(&identity).ok_or_else(|| damaged("its identity is invalid"))?;
     Ok(Some(Found {
-        run: run.parse().map_err(|_| damaged("it has no number of its run"))?,
+        run: run.parse().map_err(|_| damaged("its run number is invalid"))?,
         began,
         head: Head { identity, server_life: ServerLife::from_text(server_life), file_state },
         lines,

@@ -34,10 +34,10 @@ pub use style::{Ownership, SourceSettings, Style, fixed_settings};
 #[non_exhaustive]
 pub enum StatementError {
     /// A list of large objects holds something that is no OID.
-    #[error("\"{0}\" in a list of large objects is no OID")]
+    #[error("\"{0}\" in a list of large objects is not an OID")]
     NotAnOid(String),
     /// A `LARGE OBJECTS` entry without the BLOB METADATA entry that lists the objects.
-    #[error("the list of large objects that the privileges are for is not in the archive")]
+    #[error("the archive lacks the list of large objects that the privileges are for")]
     NoBlobMetadata,
     /// The privileges of large objects cannot be taken apart.
     #[error("cannot expand the privileges")]

@@ -218,7 +218,7 @@ async fn a_terminated_session_says_by_whom() {
     assert_eq!((error.sqlstate(), error.class()), (Some("57P01"), Class::Retry));
     assert_eq!(
         chain(&error),
-        "the connection to the server is lost: \
+        "the connection to the server was lost: \
          FATAL: terminating connection due to administrator command"
     );
 }

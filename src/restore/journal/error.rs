@@ -1,36 +1,36 @@
-//! Why a restore cannot keep a journal, or not go on with one.
+//! Why a restore cannot keep a journal, or cannot resume from one.
 
 use crate::{archive, target};
 
-/// Why a restore with a journal did not begin.
+/// Why a restore with a journal did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// What is asked for cannot be done with a journal.
+    /// The requested restore cannot be done with a journal.
     #[error("cannot keep a journal: {0}")]
     Cannot(&'static str),
-    /// Another restore is at work on the target.
+    /// Another restore is running on the target.
     #[error("another restore is running on this target{}", process(.pid.as_ref()))]
     Busy {
-        /// The process of the server, if it tells.
+        /// The server process, if known.
         pid: Option<String>,
     },
-    /// Sessions of an earlier run do not end.
+    /// Sessions of an earlier run have not ended.
     #[error("sessions of an earlier run have not ended (server process {pids})")]
     StillThere {
-        /// The processes of the server.
+        /// The server processes.
         pids: String,
     },
-    /// The journal is of another restore.
+    /// The journal belongs to a different restore.
     #[error(
         "the target holds the journal of a different restore, started at {began}: {}; finish that \
          one, or drop the tables nocturne.restore_journal and nocturne.restore_journal_line",
         .differences.join("; ")
     )]
     Differs {
-        /// When that restore began, as the server writes times.
+        /// When that restore started, in the server's format.
         began: String,
-        /// What differs, in words.
+        /// The differences, in words.
         differences: Vec<String>,
     },
     /// There is no journal, and the target is not empty.
@@ -42,17 +42,17 @@ pub enum JournalError {
         /// A table of the archive.
         table: String,
     },
-    /// The journal was written by another version of this program.
+    /// The journal was written by an incompatible version of this program.
     #[error(
         "the journal in the target has format {0}, which this version does not support: finish \
          that restore with the version that started it, or drop the tables \
          nocturne.restore_journal and nocturne.restore_journal_line"
     )]
     Format(String),
-    /// The archive cannot be read where it is compared with what was loaded.
+    /// The archive could not be read while comparing it with what was loaded.
     #[error(transparent)]
     Archive(archive::Error),
-    /// The tables of the journal do not hold what they should.
+    /// The journal tables do not contain what they should.
     #[error("the journal in the target is damaged: {0}")]
     Damaged(String),
     /// The server refuses the journal's statements.
@@ -65,8 +65,8 @@ fn process(pid: Option<&String>) -> String {
 }
 
 impl JournalError {
-    /// Whether the journal is of another restore: whoever wants this one must
-    /// [`forget`](super::forget) it.
+    /// Whether the journal belongs to a different restore: to run this one,
+    /// [`forget`](super::forget) the journal.
     #[must_use]
     pub fn is_other_restore(&self) -> bool {
         matches!(self, Self::Differs { .. } | Self::Format(_))

@@ -95,7 +95,7 @@ fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Chain {
             queues.entry(table).or_default().push(JobId(number));
         }
     }
-    // For each queue: its largest bound, and the number of jobs in it.
+    // For each queue: its largest bound, and the jobs that give it.
     let length = |mut queue: Vec<JobId>| {
         queue.sort_unstable_by_key(|id| (Reverse(begins[id.0]), Reverse(*id)));
         let mut sum = Duration::ZERO;

@@ -81,7 +81,7 @@ fn errors_say_what_and_where() {
     }
     let error = FilterFile::parse(b"include table caf\xe9\n").unwrap_err();
     assert_eq!(error.kind, FilterErrorKind::NotUtf8);
-    // Elsewhere other encodings do no harm.
+    // Elsewhere other encodings are harmless.
     assert_eq!(FilterFile::parse(b"# caf\xe9\ninclude table x").unwrap().items.len(), 1);
 }
 

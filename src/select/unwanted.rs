@@ -12,29 +12,29 @@ use super::options::SelectOptions;
 pub enum Unwanted {
     /// An option excludes its class of entries.
     Excluded(Flag),
-    /// It belongs to the database as a whole, which only `-C` restores.
+    /// It concerns the whole database, which only `-C` restores.
     NeedsCreate,
-    /// Its section was not asked for.
+    /// Its section was not selected.
     Section,
     /// A list file was given and does not name it.
     NotListed,
-    /// Schemas were chosen with `-n`, and it is in none or in another.
+    /// Schemas were selected with `-n`, and it is in none or in another.
     NotInSchemas,
     /// Its schema is excluded.
     SchemaExcluded,
-    /// Objects were chosen by name, and it is none of them.
+    /// Objects were selected by name, and it is not one of them.
     NotSelected(Selectors),
-    /// It is about another object (a comment, privileges), which is not restored.
+    /// It concerns another object (a comment, privileges) that is not restored.
     ParentUnwanted,
-    /// A table that is left out, or an entry that is excluded by name.
+    /// An excluded table, or an entry excluded by name.
     LeftOut(Leave),
-    /// It belongs to this table, refers to it or depends on it, which is left out in that way.
+    /// It belongs to, refers to or depends on this table, which is excluded in that way.
     WithTable(String, Leave),
-    /// The target has it already.
+    /// The target already has it.
     Present,
     /// It has neither SQL nor data.
     Empty,
-    /// A marker of ancient archives without meaning today.
+    /// A marker of very old archives, without meaning today.
     Obsolete,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Unwanted {
     }
 }
 
-/// Which of the options that choose objects by name were given.
+/// Which of the options that select objects by name were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selectors {
     /// `-t`.

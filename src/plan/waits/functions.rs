@@ -158,7 +158,7 @@ impl<'a> Calls<'a> {
         let (entry, nameable) = (&self.entries[place], &self.nameable);
         let called = &self.called;
         let named = self.named.entry(place).or_insert_with(|| {
-            // The functions of its query are called when it is filled.
+            // The functions of its query were called when it was filled.
             let is_filled = entry.desc == Desc::MaterializedView;
             let noted = called.get(&entry.dump_id).filter(|_| !is_filled).into_iter().flatten();
             let mut named: Vec<usize> = noted.copied().collect();

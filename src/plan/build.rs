@@ -296,7 +296,7 @@ impl Links {
             needs = needs.into_iter().flat_map(rows).collect();
         }
         if entry.desc == Desc::BlobComments && needs.is_empty() {
-            // Before 8.4 pg_dump did not note that these come after the large objects.
+            // Before 8.4 pg_dump did not record that these come after the large objects.
             needs.extend(self.blobs);
         }
         needs

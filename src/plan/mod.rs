@@ -61,7 +61,7 @@ pub enum Step {
     AddForeignKey,
     /// Checks the rows.
     Validate,
-    /// Adds a foreign key that stays without a check of the rows.
+    /// Adds a foreign key and leaves its rows unchecked.
     AddNotValid,
     /// Gathers statistics about a table. Not part of the entry, which is the table's TABLE DATA, or
     /// the TABLE of a partitioned table.

@@ -41,7 +41,8 @@ pub(super) enum Chains {
     AndLocks,
 }
 
-/// Gives the jobs their costs and their ranks. Takes time in proportion to jobs and dependencies.
+/// Gives the jobs their costs and their ranks. The time is proportional to the number of jobs and
+/// dependencies.
 pub(super) fn rank(
     jobs: &mut [Job],
     ends_first: &[usize],

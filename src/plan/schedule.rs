@@ -195,7 +195,7 @@ impl Schedule {
         self.is_to_start(id) && self.waits_for[id.0] == 0
     }
 
-    /// Marks a job as done that was not started here.
+    /// Marks a job that was not started here as done.
     pub fn abandon(&mut self, id: JobId) {
         if self.is_to_start(id) {
             self.closed.remove(&id);

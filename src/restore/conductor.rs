@@ -28,7 +28,7 @@ use crate::archive::{self, stream::ItemOf};
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Plan, Schedule, Step, at_once, builds_index};
 
-/// Carries out the jobs of a plan.
+/// Runs the jobs of a plan.
 ///
 /// Jobs whose data comes from a stream can start once it arrives; from then on they compete like
 /// any other job, and the one with the longest chain behind it goes first. Where the stream waits
@@ -66,14 +66,14 @@ enum Task {
     Object(JobId, Result<Loaded, WorkError>),
 }
 
-/// What a session is to do.
+/// Work for a session.
 struct Work {
     job: JobId,
     source: Source,
 }
 
 impl Conductor {
-    /// Takes a plan, the first session, and the stream if there is one.
+    /// Creates a conductor for a plan, with the first session and the stream, if any.
     pub(super) fn new(
         ctx: Arc<Context>,
         plan: &Plan,
@@ -221,7 +221,7 @@ impl Conductor {
         }
     }
 
-    /// What a session is to do next.
+    /// The next work for a session.
     fn next_job(&mut self) -> Option<Work> {
         if self.takes_data_first() {
             let first = self.waiting.iter().position(|work| match work.source.is_one_object() {

@@ -49,7 +49,7 @@ impl<'a> CopyRows<'a> {
         Self { ctx, entry, progress, share: None, frozen: false, queue, failed }
     }
 
-    /// A session's way to the pieces.
+    /// A session's access to the pieces.
     pub(super) fn taker(&self) -> Taker<'_> {
         Taker { rows: self, held: None }
     }

@@ -205,7 +205,7 @@ mod tests {
         let shares = Shares::default();
         let (small, _a) = shares.open(Some(100), ReadCounter::default(), 10);
         let (large, mut joining) = shares.open(Some(150), ReadCounter::default(), 10);
-        assert!(shares.help(lane(1)).is_some(), "nobody has looked yet");
+        assert!(shares.help(lane(1)).is_some(), "no one has checked yet");
         small.look(true);
         large.look(true);
         assert!(shares.help(lane(1)).is_none());

@@ -134,8 +134,8 @@ impl FilterFile {
     /// Reads the text of a filter file.
     ///
     /// # Errors
-    /// On the first line that cannot be understood. (pg_restore reads a line whose name is a
-    /// comment as one with an empty name, which matches nothing; here it is an error.)
+    /// On the first line that cannot be parsed. (pg_restore reads a line whose name is a comment as
+    /// one with an empty name, which matches nothing; here it is an error.)
     pub fn parse(text: &[u8]) -> Result<Self, FilterError> {
         let mut file = Self::default();
         let mut lines = Lines::new(text);

@@ -8,7 +8,8 @@ pub const BOOKKEEPING: &str = "nocturne";
 
 /// The first half of the keys of its advisory locks (PostgreSQL documentation, "Advisory Locks").
 /// The second half is 1 for a nightly run, 2 for a restore with a journal, and 3 for its sessions;
-/// in the maintenance database of a swap, it is a checksum of the name of what is swapped.
+/// for a swap, whose locks are in another database, it is a hash of the name of the swapped
+/// database.
 pub(crate) const LOCKS: u32 = 0x6e6f_6374;
 
 /// `ERRCODE_UNIQUE_VIOLATION`: from the catalog, when two sessions create the same object.

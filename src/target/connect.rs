@@ -36,8 +36,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Resolves where to connect. `environment` looks up a variable; pass `&|name|
-    /// std::env::var(name).ok()` for the process's own.
+    /// Resolves where to connect. `environment` looks up a variable; for the process's own
+    /// environment, pass `&|name| std::env::var(name).ok()`.
     ///
     /// If a parameter is set in several places, the first one wins: the connection string in
     /// `dbname`, the other options, `default_url`, the `PG*` variables, libpq's defaults.

@@ -81,7 +81,7 @@ pub enum Error {
     /// The server refused a statement, or the connection itself.
     #[error(transparent)]
     Server(Box<ServerError>),
-    /// The connection is gone: cut, the server terminated, or spent by an abandoned COPY.
+    /// The connection is gone: cut, terminated by the server, or unusable after an abandoned COPY.
     #[error("the connection to the server was lost")]
     Lost(#[source] Option<Source>),
     /// COMMIT was requested in a transaction that an error had aborted; it was rolled back.

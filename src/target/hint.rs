@@ -30,9 +30,9 @@ fn of_server(error: &ServerError) -> Option<&'static str> {
     Some(match error.sqlstate.as_str() {
         "3D000" => {
             "create the database first (createdb) or name another one; restore --create creates \
-             the one that the archive names and connects to an existing one before (-d postgres)"
+             the one named in the archive, and first connects to an existing one (-d postgres)"
         }
-        "28P01" => "check the password in PGPASSWORD, ~/.pgpass or the URL; -W asks for it",
+        "28P01" => "check the password in PGPASSWORD, ~/.pgpass or the URL; -W prompts for it",
         // `src/backend/utils/init/miscinit.c`: the role does not exist, or may not log in.
         "28000" if error.routine.as_deref() == Some("InitializeSessionUserId") => {
             "name another role with -U, PGUSER or in the URL; the default is the operating \

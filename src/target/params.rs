@@ -280,7 +280,7 @@ impl Settings {
             let found = found.map_err(|error| match error {
                 // If the database was named otherwise, the cause is not obvious.
                 Error::Params(message) if !is_said => params(format!(
-                    "{message} (the environment has PGSERVICE: unset it, or define the service)"
+                    "{message} (PGSERVICE is set in the environment: unset it, or define the service)"
                 )),
                 error => error,
             })?;

@@ -92,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn work_is_waited_for_beyond_patience_and_rest_is_not() {
         let mut wait = WhileItWorks::new(Duration::from_millis(1));
-        // Each pause is longer than [`PATIENCE`].
+        // Each pause is longer than the patience given.
         for _ in 0..3 {
             assert!(wait.pause(true).await);
         }

@@ -14,7 +14,7 @@ pub(in crate::restore) async fn definitions_are_over(ctx: &Context, lane: &mut L
     };
     journal.lines_are_durable();
     if lane.in_group() {
-        // Its later COMMIT is waited for.
+        // The later COMMIT will wait until it is durable.
         return lane.execute(ctx, "SET LOCAL synchronous_commit = on;").await;
     }
     // A transaction with an ID has a commit record, which COMMIT waits for.

@@ -55,7 +55,7 @@ pub struct ScriptOptions<'a> {
     /// The major version of the server that the script is for. `None` means that of the dumped
     /// server.
     pub for_server_major: Option<u32>,
-    /// What the archive's header says.
+    /// Facts from the archive's header.
     pub header: Header,
     /// The archive's encoding, in which the script is written.
     pub encoding: Encoding,
@@ -73,7 +73,7 @@ pub enum Clean {
     DropIfExists,
 }
 
-/// What the archive's header says.
+/// Facts from the archive's header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// Version of the dumped server, as recorded in the archive.

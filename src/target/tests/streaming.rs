@@ -285,7 +285,7 @@ async fn a_copy_out_that_is_dropped_is_cancelled_in_the_server() {
         }
     })
     .await
-    .expect("the server goes on");
+    .expect("the server continues");
 }
 
 #[tokio::test]

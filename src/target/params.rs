@@ -279,9 +279,9 @@ impl Settings {
             let found = service::find(service, settings.get("servicefile"), environment);
             let found = found.map_err(|error| match error {
                 // If the database was named otherwise, the cause is not obvious.
-                Error::Params(message) if !is_said => params(format!(
-                    "{message} (PGSERVICE is set in the environment: unset it, or define the service)"
-                )),
+                Error::Params(message) if !is_said => {
+                    params(format!("{message} (PGSERVICE is set: unset it, or define the service)"))
+                }
                 error => error,
             })?;
             for (name, value) in found {

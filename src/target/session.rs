@@ -263,8 +263,8 @@ pub struct CancelHandle {
 }
 
 impl CancelHandle {
-    /// Asks the server, over a separate connection, to cancel what the session is running. Whether
-    /// there was something to cancel is not reported; if so, that statement fails with SQLSTATE 57014.
+    /// Asks the server, over a separate connection, to cancel what the session is running. A
+    /// canceled statement fails with SQLSTATE 57014; whether there was one is not reported here.
     ///
     /// # Errors
     /// [`Error::Network`] or [`Error::Tls`] if the request could not be delivered to the server.

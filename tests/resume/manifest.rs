@@ -231,7 +231,7 @@ fn a_journal_of_another_shape_is_refused_and_left_as_it_is() {
     let restored = restore_to(&source.path(), &target.url(), &ARGS);
     assert_eq!(restored.finished.code(), 1, "{}", restored.finished);
     let said = restored.stderr();
-    assert!(said.contains("the journal in the target is of format 1"), "{said}");
+    assert!(said.contains("the journal in the target has format 1"), "{said}");
     assert!(said.contains("drop the tables nocturne.restore_journal"), "{said}");
     assert_eq!(trace(&target, "a_first"), done);
     assert_eq!(target.query("SELECT run FROM nocturne.restore_journal"), "1");

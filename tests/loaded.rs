@@ -328,7 +328,7 @@ fn tables_with_oids_are_restored_with_a_warning() {
     assert!(oracle.success() && oracle.stderr().contains("WITH OIDS"), "{oracle}");
     let restored = restore(&archive.path(), &actual, &[]).expect(0);
     assert_same_database(&actual, &expected);
-    let warning = "tables WITH OIDS are not supported anymore, restored without: TABLE public.old";
+    let warning = "WITH OIDS is no longer supported; tables restored without: TABLE public.old";
     assert!(restored.stderr().contains(warning), "{}", restored.finished);
     assert!(!restored.stderr().contains("public.old, TABLE"), "{}", restored.finished);
     let script = nocturne().args(["restore", "-f", "-"]).arg(archive.path()).succeed();

@@ -349,7 +349,7 @@ fn conclude(
     }
     let ended = result.map_err(|error| match error {
         RestoreError::Interrupted if typed.behaviour.resume => {
-            Failure::from(error).with_hint("run the same command again to continue")
+            Failure::from(error).with_hint("run the same command again to resume")
         }
         RestoreError::Interrupted if typed.behaviour.single_transaction => {
             Failure::from(error).with_hint("nothing was changed (-1): run the same command again")

@@ -1,8 +1,8 @@
 //! Jobs that gather statistics about the tables whose rows are loaded (`ANALYZE`).
 //!
-//! An archive has no entries for these. Each job waits for all that would be kept from its table
-//! meanwhile, so it delays nothing, and finds the expressions of indexes and the extended
-//! statistics that it gathers for. Nothing waits for it.
+//! An archive has no entries for these. Each job waits for everything that it would lock out of its
+//! table, so it delays nothing, and for the expression indexes and extended statistics that it
+//! gathers data for. Nothing waits for it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use crate::archive::{Desc, DumpId, Entry};
 use crate::select::Pass;
 
 impl Plan {
-    /// Adds the jobs. The others are linked already.
+    /// Adds the jobs. The other jobs are already linked.
     pub(super) fn analyze(&mut self, entries: &[Entry], links: &Links, tree: &Tree) {
         let filled = self.filled(entries, links);
         let created: HashSet<DumpId> =
@@ -46,8 +46,8 @@ impl Plan {
         }
     }
 
-    /// The tables whose rows are loaded, by the place of their TABLE DATA, without those of which
-    /// the archive brings statistics (since PostgreSQL 18).
+    /// The tables whose rows are loaded, by the place of their TABLE DATA, except those whose
+    /// statistics are in the archive (since PostgreSQL 18).
     fn filled(&self, entries: &[Entry], links: &Links) -> BTreeMap<usize, DumpId> {
         let wanted = self.jobs.iter().filter(|job| job.wanted).map(|job| job.entry);
         let wanted: Vec<usize> = wanted.chain(self.prelude.iter().copied()).collect();
@@ -59,15 +59,16 @@ impl Plan {
         let table_of = |place: usize| {
             let data = &entries[place];
             let table = *links.table_of.get(&data.dump_id)?;
-            // Rows of a foreign table are elsewhere. A table without entry is an extension's.
+            // Rows of a foreign table are elsewhere. A table without an entry belongs to an
+            // extension.
             let here = links.entry(table, entries).is_none_or(|table| table.desc == Desc::Table);
             (data.had_dumper && here && !known.contains(&table)).then_some((place, table))
         };
         wanted.iter().filter_map(|place| table_of(*place)).collect()
     }
 
-    /// For each table the jobs that load its rows, and those that hold a lock on it which keeps
-    /// `ANALYZE` out.
+    /// For each table, the jobs that load its rows and those whose lock on it conflicts with
+    /// `ANALYZE`.
     fn blockers(&self, entries: &[Entry], links: &Links) -> HashMap<DumpId, Vec<JobId>> {
         let mut blockers: HashMap<DumpId, Vec<JobId>> = HashMap::new();
         let jobs = self.jobs.iter().enumerate();
@@ -87,8 +88,7 @@ impl Plan {
 
 impl Tree {
     /// The partitioned tables above the filled ones with the places of their entries, partitions
-    /// before wholes: those that this restore creates, and those of which all partitions are
-    /// filled.
+    /// first: those that this restore creates, and those whose partitions are all filled.
     fn wholes(
         &self,
         filled: &BTreeMap<usize, DumpId>,
@@ -99,7 +99,7 @@ impl Tree {
         let mut heights: HashMap<DumpId, usize> = HashMap::new();
         for table in &filled {
             let (mut table, mut height) = (table, 0);
-            // A damaged archive may have a ring of partitions.
+            // A damaged archive may contain a cycle of partitions.
             while let Some(whole) = self.whole_of.get(table).filter(|_| height <= entries.len()) {
                 height += 1;
                 let known = heights.entry(*whole).or_default();

@@ -1,4 +1,4 @@
-//! The partition trees in which indexes are attached.
+//! Partition trees in which indexes are attached.
 
 use std::collections::HashMap;
 
@@ -7,19 +7,19 @@ use super::tree::Groups;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::select::is_partitioned;
 
-/// For each INDEX ATTACH the table whose lock stands for its whole tree of partitions.
+/// For each INDEX ATTACH, the table whose lock represents its whole partition tree.
 ///
-/// `ALTER INDEX … ATTACH PARTITION` locks two tables, and marks the upper index valid once it sees
-/// all others attached (`validatePartitionedIndex` in `tablecmds.c`), level by level up to the
-/// top. Two of them in different branches of a tree lock nothing in common and do not see each
-/// other's uncommitted change, so that neither marks the index above them.
+/// `ALTER INDEX … ATTACH PARTITION` locks two tables, and marks the parent index valid once it sees
+/// all its children attached (`validatePartitionedIndex` in `tablecmds.c`), level by level up to
+/// the top. Two of them in different branches of a tree have no lock in common and do not see each
+/// other's uncommitted change, so neither marks the index above them.
 pub(super) fn attached_in(links: &Links, entries: &[Entry]) -> HashMap<DumpId, DumpId> {
     let attaches: Vec<(DumpId, Vec<DumpId>)> = entries
         .iter()
         .filter(|entry| entry.desc == Desc::IndexAttach)
         .map(|entry| (entry.dump_id, tables(links, entry, entries)))
         .collect();
-    // A partitioned table has no rows of its own: no slow work waits for its lock.
+    // A partitioned table has no rows itself: no slow work waits for its lock.
     let rank = |table: DumpId| (!links.entry(table, entries).is_some_and(is_partitioned), table);
     let mut trees = Groups::default();
     attaches.iter().for_each(|(_, tables)| trees.join(tables, rank));
@@ -28,7 +28,7 @@ pub(super) fn attached_in(links: &Links, entries: &[Entry]) -> HashMap<DumpId, D
     attaches.iter().filter_map(tree).collect()
 }
 
-/// The tables of the two indexes. Old archives depend on the indexes alone.
+/// The tables of the two indexes. In old archives, the entry depends on the indexes only.
 fn tables(links: &Links, attach: &Entry, entries: &[Entry]) -> Vec<DumpId> {
     let indexes = attach.dependencies.iter().filter_map(|id| links.entry(*id, entries));
     let indexes = indexes.filter(|entry| matches!(entry.desc, Desc::Index | Desc::Constraint));

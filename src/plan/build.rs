@@ -11,10 +11,10 @@ use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::select::{Pass, is_partitioned};
 use crate::sql::constraint;
 
-/// What is restored, in which order.
+/// What is restored, and in which order.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Places in the TOC of the entries that one session does first, in this order.
+    /// Places in the TOC of the entries that one session restores first, in this order.
     pub prelude: Vec<usize>,
     /// The rest.
     pub jobs: Vec<Job>,
@@ -23,11 +23,11 @@ pub struct Plan {
 /// How to plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Do everything one after the other in the given order, dependencies or not. That is what
+    /// Do everything sequentially in the given order, whatever the dependencies. That is what
     /// pg_restore does with one session, and what a list file that reorders entries asks for.
     pub strictly_in_order: bool,
-    /// Make constraints on tables of at least so many bytes of archived data in steps that other
-    /// sessions can work beside.
+    /// Create constraints on tables with at least this many bytes of archived data in steps, so
+    /// that other sessions can work on the table meanwhile.
     pub steps_from: Option<u64>,
     /// Add foreign keys without checking the rows.
     pub not_valid: bool,
@@ -38,8 +38,8 @@ pub struct Options {
 impl Plan {
     /// Plans the entries.
     ///
-    /// `order` has each entry's place in `entries` once; `wanted`, `pass` and `size` are asked by
-    /// place. `size` is the number of bytes of an entry's data in the archive.
+    /// `order` has each entry's place in `entries` once; `wanted`, `pass` and `size` are called
+    /// with a place. `size` is the number of bytes of an entry's data in the archive.
     #[must_use]
     pub fn new(
         entries: &[Entry],
@@ -52,9 +52,9 @@ impl Plan {
         let mut plan = Self::default();
         let mut deferred = false;
         for &place in order {
-            // Once an entry had to wait, comments and the like may be about one that waits.
+            // Once an entry is deferred, comments and the like may be about a deferred one.
             let now = match entries[place].section {
-                // Another order than the archive's is that of a list file.
+                // An order other than the archive's comes from a list file.
                 Section::PreData => !(deferred && options.strictly_in_order),
                 Section::None => !deferred,
                 Section::Data | Section::PostData => {
@@ -95,13 +95,13 @@ impl Plan {
         plan
     }
 
-    /// Ranks the jobs by what each will take.
+    /// Ranks the jobs by their costs.
     pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
         let order = ends_first(&self.jobs);
         rank(&mut self.jobs, &order, Chains::AndLocks, |id| micros(cost(id)));
     }
 
-    /// Each job after the one before it, pass by pass.
+    /// Makes each job wait for the one before it, pass by pass.
     fn chain(&mut self) {
         self.jobs.sort_by_key(|job| job.pass);
         for (number, job) in self.jobs.iter_mut().enumerate().skip(1) {
@@ -109,7 +109,7 @@ impl Plan {
         }
     }
 
-    /// Dependencies and locks from the archive, mended as pg_restore mends them.
+    /// Adds dependencies and locks from the archive, corrected as pg_restore corrects them.
     fn link(&mut self, entries: &[Entry], links: &Links, tree: &Tree, steps_from: Option<u64>) {
         let sizes: HashMap<DumpId, u64> =
             self.jobs.iter().map(|job| (entries[job.entry].dump_id, job.size)).collect();
@@ -121,7 +121,7 @@ impl Plan {
         if let Some(least) = steps_from {
             self.take_apart(entries, links, least);
         }
-        // Who waits for an entry waits for its last step.
+        // A job that waits for an entry waits for its last step.
         let last: HashMap<DumpId, JobId> = (0..self.jobs.len())
             .map(|number| (entries[self.jobs[number].entry].dump_id, JobId(number)))
             .collect();
@@ -146,8 +146,8 @@ impl Plan {
         self.keep_order(entries, links, tree);
     }
 
-    /// Who grants what somebody else has granted becomes that role, which must be allowed to look
-    /// into the schema by then.
+    /// A GRANT on behalf of another grantor switches to that role, which must have USAGE on the
+    /// schema by then.
     fn grant_in_turn(&mut self, entries: &[Entry]) {
         let acl = |job: &Job, holds: &str| {
             let entry = &entries[job.entry];
@@ -163,8 +163,8 @@ impl Plan {
         }
     }
 
-    /// Foreign keys are checked when the indexes of their table are there. The locks keep the two
-    /// apart anyhow, and with an index on the key's columns the check need not read the table.
+    /// Validates foreign keys after the indexes of their table are built. Their locks conflict
+    /// anyway, and with an index on the key's columns the check need not read the table.
     fn check_with_indexes(
         &mut self,
         entries: &[Entry],
@@ -182,8 +182,7 @@ impl Plan {
         }
     }
 
-    /// Makes two jobs of the constraints for which that pays: the second one right behind the
-    /// first.
+    /// Splits constraints into two jobs where that pays off, the second right after the first.
     fn take_apart(&mut self, entries: &[Entry], links: &Links, least: u64) {
         let mut indexes: HashMap<DumpId, usize> = HashMap::new();
         let builds = |job: &Job| {
@@ -199,7 +198,7 @@ impl Plan {
             let tables = links.tables(entry, entries);
             let partitioned =
                 tables.iter().any(|id| links.entry(*id, entries).is_none_or(is_partitioned));
-            // Alone on its table, a constraint has nobody to make room for.
+            // A constraint alone on its table blocks no one.
             let alone = tables.iter().all(|table| indexes.get(table).is_none_or(|n| *n < 2));
             let whole = [job.step; 2];
             if !job.wanted || job.pass != Pass::Main || job.size < least || partitioned {
@@ -229,8 +228,8 @@ impl Plan {
     }
 }
 
-/// The step of an entry whose rows are not to be checked. A foreign key of a form that cannot be
-/// taken apart is checked, if it is to be by the archive.
+/// The step of an entry whose rows are not to be checked. A foreign key that cannot be split is
+/// validated if the archive says so.
 fn not_valid(entry: &Entry) -> Step {
     let key = entry.desc == Desc::FkConstraint && constraint::foreign_key(&entry.defn).is_some();
     if key { Step::AddNotValid } else { Step::Entire }
@@ -251,9 +250,9 @@ pub(super) fn recurses(entry: &Entry) -> bool {
     defn.starts_with("ALTER TABLE ") && !defn.starts_with("ALTER TABLE ONLY ")
 }
 
-/// What the entries' numbers lead to.
+/// Lookups by dump ID.
 pub(super) struct Links {
-    /// Places in the TOC by number.
+    /// Places in the TOC by dump ID.
     places: HashMap<DumpId, usize>,
     /// The TABLE DATA entries of a TABLE entry: one, or one for each part of the rows.
     data_of: HashMap<DumpId, Vec<DumpId>>,
@@ -261,7 +260,7 @@ pub(super) struct Links {
     pub(super) table_of: HashMap<DumpId, DumpId>,
     /// The first entry of large objects.
     blobs: Option<DumpId>,
-    /// The table whose lock keeps others from attaching indexes in the same tree.
+    /// The table whose lock prevents others from attaching indexes in the same tree.
     attached_in: HashMap<DumpId, DumpId>,
 }
 
@@ -297,7 +296,7 @@ impl Links {
             needs = needs.into_iter().flat_map(rows).collect();
         }
         if entry.desc == Desc::BlobComments && needs.is_empty() {
-            // Before 8.4 pg_dump did not note that these come after the large objects.
+            // Before 8.4 pg_dump did not record that these come after the large objects.
             needs.extend(self.blobs);
         }
         needs
@@ -315,7 +314,7 @@ impl Links {
         entry.dependencies.iter().filter_map(table).collect()
     }
 
-    /// Whether a constraint is of this table, and not only refers to it.
+    /// Whether a constraint belongs to this table rather than only referring to it.
     pub(super) fn is_child(&self, table: DumpId, constraint: &Entry, entries: &[Entry]) -> bool {
         self.entry(table, entries).is_some_and(|table| {
             table.namespace == constraint.namespace
@@ -323,7 +322,7 @@ impl Links {
         })
     }
 
-    /// The locks that a step takes. Only post-data entries work on a table side by side.
+    /// The locks that a step takes. Only post-data entries work on a table concurrently.
     fn locks(&self, entry: &Entry, step: Step, entries: &[Entry]) -> Vec<(DumpId, LockMode)> {
         if entry.section != Section::PostData {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What a plan comes to: its critical path, the least time it can take, and the time it will take.
+//! Forecasts a plan: its critical path, the least time it can take, and the time it will take.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,32 +11,32 @@ use super::simulate::Simulation;
 use super::{JobId, Plan, micros};
 use crate::archive::DumpId;
 
-/// A plan with its predictions, for a number of workers.
+/// The predictions for a plan with a number of workers.
 #[derive(Clone, Debug)]
 pub struct Forecast {
-    /// What the prelude takes, before the first job.
+    /// The duration of the prelude, before the first job.
     pub prelude: Duration,
-    /// When which job is thought to run, counted from the end of the prelude.
+    /// The predicted schedule of the jobs, from the end of the prelude.
     pub simulation: Simulation,
     /// The longest chain of jobs, in order.
     pub critical_path: Chain,
-    /// What all jobs take together.
+    /// The total cost of all jobs.
     pub total: Duration,
     /// Workers.
     pub workers: Workers,
 }
 
-/// Jobs that must run one after the other: each waits for the one before it, or for a lock of it.
+/// Jobs that must run one after another: each waits for the one before it, or for one of its locks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
     /// In order.
     pub jobs: Vec<JobId>,
-    /// What they take at least, if other sessions help with rows wherever they can.
+    /// The least time they take, if other sessions help with rows wherever they can.
     pub time: Duration,
 }
 
 impl Forecast {
-    /// Ranks the plan's jobs by these costs and carries them out in virtual time.
+    /// Ranks the plan's jobs by these costs and runs them in virtual time.
     #[must_use]
     pub fn new(plan: &mut Plan, costs: &Costs, workers: Workers) -> Self {
         plan.rank(|id| costs.of(id));
@@ -55,22 +55,23 @@ impl Forecast {
         self.prelude + self.simulation.makespan()
     }
 
-    /// No order of the jobs takes less: the larger of the work's share for each worker and the
-    /// critical path, behind the prelude.
+    /// A lower bound for any order of the jobs: the larger of the work's share for each worker and
+    /// the critical path, after the prelude.
     #[must_use]
     pub fn lower_bound(&self) -> Duration {
         self.prelude + bound(self.total, self.workers.count, self.critical_path.time)
     }
 }
 
-/// No order of a plan's jobs takes less with so many sessions, though they help each other with rows.
+/// A lower bound for any order of a plan's jobs with this many sessions, even if they help each
+/// other with rows.
 #[must_use]
 pub fn lower_bound(plan: &Plan, costs: &Costs, workers: Workers) -> Duration {
     let chain = longest(plan, costs, workers).time;
     bound(total(plan, |id| costs.of(id)), workers.count, chain)
 }
 
-/// The longest chain, of dependencies or of one table's locks.
+/// The longest chain of dependencies, or of one table's locks.
 fn longest(plan: &Plan, costs: &Costs, workers: Workers) -> Chain {
     let cost = |id| at_least(costs, id, workers);
     let chains = by_dependencies(plan, cost);
@@ -79,9 +80,9 @@ fn longest(plan: &Plan, costs: &Costs, workers: Workers) -> Chain {
     if queue.time > time { queue } else { Chain { jobs: critical_path(&chains), time } }
 }
 
-/// The jobs that a lock of one table keeps apart and that take longest: one after the other, from
-/// when the first of them can begin, with what comes before it. Those that can begin early are left
-/// out where that says more.
+/// The longest queue of jobs that a lock of one table serializes, from when the first of them can
+/// start, with what comes before it. Jobs that can start early are left out if that gives a higher
+/// bound.
 fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Chain {
     let mut begins = vec![Duration::ZERO; plan.jobs.len()];
     let mut queues: HashMap<DumpId, Vec<JobId>> = HashMap::new();
@@ -94,7 +95,7 @@ fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Chain {
             queues.entry(table).or_default().push(JobId(number));
         }
     }
-    // Of each queue: what it takes at most, and how many of its jobs that are.
+    // For each queue: its largest bound, and the jobs that give it.
     let length = |mut queue: Vec<JobId>| {
         queue.sort_unstable_by_key(|id| (Reverse(begins[id.0]), Reverse(*id)));
         let mut sum = Duration::ZERO;
@@ -111,12 +112,12 @@ fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Chain {
         .filter_map(length)
         .max_by_key(|(time, queue)| (*time, Reverse(queue.last().copied())));
     let Some((time, mut jobs)) = longest else { return Chain::default() };
-    // Backwards from the first of the queue: what it waited for last.
+    // Backwards from the first job of the queue: what it waited for last.
     let end = |id: &JobId| begins[id.0] + own(*id);
     let before = |id: JobId| plan.jobs[id.0].after.iter().copied().max_by_key(end);
     while let Some(first) = jobs.last().copied().filter(|id| !begins[id.0].is_zero())
         && let Some(earlier) = before(first)
-        // A circle would never end.
+        // A cycle would never end.
         && begins[earlier.0] < begins[first.0]
     {
         jobs.push(earlier);
@@ -126,7 +127,7 @@ fn longest_queue(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Chain {
     Chain { jobs, time }
 }
 
-/// The plan with ranks that count chains of dependencies only, so that no order takes less.
+/// The plan with ranks that count chains of dependencies only, so that they are lower bounds.
 pub(super) fn by_dependencies(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> Plan {
     let mut plan = plan.clone();
     let order = ends_first(&plan.jobs);
@@ -134,7 +135,7 @@ pub(super) fn by_dependencies(plan: &Plan, cost: impl Fn(JobId) -> Duration) -> 
     plan
 }
 
-/// What the longest chain of a plan takes that is ranked by dependencies.
+/// The duration of the longest chain of a plan ranked by dependencies.
 pub(super) fn longest_chain_of(plan: &Plan) -> Duration {
     Duration::from_micros(plan.jobs.iter().map(|job| job.rank).max().unwrap_or(0))
 }
@@ -152,8 +153,8 @@ fn wanted(plan: &Plan) -> impl Iterator<Item = JobId> + '_ {
     (0..plan.jobs.len()).map(JobId).filter(|id| plan.jobs[id.0].wanted)
 }
 
-/// The longest chain of a plan that is ranked by dependencies: its first job has the highest rank, and each next one the
-/// highest among those that wait. Jobs that are not wanted are passed through.
+/// The longest chain of a plan ranked by dependencies: its first job has the highest rank, and each
+/// next one the highest among those that wait for it. Unwanted jobs are passed through.
 fn critical_path(plan: &Plan) -> Vec<JobId> {
     let mut behind: Vec<Vec<JobId>> = vec![Vec::new(); plan.jobs.len()];
     for (number, job) in plan.jobs.iter().enumerate() {
@@ -161,7 +162,7 @@ fn critical_path(plan: &Plan) -> Vec<JobId> {
             behind[*earlier].push(JobId(number));
         }
     }
-    // Of equal ones the first.
+    // The first of equal ones.
     let highest = |jobs: &mut dyn Iterator<Item = JobId>| {
         jobs.max_by_key(|id| (plan.jobs[id.0].rank, Reverse(*id)))
     };
@@ -169,7 +170,7 @@ fn critical_path(plan: &Plan) -> Vec<JobId> {
     let mut next = highest(&mut (0..plan.jobs.len()).map(JobId));
     while let Some(id) = next {
         path.push(id);
-        // A circle would never end; ranks fall along a chain.
+        // A cycle would never end; ranks fall along a chain.
         let lower = |other: &JobId| plan.jobs[other.0].rank < plan.jobs[id.0].rank;
         next = highest(&mut behind[id.0].iter().copied().filter(lower));
     }
@@ -228,7 +229,7 @@ mod tests {
         assert_eq!(longest_queue(&plan, cost), queue(&[0, 1, 2], 1 + 5 + 2));
         plan.jobs[1].wanted = false;
         assert_eq!(longest_queue(&plan, cost), queue(&[0, 2], 1 + 2));
-        // One that could be done before is not in the way.
+        // A job that could be done before does not delay the others.
         plan.jobs[4].locks = vec![(DumpId(7), ShareUpdateExclusive)];
         plan.jobs[2].after = vec![JobId(3)];
         plan.jobs[3].after = vec![JobId(0)];

@@ -1,4 +1,4 @@
-//! Sessions that help with a table's rows, simulated: who has nothing else to do joins.
+//! Simulates sessions that help with a table's rows: idle sessions join.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,57 +7,57 @@ use super::cost::{Costs, Kind};
 use super::simulate::{Dispatcher, Simulation, run};
 use super::{JobId, Plan, Schedule};
 
-/// What a session that helps is worth, against the first. They share one reader of the archive, and
+/// The worth of a helping session relative to the first. They share one reader of the archive, and
 /// the table; others have measured 3.5 times the speed with four sessions.
 pub(crate) const WORTH: f64 = 0.75;
 
 /// Sessions that one reader of an archive can feed.
 pub(crate) const MOST: usize = 4;
 
-/// Work for each session from which another one joins.
+/// The work for each session from which another one joins.
 const LEAST: Duration = Duration::from_millis(300);
 
-/// Sessions that carry out a plan.
+/// The sessions that run a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workers {
     /// All of them, at least 1.
     pub count: usize,
-    /// Those that can work at the same time beside the reading of a table.
+    /// Those that can work at the same time while a table is being read.
     pub together: usize,
 }
 
 impl Workers {
-    /// So many sessions of a server that has processors for them.
+    /// This many sessions, on a server with enough processors for them.
     #[must_use]
     pub fn new(count: usize) -> Self {
         Self::with_processors(count, None)
     }
 
-    /// So many sessions, where server and client share so many processors, if that is known. What
-    /// reads and decodes a table keeps one of them busy.
+    /// This many sessions, with the processors that server and client share, if known. Reading and
+    /// decoding a table keeps one of them busy.
     #[must_use]
     pub fn with_processors(count: usize, processors: Option<usize>) -> Self {
         Self { count: count.max(1), together: at_once(count, processors, 1).max(1) }
     }
 
-    /// Those that can load one table together.
+    /// The sessions that can load one table together.
     fn for_a_table(self) -> usize {
         self.together.min(MOST)
     }
 }
 
-/// How many of so many sessions can work at the same time, beside so many threads of this program,
-/// where the server is known to have the same processors.
+/// How many of the sessions can work at the same time, besides this many threads of this program,
+/// if the server is known to share its processors.
 pub(crate) fn at_once(sessions: usize, processors: Option<usize>, beside: usize) -> usize {
     processors.map_or(sessions, |count| sessions.min(count.saturating_sub(beside)))
 }
 
-/// The speed of so many sessions, against one.
+/// The speed of this many sessions, relative to one.
 pub(super) fn speed(sessions: usize) -> f64 {
     1.0 + WORTH * sessions.saturating_sub(1) as f64
 }
 
-/// What a job takes at least, if all sessions that can help with it do.
+/// The least time a job takes, if all sessions that can help with it do.
 #[must_use]
 pub fn at_least(costs: &Costs, id: JobId, workers: Workers) -> Duration {
     match costs.kind(id) {
@@ -66,8 +66,7 @@ pub fn at_least(costs: &Costs, id: JobId, workers: Workers) -> Duration {
     }
 }
 
-/// Carries out a ranked plan's jobs as a restore does: workers with nothing to do help with the rows
-/// of large tables.
+/// Runs a ranked plan's jobs as a restore does: idle workers help with the rows of large tables.
 #[must_use]
 pub fn simulate_with_help(plan: &Plan, workers: Workers, costs: &Costs) -> Simulation {
     let schedule = Schedule::new(plan, |_| false);
@@ -79,7 +78,7 @@ struct Helping<'a> {
     schedule: Schedule,
     workers: Workers,
     costs: &'a Costs,
-    /// The running jobs that others may help with, which is decided when they begin.
+    /// The running jobs that others may help with, as decided when they start.
     shared: HashSet<JobId>,
 }
 

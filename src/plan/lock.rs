@@ -1,4 +1,4 @@
-//! PostgreSQL's table locks, as far as a restore takes them.
+//! PostgreSQL's table locks, as far as a restore uses them.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::archive::DumpId;
 /// A lock mode, with the statement of a restore that takes it.
 ///
 /// The conflicts are PostgreSQL's own (documentation, table "Conflicting Lock Modes"), so that two
-/// jobs run side by side exactly when the server lets them.
+/// jobs run concurrently exactly when the server allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockMode {
     /// The table that a foreign key refers to, while the key is validated.
@@ -44,14 +44,14 @@ impl LockMode {
     }
 }
 
-/// Whether two jobs with these locks cannot run side by side.
+/// Whether two jobs with these locks cannot run concurrently.
 pub(super) fn conflict(one: &[(DumpId, LockMode)], other: &[(DumpId, LockMode)]) -> bool {
     one.iter().any(|(table, mode)| {
         other.iter().any(|(same, held)| table == same && mode.conflicts_with(*held))
     })
 }
 
-/// Who holds what.
+/// The locks held by running jobs.
 #[derive(Debug, Default)]
 pub(super) struct Locks(HashMap<DumpId, [usize; LockMode::ALL.len()]>);
 

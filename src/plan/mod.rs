@@ -1,8 +1,8 @@
-//! In which order the entries are restored, and which may be worked on side by side.
+//! The order in which entries are restored, and which may be restored in parallel.
 //!
 //! A [`Plan`] has a *prelude*, which one session does in order (what must exist before rows can be
 //! loaded), and *jobs*, which any number of sessions take from a [`Schedule`]: a job is ready when
-//! those it depends on are done, and may run when no running job holds a lock in its way.
+//! its dependencies are done, and may run when no running job holds a conflicting lock.
 //!
 //! Pure: no server, no clock. The rules are pg_restore's (`fix_dependencies`,
 //! `identify_locking_dependencies`, `restore_toc_entries_prefork` in `pg_backup_archiver.c`); the
@@ -50,29 +50,29 @@ pub struct JobId(pub usize);
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// All of it, as the archive has it.
+    /// All of it, as in the archive.
     #[default]
     Entire,
     /// Builds the index of a primary key or unique constraint.
     BuildIndex,
-    /// Makes that index a constraint.
+    /// Turns that index into a constraint.
     UseIndex,
     /// Adds a foreign key without checking the rows.
     AddForeignKey,
     /// Checks the rows.
     Validate,
-    /// Adds a foreign key without checking the rows, and leaves it at that.
+    /// Adds a foreign key and leaves its rows unchecked.
     AddNotValid,
-    /// Gathers statistics about a table. No part of the entry, which is the table's TABLE DATA, or
+    /// Gathers statistics about a table. Not part of the entry, which is the table's TABLE DATA, or
     /// the TABLE of a partitioned table.
     Analyze,
-    /// The same for a partition of a table that is analysed too. Servers before PostgreSQL 18 go
-    /// through all partitions then, so that nothing is left to do for it.
+    /// The same for a partition of a table that is analysed too. Servers before PostgreSQL 18
+    /// include all partitions then, so nothing remains to be done for it.
     AnalyzePartition,
 }
 
 impl Step {
-    /// Whether this is no part of the work on the entry, and may be done long after it.
+    /// Whether this is not part of restoring the entry, and may run long after it.
     #[must_use]
     pub fn is_analyze(self) -> bool {
         matches!(self, Self::Analyze | Self::AnalyzePartition)
@@ -84,25 +84,25 @@ impl Step {
 pub struct Job {
     /// The entry's place in the TOC.
     pub entry: usize,
-    /// What of it is done.
+    /// The step of the entry.
     pub step: Step,
     /// Whether there is anything to do. Unwanted entries stay in the plan because a wanted one may
     /// depend on another through them.
     pub wanted: bool,
     /// The pass in which it runs; passes do not overlap.
     pub pass: Pass,
-    /// Jobs that must be done before.
+    /// Jobs that must finish before it starts.
     pub after: Vec<JobId>,
     /// The locks that the server will take, by the number of the table's TABLE entry.
     pub locks: Vec<(DumpId, LockMode)>,
-    /// Why it waits for jobs that its entry does not depend on, in words.
+    /// The reason, in words, why it waits for jobs that its entry does not depend on.
     pub why: Option<String>,
     /// Bytes of archived data that the work grows with.
     pub size: u64,
-    /// What it is thought to take, in microseconds.
+    /// Its predicted cost, in microseconds.
     pub cost: u64,
-    /// What is left from the start of this job to the end of the longest chain of jobs that wait
-    /// for it, in microseconds. The job with the most goes first.
+    /// The time from the start of this job to the end of the longest chain of jobs that wait for
+    /// it, in microseconds. The job with the highest rank goes first.
     pub rank: u64,
 }
 

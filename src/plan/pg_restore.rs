@@ -2,15 +2,15 @@
 //!
 //! Its rules, from `pg_backup_archiver.c`:
 //!
-//! - Post-data waits for a table's rows instead of the table, and takes over their size as its
-//!   priority (`repoint_table_dependencies`).
-//! - A post-data entry other than an INDEX is taken to lock every table that it depends on, and
-//!   keeps away all that depends on such a table (`identify_locking_dependencies`,
+//! - Post-data waits for a table's rows instead of the table, with their size as its priority
+//!   (`repoint_table_dependencies`).
+//! - A post-data entry other than an INDEX is assumed to lock every table that it depends on, which
+//!   excludes everything that depends on such a table (`identify_locking_dependencies`,
 //!   `has_lock_conflicts`).
-//! - Of what is ready the largest goes first, of equal ones the lowest number
+//! - The largest ready entry goes first, the lowest number among equals
 //!   (`TocEntrySizeCompareQsort`, `pop_next_work_item`). Since 17 the ready entries are a heap that
-//!   is searched in its own order, which comes near to this.
-//! - Constraints are made whole, and nothing is analysed.
+//!   is searched in its own order, which is close to this.
+//! - Constraints are created in one step, and nothing is analysed.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -38,7 +38,7 @@ struct Item {
     done: bool,
 }
 
-/// Gives entries out as pg_restore does. A [`JobId`] is an entry's place in its own list here.
+/// Dispatches entries as pg_restore does. Here, a [`JobId`] is an entry's place in this list.
 #[derive(Debug)]
 struct PgRestore {
     items: Vec<Item>,
@@ -47,8 +47,8 @@ struct PgRestore {
     pass: Pass,
 }
 
-/// Carries out a plan's entries in pg_restore's order. `cost` is that of a whole entry, by the
-/// plan's jobs: both programs are given the same work, and differ in order and locks only.
+/// Runs a plan's entries in pg_restore's order. The cost of an entry is the sum of the plan's jobs
+/// for it: both programs do the same work, and differ only in order and locks.
 #[must_use]
 pub fn simulate_pg_restore(
     plan: &Plan,
@@ -56,7 +56,7 @@ pub fn simulate_pg_restore(
     workers: usize,
     cost: impl Fn(JobId) -> Duration,
 ) -> Simulation {
-    // The steps of an entry are one piece of work here.
+    // The steps of an entry are one job here.
     let mut places: Vec<usize> = Vec::new();
     let mut costs: HashMap<usize, Duration> = HashMap::new();
     let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
@@ -123,7 +123,7 @@ impl PgRestore {
         }
     }
 
-    /// Puts what waits for nothing among the ready; what is not wanted is done at once.
+    /// Makes entries without dependencies ready; unwanted ones are done at once.
     fn settle(&mut self, at: usize) {
         let mut ahead = vec![at];
         while let Some(at) = ahead.pop() {
@@ -140,7 +140,7 @@ impl PgRestore {
         }
     }
 
-    /// Tells those behind that an entry is done.
+    /// Releases the entries that wait for one that is done.
     fn release(&mut self, at: usize) -> Vec<usize> {
         let behind = std::mem::take(&mut self.items[at].behind);
         for later in &behind {
@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    /// Two tables with rows, and what else is asked for.
+    /// Two tables with rows, and more entries.
     fn archive(more: &[Entry]) -> Vec<Entry> {
         let mut entries = vec![
             named(1, Desc::Table, "child", &[]),
@@ -213,8 +213,8 @@ mod tests {
         spans_with(4, more)
     }
 
-    /// When each of the entries behind the rows began and ended; rows take no time and everything
-    /// else a second.
+    /// The start and end of each entry after the rows; rows take no time and everything else a
+    /// second.
     fn spans_with(workers: usize, more: &[Entry]) -> Vec<(u64, u64)> {
         let entries = archive(more);
         let order: Vec<usize> = (0..entries.len()).collect();

@@ -1,16 +1,16 @@
-//! Ranks: what is left from the start of a job to the end of the longest chain of jobs behind it.
+//! Ranks: the time from the start of a job to the end of the longest chain of jobs behind it.
 //!
-//! Jobs that cannot run beside each other for a lock are a chain too, in whatever order: the foreign
-//! keys of one table are validated one after the other. Who comes before any of them has all of them
-//! behind itself.
+//! Jobs that a lock keeps from running concurrently are a chain too, in whatever order: the foreign
+//! keys of one table are validated one after another. A job before any of them has all of them
+//! behind it.
 
 use std::collections::HashMap;
 
 use super::{Job, JobId};
 use crate::archive::DumpId;
 
-/// The jobs, each before those that it waits for: in this order a rank needs only ranks that are
-/// known. Jobs in a circle come last and do without.
+/// The jobs, each before those that it waits for: in this order, a rank depends only on ranks
+/// already computed. Jobs in a cycle come last and are exempt from this.
 pub(super) fn ends_first(jobs: &[Job]) -> Vec<usize> {
     let mut behind = vec![0usize; jobs.len()];
     for JobId(earlier) in jobs.iter().flat_map(|job| &job.after) {
@@ -32,16 +32,17 @@ pub(super) fn ends_first(jobs: &[Job]) -> Vec<usize> {
     order
 }
 
-/// Whether ranks count jobs as a chain that only a lock makes one.
+/// Whether ranks count chains that are due to locks only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chains {
-    /// Only those of dependencies: no order of the jobs takes less.
+    /// Only chains of dependencies: a lower bound for any order.
     Dependencies,
-    /// Those of locks, too: a better guess of what is left.
+    /// Chains of locks, too: a better estimate of the remaining time.
     AndLocks,
 }
 
-/// Gives the jobs their costs and their ranks. Takes time in proportion to jobs and dependencies.
+/// Gives the jobs their costs and their ranks. The time is proportional to the number of jobs and
+/// dependencies.
 pub(super) fn rank(
     jobs: &mut [Job],
     ends_first: &[usize],
@@ -61,7 +62,7 @@ pub(super) fn rank(
     }
     for &number in ends_first {
         let job = &mut jobs[number];
-        // Until here the rank is the longest chain behind the job.
+        // Up to here the rank is the longest chain behind the job.
         job.rank = job.rank.saturating_add(job.cost);
         let group = exclusive(job).filter_map(|table| serial.get(&table)).max();
         let seen = job.rank.max(group.copied().unwrap_or(0));
@@ -73,7 +74,7 @@ pub(super) fn rank(
     }
 }
 
-/// The tables that a job locks so that no other job with the same lock runs beside it.
+/// The tables that a job locks in a mode that conflicts with itself.
 pub(super) fn exclusive(job: &Job) -> impl Iterator<Item = DumpId> + '_ {
     let locks = job.locks.iter().filter(|(_, mode)| mode.conflicts_with(*mode));
     locks.map(|(table, _)| *table)
@@ -127,7 +128,7 @@ mod tests {
         }
         assert_eq!(ranked(jobs.clone(), Chains::AndLocks), [111, 10, 100]);
         assert_eq!(ranked(jobs.clone(), Chains::Dependencies), [101, 10, 100]);
-        // Indexes are built side by side.
+        // Indexes are built in parallel.
         for job in &mut jobs[1..] {
             job.locks = vec![(DumpId(7), LockMode::Share)];
         }

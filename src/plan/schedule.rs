@@ -1,4 +1,4 @@
-//! Which job next: the part of a plan that changes while it is carried out.
+//! Chooses the next job: the part of a plan that changes while it runs.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -16,8 +16,8 @@ use ready::Ready;
 /// The state of a plan's jobs.
 ///
 /// The job with the longest chain behind it goes first, equal ones in the order of the plan. Passes
-/// do not overlap. Jobs in a circle of dependencies are let go one by one, in order, when nothing
-/// else is left: the archive may be restorable all the same, as pg_restore has it.
+/// do not overlap. Jobs in a dependency cycle are released one by one, in order, when nothing else
+/// is left: like pg_restore, assume that the archive may be restorable nevertheless.
 #[derive(Debug)]
 pub struct Schedule {
     jobs: Vec<Job>,
@@ -28,12 +28,12 @@ pub struct Schedule {
     before: Vec<Vec<JobId>>,
     /// Unfinished jobs that a job waits for.
     waits_for: Vec<usize>,
-    /// Ready jobs of the current pass that are wanted.
+    /// Wanted jobs of the current pass that are ready.
     ready: Ready,
-    /// Jobs that must not start before [`Schedule::open`], because their data has not come yet.
+    /// Jobs that must not start before [`Schedule::open`], because their data has not arrived yet.
     closed: HashSet<JobId>,
     pass: Pass,
-    /// Ranks are by chance, and stay so.
+    /// Ranks are random, and stay so.
     shuffled: bool,
     running: usize,
     unfinished: usize,
@@ -47,14 +47,14 @@ enum State {
     Done,
 }
 
-/// A job is short beside another that takes so many times as long.
+/// A job is short compared with another that takes this many times as long.
 const SHORT: u64 = 20;
 
-/// Jobs that wait for a lock and are looked at: the best ones.
+/// How many of the best jobs that wait for a lock are considered.
 const LOOKED_AT: usize = 64;
 
 impl Schedule {
-    /// Starts the plan's jobs. Jobs for which `closed` holds must be opened one by one.
+    /// Creates the schedule of a plan. Jobs for which `closed` holds must be opened one by one.
     #[must_use]
     pub fn new(plan: &Plan, closed: impl Fn(&Job) -> bool) -> Self {
         let jobs = plan.jobs.clone();
@@ -86,7 +86,7 @@ impl Schedule {
         schedule
     }
 
-    /// The next job to start, if one can be started now. It counts as running from here on.
+    /// The next job to start, if one can be started now. From then on it counts as running.
     pub fn take(&mut self) -> Option<JobId> {
         loop {
             if let Some(id) = self.next() {
@@ -106,7 +106,7 @@ impl Schedule {
         }
     }
 
-    /// Ranks the jobs anew, by what each is thought to take now. What runs goes on.
+    /// Ranks the jobs again, by their current predicted costs. Running jobs are not affected.
     pub fn rank(&mut self, cost: impl Fn(JobId) -> Duration) {
         if self.shuffled {
             return;
@@ -117,7 +117,7 @@ impl Schedule {
         self.sort_ready();
     }
 
-    /// Ranks the jobs by chance: a test of whether dependencies and locks are enough for any order.
+    /// Ranks the jobs at random: a test of whether dependencies and locks suffice for any order.
     pub fn shuffle(&mut self, seed: u64) {
         let mut state = seed;
         for job in &mut self.jobs {
@@ -137,11 +137,11 @@ impl Schedule {
         }
     }
 
-    /// The best of the ready jobs that may run beside those that run.
+    /// The best ready job that may run along with the running ones.
     ///
-    /// A short job that waits for a lock must not wait for ever longer ones that come after it: a
+    /// A short job that waits for a lock must not be starved by long ones that come after it: a
     /// foreign key is added in no time, but long checks of other keys of both tables keep it out,
-    /// and its own check waits for it. So what it could not run beside does not overtake it.
+    /// and its own check waits for it. So jobs with conflicting locks do not overtake it.
     fn next(&self) -> Option<JobId> {
         let mut waiting: Vec<&Job> = Vec::new();
         let mut ready = self.ready.best_first();
@@ -171,7 +171,7 @@ impl Schedule {
         self.next().is_some()
     }
 
-    /// Starts exactly this job, whose data has come. Returns whether it can be started now.
+    /// Starts exactly this job, whose data has arrived. Returns whether it can be started now.
     pub fn take_this(&mut self, id: JobId) -> bool {
         let job = &self.jobs[id.0];
         let free = self.is_free(id) && self.locks.allow(&job.locks);
@@ -183,19 +183,19 @@ impl Schedule {
         free
     }
 
-    /// Whether a job is still to be started.
+    /// Whether a job has yet to be started.
     #[must_use]
     pub fn is_to_start(&self, id: JobId) -> bool {
         self.state[id.0] == State::Waiting
     }
 
-    /// Whether a job that was not started waits for no other.
+    /// Whether a job that was not started waits for no other job.
     #[must_use]
     pub fn is_free(&self, id: JobId) -> bool {
         self.is_to_start(id) && self.waits_for[id.0] == 0
     }
 
-    /// Marks a job as done that was not started here.
+    /// Marks a job that was not started here as done.
     pub fn abandon(&mut self, id: JobId) {
         if self.is_to_start(id) {
             self.closed.remove(&id);
@@ -204,19 +204,19 @@ impl Schedule {
         }
     }
 
-    /// Lets a closed job start like any other: its data has come, or is not going to.
+    /// Lets a closed job start like any other: its data has arrived, or never will.
     pub fn open(&mut self, id: JobId) {
         if self.closed.remove(&id) {
             self.make_ready(id);
         }
     }
 
-    /// Whether it is worth that other sessions help with a job: `sessions` in all, with the one that
-    /// does it.
+    /// Whether it is worth having other sessions help with a job: `sessions` in all, including the
+    /// one that runs it.
     ///
     /// Either they have little else to do meanwhile, so that it would be done at least a quarter
-    /// sooner. Or the chain that begins with it decides when all is over: it is longer by a quarter
-    /// than each session's share of the work, and the job itself is no small part of it.
+    /// sooner. Or the chain that starts with it determines the end of the restore: it is longer by
+    /// a quarter than each session's share of the work, and the job itself is a large part of it.
     #[must_use]
     pub fn gains_from_help(&self, id: JobId, sessions: usize) -> bool {
         let mut waits_for_it = vec![false; self.jobs.len()];
@@ -236,13 +236,13 @@ impl Schedule {
         let job = &self.jobs[id.0];
         let (alone, sessions) = (u128::from(job.cost), sessions as u128);
         let chain = u128::from(job.rank);
-        // With help: all of it divided by all.
+        // With help, all the work is divided among all sessions.
         let idle = 4 * (alone + beside) <= 3 * sessions * alone;
         let critical = 4 * chain * sessions > 5 * all && 8 * alone >= chain;
         idle || (sessions > 1 && critical)
     }
 
-    /// The work that others have meanwhile: of the jobs that run or could be started, without this
+    /// The work that the others have meanwhile: the jobs that run or could be started, without this
     /// one.
     #[must_use]
     pub fn at_hand(&self, id: JobId) -> Duration {
@@ -252,10 +252,10 @@ impl Schedule {
         Duration::from_micros(costs.fold(0, u64::saturating_add))
     }
 
-    /// The wall time to the end of all jobs with so many sessions, by the costs of the last
-    /// [`Schedule::rank`]: each session's share of what is left, or the longest chain.
+    /// The wall time to the end of all jobs with this many sessions, by the costs of the last
+    /// [`Schedule::rank`]: each session's share of the remaining work, or the longest chain.
     ///
-    /// `ran` is how long a running job has run. One that takes longer than its cost is taken to
+    /// `ran` is how long a running job has run. One that takes longer than its cost is assumed to
     /// need an eighth of that time more.
     #[must_use]
     pub fn left(&self, sessions: usize, ran: impl Fn(JobId) -> Duration) -> Duration {
@@ -284,7 +284,7 @@ impl Schedule {
         closed
     }
 
-    /// Marks a running job as done, well or not; those that waited for it may become ready.
+    /// Marks a running job as done, successfully or not; those that waited for it may become ready.
     pub fn finish(&mut self, id: JobId) {
         debug_assert_eq!(self.state[id.0], State::Running);
         self.running -= 1;
@@ -334,8 +334,8 @@ impl Schedule {
         }
     }
 
-    /// Puts a job that waits for nothing where it belongs. Returns whether it is done already,
-    /// because there is nothing to do.
+    /// Files a job that waits for nothing. Returns whether it is already done, because there is
+    /// nothing to do.
     fn settle(&mut self, id: JobId) -> bool {
         let job = &self.jobs[id.0];
         if self.state[id.0] != State::Waiting || self.waits_for[id.0] > 0 || job.pass > self.pass {
@@ -360,7 +360,7 @@ impl Schedule {
         }
     }
 
-    /// Looks at all jobs, at the start of a pass.
+    /// Collects the ready jobs at the start of a pass.
     fn collect_ready(&mut self) {
         for number in 0..self.jobs.len() {
             if self.state[number] == State::Waiting && self.settle(JobId(number)) {
@@ -369,7 +369,7 @@ impl Schedule {
         }
     }
 
-    /// Lets the first job of those that wait for each other go.
+    /// Releases the first of the jobs that wait for each other.
     fn break_circle(&mut self) {
         let first = self.not_started().next();
         if let Some(id) = first {

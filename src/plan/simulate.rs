@@ -1,8 +1,8 @@
-//! Work carried out in virtual time: what a schedule would do with so many workers, if its jobs took
-//! what they are said to take.
+//! Simulates a schedule in virtual time: what it would do with a number of workers if its jobs took
+//! their predicted costs.
 //!
-//! Workers do not slow each other down here. On a server with fewer cores than workers they do, so
-//! the figure is what the *order and the locks* allow.
+//! Workers do not slow each other down here. On a server with fewer cores than workers they would,
+//! so the figure is what the *order and the locks* allow.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,13 +11,14 @@ use std::time::Duration;
 use super::help;
 use super::{JobId, Plan, Schedule};
 
-/// Who gives jobs out.
+/// Hands out jobs.
 pub trait Dispatcher {
-    /// The next job to start now, if there is one. It runs from here on.
+    /// The next job to start now, if there is one. From then on it is running.
     fn take(&mut self) -> Option<JobId>;
     /// A running job is done.
     fn finish(&mut self, job: JobId);
-    /// Whether one more worker can join those that do a job. `left` is what is left of it for one.
+    /// Whether one more worker can join those that do a job. `left` is the remaining time for one
+    /// worker.
     fn wants_help(&self, job: JobId, left: Duration, workers: usize) -> bool {
         let _ = (job, left, workers);
         false
@@ -34,20 +35,20 @@ impl Dispatcher for Schedule {
     }
 }
 
-/// A job that was carried out.
+/// A job that was run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Which.
+    /// The job.
     pub job: JobId,
     /// The worker that did it, from 0.
     pub worker: usize,
-    /// When it began, counted from the start of all.
+    /// Its start, from the start of the simulation.
     pub start: Duration,
-    /// When it ended.
+    /// Its end.
     pub end: Duration,
 }
 
-/// What was done when.
+/// A timeline of jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Simulation {
     /// In the order in which jobs ended.
@@ -62,19 +63,19 @@ impl Simulation {
     }
 }
 
-/// Carries out a plan's jobs, each by one worker. Their ranks must be set ([`Plan::rank`]), and need
-/// not come from the same costs.
+/// Runs a plan's jobs, each on one worker. Their ranks must be set ([`Plan::rank`]), but need not
+/// come from the same costs.
 #[must_use]
 pub fn simulate(plan: &Plan, workers: usize, cost: impl Fn(JobId) -> Duration) -> Simulation {
     run(&mut Schedule::new(plan, |_| false), workers, cost)
 }
 
-/// A job that runs.
+/// A running job.
 struct Running {
     span: Span,
     /// Workers that came to help.
     helpers: Vec<usize>,
-    /// What is left of it, for one worker, at the present moment.
+    /// The current remaining time for one worker.
     left: Duration,
 }
 
@@ -83,7 +84,7 @@ impl Running {
         help::speed(1 + self.helpers.len())
     }
 
-    /// What time it takes to its end if nothing changes.
+    /// The time to its end if nothing changes.
     fn rest(&self) -> Duration {
         if self.helpers.is_empty() { self.left } else { self.left.div_f64(self.speed()) }
     }
@@ -94,7 +95,7 @@ impl Running {
     }
 }
 
-/// Carries out what a dispatcher gives out, until it gives no more.
+/// Runs the jobs of a dispatcher until it has no more.
 #[must_use]
 pub fn run(
     dispatcher: &mut impl Dispatcher,
@@ -119,7 +120,7 @@ pub fn run(
         {
             job.helpers.push(worker);
         }
-        // Of those that end at one time, the first worker's.
+        // Of jobs that end at the same time, the first worker's.
         let next = running.iter().enumerate().min_by_key(|(_, job)| (job.rest(), job.span.worker));
         let Some((at, rest)) = next.map(|(at, job)| (at, job.rest())) else {
             return Simulation { spans };
@@ -133,7 +134,7 @@ pub fn run(
     }
 }
 
-/// The job that can use help and of which most is left.
+/// The job with the most remaining time among those that can use help.
 fn neediest<'a>(
     running: &'a mut [Running],
     dispatcher: &impl Dispatcher,

@@ -1,4 +1,4 @@
-//! Tables that are part of another: partitions, and tables that inherit.
+//! Tables that are part of another: partitions and inheriting tables.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ pub(super) struct Tree {
     pub(super) whole_of: HashMap<DumpId, DumpId>,
     /// The partitions of a table and the tables that inherit from it.
     pub(super) parts: HashMap<DumpId, Vec<DumpId>>,
-    /// For each table of these, one that stands for all that it is connected with.
+    /// For each of these tables, the representative of all the tables connected to it.
     roots: HashMap<DumpId, DumpId>,
 }
 
@@ -47,16 +47,16 @@ impl Tree {
         tree
     }
 
-    /// One table that stands for all that a table is connected with.
+    /// The representative of all the tables connected to a table.
     pub(super) fn root(&self, table: DumpId) -> DumpId {
         self.roots.get(&table).copied().unwrap_or(table)
     }
 
-    /// All parts of a table, their parts among them.
+    /// All parts of a table, including their parts.
     pub(super) fn below(&self, table: DumpId) -> Vec<DumpId> {
         let (mut all, mut seen) = (vec![table], HashSet::from([table]));
         let mut at = 0;
-        // A damaged archive may have a ring of partitions.
+        // A damaged archive may contain a cycle of partitions.
         while let Some(table) = all.get(at) {
             let parts = self.parts.get(table).into_iter().flatten();
             all.extend(parts.filter(|part| seen.insert(**part)).collect::<Vec<_>>());
@@ -66,14 +66,14 @@ impl Tree {
     }
 }
 
-/// Tables in groups that have none in common. Each leads to another one of its group, or to itself.
+/// Disjoint groups of tables. Each table leads to another one of its group, or to itself.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     leads: HashMap<DumpId, DumpId>,
 }
 
 impl Groups {
-    /// Makes one group of those of these tables. The one of least rank stands for it.
+    /// Merges the groups of these tables. The table of lowest rank represents the group.
     pub(super) fn join<R: Ord>(&mut self, tables: &[DumpId], rank: impl Fn(DumpId) -> R) {
         let ends: Vec<DumpId> = tables.iter().map(|table| self.of(*table)).collect();
         if let Some(first) = ends.iter().copied().min_by_key(|table| rank(*table)) {
@@ -81,13 +81,13 @@ impl Groups {
         }
     }
 
-    /// The table that stands for the group of this one.
+    /// The representative of this table's group.
     pub(super) fn of(&mut self, table: DumpId) -> DumpId {
         let mut at = table;
         while let Some(next) = self.leads.get(&at).copied().filter(|next| *next != at) {
             at = next;
         }
-        // One step the next time.
+        // Shortens the path to one step for the next time.
         self.leads.insert(table, at);
         at
     }

@@ -1,5 +1,5 @@
 //! Gathers statistics about a table whose rows were loaded (`--analyze`). Nothing depends on it:
-//! what goes wrong is told and no error.
+//! failures are reported, but not as errors.
 
 use std::time::Instant;
 
@@ -11,11 +11,11 @@ use crate::archive::{Desc, Entry};
 use crate::plan::Step;
 use crate::sql::ident::qualified;
 
-/// The first version of the server that can leave the parts of a table alone, and does not unless
-/// told (release notes of PostgreSQL 18, "ONLY").
+/// The first server version that can exclude a table's partitions, and includes them by default
+/// (release notes of PostgreSQL 18, "ONLY").
 const ONLY_SINCE: u32 = 180_000;
 
-/// The kind under which it is told; no archive has such entries.
+/// The entry kind it is reported under; no archive has such entries.
 const KIND: &str = "ANALYZE";
 
 /// Analyses the table of an entry.
@@ -48,7 +48,7 @@ pub(super) async fn analyze(ctx: &Context, lane: &mut Lane, place: usize, step: 
     ctx.events.send(Event::Analyzed { entry: about, lane: number, failure, duration });
 }
 
-/// Says whether there was anything to do.
+/// Returns whether there was anything to do.
 async fn run(ctx: &Context, lane: &mut Lane, entry: &Entry, step: Step) -> Result<bool, WorkError> {
     lane.renew(ctx).await?;
     let has_only = lane.session(ctx).await?.server_version_num() >= ONLY_SINCE;
@@ -64,7 +64,7 @@ async fn run(ctx: &Context, lane: &mut Lane, entry: &Entry, step: Step) -> Resul
         lane.execute(ctx, &sql).await?;
         return Ok(true);
     }
-    // The transaction that holds several entries must not be lost for this.
+    // A failure here must not abort the transaction that holds several entries.
     lane.execute(ctx, "SAVEPOINT before_analyze;").await?;
     let analyzed = lane.execute(ctx, &sql).await;
     if analyzed.is_err() {

@@ -1,4 +1,4 @@
-//! Jobs that are held back until all rows are there, because the caller does something between
+//! Jobs that are held back until all rows are loaded, because the caller has work to do between
 //! rows and indexes ([`super::stages`]).
 
 use std::collections::HashSet;
@@ -14,13 +14,13 @@ pub(super) struct Barrier {
 }
 
 impl Barrier {
-    /// Whether a job is held back at all: what follows rows, if anybody waits for them.
+    /// Whether a job is held back: it comes after the rows, and a stage waits for them.
     pub(super) fn holds(ctx: &Context, job: &Job) -> bool {
         let is_data = ctx.entry(job.entry).section == Section::Data && !job.step.is_analyze();
         ctx.options.stages.has(StagePoint::AfterData) && job.wanted && !is_data
     }
 
-    /// The barrier of a plan; `None` if nobody waits for rows.
+    /// The barrier of a plan; `None` if no stage waits for rows.
     pub(super) fn of(ctx: &Context, plan: &Plan) -> Option<Self> {
         let jobs = plan.jobs.iter().enumerate();
         let held = jobs.filter(|(_, job)| Self::holds(ctx, job)).map(|(id, _)| JobId(id));
@@ -31,7 +31,7 @@ impl Barrier {
         self.held.contains(&job)
     }
 
-    /// The jobs, when all rows are there.
+    /// Releases the jobs once all rows are loaded.
     pub(super) fn lift(self) -> impl Iterator<Item = JobId> {
         self.held.into_iter()
     }

@@ -1,6 +1,6 @@
-//! Waits that the archive does not show, from the target's catalog once the definitions exist: for
-//! rows that a table refers to by a foreign key that exists already (tables of extensions, and data
-//! without definitions), and for rows that functions read which are not in the archive.
+//! Dependencies between rows that the archive does not record, read from the target's catalog once
+//! the definitions exist: rows that an existing foreign key refers to (tables of extensions, and
+//! data without definitions), and rows read by functions that are not in the archive.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::plan::cost::Costs;
 use crate::plan::{JobId, Plan};
 use crate::target::{Result, Session};
 
-/// Which table refers to which.
+/// Which table references which.
 const KEYS: &str = "SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname \
      FROM pg_catalog.pg_constraint o \
      JOIN pg_catalog.pg_class c ON c.oid = conrelid \
@@ -21,9 +21,9 @@ const KEYS: &str = "SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname
      JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
      WHERE contype = 'f' AND conrelid <> confrelid";
 
-/// Which table calls which function when rows come: by a constraint, a generated column, a domain, the
-/// key of its partitions, an index, a policy, a rule or a trigger. Functions in C and the system's are
-/// left out; the system's objects have numbers below 16384 (`FirstNormalObjectId`).
+/// Which table calls which function when rows are inserted: through a constraint, a generated
+/// column, a domain, a partition key, an index, a policy, a rule or a trigger. C functions and
+/// system functions are excluded; system objects have OIDs below 16384 (`FirstNormalObjectId`).
 const CALLS: &str = "WITH RECURSIVE functions AS ( \
          SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang \
          WHERE p.oid >= 16384 AND lanname NOT IN ('internal', 'c')), \
@@ -76,7 +76,7 @@ const CALLS: &str = "WITH RECURSIVE functions AS ( \
      JOIN pg_catalog.pg_class c ON c.oid = id \
      JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'm')";
 
-/// Functions and views that are not the system's.
+/// Functions and views other than the system's.
 const NAMES: &str = "SELECT 'f', nspname, proname, p.oid FROM pg_catalog.pg_proc p \
      JOIN pg_catalog.pg_language l ON l.oid = prolang \
      JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace \
@@ -84,12 +84,14 @@ const NAMES: &str = "SELECT 'f', nspname, proname, p.oid FROM pg_catalog.pg_proc
      UNION ALL SELECT 'v', nspname, relname, c.oid FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind = 'v' AND c.oid >= 16384";
 
-/// Operators, casts and operator classes with their functions: texts use these without naming them.
+/// Operators, casts and operator classes with their functions: SQL text calls these without naming
+/// them.
 const UNSPOKEN: &str = "SELECT 'OPERATOR', oprname, oprcode::pg_catalog.oid FROM pg_catalog.pg_operator \
      UNION ALL SELECT 'CAST', '', castfunc FROM pg_catalog.pg_cast \
      UNION ALL SELECT 'OPERATOR CLASS', '', amproc::pg_catalog.oid FROM pg_catalog.pg_amproc";
 
-/// The texts of those with such numbers, as pg_dump writes the language of a function.
+/// A query for the source of the functions and views with these OIDs; the language is given the way
+/// pg_dump writes it.
 fn texts(numbers: &str) -> String {
     format!(
         "SELECT p.oid, pg_catalog.concat('    LANGUAGE ', lanname, pg_catalog.chr(10), \
@@ -101,13 +103,14 @@ fn texts(numbers: &str) -> String {
     )
 }
 
-/// Adds the waits to a plan. If the catalog cannot be read, that is a warning, and the archive's
-/// dependencies hold.
+/// Adds these dependencies to a plan. If the catalog cannot be read, this sends a warning and the
+/// archive's own dependencies stand.
 pub(super) async fn add_waits(ctx: &Context, lane: &mut Lane, plan: &mut Plan, costs: &Costs) {
-    // One session that keeps the archive's order needs none.
+    // A single session in the archive's order needs none.
     let in_order = ctx.options.strictly_in_order && ctx.random.is_some();
     if !in_order && let Err(error) = ask(ctx, lane, plan).await {
-        let message = format!("cannot read from the catalog which rows wait for others: {error}");
+        let message =
+            format!("cannot read row dependencies from the catalog, using the archive's: {error}");
         ctx.events.send(Event::Warning { message });
     }
     plan.rank(|id| costs.of(id));
@@ -152,7 +155,7 @@ async fn ask(ctx: &Context, lane: &mut Lane, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Adds the functions and tables that the archive lacks to its entries, and plans with them.
+/// Extends the archive's entries with the functions and tables it lacks, and plans with them.
 async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Result<()> {
     let own = &ctx.toc.entries;
     let mut found = functions(session, own).await?;
@@ -191,7 +194,7 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
             (Desc::Table | Desc::MaterializedView, _) => {
                 all[place].dependencies.extend(called(entry));
             }
-            // A table without an entry is an extension's, or rows were dumped alone.
+            // A table without an entry belongs to an extension, or only its rows were dumped.
             (Desc::TableData, Some(table)) if present.insert(*table) => {
                 let bare = Entry::bare(table.0, Desc::Table, Section::PreData);
                 let (namespace, tag) = (entry.namespace.clone(), entry.tag.clone());
@@ -206,7 +209,7 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
     Ok(())
 }
 
-/// The functions and views that the archive lacks, as entries, with their numbers in the catalog.
+/// The functions and views that the archive lacks, as entries, with their OIDs.
 async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entry)>> {
     let kinds = [Desc::Function, Desc::Procedure, Desc::View];
     let known: HashSet<(&str, &str)> = own
@@ -244,7 +247,7 @@ async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entr
     Ok(found)
 }
 
-/// A number for the next entry: those of the archive are positive.
+/// The dump ID for the next added entry: negative, since the archive's are positive.
 fn numbered(count: usize) -> i32 {
     -1 - i32::try_from(count).unwrap_or(i32::MAX - 1)
 }

@@ -1,4 +1,4 @@
-//! Drops what is going to be restored (`--clean`), last things first.
+//! Drops the objects to be restored (`--clean`), in reverse order.
 
 use super::commit::Line;
 use super::context::Context;
@@ -12,8 +12,8 @@ use super::statements::drop_object;
 use super::{Error, Result};
 use crate::archive::{Desc, Entry};
 
-/// Drops what is in the way, if that is asked for. An earlier run may have done it: what was restored
-/// since must not be dropped. False when the restore must stop because of a failure.
+/// Drops existing objects if `--clean` is set. If an earlier run has done so, nothing is dropped:
+/// objects restored since must stay. Returns false when the restore must stop because of a failure.
 pub(super) async fn make_room(ctx: &Context, lane: &mut Lane, order: &[usize]) -> Result<bool> {
     if !ctx.options.clean || ctx.is_over(Mark::Dropped) {
         return Ok(true);
@@ -22,20 +22,22 @@ pub(super) async fn make_room(ctx: &Context, lane: &mut Lane, order: &[usize]) -
         return Ok(false);
     }
     let written = lane.record(ctx, Line::of_all(Mark::Dropped)).await;
-    written.map_err(|error| Error::Internal(format!("the journal: {}", chain(&error))))?;
+    written
+        .map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))?;
     Ok(true)
 }
 
-/// Drops the wanted entries' objects in the reverse of `order`. Failures are told and counted;
-/// returns false when the restore must stop because of one.
+/// Drops the wanted entries' objects in the reverse of `order`. Failures are reported and counted.
+/// Returns false when the restore must stop because of one.
 async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
-    ctx.events.send(Event::Step { what: "dropping the old objects".to_owned() });
+    ctx.events.send(Event::Step { what: "dropping existing objects".to_owned() });
     for &place in order.iter().rev() {
         let entry = ctx.entry(place);
         let want = ctx.want(place);
         let of_database = matches!(entry.desc, Desc::Database | Desc::DatabaseProperties);
         let wanted = (want.schema || want.data) && !entry.drop_stmt.is_empty();
-        // Connected to another database as yet, only the database itself may be dropped.
+        // The session is still connected to another database: only the database itself may be
+        // dropped.
         if !wanted || (ctx.options.create && !of_database) {
             continue;
         }
@@ -54,7 +56,7 @@ async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
             }
         }
     }
-    // Among them may have been the schema that the session was set to.
+    // One of them may have been the schema in the session's search path.
     lane.state.forget_schema();
     true
 }
@@ -76,13 +78,12 @@ async fn drop_one(
         Ok(())
     };
     begun.await.map_err(WorkError::Target)?;
-    // An earlier run may have been broken off in the midst of this.
+    // An earlier run may have been interrupted halfway through this.
     let if_exists = ctx.options.if_exists || ctx.journal().is_some_and(Journal::goes_on);
     let dropping =
         drop_object(entry, if_exists).map_err(|error| WorkError::Other(chain(&error)))?;
     if dropping.without_if_exists {
-        let message =
-            format!("no place for IF EXISTS in the statement that drops {}", entry.label());
+        let message = format!("cannot add IF EXISTS to the statement that drops {}", entry.label());
         ctx.events.send(Event::Warning { message });
     }
     if let Some(command) = &dropping.command {

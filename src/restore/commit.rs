@@ -1,5 +1,6 @@
-//! The transaction of one entry's work: begun with its number, ended with the entry's line in the
-//! journal, if there is one, and settled if the answer to COMMIT never comes.
+//! The transaction of one entry's work: it starts with its transaction ID, ends with the entry's
+//! journal line if a journal is kept, and its outcome is looked up if the reply to COMMIT never
+//! arrives.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -17,12 +18,13 @@ use crate::target::{
     Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome, WhileItWorks,
 };
 
-/// How long a lost session is waited for that does not work: it waits for a lock, for its client or
-/// for the next statement. To end it loses little.
+/// How long to wait for a lost session that is not working: it waits for a lock, for its client or
+/// for the next statement. Terminating it loses little.
 const STUCK: Duration = Duration::from_secs(10);
 
-/// Reported when a lost session goes on with its statement.
-const WAITING: &str = "connection lost; the server is still running its statement, waiting for it";
+/// Reported while a lost session is still running its statement.
+const WAITING: &str =
+    "connection lost; the server is still running its statement, waiting for it to end";
 
 /// A line for the journal.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +41,9 @@ impl Line {
         Self { entry: entry.dump_id, mark, data: DataRead::default() }
     }
 
-    /// The line about an entry of which this was loaded.
+    /// The line about an entry, with what was loaded of it.
     pub(super) fn with(self, ctx: &Context, loaded: &Loaded) -> Self {
-        // A stream is counted in another way.
+        // Streams count bytes differently.
         let bytes = if ctx.random.is_some() { loaded.read } else { 0 };
         Self { data: DataRead { bytes, digest: loaded.digest }, ..self }
     }
@@ -52,7 +54,7 @@ impl Line {
     }
 }
 
-/// The statements of an entry, one after the other.
+/// The statements of an entry, in order.
 pub(super) type Statements<'a> = Box<dyn Iterator<Item = Cow<'a, str>> + Send + 'a>;
 
 impl Lane {
@@ -65,14 +67,14 @@ impl Lane {
         Ok(())
     }
 
-    /// Ends it, with a line in the journal if one is kept. An error means that nothing of it is in
+    /// Commits it, with a journal line if a journal is kept. An error means that none of it is in
     /// the database.
     pub(super) async fn commit_own(&mut self, ctx: &Context, line: Option<Line>) -> Result<()> {
         self.finish_own(ctx, "", line).await
     }
 
-    /// Ends it with these statements, the line and COMMIT in one message: a server that has lost its
-    /// client carries all of it out.
+    /// Commits it, with these statements, the line and COMMIT in one message: the server runs all
+    /// of it even if it loses its client.
     async fn finish_own(&mut self, ctx: &Context, sql: &str, line: Option<Line>) -> Result<()> {
         let line = line.zip(ctx.journal());
         let of_line = line.map(|(line, journal)| journal.line(line.entry, line.mark, line.data));
@@ -100,7 +102,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Rolls it back. A session that cannot is at its end.
+    /// Rolls it back. A session that fails to do so is unusable.
     pub(super) async fn roll_back_own(&mut self, ctx: &Context) {
         if self.own.take().is_some()
             && let Ok(session) = self.session(ctx).await
@@ -118,7 +120,7 @@ impl Lane {
         self.session(ctx).await?.execute(&sql).await
     }
 
-    /// Writes a line whose work needs no transaction with it.
+    /// Writes a line that need not be in the transaction of its work.
     pub(super) async fn record(&mut self, ctx: &Context, line: Line) -> Result<(), WorkError> {
         let mut pauses = repeating();
         loop {
@@ -132,7 +134,7 @@ impl Lane {
                 }
                 return Ok(());
             };
-            // The same line twice is one.
+            // Writing the same line twice is harmless.
             match pauses.next().filter(|_| error.is_passing() && !self.in_group()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(error),
@@ -140,8 +142,8 @@ impl Lane {
         }
     }
 
-    /// Whether a transaction was committed whose session was lost at its COMMIT. An error means
-    /// that nobody knows: what it was about must not be tried again.
+    /// Whether a transaction was committed although its session was lost at COMMIT. An error means
+    /// that this cannot be determined: the work must not be retried.
     pub(super) async fn was_committed(
         &mut self,
         ctx: &Context,
@@ -155,7 +157,7 @@ impl Lane {
             let is_passing = answer.as_ref().is_err_and(|error| error.class() == Class::Retry);
             let may_ask = is_passing && ctx.ledger().server_lost.is_none();
             if since.elapsed() > PATIENCE {
-                // The server answered for a long time: this is another lost connection.
+                // The server responded for a long time: this is a new connection loss.
                 pauses = repeating();
             }
             match pauses.next().filter(|_| may_ask) {
@@ -165,13 +167,13 @@ impl Lane {
         };
         let (what, source) = match answer {
             Ok(Some(committed)) => return Ok(committed),
-            Ok(None) => ("the server does not say whether it was carried out", None),
-            Err(error) => ("it cannot be asked whether it was carried out", Some(error.into())),
+            Ok(None) => ("the server does not report its outcome", None),
+            Err(error) => ("its outcome cannot be looked up", Some(error.into())),
         };
-        Err(Error::Protocol(format!("the connection was lost at COMMIT, and {what}"), source))
+        Err(Error::Protocol(format!("connection lost at COMMIT, and {what}"), source))
     }
 
-    /// Asks the server, or the journal. `None` if there is no answer to be had.
+    /// Asks the server, or the journal. `None` if neither can tell.
     async fn look_up(
         &mut self,
         ctx: &Context,
@@ -187,7 +189,7 @@ impl Lane {
         let session = self.session(ctx).await?;
         match (outcome, line) {
             (Ok(TransactionOutcome::InProgress), _) => Ok(None),
-            // Also right when the server has crashed, and knows nothing of the number.
+            // Also correct after a server crash, when the transaction ID is unknown.
             (Ok(_) | Err(Error::Server(_)), Some(Line { entry, mark, .. })) => {
                 journal::has(session, entry, mark).await.map(Some)
             }
@@ -198,8 +200,8 @@ impl Lane {
         }
     }
 
-    /// The outcome of a transaction, once it has ended. In progress means that its session does no
-    /// work on it, and did none for a while.
+    /// The outcome of a transaction, once it has ended. In progress means that its session is not
+    /// working on it and has not for a while.
     async fn outcome(&mut self, ctx: &Context, id: &TransactionId) -> Result<TransactionOutcome> {
         let lost = self.lost.clone();
         let session = self.session(ctx).await?;
@@ -236,9 +238,9 @@ impl Lane {
         self.run_recorded(ctx, entry, one, Once::of(entry), line).await
     }
 
-    /// Runs the statements of an entry, again when their session is lost. With a journal all of
-    /// them and the line, if there is to be one, are one transaction; without one each statement
-    /// is for itself: see [`super::settled`].
+    /// Runs the statements of an entry, and runs them again if the session is lost. With a journal,
+    /// all of them and the line, if any, are one transaction; without one, each statement stands
+    /// alone: see [`super::settled`].
     pub(super) async fn run_recorded<'a>(
         &mut self,
         ctx: &Context,
@@ -276,7 +278,7 @@ impl Lane {
         line: Option<Line>,
     ) -> Result<(), WorkError> {
         self.renew(ctx).await?;
-        // Else the same statement would run in several sessions at once.
+        // Otherwise the same statement could run in several sessions at once.
         self.end_lost(ctx).await?;
         self.set_again(ctx, entry).await?;
         self.begin_own(ctx).await?;

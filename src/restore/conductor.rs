@@ -1,4 +1,4 @@
-//! Gives the jobs of a plan to the sessions, and the data of a stream to the jobs.
+//! Hands the jobs of a plan to the sessions, and the data of a stream to the jobs.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,32 +28,32 @@ use crate::archive::{self, stream::ItemOf};
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Plan, Schedule, Step, at_once, builds_index};
 
-/// Carries out the jobs of a plan.
+/// Runs the jobs of a plan.
 ///
-/// Jobs whose data comes as a stream can start when it comes, and then like any other, the one with
-/// the longest chain behind it first; but what came first goes first where the stream waits for room
-/// to read ahead.
+/// Jobs whose data comes from a stream can start once it arrives; from then on they compete like
+/// any other job, and the one with the longest chain behind it goes first. Where the stream waits
+/// for read-ahead memory, the data that arrived first goes first.
 pub(super) struct Conductor {
     ctx: Arc<Context>,
     schedule: Schedule,
     costing: Costing,
     idle: Vec<Lane>,
     opening: Opening,
-    /// The server's processors, where they are known: those of this machine.
+    /// The server's processors, if known: those of this machine.
     processors: Option<usize>,
     running: JoinSet<(Lane, Task)>,
     workers: Workers,
-    /// Until it is over.
+    /// The stream, until it ends.
     stream: Option<Stream>,
-    /// Data of the stream that has come, at least in part, and waits for a session.
+    /// Data of the stream that has arrived, at least in part, and waits for a session.
     waiting: VecDeque<Work>,
     /// Jobs by the place of their entry.
     jobs: HashMap<usize, JobId>,
-    /// Large objects that come one by one.
+    /// Large objects that arrive one by one.
     objects: StreamedObjects,
-    /// Why the stream ended, if it did not end well.
+    /// Why the stream ended, if it failed.
     broken: Option<archive::Error>,
-    /// Jobs that wait until all rows are there; `None` once nothing waits for that any more.
+    /// Jobs that wait until all rows are loaded; `None` once they have been released.
     barrier: Option<Barrier>,
     /// Views that could not be refreshed yet.
     put_off: PutOff,
@@ -66,14 +66,14 @@ enum Task {
     Object(JobId, Result<Loaded, WorkError>),
 }
 
-/// What a session is to do.
+/// Work for a session.
 struct Work {
     job: JobId,
     source: Source,
 }
 
 impl Conductor {
-    /// Takes a plan, the first session, and the stream if there is one.
+    /// Creates a conductor for a plan, with the first session and the stream, if any.
     pub(super) fn new(
         ctx: Arc<Context>,
         plan: &Plan,
@@ -113,14 +113,14 @@ impl Conductor {
         }
     }
 
-    /// Runs until every job is done, or until the first error if that was asked for. Gives back
-    /// the sessions.
+    /// Runs until every job is done, or until the first error if the options say so. Returns the
+    /// sessions.
     pub(super) async fn run(mut self) -> Result<Vec<Lane>> {
         let mut every_second = tokio::time::interval(Duration::from_secs(1));
         loop {
             self.start_jobs();
             if self.must_stop() || self.broken.is_some() && self.running.is_empty() {
-                // Running jobs are let finish: they may be a COMMIT away from being done.
+                // Running jobs may finish: they may be one COMMIT away from done.
                 while let Some(done) = self.running.join_next().await {
                     self.take_back(done)?;
                 }
@@ -191,7 +191,7 @@ impl Conductor {
         }
     }
 
-    /// Whether other sessions may help to load a table. What reads and decodes it keeps a processor
+    /// Whether other sessions may help to load a table. Reading and decoding it keeps one processor
     /// of this machine busy.
     fn may_share(&self, work: &Work) -> bool {
         let streamed = matches!(work.source, Source::Stream { .. });
@@ -206,13 +206,13 @@ impl Conductor {
             && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
     }
 
-    /// How many sessions can work at the same time, beside so many threads of this program, where the
-    /// server is known to have the same processors.
+    /// How many sessions can work at the same time, besides this many threads of this program, if
+    /// the server is known to share its processors.
     fn at_once(&self, beside: usize) -> usize {
         at_once(self.ctx.jobs(), self.processors, beside)
     }
 
-    /// Lets sessions that find no job help with the rows of large tables.
+    /// Assigns sessions without a job to help with the rows of large tables.
     fn help(&mut self) {
         while let Some(lane) = self.idle.pop() {
             if let Some(lane) = self.ctx.shares.help(lane) {
@@ -221,7 +221,7 @@ impl Conductor {
         }
     }
 
-    /// What a session is to do next.
+    /// The next work for a session.
     fn next_job(&mut self) -> Option<Work> {
         if self.takes_data_first() {
             let first = self.waiting.iter().position(|work| match work.source.is_one_object() {
@@ -241,21 +241,21 @@ impl Conductor {
             let came = came.and_then(|place| self.waiting.remove(place));
             return Some(came.unwrap_or(Work { job, source: Source::Archive }));
         }
-        // Nothing waits for a large object but its entry, of which it is a part.
+        // Nothing waits for a large object except the entry it is part of.
         let object = |work: &Work| work.source.is_one_object() && self.schedule.is_free(work.job);
         let first = self.waiting.iter().position(object)?;
         self.waiting.remove(first)
     }
 
-    /// Whether data that has come goes before whatever else could be done: where the stream waits for
-    /// it, where nothing more comes but what has come is still worth loading, and in a single
-    /// session, which keeps the stream's order.
+    /// Whether data that has arrived goes before any other work: if the stream waits for it, if
+    /// nothing more arrives but what has arrived is still worth loading, and in a single session,
+    /// which keeps the stream's order.
     fn takes_data_first(&self) -> bool {
         let full = self.stream.as_ref().is_some_and(|stream| stream.ahead.is_full());
         full || self.broken.is_some() || self.ctx.options.jobs == 1
     }
 
-    /// Lets index builds use the processors of the sessions that found no job.
+    /// Lends the processors of idle sessions to index builds.
     fn share_workers(&mut self, starting: &mut [(Lane, Work)]) {
         if !self.ctx.shares_workers() {
             return;
@@ -266,7 +266,7 @@ impl Conductor {
         };
         let ranks: Vec<_> =
             starting.iter().filter_map(|(lane, work)| Some((lane.number, builds(work)?))).collect();
-        // A session that is being opened rests, unless something is left for it.
+        // A session that is being opened counts as idle, unless work is left for it.
         let opening = match self.opening.left() {
             left @ 1.. if self.schedule.has_next() => left,
             _ => 0,
@@ -306,7 +306,7 @@ impl Conductor {
         }
     }
 
-    /// Starts the next of the jobs that were put off, if there is one.
+    /// Starts the next postponed job, if there is one.
     fn try_again(&mut self) -> bool {
         let Some(lane) = self.idle.pop() else {
             return false;
@@ -321,8 +321,8 @@ impl Conductor {
         true
     }
 
-    /// Gives up data that waits, if nothing runs that could let it be loaded: what it depends on
-    /// comes later in the stream, and there is no room to keep it until then.
+    /// Gives up on waiting data if no running job can unblock it: what it depends on comes later in
+    /// the stream, and there is no memory to keep it until then.
     fn give_up_one(&mut self) -> bool {
         if let Some(stream) = &mut self.stream {
             if let Ok(arrival) = stream.arrivals.try_recv() {
@@ -340,7 +340,7 @@ impl Conductor {
         self.objects.forget(job);
         let place = self.schedule.job(job).entry;
         let what =
-            "an entry that it depends on comes later in the stream: give the archive as a file";
+            "it depends on an entry that comes later in the stream: restore from a file instead";
         let failure = WorkError::Other(what.to_owned()).failure();
         let outcome = Outcome::Failed { failure };
         self.ctx.finish(place, Finished { outcome, ..Finished::default() });
@@ -353,7 +353,7 @@ impl Conductor {
         done: std::result::Result<(Lane, Task), tokio::task::JoinError>,
     ) -> Result<()> {
         let (lane, task) =
-            done.map_err(|error| Error::Internal(format!("a session's task failed: {error}")))?;
+            done.map_err(|error| Error::Internal(format!("a session task failed: {error}")))?;
         self.workers.give_back(lane.number);
         self.idle.push(lane);
         self.idle.extend(self.ctx.shares.take_returned());
@@ -380,7 +380,7 @@ impl Conductor {
                     return;
                 };
                 if !self.schedule.is_to_start(job) {
-                    // It was given up.
+                    // It has been given up.
                     return;
                 }
                 match item.of {
@@ -392,7 +392,8 @@ impl Conductor {
             }
             Arrival::End(Ok(())) => {
                 self.stream = None;
-                // What has not come by now is not in the archive; the jobs say so themselves.
+                // Data that has not arrived by now is not in the archive; the jobs report that
+                // themselves.
                 for job in self.schedule.closed() {
                     let is_held =
                         self.barrier.as_ref().is_some_and(|barrier| barrier.contains(job));
@@ -404,8 +405,9 @@ impl Conductor {
             }
             Arrival::End(Err(error)) => {
                 self.stream = None;
-                // Of what will be rolled back, or is not what it was, nothing more is loaded; and not
-                // a part of the large objects, whose entry cannot be done any more.
+                // Nothing more is loaded if it will be rolled back, or if the stream has changed
+                // since an earlier run; nor are large objects whose entry can no longer be
+                // completed.
                 let all = self.ctx.options.transactions == Transactions::Single
                     || matches!(error.kind(), archive::ErrorKind::Changed(_));
                 self.waiting.retain(|work| !all && !work.source.is_one_object());
@@ -415,7 +417,7 @@ impl Conductor {
     }
 }
 
-/// What comes out of the stream next; `None` when it stands still.
+/// The next arrival from the stream; `None` when read-ahead memory is full.
 async fn next_arrival(stream: &mut Option<Stream>) -> Option<Arrival> {
     let gone = || Arrival::End(Err(archive::Error::truncated("the reader of the stream is gone")));
     match stream {

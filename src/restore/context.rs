@@ -1,4 +1,4 @@
-//! What all sessions of a restore share: the archive, the choices, and what has happened so far.
+//! What all sessions of a restore share: the archive, the options, and what has happened so far.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
@@ -30,85 +30,85 @@ pub(super) struct Context {
     pub(super) toc: Arc<Toc>,
     /// What is wanted of each entry, by its place in the TOC.
     pub(super) wants: Vec<Want>,
-    /// The archive's data, unless it comes as a stream.
+    /// The archive's data, unless it is a stream.
     pub(super) random: Option<RandomAccess>,
-    /// The files that the archive lies in.
+    /// The files that hold the archive.
     pub(super) origin: Origin,
     pub(super) options: RestoreOptions,
     /// The options' style, for a session in UTF-8.
     pub(super) style: Style,
-    /// Whether any definition is restored, or only data.
+    /// Whether any definition is restored, rather than data only.
     pub(super) with_schema: bool,
-    /// The formats of rows that earlier runs speak for, by the place of a table's data.
+    /// The row formats that earlier runs favour, by the place of a table's data.
     pub(super) formats: HashMap<usize, RowFormat>,
     pub(super) events: Events,
-    /// Decoders run here, and what turns rows into binary: two threads for each session. Started
-    /// once it is known how many sessions there can be.
+    /// Decoders and the conversion of rows to binary run here: two threads for each session.
+    /// Started once the number of sessions is known.
     pub(super) pool: OnceLock<ThreadPool>,
-    /// More sessions would never find anything to do.
+    /// The largest number of sessions that could all find work.
     pub(super) most_sessions: usize,
-    /// How many sessions the server has room for, with the first; known with that one.
+    /// How many sessions the server has room for, including the first; known once that one is open.
     pub(super) room: OnceLock<usize>,
-    /// Roles that the target lacks; known once it was looked at.
+    /// Roles that the target lacks; known after the preflight check.
     pub(super) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
     pub(super) missing_extensions: OnceLock<HashSet<String>>,
-    /// Tables that are spread over other servers; known once there are tables.
+    /// Tables that are distributed over other servers; known once the tables exist.
     pub(super) distributed: OnceLock<HashSet<(String, String)>>,
-    /// Tables of which rows call functions that read tables; known before the first rows.
+    /// Tables whose rows call functions that read tables; known before the first rows are loaded.
     pub(super) reading: OnceLock<HashSet<DumpId>>,
-    /// Of the server as it was at the first session: see [`ServerLife`].
+    /// The server's state at the first session: see [`ServerLife`].
     pub(super) server_life: OnceLock<ServerLife>,
-    /// The journal; known once there is a session, if one is kept.
+    /// The journal, if one is kept; known once there is a session.
     pub(super) journal: Slot,
-    /// Whether the number of parallel workers of an index build is ours to choose.
+    /// Whether we may choose the number of parallel workers of an index build.
     pub(super) workers_are_ours: AtomicBool,
-    /// Each session's way to cancel what it runs.
+    /// A cancel handle for each session.
     pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
     pub(super) ledger: Mutex<Ledger>,
-    /// Tables that several sessions load.
+    /// Tables loaded by several sessions.
     pub(super) shares: Shares,
-    /// Tables whose rows come in several entries.
+    /// Tables whose rows are in several entries.
     pub(super) loaded_in_parts: HashSet<DumpId>,
-    /// Read while the transactions of several sessions are committed that belong together; who
-    /// ends the restore early waits to write.
+    /// Read-locked while related transactions of several sessions are committed; to end the restore
+    /// early, the write lock is needed.
     pub(super) commits: tokio::sync::RwLock<()>,
 }
 
-/// What became of the entries.
+/// The outcome of the entries.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// Tables that this restore created: they are empty, and nobody else knows them.
+    /// Tables that this restore created: they are empty, and no one else uses them.
     pub(super) created: HashSet<DumpId>,
-    /// Entries whose definition failed, so that the object is not there, and the first cause.
+    /// Entries whose definition failed, so that the object does not exist, with the first cause.
     pub(super) absent: HashMap<DumpId, Cause>,
-    /// Entries whose definition failed in any way, also because the object was there already.
+    /// Entries whose definition failed in any way, including because the object already existed.
     pub(super) refused: HashSet<DumpId>,
-    /// Entries on which work was started, by place.
+    /// Entries that were started, by place.
     pub(super) started: HashSet<usize>,
     /// Entries that are finished, by place.
     pub(super) finished: HashSet<usize>,
-    /// Those of them whose rows are in the database.
+    /// Finished entries whose rows are in the database.
     pub(super) loaded: HashSet<usize>,
-    /// Entries that are done: the rows that the server stored, and the bytes that were sent.
+    /// Entries that are done, with the rows the server stored and the bytes sent to it.
     pub(super) restored: HashMap<usize, (u64, u64)>,
-    /// In which format rows are sent, by the place of a table's data.
+    /// The format in which rows are sent, by the place of a table's data.
     pub(super) formats: HashMap<usize, RowFormat>,
-    /// Time that other sessions have helped with a table's rows.
+    /// Time that other sessions have spent helping with a table's rows.
     pub(super) helped: HashMap<DumpId, Duration>,
-    /// What became of the first step of entries that are made in two, by place.
+    /// The outcome of the first step of two-step entries, by place.
     pub(super) first_steps: HashMap<usize, FirstStep>,
-    /// Entries that are done, with their rows, in a transaction that is still open.
+    /// Entries done in a transaction that is still open, with their rows.
     pub(super) uncommitted: Vec<(usize, u64)>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     pub(super) rows_failed: HashMap<DumpId, DumpId>,
-    /// Places of entries that are to be tried again when all else is done.
+    /// Places of entries to be retried when everything else is done.
     pub(super) put_off: HashSet<usize>,
-    /// Whether nothing is put off any more.
+    /// Whether entries are no longer postponed.
     pub(super) last_attempt: bool,
-    /// Failures that count.
+    /// Failures that count as errors.
     pub(super) errors: usize,
-    /// Why no session can be had any more, if that is so.
+    /// Why no more sessions can be opened, if that is the case.
     pub(super) server_lost: Option<String>,
 }
 
@@ -142,7 +142,7 @@ impl Context {
         self.wants[place].data && self.entry(place).had_dumper
     }
 
-    /// How many sessions the server is to work for at a time.
+    /// How many sessions the server should work for at a time.
     pub(super) fn jobs(&self) -> usize {
         self.room.get().map_or(self.options.jobs, |room| self.options.jobs.min(*room)).max(1)
     }
@@ -176,36 +176,36 @@ impl Context {
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // A panic elsewhere does not make the ledger wrong: it only ever grows.
+        // A panic elsewhere cannot corrupt the ledger: it only ever grows.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The entry that lists the large objects which this entry's are among: for BLOBS and ACL
-    /// entries the BLOB METADATA entry that they depend on first.
+    /// The entry that lists this entry's large objects: for BLOBS and ACL entries, the BLOB
+    /// METADATA entry that is their first dependency.
     pub(super) fn blob_metadata(&self, entry: &Entry) -> Option<&Entry> {
         let listing = self.toc.get(*entry.dependencies.first()?)?;
         (listing.desc == Desc::BlobMetadata).then_some(listing)
     }
 
-    /// The large objects that a BLOBS entry must hold, as far as the TOC tells.
+    /// The large objects that a BLOBS entry must contain, as far as the TOC records them.
     pub(super) fn expected_objects(&self, entry: &Entry) -> HashSet<u32> {
         listed_objects(self.blob_metadata(entry), &self.toc.entries)
     }
 
-    /// What to tell about an error, with its cause if another entry's failure explains it.
+    /// The failure to report for an error, with its cause if another entry's failure explains it.
     pub(super) fn failure(&self, entry: &Entry, error: &WorkError) -> Failure {
         let mut failure = error.failure();
         if failure.cause.is_none() {
             failure.cause = self.cause(entry);
         }
         if matches!(entry.desc, Desc::Server | Desc::Subscription | Desc::UserMapping) {
-            // Passwords of other servers stand in it.
+            // It may contain passwords of other servers.
             failure.statement = None;
         }
         failure
     }
 
-    /// The reason why an entry cannot succeed, if there is one already.
+    /// Why an entry cannot succeed, if that is already known.
     pub(super) fn cause(&self, entry: &Entry) -> Option<Cause> {
         if entry.desc == Desc::Extension && self.lacks_extension(&entry.tag) {
             return Some(Cause::MissingExtension { extension: entry.tag.clone() });
@@ -214,7 +214,7 @@ impl Context {
         entry.dependencies.iter().find_map(|id| ledger.absent.get(id).cloned())
     }
 
-    /// Whether the entry's object is known not to be there, because its definition failed.
+    /// Whether the entry's object is known not to exist, because its definition failed.
     pub(super) fn is_absent(&self, entry: &Entry) -> bool {
         self.ledger().absent.contains_key(&entry.dump_id)
     }
@@ -228,7 +228,7 @@ impl Context {
         tolerate.iter().any(|tolerance| tolerance.accepts(error, &entry.desc, &entry.tag))
     }
 
-    /// Notes that a definition failed.
+    /// Records that a definition failed.
     pub(super) fn note_refused(&self, entry: &Entry, error: &WorkError, failure: &Failure) {
         let exists = error.server().is_some_and(|error| error.class() == Class::AlreadyExists);
         let mut ledger = self.ledger();
@@ -239,7 +239,7 @@ impl Context {
         }
     }
 
-    /// Tells that an entry is finished. Each wanted entry is, exactly once.
+    /// Reports an entry as finished, which happens exactly once for each wanted entry.
     pub(super) fn finish(&self, place: usize, done: Finished) {
         {
             let mut ledger = self.ledger();
@@ -275,14 +275,15 @@ impl Context {
         });
     }
 
-    /// A table and those that it is a partition of, near and far.
+    /// A table and all partitioned tables above it.
     fn with_roots(&self, table: DumpId) -> Vec<DumpId> {
         let attached = |entry: &&Entry| entry.desc == Desc::TableAttach;
         let attached: Vec<_> = self.toc.entries.iter().filter(attached).collect();
         let mut tables = vec![table];
         let mut next = 0;
         while let Some(table) = tables.get(next).copied() {
-            // The entry depends on the root and on the partition, whose schema and name it has.
+            // The entry depends on both the root and the partition, and has the partition's schema
+            // and name.
             let part = self.toc.get(table).map(|table| (&table.namespace, &table.tag));
             let of_this = attached.iter().filter(|entry| {
                 entry.dependencies.contains(&table) && part == Some((&entry.namespace, &entry.tag))
@@ -304,7 +305,7 @@ impl Context {
             .find(|place| self.is_wanted(*place) && !ledger.finished.contains(place))
     }
 
-    /// Takes back what was told of entries whose transaction will never be committed.
+    /// Retracts the reports of entries whose transaction will never be committed.
     pub(super) fn tell_rolled_back(&self) {
         let gone = std::mem::take(&mut self.ledger().uncommitted);
         for (place, rows) in gone {
@@ -312,7 +313,7 @@ impl Context {
         }
     }
 
-    /// Finishes every wanted entry that is not, as not reached.
+    /// Finishes every remaining wanted entry as not reached.
     pub(super) fn finish_rest(&self, reason: &str) {
         for place in 0..self.wants.len() {
             if self.is_wanted(place) && !self.ledger().finished.contains(&place) {
@@ -332,7 +333,7 @@ pub(super) struct Finished {
     pub(super) bytes: u64,
     pub(super) read: u64,
     pub(super) duration: Duration,
-    /// Whether a transaction that is still open holds it.
+    /// Whether it is in a transaction that is still open.
     pub(super) uncommitted: bool,
 }
 

@@ -1,8 +1,8 @@
-//! A table's rows on their way into COPY, through one session or through several.
+//! Sends a table's rows into COPY, through one session or several.
 //!
-//! All sessions take from the same channel, each the next piece when it is ready for one, so that
-//! a slow session holds no other up. A session goes from binary rows to text and back as the
-//! pieces are: one COPY ends and another begins, in the same transaction.
+//! All sessions read from the same channel, each taking the next piece when it is ready, so that a
+//! slow session never delays another. A session switches between binary and text as the pieces
+//! require: one COPY ends and another starts, in the same transaction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,23 +22,23 @@ use crate::target::{self, CopyIn, Session};
 
 type Queue = Receiver<Result<Piece, ArchiveError>>;
 
-/// A table's rows, as far as no session has taken them.
+/// The rows of a table that no session has taken yet.
 pub(super) struct CopyRows<'a> {
     pub(super) ctx: &'a Context,
     pub(super) entry: &'a Entry,
     pub(super) progress: Progress<'a>,
-    /// Where other sessions are asked for help, if they are.
+    /// Where other sessions are asked for help, if at all.
     pub(super) share: Option<Arc<Share>>,
-    /// Whether the rows are stored frozen: visible to all from the start. The indexes built on
-    /// them need not look at transactions, and foreign keys are checked with index-only scans.
+    /// Whether the rows are stored frozen, visible to all from the start. Index builds need not
+    /// look up transactions then, and foreign keys are checked with index-only scans.
     pub(super) frozen: bool,
     queue: Mutex<Queue>,
-    /// Whether a session has failed: what the others do is in vain.
+    /// Whether a session has failed, which makes the work of the others useless.
     failed: AtomicBool,
 }
 
 impl<'a> CopyRows<'a> {
-    /// The rows that come out of `queue`.
+    /// The rows received from `queue`.
     pub(super) fn new(
         ctx: &'a Context,
         entry: &'a Entry,
@@ -49,13 +49,13 @@ impl<'a> CopyRows<'a> {
         Self { ctx, entry, progress, share: None, frozen: false, queue, failed }
     }
 
-    /// A session's way to the pieces.
+    /// A session's access to the pieces.
     pub(super) fn taker(&self) -> Taker<'_> {
         Taker { rows: self, held: None }
     }
 
-    /// Sends pieces through this session, beginning with `first`, until there are no more. Returns
-    /// the number of rows that the server has stored.
+    /// Sends pieces through this session, starting with `first`, until there are no more. Returns
+    /// the number of rows that the server stored.
     pub(super) async fn send_all(
         &self,
         session: &Session,
@@ -79,7 +79,7 @@ impl<'a> CopyRows<'a> {
         let mut open: Option<Copying<'_>> = None;
         let mut next = first;
         if next.is_none() {
-            // What is wrong with an empty table is told all the same.
+            // Errors must be reported for empty tables too.
             open = Some(self.begin(session, Format::Text).await?);
         }
         while let Some(piece) = next {
@@ -144,7 +144,7 @@ impl<'a> CopyRows<'a> {
 /// Takes pieces for one session.
 pub(super) struct Taker<'a> {
     rows: &'a CopyRows<'a>,
-    /// Kept from piece to piece within a row, which must not be divided.
+    /// Held across the pieces of one row, which must not be split between sessions.
     held: Option<MutexGuard<'a, Queue>>,
 }
 
@@ -203,8 +203,8 @@ impl Copying<'_> {
     }
 }
 
-/// Which of the archive's rows went into one COPY, so that the server's line can be told as a row
-/// of the archive. One number for every run of rows without a gap.
+/// Which of the archive's rows went into one COPY, to map the server's line number to a row of the
+/// archive. One entry for every run of consecutive rows.
 struct Places {
     /// The table, as the server names it in the context of an error.
     table: String,
@@ -233,7 +233,7 @@ impl Places {
         (line <= self.rows).then(|| all + (line - own))
     }
 
-    /// Adds the row to an error, where it is another than the server says.
+    /// Adds the archive's row number to an error if it differs from the server's.
     fn told(&self, error: target::Error) -> WorkError {
         let context = error.server().and_then(|error| error.context.as_deref());
         let line = context.and_then(|context| line(context, &self.table));

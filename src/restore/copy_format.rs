@@ -1,9 +1,9 @@
-//! Text or binary: in which format a table's rows are sent.
+//! Chooses text or binary as the format in which a table's rows are sent.
 //!
-//! Binary rows save the server the reading of text, which is much of what loading costs. It takes
-//! a look at the catalogue for each table, so small tables stay text, as do tables with a column
-//! whose type has no codec, and archives that are not in UTF-8. Where earlier runs have measured
-//! both, the faster one is taken (the rule is at [`crate::plan::history::Database::formats`]).
+//! Binary rows save the server from parsing text, which is much of the cost of loading. Binary
+//! needs a catalog query for each table, so small tables stay text, as do tables with a column
+//! whose type has no codec, and archives that are not in UTF-8. If earlier runs have measured both,
+//! the faster one is used (the rule is at [`crate::plan::history::Database::formats`]).
 
 use std::collections::HashMap;
 
@@ -16,12 +16,12 @@ use crate::rows::{COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement};
 use crate::sql::ident::literal;
 use crate::target::Session;
 
-/// Bytes of archived data from which a look at the catalogue pays.
+/// Bytes of archived data from which the catalog query pays off.
 const BINARY_FROM: u64 = 64 * 1024;
 
 impl Context {
-    /// The formats that earlier runs speak for, by the place of a table's data, if it is left to
-    /// them.
+    /// The formats that earlier runs favour, by the place of a table's data, if the format is
+    /// chosen automatically.
     pub(super) fn learned_formats(&self) -> HashMap<usize, RowFormat> {
         let past = past(&self.toc, &self.options.history);
         let Some(past) = past.filter(|_| self.options.copy_format == CopyFormat::Auto) else {
@@ -35,8 +35,8 @@ impl Context {
     }
 }
 
-/// The columns of a COPY statement if its rows are to be sent in binary format. `size` is that of
-/// the archived data, if known.
+/// The columns of a COPY statement if its rows are to be sent in binary format. `size` is the size
+/// of the archived data, if known.
 pub(super) async fn binary_columns(
     ctx: &Context,
     session: &Session,
@@ -51,7 +51,7 @@ pub(super) async fn binary_columns(
         RowFormat::Text => None,
         RowFormat::Binary => codecs(session, entry).await,
     };
-    // Text for want of a codec is no choice, and nothing is to be learned from it.
+    // Text for lack of a codec is not a choice, so there is nothing to learn from it.
     let is_choice = wanted == RowFormat::Text || columns.is_some();
     if let Some(place) = ctx.toc.position(entry.dump_id).filter(|_| is_choice) {
         ctx.ledger().formats.insert(place, wanted);
@@ -59,7 +59,7 @@ pub(super) async fn binary_columns(
     columns
 }
 
-/// The format that rows should have if their columns allow it.
+/// The preferred format, if the columns allow it.
 fn wanted(ctx: &Context, entry: &Entry, size: Option<u64>) -> RowFormat {
     if !ctx.toc.encoding.is_utf8() {
         return RowFormat::Text;
@@ -68,7 +68,7 @@ fn wanted(ctx: &Context, entry: &Entry, size: Option<u64>) -> RowFormat {
         CopyFormat::Text => RowFormat::Text,
         CopyFormat::Binary => RowFormat::Binary,
         CopyFormat::Auto => {
-            // A custom archive that comes as a stream does not tell sizes.
+            // Streamed custom archives do not record sizes.
             if size.is_some_and(|size| size < BINARY_FROM) {
                 return RowFormat::Text;
             }
@@ -81,7 +81,7 @@ fn wanted(ctx: &Context, entry: &Entry, size: Option<u64>) -> RowFormat {
 /// The codecs of the columns, if each has one.
 async fn codecs(session: &Session, entry: &Entry) -> Option<Vec<ColumnType>> {
     let CopyStatement { table, columns } = CopyStatement::parse(&entry.copy_stmt)?;
-    // Whatever is wrong with the table, COPY itself will say.
+    // COPY itself will report any problem with the table.
     let query = COLUMNS_QUERY.replace("{table}", &literal(table));
     let rows = session.query_text(&query).await.ok()?;
     let mut types: HashMap<String, ColumnType> = HashMap::with_capacity(rows.len());

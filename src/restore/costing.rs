@@ -1,4 +1,4 @@
-//! Measures jobs while they are carried out, and ranks what is left by what was measured.
+//! Measures jobs as they run, and ranks the remaining ones by the measurements.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,23 +10,23 @@ use super::steps::FirstStep;
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Schedule, Step, WORTH};
 
-/// How often jobs are ranked anew at most.
+/// The shortest interval between two rankings of the jobs.
 const RANK_EVERY: Duration = Duration::from_millis(250);
 
 /// Ranking takes at most this part of the time, however many jobs there are.
 const RANK_SHARE: u32 = 50;
 
-/// The costs of a plan's jobs, and when those began that run.
+/// The costs of a plan's jobs, and the start times of the running ones.
 #[derive(Debug)]
 pub(super) struct Costing {
     costs: Costs,
     begun: HashMap<JobId, Instant>,
     rank_from: Instant,
-    /// Whether to report what is left.
+    /// Whether to report the remaining time.
     tells: bool,
 }
 
-/// Whether it can be said what is left of the run: of a stream no sizes are known beforehand.
+/// Whether the remaining time can be estimated: a stream's sizes are not known in advance.
 pub(super) fn knows_the_rest(ctx: &Context, costs: &Costs) -> bool {
     ctx.random.is_some() || is_known(costs)
 }
@@ -37,7 +37,7 @@ impl Costing {
         Self { costs, begun: HashMap::new(), rank_from: Instant::now(), tells }
     }
 
-    /// Reports what is left of the run.
+    /// Reports the remaining time of the run.
     pub(super) fn tell_rest(&self, ctx: &Context, schedule: &Schedule) {
         if self.tells {
             let ran = |id: JobId| self.begun.get(&id).map(Instant::elapsed).unwrap_or_default();
@@ -46,12 +46,13 @@ impl Costing {
         }
     }
 
-    /// A job begins.
+    /// Records that a job has started.
     pub(super) fn begin(&mut self, job: JobId) {
         self.begun.insert(job, Instant::now());
     }
 
-    /// A job is done. If it went well, its time is told, and others may be ranked anew.
+    /// Records that a job is done. If it succeeded, its time is reported and the others may be
+    /// re-ranked.
     pub(super) fn end(&mut self, ctx: &Context, schedule: &mut Schedule, id: JobId) {
         let Some(duration) = self.begun.remove(&id).map(|begun| begun.elapsed()) else {
             return;
@@ -62,7 +63,7 @@ impl Costing {
         };
         let helped = ctx.ledger().helped.get(&ctx.entry(job.entry).dump_id).copied();
         let helped = helped.filter(|_| job.step == Step::Entire).unwrap_or_default();
-        // What one session would have taken.
+        // The time that one session would have taken.
         let duration = duration + helped.mul_f64(WORTH);
         self.costs.observe(id, duration);
         if done.rows > 0 {
@@ -85,16 +86,16 @@ impl Costing {
     }
 }
 
-/// What a job did that went well.
+/// What a successful job did.
 struct Done {
-    /// The step that was done at last.
+    /// The step that was done last.
     step: Step,
     rows: u64,
     bytes: u64,
 }
 
 impl Context {
-    /// What a step of an entry did; `None` if it did not go well.
+    /// What a step of an entry did; `None` if it failed.
     fn done(&self, place: usize, step: Step) -> Option<Done> {
         let ledger = self.ledger();
         let first = ledger.first_steps.get(&place);
@@ -106,7 +107,7 @@ impl Context {
             }
             _ => {
                 let (rows, bytes) = *ledger.restored.get(&place)?;
-                // After a first step that was refused, the archive's own statement ran.
+                // After a refused first step, the archive's own statement ran.
                 let instead = first.is_some() && !went_well;
                 Some(Done { step: if instead { Step::Entire } else { step }, rows, bytes })
             }

@@ -1,5 +1,4 @@
-//! The part of the work on an entry that brings its data: whether they may be loaded, what becomes of
-//! the triggers, and when it is tried again.
+//! Loads an entry's data: whether it may be loaded, how triggers are handled, and when to retry.
 
 use super::context::Context;
 use super::event::Failure;
@@ -14,16 +13,16 @@ use crate::archive::{Desc, Entry};
 /// Where triggers are disabled and enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Switching {
-    /// In the transaction of the rows: they are enabled again whatever happens.
+    /// In the transaction of the rows: whatever happens, they end up enabled again.
     Inside,
-    /// Around it.
+    /// Outside that transaction.
     Outside,
 }
 
 impl Context {
-    /// Whether triggers are switched off for an entry's rows. Rows that go to other partitions must
-    /// not wait for a lock that lasts as long as their transaction, and triggers are not the
-    /// owner's to disable.
+    /// Whether and where triggers are disabled for an entry's rows. Rows that go to other
+    /// partitions must not wait for a lock held as long as their transaction, and an owner may not
+    /// disable triggers of foreign keys.
     fn switches_triggers(&self, entry: &Entry) -> Option<Switching> {
         let switches =
             self.options.disable_triggers && !self.with_schema && entry.desc == Desc::TableData;
@@ -75,7 +74,7 @@ impl Work<'_> {
         None
     }
 
-    /// Loads the data, and once more when that may help and they can be read again.
+    /// Loads the data, and retries if that may help and the data can be read again.
     async fn load_rows(&mut self, source: Source, triggers: Triggers) {
         let (ctx, entry) = (self.ctx, self.entry);
         let again = matches!(source, Source::Archive) && !self.lane.in_group();
@@ -99,9 +98,9 @@ impl Work<'_> {
             Err(error) if error.is_passing() && ctx.random.is_none() => {
                 let mut failure = ctx.failure(entry, &error);
                 failure.message.push_str(if ctx.journal().is_some() {
-                    "; what a stream has brought cannot be read again: run the same command again to continue"
+                    "; a stream cannot be read again: run the same command again to resume"
                 } else {
-                    "; what a stream has brought cannot be read again"
+                    "; a stream cannot be read again"
                 });
                 let tolerated = !self.lane.in_group() && ctx.tolerates(entry, &error);
                 self.problems.add(failure, tolerated);
@@ -110,9 +109,9 @@ impl Work<'_> {
         }
     }
 
-    /// Makes the session that of whoever may disable triggers.
+    /// Switches the session to a role that may disable triggers.
     async fn become_superuser(&mut self) -> bool {
-        // Triggers must be enabled again even if the rows cost the session.
+        // Triggers must be enabled again even if loading the rows lost the session.
         if let Err(error) = self.lane.renew(self.ctx).await {
             self.fail(&error.into());
             return false;
@@ -140,7 +139,7 @@ impl Work<'_> {
         }
     }
 
-    /// Of rows that an earlier run has loaded: it may have died before it enabled the triggers again.
+    /// Enables the triggers of rows that an earlier run loaded: it may have died before it could.
     pub(super) async fn enable_triggers_again(&mut self) {
         if self.ctx.switches_triggers(self.entry) == Some(Switching::Outside) {
             self.switch_triggers(enable_triggers(self.entry)).await;

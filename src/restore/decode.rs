@@ -1,14 +1,14 @@
 //! The seam between the two worlds: blocking decoding on a rayon pool, the network on tokio.
 //!
-//! A decoder fills a bounded channel with pieces and waits when it is full; that is the
-//! back-pressure, and with the pieces' size the memory bound: at most [`IN_FLIGHT`] pieces of
-//! 256 KiB and a few buffers for each entry that is loaded, whatever a table's size and however
-//! many sessions empty the channel.
+//! A decoder fills a bounded channel with pieces and waits when it is full. That is the
+//! back-pressure and, with the size of a piece, the memory bound: at most [`IN_FLIGHT`] pieces of
+//! 256 KiB and a few buffers for each entry being loaded, whatever the table's size and however
+//! many sessions drain the channel.
 //!
-//! Rows are turned into binary format by tasks of their own, so that several are at it while the
-//! decoder reads on; the channel holds what they promise, in the order of the rows. The pool has
-//! two threads for each session: a session never has more than one decoder, which may wait, and
-//! what is left never waits, so a decoder that waits keeps nothing from running.
+//! Separate tasks convert rows to binary format, so that several can work while the decoder reads
+//! ahead; the channel holds their pending results in row order. The pool has two threads for each
+//! session: a session never has more than one decoder, which may block, and the other tasks never
+//! block, so a waiting decoder cannot starve anything.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,8 +33,8 @@ const IN_FLIGHT: usize = 4;
 /// Bytes of a piece of a large object.
 const OBJECT_PIECE: usize = 256 * 1024;
 
-/// A row that is longer is sent as text, in pieces: in binary it would be several times in memory,
-/// and the server gains little.
+/// A longer row is sent as text, in pieces: as binary it would be in memory several times over, for
+/// little gain on the server.
 const LONGEST_BINARY_ROW: usize = 4 << 20;
 
 /// A piece of an entry's data, on its way to the server.
@@ -44,7 +44,7 @@ pub(super) enum Piece {
     Rows(RowPiece),
     /// Whole SQL statements.
     Statements(String),
-    /// The next large object begins.
+    /// The next large object starts.
     Object(u32),
     /// Bytes of the large object.
     ObjectBytes(Bytes),
@@ -53,11 +53,11 @@ pub(super) enum Piece {
 /// Rows on their way.
 #[derive(Debug)]
 pub(super) struct RowPiece {
-    /// Rows of the table that end before this piece.
+    /// Number of rows of the table that end before this piece.
     pub(super) before: u64,
-    /// Rows that end in this piece.
+    /// Number of rows that end in this piece.
     pub(super) rows: u64,
-    /// Whether it ends where a row ends. If not, the next piece must follow in the same session.
+    /// Whether it ends at the end of a row. If not, the next piece must follow in the same session.
     pub(super) ends: bool,
     content: Content,
 }
@@ -65,33 +65,33 @@ pub(super) struct RowPiece {
 #[derive(Debug)]
 enum Content {
     Ready(Rows),
-    /// A task turns them into binary format.
+    /// A task is converting them to binary format.
     Promised(oneshot::Receiver<Rows>),
 }
 
 impl RowPiece {
-    /// The rows themselves, once they are turned into their format.
+    /// The rows themselves, once they are converted.
     pub(super) async fn rows(self) -> Result<Rows> {
         match self.content {
             Content::Ready(rows) => Ok(rows),
-            Content::Promised(rows) => {
-                rows.await.map_err(|_| Error::malformed("turning its rows into binary panicked"))
-            }
+            Content::Promised(rows) => rows
+                .await
+                .map_err(|_| Error::malformed("converting its rows to binary format panicked")),
         }
     }
 }
 
-/// How an entry's data is to be taken apart.
+/// How to split an entry's data.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    /// COPY text, to be sent in binary format if the columns are given.
+    /// COPY text, sent in binary format if the columns are given.
     Copy { binary: Option<Vec<ColumnType>> },
     /// SQL: INSERT statements, or old comments on large objects.
     Sql { encoding: Encoding, standard_conforming_strings: bool, ends: Ends },
 }
 
-/// Starts to decode on the pool. `open` finds the data; it may block. The data must have the
-/// digest that is `expected`, if one is.
+/// Starts decoding on the pool. `open` locates the data and may block. If a digest is `expected`,
+/// the data must have it.
 pub(super) fn decode(
     pool: &ThreadPool,
     kind: Kind,
@@ -104,7 +104,7 @@ pub(super) fn decode(
         let result = catch_unwind(AssertUnwindSafe(|| decode_into(&sender, &kind, expected, open)));
         let result = result.unwrap_or_else(|_| Err(Error::malformed("its decoder panicked")));
         if let Err(error) = result {
-            // Nobody listens any more: the session has failed and told so.
+            // No receiver: the session has failed and reported that.
             let _ = sender.blocking_send(Err(error));
         }
     });
@@ -128,7 +128,7 @@ fn decode_into(
     }
 }
 
-/// Sends a piece. Returns false when nobody wants any more.
+/// Sends a piece. Returns false when the receiver is gone.
 fn send(sender: &Sender<Result<Piece>>, piece: Piece) -> bool {
     sender.blocking_send(Ok(piece)).is_ok()
 }
@@ -137,7 +137,7 @@ fn compare(found: Digest, expected: Digest) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Damaged("its contents are not those of the digests".to_owned())))
+    Err(Error::new(ErrorKind::Damaged("its contents do not match the digest file".to_owned())))
 }
 
 fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> Result<()> {
@@ -149,9 +149,9 @@ fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> 
     }
 }
 
-/// Sends a table's rows, in binary format if the columns are given, until a chunk of them has no
-/// binary form: its column is likely to be full of such values. Between them, a row that is too
-/// long is text.
+/// Sends a table's rows. They are binary if the columns are given, until a chunk has no binary
+/// form: its column is likely to be full of such values. A single row that is too long is sent as
+/// text in between.
 fn send_rows(
     reader: impl Read,
     columns: Option<&[ColumnType]>,
@@ -175,7 +175,7 @@ fn send_rows(
     Ok(())
 }
 
-/// Starts to turn a chunk into binary format, in the pool that this runs in.
+/// Starts converting a chunk to binary format, in the pool this runs in.
 fn transcode(chunk: Chunk, mut transcoder: Transcoder, refused: Arc<AtomicBool>) -> Content {
     let (promise, promised) = oneshot::channel();
     rayon::spawn(move || {
@@ -185,7 +185,7 @@ fn transcode(chunk: Chunk, mut transcoder: Transcoder, refused: Arc<AtomicBool>)
             if matches!(rows, Rows::Text(_)) {
                 refused.store(true, Ordering::Relaxed);
             }
-            // When nobody wants it the session has failed and told so.
+            // If there is no receiver, the session has failed and reported that.
             let _ = promise.send(rows);
         }
     });
@@ -210,7 +210,7 @@ fn send_statements(
             return Ok(());
         }
     }
-    // To the very end, past what the splitter needs to see: digests are of all the data.
+    // Read to the very end, past what the splitter needs: digests cover all the data.
     io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io)?;
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Tables that are spread over other servers (Citus), and what is not done with them.
+//! Tables that are distributed over other servers (Citus), and the optimizations they do not get.
 //!
-//! What makes a restore quick is made for tables of one server. On a distributed table a constraint
-//! cannot be made of an index (citusdata/citus issues 1721 and 4774), `NOT VALID` came with Citus
-//! 8.1 (pull request 2488) and with `VALIDATE` is a statement for every shard twice, TRUNCATE in
+//! These optimizations are made for tables on one server. On a distributed table a constraint
+//! cannot be made from an index (citusdata/citus issues 1721 and 4774), `NOT VALID` came with Citus
+//! 8.1 (pull request 2488) and, with `VALIDATE`, costs two statements for every shard, TRUNCATE in
 //! the transaction that fills the table locks all servers, and rows that the coordinator only
-//! passes on cannot be frozen there. Such tables get the archive's own statements.
+//! forwards cannot be frozen there. Such tables get the archive's own statements.
 
 use std::collections::HashSet;
 
@@ -12,13 +12,12 @@ use super::context::Context;
 use crate::archive::{Desc, Entry};
 use crate::target::{Result, Session};
 
-/// Why a foreign key is checked although that was not asked for.
+/// Why a foreign key is validated despite `NOT VALID` having been requested.
 pub(super) const DISTRIBUTED: &str = "its table is distributed";
 
 /// Schema and name of the tables that are distributed, or copied to every server.
 ///
-/// Citus lists them in `pg_dist_partition`: in `pg_catalog`, where a schema `citus` has no such
-/// table.
+/// Citus lists them in `pg_dist_partition`: in `pg_catalog`, unless a schema `citus` has it.
 pub(super) async fn tables(session: &Session) -> Result<HashSet<(String, String)>> {
     let catalogue = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) \
                      FROM pg_catalog.pg_class c \
@@ -41,7 +40,7 @@ pub(super) async fn tables(session: &Session) -> Result<HashSet<(String, String)
 }
 
 impl Context {
-    /// Whether an entry's table is distributed: that of rows, of an index or of a constraint.
+    /// Whether the table of an entry (rows, an index or a constraint) is distributed.
     pub(super) fn is_distributed(&self, entry: &Entry) -> bool {
         let Some(distributed) = self.distributed.get().filter(|tables| !tables.is_empty()) else {
             return false;
@@ -52,7 +51,7 @@ impl Context {
         };
         let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));
         let mut tables = tables.filter(|table| table.desc == Desc::Table);
-        // The archive need not hold the table.
+        // The archive need not contain the table.
         let named = entry.desc == Desc::TableData && is_one(entry.namespace.as_ref(), &entry.tag);
         named || tables.any(|table| is_one(table.namespace.as_ref(), &table.tag))
     }

@@ -1,4 +1,4 @@
-//! What a restore tells while it runs: one stream of [`Event`]s.
+//! What a restore reports while it runs: one stream of [`Event`]s.
 //!
 //! Progress bars, log lines, the summary at the end and the cost history are all readers of these
 //! events; nothing in the core prints.
@@ -12,7 +12,7 @@ use crate::archive::{Desc, DumpId, Entry};
 use crate::plan::Step;
 use crate::plan::history::RowFormat;
 
-/// Who an event is about: enough of an entry to name it anywhere.
+/// The entry an event is about, with enough of it to name it anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EntryRef {
     /// The entry's number in the archive.
@@ -26,7 +26,7 @@ pub struct EntryRef {
 }
 
 impl EntryRef {
-    /// The name that messages give the entry, `TABLE DATA public.users`.
+    /// The name of the entry in messages, `TABLE DATA public.users`.
     #[must_use]
     pub fn label(&self) -> String {
         match self.schema.as_deref() {
@@ -59,13 +59,13 @@ impl From<&Entry> for EntryRef {
     }
 }
 
-/// How the work on an entry ended.
+/// The outcome of an entry.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// All of it is in the database.
     Done,
-    /// It was wanted, and left out on purpose.
+    /// It was wanted but skipped on purpose.
     Skipped {
         /// Why, in words.
         reason: String,
@@ -75,14 +75,14 @@ pub enum Outcome {
         /// What was refused.
         failure: Failure,
     },
-    /// It is not, or not all, in the database.
+    /// It is not, or only partially, in the database.
     Failed {
         /// What went wrong.
         failure: Failure,
     },
 }
 
-/// How the reason begins for entries that were skipped because the restore ended before them.
+/// The start of the reason for entries skipped because the restore ended before them.
 pub const NOT_REACHED: &str = "not reached";
 
 /// The reason for entries that were done in a transaction that was not committed.
@@ -91,17 +91,17 @@ pub const ROLLED_BACK: &str = "rolled back";
 /// Why an entry failed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Failure {
-    /// One line: the server's message, or what is wrong with the archive.
+    /// One line: the server's message, or the problem with the archive.
     pub message: String,
     /// The SQLSTATE: the server's, or 08006 when the connection was lost.
     pub sqlstate: Option<String>,
     /// DETAIL, HINT and CONTEXT of the server, each on a line.
     pub detail: Option<String>,
-    /// The statement that the server refused, cut to a sensible length.
+    /// The statement that the server refused, truncated to a sensible length.
     pub statement: Option<String>,
-    /// Set when this failure only follows from another one, which is reported in its own right.
+    /// Set when this failure is only a consequence of another one, which is reported itself.
     pub cause: Option<Cause>,
-    /// Whether the object is restored, and only its owner is not set.
+    /// Whether the object is restored and only its owner is not set.
     pub only_owner: bool,
 }
 
@@ -115,15 +115,15 @@ impl Failure {
         detail.push_str(line);
     }
 
-    /// How many statements met the same, if it was more than one.
+    /// Adds how many statements failed this way, if more than one.
     pub(super) fn add_count(&mut self, count: u64) {
         if count > 1 {
-            self.add_detail(&format!("COUNT: {count} statements were refused like this"));
+            self.add_detail(&format!("COUNT: {count} statements were refused for this reason"));
         }
     }
 }
 
-/// The one reason that several entries fail for.
+/// The common reason why several entries fail.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Cause {
@@ -160,17 +160,17 @@ pub enum Event {
         with_data: usize,
         /// Bytes of data to read from the archive (compressed), if known beforehand.
         data_bytes: Option<u64>,
-        /// Sessions that will work side by side.
+        /// Sessions that will work in parallel.
         jobs: usize,
     },
-    /// What the restore will take, as far as earlier runs tell.
+    /// The predicted duration of the restore, from earlier runs.
     Predicted {
         /// Wall time, from the plan to the end.
         #[serde(serialize_with = "seconds")]
         wall: Duration,
     },
-    /// What is left of the run, by what the jobs are thought to take. Sent when the plan is made and
-    /// about once a second, where enough is known of the data.
+    /// The remaining time of the run, from the predicted costs of its jobs. Sent when the plan is
+    /// made and then about once a second, if enough is known about the data.
     Remaining {
         /// Wall time from now to the end.
         #[serde(serialize_with = "seconds")]
@@ -185,7 +185,7 @@ pub enum Event {
     },
     /// The server has room for fewer sessions than planned.
     FewerSessions {
-        /// Sessions that work.
+        /// Sessions in use.
         jobs: usize,
     },
     /// Work on an entry starts, or continues.
@@ -199,49 +199,49 @@ pub enum Event {
         /// Bytes of the entry's data in the archive (compressed), if known.
         data_bytes: Option<u64>,
     },
-    /// A session that had nothing to do helps to load a table's rows. The entry is told as usual by
-    /// the session that began with it.
+    /// An idle session helps to load a table's rows. The entry is reported as usual by the session
+    /// that started it.
     Joined {
         /// The entry.
         entry: EntryRef,
         /// The session that helps.
         lane: usize,
     },
-    /// A session is done with helping, just before the entry is finished.
+    /// A session has stopped helping, just before the entry is finished.
     Left {
         /// The entry.
         dump_id: i32,
         /// The session that helped.
         lane: usize,
     },
-    /// The first step of an entry that is made in two is done: the session is free, the entry is
-    /// not finished.
+    /// The first step of a two-step entry is done: the session is free, but the entry is not
+    /// finished.
     Paused {
         /// The entry.
         dump_id: i32,
         /// The session that did the step.
         lane: usize,
     },
-    /// A foreign key was added, and its rows were not checked, as asked. The entry is finished
-    /// besides.
+    /// A foreign key was added without checking its rows, as requested. Its entry is also reported
+    /// as finished.
     NotChecked {
         /// The entry.
         dump_id: i32,
     },
-    /// Statistics about a table were gathered, or could not be, which is no error. Not an entry of
-    /// the archive; it was told as started by the same name.
+    /// Statistics about a table were gathered, or could not be, which is not an error. This is not
+    /// an entry of the archive; it was reported as started under the same name.
     Analyzed {
         /// The table's entry, with `ANALYZE` as its kind.
         entry: EntryRef,
         /// The session that did it.
         lane: usize,
-        /// Why not, if they were not gathered.
+        /// Why they were not gathered, if they were not.
         failure: Option<Failure>,
         /// Wall time.
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
-    /// A data entry moves on. Sent a few times a second.
+    /// A data entry makes progress. Sent a few times a second.
     Progress {
         /// The entry.
         dump_id: i32,
@@ -252,7 +252,7 @@ pub enum Event {
         /// Bytes read from the archive so far (compressed).
         read: u64,
     },
-    /// Work on an entry ended, well or not.
+    /// Work on an entry ended, successfully or not.
     Finished {
         /// The entry.
         entry: EntryRef,
@@ -270,40 +270,40 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
-    /// A job went well: what it took. An entry made in two steps is two jobs, each measured by
-    /// itself. Entries of the prelude are no jobs.
+    /// A job succeeded and was measured. A two-step entry is two jobs, each measured separately.
+    /// Entries of the prelude are not jobs.
     Measured {
         /// The entry.
         entry: EntryRef,
         /// Which step of it.
         step: Step,
-        /// Bytes of archived data that it grows with; 0 when that is not known.
+        /// Bytes of archived data that its cost grows with; 0 if unknown.
         size: u64,
         /// Rows (or large objects) the server stored.
         rows: u64,
         /// Bytes sent to the server.
         bytes: u64,
-        /// In which format rows were sent, if they were.
+        /// The format in which rows were sent, if any were.
         format: Option<RowFormat>,
-        /// Wall time; of rows that several sessions have loaded, what one would have taken.
+        /// Wall time; for rows loaded by several sessions, the time one session would have taken.
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
-    /// An entry that was told as done is gone again: the transaction that held it and others was
-    /// rolled back.
+    /// An entry that was reported as done is gone again: the transaction that held it was rolled
+    /// back.
     RolledBack {
         /// The entry.
         entry: EntryRef,
-        /// Rows (or large objects) that were told of it.
+        /// Rows (or large objects) that were reported for it.
         rows: u64,
     },
     /// A step that is not an entry: reading the TOC, looking for data blocks, dropping, committing.
     Step {
-        /// What is being done, in words, present participle: `dropping the old objects`.
+        /// What is being done, as a present participle: `dropping existing objects`.
         what: String,
     },
-    /// An object could not be dropped beforehand (`--clean`). Counts as an error of its own: the
-    /// entry itself may still be restored.
+    /// An object could not be dropped beforehand (`--clean`). Counts as a separate error: the entry
+    /// itself may still be restored.
     DropFailed {
         /// The entry whose object it is.
         entry: EntryRef,
@@ -312,17 +312,18 @@ pub enum Event {
         /// Whether the user chose to accept it (`--tolerate`).
         tolerated: bool,
     },
-    /// Something the user should know that is not a failure of an entry.
+    /// Something the user should know that is not the failure of an entry.
     Warning {
         /// One line.
         message: String,
     },
-    /// How the restore goes about its work, for those who ask for more.
+    /// A detail of how the restore works, for verbose output.
     Note {
         /// One line.
         message: String,
     },
-    /// A failure that is not one entry's: reported once, with how many entries it touches.
+    /// A failure that concerns more than one entry: reported once, with the number of entries
+    /// affected.
     Problem {
         /// The cause.
         cause: Cause,
@@ -335,7 +336,7 @@ pub enum Event {
     },
     /// A notice or warning of the server.
     Notice {
-        /// The entry whose statement made the server say so, if known.
+        /// The entry whose statement caused the notice, if known.
         dump_id: Option<i32>,
         /// Severity, `WARNING`.
         severity: String,
@@ -353,12 +354,12 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
 pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
 
 impl Events {
-    /// Events go to this function, which must not block.
+    /// Sends events to this function, which must not block.
     pub fn to(receiver: impl Fn(Event) + Send + Sync + 'static) -> Self {
         Self(Arc::new(receiver))
     }
 
-    /// Events go nowhere.
+    /// Discards events.
     #[must_use]
     pub fn discard() -> Self {
         Self::to(|_| {})

@@ -1,4 +1,4 @@
-//! From an error to what is told about it.
+//! Turns an error into the failure that is reported.
 
 use std::error::Error as StdError;
 
@@ -10,10 +10,10 @@ use crate::target::{CONNECTION_FAILURE, Error as TargetError, ServerError};
 /// Why the work on an entry did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkError {
-    /// The server, or the way to it.
+    /// The server, or the connection to it.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The server, about a row that is another line of the COPY than of the archive.
+    /// The server, about a row whose number in the COPY differs from its number in the archive.
     #[error("row {row} of the archive's data")]
     Row {
         /// The row, from 1.
@@ -37,7 +37,7 @@ impl WorkError {
         }
     }
 
-    /// What to tell. The cause is filled in by whoever knows the other entries.
+    /// The failure to report, without its cause, which depends on the other entries.
     pub(super) fn failure(&self) -> Failure {
         match self.server() {
             Some(error) => Failure {
@@ -83,23 +83,23 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut source = error.source();
     while let Some(error) = source {
         let more = error.to_string();
-        // A transparent error says what its source says.
+        // A transparent error has the same text as its source.
         if !text.ends_with(&more) {
             text.push_str(": ");
             text.push_str(&more);
         }
         source = error.source();
     }
-    // Names from archives and messages from servers start no line of their own.
+    // Names from archives and messages from servers must not start a new line.
     one_line(&text)
 }
 
-/// What to do about an error, if the session's part in it tells.
+/// A hint for an error, if an error of a session in its chain has one.
 pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
     of_sessions(error).find_map(TargetError::hint)
 }
 
-/// The errors of sessions among an error and its sources.
+/// The session errors among an error and its sources.
 fn of_sessions<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a TargetError> {
     std::iter::successors(Some(error), |error| StdError::source(*error)).filter_map(|error| {
         let boxed = || error.downcast_ref::<Box<TargetError>>().map(Box::as_ref);

@@ -1,7 +1,7 @@
 //! A stream's data on its way to the sessions.
 //!
-//! The stream's thread calls the [`Feed`], which announces each item that is wanted and keeps its
-//! bytes until a session takes them, as far as there is room ([`super::read_ahead`]).
+//! The stream's thread calls the [`Feed`], which announces each wanted item and keeps its bytes
+//! until a session takes them, as far as memory allows ([`super::read_ahead`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -19,12 +19,12 @@ use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
 use crate::source::{StreamAccess, bytes_behind};
 use crate::verify::Digest;
 
-/// What comes out of a stream.
+/// An arrival from a stream.
 #[derive(Debug)]
 pub(super) enum Arrival {
-    /// The data of the entry at this place begins.
+    /// The data of the entry at this place starts.
     Item { place: usize, item: Item, reader: Reader },
-    /// The stream is over, well or not.
+    /// The stream has ended, successfully or not.
     End(Result<(), Error>),
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Stream {
     pub(super) ahead: Arc<ReadAhead>,
 }
 
-/// Starts to read the stream's data.
+/// Starts reading the stream's data.
 pub(super) fn start(stream: StreamAccess, ctx: Arc<Context>) -> Stream {
     let (sender, arrivals) = channel(1);
     let changed: Changed = Arc::default();
@@ -42,13 +42,13 @@ pub(super) fn start(stream: StreamAccess, ctx: Arc<Context>) -> Stream {
     let feed = Feed::new(ctx, sender.clone(), ahead.clone(), changed.clone());
     stream.run(Box::new(feed), move |result| {
         let result = changed.get().map_or(result, |error| Err(error.again()));
-        // When nobody listens the restore is over already.
+        // If there is no receiver, the restore is already over.
         let _ = sender.blocking_send(Arrival::End(result));
     });
     Stream { arrivals, ahead }
 }
 
-/// Why the stream is not the one that an earlier run has read, if so.
+/// Why the stream is not the one an earlier run read, if it differs.
 type Changed = Arc<OnceLock<Error>>;
 
 struct Feed {
@@ -58,13 +58,13 @@ struct Feed {
     ahead: Arc<ReadAhead>,
     /// Places of the entries whose data is wanted.
     entries: HashMap<DumpId, usize>,
-    /// Which entry a large object belongs to, where the TOC tells.
+    /// The entry of each large object, if the TOC records it.
     objects: HashMap<u32, usize>,
-    /// The entry of all large objects, where there is only one and the TOC does not tell.
+    /// The entry of all large objects, if there is only one and the TOC does not list its objects.
     only_objects: Option<usize>,
     current: Option<Writer>,
-    /// What an earlier run has loaded and passes by again: its entry and its digest then, and that
-    /// of what has come so far.
+    /// Data that an earlier run loaded and that is now passing by again: its entry, its digest at
+    /// that time, and the hash of what has arrived so far.
     compared: Option<(usize, Digest, Sha256)>,
 }
 
@@ -89,7 +89,7 @@ impl Feed {
             objects.extend(expected.into_iter().map(|oid| (oid, *place)));
         }
         let only_objects = match blobs[..] {
-            // Where the TOC tells, others belong to entries that are not wanted.
+            // If the TOC lists them, the other objects belong to entries that are not wanted.
             [only] if objects.is_empty() => Some(only),
             _ => None,
         };
@@ -116,7 +116,7 @@ impl Feed {
     fn pass_on(&mut self, piece: Piece) -> Answer {
         match &self.current {
             Some(current) if current.send(piece) => Answer::Take,
-            // A session that has given up on the entry does not keep the others waiting.
+            // A session that has given up on the entry must not block the others.
             Some(_) | None => {
                 self.current = None;
                 Answer::Skip
@@ -131,7 +131,7 @@ impl Sink for Feed {
     }
 
     fn begin(&mut self, item: &Item) -> Answer {
-        // It may hold room that is waited for here.
+        // It may hold the memory that is waited for here.
         self.current = None;
         let Some(place) = self.place(item.of) else {
             return Answer::Skip;
@@ -168,7 +168,7 @@ impl Sink for Feed {
                 return Answer::Take;
             }
             let what = format!(
-                "its data are not those that an earlier run has loaded (SHA-256 was {}, is {})",
+                "its data has changed since an earlier run loaded it (SHA-256 was {}, is now {})",
                 then.short(),
                 now.short()
             );

@@ -1,4 +1,5 @@
-//! What becomes of foreign keys (`--foreign-keys`), beside checking them as the archive asks.
+//! How foreign keys are restored (`--foreign-keys`), apart from validating them as the archive has
+//! it.
 
 use std::borrow::Cow;
 
@@ -8,24 +9,23 @@ use crate::archive::{Desc, Entry};
 use crate::select::{Want, keys_and_comments};
 use crate::sql::constraint;
 
-/// What becomes of foreign keys.
+/// How foreign keys are restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForeignKeys {
     /// They are added and all rows are checked.
     #[default]
     Validated,
-    /// They are added `NOT VALID`: the server checks what changes later, not the rows that are
-    /// there.
+    /// They are added `NOT VALID`: the server checks later changes, not the existing rows.
     NotValid,
-    /// They are left out, and comments on them.
+    /// They are not restored, nor are comments on them.
     None,
 }
 
-/// Why an entry is left out.
-const LEFT_OUT: &str = "foreign keys are left out, as asked";
+/// Why an entry is skipped.
+const LEFT_OUT: &str = "foreign keys not restored, as requested";
 
 impl Context {
-    /// The places of the wanted entries that are left out for the sake of `--foreign-keys none`.
+    /// The places of the wanted entries that `--foreign-keys none` excludes.
     pub(super) fn left_out(&self) -> Vec<bool> {
         match self.options.foreign_keys {
             ForeignKeys::None => keys_and_comments(&self.toc.entries),
@@ -33,7 +33,7 @@ impl Context {
         }
     }
 
-    /// Tells which keys are left out, and which are checked although that was not asked for.
+    /// Reports which keys are excluded, and which are validated although `not-valid` was requested.
     pub(super) fn tell_foreign_keys(&self, left_out: &[bool]) {
         for place in
             (0..self.wants.len()).filter(|place| left_out[*place] && self.is_wanted(*place))
@@ -44,30 +44,30 @@ impl Context {
         if self.options.foreign_keys == ForeignKeys::NotValid {
             let wanted = (0..self.wants.len()).filter(|place| self.want(*place).schema);
             for entry in wanted.map(|place| self.entry(place)).filter(|entry| is_odd(entry)) {
-                tell_checked(&self.events, entry, "it has another form");
+                tell_checked(&self.events, entry, "its definition cannot be rewritten");
             }
         }
     }
 }
 
-/// Tells that a key is checked although that was not asked for.
+/// Reports a key that is validated although `not-valid` was requested.
 pub(super) fn tell_checked(events: &Events, entry: &Entry, why: &str) {
-    let message = format!("{} is not added NOT VALID, its rows are checked: {why}", entry.label());
+    let message = format!("{} is validated, not added NOT VALID: {why}", entry.label());
     events.send(Event::Warning { message });
 }
 
-/// Why a key of a partitioned table is checked.
+/// Why a key of a partitioned table is validated.
 pub(super) const PARTITIONED: &str =
-    "before PostgreSQL 18 a partitioned table can have no such key";
+    "a partitioned table can have NOT VALID foreign keys only since PostgreSQL 18";
 
-/// Whether an entry is a key that the archive wants checked in a form that cannot be changed.
+/// Whether an entry is a key that the archive validates, in a form that cannot be rewritten.
 fn is_odd(entry: &Entry) -> bool {
     entry.desc == Desc::FkConstraint
         && constraint::foreign_key(&entry.defn).is_none()
         && !constraint::is_unchecked(&entry.defn)
 }
 
-/// The entries and what is wanted of them as a script is to have them.
+/// The entries, and what is wanted of them, for a script.
 pub(crate) fn for_script<'a>(
     mode: ForeignKeys,
     entries: &'a [Entry],
@@ -93,7 +93,9 @@ pub(crate) fn for_script<'a>(
                         let key = entry.defn.trim_end().trim_end_matches(';');
                         entry.defn = format!("{key} NOT VALID;\n");
                     }
-                    None if is_odd(entry) => tell_checked(events, entry, "it has another form"),
+                    None if is_odd(entry) => {
+                        tell_checked(events, entry, "its definition cannot be rewritten");
+                    }
                     None => {}
                 }
             }

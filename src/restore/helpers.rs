@@ -1,10 +1,10 @@
-//! A table's rows through several sessions: all commit, or none.
+//! Loads a table's rows through several sessions: all commit, or none.
 //!
-//! Each session has a transaction of its own, and no server commits several of them as one. So all
-//! results are looked at first (every COPY, the sum of the rows, the end of the archive's data),
-//! and only then is one after the other committed. What can still go wrong is the loss of a session
-//! between two commits; then the table is emptied again, which this restore created and nobody
-//! else knows.
+//! Each session has its own transaction, and the server cannot commit several atomically. So all
+//! results are checked first (every COPY, the sum of the rows, the end of the archive's data), and
+//! only then are the transactions committed, one after another. What can still go wrong is the loss
+//! of a session between two commits; then the table is emptied again, since this restore created it
+//! and no one else uses it.
 
 use std::time::Instant;
 
@@ -25,16 +25,16 @@ use super::share::Joining;
 use super::statements::data::truncate_only;
 use crate::target;
 
-/// A session that came to help.
+/// A session that is helping.
 struct Helper {
     lane: Lane,
-    /// When it came.
+    /// When it joined.
     since: Instant,
-    /// Whether its transaction has begun.
+    /// Whether its transaction has started.
     begun: bool,
 }
 
-/// What the sessions have made of the rows.
+/// The combined result of the sessions.
 #[derive(Default)]
 struct Parts {
     stored: u64,
@@ -42,7 +42,7 @@ struct Parts {
     helpers: Vec<Helper>,
 }
 
-/// Loads a table's rows, beginning with `first`, through `lane`, which is in a transaction, and
+/// Loads a table's rows, starting with `first`, through `lane`, which is in a transaction, and
 /// through the sessions that join. Ends the transactions.
 pub(super) async fn load_with_help(
     rows: &CopyRows<'_>,
@@ -118,7 +118,7 @@ impl Parts {
     fn add(&mut self, stored: Result<u64, WorkError>) {
         match stored {
             Ok(stored) => self.stored += stored,
-            // The others fail because of the first.
+            // The other failures follow from the first.
             Err(failure) => drop(self.failure.get_or_insert(failure)),
         }
     }
@@ -131,8 +131,9 @@ async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkE
     lane.attend(entry.dump_id.0);
     ctx.events.send(Event::Joined { entry: EntryRef::from(entry), lane: lane.number });
     if let Err(error) = begin(rows, &mut lane).await {
-        // It has taken nothing, so the table lacks nothing.
-        let message = format!("one session less for {}: {}", entry.label(), chain(&error));
+        // It has taken no rows, so none are missing.
+        let message =
+            format!("loading {} with one session fewer: {}", entry.label(), chain(&error));
         ctx.events.send(Event::Warning { message });
         return (Helper { lane, since, begun: false }, Ok(0));
     }
@@ -159,8 +160,8 @@ async fn take_part(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<u64, WorkErro
     }
 }
 
-/// Commits one after the other, the one with the journal's line last: as long as that is not there
-/// the table is not done. If one cannot be committed and another is, the table is emptied.
+/// Commits the transactions one by one, the one with the journal line last: without that line the
+/// table is not done. If one commit fails after another succeeded, the table is emptied.
 async fn commit(
     rows: &CopyRows<'_>,
     lane: &mut Lane,
@@ -168,7 +169,7 @@ async fn commit(
     line: Option<Line>,
 ) -> Result<(), WorkError> {
     let ctx = rows.ctx;
-    // A restore that is interrupted waits for this, so that it does not end between two commits.
+    // An interrupted restore waits for this, so that it does not end between two commits.
     let _committing = ctx.commits.read().await;
     let begun = helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane);
     let mut open: Vec<&mut Lane> = begun.collect();
@@ -189,13 +190,13 @@ async fn commit(
     Ok(())
 }
 
-/// Takes the rows of committed transactions out of the table again. Where that cannot be done the
-/// table must not be loaded once more.
+/// Removes the rows of committed transactions from the table. If that fails, the table must not be
+/// loaded again.
 async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
     let ctx = rows.ctx;
     let mut sql = truncate_only(rows.entry);
     if let Some(journal) = ctx.journal() {
-        // The last COMMIT may have gone through after all, with its line.
+        // The last COMMIT may have succeeded after all, with its line.
         sql.push_str(&journal.take_back(rows.entry.dump_id, Mark::Done));
     }
     let truncated = match lane.renew(ctx).await {
@@ -203,7 +204,10 @@ async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
         Err(error) => Err(error),
     };
     truncated.map_err(|error| {
-        let message = format!("it may be there in part, and cannot be emptied: {}", chain(&error));
+        let message = format!(
+            "the table may be partially loaded and could not be truncated: {}",
+            chain(&error)
+        );
         WorkError::Other(message)
     })
 }

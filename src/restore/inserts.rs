@@ -1,5 +1,5 @@
-//! Rows that come as INSERT statements, many in one message. A statement that the server refuses
-//! loses its own rows only, as with pg_restore, which sends one after the other.
+//! Rows stored as INSERT statements, many in one message. A refused statement loses only its own
+//! rows, as with pg_restore, which sends statements one by one.
 
 use futures::join;
 
@@ -7,36 +7,36 @@ use super::failure::WorkError;
 use crate::sql::split::Splitter;
 use crate::target::{self, Class, Session};
 
-/// Marks a place in the transaction.
+/// Sets the savepoint.
 pub(super) const SAVE: &str = "SAVEPOINT nocturne";
 
-/// Moves the mark to here.
+/// Moves the savepoint to here.
 const SAVE_HERE: &str = "RELEASE SAVEPOINT nocturne; SAVEPOINT nocturne";
 
-/// Undoes what came after the mark.
+/// Undoes everything after the savepoint.
 pub(super) const BACK: &str = "ROLLBACK TO SAVEPOINT nocturne";
 
-/// An error about data that is loaded all the same, or most of it.
+/// An error about data that is loaded nevertheless, at least for the most part.
 pub(super) struct Lacking {
     pub(super) error: WorkError,
-    /// What became of the data.
+    /// What happened to the data.
     pub(super) note: String,
 }
 
-/// Whether the server refused this statement, and may take the next one.
+/// Whether the server refused this statement but may accept the next one.
 pub(super) fn is_refusal(error: &target::Error) -> bool {
     let goes_on = !matches!(error.class(), Class::Retry | Class::Fatal);
     matches!(error, target::Error::Server(_)) && goes_on && !error.is_connection_lost()
 }
 
-/// A session inside a transaction that takes INSERT statements.
+/// A session in a transaction that executes INSERT statements.
 pub(super) struct Inserts<'a> {
     session: &'a Session,
     standard_conforming_strings: bool,
-    /// Whether the other statements count when one is refused.
+    /// Whether the other statements are kept when one is refused.
     keeps: bool,
     is_saved: bool,
-    /// Rows of the statements that were carried out, as far as these tell.
+    /// Rows of the statements that succeeded, as far as the server reported them.
     sent: u64,
     refused: u64,
     first: Option<target::Error>,
@@ -52,11 +52,11 @@ impl<'a> Inserts<'a> {
         Self { session, standard_conforming_strings, keeps, is_saved, sent, refused, first }
     }
 
-    /// Sends whole statements together, and one by one if the server refuses one of them. Returns
-    /// the number of rows.
+    /// Sends whole statements in one message, and one by one if the server refuses any. Returns the
+    /// number of rows.
     pub(super) async fn send(&mut self, sql: &str) -> Result<u64, WorkError> {
         let save = if self.is_saved { SAVE_HERE } else { SAVE };
-        // The second goes out behind the first, without waiting for its answer.
+        // The second is sent without waiting for the reply to the first.
         let (saved, sent) = join!(self.session.execute(save), self.session.execute_counting(sql));
         saved?;
         self.is_saved = true;
@@ -101,7 +101,7 @@ impl<'a> Inserts<'a> {
         Ok(rows)
     }
 
-    /// Rows that were sent, at least, in statements that the server did not refuse.
+    /// The least number of rows in statements that the server did not refuse.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }

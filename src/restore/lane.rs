@@ -1,4 +1,4 @@
-//! One of the sessions that work side by side.
+//! One of the sessions that work in parallel.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -20,15 +20,15 @@ use crate::target::{
     once_ready, reconnecting,
 };
 
-/// The first version of the server that builds indexes in parallel.
+/// The first server version that builds indexes in parallel.
 const WORKERS_SINCE: u32 = 110_000;
 
-/// How much longer than [`PATIENCE`] a server is waited for that does not answer at all, so that one
-/// which does can say why it takes no sessions.
+/// How much longer than [`PATIENCE`] to wait for a server that does not respond at all, so that one
+/// that does can report why it accepts no sessions.
 const NO_ANSWER: Duration = Duration::from_secs(10);
 
-/// A session and what it is set to. The session is opened when it is needed, and again when it
-/// was lost.
+/// A session and its settings. The session is opened when it is needed, and reopened when it was
+/// lost.
 pub(super) struct Lane {
     pub(super) number: usize,
     pub(super) state: SessionState,
@@ -40,15 +40,15 @@ pub(super) struct Lane {
     group: Option<u32>,
     /// The open transaction of one entry: see [`super::commit`].
     pub(super) own: Option<TransactionId>,
-    /// The session, as the server knows it.
+    /// The server process of the session.
     backend: Option<Backend>,
-    /// Those before it, which were lost. The server may not have noticed.
+    /// The processes of earlier sessions, which were lost. The server may not have noticed.
     pub(super) lost: Vec<Backend>,
-    /// The parallel workers that the next job may use; `None` if it uses none anyhow.
+    /// The parallel workers that the next job may use; `None` if it uses none anyway.
     pub(super) workers: Option<usize>,
     /// Whether other sessions may help with the rows that the next job loads.
     pub(super) may_share: bool,
-    /// What went wrong with data that is loaded all the same.
+    /// Problems with data that was loaded nevertheless.
     pub(super) problems: Vec<Lacking>,
 }
 
@@ -70,13 +70,13 @@ impl Lane {
         }
     }
 
-    /// The processors of the server, where they are known.
+    /// The processors of the server, if known.
     pub(super) fn processors(&self) -> Option<usize> {
         machine::processors(&self.target)
     }
 
-    /// The session, opened if there is none. It may be lost, which the next statement tells: see
-    /// [`Lane::renew`].
+    /// The session, opened if there is none. It may be lost, which the next statement will show:
+    /// see [`Lane::renew`].
     pub(super) async fn session(&mut self, ctx: &Context) -> Result<&Session> {
         if self.session.is_none() {
             let session = self.connect(ctx).await?;
@@ -85,11 +85,11 @@ impl Lane {
         self.session.as_ref().ok_or(crate::target::Error::Lost(None))
     }
 
-    /// Opens the first session of a restore. A server that takes none just now is waited for.
+    /// Opens the first session of a restore. Waits for a server that is not accepting sessions yet.
     pub(super) async fn open_first(&mut self, ctx: &Context) -> Result<()> {
         let connect = || async { Box::pin(self.connect(ctx)).await };
         let waits = |error: &crate::target::Error| {
-            let message = format!("the server is waited for: {}", chain(error));
+            let message = format!("waiting for the server: {}", chain(error));
             ctx.events.send(Event::Warning { message });
         };
         let session = once_ready(connect, waits).await?;
@@ -99,11 +99,11 @@ impl Lane {
 
     /// Opens another session if this one is lost.
     ///
-    /// Only for where the work on something begins, before it is asked what must be set: a new
-    /// session in the midst of it would be in no transaction, and set to nothing.
+    /// Only for the start of a piece of work, before its settings are determined: halfway through,
+    /// a new session would have no transaction and no settings.
     pub(super) async fn renew(&mut self, ctx: &Context) -> Result<()> {
         let lost = self.session.as_ref().is_some_and(|session| !session.is_usable());
-        // A transaction for several entries cannot go on in another session.
+        // A transaction for several entries cannot continue in another session.
         if lost && self.group.is_none() {
             let session = self.reconnect(ctx).await?;
             self.lost.extend(self.backend.take());
@@ -123,7 +123,7 @@ impl Lane {
         self.session = Some(session);
     }
 
-    /// Opens a session in place of a lost one. The server may be starting up again.
+    /// Opens a session to replace a lost one. The server may be starting up again.
     async fn reconnect(&self, ctx: &Context) -> Result<(Session, Option<Backend>)> {
         let connect = || async { Box::pin(self.connect(ctx)).await };
         let session = connect.retry(reconnecting()).when(|error| error.class() == Class::Retry);
@@ -136,15 +136,14 @@ impl Lane {
             Err(error) => Err(error),
         };
         if let Err(error) = &session {
-            // No entry can do better: the restore ends here.
+            // No other entry would fare better: the restore ends here.
             ctx.ledger().server_lost = Some(chain(error));
         }
         session
     }
 
-    /// Whether nothing that was told as done can have been lost since the first session. Without a
-    /// journal commits are not waited for one by one, so a crash takes the last ones with it, and a
-    /// failover too.
+    /// Checks that nothing reported as done can have been lost since the first session. Without a
+    /// journal, commits are asynchronous, so a crash or a failover loses the last ones.
     async fn same_server(&self, ctx: &Context, session: &Session) -> Result<()> {
         let life = ServerLife::of(session).await?;
         if ctx.server_life.get().is_none_or(|first| first.lasts(&life)) {
@@ -157,10 +156,10 @@ impl Lane {
         }
         let what = if ctx.journal().is_some() {
             "the server crashed or was replaced during the restore: run the same \
-             command again to continue"
+             command again to resume"
         } else {
-            "the server crashed or was replaced during the restore: what was restored last may be \
-             lost, restore again"
+            "the server crashed or was replaced during the restore: the last changes may be lost, \
+             restore again"
         };
         Err(crate::target::Error::Lost(Some(what.into())))
     }
@@ -185,8 +184,8 @@ impl Lane {
         )
         .await?;
         let mut settings = fixed_settings(&ctx.style, Some(session.server_version_num() / 10_000));
-        // Nothing that is lost in a crash of the server is claimed to be restored: the restore
-        // ends with a durable commit, which makes all earlier ones durable.
+        // Nothing that a server crash would lose is claimed to be restored: the restore ends with a
+        // durable commit, which makes all earlier ones durable.
         settings.push("SET synchronous_commit = off;".to_owned());
         session.execute(&settings.join("\n")).await?;
         settings::apply(ctx, &session, machine::memory(&self.target)).await?;
@@ -195,24 +194,24 @@ impl Lane {
         Ok((session, backend))
     }
 
-    /// Ends the session; the next one goes to this database.
+    /// Ends the session; the next one connects to this database.
     pub(super) fn change_database(&mut self, name: &str) {
         self.target = self.target.with_database(name);
         self.end_session();
     }
 
-    /// Where this lane's sessions go.
+    /// Where this lane's sessions connect to.
     pub(super) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Notices are about this entry from here on.
+    /// From now on, notices are attributed to this entry.
     pub(super) fn attend(&self, dump_id: i32) {
         self.current.store(dump_id, Ordering::Relaxed);
     }
 
-    /// Runs SQL. What the server gave up for the sake of another session (a deadlock, a
-    /// serialization failure) is tried again, unless it is part of a larger transaction.
+    /// Runs SQL. If the server aborts it in favour of another session (a deadlock, a serialization
+    /// failure), it is retried, unless it is part of a larger transaction.
     pub(super) async fn execute(&mut self, ctx: &Context, sql: &str) -> Result<()> {
         let in_transaction = self.group.is_some() || self.own.is_some();
         let mut pauses = repeating();
@@ -228,7 +227,7 @@ impl Lane {
         }
     }
 
-    /// Makes a setting and remembers it.
+    /// Applies a setting and remembers it.
     pub(super) async fn set(&mut self, ctx: &Context, setting: Setting) -> Result<()> {
         self.execute(ctx, setting.sql()).await?;
         self.state.done(setting);
@@ -237,7 +236,7 @@ impl Lane {
 
     /// Tells the server how many parallel workers the next job may use.
     ///
-    /// Not for a session that is lost: the job opens another, which has the server's own number.
+    /// Not for a lost session: the job opens another, which has the server's default.
     pub(super) async fn set_workers(&mut self, ctx: &Context) {
         let Some(session) = self.session.as_ref().filter(|session| session.is_usable()) else {
             return;
@@ -249,7 +248,7 @@ impl Lane {
         if let Some(setting) = setting
             && let Err(error) = self.set(ctx, setting).await
         {
-            let message = format!("the parallel workers stay as they are: {}", chain(&error));
+            let message = format!("cannot set the number of parallel workers: {}", chain(&error));
             ctx.events.send(Event::Note { message });
         }
     }
@@ -288,7 +287,7 @@ impl Lane {
         self.state.forget();
     }
 
-    /// Whether what was restored last is in a transaction that is still open.
+    /// Whether the last restored entry is in a transaction that is still open.
     pub(super) fn is_uncommitted(&self, ctx: &Context) -> bool {
         match ctx.options.transactions {
             Transactions::None => false,
@@ -297,12 +296,13 @@ impl Lane {
         }
     }
 
-    /// Whether what the server refuses of an entry's data leaves the rest of it, as in pg_restore.
+    /// Whether the rest of an entry's data is kept when the server refuses part of it, as in
+    /// pg_restore.
     pub(super) fn keeps_the_rest(&self, ctx: &Context) -> bool {
         !self.in_group() && !ctx.options.exit_on_error
     }
 
-    /// Whether entries are restored inside a transaction that holds several.
+    /// Whether entries are restored in a transaction that holds several.
     pub(super) fn in_group(&self) -> bool {
         self.group.is_some()
     }

@@ -1,4 +1,4 @@
-//! All sessions of a restore together: made durable, ended early.
+//! What concerns all sessions of a restore: making commits durable, ending early.
 
 use std::future::Future;
 use std::sync::PoisonError;
@@ -12,11 +12,11 @@ use super::lane::Lane;
 use super::retry::repeating;
 use crate::target;
 
-/// How long to try to cancel what runs, when the restore ends early.
+/// How long to try cancelling running statements when the restore ends early.
 pub(super) const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
-/// Resolves when the restore is to end early. Commits that belong together are let finish, unless
-/// the server does not answer; none begins as long as the guard lives.
+/// Resolves when the restore should end early. Related commits may finish, unless the server does
+/// not respond; no new ones start while the guard lives.
 pub(super) async fn interrupted(
     ctx: &Context,
     shutdown: impl Future<Output = ()>,
@@ -25,7 +25,8 @@ pub(super) async fn interrupted(
     tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await.ok()
 }
 
-/// A commit that the server does not confirm before it, and all commits before it, are on disk.
+/// Makes all commits so far durable, with a commit that the server confirms only once it and all
+/// earlier ones are on disk.
 pub(super) async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
     let mut pauses = repeating();
     loop {
@@ -52,8 +53,8 @@ pub(super) async fn find_distributed(ctx: &Context, lane: &mut Lane) -> target::
     }
 }
 
-/// Waits before what may be done twice is done once more, because its session was lost. False if
-/// there is no use in it.
+/// Waits before retrying repeatable work whose session was lost. Returns false if a retry is
+/// pointless.
 async fn pause_if_lost<T>(
     ctx: &Context,
     lane: &Lane,
@@ -73,11 +74,11 @@ async fn commit_durably(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
     lane.renew(ctx).await?;
     let sql = "SET synchronous_commit = on;";
     lane.execute(ctx, sql).await?;
-    // A transaction that has an ID has a commit record, which is what is waited for.
+    // A transaction with an ID has a commit record, which COMMIT waits for.
     lane.execute(ctx, "SELECT pg_catalog.txid_current();").await
 }
 
-/// Cancels what the sessions run.
+/// Cancels the statements that the sessions are running.
 pub(super) async fn cancel_all(ctx: &Context) {
     let handles: Vec<_> = ctx
         .cancels
@@ -86,6 +87,6 @@ pub(super) async fn cancel_all(ctx: &Context) {
         .drain()
         .map(|(_, h)| h)
         .collect();
-    // A server that cannot be reached will notice the closed connections by itself.
+    // A server that cannot be reached will notice the closed connections on its own.
     futures::future::join_all(handles.iter().map(target::CancelHandle::cancel)).await;
 }

@@ -1,8 +1,8 @@
 //! An entry's data on its way into the database.
 //!
-//! Rows go into a transaction of their own, which is committed only when the server has stored as
-//! many rows as were sent and the archive's data has come to its proper end: a table is loaded
-//! whole or not at all. A large table may be loaded by several sessions ([`super::helpers`]).
+//! Rows go into a separate transaction, which is committed only when the server has stored as many
+//! rows as were sent and the archive's data has ended properly: a table is loaded completely or not
+//! at all. A large table may be loaded by several sessions ([`super::helpers`]).
 
 use std::collections::HashSet;
 
@@ -33,15 +33,14 @@ use crate::sql::split::Ends;
 use crate::target::Session;
 use crate::verify::Digest;
 
-/// Bytes of archived data from which it pays to truncate a table that is empty, for the sake of
-/// its WAL and of frozen rows: each of its files is made anew for that, and one more, the
-/// visibility map.
+/// Bytes of archived data from which it pays off to truncate an empty table, to save WAL and to
+/// allow frozen rows: that recreates each of its files and adds another, the visibility map.
 const TRUNCATED_FROM: u64 = 8 * 1024;
 
 /// Where an entry's data comes from.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// From the archive, which can be read at any place; or the entry has no data.
+    /// From a seekable archive; or the entry has no data.
     Archive,
     /// From a stream.
     Stream { item: Box<Item>, reader: Reader },
@@ -65,10 +64,10 @@ impl Source {
     }
 }
 
-/// What becomes of a table's triggers while its rows are loaded.
+/// How a table's triggers are handled while its rows are loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Triggers {
-    /// They fire as they would.
+    /// They fire as usual.
     AsTheyAre,
     /// They are disabled, in the transaction that loads the rows.
     Disabled,
@@ -121,10 +120,10 @@ pub(super) async fn load(
         line: pieces.line(),
     };
     if entry.desc == Desc::Blobs || entry.copy_stmt.is_empty() {
-        // What is damaged from its first byte on is not worth a transaction.
+        // Data that is damaged from its first byte is not worth a transaction.
         let first = pieces.next().await?;
         let begun = surroundings.begin(ctx, lane).await;
-        // With a journal the next run loads the table again, whole.
+        // With a journal, the next run loads the whole table again.
         let keeps = lane.keeps_the_rest(ctx) && ctx.journal().is_none();
         let session = lane.session(ctx).await?;
         let mut inserts = Inserts::new(session, ctx.toc.standard_conforming_strings, keeps);
@@ -179,8 +178,8 @@ async fn load_rows_alone(
     surroundings.end(rows.ctx, lane, loaded).await
 }
 
-/// The table is not truncated in the transaction that fills it, and its rows are not frozen: both
-/// would keep other sessions out until this one commits.
+/// Loads rows through several sessions. The table is not truncated in the transaction that fills
+/// it, and its rows are not frozen: both would lock out other sessions until this one commits.
 async fn load_rows_together(
     lane: &mut Lane,
     rows: &CopyRows<'_>,
@@ -196,11 +195,11 @@ async fn load_rows_together(
     load_with_help(rows, lane, taker, first, joining, line).await
 }
 
-/// Whether a table that was truncated can take frozen rows (`COPY` with `FREEZE`): an ordinary
-/// table of the heap. A server that refuses FREEZE would end the session, so nothing is tried.
+/// Whether a truncated table can take frozen rows (`COPY` with `FREEZE`): it must be an ordinary
+/// heap table. A server that refuses FREEZE would end the session, so this never just tries it.
 fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
     let table = entry.dependencies.first().and_then(|table| ctx.toc.get(*table));
-    // Frozen rows are seen at once, by a function that reads the table, too.
+    // Frozen rows are visible at once, even to a function that reads the table.
     let reads = |id| ctx.reading.get().is_some_and(|tables| tables.contains(&id));
     table.is_some_and(|table| {
         table.desc == Desc::Table
@@ -210,7 +209,7 @@ fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
     })
 }
 
-/// Tells that the table has fewer rows than were sent.
+/// Reports that the table has fewer rows than were sent.
 fn tell_taken(ctx: &Context, entry: &Entry, sent: u64, stored: u64, by: &str) {
     let label = entry.label();
     let message = format!(
@@ -219,7 +218,7 @@ fn tell_taken(ctx: &Context, entry: &Entry, sent: u64, stored: u64, by: &str) {
     ctx.events.send(Event::Warning { message });
 }
 
-/// What was sent, if the server has stored as many rows, or triggers of the table explain why not.
+/// What was sent, if the server stored as many rows or the table's triggers explain the difference.
 async fn stored_or_kept(
     rows: &CopyRows<'_>,
     session: &Session,
@@ -233,8 +232,8 @@ async fn stored_or_kept(
     Ok(Loaded { rows: stored, ..sent })
 }
 
-/// The tables whose rows come in several entries. None of these may empty the table: each is loaded
-/// in a transaction of its own, beside the others.
+/// The tables whose rows are in several entries. None of these may empty the table: each is loaded
+/// in its own transaction, concurrently with the others.
 pub(super) fn loaded_in_parts(entries: &[Entry]) -> HashSet<DumpId> {
     let mut seen = HashSet::new();
     let data = entries.iter().filter(|entry| entry.desc == Desc::TableData);
@@ -242,7 +241,7 @@ pub(super) fn loaded_in_parts(entries: &[Entry]) -> HashSet<DumpId> {
     tables.filter(|table| !seen.insert(*table)).collect()
 }
 
-/// What was sent, if the server has stored as many rows.
+/// What was sent, if the server stored as many rows.
 pub(super) fn stored_as_sent(sent: Loaded, stored: u64) -> Result<Loaded, WorkError> {
     if stored == sent.rows {
         return Ok(sent);
@@ -252,8 +251,8 @@ pub(super) fn stored_as_sent(sent: Loaded, stored: u64) -> Result<Loaded, WorkEr
 }
 
 impl Context {
-    /// Whether the entry's rows go into a table that this restore created: it is empty, and may be
-    /// emptied again, unless other servers hold it, or other entries bring rows for it, too.
+    /// Whether the entry's rows go into a table that this restore created: it is empty and may be
+    /// emptied again, unless it is distributed or other entries also have rows for it.
     fn is_new(&self, entry: &Entry) -> bool {
         let created = entry.desc == Desc::TableData
             && entry.dependencies.first().is_some_and(|id| self.ledger().created.contains(id));
@@ -263,21 +262,21 @@ impl Context {
             && entry.dependencies.first().is_some_and(|id| !self.loaded_in_parts.contains(id))
     }
 
-    /// Whether an entry brings the rows of a table that several sessions could load.
+    /// Whether an entry holds the rows of a table that several sessions could load.
     pub(super) fn is_large(&self, place: usize) -> bool {
         let entry = self.entry(place);
         let size = self.random.as_ref().and_then(|random| random.size(entry));
         entry.desc == Desc::TableData && self.split_size(size).is_some()
     }
 
-    /// How much must be left of a table of this size for each session that loads it; `None` if
-    /// it is too small for more than one.
+    /// How much data must remain for each session that loads a table of this size; `None` if it is
+    /// too small for more than one session.
     fn split_size(&self, size: Option<u64>) -> Option<u64> {
         self.options.split_size.least().filter(|least| size.is_none_or(|size| size >= *least))
     }
 }
 
-/// The pieces of an entry's data, with what has gone through so far.
+/// The pieces of an entry's data, with the progress so far.
 struct Pieces<'a> {
     ctx: &'a Context,
     entry: &'a Entry,
@@ -310,12 +309,12 @@ impl<'a> Pieces<'a> {
         let reading = counter.clone();
         let partial = source.is_one_object();
         let expected = match &ctx.options.digests {
-            // Objects that come one by one have no digest each.
+            // Objects that arrive one by one have no individual digest.
             Some(_) if partial => None,
             Some(digests) => match digests.get(entry.dump_id) {
                 Some(line) => Some(line.digest),
                 None => {
-                    let what = "there is no digest of its data".to_owned();
+                    let what = "the digest file has no digest of its data".to_owned();
                     return Err(WorkError::Other(what));
                 }
             },
@@ -340,8 +339,8 @@ impl<'a> Pieces<'a> {
         Ok(Self { ctx, entry, receiver, progress, partial })
     }
 
-    /// What the journal is to say when all is loaded. Of several parts of the data each can be
-    /// loaded again; that they are all done nobody knows here.
+    /// The journal line to write when everything is loaded. If the data is in several parts, each
+    /// part can be loaded again, and whether all are done is not known here.
     fn line(&self) -> Option<Line> {
         (!self.partial).then(|| Line::of(self.entry, Mark::Done))
     }
@@ -361,7 +360,7 @@ impl<'a> Pieces<'a> {
     ) -> Result<Loaded, WorkError> {
         while let Some(piece) = next {
             let Piece::Statements(sql) = piece else {
-                return Err(self.damaged(ArchiveError::missing("its data are not statements")));
+                return Err(self.damaged(ArchiveError::missing("its data is not SQL statements")));
             };
             let rows = inserts.send(&sql).await?;
             self.progress.sent(rows, sql.len());
@@ -376,7 +375,7 @@ impl<'a> Pieces<'a> {
         mut next: Option<Piece>,
     ) -> Result<Loaded, WorkError> {
         let version = self.ctx.toc.header.version;
-        // Of objects that come one by one, whoever gives them out knows which are missing.
+        // For objects that arrive one by one, the conductor knows which are missing.
         let mut due = ObjectsDue::new(match self.partial {
             true => HashSet::new(),
             false => self.ctx.expected_objects(self.entry),
@@ -387,8 +386,8 @@ impl<'a> Pieces<'a> {
                 Piece::Object(oid) => {
                     due.came(oid).map_err(|error| self.damaged(error))?;
                     if !version.at_least(12) {
-                        // Such archives have no entries that create the objects.
-                        // The object may have come by itself, in an earlier run.
+                        // Such archives have no separate entries that create the objects. An
+                        // earlier run may have loaded the object on its own.
                         let again = self.partial && self.ctx.may_be_half_loaded();
                         if self.ctx.options.clean || again {
                             session.unlink_large_object(oid).await?;
@@ -404,7 +403,7 @@ impl<'a> Pieces<'a> {
                     self.progress.sent(0, length);
                 }
                 Piece::Rows(..) | Piece::Statements(..) => {
-                    let what = "its data are not large objects";
+                    let what = "its data is not large objects";
                     return Err(self.damaged(ArchiveError::missing(what)));
                 }
             }

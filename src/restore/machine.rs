@@ -1,4 +1,5 @@
-//! What is known of the server's machine: if the server runs on this one, what this one has.
+//! What is known about the server's machine: if the server runs on this machine, its processors and
+//! memory.
 
 use std::fs::read_to_string;
 use std::path::Path;
@@ -6,15 +7,15 @@ use std::thread::available_parallelism;
 
 use crate::target::Target;
 
-/// The processors of the server's machine, where they are known.
+/// The processors of the server's machine, if known.
 pub(super) fn processors(target: &Target) -> Option<usize> {
     let known = target.is_on_this_machine().then(available_parallelism);
     known.and_then(Result::ok).map(std::num::NonZero::get)
 }
 
-/// The memory in bytes that the server's machine has left, where it is known: what Linux thinks can
-/// be had without swapping, and no more than what is left to this program's control groups, which
-/// are likely to be the server's.
+/// The free memory in bytes of the server's machine, if known: what Linux considers available
+/// without swapping, and no more than what is left to this program's control groups, which are
+/// likely to be the server's.
 pub(super) fn memory(target: &Target) -> Option<u64> {
     if !target.is_on_this_machine() {
         return None;
@@ -32,9 +33,9 @@ fn available(meminfo: &str) -> Option<u64> {
     kilobytes.checked_mul(1024)
 }
 
-/// The least that is left to one of the groups, or to one that it is in. In a container the path of
-/// a group may be that of the host, but what is mounted as the root is the container's own. Pages of
-/// files that were not read lately count as used, and are left all the same.
+/// The least memory that is left to any of the groups or their parents. In a container, the path of
+/// a group may be the host's, but the mounted root is the container's own. Inactive file pages
+/// count as used, but are available nevertheless.
 ///
 /// `cgroups(7)`; in the kernel's `Documentation/admin-guide`: `cgroup-v2.rst` and
 /// `cgroup-v1/memory.rst`.
@@ -51,7 +52,7 @@ fn left(mounted: &Path, groups: &str) -> Option<u64> {
         };
         let root = mounted.join(folder);
         let folders = Path::new(path.trim_start_matches('/')).ancestors();
-        // Where there is no limit, that is the word "max", or a file that is missing.
+        // Without a limit, the file contains "max" or is missing.
         let number = |path: &Path| read_to_string(path).ok()?.trim().parse::<u64>().ok();
         let left = folders.filter_map(|folder| {
             let folder = root.join(folder);
@@ -102,7 +103,7 @@ mod tests {
         .unwrap();
         assert_eq!(left("0::/a.slice/b.service\n"), Some(950));
         write("memory", [("memory.limit_in_bytes", "600\n"), ("memory.usage_in_bytes", "900\n")]);
-        // The host's path is not there in the container.
+        // The host's path does not exist in the container.
         let both = "4:memory:/docker/0123\n3:cpuset:/\n0::/a.slice/b.service\nnonsense\n";
         assert_eq!(left(both), Some(0));
         assert_eq!(left("3:cpuset:/a.slice\n"), None);

@@ -1,4 +1,4 @@
-//! Carries out a restore: the prelude on one session, the rest on as many as are wanted.
+//! Runs a restore: the prelude on one session, the rest on as many as requested.
 //!
 //! ```text
 //! archive ─▶ decode (rayon) ─▶ bounded channel ─▶ load (tokio) ─▶ COPY, one session or several
@@ -6,9 +6,9 @@
 //!    └── stream ─▶ feed ─▶ conductor ─▶ lanes ───────┘
 //! ```
 //!
-//! What happens is told as [`event::Event`]s. Guarantees: a table's rows are loaded whole or not
-//! at all; every wanted entry is told exactly once as done, skipped, tolerated or failed; what is
-//! reported as restored has been made durable.
+//! Everything is reported as [`event::Event`]s. Guarantees: a table's rows are loaded completely or
+//! not at all; every wanted entry is reported exactly once as done, skipped, tolerated or failed;
+//! what is reported as restored has been made durable.
 
 mod analyze;
 mod barrier;
@@ -96,33 +96,34 @@ use crate::verify::{TOC_ID, toc_digest};
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a restore ended before its end. Errors of single entries are told as events instead.
+/// Why a restore ended early. Errors of single entries are reported as events instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The archive is damaged or lacks what is wanted.
+    /// The archive is damaged or lacks something that is wanted.
     #[error(transparent)]
     Archive(archive::Error),
-    /// The stream that brings the archive turned out damaged, or stopped. What came before is in
-    /// the database.
+    /// The archive stream turned out to be damaged, or ended early. What arrived before is in the
+    /// database.
     #[error(transparent)]
     Stream(archive::Error),
-    /// No session could be opened to begin with.
+    /// The first session could not be opened.
     #[error("{0}")]
     Connect(#[source] target::Error),
     /// A session failed outside of any entry.
     #[error("{0}")]
     Target(#[source] target::Error),
-    /// No journal can be kept, or the one in the target is of another restore. Nothing was done.
+    /// No journal can be kept, or the one in the target belongs to a different restore. Nothing was
+    /// done.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A session was lost and no other can be had, or none that may go on.
+    /// A session was lost and could not be replaced, or its replacement may not continue.
     #[error("{0}")]
     ServerLost(String),
-    /// The database could not be created (`--create`): what was meant for it goes nowhere else.
-    #[error("the database could not be created, nothing is restored")]
+    /// The database could not be created (`--create`), and its contents must not go anywhere else.
+    #[error("cannot create the database; nothing was restored")]
     NoDatabase,
-    /// What the caller does at a point inside the restore failed.
+    /// The caller's work at a stage of the restore failed.
     #[error("stopped {point}")]
     Stage {
         /// Where.
@@ -131,21 +132,21 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An entry failed, and that was to be the end (`--exit-on-error`).
+    /// An entry failed and the restore was to stop at the first error (`--exit-on-error`).
     #[error("stopped at the first error")]
     Stopped,
     /// The user or the system asked to stop.
     #[error("interrupted")]
     Interrupted,
-    /// A mistake in this program.
+    /// A bug in this program.
     #[error("{0}")]
     Internal(String),
 }
 
-/// How a restore ended that came to its end.
+/// The result of a restore that ran to completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Failures that count, of entries and of dropping.
+    /// Failures that count as errors, of entries and of dropping.
     pub errors: usize,
 }
 
@@ -155,7 +156,7 @@ pub struct Ended {
 /// rolled back.
 ///
 /// # Errors
-/// When the restore cannot begin or go on. What single entries run into is told as events and
+/// When the restore cannot start or continue. Failures of single entries are reported as events and
 /// counted in [`Ended::errors`].
 pub async fn restore(
     archive: Archive,
@@ -168,13 +169,13 @@ pub async fn restore(
     let processors = machine::processors(&target);
     let (context, planned, stream) = prepare(archive, selection, options, events, processors)?;
     let ctx = Arc::new(context);
-    // The lack of roles and extensions is known only after the first connection.
+    // Missing roles and extensions are known only after the first connection.
     let (result, _no_commits) = tokio::select! {
         result = Box::pin(run(ctx.clone(), planned, selection, target, stream)) => (result, None),
         no_commits = interrupted(&ctx, shutdown) => (Err(Error::Interrupted), no_commits),
     };
     if let Err(error) = &result {
-        // Nobody waits any more for what the sessions may still run.
+        // No one waits for running statements any more.
         let _ = tokio::time::timeout(CANCEL_WITHIN, cancel_all(&ctx)).await;
         ctx.tell_rolled_back();
         ctx.finish_rest(&format!("{NOT_REACHED}: {}", chain(error)));
@@ -182,7 +183,7 @@ pub async fn restore(
     result
 }
 
-/// The roles that a restore of the selected entries names, and how many entries name each.
+/// The roles named by the selected entries, with the number of entries that name each.
 #[must_use]
 pub fn roles_needed(
     toc: &archive::Toc,
@@ -205,14 +206,14 @@ fn prepare(
     if let Some(digests) = &options.digests {
         let expected = digests.get(TOC_ID).map(|line| line.digest);
         if expected != Some(toc_digest(&toc)) {
-            let what = "its table of contents is not that of the digests".to_owned();
+            let what = "its table of contents does not match the digest file".to_owned();
             let error = archive::Error::new(archive::ErrorKind::Damaged(what));
             return Err(Error::Archive(error.in_file(archive.name)));
         }
     }
     for (entry, want) in toc.entries.iter().zip(&wants) {
         if want.data && entry.had_dumper {
-            // A truncated archive is better noticed before anything is dropped.
+            // Notice a truncated archive before anything is dropped.
             archive.check_data(entry).map_err(Error::Archive)?;
         }
     }
@@ -287,7 +288,7 @@ fn prepare(
     let objects =
         |place: &usize| ctx.wants_archived_data(*place) && ctx.entry(*place).desc == Desc::Blobs;
     if ctx.options.digests.is_some() && one_by_one && (0..ctx.wants.len()).any(|p| objects(&p)) {
-        let message = "large objects of a tar that comes as a stream are not compared with digests";
+        let message = "digests of large objects are not checked in a tar archive that is streamed";
         ctx.events.send(Event::Warning { message: message.to_owned() });
     }
     Ok((ctx, planned, stream))
@@ -370,12 +371,12 @@ async fn run(
         never = journal::stay_alone(&ctx) => match never {},
     };
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
-        return Err(Error::Internal("the first session is gone".to_owned()));
+        return Err(Error::Internal("internal error: the first session is missing".to_owned()));
     };
     lane.commit_group(&ctx).await.map_err(Error::Target)?;
     make_durable(&ctx, lane).await.map_err(Error::Target)?;
     if let Some(place) = ctx.unfinished() {
-        let what = format!("{} was forgotten", ctx.entry(place).label());
+        let what = format!("internal error: {} was never finished", ctx.entry(place).label());
         return Err(Error::Internal(what));
     }
     journal::close(&ctx, lane).await.map_err(JournalError::from)?;

@@ -1,5 +1,5 @@
-//! Large objects that come out of a stream one by one, as they do in a tar: each is loaded by
-//! itself, and their entry is done when all of them are.
+//! Large objects that arrive in a stream one by one, as in a tar: each is loaded separately, and
+//! their entry is done when all of them are.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub(super) struct StreamedObjects {
     of: HashMap<JobId, Objects>,
 }
 
-/// What has come of an entry's large objects so far.
+/// The state of an entry's large objects so far.
 #[derive(Default)]
 struct Objects {
     seen: HashSet<u32>,
@@ -32,19 +32,19 @@ struct Objects {
 }
 
 impl StreamedObjects {
-    /// An object's contents begin to come.
+    /// An object's contents start to arrive.
     pub(super) fn came(&mut self, job: JobId, oid: u32) {
         let objects = self.of.entry(job).or_default();
         objects.seen.insert(oid);
         objects.unfinished += 1;
     }
 
-    /// A job is given up.
+    /// Forgets a job that was given up.
     pub(super) fn forget(&mut self, job: JobId) {
         self.of.remove(&job);
     }
 
-    /// Whether anything has come of a job's objects.
+    /// Whether any of a job's objects have arrived.
     pub(super) fn has_some(&self, job: JobId) -> bool {
         self.of.contains_key(&job)
     }
@@ -54,7 +54,7 @@ impl StreamedObjects {
         self.of.values().any(|objects| objects.failure.is_some())
     }
 
-    /// A session begins to load one.
+    /// A session starts to load one.
     pub(super) fn begin(&mut self, ctx: &Context, (job, place): (JobId, usize), lane: usize) {
         let objects = self.of.entry(job).or_default();
         if objects.since.is_none() {
@@ -78,8 +78,8 @@ impl StreamedObjects {
         objects.time = objects.since.map(|since| since.elapsed()).unwrap_or_default();
     }
 
-    /// Finishes the entries whose last object is loaded. Unless the stream is `complete`, only those
-    /// that failed: of the others nobody knows what is still to come.
+    /// Finishes the entries whose last object is loaded. Unless the stream is `complete`, only
+    /// those that failed: the others may still receive objects.
     pub(super) fn finish(&mut self, ctx: &Context, schedule: &mut Schedule, complete: bool) {
         let finished = |objects: &Objects| match complete {
             true => objects.unfinished == 0,

@@ -1,4 +1,4 @@
-//! How many sessions there are, and opening those besides the first.
+//! Determines how many sessions to use, and opens the ones after the first.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::failure::chain;
 use super::lane::Lane;
 use crate::target::{self, Session};
 
-/// Connections that are free for the session's role and database (`InitPostgres` in
-/// `src/backend/utils/init/postinit.c`, `InitializeSessionUserId` in `miscinit.c`). Those that are
-/// reserved for superusers are left for an emergency. Others may take some meanwhile, or leave.
+/// The connections available to the session's role and database (`InitPostgres` in
+/// `src/backend/utils/init/postinit.c`, `InitializeSessionUserId` in `miscinit.c`). Those reserved
+/// for superusers are left for emergencies. Other clients may connect or disconnect meanwhile.
 const FREE: &str = "\
 SELECT least( \
     pg_catalog.current_setting('max_connections')::pg_catalog.int8 \
@@ -26,8 +26,8 @@ SELECT least( \
 FROM pg_catalog.pg_roles r, pg_catalog.pg_database d \
 WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database()";
 
-/// Finds out how many sessions the server has room for. One that does not say is asked by opening
-/// them.
+/// Finds out how many sessions the server has room for. If it does not report that, opening them
+/// will show.
 pub(super) async fn find_room(ctx: &Context, session: &Session) {
     let wanted = ctx.sessions();
     if wanted < 2 {
@@ -49,17 +49,17 @@ fn tell_fewer(ctx: &Context, sessions: usize, wanted: usize, why: &str) {
     ctx.events.send(Event::FewerSessions { jobs: sessions });
 }
 
-/// The sessions besides the first, which are opened while that one works: a pooler may take
-/// minutes to refuse one.
+/// The sessions after the first, which are opened while that one works: a pooler may take minutes
+/// to refuse a connection.
 pub(super) struct Opening {
     sessions: JoinSet<target::Result<Lane>>,
     opened: usize,
-    /// Why the first of those was refused that were.
+    /// Why the first refused session was refused.
     refused: Option<String>,
 }
 
 impl Opening {
-    /// Starts to open them.
+    /// Starts opening them.
     pub(super) fn start(ctx: &Arc<Context>, first: &Lane) -> Self {
         let mut sessions = JoinSet::new();
         for number in 1..ctx.sessions() {
@@ -74,7 +74,7 @@ impl Opening {
         self.sessions.len()
     }
 
-    /// The next session, once it is open; `None` where it cannot be had, or all were tried.
+    /// The next session, once it is open; `None` if it was refused or all have been tried.
     pub(super) async fn next(&mut self, ctx: &Context) -> Option<Lane> {
         let opened = self.sessions.join_next().await?;
         let lane = match opened.map(|lane| lane.map_err(|error| chain(&error))) {

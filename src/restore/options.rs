@@ -1,4 +1,4 @@
-//! What a restore is told to do.
+//! The options of a restore.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use super::statements::Style;
 use super::tolerance::Tolerance;
 use crate::verify::Digests;
 
-/// What must be left of a table for each session unless it is said: some tenths of a second's work.
+/// How much of a table must remain for each session by default: some tenths of a second's work.
 const SPLIT_SIZE: u64 = 4 << 20;
 
 /// The default of [`RestoreOptions::read_ahead`].
 pub const READ_AHEAD: u64 = 64 << 20;
 
-/// What to restore is decided elsewhere ([`crate::select`]); this is how.
+/// How to restore; what to restore is decided in [`crate::select`].
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
-    /// Sessions that work side by side, at least 1.
+    /// Sessions that work in parallel, at least 1.
     pub jobs: usize,
     /// How SQL is written.
     pub style: Style,
     /// Drop the objects first (`--clean`).
     pub clean: bool,
-    /// Forgive objects that are not there to be dropped (`--if-exists`).
+    /// Ignore missing objects when dropping (`--if-exists`).
     pub if_exists: bool,
     /// Create the database and restore into that (`--create`).
     pub create: bool,
@@ -36,24 +36,24 @@ pub struct RestoreOptions {
     pub exit_on_error: bool,
     /// How statements are grouped into transactions.
     pub transactions: Transactions,
-    /// In which format rows are sent.
+    /// The format in which rows are sent.
     pub copy_format: CopyFormat,
-    /// Whether sessions with nothing to do help to load a table (`--split-size`).
+    /// Whether idle sessions help to load a table (`--split-size`).
     pub split_size: SplitSize,
-    /// Bytes of a stream, as the archive has them, that may be kept in memory until a session takes
-    /// them, so that several tables of it are loaded at once (`--read-ahead`).
+    /// Bytes of a stream, as stored in the archive, that may be buffered in memory until a session
+    /// reads them, so that several tables are loaded at once (`--read-ahead`).
     pub read_ahead: u64,
     /// Disable triggers while rows are loaded in a data-only restore (`--disable-triggers`).
     pub disable_triggers: bool,
-    /// Leave out the rows of tables that could not be created (`--no-data-for-failed-tables`).
+    /// Skip the rows of tables that could not be created (`--no-data-for-failed-tables`).
     pub no_data_for_failed_tables: bool,
     /// Server errors that do not count (`--tolerate`).
     pub tolerate: Vec<Tolerance>,
-    /// What the archive must hold (`--digests`).
+    /// The digests that the archive must match (`--digests`).
     pub digests: Option<Arc<Digests>>,
-    /// What jobs cost in earlier runs; empty if nothing is known.
+    /// The cost of jobs in earlier runs; empty if nothing is known.
     pub history: Arc<CostHistory>,
-    /// What becomes of foreign keys (`--foreign-keys`).
+    /// How foreign keys are restored (`--foreign-keys`).
     pub foreign_keys: ForeignKeys,
     /// Gather statistics about the tables that are filled (`--analyze`).
     pub analyze: bool,
@@ -61,18 +61,18 @@ pub struct RestoreOptions {
     pub settings: Vec<ServerSetting>,
     /// Restore in exactly the order of the selection, which a list file may have changed.
     pub strictly_in_order: bool,
-    /// What the caller does at points inside the restore. A transaction that holds several
-    /// entries is committed there.
+    /// The caller's work at stages of the restore. A transaction that holds several entries is
+    /// committed there.
     pub stages: Stages,
-    /// Keep a journal, and go on from the one that the target holds (`--resume`): see
+    /// Keep a journal, and resume from the one that the target holds (`--resume`): see
     /// [`super::journal`].
     pub journal: Option<JournalOptions>,
-    /// Start jobs in an order drawn from this seed, as far as their waits allow: for tests.
+    /// Start jobs in a random order from this seed, as far as dependencies allow; for tests.
     #[doc(hidden)]
     pub shuffle: Option<u64>,
 }
 
-/// What `nocturne restore` does when nothing else is asked for, in one session.
+/// The defaults of `nocturne restore`, in one session.
 impl Default for RestoreOptions {
     fn default() -> Self {
         Self {
@@ -102,21 +102,21 @@ impl Default for RestoreOptions {
     }
 }
 
-/// Of which tables the rows may be loaded by several sessions (`--split-size`).
+/// Which tables may be loaded by several sessions (`--split-size`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SplitSize {
-    /// Those of which 4 MiB of archived data are left for each session, where there are processors
-    /// for it: a session's server process and what feeds it keep two busy.
+    /// Those with 4 MiB of archived data left for each session, if there are processors for it: a
+    /// session's server process and the thread that feeds it keep two busy.
     #[default]
     Auto,
-    /// Those of which so many bytes of archived data are left for each session.
+    /// Those with this many bytes of archived data left for each session.
     Bytes(u64),
     /// None.
     Never,
 }
 
 impl SplitSize {
-    /// The bytes that must be left for each session.
+    /// The bytes that must remain for each session.
     pub(super) fn least(self) -> Option<u64> {
         match self {
             Self::Auto => Some(SPLIT_SIZE),
@@ -126,13 +126,13 @@ impl SplitSize {
     }
 }
 
-/// In which format rows are sent to the server (`--copy-format`).
+/// The format in which rows are sent to the server (`--copy-format`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CopyFormat {
-    /// Binary where that pays.
+    /// Binary where that pays off.
     #[default]
     Auto,
-    /// As the archive has them.
+    /// As stored in the archive.
     Text,
     /// Binary wherever every column has a codec.
     Binary,
@@ -141,11 +141,11 @@ pub enum CopyFormat {
 /// How statements are grouped into transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transactions {
-    /// Every statement for itself; the rows of each table in one.
+    /// Each statement on its own; the rows of each table in one.
     #[default]
     None,
     /// One for all (`--single-transaction`): all or nothing.
     Single,
-    /// A new one after so many objects (`--transaction-size`).
+    /// A new one after this many objects (`--transaction-size`).
     Batches(NonZeroU32),
 }

@@ -1,5 +1,5 @@
-//! Rows that refer to nothing: a foreign key that they keep from being valid stays `NOT VALID`, so
-//! that it holds for what is written from now on, and some of the rows are shown.
+//! Orphaned rows: a foreign key that they violate stays `NOT VALID`, so that it holds for new
+//! writes, and some of the rows are reported.
 
 use super::context::Context;
 use super::event::Failure;
@@ -11,11 +11,11 @@ use crate::sql::constraint::{self, ForeignKey};
 use crate::sql::ident::literal;
 use crate::target::Session;
 
-/// The SQLSTATE of a row that refers to nothing (`foreign_key_violation`).
+/// The SQLSTATE of an orphaned row (`foreign_key_violation`).
 const FOREIGN_KEY_VIOLATION: &str = "23503";
 
-/// What is added to the message of a failure that leaves the key behind.
-pub(super) const NOT_VALID: &str = "; the foreign key is there, but NOT VALID";
+/// Appended to the message of a failure that leaves the key in place.
+pub(super) const NOT_VALID: &str = "; the foreign key was kept NOT VALID";
 
 /// How many keys are shown.
 const KEYS: usize = 5;
@@ -23,24 +23,24 @@ const KEYS: usize = 5;
 /// How many characters of a value are shown.
 const VALUE: usize = 60;
 
-/// How long the server may look for such rows, in seconds; twice, as counting them may take too
-/// long where finding some does not.
+/// How long the server may search for such rows, in seconds; applied twice, as counting them may
+/// take too long when finding some does not.
 const LOOK_FOR: u32 = 10;
 
-/// Adds the key `NOT VALID` that the server refused because of its rows. False for any other
-/// error, and where that is not possible.
+/// Adds a key as `NOT VALID` after the server refused it because of its rows. Returns false for any
+/// other error, and if that is not possible.
 pub(super) async fn keep_not_valid(
     ctx: &Context,
     lane: &mut Lane,
     entry: &Entry,
     error: &WorkError,
 ) -> bool {
-    // A transaction for several entries is aborted.
+    // A transaction for several entries has been aborted.
     if !are_the_reason(entry, error) || lane.in_group() {
         return false;
     }
     match constraint::foreign_key(&entry.defn) {
-        // Another run has only to validate it.
+        // The next run only has to validate it.
         Some(key) => {
             let added = lane.execute_recorded(ctx, entry, &key.add_not_valid, Mark::FirstStep);
             added.await.is_ok()
@@ -49,13 +49,13 @@ pub(super) async fn keep_not_valid(
     }
 }
 
-/// Whether an entry is a foreign key that its rows keep from being valid.
+/// Whether an entry is a foreign key that its rows violate.
 pub(super) fn are_the_reason(entry: &Entry, error: &WorkError) -> bool {
     let state = error.server().map(|error| error.sqlstate.as_str());
     entry.desc == Desc::FkConstraint && state == Some(FOREIGN_KEY_VIOLATION)
 }
 
-/// Adds to a failure that the key is there `NOT VALID`, and rows that refer to nothing.
+/// Adds to a failure that the key is `NOT VALID`, with some orphaned rows.
 pub(super) async fn tell(ctx: &Context, lane: &mut Lane, entry: &Entry, failure: &mut Failure) {
     failure.message.push_str(NOT_VALID);
     let Some(key) = constraint::foreign_key(&entry.defn) else {
@@ -64,13 +64,13 @@ pub(super) async fn tell(ctx: &Context, lane: &mut Lane, entry: &Entry, failure:
     let Ok(session) = lane.session(ctx).await else {
         return;
     };
-    // The server has told one of them already, if nothing more can be had.
+    // The server has already reported one of them, in case no more can be found.
     if let Some(found) = look(session, &key).await {
         failure.add_detail(&found);
     }
 }
 
-/// Rows that refer to nothing, in words.
+/// The orphaned rows, in words.
 async fn look(session: &Session, key: &ForeignKey) -> Option<String> {
     let rows = session.query_value(&rows_query(key)).await.ok()??;
     let counted = format!(
@@ -91,7 +91,7 @@ async fn look(session: &Session, key: &ForeignKey) -> Option<String> {
     None
 }
 
-/// Runs a query that may take too long, in a transaction of its own.
+/// Runs a query that may take too long, in a separate transaction.
 async fn within_limits(
     session: &Session,
     query: &str,
@@ -102,12 +102,12 @@ async fn within_limits(
         Ok(()) => session.query_text(query).await,
         Err(error) => Err(error),
     };
-    // A session that is lost has nothing to roll back.
+    // A lost session has nothing to roll back.
     let _ = session.rollback().await;
     found
 }
 
-/// Columns: the key, and when they were counted the number of rows and of keys.
+/// Columns: the key and, if counted, the number of rows and of keys.
 fn in_words(found: &[Vec<Option<String>>]) -> String {
     let keys: Vec<&str> = found.iter().filter_map(|row| row.first()?.as_deref()).collect();
     let keys = keys.join(", ");
@@ -122,12 +122,12 @@ fn in_words(found: &[Vec<Option<String>>]) -> String {
             let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
             format!("ORPHANS: {rows} with the keys {keys}{more}")
         }
-        _ => format!("ORPHANS: among others, rows with the keys {keys}"),
+        _ => format!("ORPHANS: rows with the keys {keys}, among others"),
     }
 }
 
-/// A query for the query that finds the rows: the server knows which operators compare the columns
-/// of this key. The rows are those that `RI_Initial_Check` in `ri_triggers.c` looks for.
+/// A query that builds the query for the rows: the server knows which operators compare the columns
+/// of this key. The rows are the ones that `RI_Initial_Check` in `ri_triggers.c` looks for.
 fn rows_query(key: &ForeignKey) -> String {
     let (table, name) = (literal(&key.table), literal(&key.name));
     format!(
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(in_words(&found(&[&["(7)", "1", "1"]])), "ORPHANS: 1 row with the keys (7)");
         assert_eq!(
             in_words(&found(&[&["(7)"], &["(8)"]])),
-            "ORPHANS: among others, rows with the keys (7), (8)"
+            "ORPHANS: rows with the keys (7), (8), among others"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The commands of an entry. Statements for many large objects are sent together; one that the server
-//! refuses leaves the others, as with pg_restore, which sends one after the other
+//! Runs the commands of an entry. Statements for many large objects are sent together; a refused
+//! one does not affect the others, as with pg_restore, which sends them one by one
 //! (`IssueCommandPerBlob` in `pg_backup_archiver.c`).
 
 use super::commit::{Line, Statements};
@@ -15,8 +15,8 @@ use crate::target::Class;
 /// Statements for large objects that are sent together.
 const TOGETHER: usize = 200;
 
-/// What the server refused of an entry's commands: the first error of each SQLSTATE, and how many there
-/// were. There is at least one.
+/// The errors of an entry's commands: the first error of each SQLSTATE, with its count. There is at
+/// least one.
 #[derive(Debug)]
 pub(super) struct Refused {
     first: (WorkError, u64),
@@ -39,18 +39,18 @@ impl Refused {
         }
     }
 
-    /// Every kind of error, with its number.
+    /// Each kind of error, with its count.
     pub(super) fn errors(&self) -> impl Iterator<Item = &(WorkError, u64)> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// The error that counts most: one that is about more than an object that exists, if there is one.
+    /// The most serious error: one that is not just about an existing object, if there is one.
     pub(super) fn error(&self) -> &WorkError {
         let other = self.errors().find(|(error, _)| !exists(error));
         other.map_or(&self.first.0, |(error, _)| error)
     }
 
-    /// Whether the objects exist, all that were refused.
+    /// Whether all refused objects already exist.
     pub(super) fn all_exist(&self) -> bool {
         exists(self.error())
     }
@@ -61,8 +61,8 @@ fn exists(error: &WorkError) -> bool {
 }
 
 impl Lane {
-    /// Runs the commands of an entry. With a journal they are one transaction, with the line if there
-    /// is to be one.
+    /// Runs the commands of an entry. With a journal they are one transaction, including the line,
+    /// if any.
     pub(super) async fn run_commands(
         &mut self,
         ctx: &Context,
@@ -81,7 +81,7 @@ impl Lane {
         self.run_each(ctx, entry, commands, once).await
     }
 
-    /// Runs the commands of an entry, each for itself.
+    /// Runs the commands of an entry one by one.
     pub(super) async fn run_each(
         &mut self,
         ctx: &Context,
@@ -121,7 +121,7 @@ impl Lane {
     }
 }
 
-/// What was refused, with one more error.
+/// Adds one more error.
 fn with(refused: Option<Refused>, error: WorkError) -> Refused {
     match refused {
         Some(mut refused) => {

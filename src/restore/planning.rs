@@ -1,4 +1,4 @@
-//! From a selection to a plan with its costs, the same for `restore` and for `plan`.
+//! Turns a selection into a plan with its costs, the same for `restore` and `plan`.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use crate::plan::history::{CostHistory, Database};
 use crate::plan::{JobId, MOST_FOR_A_TABLE, Options, Plan, Workers};
 use crate::select::{Selection, keys_and_comments, pass};
 
-/// Bytes of a table's archived data from which its constraints are made in steps: below, a second
-/// round trip costs more than it gains.
+/// Bytes of a table's archived data from which its constraints are created in steps: below, a
+/// second round trip costs more than it gains.
 const STEPS_FROM: u64 = 256 * 1024;
 
 /// The share of the predicted work that must have been measured in earlier runs for a prediction of
-/// the wall time to be worth a word.
+/// the wall time to be worth reporting.
 const KNOWN_ENOUGH: f64 = 0.5;
 
-/// What a plan depends on beside the archive and the selection.
+/// What a plan depends on besides the archive and the selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
-    /// Sessions that work side by side, at least 1.
+    /// Sessions that work in parallel, at least 1.
     pub jobs: usize,
-    /// One entry after the other, in the order of the selection.
+    /// One entry at a time, in the order of the selection.
     pub strictly_in_order: bool,
-    /// What becomes of foreign keys.
+    /// How foreign keys are restored.
     pub foreign_keys: ForeignKeys,
     /// Gather statistics about the tables that are filled.
     pub analyze: bool,
-    /// The archive comes as a stream: sizes are not known when the jobs are made.
+    /// The archive is a stream: sizes are not known when the jobs are created.
     pub streamed: bool,
 }
 
-/// A plan and what its jobs are thought to take.
+/// A plan with the predicted costs of its jobs.
 #[derive(Clone, Debug)]
 pub struct Planned {
     /// The plan, ranked by the costs.
@@ -73,7 +73,7 @@ impl Planned {
             size,
             Options {
                 strictly_in_order: options.strictly_in_order && !options.streamed,
-                // One session has nobody to make room for.
+                // A single session has no one to make room for.
                 steps_from: (options.jobs > 1).then_some(steps_from),
                 not_valid: options.foreign_keys == ForeignKeys::NotValid,
                 analyze: options.analyze,
@@ -86,7 +86,7 @@ impl Planned {
         Self { plan, costs }
     }
 
-    /// More sessions than these would never find anything to do.
+    /// The largest number of sessions that could all find work.
     #[must_use]
     pub fn most_sessions(&self) -> usize {
         let wanted = |id: &JobId| self.plan.jobs[id.0].wanted;
@@ -98,26 +98,26 @@ impl Planned {
         jobs.map(sessions).sum::<usize>().max(1)
     }
 
-    /// What the restore will take with so many sessions, if earlier runs tell.
+    /// The predicted duration with this many sessions, if earlier runs allow a prediction.
     #[must_use]
     pub fn predicted(&self, workers: Workers) -> Option<Duration> {
         is_known(&self.costs)
             .then(|| Forecast::new(&mut self.plan.clone(), &self.costs, workers).wall())
     }
 
-    /// What the restore will take at least with so many sessions.
+    /// A lower bound for the duration with this many sessions.
     pub(super) fn at_least(&self, workers: Workers) -> Duration {
         self.costs.prelude() + lower_bound(&self.plan, &self.costs, workers)
     }
 }
 
-/// Whether earlier runs tell what the restore will take.
+/// Whether earlier runs allow a prediction of the duration.
 pub(super) fn is_known(costs: &Costs) -> bool {
     let (known, all) = costs.measured_share();
     !known.is_zero() && known.as_secs_f64() >= KNOWN_ENOUGH * all.as_secs_f64()
 }
 
-/// What the history holds of the database that an archive is of.
+/// The history of the database that an archive was dumped from.
 pub(super) fn past<'a>(toc: &Toc, history: &'a CostHistory) -> Option<&'a Database> {
     history.database(&toc.header.dbname)
 }

@@ -1,5 +1,5 @@
-//! What can be known to go wrong before anything is changed: roles and extensions that the target
-//! lacks. Each is told once, however many entries need it.
+//! Detects problems before anything is changed: roles and extensions that the target lacks. Each is
+//! reported once, however many entries need it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -19,7 +19,7 @@ pub(super) struct Lacking {
     pub(super) extensions: HashSet<String>,
 }
 
-/// Looks at the target, tells what it lacks, and returns it with the number of problems that are
+/// Checks the target, reports what it lacks, and returns that with the number of problems that are
 /// not tolerated.
 pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, usize)> {
     let mut lacking = Lacking::default();
@@ -41,11 +41,11 @@ pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, 
             lacking.roles.insert(role);
         }
     }
-    // The new database may get its extensions from a template; a missing one shows by itself.
+    // The new database may get its extensions from a template; a missing one will show on its own.
     if !ctx.options.create {
         let needed = needed_extensions(ctx);
         if !needed.is_empty() {
-            // One that is installed need not be available any more.
+            // An installed extension may no longer be available.
             let query = "SELECT name FROM pg_catalog.pg_available_extensions \
                          UNION SELECT extname FROM pg_catalog.pg_extension";
             let known = names(session, query).await?;
@@ -68,7 +68,7 @@ async fn names(session: &Session, query: &str) -> Result<BTreeSet<String>> {
     Ok(rows.into_iter().flatten().flatten().collect())
 }
 
-/// The roles that wanted entries name, and how many entries name each.
+/// The roles named by wanted entries, with the number of entries that name each.
 pub(super) fn roles_needed(toc: &Toc, wants: &[Want], style: &Style) -> BTreeMap<String, usize> {
     let mut needed: BTreeMap<String, usize> = BTreeMap::new();
     for (entry, want) in toc.entries.iter().zip(wants) {
@@ -77,7 +77,7 @@ pub(super) fn roles_needed(toc: &Toc, wants: &[Want], style: &Style) -> BTreeMap
         }
         let owned = match style.ownership {
             Ownership::Ignore => false,
-            // Indexes, constraints, rules and the like have no owner of their own.
+            // Indexes, constraints, rules and the like have no separate owner.
             Ownership::AlterOwner => matches!(owner(entry, style), Ok(Some(_))),
             Ownership::SetSessionAuthorization => !entry.drop_stmt.is_empty(),
         };
@@ -100,11 +100,11 @@ fn needed_extensions(ctx: &Context) -> BTreeSet<String> {
         .collect()
 }
 
-/// How many wanted entries need this extension, itself included.
+/// The number of wanted entries that need this extension, including itself.
 fn dependents(toc: &Toc, wants: &[Want], extension: &str) -> usize {
     let mut lost: HashSet<DumpId> = HashSet::new();
     let mut wanted = 0;
-    // Entries come after those they depend on, so one walk finds all.
+    // Entries come after those they depend on, so one pass finds all.
     for (entry, want) in toc.entries.iter().zip(wants) {
         let itself = entry.desc == Desc::Extension && entry.tag == extension;
         if itself || entry.dependencies.iter().any(|id| lost.contains(id)) {

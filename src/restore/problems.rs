@@ -1,8 +1,8 @@
-//! What goes wrong with one entry, put together.
+//! Collects the problems of one entry.
 
 use super::event::{Failure, Outcome};
 
-/// What went wrong with an entry: the first failure that counts, with the others as details.
+/// The problems of an entry: the first failure that counts, with the others as details.
 #[derive(Default)]
 pub(super) struct Problems {
     counted: Option<Failure>,

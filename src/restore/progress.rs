@@ -1,4 +1,4 @@
-//! How far an entry's data has come, told a few times a second.
+//! The progress of an entry's data, reported a few times a second.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use super::load::Loaded;
 use crate::archive::{Entry, ReadCounter};
 use crate::verify::Digest;
 
-/// How often progress is told.
+/// How often progress is reported.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
-/// What has gone through so far, by all sessions that load the entry.
+/// The totals so far, over all sessions that load the entry.
 pub(super) struct Progress<'a> {
     ctx: &'a Context,
     entry: &'a Entry,
@@ -26,7 +26,7 @@ struct State {
 }
 
 impl<'a> Progress<'a> {
-    /// Nothing has gone through. `counter` counts what is read from the archive.
+    /// Starts at zero. `counter` counts what is read from the archive.
     pub(super) fn new(ctx: &'a Context, entry: &'a Entry, counter: ReadCounter) -> Self {
         let state = State { loaded: Loaded::default(), told: Instant::now() };
         Self { ctx, entry, counter, state: Mutex::new(state) }
@@ -49,8 +49,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// All that was sent. To be asked for when the data have come to their end: then all of them
-    /// were read.
+    /// Everything that was sent. Call this when the data has ended, so that all of it was read.
     pub(super) fn loaded(&self) -> Loaded {
         let loaded = self.update(|state| state.loaded);
         let digest = self.counter.sha256().map(Digest::from);
@@ -58,7 +57,7 @@ impl<'a> Progress<'a> {
     }
 
     fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // Numbers that a panic has left are still numbers.
+        // Counters left by a panic are still valid.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

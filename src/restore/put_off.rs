@@ -1,6 +1,6 @@
 //! Materialized views whose refresh failed because their queries read, through a function, views
-//! that are not populated yet. Once nothing else is left to do they are refreshed again, as long as
-//! that brings any of them further.
+//! that are not populated yet. Once no other work is left they are refreshed again, as long as that
+//! makes progress.
 
 use super::context::Context;
 use super::failure::WorkError;
@@ -12,7 +12,7 @@ use crate::plan::{Job, JobId};
 /// (`ExecOpenScanRelation` in `execUtils.c`).
 const NOT_POPULATED: &str = "55000";
 
-/// The jobs that wait to be tried again. They count as running, so that their pass does not end.
+/// The jobs that wait to be retried. They count as running, so that their pass does not end.
 #[derive(Debug, Default)]
 pub(super) struct PutOff {
     /// With the number of jobs that were done when each was tried.
@@ -21,7 +21,7 @@ pub(super) struct PutOff {
 }
 
 impl PutOff {
-    /// A job has come to its end. True if it is to be tried again.
+    /// A job has ended. Returns true if it is to be retried.
     pub(super) fn takes(&mut self, ctx: &Context, id: JobId, job: &Job) -> bool {
         let again = ctx.ledger().put_off.remove(&job.entry);
         match again {
@@ -31,8 +31,8 @@ impl PutOff {
         again
     }
 
-    /// The job to try now that nothing runs: in the archive's order, those first for which something
-    /// has changed. If nothing has, each gets its last attempt.
+    /// The job to retry when nothing else runs: in the archive's order, those for which something
+    /// has changed first. If nothing has, each gets a last attempt.
     pub(super) fn next(&mut self, ctx: &Context) -> Option<JobId> {
         self.jobs.sort_unstable();
         let hopeful = self.jobs.iter().position(|(_, done)| *done < self.done);
@@ -45,7 +45,7 @@ impl PutOff {
 }
 
 impl Context {
-    /// Puts an entry off that failed because of a view that is not populated yet.
+    /// Postpones an entry that failed because of a view that is not populated yet.
     pub(super) fn puts_off(&self, lane: &Lane, entry: &Entry, error: &WorkError) -> bool {
         let state = error.server().map(|error| error.sqlstate.as_str());
         let hopeful = entry.desc == Desc::MaterializedViewData

@@ -1,10 +1,11 @@
-//! What is read of a stream before a session takes it: bytes as they stand in the archive, kept in
-//! memory, so that several tables of a stream can be loaded at once.
+//! Buffers a stream before a session reads it: bytes as stored in the archive are kept in memory,
+//! so that several tables of a stream can be loaded at once.
 //!
-//! The stream's thread asks for room before it passes bytes on, and waits while there is none; that
-//! is the back-pressure. All items together hold at most [`ReadAhead::new`]'s number of bytes. The
-//! one that comes in may have [`LEAST`] beside that as soon as a session reads it: else the session
-//! could wait for the stream while the stream waits for room that only this session would make.
+//! The stream's thread reserves memory before it passes bytes on, and waits while there is none;
+//! that is the back-pressure. All items together hold at most the number of bytes given to
+//! [`ReadAhead::new`]. The item currently arriving may hold [`LEAST`] on top of that once a session
+//! reads it: otherwise the session could wait for the stream while the stream waits for memory that
+//! only this session would free.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -13,13 +14,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::archive::stream::Piece;
 
-/// Bytes that the item which comes in may hold when a session reads it, however full the memory is.
+/// Bytes that the arriving item may hold when a session reads it, however full the memory is.
 const LEAST: u64 = 2 << 20;
 
-/// Bytes that an item takes beside its contents: its place in the list and its first pieces' slots.
+/// Bytes that an item takes besides its contents: its place in the list and the slots of its first
+/// pieces.
 const ITEM: u64 = 4 << 10;
 
-/// The memory for what is read ahead.
+/// The read-ahead memory.
 pub(super) struct ReadAhead {
     most: u64,
     state: Mutex<State>,
@@ -31,43 +33,43 @@ pub(super) struct ReadAhead {
 #[derive(Default)]
 struct State {
     held: u64,
-    /// The item that comes in now, counted from 1.
+    /// The item currently arriving, counted from 1.
     current: u64,
-    /// What is held of the current item.
+    /// Bytes held by the current item.
     of_current: u64,
     /// Whether a session reads the current item.
     taken: bool,
-    /// Whether the stream's thread waits for room.
+    /// Whether the stream's thread waits for memory.
     waits: bool,
-    /// Items that are being read: they make room.
+    /// Items that are being read, which frees memory.
     reading: usize,
 }
 
 impl ReadAhead {
-    /// Room for this many bytes.
+    /// Creates a buffer for this many bytes.
     pub(super) fn new(most: u64) -> Arc<Self> {
         let (state, room, full) = (Mutex::default(), Condvar::new(), Notify::new());
         Arc::new(Self { most, state, room, full })
     }
 
-    /// Whether the stream stands still for want of room.
+    /// Whether the stream is blocked for lack of memory.
     pub(super) fn is_full(&self) -> bool {
         self.state().waits
     }
 
-    /// Whether it will stand still until something is taken, or given up: nobody makes room. What
-    /// has been announced is not looked at here.
+    /// Whether it will stay blocked until an item is taken or given up: no one frees memory.
+    /// Announced items are not considered here.
     pub(super) fn is_stuck(&self) -> bool {
         let state = self.state();
         state.waits && state.reading == 0
     }
 
-    /// Waits until it is full. Wakes up once more at times without a reason.
+    /// Waits until it is full. May wake up spuriously.
     pub(super) async fn filled(&self) {
         self.full.notified().await;
     }
 
-    /// Begins an item. Waits for room for it.
+    /// Starts an item. Waits for memory for it.
     pub(super) fn begin(self: &Arc<Self>) -> (Writer, Reader) {
         let item = {
             let mut state = self.state();
@@ -81,10 +83,10 @@ impl ReadAhead {
         (Writer { ahead: self.clone(), item, pieces }, reader)
     }
 
-    /// Waits for room, on the stream's thread, as long as the bytes are wanted.
+    /// Waits for memory, on the stream's thread, as long as the bytes are wanted.
     fn hold(self: &Arc<Self>, item: u64, bytes: u64, wanted: impl Fn() -> bool) -> Held {
         let mut state = self.state();
-        // What is larger than all the room goes through by itself.
+        // A piece larger than the whole buffer goes through alone.
         while state.held > 0
             && state.held + bytes > self.most
             && !(state.taken && state.of_current + bytes <= LEAST)
@@ -100,17 +102,17 @@ impl ReadAhead {
         Held { ahead: self.clone(), item, bytes }
     }
 
-    /// Something changed that may have made room.
+    /// Called after a change that may have freed memory.
     fn changed(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
         change(&mut state);
-        // If it was not enough, the stream's thread says so again.
+        // If it was not enough, the stream's thread sets this again.
         state.waits = false;
         self.room.notify_one();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Sums that are changed in one go: a panic elsewhere does not make them wrong.
+        // Sums that are changed atomically: a panic elsewhere cannot corrupt them.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -133,7 +135,7 @@ impl Drop for Held {
     }
 }
 
-/// Where the stream's thread puts an item.
+/// The sending end of an item, for the stream's thread.
 pub(super) struct Writer {
     ahead: Arc<ReadAhead>,
     item: u64,
@@ -141,7 +143,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Passes a piece on. Waits for room. False when nobody wants it any more.
+    /// Passes a piece on. Waits for memory. Returns false when the receiver is gone.
     pub(super) fn send(&self, piece: Piece) -> bool {
         let held = match &piece {
             Piece::Bytes(bytes) => {
@@ -154,14 +156,14 @@ impl Writer {
     }
 }
 
-/// What has come of an item, and what will.
+/// The receiving end of an item.
 pub(super) struct Reader {
     pieces: UnboundedReceiver<(Piece, Option<Held>)>,
-    /// Room for the item itself.
+    /// Memory for the item itself.
     begun: Held,
     /// Whether a session reads it.
     taken: bool,
-    /// Room for the piece that was given out last.
+    /// Memory for the piece that was given out last.
     current: Option<Held>,
 }
 
@@ -172,7 +174,7 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// A session begins to read: the item may come in now, however full the memory is.
+    /// A session starts to read: the item may arrive now, however full the memory is.
     pub(super) fn take(&mut self) {
         let Held { ahead, item, .. } = &self.begun;
         ahead.changed(|state| {
@@ -182,7 +184,7 @@ impl Reader {
         self.taken = true;
     }
 
-    /// Waits for the next piece. `None` when the stream stops before the item's end.
+    /// Waits for the next piece. `None` if the stream ends before the item does.
     pub(super) fn next(&mut self) -> Option<Piece> {
         self.current = None;
         let (piece, held) = self.pieces.blocking_recv()?;
@@ -193,7 +195,8 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        // Whoever waits to send a piece sees it, and what is held is let go right after this.
+        // A sender waiting to send a piece notices this, and the held memory is released right
+        // after.
         self.pieces.close();
         self.begun.ahead.changed(|state| state.reading -= usize::from(self.taken));
     }

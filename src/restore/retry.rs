@@ -1,9 +1,8 @@
-//! What is tried again, how often, and with which pauses.
+//! What is retried, how often, and with which pauses.
 //!
-//! Only what may succeed later by itself ([`Class::Retry`]): a lost connection, a deadlock, a
-//! serialization failure, too many connections, a lock that is not to be had, a server that stops
-//! or starts. Pauses grow and vary, so that sessions that were lost together do not come back
-//! together.
+//! Only what may succeed later on its own ([`Class::Retry`]): a lost connection, a deadlock, a
+//! serialization failure, too many connections, an unavailable lock, a server that stops or starts.
+//! Pauses grow and vary, so that sessions lost together do not reconnect together.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use super::failure::{WorkError, chain};
 use crate::archive::Entry;
 use crate::target::Class;
 
-/// Pauses between the tries of a statement, or of all that an entry needs.
+/// Pauses between attempts of a statement, or of everything an entry needs.
 pub(super) fn repeating() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(50))
@@ -35,7 +34,7 @@ impl WorkError {
     }
 }
 
-/// Waits before another try of an entry's work, and says so. False if there is to be none.
+/// Logs and waits before another attempt of an entry's work. Returns false if there is to be none.
 pub(super) async fn pause(
     ctx: &Context,
     entry: &Entry,
@@ -48,7 +47,7 @@ pub(super) async fn pause(
     let Some(pause) = pauses.next() else {
         return false;
     };
-    let message = format!("{} is tried again: {}", entry.label(), chain(error));
+    let message = format!("{} interrupted, retrying: {}", entry.label(), chain(error));
     ctx.events.send(Event::Warning { message });
     tokio::time::sleep(pause).await;
     true

@@ -1,4 +1,4 @@
-//! Row triggers that an existing table has when its rows come (`--data-only`): they may skip, merge
+//! Row triggers of an existing table when its rows are loaded (`--data-only`): they may skip, merge
 //! or move a row, so that the server's count proves nothing.
 
 use crate::archive::Entry;
@@ -10,7 +10,7 @@ use crate::target::{Result, Session};
 /// `src/include/catalog/pg_trigger.h`).
 pub(super) async fn triggers_take_rows(session: &Session, entry: &Entry) -> Result<bool> {
     let table = literal(&qualified(entry.namespace.as_deref(), &entry.tag));
-    // Rows that go through the root may end in any partition.
+    // Rows that go through the root may end up in any partition.
     let top = match entry.is_load_via_partition_root() {
         true => "pg_catalog.pg_partition_root(t)",
         false => "NULL",

@@ -1,10 +1,11 @@
-//! Whether a server is the one that it was: neither crashed nor replaced by another meanwhile.
+//! Detects whether a server has crashed or been replaced in the meantime.
 
 use crate::target::{Result, Session};
 
-/// What stays the same as long as a server does not crash: when its statistics were reset. Recovery
-/// resets all of them (`pgstat_reset_after_failure` in `src/backend/utils/activity/pgstat.c`), a
-/// clean restart none. Somebody may reset one of them by hand, so two are looked at.
+/// What stays the same as long as a server does not crash: the times when its statistics were
+/// reset. Recovery resets all of them (`pgstat_reset_after_failure` in
+/// `src/backend/utils/activity/pgstat.c`), a clean restart none. Someone may reset one of them by
+/// hand, so two are compared.
 #[derive(Clone, Debug)]
 pub(super) struct ServerLife(String);
 
@@ -17,7 +18,7 @@ impl ServerLife {
         Ok(Self(session.query_value(query).await?.unwrap_or_default()))
     }
 
-    /// As an earlier run has written it down.
+    /// As recorded by an earlier run.
     pub(super) fn from_text(text: String) -> Self {
         Self(text)
     }
@@ -26,7 +27,7 @@ impl ServerLife {
         &self.0
     }
 
-    /// Whether the server has lived on from one to the other.
+    /// Whether the server has not crashed between the two.
     pub(super) fn lasts(&self, later: &Self) -> bool {
         let both = |life: &Self| life.0.split_once('/').map(|(a, b)| (a.to_owned(), b.to_owned()));
         match (both(self), both(later)) {

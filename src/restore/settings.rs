@@ -1,8 +1,9 @@
-//! What a session is set to so that the server works well, and what the user sets it to.
+//! Session settings for good performance, and those the user asks for.
 //!
-//! Beside the settings that the archive's text needs ([`super::statements::fixed_settings`]): more
-//! memory for sorting where the server or its machine has it, and `--set`. How many parallel workers an index
-//! build may have changes from job to job: see [`super::workers`].
+//! These come on top of the settings that the archive's SQL needs
+//! ([`super::statements::fixed_settings`]): more memory for sorting if the server or its machine
+//! has it, and `--set`. The number of parallel workers of an index build changes from job to job:
+//! see [`super::workers`].
 
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
@@ -19,15 +20,15 @@ const MEMORY: &str = "maintenance_work_mem";
 /// The setting that bounds the parallel workers of an index build, since PostgreSQL 11.
 const WORKERS: &str = "max_parallel_maintenance_workers";
 
-/// The most memory that a session is given: more was not faster where it was measured.
+/// The most memory that a session is given: more was not faster in measurements.
 const MOST_MEMORY: u64 = 256 << 20;
 
-/// The most that it is given for what the machine has left, which others may want as well. It is
+/// The most that it is given from the machine's free memory, which others may need too. It is
 /// enough to sort a million and a half keys, and was as fast as twice as much.
 const MOST_OF_FREE_MEMORY: u64 = 128 << 20;
 
-/// What a restore sets by itself from entry to entry, or counts on: of another value, it would
-/// restore something else than the archive holds.
+/// What a restore sets itself for each entry, or relies on: with another value it would not restore
+/// what the archive holds.
 const RESERVED: [&str; 7] = [
     "client_encoding",
     "default_table_access_method",
@@ -45,14 +46,14 @@ pub struct ServerSetting {
     value: String,
 }
 
-/// Why a setting cannot be asked for.
+/// Why a setting is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
     /// There is no `=`.
     #[error("expected NAME=VALUE")]
     NoValue,
-    /// What stands before the `=` cannot be the name of a setting.
-    #[error("\"{0}\" cannot be the name of a setting")]
+    /// The text before the `=` is not a valid setting name.
+    #[error("invalid setting name \"{0}\"")]
     Name(String),
     /// The restore depends on it.
     #[error("{0} is set by the restore itself")]
@@ -60,7 +61,7 @@ pub enum SettingError {
 }
 
 impl ServerSetting {
-    /// The setting's name, as it was typed.
+    /// The setting's name as typed.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -76,7 +77,7 @@ impl ServerSetting {
 impl FromStr for ServerSetting {
     type Err = SettingError;
 
-    /// Names are those that the server allows: identifiers, for settings of extensions with dots
+    /// Accepts the names that the server allows: identifiers, for settings of extensions with dots
     /// between them (`valid_custom_variable_name` in `src/backend/utils/misc/guc.c`).
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let (name, value) = text.split_once('=').ok_or(SettingError::NoValue)?;
@@ -95,12 +96,12 @@ impl FromStr for ServerSetting {
     }
 }
 
-/// Sets a new session. `free` is the memory in bytes that the server's machine has left, where that
-/// is known.
+/// Applies the settings to a new session. `free` is the free memory in bytes of the server's
+/// machine, if known.
 ///
 /// # Errors
-/// [`Error::Setting`] when the server refuses what the user asked for. What it refuses of ours is
-/// left as it is.
+/// [`Error::Setting`] when the server refuses what the user asked for. Our own settings stay
+/// unchanged if refused.
 pub(super) async fn apply(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()> {
     for setting in &ctx.options.settings {
         session.execute(&setting.sql()).await.map_err(|source| Error::Setting {
@@ -111,7 +112,7 @@ pub(super) async fn apply(ctx: &Context, session: &Session, free: Option<u64>) -
     match tune(ctx, session, free).await {
         Err(error) if !error.is_connection_lost() => {
             let message =
-                format!("memory and workers are as the server has them: {}", chain(&error));
+                format!("keeping the server's memory and worker settings: {}", chain(&error));
             ctx.events.send(Event::Note { message });
             Ok(())
         }
@@ -120,7 +121,7 @@ pub(super) async fn apply(ctx: &Context, session: &Session, free: Option<u64>) -
 }
 
 /// Raises the memory for index builds, if the server has enough for all sessions together, and
-/// looks whether the number of workers is ours to choose.
+/// checks whether we may choose the number of workers.
 async fn tune(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()> {
     let query = format!(
         "SELECT name, setting, unit, source FROM pg_catalog.pg_settings \
@@ -145,15 +146,15 @@ async fn tune(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()>
     }
 }
 
-/// Whether somebody has thought of such sessions when a setting was made: for this database or
-/// role, in the connection's options, or with `--set` (`GucSource_Names` in `guc_tables.c`).
+/// Whether a setting was made with such sessions in mind: for this database or role, in the
+/// connection's options, or with `--set` (`GucSource_Names` in `guc_tables.c`).
 fn is_on_purpose(source: &str) -> bool {
     matches!(source, "database" | "user" | "database user" | "client" | "session")
 }
 
-/// The memory in bytes that each of `jobs` sessions may take: all of them half as much as the
-/// server shares, for whoever gave the server its memory has thought of that number; or a quarter of
-/// what its machine has left, where that is known and more.
+/// The memory in bytes that each of `jobs` sessions may use: together, half of `shared_buffers`, a
+/// number chosen with the server's memory in mind; or a quarter of the machine's free memory, if
+/// that is known and larger.
 fn memory(shared_buffers: u64, free: Option<u64>, jobs: usize) -> u64 {
     let jobs = u64::try_from(jobs.max(1)).unwrap_or(u64::MAX);
     let of_free = (free.unwrap_or(0) / 4 / jobs).min(MOST_OF_FREE_MEMORY);

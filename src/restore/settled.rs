@@ -1,13 +1,12 @@
-//! Statements of an entry when no journal is kept: done once, whatever becomes of their session.
+//! Runs an entry's statements exactly once when no journal is kept, even if their session is lost.
 //!
-//! A statement whose session was lost may have been carried out. So most are run in a transaction
-//! of their own, whose number comes before COMMIT is sent ([`Session::execute_numbered`]), and the
-//! server is asked for it. What has the same end when it is done twice is simply done again. Only
-//! what can do neither fails with its session: a database and what cannot run in a transaction
-//! block.
+//! A statement whose session was lost may have succeeded. So most run in a separate transaction,
+//! whose ID is known before COMMIT is sent ([`Session::execute_numbered`]), and the server is asked
+//! for its outcome. Idempotent statements are simply run again. Only what allows neither fails with
+//! its session: creating a database, and what cannot run in a transaction block.
 //!
-//! What the lost session still runs is ended first: it would hold locks for nobody, or come in
-//! between.
+//! What the lost session still runs is terminated first: it would hold locks for no one, or
+//! interfere.
 
 use super::context::Context;
 use super::failure::WorkError;
@@ -19,14 +18,14 @@ use crate::target::{Error, NotDone, PATIENCE, Result};
 /// The SQLSTATE of what cannot run in a transaction block (`active_sql_transaction`).
 const NOT_IN_A_TRANSACTION: &str = "25001";
 
-/// How a statement is done once although its session may be lost.
+/// How a statement is run exactly once although its session may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Once {
-    /// Its transaction has a number that the server can be asked for.
+    /// Its transaction has an ID whose outcome the server can report.
     Numbered,
-    /// It may be done again.
+    /// It may be run again.
     Again,
-    /// It cannot be known: a lost session is a failure.
+    /// Its outcome cannot be known: a lost session is a failure.
     Unknown,
 }
 
@@ -34,10 +33,10 @@ impl Once {
     /// For the definition of an entry.
     pub(super) fn of(entry: &Entry) -> Self {
         match entry.desc {
-            // Their statements stay out of transaction blocks, or reach for other servers.
+            // Their statements cannot run in transaction blocks, or reach other servers.
             Desc::Database | Desc::DatabaseProperties | Desc::Subscription => Self::Unknown,
-            // They say what is to be, not what is to be made: many and short, so that the round
-            // trip for a number would be felt.
+            // They declare a state and so are idempotent; they are many and short, so that the
+            // round trip for an ID would be noticeable.
             Desc::Acl
             | Desc::AclLanguage
             | Desc::Comment
@@ -57,7 +56,7 @@ impl Once {
 }
 
 impl Lane {
-    /// Runs one text of an entry. The session is set to what the entry needs.
+    /// Runs one piece of SQL of an entry. The session already has the entry's settings.
     pub(super) async fn run_once(
         &mut self,
         ctx: &Context,
@@ -89,7 +88,7 @@ impl Lane {
         }
     }
 
-    /// An error means that nothing of it is in the database, or that this cannot be known.
+    /// An error means that none of it is in the database, or that this cannot be known.
     async fn try_once(&mut self, ctx: &Context, sql: &str, once: Once) -> Result<()> {
         let session = self.session(ctx).await?;
         if once == Once::Again {
@@ -104,15 +103,16 @@ impl Lane {
         }
     }
 
-    /// Opens another session if this one is lost, with the lost one ended and all set as it was.
+    /// Opens another session if this one is lost, terminates the lost one and restores all
+    /// settings.
     async fn begin_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
         self.renew(ctx).await?;
         self.end_lost(ctx).await?;
         self.set_again(ctx, entry).await
     }
 
-    /// Sets the session to what the entry needs. What the server refuses was told when the work on
-    /// the entry began; its default is used then.
+    /// Applies the entry's settings. Refused settings were reported when work on the entry started;
+    /// the default is used then.
     pub(super) async fn set_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
         for setting in self.state.before(entry, &ctx.style) {
             let is_user = setting.is_user();
@@ -124,12 +124,12 @@ impl Lane {
         Ok(())
     }
 
-    /// Ends what this session's lost predecessors may still run.
+    /// Terminates what this session's lost predecessors may still run.
     pub(super) async fn end_lost(&mut self, ctx: &Context) -> Result<()> {
         while let Some(lost) = self.lost.last().cloned() {
             let session = self.session(ctx).await?;
             match lost.end(session, PATIENCE).await {
-                // Who may not end it waits for its locks.
+                // Without the privilege to terminate it, wait for its locks.
                 Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}
                 ended => drop(ended?),
             }

@@ -1,8 +1,7 @@
-//! Which tables sessions with nothing to do can help to load.
+//! Tables that idle sessions can help to load.
 //!
-//! A session that loads a large table puts up a [`Share`]. The conductor gives it sessions that
-//! find no job, as long as more is left for each than a session is worth; who gets a session
-//! gives it back when the table is finished.
+//! A session that loads a large table offers a [`Share`]. The conductor assigns idle sessions to
+//! it, as long as enough data remains for each; the share returns them when the table is finished.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,23 +16,22 @@ use super::options::SplitSize;
 use crate::archive::ReadCounter;
 use crate::plan::{JobId, Schedule, Workers};
 
-/// Work that is as good as none for a session that could help with a table instead.
+/// Work that is negligible for a session that could help with a table instead.
 const LITTLE: Duration = Duration::from_millis(300);
 
 /// The tables that are being loaded and can use help.
 #[derive(Default)]
 pub(super) struct Shares {
     open: Mutex<Vec<Arc<Share>>>,
-    /// Sessions that are done with helping.
+    /// Sessions that have finished helping.
     returned: Mutex<Vec<Lane>>,
-    /// A table can use help.
+    /// Signals that a table can use help.
     wanted: Arc<Notify>,
 }
 
 /// Whether other sessions may help to load a job's table; `at_once` sessions can work at a time.
 ///
-/// That keeps its rows from being frozen, so it must be likely that others have nothing else to do
-/// for a while.
+/// Help prevents the rows from being frozen, so the others must be likely to be idle for a while.
 pub(super) fn may_share(
     ctx: &Context,
     schedule: &Schedule,
@@ -45,11 +43,11 @@ pub(super) fn may_share(
         return false;
     }
     if streamed {
-        // Whether other rows come meanwhile nobody knows.
+        // Whether other rows will arrive meanwhile is unknown.
         let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
         return schedule.at_hand(job) < LITTLE.saturating_mul(others);
     }
-    // Asked of large tables only: it takes a look at all jobs.
+    // Checked for large tables only, since it looks at all jobs.
     ctx.is_large(schedule.job(job).entry) && schedule.gains_from_help(job, at_once)
 }
 
@@ -57,26 +55,26 @@ pub(super) fn may_share(
 pub(super) struct Share {
     /// Bytes of its data in the archive, if known.
     size: Option<u64>,
-    /// Bytes that are read of them.
+    /// Bytes read so far.
     read: ReadCounter,
-    /// Bytes that must be left for each session at work, for another one to come.
+    /// Bytes that must remain for each active session before another one joins.
     least: u64,
     /// Sessions at work.
     sessions: AtomicU64,
-    /// Whether more was decoded than the sessions could take, when one last looked.
+    /// Whether the decoder was ahead of the sessions at the last check.
     ahead: AtomicBool,
     lanes: UnboundedSender<Lane>,
     wanted: Arc<Notify>,
 }
 
-/// Where the sessions arrive that help with a table.
+/// Receives the sessions that help with a table.
 pub(super) struct Joining<'a> {
     shares: &'a Shares,
     lanes: UnboundedReceiver<Lane>,
 }
 
 impl Context {
-    /// The sessions, where server and client share so many processors, if that is known.
+    /// The sessions as workers, with the processors that server and client share, if known.
     pub(super) fn workers(&self, processors: Option<usize>) -> Workers {
         let sessions = self.sessions();
         match self.options.split_size {
@@ -88,7 +86,7 @@ impl Context {
 }
 
 impl Shares {
-    /// Puts up a table that one session has begun to load.
+    /// Offers a table that one session has started to load.
     pub(super) fn open(
         &self,
         size: Option<u64>,
@@ -109,7 +107,8 @@ impl Shares {
         (share, Joining { shares: self, lanes })
     }
 
-    /// Lets a session help where most is left for each. Gives it back where no help is wanted.
+    /// Assigns a session to the table with the most data left for each session. Returns the session
+    /// if no help is wanted.
     pub(super) fn help(&self, lane: Lane) -> Option<Lane> {
         let mut open = locked(&self.open);
         open.retain(|share| !share.lanes.is_closed());
@@ -131,20 +130,20 @@ impl Shares {
         self.wanted.notified().await;
     }
 
-    /// The sessions that are done with helping.
+    /// The sessions that have finished helping.
     pub(super) fn take_returned(&self) -> Vec<Lane> {
         std::mem::take(&mut *locked(&self.returned))
     }
 
-    /// A session is done with helping.
+    /// A session has finished helping.
     pub(super) fn give_back(&self, lane: Lane) {
         locked(&self.returned).push(lane);
     }
 }
 
 impl Share {
-    /// A session tells, whenever it takes something, whether the decoder is ahead of them all. If
-    /// it is not, another session would find nothing to do.
+    /// Called by a session whenever it takes a piece, with whether the decoder is ahead of all
+    /// sessions. If it is not, another session would find nothing to do.
     pub(super) fn look(&self, ahead: bool) {
         self.ahead.store(ahead, Ordering::Relaxed);
         if self.wants_help() {
@@ -156,8 +155,8 @@ impl Share {
         self.ahead.load(Ordering::Relaxed) && self.left() >= self.least && !self.lanes.is_closed()
     }
 
-    /// Bytes that are left for each session. Where the size is not known, as many as were read are
-    /// supposed to be left: who has read much of a table is likely to read much more.
+    /// Bytes that remain for each session. If the size is unknown, as many as were read are assumed
+    /// to remain: when much of a table was read, much more is likely to come.
     fn left(&self) -> u64 {
         let read = self.read.get();
         let left = self.size.map_or(read, |size| size.saturating_sub(read));
@@ -171,7 +170,7 @@ impl Joining<'_> {
         self.lanes.recv().await
     }
 
-    /// Wants no more sessions. One that has come is given back when this is dropped.
+    /// Stops accepting sessions. One that has arrived is returned when this is dropped.
     pub(super) fn close(&mut self) {
         self.lanes.close();
     }
@@ -187,7 +186,7 @@ impl Drop for Joining<'_> {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Lists of sessions, changed by one call each: a panic elsewhere does not make them wrong.
+    // Lists of sessions, each changed by a single call: a panic elsewhere cannot corrupt them.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -206,7 +205,7 @@ mod tests {
         let shares = Shares::default();
         let (small, _a) = shares.open(Some(100), ReadCounter::default(), 10);
         let (large, mut joining) = shares.open(Some(150), ReadCounter::default(), 10);
-        assert!(shares.help(lane(1)).is_some(), "nobody has looked yet");
+        assert!(shares.help(lane(1)).is_some(), "no one has checked yet");
         small.look(true);
         large.look(true);
         assert!(shares.help(lane(1)).is_none());

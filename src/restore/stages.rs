@@ -1,5 +1,5 @@
-//! Points inside a restore at which the caller does something of its own: hooks, between tables and
-//! their rows, and between rows and indexes.
+//! Points inside a restore at which the caller does its own work: hooks between tables and their
+//! rows, and between rows and indexes.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use super::{Error, Result};
 /// A point inside a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StagePoint {
-    /// Tables, views, functions and types are there; rows, indexes and privileges are not.
+    /// Tables, views, functions and types exist; rows, indexes and privileges do not yet.
     AfterPreData,
-    /// Rows, large objects and the values of sequences are there; indexes, constraints, triggers
-    /// and privileges are not.
+    /// Rows, large objects and sequence values are loaded; indexes, constraints, triggers and
+    /// privileges do not exist yet.
     AfterData,
 }
 
@@ -40,13 +40,13 @@ impl fmt::Display for StagePoint {
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 type Work = Pin<Box<dyn Future<Output = std::result::Result<(), AnyError>> + Send>>;
 
-/// What is done at these points. Nothing by default.
+/// The work done at these points. Nothing by default.
 ///
-/// A point is a wait for all sessions: what was restored so far is committed and can be seen, and
-/// nothing else goes on. A point that has nothing to do costs nothing. An error ends the restore.
-/// Entries that failed before do not keep a point from being reached. When the restore ends early,
-/// the work is dropped where it stands. With a journal ([`super::journal`]) a restore that goes on
-/// does not do again what was done after no errors; it does what was broken off from its start.
+/// A point is a barrier for all sessions: what was restored so far is committed and visible, and
+/// nothing else runs. A point without work costs nothing. An error ends the restore. Failed entries
+/// do not prevent a point from being reached. When the restore ends early, the work is dropped
+/// where it stands. With a journal ([`super::journal`]), a resumed restore does not repeat work
+/// that was done without earlier errors; interrupted work starts from the beginning.
 #[derive(Clone, Default)]
 pub struct Stages {
     after_pre_data: Option<Arc<dyn Fn() -> Work + Send + Sync>>,
@@ -54,7 +54,7 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// Does this at that point.
+    /// Adds work at a point.
     #[must_use]
     pub fn at<F, E>(
         mut self,
@@ -76,7 +76,7 @@ impl Stages {
         self
     }
 
-    /// Whether there is anything to do at this point.
+    /// Whether there is work at this point.
     #[must_use]
     pub fn has(&self, point: StagePoint) -> bool {
         self.work(point).is_some()
@@ -89,7 +89,7 @@ impl Stages {
         }
     }
 
-    /// Does what is to be done at this point.
+    /// Does the work of this point.
     pub(super) async fn reach(&self, point: StagePoint) -> Result<()> {
         match self.work(point) {
             Some(work) => work().await.map_err(|source| Error::Stage { point, source }),
@@ -107,7 +107,7 @@ impl fmt::Debug for Stages {
     }
 }
 
-/// What the caller does after the definitions. This session's work must be there for others to see.
+/// Does the caller's work after the definitions. This session's work must be visible to others.
 pub(super) async fn after_pre_data(ctx: &Context, lane: &mut Lane) -> Result<()> {
     if ctx.options.stages.has(StagePoint::AfterPreData) && !ctx.is_over(Mark::AfterPreData) {
         lane.commit_group(ctx).await.map_err(Error::Target)?;
@@ -119,7 +119,7 @@ pub(super) async fn after_pre_data(ctx: &Context, lane: &mut Lane) -> Result<()>
     Ok(())
 }
 
-/// What the caller does after the rows, when all sessions are idle.
+/// Does the caller's work after the rows, when all sessions are idle.
 pub(super) async fn after_data(ctx: &Context, idle: &mut [Lane]) -> Result<()> {
     if !ctx.is_over(Mark::AfterData) {
         ctx.options.stages.reach(StagePoint::AfterData).await?;
@@ -130,12 +130,12 @@ pub(super) async fn after_data(ctx: &Context, idle: &mut [Lane]) -> Result<()> {
     Ok(())
 }
 
-/// Notes that the caller need not do its work again. After errors another run brings what is
-/// missing now, so it is to be done again then.
+/// Records that the caller's work need not be repeated. After errors, the next run restores what is
+/// missing now, so the work must be repeated then.
 async fn record(ctx: &Context, lane: &mut Lane, mark: Mark) -> Result<()> {
     if ctx.ledger().errors > 0 {
         return Ok(());
     }
     let written = lane.record(ctx, Line::of_all(mark)).await;
-    written.map_err(|error| Error::Internal(format!("the journal: {}", chain(&error))))
+    written.map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))
 }

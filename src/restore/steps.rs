@@ -1,6 +1,6 @@
-//! Constraints made in two steps, so that other sessions can work on the table meanwhile (see
-//! [`crate::plan::Step`]). The first step leaves what the second one finishes; what cannot be done
-//! in steps is done as the archive has it.
+//! Creates constraints in two steps, so that other sessions can work on the table meanwhile (see
+//! [`crate::plan::Step`]). The second step finishes what the first one leaves; what cannot be done
+//! in steps is done as in the archive.
 
 use std::time::{Duration, Instant};
 
@@ -21,17 +21,17 @@ use crate::sql::constraint;
 use crate::sql::ident::qualified;
 use crate::target::Session;
 
-/// The first version of the server in which a partitioned table can have a `NOT VALID` key.
+/// The first server version in which a partitioned table can have a `NOT VALID` key.
 const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
 
-/// What became of an entry's first step.
+/// The outcome of an entry's first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FirstStep {
     /// It took this long.
     Done(Duration),
     /// An earlier run has done it.
     Before,
-    /// The server did not want it like this: the archive's own statement is left.
+    /// The server refused it: the archive's own statement remains.
     Refused,
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
     if ctx.is_distributed(ctx.entry(place)) {
         return match step {
             Step::BuildIndex | Step::AddForeignKey => {
-                // All of it is left for the second step.
+                // Everything is left for the second step.
                 ctx.ledger().first_steps.insert(place, FirstStep::Refused);
             }
             Step::AddNotValid => {
@@ -64,7 +64,7 @@ pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
     }
     let before = ctx.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
     match (step, sql) {
-        // Told when the second step is done.
+        // Reported when the second step is done.
         (Step::BuildIndex | Step::AddForeignKey, _) if before => {}
         (Step::AddNotValid, Some(sql)) => add_not_valid(ctx, lane, place, &sql).await,
         (Step::BuildIndex | Step::AddForeignKey, Some(sql)) => {
@@ -80,7 +80,7 @@ pub(super) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
                 Some(FirstStep::Refused) => {
                     restore_entry(ctx, lane, place, Source::Archive).await;
                 }
-                // The entry has failed already, or was never begun.
+                // The entry has already failed, or was never started.
                 None => {}
             }
         }
@@ -130,13 +130,13 @@ async fn second(
             ctx.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
         }
         Err(error) if step == Step::UseIndex && !error.is_passing() => {
-            // The archive's statement will say what is wrong, if anything is.
+            // The archive's statement will show what is wrong, if anything is.
             drop_index(ctx, lane, place).await;
             restore_entry(ctx, lane, place, Source::Archive).await;
         }
         Err(error) => {
-            // With a journal another run goes on with it; without one it has the name of a
-            // constraint that is not there.
+            // With a journal, the next run continues with it; without one it has the name of a
+            // constraint that does not exist.
             if step == Step::UseIndex && ctx.journal().is_none() {
                 drop_index(ctx, lane, place).await;
             }
@@ -164,7 +164,7 @@ async fn drop_index(ctx: &Context, lane: &mut Lane, place: usize) {
     }
 }
 
-/// Adds a foreign key that is not to be checked.
+/// Adds a foreign key that is not to be validated.
 async fn add_not_valid(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) {
     let entry = ctx.entry(place);
     if let Err(error) = lane.renew(ctx).await {
@@ -240,8 +240,8 @@ async fn fail(ctx: &Context, lane: &mut Lane, place: usize, error: &WorkError, d
 }
 
 impl Context {
-    /// What is left to do of a step: an entry that is to be made in one may have been begun in two
-    /// by an earlier run.
+    /// What remains of a step: an earlier run may have started in two steps an entry that is now
+    /// made in one.
     fn step_left(&self, place: usize, step: Step) -> Step {
         let begun = self.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
         match (step, &self.entry(place).desc) {
@@ -265,7 +265,7 @@ impl Context {
         }
     }
 
-    /// A constraint's name: the entry's is that of the table and the constraint.
+    /// A constraint's name: the entry's tag is the table's name followed by the constraint's.
     fn constraint_name(&self, place: usize) -> &str {
         let entry = self.entry(place);
         let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));

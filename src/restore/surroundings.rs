@@ -1,4 +1,4 @@
-//! What is done around the work on an entry's data: its transaction, and what else belongs into it.
+//! What surrounds the loading of an entry's data: its transaction, and what else belongs in it.
 
 use super::commit::Line;
 use super::context::Context;
@@ -10,21 +10,21 @@ use super::statements::data::{disable_triggers, enable_triggers, truncate_only};
 use crate::archive::Entry;
 use crate::target;
 
-/// What must be done around the work on an entry's data.
+/// What must be done around the loading of an entry's data.
 pub(super) struct Surroundings<'a> {
     pub(super) entry: &'a Entry,
     /// Whether the table is truncated in the transaction that fills it: with `wal_level=minimal`
-    /// its rows are then not written to the WAL, and they may be frozen. Rows of a run that was
-    /// broken off go with it.
+    /// its rows are then not written to the WAL, and they may be frozen. Rows of an interrupted run
+    /// go with it.
     pub(super) truncate: bool,
     pub(super) triggers: Triggers,
-    /// What the journal is to say.
+    /// The journal line to write.
     pub(super) line: Option<Line>,
 }
 
 impl Surroundings<'_> {
-    /// Begins the data's transaction, unless one for several entries is open. After an error,
-    /// too, [`Surroundings::end`] is to be called.
+    /// Begins the data's transaction, unless one for several entries is open. [`Surroundings::end`]
+    /// must be called even after an error.
     pub(super) async fn begin(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
         lane.begin_own(ctx).await?;
         let session = lane.session(ctx).await?;
@@ -37,8 +37,8 @@ impl Surroundings<'_> {
         Ok(())
     }
 
-    /// A role that may not disable them loads the rows with the triggers enabled, and gets an error, as with
-    /// pg_restore.
+    /// A role that may not disable triggers loads the rows with them enabled and gets an error, as
+    /// with pg_restore.
     async fn disable_triggers(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
         let keeps = lane.keeps_the_rest(ctx);
         let session = lane.session(ctx).await?;
@@ -47,7 +47,7 @@ impl Surroundings<'_> {
             Err(error) if keeps && is_refusal(&error) => {
                 session.execute(BACK).await?;
                 self.triggers = Triggers::AsTheyAre;
-                let note = "the rows are loaded with the triggers as they are".to_owned();
+                let note = "the rows were loaded without disabling the triggers".to_owned();
                 lane.problems.push(Lacking { error: error.into(), note });
                 Ok(())
             }
@@ -55,7 +55,7 @@ impl Surroundings<'_> {
         }
     }
 
-    /// Commits it if the work went well, and rolls it back if not.
+    /// Commits it if the work succeeded, and rolls it back otherwise.
     pub(super) async fn end(
         &self,
         ctx: &Context,
@@ -72,7 +72,7 @@ impl Surroundings<'_> {
                 lane.commit_own(ctx, line).await?;
                 Ok(loaded)
             }
-            // The first error is the one to tell.
+            // The first error is the one to report.
             Err(error) => {
                 lane.roll_back_own(ctx).await;
                 Err(error)

@@ -1,4 +1,4 @@
-//! Errors of the server that the operator accepts.
+//! Server errors that the user accepts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::target::{Class, ServerError};
 pub enum Tolerance {
     /// This SQLSTATE.
     SqlState(String),
-    /// The object is there already.
+    /// The object already exists.
     AlreadyExists,
     /// A role does not exist.
     MissingRole,
@@ -40,7 +40,7 @@ impl Tolerance {
     }
 }
 
-/// Why a word names no error that can be accepted.
+/// Why a word does not name an error that can be tolerated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ToleranceError {
     /// It is neither a code nor a name.

@@ -1,11 +1,11 @@
-//! Tables that were dumped WITH OIDS. No server since PostgreSQL 12 can have them, and pg_restore since
-//! then creates them without and warns (`ReadToc` in `pg_backup_archiver.c`).
+//! Tables that were dumped WITH OIDS. Since PostgreSQL 12 no server supports them, and pg_restore
+//! creates them without OIDs and warns (`ReadToc` in `pg_backup_archiver.c`).
 
 use super::event::{Event, Events};
 use crate::archive::{Desc, Entry};
 use crate::select::Want;
 
-/// Names that are told.
+/// The number of names in the warning.
 const NAMED: usize = 5;
 
 /// Warns about the wanted tables among these entries.
@@ -21,6 +21,6 @@ pub(crate) fn warn(entries: &[Entry], wants: &[Want], events: &Events) {
         _ => {}
     }
     let names = names.join(", ");
-    let message = format!("tables WITH OIDS are not supported anymore, restored without: {names}");
+    let message = format!("WITH OIDS is no longer supported; tables restored without: {names}");
     events.send(Event::Warning { message });
 }

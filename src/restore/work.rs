@@ -1,4 +1,4 @@
-//! The work on one entry: what `restore_toc_entry` does in `pg_backup_archiver.c`.
+//! Restores one entry: what `restore_toc_entry` does in `pg_backup_archiver.c`.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use super::settled::Once;
 use super::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 use crate::archive::{Desc, DumpId, Entry};
 
-/// Restores one entry and tells how it went.
+/// Restores one entry and reports the outcome.
 pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, source: Source) {
     let entry = ctx.entry(place);
     if ctx.is_done(entry) {
@@ -52,7 +52,7 @@ pub(super) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
     ctx.finish(place, finished);
 }
 
-/// Tells that an earlier run has restored an entry.
+/// Reports an entry that an earlier run restored.
 pub(super) async fn pass_over(ctx: &Context, lane: &mut Lane, place: usize) {
     let entry = ctx.entry(place);
     let number = lane.number;
@@ -81,7 +81,7 @@ impl<'a> Work<'a> {
         Self { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() }
     }
 
-    /// Returns the reason why the entry was left out, if it was.
+    /// Returns the reason why the entry was skipped, if it was.
     async fn run(&mut self, place: usize, source: Source) -> Option<String> {
         let (ctx, entry) = (self.ctx, self.entry);
         let want = ctx.want(place);
@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
         }
         if entry.desc == Desc::Warning {
             let message = if entry.defn.is_empty() { &entry.copy_stmt } else { &entry.defn };
-            let message = format!("the archive warns: {}", message.trim_end());
+            let message = format!("warning from original dump file: {}", message.trim_end());
             ctx.events.send(Event::Warning { message });
         }
         let mut defined = false;
@@ -113,7 +113,7 @@ impl<'a> Work<'a> {
         None
     }
 
-    /// Runs the entry's definition, gives it its owner and what else belongs to it.
+    /// Runs the entry's definition and sets its owner and its other properties.
     async fn define(&mut self) {
         let (ctx, entry) = (self.ctx, self.entry);
         if !self.prepare().await {
@@ -145,7 +145,7 @@ impl<'a> Work<'a> {
             }
             self.fail_all(&refused);
             ctx.note_refused(entry, error, &ctx.failure(entry, error));
-            // In a transaction that holds several entries nothing more can be done.
+            // In a transaction that holds several entries, nothing more can be done.
             if !refused.all_exist() || self.lane.in_group() || self.must_stop() {
                 return;
             }
@@ -172,7 +172,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether the entry is not done with its definition: an owner is set, or rows are loaded.
+    /// Whether work remains after the entry's definition: setting an owner, or loading rows.
     fn has_more_after_definition(&self) -> bool {
         let (ctx, entry) = (self.ctx, self.entry);
         !matches!(owner(entry, &ctx.style), Ok(None))
@@ -201,13 +201,14 @@ impl<'a> Work<'a> {
         self.lane.run_commands(self.ctx, self.entry, commands, once, line).await
     }
 
-    /// Whether an error has ended the restore (`--exit-on-error`): pg_restore ends at once, so that
+    /// Whether an error has ended the restore (`--exit-on-error`): pg_restore exits at once, so
     /// nothing more is done for the same entry.
     fn must_stop(&self) -> bool {
         self.ctx.options.exit_on_error && self.problems.count()
     }
 
-    /// Makes the session what the entry needs. False if it must not be restored like this.
+    /// Applies the entry's settings to the session. Returns false if the entry must not be restored
+    /// without them.
     async fn prepare(&mut self) -> bool {
         if let Err(error) = self.lane.renew(self.ctx).await {
             let error = WorkError::from(error);
@@ -217,7 +218,7 @@ impl<'a> Work<'a> {
         }
         let (state, style) = (&self.lane.state, &self.ctx.style);
         let settings = match self.ctx.is_defined(self.entry) {
-            // Where it is stored was decided by an earlier run.
+            // An earlier run has already decided where it is stored.
             true => state.before_data(self.entry, style),
             false => state.before(self.entry, style),
         };
@@ -228,7 +229,7 @@ impl<'a> Work<'a> {
                 let failure = self.fail(&error);
                 let is_lost = matches!(&error, WorkError::Target(e) if e.is_connection_lost());
                 if is_user || is_lost || self.must_stop() {
-                    // As another user, or not at all: better not.
+                    // As another user or not at all: better not at all.
                     self.ctx.note_refused(self.entry, &error, &failure);
                     return false;
                 }
@@ -245,9 +246,11 @@ impl<'a> Work<'a> {
         };
         let role = self.entry.owner.as_deref().unwrap_or_default();
         if self.ctx.lacks_role(role) {
-            // Said once for all entries; no need to ask the server each time.
+            // Reported once for all entries; no need to ask the server each time.
             let failure = Failure {
-                message: format!("role \"{role}\" does not exist, the owner is whoever restores"),
+                message: format!(
+                    "role \"{role}\" does not exist; the restoring role keeps ownership"
+                ),
                 sqlstate: Some("42704".to_owned()),
                 cause: Some(Cause::MissingRole { role: role.to_owned() }),
                 only_owner: !self.problems.any(),
@@ -262,8 +265,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// For what says how an object is to be: an owner that owns it already is no error
-    /// (`ATExecChangeOwner` in `src/backend/commands/tablecmds.c` and its like).
+    /// Runs a command that declares a state: setting the current owner again is not an error
+    /// (`ATExecChangeOwner` in `src/backend/commands/tablecmds.c` and similar functions).
     async fn run_command(&mut self, command: &Command<'_>) -> Result<(), Refused> {
         self.run_commands(std::slice::from_ref(command), Once::Again, None).await
     }
@@ -275,8 +278,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Counts the entry in the transaction that holds several. Text with several statements counts
-    /// as that many, which semicolons tell well enough; not those in function bodies.
+    /// Counts the entry in the transaction that holds several. SQL with several statements counts
+    /// as that many; counting semicolons is good enough, except in function bodies.
     pub(super) async fn count(&mut self) {
         if !matches!(self.ctx.options.transactions, Transactions::Batches(_)) || self.problems.any()
         {
@@ -328,7 +331,7 @@ impl<'a> Work<'a> {
         self.fail_often(error, 1)
     }
 
-    /// Notes an error that so many statements met.
+    /// Records an error that this many statements met.
     fn fail_often(&mut self, error: &WorkError, count: u64) -> Failure {
         let mut failure = self.ctx.failure(self.entry, error);
         failure.add_count(count);
@@ -339,10 +342,10 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Why an entry is left for another run, which will load these rows.
+/// Why an entry is left for the next run, which will load these rows.
 pub(super) fn rows_missing(rows: DumpId) -> Failure {
     Failure {
-        message: "the rows that it comes after are missing".to_owned(),
+        message: "the rows it depends on were not loaded".to_owned(),
         cause: Some(Cause::Entry { entry: rows.0 }),
         ..Failure::default()
     }

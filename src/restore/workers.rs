@@ -1,8 +1,8 @@
-//! How many parallel workers the server may use for an index build.
+//! Chooses how many parallel workers the server may use for an index build.
 //!
-//! A parallel build costs the server more work than one by a single process. That pays only where
-//! processors would rest otherwise: as many as sessions have no job, or as the server has left, if
-//! that is known. So the processes of the server that work are about as many as there are jobs,
+//! A parallel build costs the server more work than one by a single process. That pays off only if
+//! processors would otherwise be idle: one for each session without a job, or as many as the server
+//! has left, if known. So the number of active server processes stays about the number of jobs,
 //! whatever runs.
 
 use std::collections::HashMap;
@@ -10,18 +10,18 @@ use std::sync::atomic::Ordering;
 
 use super::context::Context;
 
-/// Who has been lent the processors of sessions that rest.
+/// The sessions that have been lent the processors of idle sessions.
 #[derive(Debug, Default)]
 pub(super) struct Workers {
-    /// By the number of the session that builds.
+    /// Processors lent, by the number of the building session.
     lent: HashMap<usize, usize>,
 }
 
 impl Workers {
-    /// Says which of the sessions that are about to build an index may use workers, and how many.
+    /// Decides which of the sessions about to build an index may use workers, and how many.
     ///
     /// `builds` has those sessions, each with the rank of its job: the longest chain gets all that
-    /// is to be had. As many processors are `idle`.
+    /// is available. `idle` is the number of idle processors.
     pub(super) fn lend(&mut self, idle: usize, builds: &[(usize, u64)]) -> Option<(usize, usize)> {
         let spare = idle.saturating_sub(self.lent.values().sum());
         let (lane, _) = builds.iter().filter(|_| spare > 0).max_by_key(|(_, rank)| *rank)?;
@@ -36,8 +36,8 @@ impl Workers {
 }
 
 impl Context {
-    /// Whether workers are given out: one session leaves them to the server, and somebody may
-    /// have said how many there shall be.
+    /// Whether workers are assigned here: a single session leaves that to the server, and someone
+    /// may have set their number.
     pub(super) fn shares_workers(&self) -> bool {
         self.options.jobs > 1 && self.workers_are_ours.load(Ordering::Relaxed)
     }

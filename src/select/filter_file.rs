@@ -1,8 +1,8 @@
 //! Filter files (`--filter`): names to include or exclude, one to a line.
 //!
-//! `include|exclude KIND NAME`, where `#` begins a comment. Kinds, and which of them pg_restore
-//! takes, are those of `get_object_type` in `src/bin/pg_dump/filter.c` and `read_restore_filters`
-//! in `pg_restore.c`. How a name is read is told in `filter_pattern`.
+//! `include|exclude KIND NAME`, where `#` begins a comment. The kinds, and those that pg_restore
+//! accepts, are those of `get_object_type` in `src/bin/pg_dump/filter.c` and `read_restore_filters`
+//! in `pg_restore.c`. See `filter_pattern` for how a name is read.
 
 use std::fmt;
 
@@ -20,15 +20,15 @@ pub struct FilterFile {
 /// One line of a filter file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterItem {
-    /// The number of the line it begins on, from 1.
+    /// The number of the line it starts on, from 1.
     pub line: usize,
-    /// What the name is for.
+    /// The kind of name.
     pub target: FilterTarget,
     /// The name, with its quotes if it has any.
     pub name: String,
 }
 
-/// What a name in a filter file is for: which option of the command line the line stands for.
+/// The kind of a name in a filter file: the command-line option that the line stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterTarget {
     /// `include function`, as `-P`.
@@ -45,39 +45,39 @@ pub enum FilterTarget {
     ExcludeSchema,
 }
 
-/// What is wrong with a filter file, and in which line.
+/// An error in a filter file, with its line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {kind}")]
 pub struct FilterError {
     /// The number of the line, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The error.
     pub kind: FilterErrorKind,
 }
 
-/// What is wrong with a line of a filter file.
+/// An error in a line of a filter file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterErrorKind {
-    /// The line begins with another word than it must.
-    #[error("unknown command \"{0}\" (\"include\" or \"exclude\")")]
+    /// The line does not start with a known command.
+    #[error("unknown command \"{0}\" (expected \"include\" or \"exclude\")")]
     UnknownCommand(String),
     /// Nothing follows the command.
-    #[error("missing kind of object")]
+    #[error("missing object type")]
     MissingKind,
     /// No such kind.
-    #[error("unknown kind of object \"{0}\"")]
+    #[error("unknown object type \"{0}\"")]
     UnknownKind(String),
     /// No name follows the kind.
-    #[error("missing name of {0}")]
+    #[error("missing {0} name")]
     MissingName(String),
-    /// A quoted name does not end before the file does.
-    #[error("a quoted name begins here and does not end")]
+    /// A quoted name is not closed before the end of the file.
+    #[error("unterminated quoted name")]
     UnterminatedQuote,
     /// The name is not UTF-8.
     #[error("the name is not valid UTF-8")]
     NotUtf8,
     /// The kind exists, but not for this command in a restore.
-    #[error("{command} \"{kind}\" is for pg_dump: a restore cannot do it")]
+    #[error("{command} \"{kind}\" works only in pg_dump, not in a restore")]
     NotForRestore {
         /// `include` or `exclude`.
         command: String,
@@ -86,7 +86,7 @@ pub enum FilterErrorKind {
     },
 }
 
-/// The kinds of the format. Those that [`FilterTarget`] does not have are for pg_dump alone.
+/// The kinds of the format. Those missing in [`FilterTarget`] are for pg_dump only.
 const KINDS: [&str; 11] = [
     "table_data",
     "table_data_and_children",
@@ -134,8 +134,8 @@ impl FilterFile {
     /// Reads the text of a filter file.
     ///
     /// # Errors
-    /// On the first line that cannot be understood. (pg_restore takes a line whose name is a
-    /// comment for one with an empty name, which nothing bears; here it is an error.)
+    /// On the first line that cannot be parsed. (pg_restore reads a line whose name is a comment as
+    /// one with an empty name, which matches nothing; here it is an error.)
     pub fn parse(text: &[u8]) -> Result<Self, FilterError> {
         let mut file = Self::default();
         let mut lines = Lines::new(text);
@@ -167,9 +167,9 @@ impl FilterFile {
         }
     }
 
-    /// The items whose quotes keep them from matching: worth a warning each.
+    /// The items whose quotes keep them from matching: each deserves a warning.
     ///
-    /// pg_restore compares a name from a filter file with its quotes on, and only routines have
+    /// pg_restore compares a name from a filter file including its quotes, and only routines have
     /// quotes in their names in the archive. Without quotes such a name matches, spaces and
     /// capitals included.
     pub fn quoted_in_vain(&self) -> impl Iterator<Item = &FilterItem> {

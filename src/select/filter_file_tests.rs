@@ -56,26 +56,32 @@ fn spaces_are_squeezed_as_the_archive_spells_signatures() {
 #[test]
 fn lines_are_counted_through_quoted_names() {
     let text = "include table \"a\nb\nc\"\ninclude view x\n";
-    assert_eq!(error(text), "line 4: unknown kind of object \"view\"");
+    assert_eq!(error(text), "line 4: unknown object type \"view\"");
 }
 
 #[test]
 fn errors_say_what_and_where() {
     for (text, expected) in [
-        ("\nwith table x\n", "line 2: unknown command \"with\" (\"include\" or \"exclude\")"),
-        ("include#x\n", "line 1: unknown command \"include#x\" (\"include\" or \"exclude\")"),
-        ("include\n", "line 1: missing kind of object"),
-        ("include table \n", "line 1: missing name of table"),
-        ("include table # x\n", "line 1: missing name of table"),
-        ("\ninclude table \"x\n\n", "line 2: a quoted name begins here and does not end"),
-        ("include table \"x\\", "line 1: a quoted name begins here and does not end"),
-        ("exclude table x\n", "line 1: exclude \"table\" is for pg_dump: a restore cannot do it"),
+        (
+            "\nwith table x\n",
+            "line 2: unknown command \"with\" (expected \"include\" or \"exclude\")",
+        ),
+        (
+            "include#x\n",
+            "line 1: unknown command \"include#x\" (expected \"include\" or \"exclude\")",
+        ),
+        ("include\n", "line 1: missing object type"),
+        ("include table \n", "line 1: missing table name"),
+        ("include table # x\n", "line 1: missing table name"),
+        ("\ninclude table \"x\n\n", "line 2: unterminated quoted name"),
+        ("include table \"x\\", "line 1: unterminated quoted name"),
+        ("exclude table x\n", "line 1: exclude \"table\" works only in pg_dump, not in a restore"),
     ] {
         assert_eq!(error(text), expected, "{text:?}");
     }
     let error = FilterFile::parse(b"include table caf\xe9\n").unwrap_err();
     assert_eq!(error.kind, FilterErrorKind::NotUtf8);
-    // Elsewhere other encodings do no harm.
+    // Elsewhere other encodings are harmless.
     assert_eq!(FilterFile::parse(b"# caf\xe9\ninclude table x").unwrap().items.len(), 1);
 }
 

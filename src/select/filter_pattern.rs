@@ -10,7 +10,7 @@ use super::text::{Lines, is_space};
 #[derive(Debug)]
 pub(super) struct Unterminated;
 
-/// A place in a line, able to move to the next one.
+/// A position in a line, which can move to the next line.
 struct Cursor<'a, 'l> {
     line: &'a [u8],
     lines: &'l mut Lines<'a>,
@@ -35,8 +35,8 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// Reads the name at the start of `line`, which `lines` gave last. Quotes stay part of the name.
-/// An empty answer means that there is none.
+/// Reads the name at the start of `line`, which `lines` returned last. Quotes stay part of the
+/// name. An empty result means that there is none.
 pub(super) fn read<'a>(line: &'a [u8], lines: &mut Lines<'a>) -> Result<Vec<u8>, Unterminated> {
     let mut cursor = Cursor { line, lines };
     let mut pattern = Vec::new();
@@ -82,14 +82,14 @@ fn ends_word(byte: u8) -> bool {
 }
 
 /// Reads a quoted part, quotes included. `\n` is a line feed and `\\` a backslash; any other pair
-/// that begins with a backslash vanishes. (pg_restore counts an empty line twice. Nothing that it
-/// could be used for is lost by counting it once.)
+/// that starts with a backslash is dropped. (pg_restore counts an empty line twice. Nothing useful
+/// is lost by counting it once.)
 fn read_quoted(cursor: &mut Cursor<'_, '_>, pattern: &mut Vec<u8>) -> Result<(), Unterminated> {
     pattern.push(b'"');
     cursor.bump();
     loop {
         match cursor.peek() {
-            // Line ends only; the line feed is put back when the next line is there.
+            // Line ends only; the line feed is added back when the next line is read.
             Some(b'\r' | b'\n') => cursor.bump(),
             None => {
                 cursor.line = cursor.lines.next().ok_or(Unterminated)?;

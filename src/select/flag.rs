@@ -1,8 +1,8 @@
-//! The options that leave a whole class of entries out, by the names users know them under.
+//! The options that exclude a whole class of entries, by their user-visible names.
 
 use std::fmt;
 
-/// An option of pg_restore that excludes a class of entries, or demands one.
+/// An option of pg_restore that excludes or requires a class of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flag {
     /// `-a`.

@@ -1,7 +1,7 @@
-//! Tables that are left out, with all that is theirs and all that cannot be without them.
+//! Excludes tables, with everything that belongs to them and everything that depends on them.
 //!
-//! Decided by the archive's own dependencies and identities, not by names: an index belongs to a
-//! table because the archive says so. pg_restore has no such selection.
+//! This uses the archive's dependencies and dump IDs, not names: an index belongs to a table
+//! because the archive says so. pg_restore has no such selection.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,24 +11,24 @@ use super::unwanted::Unwanted;
 use super::want::Want;
 use crate::archive::{Desc, DumpId, Entry};
 
-/// How a table is left out.
+/// How a table is excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
-    /// It is not in the target: neither it nor what is its own nor what depends on it (views,
-    /// functions over its row type, foreign keys to it) is restored.
+    /// It is missing in the target: neither it, nor what belongs to it, nor what depends on it
+    /// (views, functions over its row type, foreign keys to it) is restored.
     Absent,
-    /// The target has it already: it and what is its own is not restored, and no foreign key from
-    /// it or to it. What depends on it (views) is.
+    /// The target already has it: it and what belongs to it are not restored, nor any foreign key
+    /// from or to it. What depends on it (views) is.
     Kept,
     /// It is restored without rows. Foreign keys to it are not.
     WithoutRows,
-    /// It is restored with its rows, but no foreign key from it or to it: others will fill it
+    /// It is restored with its rows, but without any foreign key from or to it: more rows are added
     /// later.
     WithoutForeignKeys,
 }
 
 impl Leave {
-    /// Whether it leaves out a table that the other way restores.
+    /// Whether it excludes a table that the other mode restores.
     fn is_more_than(self, other: Self) -> bool {
         let is_restored = |leave| matches!(leave, Self::WithoutRows | Self::WithoutForeignKeys);
         is_restored(other) && !is_restored(self)
@@ -36,15 +36,16 @@ impl Leave {
 }
 
 impl Selection {
-    /// Leaves out tables (foreign and partitioned ones too). `how` is asked for every table of the
-    /// archive. What is done with a partitioned table is done with its partitions, unless `how` says
-    /// more of one; but only those lose their rows of which `how` says so.
+    /// Excludes tables, including foreign and partitioned ones. `how` is called for every table of
+    /// the archive. The mode of a partitioned table also applies to its partitions, unless `how`
+    /// returns a stronger one for a partition; but rows are only excluded from partitions for which
+    /// `how` says so.
     pub fn leave_out(&mut self, entries: &[Entry], how: impl Fn(&Entry) -> Option<Leave>) {
         let how = |entry: &Entry| if is_table(entry) { how(entry) } else { None };
         self.leave(entries, &LeftOut::find(entries, how));
     }
 
-    /// Leaves out entries of any kind, with all that cannot be without them.
+    /// Excludes entries of any kind, with everything that depends on them.
     pub fn exclude(&mut self, entries: &[Entry], is_excluded: impl Fn(&Entry) -> bool) {
         let how = |entry: &Entry| is_excluded(entry).then_some(Leave::Absent);
         self.leave(entries, &LeftOut::find(entries, how));
@@ -60,8 +61,8 @@ impl Selection {
         }
     }
 
-    /// Leaves out what the target has already: types and functions of tables that it keeps, say.
-    /// `is_there` is asked for every entry.
+    /// Excludes what the target already has, such as types and functions of tables that it keeps.
+    /// `is_there` is called for every entry.
     pub fn leave_out_present(&mut self, entries: &[Entry], is_there: impl Fn(&Entry) -> bool) {
         for (place, entry) in entries.iter().enumerate() {
             if self.wants[place].any() && is_there(entry) {
@@ -72,8 +73,8 @@ impl Selection {
     }
 }
 
-/// What is left out, by number, and the entry that it is left out with: a table, unless entries of
-/// other kinds are excluded.
+/// The excluded entries by dump ID, each with the entry that excludes it: a table, unless entries
+/// of other kinds are excluded.
 struct LeftOut(HashMap<DumpId, (Leave, usize)>);
 
 impl LeftOut {
@@ -115,8 +116,8 @@ impl LeftOut {
                     continue;
                 }
                 goes_too.push(entry.dump_id);
-                // A sequence does not depend on the table that owns it: it goes with the entry that
-                // says so.
+                // A sequence does not depend on the table that owns it: the entry that records the
+                // owner links them.
                 if entry.desc == Desc::SequenceOwnedBy && leave != Leave::WithoutRows {
                     let of = entry.dependencies.iter().filter_map(|id| places.get(id));
                     let sequence = of.map(|place| &entries[*place]).find(|other| {
@@ -127,7 +128,7 @@ impl LeftOut {
                     goes_too.extend(sequence.map(|entry| entry.dump_id));
                 }
             }
-            // Which partitions get no rows is for rules of their own to say.
+            // Which partitions get no rows is decided by their own rules.
             if leave != Leave::WithoutRows {
                 goes_too.extend(parts.get(&id).into_iter().flatten());
             }
@@ -153,7 +154,7 @@ impl LeftOut {
     }
 }
 
-/// Which entries are foreign keys, or comments on them.
+/// Whether each entry is a foreign key, or a comment on one.
 pub(crate) fn keys_and_comments(entries: &[Entry]) -> Vec<bool> {
     let is_key = |entry: &Entry| entry.desc == Desc::FkConstraint;
     let keys: HashSet<DumpId> =
@@ -168,7 +169,7 @@ fn is_table(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Table | Desc::ForeignTable)
 }
 
-/// Kinds that are part of a table, or tie it to others.
+/// Kinds that are part of a table, or connect it to others.
 fn is_own(desc: &Desc) -> bool {
     matches!(
         desc,
@@ -196,7 +197,7 @@ fn is_own(desc: &Desc) -> bool {
     )
 }
 
-/// Kinds that make no sense without the table's rows.
+/// Kinds that are meaningless without the table's rows.
 fn needs_rows(desc: &Desc) -> bool {
     matches!(desc, Desc::TableData | Desc::StatisticsData)
 }
@@ -207,14 +208,14 @@ mod tests {
     use crate::select::testing::{Builder, entry};
     use crate::select::{SelectOptions, select};
 
-    /// Two tables with all that a table can have, and what is over them.
+    /// Two tables with everything that a table can have, and what depends on them.
     fn entries() -> Vec<Entry> {
         [
             entry(1, "TABLE", "answers"),
             entry(2, "SEQUENCE", "answers_id_seq"),
             entry(3, "SEQUENCE OWNED BY", "answers_id_seq").after(&[1, 2]),
             entry(4, "DEFAULT", "answers id").after(&[1, 2]),
-            // The names that fooled filters of text.
+            // Names that misled text filters.
             entry(5, "TABLE", "element-answers"),
             entry(6, "TABLE DATA", "answers").after(&[1]),
             entry(7, "TABLE DATA", "element-answers").after(&[5]),
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_takes_foreign_keys_with_it() {
-        // Also those out of it: nothing is lost, for it has no rows.
+        // Also foreign keys from it: nothing is lost, since it has no rows.
         assert_eq!(left(Leave::WithoutRows), [6, 12, 13, 19]);
     }
 

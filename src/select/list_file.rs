@@ -1,7 +1,7 @@
 //! List files (`-L`): which entries to restore, and in which order.
 //!
-//! The format is that of the text listing, ours or pg_restore's: a line begins with the number of
-//! an entry; what follows a `;` is a comment. Read as `SortTocFromFile` does
+//! The format is that of the text listing, ours or pg_restore's: a line starts with an entry
+//! number; what follows a `;` is a comment. It is read as in `SortTocFromFile`
 //! (`pg_backup_archiver.c`), in bytes, since names in comments have any encoding.
 
 use std::collections::HashSet;
@@ -17,12 +17,12 @@ pub struct ListFile {
     ignored: Vec<IgnoredLine>,
 }
 
-/// A line that names no entry and is passed over, as pg_restore does.
+/// A line that names no entry and is ignored, as in pg_restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredLine {
     /// Its number, from 1.
     pub line: usize,
-    /// What stands in it before the comment.
+    /// Its text before the comment.
     pub text: String,
     /// Why it is ignored.
     pub why: WhyIgnored,
@@ -31,7 +31,7 @@ pub struct IgnoredLine {
 /// Why a line of a list file is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyIgnored {
-    /// It does not begin with a number.
+    /// It does not start with a number.
     NotANumber,
     /// No entry of the archive can have this number: it is below one, or above all of them.
     OutOfRange,
@@ -42,9 +42,9 @@ pub enum WhyIgnored {
 impl fmt::Display for IgnoredLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.why {
-            WhyIgnored::NotANumber => "does not begin with the number of an entry",
-            WhyIgnored::OutOfRange => "no entry can have this number",
-            WhyIgnored::Repeated => "the entry is listed already",
+            WhyIgnored::NotANumber => "does not start with an entry number",
+            WhyIgnored::OutOfRange => "entry number out of range",
+            WhyIgnored::Repeated => "entry already listed",
         };
         write!(f, "line {} ignored: {why}: {}", self.line, self.text)
     }
@@ -53,7 +53,8 @@ impl fmt::Display for IgnoredLine {
 /// Why a list file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListError {
-    /// A line names an entry that the archive does not have: the list is of another archive.
+    /// A line names an entry that the archive does not have: the list belongs to a different
+    /// archive.
     #[error("line {line}: the archive has no entry {id}")]
     NoSuchEntry {
         /// The line's number, from 1.
@@ -61,10 +62,10 @@ pub enum ListError {
         /// The entry's number.
         id: DumpId,
     },
-    /// The file is a listing in JSON, and names no entry in a way that would be understood.
+    /// The file is a listing in JSON, not in the text format.
     #[error("line {line}: this is a listing in JSON, not a text listing")]
     Json {
-        /// The first line that is JSON.
+        /// The number of the first JSON line.
         line: usize,
     },
 }
@@ -72,10 +73,10 @@ pub enum ListError {
 impl ListFile {
     /// Reads the text of a list file for an archive with these entries.
     ///
-    /// Lines that cannot be understood are [ignored](Self::ignored), not errors.
+    /// Lines that cannot be parsed are [ignored](Self::ignored), not errors.
     ///
     /// # Errors
-    /// When a line names an entry that should be there and is not, or the text is JSON.
+    /// When a line names an entry that the archive should have but lacks, or the text is JSON.
     pub fn parse(text: &[u8], entries: &[Entry]) -> Result<Self, ListError> {
         let known: HashSet<DumpId> = entries.iter().map(|entry| entry.dump_id).collect();
         let highest = known.iter().max().map_or(0, |id| i64::from(id.0));
@@ -123,15 +124,15 @@ impl ListFile {
         &self.ids
     }
 
-    /// The lines ignored, in order: worth a warning each.
+    /// The ignored lines, in order: each deserves a warning.
     #[must_use]
     pub fn ignored(&self) -> &[IgnoredLine] {
         &self.ignored
     }
 }
 
-/// The number that a line begins with, as `strtol` reads it: spaces and a sign may stand before
-/// it, anything may follow. A number too large for its type is as large as can be.
+/// The number at the start of a line, as read by `strtol`: spaces and a sign may precede it,
+/// anything may follow. A number too large for its type saturates.
 fn leading_number(line: &[u8]) -> Option<i64> {
     let line = trim_start(line);
     let (sign, digits) = match line.split_first() {
@@ -217,10 +218,10 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "line 3 ignored: does not begin with the number of an entry: -- a comment",
-                "line 4 ignored: the entry is listed already: 1 again",
-                "line 5 ignored: no entry can have this number: 0",
-                "line 6 ignored: no entry can have this number: 3",
+                "line 3 ignored: does not start with an entry number: -- a comment",
+                "line 4 ignored: entry already listed: 1 again",
+                "line 5 ignored: entry number out of range: 0",
+                "line 6 ignored: entry number out of range: 3",
             ]
         );
     }
@@ -237,7 +238,7 @@ mod tests {
             let error = ListFile::parse(text, &archive(&[1])).unwrap_err();
             assert!(matches!(error, ListError::Json { .. }), "{error}");
         }
-        // Odd lines in a list that works stay warnings.
+        // Odd lines in a usable list are only warnings.
         let list = ListFile::parse(b"[\n1\n", &archive(&[1])).unwrap();
         assert_eq!(ids(&list), [1]);
     }

@@ -1,7 +1,8 @@
-//! A selection as text, a line to an entry, as `pg_restore -l` prints it, and as objects for JSON.
+//! A selection as text, one line for each entry, as `pg_restore -l` prints it, and as objects for
+//! JSON.
 //!
 //! The text can be edited and read back as a [list file](super::ListFile). The header above it
-//! tells about the archive rather than its entries and is not written here.
+//! describes the archive rather than its entries and is not written here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +15,7 @@ use crate::archive::{DataLocation, Entry, Section};
 
 /// The line of one entry: `dump_id; table_oid oid desc schema name owner`, without a line end.
 ///
-/// Line breaks in names become spaces; `-` stands for no schema (`PrintTOCSummary` in
+/// Line breaks in names become spaces; `-` means no schema (`PrintTOCSummary` in
 /// `pg_backup_archiver.c`, `sanitize_line` in `dumputils.c`).
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a>(pub &'a Entry);
@@ -40,7 +41,7 @@ fn on_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     pieces.try_for_each(|piece| write!(f, " {piece}"))
 }
 
-/// The comment below an entry's line that names what it depends on, without a line end.
+/// The comment below an entry's line that lists its dependencies, without a line end.
 #[derive(Clone, Copy, Debug)]
 pub struct DependsOn<'a>(pub &'a Entry);
 
@@ -51,8 +52,8 @@ impl fmt::Display for DependsOn<'_> {
     }
 }
 
-/// The lines of a selection, in its order: the wanted entries, or with `verbose` (`-v`) all
-/// entries and what they depend on.
+/// The lines of a selection, in its order: the wanted entries, or with `verbose` (`-v`) all entries
+/// with their dependencies.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {
     /// The archive's TOC.
@@ -79,7 +80,7 @@ impl fmt::Display for Listing<'_> {
 }
 
 impl<'a> Listing<'a> {
-    /// The same entries as objects, one to an entry.
+    /// The same entries as objects, one for each.
     pub fn objects(&self) -> impl Iterator<Item = EntryObject<'a>> {
         let Self { entries, selection, verbose } = *self;
         selection
@@ -103,11 +104,11 @@ pub struct EntryObject<'a> {
     pub desc: &'a str,
     /// Its schema, or null.
     pub schema: Option<Cow<'a, str>>,
-    /// Its name, or a phrase that names what it is about.
+    /// Its name, or a phrase that identifies its object.
     pub name: Cow<'a, str>,
     /// The role that owns it.
     pub owner: Option<Cow<'a, str>>,
-    /// OID of the system catalogue that the object is a row of, 0 if none.
+    /// OID of the system catalog that contains the object, 0 if none.
     pub table_oid: u32,
     /// OID of the object in the dumped database, 0 if none.
     pub oid: u32,
@@ -119,7 +120,7 @@ pub struct EntryObject<'a> {
     pub data: DataObject<'a>,
     /// Whether it is restored.
     pub wanted: bool,
-    /// Why it is not, in words.
+    /// Why it is not restored, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unwanted_because: Option<String>,
 }
@@ -132,7 +133,7 @@ pub enum DataObject<'a> {
     None,
     /// In a file of the archive.
     File {
-        /// Its name, without the suffix that tells its compression.
+        /// Its name, without the compression suffix.
         name: &'a str,
     },
     /// At a byte of the archive.
@@ -140,12 +141,12 @@ pub enum DataObject<'a> {
         /// Bytes from its start.
         offset: u64,
     },
-    /// In the archive; where, only reading it will tell.
+    /// In the archive, at an offset that only reading it will show.
     OffsetNotSet,
 }
 
 impl<'a> EntryObject<'a> {
-    /// The entry at this place in the TOC, as the selection decided on it.
+    /// The entry at this place in the TOC, with the decision on it.
     #[must_use]
     pub fn new(entry: &'a Entry, selection: &Selection, index: usize) -> Self {
         Self {

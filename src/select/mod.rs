@@ -1,16 +1,15 @@
-//! Which entries of an archive are restored, decided as pg_restore 18 decides it.
+//! Decides which entries of an archive are restored, following pg_restore 18.
 //!
-//! [`select`] looks at the TOC and at [`SelectOptions`] and answers with a [`Selection`]: for each
-//! entry what of it is wanted (a [`Want`]) or why nothing is ([`Unwanted`]), and the order in
-//! which entries are taken. Options come from the command line and from
-//! [filter files](FilterFile); a [list file](ListFile) chooses entries one by one and orders them.
-//! [`listing`] writes a selection as `pg_restore -l` does, so that it can be edited and read back.
+//! [`select`] takes the TOC and [`SelectOptions`] and returns a [`Selection`]: for each entry, what
+//! of it is wanted (a [`Want`]) or why nothing is ([`Unwanted`]), and the order of entries. Options
+//! come from the command line and from [filter files](FilterFile); a [list file](ListFile) chooses
+//! entries one by one and orders them. [`listing`] writes a selection like `pg_restore -l`, so that
+//! it can be edited and read back.
 //!
-//! Nothing here reads a file or talks to a server: text comes in as bytes, decisions go out. What
-//! is done with the wanted entries, and with ownership, tablespaces or `--clean`, is decided
-//! elsewhere. The rules are those of `_tocEntryRequired` in
-//! `src/bin/pg_dump/pg_backup_archiver.c` and of the checks in `pg_restore.c`; a test compares
-//! them with a real pg_restore (module `oracle`).
+//! Nothing here reads a file or talks to a server: text comes in as bytes, decisions go out. How
+//! the wanted entries, ownership, tablespaces or `--clean` are handled is decided elsewhere. The
+//! rules are those of `_tocEntryRequired` in `src/bin/pg_dump/pg_backup_archiver.c` and of the
+//! checks in `pg_restore.c`; a test compares them with a real pg_restore (module `oracle`).
 
 mod filter_file;
 mod filter_pattern;

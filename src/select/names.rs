@@ -1,9 +1,9 @@
-//! Names to look for, and which of them were found.
+//! Names to search for, and which of them were found.
 
 use std::collections::HashMap;
 use std::fmt;
 
-/// What kind of object a name was given for.
+/// The kind of object that a name was given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NameKind {
     /// `-n`.
@@ -31,7 +31,7 @@ impl NameKind {
         }
     }
 
-    /// The option that takes such names.
+    /// The option for such names.
     #[must_use]
     pub fn option(self) -> &'static str {
         match self {
@@ -50,10 +50,10 @@ impl fmt::Display for NameKind {
     }
 }
 
-/// A name that the user gave and that no entry bears.
+/// A name given by the user that no entry has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// What it was given for.
+    /// The kind of object.
     pub kind: NameKind,
     /// The name.
     pub name: String,
@@ -65,9 +65,9 @@ impl fmt::Display for Missing {
     }
 }
 
-/// A list of names that remembers which were met.
+/// A list of names that records which were found.
 ///
-/// A name given twice is met or missed as one. (pg_restore holds the second one missing, so that
+/// A name given twice counts as one. (pg_restore considers the second one missing, so
 /// `--strict-names -t a -t a` always fails there.)
 pub(super) struct Names<'a> {
     met: HashMap<&'a str, bool>,
@@ -84,7 +84,7 @@ impl<'a> Names<'a> {
         self.given.is_empty()
     }
 
-    /// Whether `name` is one of them; from then on it counts as met.
+    /// Whether `name` is one of them; from then on it counts as found.
     pub(super) fn meet(&mut self, name: &str) -> bool {
         match self.met.get_mut(name) {
             Some(met) => {
@@ -95,7 +95,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The names not met, in the order given.
+    /// The names not found, in the order given.
     pub(super) fn missing(&self, kind: NameKind) -> impl Iterator<Item = Missing> {
         self.given
             .iter()

@@ -1,7 +1,7 @@
-//! The options that decide on entries, and which of them contradict each other.
+//! The options that select entries, and which of them conflict.
 //!
-//! Conflicts with options that do not choose entries (`-a` with `-c`, `-C` with `-1`) are the
-//! command line's business.
+//! Conflicts with options that do not select entries (`-a` with `-c`, `-C` with `-1`) are handled
+//! by the command line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +9,11 @@ use std::str::FromStr;
 use super::flag::Flag;
 use crate::archive::Section;
 
-/// What the user asked for. The default asks for everything that pg_restore restores by default:
-/// all but the database itself.
+/// What the user asked for. The default selects everything that pg_restore restores by default: all
+/// but the database itself.
 ///
-/// An empty list of names or sections makes no choice. Names are compared byte by byte with those
-/// in the archive: no patterns, no case folding, no quotes.
+/// An empty list of names or sections selects everything. Names are compared byte by byte with
+/// those in the archive: no patterns, no case folding, no quotes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SelectOptions {
     /// `-a`: rows, large objects and sequence values, nothing else.
@@ -22,7 +22,7 @@ pub struct SelectOptions {
     pub schema_only: bool,
     /// `--statistics-only`: planner statistics, nothing else.
     pub statistics_only: bool,
-    /// `--statistics`: what happens anyhow; contradicts the options that would leave them out.
+    /// `--statistics`: the default; conflicts with the options that would exclude them.
     pub statistics: bool,
     /// `--no-data`.
     pub no_data: bool,
@@ -36,15 +36,15 @@ pub struct SelectOptions {
     pub schemas: Vec<String>,
     /// `-N`: no objects in these schemas.
     pub exclude_schemas: Vec<String>,
-    /// `-t`: only relations of these names (tables, views, sequences and their data).
+    /// `-t`: only relations with these names (tables, views, sequences and their data).
     pub tables: Vec<String>,
-    /// `-I`: only indexes of these names.
+    /// `-I`: only indexes with these names.
     pub indexes: Vec<String>,
     /// `-P`: only routines with these signatures, `name(type, type)`.
     pub functions: Vec<String>,
-    /// `-T`: only triggers of these names, which the archive spells `table trigger`.
+    /// `-T`: only triggers with these names, stored in the archive as `table trigger`.
     pub triggers: Vec<String>,
-    /// `-C`: the database and its properties too.
+    /// `-C`: also the database and its properties.
     pub create_db: bool,
     /// `-x`: no privileges.
     pub no_acl: bool,
@@ -63,10 +63,10 @@ pub struct SelectOptions {
 }
 
 impl SelectOptions {
-    /// Checks that the options do not contradict each other.
+    /// Checks that the options do not conflict.
     ///
     /// # Errors
-    /// The first two options that do, in the order in which pg_restore looks (`main` in
+    /// The first two options that do, in the order in which pg_restore checks (`main` in
     /// `src/bin/pg_dump/pg_restore.c`).
     pub fn check(&self) -> Result<(), UsageError> {
         let conflicts = [
@@ -86,25 +86,25 @@ impl SelectOptions {
         }
     }
 
-    /// Whether definitions are asked for (`dumpSchema`).
+    /// Whether definitions are selected (`dumpSchema`).
     #[must_use]
     pub fn dump_schema(&self) -> bool {
         self.without_schema().is_none()
     }
 
-    /// Whether data is asked for (`dumpData`).
+    /// Whether data is selected (`dumpData`).
     #[must_use]
     pub fn dump_data(&self) -> bool {
         self.without_data().is_none()
     }
 
-    /// Whether planner statistics are asked for (`dumpStatistics`).
+    /// Whether planner statistics are selected (`dumpStatistics`).
     #[must_use]
     pub fn dump_statistics(&self) -> bool {
         self.without_statistics().is_none()
     }
 
-    /// The option that leaves definitions out, if one does.
+    /// The option that excludes definitions, if any.
     pub(super) fn without_schema(&self) -> Option<Flag> {
         first_given(&[
             (self.no_schema, Flag::NoSchema),
@@ -113,7 +113,7 @@ impl SelectOptions {
         ])
     }
 
-    /// The option that leaves data out, if one does.
+    /// The option that excludes data, if any.
     pub(super) fn without_data(&self) -> Option<Flag> {
         first_given(&[
             (self.no_data, Flag::NoData),
@@ -122,7 +122,7 @@ impl SelectOptions {
         ])
     }
 
-    /// The option that leaves statistics out, if one does.
+    /// The option that excludes statistics, if any.
     pub(super) fn without_statistics(&self) -> Option<Flag> {
         first_given(&[
             (self.no_statistics, Flag::NoStatistics),
@@ -131,7 +131,7 @@ impl SelectOptions {
         ])
     }
 
-    /// Whether objects are chosen by name of their kind (`selTypes`).
+    /// Whether objects are selected by kind and name (`selTypes`).
     pub(super) fn selects_types(&self) -> bool {
         !(self.tables.is_empty()
             && self.indexes.is_empty()
@@ -139,12 +139,13 @@ impl SelectOptions {
             && self.triggers.is_empty())
     }
 
-    /// Whether only some objects are chosen, so that comments and privileges follow their objects.
+    /// Whether only some objects are selected, so that comments and privileges follow their
+    /// objects.
     pub(super) fn is_selective(&self) -> bool {
         !self.schemas.is_empty() || !self.exclude_schemas.is_empty() || self.selects_types()
     }
 
-    /// Whether entries of this section are asked for.
+    /// Whether entries of this section are selected.
     pub(super) fn takes_section(&self, section: Section) -> bool {
         self.sections.is_empty() || self.sections.iter().any(|taken| taken.section() == section)
     }
@@ -154,7 +155,7 @@ fn first_given(flags: &[(bool, Flag)]) -> Option<Flag> {
     flags.iter().find_map(|(given, flag)| given.then_some(*flag))
 }
 
-/// A section that can be asked for with `--section`.
+/// A section that can be selected with `--section`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RestoreSection {
     /// `pre-data`.
@@ -179,7 +180,7 @@ impl RestoreSection {
         }
     }
 
-    /// The section as entries carry it.
+    /// The section as stored in entries.
     #[must_use]
     pub fn section(self) -> Section {
         match self {
@@ -207,9 +208,9 @@ impl FromStr for RestoreSection {
     }
 }
 
-/// The text names no section.
+/// The text does not name a section.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown section \"{0}\" (pre-data, data or post-data)")]
+#[error("unknown section \"{0}\" (expected pre-data, data or post-data)")]
 pub struct UnknownSection(pub String);
 
 /// Two options that cannot be used together.
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn each_mode_leaves_out_what_it_says() {
-        // What is left of (schema, data, statistics).
+        // What remains of (schema, data, statistics).
         for (flag, left) in [
             (Flag::DataOnly, (false, true, false)),
             (Flag::SchemaOnly, (true, false, false)),
@@ -309,6 +310,9 @@ mod tests {
             assert_eq!(section.as_str().parse(), Ok(section));
         }
         let error = "Pre-Data".parse::<RestoreSection>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown section \"Pre-Data\" (pre-data, data or post-data)");
+        assert_eq!(
+            error.to_string(),
+            "unknown section \"Pre-Data\" (expected pre-data, data or post-data)"
+        );
     }
 }

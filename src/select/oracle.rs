@@ -1,6 +1,6 @@
 //! Compares decisions with those of a real pg_restore 18.
 //!
-//! Random entries are written as a small archive (TOC only), random options are given to
+//! Random entries are written as a small archive (TOC only), and random options are passed to
 //! `pg_restore -l` and to [`select`]: both must list the same lines, or both must refuse.
 
 use std::path::PathBuf;
@@ -65,14 +65,14 @@ prop_compose! {
     }
 }
 
-/// Entries with numbers of their own, in no order.
+/// Entries with unique dump IDs, in random order.
 fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
     let ids = Just((1..50).collect::<Vec<i32>>()).prop_shuffle();
     (prop::collection::vec(any_entry(), 1..40), ids).prop_map(|(mut entries, ids)| {
         for (entry, id) in entries.iter_mut().zip(ids) {
             entry.dump_id.0 = id;
         }
-        // Rows that depend on a number above all others are not an archive to pg_restore.
+        // pg_restore rejects an archive with rows that depend on a dump ID above all others.
         let highest = entries.iter().map(|entry| entry.dump_id).max();
         for entry in entries.iter_mut().filter(|entry| entry.desc == Desc::TableData) {
             entry.dependencies.retain(|id| Some(*id) <= highest);
@@ -135,7 +135,7 @@ fn string(bytes: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-/// The command line that gives these options.
+/// The command line for these options.
 fn arguments(options: &SelectOptions) -> Vec<String> {
     let flags = [
         (options.data_only, "--data-only"),
@@ -170,7 +170,7 @@ fn arguments(options: &SelectOptions) -> Vec<String> {
     flags.chain(names).chain(sections).collect()
 }
 
-/// A folder for the files of one comparison, and the program to compare with.
+/// A directory for the files of one comparison, and the program to compare with.
 struct Oracle {
     folder: tempfile::TempDir,
     program: PathBuf,
@@ -263,14 +263,14 @@ fn the_same_entries_are_listed_as_by_pg_restore() {
 #[ignore = "needs NOCTURNE_PG_RESTORE, a pg_restore 18"]
 fn names_in_filter_files_are_read_as_by_pg_restore() {
     let oracle = Oracle::new();
-    // With strict names pg_restore says how it understood a name that is not there.
+    // With strict names, pg_restore prints how it read a name that is not found.
     let entries = [entry(1, "TABLE", "no such name").build()];
     let text = prop::collection::vec(prop::sample::select(PIECES), 1..14);
     with_settings()
         .run(&text, |pieces| {
             let text = format!("include table {}", pieces.concat());
-            // There pg_restore reads past the end of its buffer, and here it counts an empty line
-            // within quotes twice.
+            // In the first case pg_restore reads past the end of its buffer; in the others it
+            // counts an empty line within quotes twice.
             if text.ends_with('\\') || text.contains("\n\n") || text.contains("\n\r") {
                 return Ok(());
             }
@@ -282,13 +282,13 @@ fn names_in_filter_files_are_read_as_by_pg_restore() {
                 Ok(file) => {
                     let mut options = SelectOptions { strict_names: true, ..Default::default() };
                     file.apply(&mut options);
-                    // The first one missing is the one that pg_restore names.
+                    // pg_restore names the first missing one.
                     let error = select(&entries, &options, None).unwrap_err();
                     let SelectError::NamesNotFound(missing) = error else { panic!("{error}") };
                     let expected = format!("{}\n", missing[0]);
                     prop_assert!(complaint.ends_with(&expected), "{:?}: {}", text, complaint);
                 }
-                // There a comment is an empty name, and half a character a name.
+                // In pg_restore, a comment is an empty name, and half a character a name.
                 Err(FilterError {
                     kind: FilterErrorKind::MissingName(_) | FilterErrorKind::NotUtf8,
                     ..

@@ -1,15 +1,15 @@
-//! Which table of an archive is a partition of which.
+//! Finds which table of an archive is a partition of which.
 
 use std::collections::HashMap;
 use std::iter;
 
 use crate::archive::{Desc, DumpId, Entry};
 
-/// The partitioned table of each partition, by their numbers.
+/// The partitioned table of each partition, by dump ID.
 ///
-/// pg_dump writes a TABLE ATTACH entry, named after the partition, since version 14. Before, the
-/// TABLE entry of the partition attached it in its own SQL and depended on the partitioned table,
-/// as that of a table that inherits does (`dumpTableSchema` in `pg_dump.c`).
+/// pg_dump writes a TABLE ATTACH entry, named after the partition, since version 14. Before that,
+/// the TABLE entry of the partition attached it in its own SQL and depended on the partitioned
+/// table, like the entry of an inheriting table (`dumpTableSchema` in `pg_dump.c`).
 pub(crate) fn wholes(entries: &[Entry]) -> HashMap<DumpId, DumpId> {
     let tables: HashMap<DumpId, &Entry> = entries
         .iter()
@@ -37,17 +37,17 @@ pub(crate) fn wholes(entries: &[Entry]) -> HashMap<DumpId, DumpId> {
     wholes
 }
 
-/// A table and the partitioned tables above it, from the lowest up.
+/// A table and the partitioned tables above it, from the bottom up.
 pub(crate) fn up(
     wholes: &HashMap<DumpId, DumpId>,
     table: DumpId,
 ) -> impl Iterator<Item = DumpId> + '_ {
-    // A damaged archive may have a ring of partitions.
+    // A damaged archive may contain a cycle of partitions.
     iter::successors(Some(table), |table| wholes.get(table).copied()).take(wholes.len() + 1)
 }
 
-/// Whether a TABLE entry is a partitioned table. Taking an ordinary table for one costs nothing
-/// but speed.
+/// Whether a TABLE entry is a partitioned table. Mistaking an ordinary table for one only costs
+/// speed.
 pub(crate) fn is_partitioned(table: &Entry) -> bool {
     table.relkind == b'p' || table.defn.contains("\nPARTITION BY ")
 }

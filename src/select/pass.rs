@@ -1,18 +1,18 @@
-//! In which pass over the TOC an entry is restored.
+//! The pass over the TOC in which an entry is restored.
 
 use crate::archive::{Desc, Entry, Section};
 
 /// A pass over the TOC (`RestorePass` in `src/bin/pg_dump/pg_backup_archiver.h`).
 ///
-/// A pass begins when the one before it is over, whatever the entries' dependencies say.
+/// A pass starts when the one before it is complete, whatever the entries' dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Pass {
-    /// All but what follows.
+    /// Everything except the following.
     Main,
     /// Privileges, which could otherwise keep the owner from loading rows.
     Acl,
-    /// What needs the privileges, or would get in the way of the other passes: refreshing
-    /// materialized views, event triggers, and statistics of what comes so late.
+    /// What needs the privileges, or would interfere with the other passes: refreshing materialized
+    /// views, event triggers, and statistics of these late objects.
     PostAcl,
 }
 
@@ -27,8 +27,7 @@ pub fn pass(entry: &Entry) -> Pass {
     match entry.desc {
         Desc::Acl | Desc::AclLanguage | Desc::DefaultAcl => Pass::Acl,
         Desc::EventTrigger | Desc::MaterializedViewData => Pass::PostAcl,
-        // They go with the object they are about. Event triggers are the only such object outside
-        // the main pass.
+        // They follow their object. Event triggers are the only such object outside the main pass.
         Desc::Comment | Desc::SecurityLabel if entry.tag.starts_with("EVENT TRIGGER ") => {
             Pass::PostAcl
         }

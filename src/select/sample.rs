@@ -1,10 +1,10 @@
-//! An archive made by hand that has something for each rule, and short ways to choose from it.
+//! A hand-made archive with something for each rule, and helpers to select from it.
 
 use super::testing::{Builder, entry};
 use super::{SelectOptions, select};
 use crate::archive::{Entry, Section};
 
-/// An archive with one entry of each sort that some rule is about.
+/// An archive with one entry of each sort that a rule covers.
 pub(super) fn archive() -> Vec<Entry> {
     [
         entry(1, "ENCODING", "ENCODING"),
@@ -71,7 +71,7 @@ pub(super) fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// The wanted entries' numbers.
+/// The dump IDs of the wanted entries.
 pub(super) fn wanted(entries: &[Entry], options: &SelectOptions) -> Vec<i32> {
     let selection = select(entries, options, None).unwrap();
     selection.wanted().map(|index| entries[index].dump_id.0).collect()

@@ -9,11 +9,11 @@ use super::unwanted::Unwanted;
 use super::want::{Chooser, Want};
 use crate::archive::{DumpId, Entry, Section};
 
-/// Which entries are wanted and in what order. Entries are meant by their place in the TOC.
+/// Which entries are wanted and in what order. Entries are identified by their place in the TOC.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// All entries, in the order in which a serial restore takes them: as in the TOC, or, with a
-    /// list file, first those not listed and then those listed, as listed.
+    /// All entries, in the order of a serial restore: as in the TOC, or, with a list file, first
+    /// those not listed and then those listed, as listed.
     pub order: Vec<usize>,
     /// What is wanted of each entry, by its place in the TOC.
     pub wants: Vec<Want>,
@@ -22,10 +22,10 @@ pub struct Selection {
     schema_asked_for: bool,
 }
 
-/// Why no entries can be chosen.
+/// Why no entries can be selected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
-    /// Two options contradict each other.
+    /// Two options conflict.
     #[error(transparent)]
     Usage(#[from] UsageError),
     /// `--strict-names` was given, and these names match nothing. Never empty.
@@ -40,8 +40,8 @@ fn join(missing: &[Missing]) -> String {
 /// Decides on each entry of a TOC.
 ///
 /// # Errors
-/// When options contradict each other, or, with `--strict-names`, when a name given with `-n`,
-/// `-t`, `-I`, `-P` or `-T` matches nothing that the other options leave.
+/// When options conflict, or, with `--strict-names`, when a name given with `-n`, `-t`, `-I`, `-P`
+/// or `-T` matches nothing among the entries left by the other options.
 pub fn select(
     entries: &[Entry],
     options: &SelectOptions,
@@ -58,7 +58,8 @@ pub fn select(
 
     let mut chooser = Chooser::new(options, entries, &by_id, listed.as_ref());
     let mut reasons = vec![None; entries.len()];
-    // An entry of no section (a comment, privileges) is in the section of the entries before it.
+    // An entry without a section (a comment, privileges) is in the section of the entries before
+    // it.
     let mut section = Section::PreData;
     for &index in &order {
         if entries[index].section != Section::None {
@@ -97,7 +98,7 @@ impl Selection {
         self.order.iter().filter_map(|index| Some((*index, self.reason(*index)?)))
     }
 
-    /// What is wanted of the entry at this place in the TOC: nothing, if there is no such place.
+    /// What is wanted of the entry at this place in the TOC: nothing if there is no such entry.
     #[must_use]
     pub fn want(&self, index: usize) -> Want {
         self.wants.get(index).copied().unwrap_or_default()
@@ -109,23 +110,23 @@ impl Selection {
         self.reasons.get(index)?.as_ref()
     }
 
-    /// The names given that match no entry: worth a warning where they are no error.
+    /// The given names that match no entry: worth a warning where they are not an error.
     #[must_use]
     pub fn missing(&self) -> &[Missing] {
         &self.missing
     }
 
-    /// Whether definitions are restored at all. If not, tables are taken as they are found: a
-    /// restore of data alone disables triggers when asked to.
+    /// Whether definitions are restored at all. If not, existing tables are used: a data-only
+    /// restore disables triggers if requested.
     ///
-    /// False also when definitions were asked for and no entry with one is wanted (what
+    /// Also false when definitions were requested but no entry with one is wanted (what
     /// `RestoreArchive` reports as an implied no-schema restore).
     #[must_use]
     pub fn dump_schema(&self) -> bool {
         self.schema_asked_for && self.wants.iter().any(|want| want.schema)
     }
 
-    /// Whether definitions were asked for, and none is wanted.
+    /// Whether definitions were requested but none is wanted.
     #[must_use]
     pub fn is_implied_no_schema(&self) -> bool {
         self.schema_asked_for && !self.dump_schema()

@@ -1,4 +1,4 @@
-//! Tests of selections as a whole: order, reasons, names that are not there.
+//! Tests of whole selections: order, reasons, missing names.
 
 use proptest::prelude::*;
 

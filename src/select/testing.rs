@@ -1,12 +1,12 @@
-//! Entries made by hand, for tests.
+//! Hand-made entries, for tests.
 
 use proptest::prelude::*;
 
 use super::options::{RestoreSection, SelectOptions};
 use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
 
-/// An entry that looks as pg_dump would write it: with SQL and in schema `public` where its kind
-/// has such, in the section of its kind.
+/// An entry as pg_dump would write it: with SQL and in schema `public` if its kind has them, in the
+/// section of its kind.
 pub(crate) fn entry(dump_id: i32, desc: &str, tag: &str) -> Builder {
     let desc = Desc::from_text(desc);
     let section = match desc {
@@ -107,7 +107,7 @@ impl Builder {
 }
 
 prop_compose! {
-    /// Options in any mixture, contradictions included, that choose among these names.
+    /// Any mixture of options, including conflicts, that select among these names.
     pub(super) fn options(tables: &'static [&'static str], schemas: &'static [&'static str])(
         modes in prop::bits::u8::masked(0b111_1111),
         classes in prop::bits::u8::masked(0b111_1111),
@@ -118,7 +118,7 @@ prop_compose! {
         names in [any_of(tables), any_of(tables), any_of(tables), any_of(tables)],
     ) -> SelectOptions {
         let bit = |set: u8, n: u8| set >> n & 1 == 1;
-        // Most options are rare, or next to nothing would ever be wanted.
+        // Most options are rare, or hardly anything would ever be wanted.
         let rare = |n: u8| bit(modes, n) && bit(sparse, n);
         let owned = |names: &[&str], given: bool| -> Vec<String> {
             names.iter().filter(|_| given).map(|name| (*name).to_owned()).collect()

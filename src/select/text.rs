@@ -1,16 +1,16 @@
-//! Text files read as C reads them: bytes, lines, and what counts as a space.
+//! Reads text files as C does: bytes, lines, and what counts as a space.
 
-/// Whether `isspace` of the C locale holds for the byte.
+/// Whether the byte is a space according to `isspace` in the C locale.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// The text without the byte order mark that some editors put before it.
+/// The text without the byte order mark that some editors prepend.
 pub(super) fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// What follows the spaces at the start.
+/// The text after leading spaces.
 pub(super) fn trim_start(text: &[u8]) -> &[u8] {
     let spaces = text.iter().take_while(|byte| is_space(**byte)).count();
     text.get(spaces..).unwrap_or_default()
@@ -27,7 +27,7 @@ impl<'a> Lines<'a> {
         Self { rest: without_bom(text), number: 0 }
     }
 
-    /// Number of the line given last, from 1.
+    /// Number of the line returned last, from 1.
     pub(super) fn number(&self) -> usize {
         self.number
     }

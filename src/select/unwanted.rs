@@ -12,29 +12,29 @@ use super::options::SelectOptions;
 pub enum Unwanted {
     /// An option excludes its class of entries.
     Excluded(Flag),
-    /// It belongs to the database as a whole, which only `-C` restores.
+    /// It concerns the whole database, which only `-C` restores.
     NeedsCreate,
-    /// Its section was not asked for.
+    /// Its section was not selected.
     Section,
     /// A list file was given and does not name it.
     NotListed,
-    /// Schemas were chosen with `-n`, and it is in none or in another.
+    /// Schemas were selected with `-n`, and it is in none or in another.
     NotInSchemas,
     /// Its schema is excluded.
     SchemaExcluded,
-    /// Objects were chosen by name, and it is none of them.
+    /// Objects were selected by name, and it is not one of them.
     NotSelected(Selectors),
-    /// It is about another object (a comment, privileges), which is not restored.
+    /// It concerns another object (a comment, privileges) that is not restored.
     ParentUnwanted,
-    /// A table that is left out, or an entry that is excluded by name.
+    /// An excluded table, or an entry excluded by name.
     LeftOut(Leave),
-    /// It belongs to this table, refers to it or depends on it, which is left out in that way.
+    /// It belongs to, refers to or depends on this table, which is excluded in that way.
     WithTable(String, Leave),
-    /// The target has it already.
+    /// The target already has it.
     Present,
     /// It has neither SQL nor data.
     Empty,
-    /// A marker of ancient archives without meaning today.
+    /// A marker of very old archives, without meaning today.
     Obsolete,
 }
 
@@ -50,27 +50,27 @@ impl fmt::Display for Unwanted {
             Self::NotSelected(selectors) => write!(f, "not selected by {selectors}"),
             Self::ParentUnwanted => f.write_str("its object is not restored"),
             Self::LeftOut(Leave::Kept) => f.write_str("the target keeps this table"),
-            Self::LeftOut(_) => f.write_str("it is not restored"),
+            Self::LeftOut(_) => f.write_str("excluded"),
             Self::WithTable(table, Leave::Absent) => {
-                write!(f, "goes with {table}, which is not restored")
+                write!(f, "depends on {table}, which is not restored")
             }
             Self::WithTable(table, Leave::Kept) => {
                 write!(f, "belongs to {table}, which the target keeps")
             }
             Self::WithTable(table, Leave::WithoutRows) => {
-                write!(f, "goes with {table}, which is restored without rows")
+                write!(f, "depends on {table}, which is restored without rows")
             }
             Self::WithTable(table, Leave::WithoutForeignKeys) => {
-                write!(f, "is a foreign key of {table} or to it, which gets its new rows by copy")
+                write!(f, "is a foreign key from or to {table}, whose new rows are copied")
             }
-            Self::Present => f.write_str("the target has it already"),
-            Self::Empty => f.write_str("nothing to restore in it"),
+            Self::Present => f.write_str("it already exists in the target"),
+            Self::Empty => f.write_str("nothing to restore"),
             Self::Obsolete => f.write_str("obsolete"),
         }
     }
 }
 
-/// Which of the options that choose objects by name were given.
+/// Which of the options that select objects by name were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selectors {
     /// `-t`.

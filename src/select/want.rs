@@ -1,8 +1,8 @@
-//! The decision on one entry: what of it is wanted, or why nothing is.
+//! Decides on one entry: what of it is wanted, or why nothing is.
 //!
-//! The steps and their order are those of `_tocEntryRequired` (`pg_backup_archiver.c`), less what
-//! only `pg_dump --binary-upgrade` can ask for. The order matters: names count as found only when
-//! an entry gets as far as the comparison.
+//! The steps and their order are those of `_tocEntryRequired` (`pg_backup_archiver.c`), except what
+//! only `pg_dump --binary-upgrade` can request. The order matters: names count as found only when
+//! an entry reaches the comparison.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +23,7 @@ pub struct Want {
     /// Its planner statistics.
     pub stats: bool,
     /// It is a setting of the dump (`ENCODING`, `STDSTRINGS`, `SEARCHPATH`), applied to sessions
-    /// rather than restored, whatever the options say.
+    /// rather than restored, whatever the options.
     pub special: bool,
 }
 
@@ -35,7 +35,7 @@ impl Want {
     }
 }
 
-/// Decides on entries one after the other, in the order in which they are restored.
+/// Decides on entries one by one, in the order in which they are restored.
 pub(super) struct Chooser<'a> {
     options: &'a SelectOptions,
     entries: &'a [Entry],
@@ -47,7 +47,7 @@ pub(super) struct Chooser<'a> {
     indexes: Names<'a>,
     functions: Names<'a>,
     triggers: Names<'a>,
-    /// What was decided so far, by place in `entries`.
+    /// The decisions so far, by place in `entries`.
     wants: Vec<Want>,
 }
 
@@ -73,8 +73,8 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// Decides on the entry at `index` of the entries. `section` is that of the last entry before
-    /// it, or itself, that has one: entries of no section go with their neighbours.
+    /// Decides on the entry at `index` of the entries. `section` is its own, or else that of the
+    /// last entry before it with a section: entries without a section follow their neighbours.
     pub(super) fn decide(&mut self, index: usize, section: Section) -> Option<Unwanted> {
         let entry = &self.entries[index];
         match self.want(entry, section) {
@@ -86,8 +86,8 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// What was decided, and the names that no entry bore, in the order in which pg_restore looks
-    /// for them (`StrictNamesCheck`).
+    /// The decisions, and the names that no entry has, in the order in which pg_restore checks them
+    /// (`StrictNamesCheck`).
     pub(super) fn finish(self) -> (Vec<Want>, Vec<Missing>) {
         let missing = self
             .schemas
@@ -111,7 +111,7 @@ impl<'a> Chooser<'a> {
                     return Err(Unwanted::Excluded(flag));
                 }
             }
-            // The database answers to -C alone: not even a list file has a say.
+            // The database depends on -C alone: not even a list file matters.
             Desc::Database | Desc::DatabaseProperties => {
                 return if options.create_db {
                     Ok(Want { schema: true, ..Want::default() })
@@ -142,7 +142,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// Comments, privileges and security labels follow their object when only some objects are
-    /// chosen. Otherwise all are restored: some are about objects that are in no archive, such as
+    /// selected. Otherwise all are restored: some concern objects that are in no archive, such as
     /// built-in functions.
     fn check_parent(&self, entry: &Entry) -> Result<(), Unwanted> {
         if entry.tag.starts_with("DATABASE ") {
@@ -151,9 +151,9 @@ impl<'a> Chooser<'a> {
         if !self.options.is_selective() {
             return Ok(());
         }
-        // Privileges on a column also depend on those on the table, for the order's sake: that is
-        // no parent. A parent that a list file moved behind its comment is not decided on yet, and
-        // so counts as unwanted.
+        // Privileges on a column also depend on those on the table, for ordering only: that is not
+        // a parent. A parent that a list file moved after its comment is not decided yet, and so
+        // counts as unwanted.
         let wanted = entry
             .dependencies
             .iter()
@@ -174,7 +174,7 @@ impl<'a> Chooser<'a> {
         Ok(())
     }
 
-    /// Whether the entry is one of those chosen with `-t`, `-I`, `-P` and `-T`.
+    /// Whether the entry is one of those selected with `-t`, `-I`, `-P` and `-T`.
     fn is_selected(&mut self, entry: &Entry) -> bool {
         match entry.desc {
             Desc::StatisticsData => self.is_statistics_selected(entry),
@@ -193,7 +193,8 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// Statistics are of a table or of an index: which one, their dependencies tell.
+    /// Whether the table or index of these statistics, found through their dependencies, is
+    /// selected.
     fn is_statistics_selected(&mut self, entry: &Entry) -> bool {
         let mut selected = false;
         for id in &entry.dependencies {
@@ -213,7 +214,7 @@ impl<'a> Chooser<'a> {
     }
 }
 
-/// The option that excludes all entries of this one's class, if one does.
+/// The option that excludes all entries of this entry's class, if any.
 fn class_excluded(entry: &Entry, options: &SelectOptions) -> Option<Flag> {
     let about = |kind: &str| entry.tag.starts_with(kind);
     let flags: &[(bool, Flag)] = match entry.desc {
@@ -241,7 +242,7 @@ fn class_excluded(entry: &Entry, options: &SelectOptions) -> Option<Flag> {
     flags.iter().find_map(|(excluded, flag)| excluded.then_some(*flag))
 }
 
-/// Which parts the entry has, less those that are not asked for.
+/// The parts of the entry, except those that are not selected.
 fn parts(entry: &Entry, options: &SelectOptions) -> Result<Want, Unwanted> {
     if entry.desc == Desc::Init && entry.tag == "Max OID" {
         return Err(Unwanted::Obsolete);
@@ -263,13 +264,13 @@ fn parts(entry: &Entry, options: &SelectOptions) -> Result<Want, Unwanted> {
     Err(excluded_by.map_or(Unwanted::Empty, Unwanted::Excluded))
 }
 
-/// Which parts the entry has.
+/// The parts of the entry.
 fn has_parts(entry: &Entry) -> Want {
     if entry.desc == Desc::StatisticsData {
         return Want { stats: true, ..Want::default() };
     }
     // An entry with a dumper may hold both; one without is a definition, unless it is SQL that
-    // makes data: sequence values, and large objects with all that is said about them.
+    // creates data: sequence values, and large objects with everything about them.
     let sql_is_data = match entry.desc {
         Desc::SequenceSet | Desc::Blob | Desc::BlobMetadata => true,
         Desc::Acl | Desc::Comment | Desc::SecurityLabel => entry.tag.starts_with("LARGE OBJECT"),

@@ -1,4 +1,4 @@
-//! Tests of the decisions: each option keeps and drops what pg_restore keeps and drops.
+//! Tests of the decisions: each option keeps and drops the same entries as pg_restore.
 
 use super::*;
 use crate::select::sample::{archive, names, options, wanted};
@@ -125,7 +125,7 @@ fn chosen_schemas_take_their_objects_and_what_is_said_of_them() {
     for id in [20, 21, 22, 23, 24, 40, 46, 60, 65] {
         assert!(public.contains(&id), "{id}");
     }
-    // Objects in no schema or another one, and privileges without an object in the archive.
+    // Objects without a schema or in another one, and privileges without an object in the archive.
     for id in [10, 11, 25, 30, 39, 44, 66, 69] {
         assert!(!public.contains(&id), "{id}");
     }
@@ -148,7 +148,7 @@ fn excluded_schemas_lose_their_objects_alone() {
 fn names_choose_objects_of_their_kind() {
     let entries = archive();
     let cases: [(SelectOptions, &[i32]); 9] = [
-        // Both tables of that name, rows, statistics, and what is said of them; no indexes.
+        // Both tables of that name, with rows, statistics, comments and privileges, but no indexes.
         (options(|o| o.tables = names(&["orders"])), &[20, 21, 22, 23, 24, 25, 40, 41, 46]),
         (options(|o| o.tables = names(&["recent", "remote"])), &[26, 28]),
         (options(|o| o.tables = names(&["orders_id_seq"])), &[29, 42]),
@@ -183,7 +183,7 @@ fn an_entry_about_another_needs_a_restored_parent_that_is_no_acl() {
         (vec![entry(1, "TABLE", "u").build(), comment(&[1])], false),
         (vec![comment(&[])], false),
         (vec![comment(&[99])], false),
-        // Before its parent, as after an odd list file: not decided on yet.
+        // Before its parent, as with an odd list file: not decided yet.
         (vec![comment(&[1]), table(1)], false),
         (vec![table(1), entry(2, "ACL", "TABLE t").after(&[1]).build(), comment(&[2])], false),
         // A setting counts as restored here.

@@ -1,4 +1,4 @@
-//! The server's process behind a session, which may live on when the session is lost.
+//! The server process of a session, which may outlive a lost session.
 
 use std::time::{Duration, Instant};
 
@@ -6,24 +6,24 @@ use super::error::{Error, Result};
 use super::session::Session;
 use crate::sql::ident::literal;
 
-/// How often it is asked whether a process is gone.
+/// How often to check whether a process is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A session as the server knows it.
+/// A session's server process.
 #[derive(Clone, Debug)]
 pub(crate) struct Backend {
     pid: String,
-    /// Numbers of processes are given again.
+    /// Process IDs are reused.
     started: String,
 }
 
 impl Backend {
-    /// That of a session; `None` if the server does not show it.
+    /// The process of a session; `None` if the server does not show it.
     pub(crate) async fn of(session: &Session) -> Result<Option<Self>> {
         let query = "SELECT pid, backend_start FROM \
                      pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
         let rows = match session.query_text(query).await {
-            // Servers before 9.2 have other columns.
+            // Servers before 9.2 have different columns.
             Err(error @ Error::Server(_)) if !error.is_connection_lost() => return Ok(None),
             rows => rows?,
         };
@@ -34,8 +34,9 @@ impl Backend {
         Ok(rows.into_iter().next().and_then(of_row))
     }
 
-    /// Whether it works on a statement, and waits neither for a lock nor for its client (PostgreSQL
-    /// documentation, "Wait Event Tables"). False also if the server does not show that.
+    /// Whether it is running a statement and waits neither for a lock nor for its client
+    /// (PostgreSQL documentation, "Wait Event Tables"). Also false if the server does not show
+    /// that.
     pub(crate) async fn is_working(&self, session: &Session) -> Result<bool> {
         let Self { pid, started } = self;
         let sql = format!(
@@ -48,8 +49,8 @@ impl Backend {
         Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
     }
 
-    /// Ends it by way of another session of the same role, and waits so long until it is gone.
-    /// Returns whether it was there and is gone.
+    /// Terminates it through another session of the same role, and waits up to `within` until it is
+    /// gone. Returns whether it existed and is gone.
     pub(crate) async fn end(&self, session: &Session, within: Duration) -> Result<bool> {
         let Self { pid, started } = self;
         let sql = format!(

@@ -1,38 +1,39 @@
-//! What is nocturne's own in a target: a schema for its records, and a family of advisory locks.
+//! nocturne's own objects in a target: a schema for its records, and a family of advisory locks.
 
 use super::{Error, Result, Session};
 use crate::sql::ident::literal;
 
-/// The schema of nocturne's own records.
+/// The schema of nocturne's records.
 pub const BOOKKEEPING: &str = "nocturne";
 
 /// The first half of the keys of its advisory locks (PostgreSQL documentation, "Advisory Locks").
-/// The second half says which: 1 a nightly run, 2 a restore with a journal, 3 its sessions; in the
-/// database beside those of a swap, a sum of the name of what is swapped.
+/// The second half is 1 for a nightly run, 2 for a restore with a journal, and 3 for its sessions;
+/// for a swap, whose locks are in another database, it is a hash of the name of the swapped
+/// database.
 pub(crate) const LOCKS: u32 = 0x6e6f_6374;
 
-/// `ERRCODE_UNIQUE_VIOLATION`: of the catalogue, when two sessions create the same thing.
+/// `ERRCODE_UNIQUE_VIOLATION`: from the catalog, when two sessions create the same object.
 const UNIQUE_VIOLATION: &str = "23505";
 
 /// Whether the schema exists.
 ///
 /// # Errors
-/// [`Error::NotOurs`] if another role owns it or something in it; when the server cannot be asked.
+/// [`Error::NotOurs`] if another role owns it or something in it; otherwise if the query fails.
 pub(crate) async fn has_bookkeeping(session: &Session) -> Result<bool> {
     refuse_others(session).await?;
     let sql = format!("SELECT pg_catalog.to_regnamespace('{BOOKKEEPING}') IS NOT NULL");
     Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
 }
 
-/// Whether the schema has this table. Asked before anything reads the table or writes to it.
+/// Whether the schema has this table. Must be checked before anything reads or writes the table.
 ///
 /// # Errors
-/// [`Error::NotOurs`] if another role owns the schema or something in it; when the server cannot be
-/// asked.
+/// [`Error::NotOurs`] if another role owns the schema or something in it; otherwise if the query
+/// fails.
 pub(crate) async fn has_record(session: &Session, table: &str) -> Result<bool> {
     refuse_others(session).await?;
-    // By the catalogue: looking a name up takes USAGE on the schema, which a superuser's may not
-    // give.
+    // Through the catalog: looking up a name requires USAGE on the schema, which a superuser's
+    // schema may not grant.
     let sql = format!(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
            JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
@@ -42,9 +43,9 @@ pub(crate) async fn has_record(session: &Session, table: &str) -> Result<bool> {
     Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
 }
 
-/// Refuses a schema that another role owns, or has a table in: its triggers, rules, defaults and
-/// policies would run with the rights of this session. Being a member of the owner does not make
-/// them harmless. A superuser's are: it has every right already.
+/// Refuses a schema that another role owns, or in which it has a table: its triggers, rules,
+/// defaults and policies would run with the privileges of this session. Membership in the owning
+/// role does not make them harmless. A superuser's are harmless: it already has all privileges.
 async fn refuse_others(session: &Session) -> Result<()> {
     let sql = format!(
         "SELECT o.what, r.rolname, current_user FROM ( \
@@ -64,17 +65,17 @@ async fn refuse_others(session: &Session) -> Result<()> {
     }
 }
 
-/// Makes the schema, if it is not there. `IF NOT EXISTS` alone wants the right to create it even
-/// then.
+/// Creates the schema if it does not exist. `IF NOT EXISTS` requires the privilege to create it
+/// even if it exists.
 ///
 /// # Errors
-/// When the role may not create it, or the server cannot be asked.
+/// When the role may not create it, or the query fails.
 pub(crate) async fn make_bookkeeping(session: &Session) -> Result<()> {
     if has_bookkeeping(session).await? {
         return Ok(());
     }
     match session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {BOOKKEEPING}")).await {
-        // Another session makes it at the same time, and was quicker.
+        // Another session created it at the same time.
         Err(error) if error.sqlstate() == Some(UNIQUE_VIOLATION) => Ok(()),
         created => created,
     }

@@ -1,7 +1,7 @@
 //! The row count in a command tag.
 //!
-//! The driver gives the count of a `COPY … FROM STDIN` but throws that of a `COPY … TO STDOUT`
-//! away; the stream below has seen it.
+//! The driver returns the count of a `COPY … FROM STDIN` but discards that of a `COPY … TO STDOUT`;
+//! the stream below the driver has seen it.
 
 /// Tags are shorter: `COPY` and at most twenty digits.
 const LONGEST: usize = 32;
@@ -14,7 +14,7 @@ pub(super) struct CommandTag {
 }
 
 impl CommandTag {
-    /// A message begins.
+    /// A message starts.
     pub(super) fn begin(&mut self) {
         self.filled = 0;
     }

@@ -1,4 +1,5 @@
-//! From a [`Target`] to an open connection: hosts in turn, TLS or not, the password.
+//! From a [`Target`] to an open connection: tries hosts in turn, negotiates TLS, finds the
+//! password.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -22,10 +23,10 @@ use super::tls::SslMode;
 use super::watch::Watch;
 use super::wire::Connector;
 
-/// Where to connect, worked out and checked: any number of sessions can be opened from it.
+/// Where to connect, resolved and checked: any number of sessions can be opened from it.
 ///
-/// Cheap to clone; clones share a password that was asked for, so that it is asked for once.
-/// `Display` gives `user@host:port/dbname`; neither it nor `Debug` shows a password.
+/// Cheap to clone; clones share a prompted password, so that the prompt appears once. `Display`
+/// shows `user@host:port/dbname`; neither it nor `Debug` reveals a password.
 #[derive(Clone)]
 pub struct Target {
     params: Arc<Params>,
@@ -35,21 +36,21 @@ pub struct Target {
 }
 
 impl Target {
-    /// Works out where to connect. `environment` looks a variable up; pass
-    /// `&|name| std::env::var(name).ok()` for the process's own.
+    /// Resolves where to connect. `environment` looks up a variable; for the process's own
+    /// environment, pass `&|name| std::env::var(name).ok()`.
     ///
-    /// Of a parameter set in several places the first counts: the connection string in
+    /// If a parameter is set in several places, the first one wins: the connection string in
     /// `dbname`, the other options, `default_url`, the `PG*` variables, libpq's defaults.
     ///
     /// # Errors
-    /// [`Error::Params`] naming the parameter that is unknown, unsupported or wrong;
+    /// [`Error::Params`] naming the parameter that is unknown, unsupported or invalid;
     /// [`Error::Tls`] if a certificate or key cannot be read.
     pub fn resolve(
         options: &ConnectOptions,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         let params = Params::resolve(options, environment, &|| os_user(environment))?;
-        // TLS is never spoken over a Unix-domain socket, so its files do not matter there.
+        // TLS is never used over a Unix-domain socket, so its files do not matter there.
         let remote = params.hosts.iter().any(|host| !matches!(host.place, Place::Unix(_)));
         let tls = if remote { params.tls.client_config()? } else { None };
         Ok(Self {
@@ -60,7 +61,7 @@ impl Target {
         })
     }
 
-    /// The same server, role and password, another database.
+    /// The same server, role and password, with another database.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
         let mut params = Params::clone(&self.params);
@@ -74,8 +75,8 @@ impl Target {
         &self.params.dbname
     }
 
-    /// Whether the database was chosen: by an option, a connection string, a service or a
-    /// variable. If not, it is the one of the role's name, as libpq has it.
+    /// Whether the database was set: by an option, a connection string, a service or a variable. If
+    /// not, it has the name of the role, as in libpq.
     #[must_use]
     pub fn names_its_database(&self) -> bool {
         self.params.is_named
@@ -87,26 +88,26 @@ impl Target {
         &self.params.user
     }
 
-    /// How much TLS is asked for.
+    /// The requested TLS mode.
     #[must_use]
     pub fn ssl_mode(&self) -> SslMode {
         self.params.tls.mode
     }
 
-    /// Whether the server is known to run on this machine. Behind a port of it there may be
-    /// anything, a tunnel for example; behind a Unix-domain socket there is not.
+    /// Whether the server is known to run on this machine. A local port may lead anywhere, for
+    /// example into a tunnel; a Unix-domain socket does not.
     #[must_use]
     pub fn is_on_this_machine(&self) -> bool {
         self.params.hosts.iter().all(|host| matches!(host.place, Place::Unix(_)))
     }
 
-    /// What the operator should know though it stops nothing: a password file that is ignored.
+    /// Warnings for the user, such as an ignored password file.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.params.warnings
     }
 
-    /// Opens a connection, asking for a password if that is needed and allowed.
+    /// Opens a connection, prompting for a password if needed and allowed.
     pub(super) async fn open(&self, settings: &SessionSettings) -> Result<Driver> {
         if self.prompt == PasswordPrompt::Force {
             self.ask().await?;
@@ -120,13 +121,13 @@ impl Target {
         }
     }
 
-    /// Asks for the password at the terminal, the first time.
+    /// Prompts for the password at the terminal, once.
     async fn ask(&self) -> Result<()> {
         let read = || async {
             let question = format!("Password for {self}: ");
             match prompt::ask(&question).await {
                 Ok(password) => Ok(Password::new(password)),
-                // No terminal to ask at. What is wrong is that nobody gave a password.
+                // No terminal for a prompt. The actual problem is that no password was given.
                 Err(_) if self.prompt == PasswordPrompt::Auto => Err(Error::NoPassword),
                 Err(error) => Err(Error::Prompt(error)),
             }
@@ -134,8 +135,8 @@ impl Target {
         self.prompted.get_or_try_init(read).await.map(|_| ())
     }
 
-    /// Each host in turn, until one answers. A server that refuses the role or the database ends
-    /// the search, as with libpq; one that is starting up or unsuitable does not.
+    /// Tries each host in turn, until one accepts. A server that refuses the role or the database
+    /// ends the search, as in libpq; one that is starting up or unsuitable does not.
     async fn try_hosts(&self, settings: &SessionSettings) -> Result<Driver> {
         if self.params.demand != Demand::PreferStandby {
             return self.try_each(settings).await;
@@ -148,7 +149,7 @@ impl Target {
         }
     }
 
-    /// The same servers, one of this kind.
+    /// The same servers, with this demand.
     fn demanding(&self, demand: Demand) -> Self {
         let params = Params { demand, ..Params::clone(&self.params) };
         Self { params: Arc::new(params), ..self.clone() }
@@ -185,10 +186,10 @@ impl Target {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| Error::Network("the host's name has no address".into())))
+        Err(last.unwrap_or_else(|| Error::Network("the host name has no address".into())))
     }
 
-    /// One address, under the time limit, with and without TLS as `sslmode` allows.
+    /// Tries one address, within the time limit, with and without TLS as `sslmode` allows.
     async fn try_address(
         &self,
         host: &Host,
@@ -204,7 +205,7 @@ impl Target {
                 other => other,
             },
             SslMode::Prefer => match attempt(true, false).await {
-                // The error of the better connection is the one worth reading.
+                // The error of the preferred kind of connection is the more useful one.
                 Err(error) if refuses_without_judging(&error) => {
                     attempt(false, false).await.map_err(|_| error)
                 }
@@ -265,7 +266,7 @@ impl Target {
         self.suits(driver).await
     }
 
-    /// The driver's own parameters. It believes in direct TLS: [`super::wire`] negotiates.
+    /// The driver's parameters. The driver assumes direct TLS: [`super::wire`] negotiates.
     fn driver_config(&self, host: &Host, address: Option<IpAddr>) -> config::Config {
         let params = &*self.params;
         let mut config = config::Config::new();
@@ -287,7 +288,7 @@ impl Target {
         {
             config.host(name).hostaddr(address);
         }
-        // A password that was asked for is the operator's last word.
+        // A prompted password takes precedence.
         let asked = self.prompted.get();
         if let Some(password) = asked.or_else(|| params.password_for(host)) {
             config.password(password.reveal());
@@ -311,7 +312,7 @@ impl Target {
         config
     }
 
-    /// Whether the server is of the kind that `target_session_attrs` asks for.
+    /// Checks that the server satisfies `target_session_attrs`.
     async fn suits(&self, driver: Driver) -> Result<Driver> {
         let (query, wanted, complaint) = match self.params.demand {
             Demand::Any | Demand::PreferStandby => return Ok(driver),
@@ -360,12 +361,12 @@ impl fmt::Debug for Target {
 
 /// Puts a list in random order (`load_balance_hosts=random`).
 fn shuffle<T>(list: &mut [T]) {
-    // Each state has other keys.
+    // Each state has different keys.
     list.sort_by_cached_key(|_| RandomState::new().hash_one(0));
 }
 
-/// Whether another host would be no better. libpq goes on after failures of the network and
-/// after `cannot_connect_now` only.
+/// Whether trying another host is pointless. libpq continues only after network failures and
+/// `cannot_connect_now`.
 fn ends_the_search(error: &Error) -> bool {
     match error {
         Error::Server(error) => error.sqlstate != "57P03",
@@ -375,8 +376,8 @@ fn ends_the_search(error: &Error) -> bool {
 }
 
 /// Whether the same server may answer differently with TLS instead of without, or the reverse:
-/// `pg_hba.conf` has no line for this kind of connection, or TLS itself failed. Unlike libpq a
-/// wrong password is not tried again the other way: it would not get better, only less secret.
+/// `pg_hba.conf` has no line for this kind of connection, or TLS itself failed. Unlike in libpq, a
+/// wrong password is not tried again the other way: that would not help, only expose it further.
 fn refuses_without_judging(error: &Error) -> bool {
     match error {
         Error::Server(error) => error.sqlstate == "28000",
@@ -385,7 +386,7 @@ fn refuses_without_judging(error: &Error) -> bool {
     }
 }
 
-/// Sorts what the driver says when no session came about.
+/// Classifies the driver's error when connecting failed.
 pub(super) fn refused(error: tokio_postgres::Error) -> Error {
     if error.as_db_error().is_some() {
         return Error::from_driver(error, None);
@@ -397,7 +398,7 @@ pub(super) fn refused(error: tokio_postgres::Error) -> Error {
             Ok(own) => *own,
             Err(source) if source.to_string() == "password missing" => Error::NoPassword,
             Err(source) => match source.downcast::<std::io::Error>() {
-                // The stream's own refusal.
+                // The stream itself refused.
                 Ok(error) => match error.downcast::<Error>() {
                     Ok(own) => own,
                     Err(error) => Error::Network(error.into()),
@@ -408,8 +409,8 @@ pub(super) fn refused(error: tokio_postgres::Error) -> Error {
     }
 }
 
-/// The operating system's name of the user this process runs as, from `/etc/passwd`; where users
-/// are kept elsewhere, what the login says.
+/// The operating system's name for the user of this process, from `/etc/passwd`; if users are
+/// stored elsewhere, from the login environment.
 fn os_user(environment: Environment<'_>) -> Option<String> {
     let uid = rustix::process::geteuid().as_raw().to_string();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();

@@ -1,8 +1,8 @@
 //! The two spellings of a connection string: `postgresql://…` and `key=value …`.
 //!
-//! Syntax only, as in the PostgreSQL documentation, section "Connection Strings"; which
-//! parameters exist and what they mean is `keyword` and `params`. Messages never show the string,
-//! for it may hold a password.
+//! Syntax only, as in the PostgreSQL documentation, section "Connection Strings"; which parameters
+//! exist and what they mean is `keyword` and `params`. Messages never show the string, since it may
+//! contain a password.
 
 use super::error::{Error, Result};
 use super::keyword;
@@ -18,7 +18,7 @@ pub(super) fn is_connection_string(text: &str) -> bool {
 /// The parameters in a connection string of either spelling, in the order written.
 ///
 /// # Errors
-/// [`Error::Params`] saying what is wrong with the syntax.
+/// [`Error::Params`] describing the syntax error.
 pub(super) fn parse(text: &str) -> Result<Vec<Setting>> {
     match uri_rest(text) {
         Some(rest) => parse_uri(rest),
@@ -29,31 +29,31 @@ pub(super) fn parse(text: &str) -> Result<Vec<Setting>> {
     }
 }
 
-/// Whether a text that is not a connection string looks like one: it may hold a password, and must
-/// not be shown as a name.
+/// Whether a text that is not a connection string looks like one: it may contain a password, and
+/// must not be shown as a name.
 pub(super) fn may_hold_a_password(text: &str) -> bool {
     text.contains("://") || text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))
 }
 
-/// The refusal of such a text.
+/// The error for such a text.
 pub(super) fn misspelt(parameter: &str) -> Error {
     invalid(format!(
         "the value of \"{parameter}\" looks like a misspelled URL (it must start with \
-         postgresql:// or postgres://, without a blank before; write \"@\" in a password as %40)"
+         postgresql:// or postgres://, with no space before it; write \"@\" in a password as %40)"
     ))
 }
 
-/// A value without what may be a password.
+/// A value with any possible password removed.
 pub(super) fn shown(value: &str) -> String {
     match value.rsplit_once('@') {
-        // Parameters of a URL may be passwords, too.
+        // URL parameters may be passwords, too.
         Some((_, rest)) if !rest.contains(['?', '=']) => format!("…@{rest}"),
         None if !value.contains("://") => value.to_owned(),
         _ => "…".to_owned(),
     }
 }
 
-/// What to show of a text that may hold a password; `None` if it holds none.
+/// What to show of a text that may contain a password; `None` if it contains none.
 pub(crate) fn concealed(text: &str) -> Option<String> {
     let is_pair = text.contains('=') && text.to_ascii_lowercase().contains("password");
     match is_pair {
@@ -70,10 +70,10 @@ fn invalid(what: impl std::fmt::Display) -> Error {
     Error::Params(format!("invalid connection string: {what}"))
 }
 
-/// What follows the scheme: `[user[:password]@][host[:port],…][/dbname][?key=value&…]`.
+/// Parses what follows the scheme: `[user[:password]@][host[:port],…][/dbname][?key=value&…]`.
 fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
-    // Who connects stands before the first `@`, unless a slash comes first.
+    // The user comes before the first `@`, unless a slash comes first.
     let rest = match rest.find(['@', '/']) {
         Some(at) if rest[at..].starts_with('@') => {
             let (user, password) = rest[..at].split_once(':').unwrap_or((&rest[..at], ""));
@@ -85,18 +85,18 @@ fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
     };
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    // A password with a bare slash ends up here as a port and a database, and must not be shown as
-    // them. So who does name a port must write a "@" in the database's name as %40.
+    // A password with a bare slash ends up here as a port and a database, which must not be shown.
+    // So with a port, a "@" in the database name must be written as %40.
     if settings.is_empty()
         && hosts.contains(':')
         && (path.contains('@') || !path.is_empty() && query.contains('@'))
     {
         return Err(invalid("a \"/\" in a password must be written as %2F"));
     }
-    // libpq would take what follows the first "@" for the host, and show it.
+    // libpq would read what follows the first "@" as the host, and show it.
     if !settings.is_empty() && rest.contains('@') || may_hold_a_password(path) {
         return Err(invalid(
-            "a \"@\" in a user name, a password or a database's name must be written as %40",
+            "a \"@\" in a user name, password or database name must be written as %40",
         ));
     }
     parse_hosts(hosts, &mut settings)?;
@@ -106,10 +106,10 @@ fn parse_uri(rest: &str) -> Result<Vec<Setting>> {
             return Err(invalid("a parameter after the \"?\" has no value"));
         };
         if value.contains('=') {
-            return Err(invalid("a value after the \"?\" has a \"=\" (write it as %3D)"));
+            return Err(invalid("a value after the \"?\" contains \"=\" (write it as %3D)"));
         }
         let (key, value) = (decoded(key)?, decoded(value)?);
-        // The JDBC driver's spelling, which libpq takes too.
+        // The JDBC driver's spelling, which libpq accepts too.
         if key == "ssl" && value == "true" {
             settings.push(("sslmode".into(), "require".into()));
         } else {
@@ -144,10 +144,10 @@ fn parse_hosts(text: &str, settings: &mut Vec<Setting>) -> Result<()> {
         match after.strip_prefix(',') {
             Some(next) => rest = next,
             None if after.is_empty() => break,
-            None => return Err(invalid("text after the \"]\" of an IPv6 address")),
+            None => return Err(invalid("unexpected text after the \"]\" of an IPv6 address")),
         }
     }
-    // A list of nothing is not there; an empty element in a list of several means the default.
+    // An empty list counts as absent; an empty element in a list of several means the default.
     for (name, list) in [("host", hosts), ("port", ports)] {
         if list.iter().any(|element| !element.is_empty()) {
             settings.push((name.into(), list.join(",")));
@@ -163,7 +163,7 @@ fn push(settings: &mut Vec<Setting>, name: &str, encoded: &str) -> Result<()> {
     Ok(())
 }
 
-/// Undoes percent-encoding.
+/// Decodes percent-encoding.
 fn decoded(text: &str) -> Result<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -196,12 +196,12 @@ fn parse_pairs(text: &str) -> Result<Vec<Setting>> {
     while !rest.is_empty() {
         let end = rest.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or(rest.len());
         let (key, after) = rest.split_at(end);
-        // An unknown word behind a password may be a piece of it.
+        // An unknown word after a password may be a piece of it.
         let is_piece = keyword::find(key).is_none()
             && settings.iter().any(|(key, _): &Setting| key == "password");
         let Some(after) = after.trim_start().strip_prefix('=').filter(|_| !is_piece) else {
-            // What stands here may be a piece of a password with a blank in it.
-            return Err(invalid("a word is not followed by \"=\" (quote values that have blanks)"));
+            // This may be a piece of a password that contains a space.
+            return Err(invalid("missing \"=\" after a word (quote values that contain spaces)"));
         };
         let (value, after) = parse_value(after.trim_start())?;
         settings.push((key.to_owned(), value));
@@ -210,7 +210,7 @@ fn parse_pairs(text: &str) -> Result<Vec<Setting>> {
     Ok(settings)
 }
 
-/// One value, quoted or bare, and what follows it.
+/// Parses one value, quoted or bare, and returns what follows it.
 fn parse_value(text: &str) -> Result<(String, &str)> {
     let mut value = String::new();
     let quoted = text.starts_with('\'');
@@ -223,7 +223,7 @@ fn parse_value(text: &str) -> Result<(String, &str)> {
             c => value.push(c),
         }
     }
-    if quoted { Err(invalid("a quoted value does not end")) } else { Ok((value, "")) }
+    if quoted { Err(invalid("unterminated quoted value")) } else { Ok((value, "")) }
 }
 
 #[cfg(test)]

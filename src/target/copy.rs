@@ -11,11 +11,11 @@ use super::error::{Error, Result};
 use super::session::Session;
 
 impl Session {
-    /// Begins a `COPY … FROM STDIN`.
+    /// Starts a `COPY … FROM STDIN`.
     ///
-    /// A refusal leaves the session usable, unless the server has asked for data by then (a BEFORE
-    /// STATEMENT trigger that raises, FREEZE where it may not be): then the driver gives up on a
-    /// second ReadyForQuery (see `src/target/refused_copy.rs`).
+    /// A refusal leaves the session usable, unless the server has already asked for data (a BEFORE
+    /// STATEMENT trigger that raises, FREEZE where it is not allowed): then the driver gives up on
+    /// a second ReadyForQuery (see `src/target/refused_copy.rs`).
     ///
     /// # Errors
     /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone.
@@ -32,7 +32,7 @@ impl Session {
                 Ok(CopyIn {
                     driver,
                     sink: Box::pin(sink),
-                    // From here to the COPY's end the server answers nothing else.
+                    // From here to the end of the COPY, the server answers nothing else.
                     errors: driver.watch().errors(),
                     statement: copy_sql.to_owned(),
                 })
@@ -42,26 +42,26 @@ impl Session {
     }
 }
 
-/// A COPY that takes data. Dropping it aborts the COPY; the session stays usable.
+/// A COPY that accepts data. Dropping it aborts the COPY; the session stays usable.
 ///
-/// Chunks may end anywhere, also within a row. 256 KiB is the cheapest size.
+/// Chunks may end anywhere, even within a row. 256 KiB is the cheapest size.
 pub struct CopyIn<'a> {
     driver: &'a Driver,
     sink: Pin<Box<CopyInSink<Bytes>>>,
-    /// ErrorResponses of the session when the COPY began: one more is this COPY's.
+    /// The session's ErrorResponses when the COPY started: one more belongs to this COPY.
     errors: u64,
     statement: String,
 }
 
 impl CopyIn<'_> {
-    /// Sends a chunk; waits while the server is slower.
+    /// Sends a chunk; waits if the server is slower.
     ///
-    /// An error of the server is noticed at the next call, not only at the end: the server goes on
-    /// reading and throws the data away, and the driver would let it, but the stream below the
-    /// driver sees the ErrorResponse come in.
+    /// A server error is noticed at the next call, not only at the end: the server keeps reading
+    /// and discarding the data, and the driver would let it, but the stream below the driver sees
+    /// the ErrorResponse arrive.
     ///
     /// # Errors
-    /// [`Error::Server`] with the bad row's line in `context`; the COPY is over then and no call
+    /// [`Error::Server`] with the bad row's line in `context`; the COPY has then ended and no call
     /// may follow. [`Error::Lost`] if the connection is gone.
     pub async fn send(&mut self, chunk: Bytes) -> Result<()> {
         if self.driver.watch().errors() != self.errors {
@@ -76,7 +76,7 @@ impl CopyIn<'_> {
         }
     }
 
-    /// Ends the data and gives the rows that the server stored.
+    /// Ends the data and returns the number of rows that the server stored.
     ///
     /// # Errors
     /// As [`CopyIn::send`]; nothing is stored then.

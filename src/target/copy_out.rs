@@ -1,4 +1,4 @@
-//! `COPY … TO STDOUT`: whole rows out, and the row count that the server says.
+//! `COPY … TO STDOUT`: whole rows out, and the server's row count.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,11 +11,11 @@ use tokio_postgres::CopyOutStream;
 use super::error::{Error, Result};
 use super::session::Session;
 
-/// A chunk is given out once it is this large. The size that is cheapest to send on.
+/// A chunk is returned once it is this large: the cheapest size to forward.
 const CHUNK: usize = 256 * 1024;
 
 impl Session {
-    /// Begins a `COPY … TO STDOUT`. Nothing else can be asked of the session until its end.
+    /// Starts a `COPY … TO STDOUT`. The session cannot be used for anything else until its end.
     ///
     /// # Errors
     /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone. A
@@ -25,7 +25,7 @@ impl Session {
         driver.usable()?;
         let begun = async {
             let statement = driver.client.prepare(copy_sql).await?;
-            // The count of an earlier COPY is not this one's.
+            // Discards the count of an earlier COPY.
             driver.watch().take_copied();
             driver.client.copy_out(&statement).await
         };
@@ -33,7 +33,7 @@ impl Session {
             Ok(stream) => Ok(CopyOut {
                 session: self,
                 stream: Some(Box::pin(stream)),
-                // Room for the row that goes beyond the chunk's size.
+                // Room for the row that exceeds the chunk's size.
                 buffer: BytesMut::with_capacity(CHUNK + CHUNK / 8),
                 errors: driver.watch().errors(),
                 rows: None,
@@ -44,27 +44,27 @@ impl Session {
     }
 }
 
-/// A COPY that gives data. The server sends no faster than they are taken.
+/// A COPY that returns data. The server sends no faster than the data is read.
 ///
-/// Dropping it before its end asks the server to cancel the statement, so that it does not read
-/// the rest of a table for nobody; the session is spent then.
+/// Dropping it before its end asks the server to cancel the statement, so that it does not read the
+/// rest of a table for nothing; the session is then unusable.
 pub struct CopyOut<'a> {
     session: &'a Session,
-    /// `None` once the data have ended.
+    /// `None` once the data has ended.
     stream: Option<Pin<Box<CopyOutStream>>>,
     buffer: BytesMut,
-    /// ErrorResponses of the session when the COPY began: one more is this COPY's.
+    /// The session's ErrorResponses when the COPY started: one more belongs to this COPY.
     errors: u64,
     rows: Option<u64>,
     statement: String,
 }
 
 impl CopyOut<'_> {
-    /// The next chunk: whole rows as the server sent them, about 256 KiB of them, more if a row
-    /// is larger; or `None` when the data have come to their proper end.
+    /// The next chunk: whole rows as the server sent them, about 256 KiB of them, more if a row is
+    /// larger; or `None` when the data has ended properly.
     ///
     /// # Errors
-    /// [`Error::Server`] or [`Error::Lost`]: the data are not complete.
+    /// [`Error::Server`] or [`Error::Lost`]: the data is incomplete.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         while let Some(stream) = &mut self.stream {
             match stream.next().await {
@@ -75,7 +75,7 @@ impl CopyOut<'_> {
                     }
                 }
                 Some(Err(error)) => {
-                    // The server has ended it already: nothing is left to cancel.
+                    // The server has already ended it: nothing is left to cancel.
                     self.stream = None;
                     return Err(self.session.driver.error(error, Some(&self.statement)).await);
                 }
@@ -90,17 +90,18 @@ impl CopyOut<'_> {
         Ok(Some(chunk))
     }
 
-    /// The rows that the server says it has sent; known once [`CopyOut::next`] has given `None`.
+    /// The number of rows that the server reports as sent; known once [`CopyOut::next`] has
+    /// returned `None`.
     #[must_use]
     pub fn rows(&self) -> Option<u64> {
         self.rows
     }
 
-    /// CopyDone has come, which says that the data are complete; the command's own end, which has
-    /// the count, comes right after it.
+    /// CopyDone has arrived, so the data is complete; the end of the command, with the count,
+    /// follows right after it.
     async fn end(&mut self) -> Result<()> {
         self.stream = None;
-        // The answer to another statement comes behind that end. The empty one does nothing.
+        // The answer to another statement comes after that end. The empty one does nothing.
         self.session.execute("").await?;
         let watch = self.session.driver.watch();
         match watch.take_copied() {
@@ -119,7 +120,8 @@ impl Drop for CopyOut<'_> {
             return;
         }
         self.session.driver.spent.store(true, Ordering::Release);
-        // Without a runtime nobody reads the connection any more: the server notices itself.
+        // Without a runtime, no one reads the connection any more: the server will notice by
+        // itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let cancel = self.session.cancel_handle();
             runtime.spawn(async move {

@@ -1,5 +1,5 @@
-//! The driver's client and its connection: one task that moves the bytes, and statements of the
-//! simple protocol through it. What a session offers on top is [`super::session`].
+//! The driver's client and its connection: one task that moves the bytes, and simple-protocol
+//! statements through it. [`super::session`] builds on this.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -18,32 +18,33 @@ use super::session::SessionSettings;
 use super::watch::Watch;
 use super::wire::{Connector, Stream, Watched};
 
-/// The driver's client with its connection running in a task of its own.
+/// The driver's client with its connection running in a separate task.
 pub(super) struct Driver {
     pub(super) client: Client,
     pub(super) connector: Connector,
-    /// Set when the connection is known to die although it still looks open.
+    /// Set when the connection is known to be dying although it still looks open.
     pub(super) spent: AtomicBool,
     /// The socket's file, for a cancelling connection to the same place.
     pub(super) socket: Option<PathBuf>,
-    /// What the server reported at the start.
+    /// The parameters that the server reported at the start.
     pub(super) parameters: HashMap<String, String>,
-    /// How long the connection is left without a byte while a statement runs.
+    /// How long the connection may be silent while a statement runs.
     keep_alive: Duration,
-    /// Holds why the connection ended, once it has.
+    /// Why the connection ended, once it has.
     ended: watch::Receiver<Option<End>>,
 }
 
 /// Why a connection ended.
 #[derive(Clone, Debug)]
 enum End {
-    /// The server said so: terminated by an administrator, timed out, shutting down.
+    /// The server gave the reason: terminated by an administrator, timed out, shutting down.
     Server(Box<ServerError>),
     /// Anything else, in words.
     Other(Option<String>),
 }
 
-/// What a server reports at the start (`src/backend/utils/misc/guc_tables.c`, `GUC_REPORT`).
+/// The parameters that a server reports at the start (`src/backend/utils/misc/guc_tables.c`,
+/// `GUC_REPORT`).
 const REPORTED: &[&str] = &[
     "application_name",
     "client_encoding",
@@ -63,7 +64,7 @@ const REPORTED: &[&str] = &[
 ];
 
 impl Driver {
-    /// Sets the connection going.
+    /// Starts the connection.
     pub(super) fn start<S: Stream>(
         client: Client,
         connection: Connection<S, Watched<S>>,
@@ -100,7 +101,7 @@ impl Driver {
         Ok(rows)
     }
 
-    /// Runs statements and hands each message on as it comes.
+    /// Runs statements and passes on each message as it arrives.
     pub(super) async fn simple_query(
         &self,
         sql: &str,
@@ -109,7 +110,7 @@ impl Driver {
         self.simple_query_naming(sql, sql, each).await
     }
 
-    /// The same; an error names this part of the statements.
+    /// Like `simple_query`, but an error names this part of the statements.
     pub(super) async fn simple_query_naming(
         &self,
         sql: &str,
@@ -125,14 +126,14 @@ impl Driver {
             match message {
                 Ok(message) => each(message),
                 Err(error) => {
-                    // The server sends the error first and ReadyForQuery a moment later; only
-                    // with that is the transaction's status the one after this statement.
+                    // The server sends the error first and ReadyForQuery a moment later; only then
+                    // is the transaction's status the one after this statement.
                     let mut more = messages.next().await;
                     while let Some(Ok(_)) = more {
                         more = messages.next().await;
                     }
                     return match self.error(error, Some(part)).await {
-                        // It was said of this connection, which is closed.
+                        // The error was about this connection, which is closed.
                         Error::Server(report) if more.is_some() && !report.ends_session() => {
                             Err(Error::Lost(Some(report)))
                         }
@@ -144,9 +145,9 @@ impl Driver {
         Ok(())
     }
 
-    /// The next message. While none comes, the server is sent now and then what it does not read
-    /// before it is done with the statement, and what has no effect. A proxy takes bytes of one
-    /// direction for activity of both (HAProxy, unless it has `option independent-streams`).
+    /// The next message. While none arrives, sends the server an empty query now and then, which it
+    /// does not read before the end of the statement. A proxy treats bytes in one direction as
+    /// activity in both (HAProxy, unless it has `option independent-streams`).
     async fn next(
         &self,
         messages: &mut Pin<Box<SimpleQueryStream>>,
@@ -154,29 +155,32 @@ impl Driver {
         loop {
             match tokio::time::timeout(self.keep_alive, messages.next()).await {
                 Ok(message) => return message,
-                // Its answer is nobody's, and a lost connection ends the messages as well.
+                // Its answer is not needed, and a lost connection ends the messages as well.
                 Err(_) => drop(self.client.simple_query_raw("").await),
             }
         }
     }
 
     /// # Errors
-    /// [`Error::Lost`] after an abandoned COPY, of which the connection dies.
+    /// [`Error::Lost`] after an abandoned COPY, which kills the connection.
     pub(super) fn usable(&self) -> Result<()> {
         if self.spent.load(Ordering::Acquire) {
-            return Err(Error::Lost(Some("a COPY was left before the end of its data".into())));
+            return Err(Error::Lost(Some(
+                "a COPY was abandoned before the end of its data".into(),
+            )));
         }
         Ok(())
     }
 
-    /// Sorts an error of the driver. Of a closed connection it says why, if the server said so.
+    /// Classifies an error of the driver. For a closed connection it includes the reason, if the
+    /// server gave one.
     pub(super) async fn error(&self, error: tokio_postgres::Error, sql: Option<&str>) -> Error {
         match Error::from_driver(error, sql) {
             Error::Lost(_) if self.watch().last_words().is_some() => {
                 Error::Lost(self.watch().last_words().map(|error| error.clone().into()))
             }
             Error::Lost(None) => {
-                // The task that holds the reason ends together with the connection.
+                // The task that holds the reason ends along with the connection.
                 let mut ended = self.ended.clone();
                 let reason = ended.wait_for(Option::is_some);
                 let end = tokio::time::timeout(Duration::from_secs(1), reason).await;
@@ -197,7 +201,7 @@ impl Driver {
     }
 }
 
-/// Moves bytes until the connection ends, and notices to where they belong.
+/// Moves bytes until the connection ends, and forwards notices.
 async fn drive<S: Stream>(
     mut connection: Connection<S, Watched<S>>,
     notices: Notices,
@@ -217,6 +221,6 @@ async fn drive<S: Stream>(
             None => break End::Other(None),
         }
     };
-    // Before the connection is dropped, which is what wakes those who wait for answers.
+    // Before the connection is dropped, which wakes those waiting for answers.
     let _ = end.send(Some(reason));
 }

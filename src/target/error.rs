@@ -1,4 +1,4 @@
-//! What can go wrong between this program and a server.
+//! Errors between this program and a server.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,17 +13,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Any error, attached as a source.
 pub(super) type Source = Box<dyn StdError + Send + Sync>;
 
-/// How much of a statement an error carries, in bytes.
+/// How much of a statement an error contains, in bytes.
 const STATEMENT_LIMIT: usize = 500;
 
-/// Something that went wrong between this program and a server. No variant shows a password.
+/// An error between this program and a server. No variant reveals a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection parameters make no sense, or ask for what this program cannot do.
+    /// The connection parameters are invalid, or request something unsupported.
     #[error("{0}")]
     Params(String),
-    /// No session could be had.
+    /// No session could be opened.
     #[error("cannot connect to {target}")]
     Connect {
         /// `user@host:port/dbname`.
@@ -32,7 +32,7 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
-    /// The server refuses a setting that was asked for.
+    /// The server refused a requested setting.
     #[error("cannot set {name}")]
     Setting {
         /// Its name.
@@ -46,20 +46,20 @@ pub enum Error {
     Tls {
         /// What failed.
         what: String,
-        /// The reason, if another library gave it.
+        /// The reason, if it comes from another library.
         #[source]
         source: Option<Source>,
     },
-    /// The server wants a password and there is none.
-    #[error("the server asks for a password and none is given (-W, PGPASSWORD, ~/.pgpass)")]
+    /// The server requests a password and there is none.
+    #[error("the server requests a password but none was given (-W, PGPASSWORD, ~/.pgpass)")]
     NoPassword,
     /// The password could not be read from the terminal.
-    #[error("cannot ask for the password")]
+    #[error("cannot prompt for the password")]
     Prompt(#[source] std::io::Error),
-    /// The server does not have the quality that `target_session_attrs` asks for.
+    /// The server does not satisfy `target_session_attrs`.
     #[error("{0}")]
     Unsuitable(&'static str),
-    /// The schema of nocturne's own records is another role's.
+    /// The schema of nocturne's records belongs to another role.
     #[error(
         "{what} belongs to role \"{owner}\", not to \"{role}\": its triggers could run code as \
          \"{role}\""
@@ -73,27 +73,27 @@ pub enum Error {
         role: String,
     },
     /// The connection could not be opened for a reason of the network or the operating system.
-    #[error("no connection")]
+    #[error("cannot open the connection")]
     Network(#[source] Source),
-    /// The time limit of `connect_timeout` is over.
+    /// The time limit of `connect_timeout` has passed.
     #[error("no answer within {0} seconds")]
     Timeout(u64),
     /// The server refused a statement, or the connection itself.
     #[error(transparent)]
     Server(Box<ServerError>),
-    /// The connection is gone: cut, the server terminated, or spent by an abandoned COPY.
-    #[error("the connection to the server is lost")]
+    /// The connection is gone: cut, terminated by the server, or unusable after an abandoned COPY.
+    #[error("the connection to the server was lost")]
     Lost(#[source] Option<Source>),
-    /// COMMIT was asked for in a transaction that an error has aborted; it was rolled back.
-    #[error("the transaction was aborted by an earlier error and is rolled back")]
+    /// COMMIT was requested in a transaction that an error had aborted; it was rolled back.
+    #[error("the transaction was aborted by an earlier error and was rolled back")]
     Aborted,
-    /// The server answered something that the protocol or the query does not allow for.
+    /// The server's answer violates the protocol or does not fit the query.
     #[error("{0}")]
     Protocol(String, #[source] Option<Source>),
 }
 
 impl Error {
-    /// The server's own report, also when it is the cause of a failed connection.
+    /// The server's own report, including when it is the cause of a failed connection.
     #[must_use]
     pub fn server(&self) -> Option<&ServerError> {
         match self {
@@ -104,13 +104,13 @@ impl Error {
         }
     }
 
-    /// The SQLSTATE, when the server gave one.
+    /// The SQLSTATE, if the server gave one.
     #[must_use]
     pub fn sqlstate(&self) -> Option<&str> {
         self.server().map(|error| error.sqlstate.as_str())
     }
 
-    /// Whether the session is of no more use.
+    /// Whether the session is no longer usable.
     #[must_use]
     pub fn is_connection_lost(&self) -> bool {
         match self {
@@ -121,8 +121,8 @@ impl Error {
         }
     }
 
-    /// Whether the same work may succeed minutes later: the connection was lost, or the server says
-    /// so.
+    /// Whether the same work may succeed minutes later: the connection was lost, or the SQLSTATE
+    /// indicates it.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         self.class() == Class::Retry
@@ -147,7 +147,7 @@ impl Error {
         }
     }
 
-    /// Sorts an error of the driver. `statement` is the SQL that was running.
+    /// Classifies an error of the driver. `statement` is the SQL that was running.
     pub(super) fn from_driver(error: tokio_postgres::Error, statement: Option<&str>) -> Self {
         if let Some(report) = error.as_db_error() {
             return Self::Server(Box::new(ServerError::new(report, statement)));
@@ -155,7 +155,8 @@ impl Error {
         if error.is_closed() {
             return Self::Lost(None);
         }
-        // The driver keeps its kinds private; its sources tell an I/O failure from the rest.
+        // The driver keeps its kinds private; its source distinguishes an I/O failure from the
+        // rest.
         let what = error.to_string();
         match error.into_source() {
             Some(source) if source.is::<std::io::Error>() => Self::Lost(Some(source)),
@@ -164,7 +165,7 @@ impl Error {
     }
 }
 
-/// An ErrorResponse of the server, with the statement that it answers.
+/// An ErrorResponse of the server, with the statement that caused it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerError {
     /// `ERROR`, `FATAL` or `PANIC`, never translated.
@@ -179,9 +180,9 @@ pub struct ServerError {
     pub hint: Option<String>,
     /// CONTEXT: the call stack, or the line of a COPY.
     pub context: Option<String>,
-    /// Where in the statement, in characters from 1.
+    /// The position in the statement, in characters from 1.
     pub position: Option<u32>,
-    /// The statement that a function ran inside the server, if the error is in that one.
+    /// The statement that a function ran inside the server, if the error is in it.
     pub internal_query: Option<String>,
     /// Schema of the object concerned.
     pub schema: Option<String>,
@@ -193,7 +194,7 @@ pub struct ServerError {
     pub constraint: Option<String>,
     /// The server's function that reported it, `get_role_oid`.
     pub routine: Option<String>,
-    /// The statement that was refused, cut to 500 bytes at a character's boundary.
+    /// The refused statement, truncated to 500 bytes at a character boundary.
     pub statement: Option<String>,
 }
 
@@ -240,29 +241,29 @@ impl ServerError {
         }
     }
 
-    /// The role that does not exist, if that is what the server says.
+    /// The role that does not exist, if that is the error.
     #[must_use]
     pub fn missing_role(&self) -> Option<&str> {
         if !self.is_missing_role() {
             return None;
         }
-        // Other languages put other marks around the name.
+        // Other languages use different quotation marks around the name.
         [("\"", "\""), ("« ", " »"), ("«", "»"), ("„", "“")].iter().find_map(|(open, close)| {
             let (_, rest) = self.message.split_once(open)?;
             rest.split_once(close).map(|(name, _)| name)
         })
     }
 
-    /// Whether a unique index of a system catalog refused an object that is there. Only that tells of
-    /// a large object (`LargeObjectCreate` in `src/backend/catalog/pg_largeobject.c`), and of what
-    /// another session creates at the same moment.
+    /// Whether a unique index of a system catalog refused an existing object. This is the only sign
+    /// of an existing large object (`LargeObjectCreate` in `src/backend/catalog/pg_largeobject.c`),
+    /// and of an object that another session is creating at the same moment.
     fn is_second_in_catalog(&self) -> bool {
         self.sqlstate == "23505" && self.schema.as_deref() == Some("pg_catalog")
     }
 
     fn is_missing_role(&self) -> bool {
-        // 42704 is of any object; 22023 is what SET SESSION AUTHORIZATION and SET ROLE give. The
-        // reporting routine (`src/backend/utils/adt/acl.c`) is the same in every language.
+        // 42704 may concern any object; 22023 comes from SET SESSION AUTHORIZATION and SET ROLE.
+        // The reporting routine (`src/backend/utils/adt/acl.c`) is the same in every language.
         let by_routine = matches!(
             self.routine.as_deref(),
             Some("get_role_oid" | "get_rolespec_oid" | "get_rolespec_tuple")
@@ -276,9 +277,10 @@ impl ServerError {
         }
     }
 
-    /// Whether the server closes the session after this. Its class does not tell: an error of class
-    /// 08 is as often about another server, which a statement did not reach (`ERROR` from
-    /// `src/backend/replication/libpqwalreceiver/libpqwalreceiver.c`, `contrib/postgres_fdw`).
+    /// Whether the server closes the session after this. The SQLSTATE class does not show that: an
+    /// error of class 08 is as often about another server, which a statement could not reach
+    /// (`ERROR` from `src/backend/replication/libpqwalreceiver/libpqwalreceiver.c`,
+    /// `contrib/postgres_fdw`).
     pub(super) fn ends_session(&self) -> bool {
         matches!(self.severity.as_str(), "FATAL" | "PANIC")
     }
@@ -292,7 +294,7 @@ impl fmt::Display for ServerError {
 
 impl StdError for ServerError {}
 
-/// The first bytes of a statement, never half a character.
+/// The first bytes of a statement, cut at a character boundary.
 fn cut(statement: &str) -> &str {
     let mut end = statement.len().min(STATEMENT_LIMIT);
     while !statement.is_char_boundary(end) {

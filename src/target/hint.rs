@@ -1,9 +1,9 @@
-//! What to do about the commonest ways in which no session comes about.
+//! Hints for the most common connection failures.
 
 use super::error::{Error, ServerError};
 
 impl Error {
-    /// What to do about it, where that is known.
+    /// A hint for the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -25,15 +25,15 @@ impl Error {
     }
 }
 
-/// By SQLSTATE, which does not depend on the server's language.
+/// The hint by SQLSTATE, which does not depend on the server's language.
 fn of_server(error: &ServerError) -> Option<&'static str> {
     Some(match error.sqlstate.as_str() {
         "3D000" => {
             "create the database first (createdb) or name another one; restore --create creates \
-             the one that the archive names and connects to an existing one before (-d postgres)"
+             the one named in the archive, and first connects to an existing one (-d postgres)"
         }
-        "28P01" => "check the password in PGPASSWORD, ~/.pgpass or the URL; -W asks for it",
-        // `src/backend/utils/init/miscinit.c`: it does not exist, or may not log in.
+        "28P01" => "check the password in PGPASSWORD, ~/.pgpass or the URL; -W prompts for it",
+        // `src/backend/utils/init/miscinit.c`: the role does not exist, or may not log in.
         "28000" if error.routine.as_deref() == Some("InitializeSessionUserId") => {
             "name another role with -U, PGUSER or in the URL; the default is the operating \
              system's user"
@@ -41,7 +41,7 @@ fn of_server(error: &ServerError) -> Option<&'static str> {
         "28000" => {
             "the server's pg_hba.conf must allow this role, address, database and use of TLS"
         }
-        "53300" => "use fewer sessions (-j), or raise max_connections of the server",
+        "53300" => "use fewer sessions (-j), or raise the server's max_connections",
         "53100" => "free disk space on the server",
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! The servers to try: the lists `host`, `hostaddr` and `port` taken together, as libpq does
+//! The servers to try: combines the lists `host`, `hostaddr` and `port` as libpq does
 //! (documentation, section "Specifying Multiple Hosts").
 
 use std::fmt;
@@ -20,15 +20,14 @@ pub(super) struct Host {
 pub(super) enum Place {
     /// The directory of a Unix-domain socket.
     Unix(PathBuf),
-    /// A host's name, looked up when connecting.
+    /// A host name, looked up when connecting.
     Name(String),
-    /// An address that needs no look-up, with the name that a certificate must bear.
+    /// An address that needs no lookup, with the name that a certificate must have.
     Address { name: String, address: IpAddr },
 }
 
 impl Host {
-    /// The name that a password file knows the host by: `localhost` for the default socket
-    /// directory.
+    /// The host's name in a password file: `localhost` for the default socket directory.
     pub(super) fn password_name(&self) -> &str {
         match &self.place {
             Place::Unix(directory) if is_default_socket_directory(directory) => "localhost",
@@ -115,14 +114,15 @@ pub(super) fn hosts(
         .collect()
 }
 
-/// Where servers put their sockets: Debian's choice and PostgreSQL's own.
+/// Where servers put their sockets: Debian's default and PostgreSQL's own.
 const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 fn is_default_socket_directory(directory: &Path) -> bool {
     SOCKET_DIRECTORIES.iter().any(|default| directory == Path::new(default))
 }
 
-/// The first default directory in which a server of this port has its socket, or the first.
+/// The first default directory that contains a server's socket for this port, or else the first
+/// one.
 fn default_socket_directory(port: u16) -> PathBuf {
     let socket = format!(".s.PGSQL.{port}");
     let mut directories = SOCKET_DIRECTORIES.iter().map(Path::new);

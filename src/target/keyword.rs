@@ -1,18 +1,17 @@
 //! The connection parameters that libpq knows, and what this program does with each.
 //!
 //! The list is `PQconninfoOptions` of PostgreSQL 18 (`src/interfaces/libpq/fe-connect.c`). A
-//! parameter that changes what is safe (certificate revocation, peer checks) and that is not
-//! implemented is refused: a restore that runs without a check the operator asked for is worse
-//! than one that does not start.
+//! parameter that affects security (certificate revocation, peer checks) and is not implemented is
+//! refused: a restore that runs without a requested check is worse than one that does not start.
 
-/// What becomes of a parameter.
+/// How a parameter is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// It is honoured.
     Honoured,
-    /// Without effect here, harmlessly.
+    /// Harmlessly ignored.
     Ignored,
-    /// Accepted with these values only, which ask for nothing; others are refused.
+    /// Accepted with these values only, which have no effect; others are refused.
     Only(&'static [&'static str]),
     /// Refused.
     Refused,
@@ -25,7 +24,7 @@ pub(super) struct Keyword {
     pub(super) name: &'static str,
     /// The environment variable that sets it.
     pub(super) variable: Option<&'static str>,
-    /// What becomes of it.
+    /// How it is treated.
     pub(super) usage: Use,
 }
 
@@ -52,7 +51,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     keyword("host", Some("PGHOST"), Use::Honoured),
     keyword("hostaddr", Some("PGHOSTADDR"), Use::Honoured),
     keyword("port", Some("PGPORT"), Use::Honoured),
-    // Every session is UTF8; the archive's own encoding is set by the restore.
+    // Every session is UTF8; the restore sets the archive's encoding.
     keyword("client_encoding", Some("PGCLIENTENCODING"), Use::Ignored),
     keyword("options", Some("PGOPTIONS"), Use::Honoured),
     keyword("application_name", Some("PGAPPNAME"), Use::Honoured),
@@ -78,7 +77,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     keyword("require_auth", Some("PGREQUIREAUTH"), Use::Honoured),
     keyword("min_protocol_version", Some("PGMINPROTOCOLVERSION"), Use::Only(&["3.0"])),
     keyword("max_protocol_version", Some("PGMAXPROTOCOLVERSION"), Use::Ignored),
-    // rustls speaks 1.2 and 1.3 only.
+    // rustls supports 1.2 and 1.3 only.
     keyword("ssl_min_protocol_version", Some("PGSSLMINPROTOCOLVERSION"),
         Use::Honoured),
     keyword("ssl_max_protocol_version", Some("PGSSLMAXPROTOCOLVERSION"), Use::Honoured),

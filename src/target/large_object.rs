@@ -1,11 +1,10 @@
 //! Writing large objects.
 //!
 //! `pg_restore` opens each object, writes it in pieces and closes it, and waits for each answer
-//! (`StartRestoreLO`, `dump_lo_buf` and `EndRestoreLO` in
-//! `src/bin/pg_dump/pg_backup_archiver.c`). Here pieces of any number of objects go to the server
-//! together, each with its place (`lo_put`, PostgreSQL documentation, "Server-Side Functions" of
-//! large objects), and several such calls are under way: many small objects cost a call, not three
-//! each.
+//! (`StartRestoreLO`, `dump_lo_buf` and `EndRestoreLO` in `src/bin/pg_dump/pg_backup_archiver.c`).
+//! Here, pieces of any number of objects go to the server together, each with its offset (`lo_put`,
+//! PostgreSQL documentation, "Server-Side Functions" of large objects), and several such calls are
+//! in flight: many small objects cost one call in all, not three each.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,27 +24,27 @@ const TOGETHER: usize = 256 * 1024;
 /// Pieces after which they are sent, however short.
 const PIECES_TOGETHER: usize = 256;
 
-/// Calls under way before waiting for the oldest. With [`TOGETHER`] and a last piece of any length,
+/// Calls in flight before waiting for the oldest. With [`TOGETHER`] and a last piece of any length,
 /// this bounds the memory.
 const IN_FLIGHT: usize = 4;
 
-/// The arguments of each `lo_put`, in order. A function of several arrays is known by its bare name
-/// only, which the search path could lead astray.
+/// The arguments of each `lo_put`, in order. A multi-argument `unnest` works only under its bare
+/// name, which the search path could redirect.
 const PUT: &str = "SELECT pg_catalog.lo_put(piece.oid, piece.at, piece.bytes) FROM ROWS FROM (\
      pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int8[]), \
      pg_catalog.unnest($3::pg_catalog.bytea[])) AS piece(oid, at, bytes)";
 
 impl Session {
-    /// Creates an empty large object with this OID, for archives older than format 1.12, whose
-    /// TOC has no statement that does.
+    /// Creates an empty large object with this OID, for archives older than format 1.12, whose TOC
+    /// has no such statement.
     ///
     /// # Errors
-    /// [`Error::Server`], with SQLSTATE 23505 if it is there already.
+    /// [`Error::Server`], with SQLSTATE 23505 if it already exists.
     pub async fn create_large_object(&self, oid: u32) -> Result<()> {
         self.execute(&format!("SELECT pg_catalog.lo_create('{oid}')")).await
     }
 
-    /// Removes a large object if there is one of this OID.
+    /// Removes the large object with this OID, if it exists.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -57,10 +56,10 @@ impl Session {
         .await
     }
 
-    /// Begins to write large objects. Should be in a transaction: each call would be one.
+    /// Starts writing large objects. Should be in a transaction: otherwise each call is one.
     ///
     /// # Errors
-    /// As [`Session::execute`]; the server knows `lo_put` since PostgreSQL 9.4.
+    /// As [`Session::execute`]; `lo_put` exists since PostgreSQL 9.4.
     pub async fn write_large_objects(&self) -> Result<LargeObjects<'_>> {
         let driver = &self.driver;
         driver.usable()?;
@@ -81,8 +80,8 @@ impl Session {
     }
 }
 
-/// Large objects being written, one after the other, each from its start.
-/// [`LargeObjects::finish`] tells whether all of it has reached the server.
+/// Large objects being written, one after another, each from its start. [`LargeObjects::finish`]
+/// returns whether everything has reached the server.
 pub struct LargeObjects<'a> {
     driver: &'a Driver,
     put: Statement,
@@ -92,14 +91,14 @@ pub struct LargeObjects<'a> {
     calls: FuturesOrdered<Call<'a>>,
 }
 
-/// The object that bytes are written to.
+/// The object being written.
 struct Current {
     oid: u32,
-    /// Where the next byte goes.
+    /// The offset of the next byte.
     at: i64,
 }
 
-/// A call under way.
+/// A call in flight.
 type Call<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// Pieces of large objects, as the parameters of [`PUT`].
@@ -108,7 +107,7 @@ struct Pieces {
     oids: Vec<u32>,
     at: Vec<i64>,
     bytes: Vec<Bytes>,
-    /// Of all of them.
+    /// The total length of the pieces.
     length: usize,
 }
 
@@ -126,7 +125,7 @@ impl Pieces {
 }
 
 impl LargeObjects<'_> {
-    /// Goes on to another object, which must be there.
+    /// Moves on to another object, which must exist.
     ///
     /// # Errors
     /// As [`LargeObjects::write`].
@@ -136,15 +135,15 @@ impl LargeObjects<'_> {
         Ok(())
     }
 
-    /// Appends bytes to the object; waits while the server is slower.
+    /// Appends bytes to the object; waits if the server is slower.
     ///
     /// # Errors
-    /// [`Error::Server`], possibly about an earlier object, with SQLSTATE 42704 if one is not
-    /// there; [`Error::Protocol`] if no object was begun or it would be too large;
+    /// [`Error::Server`], possibly about an earlier object, with SQLSTATE 42704 if one does not
+    /// exist; [`Error::Protocol`] if no object was started or it would be too large;
     /// [`Error::Lost`].
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let Some(Current { oid, at }) = &mut self.current else {
-            return Err(Error::Protocol("bytes of no large object".to_owned(), None));
+            return Err(Error::Protocol("data without a large object".to_owned(), None));
         };
         let end = i64::try_from(bytes.len()).ok().and_then(|length| at.checked_add(length));
         let Some(end) = end else {
@@ -170,7 +169,8 @@ impl LargeObjects<'_> {
         Ok(())
     }
 
-    /// The server must see objects without bytes as well: they may be missing, or another's.
+    /// Empty objects must be sent to the server as well: they may be missing, or belong to another
+    /// role.
     async fn end_object(&mut self) -> Result<()> {
         if let Some(Current { oid, at: 0 }) = self.current.take() {
             self.pieces.push(oid, 0, Bytes::new());

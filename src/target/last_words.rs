@@ -1,11 +1,11 @@
-//! What a server says before it ends a session.
+//! The last message of a server before it ends a session.
 //!
-//! When the server ends a session in the midst of a COPY, the driver fails at writing and throws
-//! its message away; the stream below has seen it.
+//! When the server ends a session in the middle of a COPY, the driver fails to write and discards
+//! the server's message; the stream below the driver has seen it.
 
 use super::error::ServerError;
 
-/// Messages longer than this are not kept: a FATAL says a sentence or two.
+/// Longer messages are not kept: a FATAL is a sentence or two.
 const LONGEST: usize = 8 * 1024;
 
 /// Collects one ErrorResponse or NoticeResponse.
@@ -15,7 +15,7 @@ pub(super) struct LastWords {
 }
 
 impl LastWords {
-    /// A message begins.
+    /// A message starts.
     pub(super) fn begin(&mut self) {
         self.body.clear();
     }
@@ -26,13 +26,12 @@ impl LastWords {
         self.body.extend_from_slice(&bytes[..room]);
     }
 
-    /// The message, if the session ends with it: a FATAL or PANIC, or the warning that is all
-    /// there is time for in a crash or an immediate shutdown (`quickdie` in
-    /// `src/backend/tcop/postgres.c`).
+    /// The message, if the session ends with it: a FATAL or PANIC, or the warning sent in a crash
+    /// or an immediate shutdown (`quickdie` in `src/backend/tcop/postgres.c`).
     pub(super) fn end(&self) -> Option<ServerError> {
         let mut error = ServerError::default();
-        // Each field is a code and a string with a zero at its end (PostgreSQL documentation,
-        // "Error and Notice Message Fields").
+        // Each field is a code and a zero-terminated string (PostgreSQL documentation, "Error and
+        // Notice Message Fields").
         for field in self.body.split(|byte| *byte == 0) {
             let Some((code, text)) = field.split_first() else { continue };
             let text = String::from_utf8_lossy(text).into_owned();

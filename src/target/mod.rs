@@ -1,7 +1,7 @@
-//! One PostgreSQL session: where to connect, how, and what a restore does with it.
+//! PostgreSQL sessions: where and how to connect, and the operations a restore needs.
 //!
-//! This is the only module that names `tokio_postgres`; everything above it speaks of a
-//! [`Target`], a [`Session`], a [`CopyIn`], a [`CopyOut`] and [`LargeObjects`].
+//! This is the only module that names `tokio_postgres`; everything above it uses a [`Target`], a
+//! [`Session`], a [`CopyIn`], a [`CopyOut`] and [`LargeObjects`].
 //!
 //! ```text
 //! ConnectOptions + environment ──▶ params ──▶ Target ──▶ connect ──▶ Session
@@ -10,10 +10,10 @@
 //!                                                                        └─ large_object
 //! ```
 //!
-//! Connection parameters mean what libpq says they mean (PostgreSQL documentation, chapter
-//! "Database Connection Control Functions"), so that a command line which works with
-//! `pg_restore` works here. Parameters that cannot be honoured are refused by name, never
-//! silently dropped, unless ignoring them is harmless.
+//! Connection parameters have libpq's meaning (PostgreSQL documentation, chapter "Database
+//! Connection Control Functions"), so that a command line that works with `pg_restore` works here.
+//! Parameters that cannot be honoured are refused by name, never silently dropped, unless ignoring
+//! them is harmless.
 
 mod backend;
 mod bookkeeping;

@@ -1,4 +1,4 @@
-//! What a server says beside its answers.
+//! Notices that a server sends besides its answers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,18 +40,18 @@ impl Notice {
     }
 }
 
-/// Where a session's notices go. Called from the task that reads the socket, before the
-/// answer to the statement arrives; must not block.
+/// The receiver of a session's notices. It is called from the task that reads the socket, before
+/// the answer to the statement arrives, and must not block.
 #[derive(Clone)]
 pub struct Notices(Arc<dyn Fn(Notice) + Send + Sync>);
 
 impl Notices {
-    /// Notices go to this function.
+    /// Sends notices to this function.
     pub fn to(receiver: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         Self(Arc::new(receiver))
     }
 
-    /// Notices go nowhere.
+    /// Discards notices.
     #[must_use]
     pub fn discard() -> Self {
         Self::to(|_| {})

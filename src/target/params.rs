@@ -1,5 +1,5 @@
-//! Connection parameters: gathers them from the command line, the connection string and the
-//! environment, and gives each its type.
+//! Gathers connection parameters from the command line, the connection string and the environment,
+//! and gives each its type.
 //!
 //! Nothing here connects; [`super::connect`] does.
 
@@ -18,25 +18,25 @@ use super::require_auth::RequireAuth;
 use super::service;
 use super::tls::{RootCertificates, SslMode, TlsOptions, TlsVersion};
 
-/// How many seconds a connection may take if nothing is said. libpq waits for ever for an address
-/// where no one answers.
+/// The default time limit for a connection, in seconds. libpq waits forever for an address that
+/// does not respond.
 const CONNECT_WITHIN: i64 = 60;
 
-/// An environment, so that tests need not change the process's own.
+/// An environment, so that tests need not change the process environment.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Where to connect, as the command line says it: the options that `pg_restore` has, too.
+/// Where to connect, from the command line: the same options as in `pg_restore`.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
-    /// `-d`: a database's name, a URI or a `key=value` string. What a connection string says
-    /// overrides the options below, as `pg_restore`'s manual has it.
+    /// `-d`: a database's name, a URI or a `key=value` string. A connection string overrides the
+    /// options below, as documented for `pg_restore`.
     pub dbname: Option<String>,
-    /// A URI or `key=value` string for what neither `dbname` nor the options below say, before
-    /// the `PG*` variables: the place for `DATABASE_URL`.
+    /// A URI or `key=value` string for what neither `dbname` nor the options below set; it
+    /// overrides the `PG*` variables. Meant for `DATABASE_URL`.
     pub default_url: Option<String>,
-    /// `-h`: a host's name or a socket directory, or several with commas between.
+    /// `-h`: a host name or a socket directory, or several separated by commas.
     pub host: Option<String>,
-    /// `-p`: a port, or one for each host with commas between.
+    /// `-p`: a port, or one for each host separated by commas.
     pub port: Option<String>,
     /// `-U`: the role to connect as.
     pub username: Option<String>,
@@ -44,15 +44,15 @@ pub struct ConnectOptions {
     pub password: PasswordPrompt,
 }
 
-/// Whether to ask for a password.
+/// Whether to prompt for a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PasswordPrompt {
-    /// Ask when the server wants one, none is known, and there is a terminal.
+    /// Prompt if the server requests one, none is known, and there is a terminal.
     #[default]
     Auto,
-    /// Never ask (`-w`).
+    /// Never prompt (`-w`).
     Never,
-    /// Ask before connecting (`-W`).
+    /// Prompt before connecting (`-W`).
     Force,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What `target_session_attrs` demands of a server.
+/// The requirement of `target_session_attrs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
     Any,
@@ -85,7 +85,7 @@ pub(super) enum Demand {
     ReadOnly,
     Primary,
     Standby,
-    /// A standby if one of the hosts is one, else whatever answers.
+    /// A standby if one of the hosts is one, otherwise any server.
     PreferStandby,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct Params {
     pub(super) hosts: Vec<Host>,
     pub(super) user: String,
     pub(super) dbname: String,
-    /// Whether somebody chose the database: if not, it is the role's.
+    /// Whether the database was set: if not, it has the role's name.
     pub(super) is_named: bool,
     pub(super) load_balance: bool,
     pub(super) password: Option<Password>,
@@ -109,7 +109,7 @@ pub(super) struct Params {
     pub(super) demand: Demand,
     pub(super) direct_tls: bool,
     pub(super) tls: TlsOptions,
-    /// What the operator should know, though it stops nothing.
+    /// Warnings for the user.
     pub(super) warnings: Vec<String>,
 }
 
@@ -131,21 +131,21 @@ pub(super) enum ChannelBinding {
     Require,
 }
 
-/// The role connected as when nobody says: the operating system's user.
+/// The default role: the operating system's user.
 pub(super) type OsUser<'a> = &'a dyn Fn() -> Option<String>;
 
 impl Params {
-    /// Gathers the parameters and gives them their types.
+    /// Gathers the parameters and gives each its type.
     ///
     /// # Errors
-    /// [`Error::Params`] naming the parameter that is unknown, refused, or has a wrong value.
+    /// [`Error::Params`] naming the parameter that is unknown, refused, or has an invalid value.
     pub(super) fn resolve(
         options: &ConnectOptions,
         environment: Environment<'_>,
         os_user: OsUser<'_>,
     ) -> Result<Self> {
         let settings = Settings::gather(options, environment)?;
-        // What is shown of a connection must not be a URL that was taken for a name.
+        // A URL mistaken for a name must not be shown.
         for name in ["dbname", "host", "user"] {
             if settings.get(name).is_some_and(conninfo::may_hold_a_password) {
                 return Err(conninfo::misspelt(name));
@@ -156,7 +156,7 @@ impl Params {
             Some(user) => user.to_owned(),
             None => os_user().ok_or_else(|| {
                 params(
-                    "no role to connect as: give -U or PGUSER (the operating system does not \
+                    "no role to connect as: set -U or PGUSER (the operating system does not \
                         know this user's name)",
                 )
             })?,
@@ -201,7 +201,7 @@ impl Params {
                 .unwrap_or(env!("CARGO_PKG_NAME"))
                 .to_owned(),
             options: settings.get("options").map(str::to_owned),
-            // As libpq: 0 and less mean no limit.
+            // As in libpq, 0 and less mean no limit.
             connect_timeout: settings
                 .number::<i64>("connect_timeout")?
                 .or(Some(CONNECT_WITHIN))
@@ -239,7 +239,7 @@ impl Params {
         })
     }
 
-    /// The password for this host, from a parameter or the password file.
+    /// The password for this host, from a parameter or from the password file.
     pub(super) fn password_for(&self, host: &Host) -> Option<&Password> {
         self.password.as_ref().or_else(|| {
             self.passfile.lookup(host.password_name(), host.port, &self.dbname, &self.user)
@@ -247,13 +247,13 @@ impl Params {
     }
 }
 
-/// Values by parameter, untyped; an empty value is no value.
+/// Values by parameter, untyped; an empty value counts as unset.
 struct Settings(BTreeMap<&'static str, String>);
 
 impl Settings {
     fn gather(options: &ConnectOptions, environment: Environment<'_>) -> Result<Self> {
         let mut settings = Self(BTreeMap::new());
-        // From the strongest source to the weakest: what is set stays.
+        // From the strongest source to the weakest: the first value wins.
         let mut plain_name = None;
         match options.dbname.as_deref() {
             Some(text) if conninfo::is_connection_string(text) => settings.string(text)?,
@@ -274,14 +274,14 @@ impl Settings {
         for (name, variable) in [("service", "PGSERVICE"), ("servicefile", "PGSERVICEFILE")] {
             settings.offer(name, &environment(variable).unwrap_or_default())?;
         }
-        // A service stands above the other variables (`conninfo_add_defaults` in libpq).
+        // A service takes precedence over the other variables (`conninfo_add_defaults` in libpq).
         if let Some(service) = settings.get("service") {
             let found = service::find(service, settings.get("servicefile"), environment);
             let found = found.map_err(|error| match error {
-                // Whoever named the database otherwise would not look for it there.
-                Error::Params(message) if !is_said => params(format!(
-                    "{message} (the environment has PGSERVICE: unset it, or define the service)"
-                )),
+                // If the database was named otherwise, the cause is not obvious.
+                Error::Params(message) if !is_said => {
+                    params(format!("{message} (PGSERVICE is set: unset it, or define the service)"))
+                }
                 error => error,
             })?;
             for (name, value) in found {
@@ -296,7 +296,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Takes a connection string. Of a parameter written twice the last counts, as in libpq.
+    /// Reads a connection string. If a parameter is given twice the last one wins, as in libpq.
     fn string(&mut self, text: &str) -> Result<()> {
         for (name, value) in conninfo::parse(text)?.into_iter().rev() {
             self.offer(&name, &value)?;
@@ -304,8 +304,8 @@ impl Settings {
         Ok(())
     }
 
-    /// The same of a URL that the options complete. Its password is for its own server: not for
-    /// another one that `-h` or `-p` names.
+    /// Reads a URL that the options complete. Its password is only for its own server, not for
+    /// another one named by `-h` or `-p`.
     fn default_url(&mut self, text: &str, options: &ConnectOptions) -> Result<()> {
         let mut said = conninfo::parse(text)?;
         let url = |name: &str, default: &str| {
@@ -373,7 +373,7 @@ impl Settings {
 
     fn keepalive(&self) -> Result<Keepalive> {
         let seconds = |name| -> Result<Option<Duration>> {
-            // 0 asks for the system's default.
+            // 0 means the system's default.
             let seconds = self.number::<u64>(name)?.filter(|seconds| *seconds > 0);
             Ok(seconds.map(Duration::from_secs))
         };
@@ -402,7 +402,7 @@ impl Settings {
             )));
         }
         let version = |name: &str, default| -> Result<TlsVersion> {
-            // rustls has no TLS below 1.2, so that a lower minimum is always kept.
+            // rustls has no TLS below 1.2, so a lower minimum is always satisfied.
             let below: &[_] = match default {
                 TlsVersion::V12 => &[("TLSv1", TlsVersion::V12), ("TLSv1.1", TlsVersion::V12)],
                 TlsVersion::V13 => &[],
@@ -428,7 +428,7 @@ impl Settings {
                     .or_else(|| default("root.crt"))
                     .map_or(RootCertificates::None, RootCertificates::File)
             },
-            // A default certificate that is not there is no certificate; a given one must be.
+            // A missing default certificate means no certificate; a given one must exist.
             certificate: given("sslcert")
                 .or_else(|| default("postgresql.crt").filter(|path| path.exists())),
             key: given("sslkey").or_else(|| default("postgresql.key")),

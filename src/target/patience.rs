@@ -1,5 +1,6 @@
-//! A server that is there, but takes no sessions just now: it starts up, shuts down, or has too many.
-//! Whoever begins waits for it. What nobody answers is not waited for: the address may be wrong.
+//! Waits for a server that responds but accepts no sessions at the moment: it is starting up,
+//! shutting down, or has too many. An address that does not respond is not waited for: it may be
+//! wrong.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -8,11 +9,11 @@ use backon::{ExponentialBuilder, Retryable};
 
 use super::error::{Error, Result};
 
-/// How long a server is waited for: as long as a restart takes.
+/// How long to wait for a server: as long as a restart takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Pauses between the tries to open a session. They grow and vary, so that sessions that were lost
-/// together do not come back together.
+/// Pauses between attempts to open a session. They grow and vary, so that sessions lost together do
+/// not reconnect together.
 pub(crate) fn reconnecting() -> ExponentialBuilder {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(100))
@@ -22,7 +23,8 @@ pub(crate) fn reconnecting() -> ExponentialBuilder {
         .with_total_delay(Some(PATIENCE))
 }
 
-/// Waits for something as long as it works, however long that takes, and so long while it does not.
+/// Waits for something as long as it makes progress, however long that takes, and for a limited
+/// time while it does not.
 #[derive(Debug)]
 pub(crate) struct WhileItWorks {
     patience: Duration,
@@ -36,22 +38,22 @@ impl WhileItWorks {
         Self { patience, began, worked: began }
     }
 
-    /// Takes in what was seen, and pauses. False if it has not worked for too long.
+    /// Records an observation, and pauses. Returns false if there was no progress for too long.
     pub(crate) async fn pause(&mut self, works: bool) -> bool {
         if works {
             self.worked = Instant::now();
         } else if self.worked.elapsed() > self.patience {
             return false;
         }
-        // Soon at first; what has taken long takes longer.
+        // Short at first; longer the longer it has taken.
         let (soon, late) = (Duration::from_millis(20), Duration::from_secs(1));
         tokio::time::sleep((self.began.elapsed() / 8).clamp(soon, late)).await;
         true
     }
 }
 
-/// Opens the first session, waiting up to [`PATIENCE`] for a server that says that it takes none
-/// just now. `waits` is told why, once.
+/// Opens the first session, waiting up to [`PATIENCE`] for a server that reports that it accepts
+/// none at the moment. `waits` is called once, with the reason.
 ///
 /// # Errors
 /// The last one of `connect`. Refused connections, unknown hosts and refused roles are not waited
@@ -70,9 +72,9 @@ pub async fn once_ready<T, F: Future<Output = Result<T>>>(
 }
 
 impl Error {
-    /// Whether the server itself says that it takes no session just now: `cannot_connect_now`
-    /// (`src/backend/tcop/backend_startup.c`), `too_many_connections`, or that it shuts down after
-    /// all.
+    /// Whether the server itself reports that it accepts no session at the moment:
+    /// `cannot_connect_now` (`src/backend/tcop/backend_startup.c`), `too_many_connections`, or a
+    /// shutdown.
     #[must_use]
     pub fn is_not_ready(&self) -> bool {
         matches!(self.sqlstate(), Some("57P03" | "53300" | "57P01" | "57P02"))
@@ -90,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn work_is_waited_for_beyond_patience_and_rest_is_not() {
         let mut wait = WhileItWorks::new(Duration::from_millis(1));
-        // Each pause is longer than the patience.
+        // Each pause is longer than the patience given.
         for _ in 0..3 {
             assert!(wait.pause(true).await);
         }

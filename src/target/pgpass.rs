@@ -22,8 +22,8 @@ struct Entry {
 }
 
 impl PasswordFile {
-    /// Reads the file. One that is not there is empty; one that may not be used says why in
-    /// `warnings` and is empty too.
+    /// Reads the file. A missing file counts as empty; so does one that may not be used, with the
+    /// reason added to `warnings`.
     pub(super) fn read(path: &Path, warnings: &mut Vec<String>) -> Self {
         let shown = path.display();
         match fs::metadata(path) {
@@ -57,7 +57,7 @@ impl PasswordFile {
         Self { entries: text.lines().filter_map(parse_line).collect() }
     }
 
-    /// The password of the first line that fits. `host` is `localhost` for the default socket
+    /// The password of the first matching line. `host` is `localhost` for the default socket
     /// directory, another directory's path, or a name or address.
     pub(super) fn lookup(
         &self,
@@ -92,12 +92,12 @@ fn parse_line(line: &str) -> Option<Entry> {
         *field = (raw != "*").then(|| unescaped(raw));
         rest = &rest[end + 1..];
     }
-    // What remains is the password, colons and all. An empty one is no password.
+    // The rest is the password, including colons. An empty one is no password.
     let password = unescaped(rest);
     (!password.is_empty()).then(|| Entry { fields, password: Password::new(password) })
 }
 
-/// The byte of the first colon that no backslash protects.
+/// The position of the first colon that is not escaped by a backslash.
 fn field_end(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|byte| {

@@ -1,8 +1,8 @@
-//! The question for a password at the terminal (`simple_prompt` in `src/port/sprompt.c`).
+//! Prompts for a password at the terminal (`simple_prompt` in `src/port/sprompt.c`).
 //!
 //! The terminal keeps its signals and its line editing; only its echo is off. The answer is read on
-//! a thread that no one waits for, so that a signal ends the program at once. The echo is back
-//! whichever way the question ends, a future that is dropped included.
+//! a detached thread, so that a signal ends the program at once. The echo is restored whichever way
+//! the prompt ends, including a dropped future.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::oneshot;
 
-/// Asks, and waits for a line.
+/// Prompts, and waits for a line.
 ///
 /// # Errors
 /// When the process has no terminal, or the user ends the input.
@@ -20,7 +20,7 @@ pub(super) async fn ask(question: &str) -> io::Result<String> {
     let mut silent = Silent::new(terminal)?;
     silent.terminal.write_all(question.as_bytes())?;
     let (tell, told) = oneshot::channel();
-    // Not a thread of the runtime, which waits for those when it ends.
+    // Not a thread of the runtime, which waits for its threads when it ends.
     std::thread::Builder::new().name("password".to_owned()).spawn(move || {
         // No one may be waiting any more.
         let _ = tell.send(line(input));
@@ -39,7 +39,7 @@ fn line(mut input: impl BufRead) -> io::Result<String> {
     Ok(line)
 }
 
-/// A terminal that does not show what is typed, but for the end of the line.
+/// A terminal that does not echo what is typed, except the end of the line.
 struct Silent {
     terminal: File,
     before: Termios,
@@ -52,7 +52,7 @@ impl Silent {
         let mut modes = before.clone();
         modes.local_modes.remove(LocalModes::ECHO);
         modes.local_modes.insert(LocalModes::ECHONL);
-        // A line that was typed before the question is an answer, too.
+        // A line typed before the prompt is an answer, too.
         tcsetattr(&terminal, OptionalActions::Now, &modes)?;
         Ok(Self { terminal, before, is_answered: false })
     }
@@ -61,10 +61,10 @@ impl Silent {
 impl Drop for Silent {
     fn drop(&mut self) {
         if !self.is_answered {
-            // What comes next starts on a line of its own.
+            // What comes next starts on a new line.
             let _ = self.terminal.write_all(b"\n");
         }
-        // A terminal that is gone needs no echo.
+        // A terminal that is gone needs no restored echo.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
     }
 }

@@ -1,15 +1,15 @@
-//! A COPY that the server refuses before it asks for data: a table or a column is missing, a
-//! privilege, FREEZE is not possible.
+//! A COPY that the server refuses before it asks for data: a table, a column or a privilege is
+//! missing, or FREEZE is not possible.
 //!
-//! The driver starts a COPY with Bind, Execute and Sync. Where it is refused, that Sync is answered
-//! by ReadyForQuery; yet the driver sends CopyFail and another Sync, and closes the connection when
-//! a second ReadyForQuery comes (rust-postgres issue 789). So the second Sync is written as a Flush,
-//! which has the same length and no answer. CopyFail is ignored outside of a COPY (`PostgresMain` in
+//! The driver starts a COPY with Bind, Execute and Sync. If it is refused, that Sync is answered by
+//! ReadyForQuery; yet the driver sends CopyFail and another Sync, and closes the connection when a
+//! second ReadyForQuery comes (rust-postgres issue 789). So the second Sync is replaced by a Flush,
+//! which has the same length and no answer. CopyFail is ignored outside a COPY (`PostgresMain` in
 //! `src/backend/tcop/postgres.c`).
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Where a COPY is that has just been asked for.
+/// The state of a COPY that has just been requested.
 #[derive(Debug, Default)]
 pub(super) struct CopyStart(AtomicU8);
 
@@ -17,7 +17,7 @@ const ASKED: u8 = 1;
 const REFUSED: u8 = 2;
 
 impl CopyStart {
-    /// A COPY is about to be asked for.
+    /// A COPY is about to be requested.
     pub(super) fn ask(&self) {
         self.0.store(ASKED, Ordering::Release);
     }
@@ -41,16 +41,16 @@ impl CopyStart {
     }
 }
 
-/// What the driver writes after a refusal: CopyFail without a reason, and Sync.
+/// The driver's output after a refusal: CopyFail without a reason, and Sync.
 const UNWANTED: &[u8] = b"f\0\0\0\x05\0S\0\0\0\x04";
 
-/// What is written in its place.
+/// What is written instead.
 const INSTEAD: &[u8] = b"f\0\0\0\x05\0H\0\0\0\x04";
 
-/// The driver's bytes, corrected.
+/// Corrects the driver's output.
 #[derive(Debug, Default)]
 pub(super) struct Correction {
-    /// Bytes of [`INSTEAD`] that are written.
+    /// Bytes of [`INSTEAD`] already written.
     written: usize,
 }
 
@@ -64,7 +64,7 @@ impl Correction {
         }
     }
 
-    /// Takes note of how much was written of it.
+    /// Records how much of it was written.
     pub(super) fn wrote(&mut self, start: &CopyStart, count: usize) {
         if start.is_refused() {
             self.written += count;
@@ -80,7 +80,7 @@ impl Correction {
 mod tests {
     use super::*;
 
-    /// What is written of these bytes, at most `most` at a time.
+    /// What is written for these bytes, at most `most` at a time.
     fn written(start: &CopyStart, mut bytes: &[u8], most: usize) -> Vec<u8> {
         let (mut correction, mut all) = (Correction::default(), Vec::new());
         while !bytes.is_empty() {

@@ -1,13 +1,13 @@
-//! `require_auth`: the ways in which a server may ask who connects.
+//! `require_auth`: the authentication methods that a server may use.
 //!
-//! As in libpq: the list is read as `pqConnectOptions2` in `src/interfaces/libpq/fe-connect.c` does,
-//! and each request is held against it as `check_expected_areq` in `fe-auth.c` does, before the
-//! driver sees it and answers with a password.
+//! As in libpq: the list is read as `pqConnectOptions2` in `src/interfaces/libpq/fe-connect.c`
+//! does, and each request is checked against it as in `check_expected_areq` in `fe-auth.c`, before
+//! the driver sees it and answers with a password.
 
 use super::error::{Error, Result};
 use super::params::params;
 
-/// The methods by their names. Those that the driver cannot do are never allowed to be needed.
+/// The methods by name. Those that the driver does not support never match a request.
 const METHODS: [(&str, u8); 7] = [
     ("password", PASSWORD),
     ("md5", MD5),
@@ -23,7 +23,7 @@ const SCRAM: u8 = 16;
 const NONE: u8 = 32;
 const ALL: u8 = 127;
 
-/// The methods that are allowed.
+/// The allowed methods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RequireAuth {
     text: String,
@@ -63,7 +63,7 @@ pub(super) struct AuthCheck {
     /// The code of the request that is being read.
     code: [u8; 4],
     filled: usize,
-    /// Whether an allowed method has come to its end.
+    /// Whether an allowed method has completed.
     is_finished: bool,
 }
 
@@ -72,7 +72,7 @@ impl AuthCheck {
         Self { required, ..Self::default() }
     }
 
-    /// A new message begins.
+    /// A new message starts.
     pub(super) fn begin(&mut self) {
         self.filled = 0;
     }
@@ -80,7 +80,7 @@ impl AuthCheck {
     /// A part of the body of an authentication request.
     ///
     /// # Errors
-    /// When the request is complete, and of a method that is not allowed.
+    /// When the request is complete and its method is not allowed.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(required) = &self.required else { return Ok(()) };
         if self.filled == self.code.len() {
@@ -95,10 +95,10 @@ impl AuthCheck {
         let (bit, reason) = match u32::from_be_bytes(self.code) {
             0 if self.is_finished => return Ok(()),
             0 => (NONE, "the server did not complete authentication"),
-            3 => (PASSWORD, "the server requests the password in clear"),
-            5 => (MD5, "the server requests the password hashed with MD5"),
+            3 => (PASSWORD, "the server requests a cleartext password"),
+            5 => (MD5, "the server requests an MD5-hashed password"),
             10..=12 => (SCRAM, "the server requests SASL authentication"),
-            _ => (0, "the server requests a method that is not supported"),
+            _ => (0, "the server requests an unsupported method"),
         };
         if required.allowed & bit == 0 {
             let text = &required.text;
@@ -115,12 +115,12 @@ impl AuthCheck {
 mod tests {
     use super::*;
 
-    /// Whether a server may go through these requests.
+    /// Whether a server may send these requests.
     fn passes(required: &str, codes: &[u32]) -> bool {
         let mut check = AuthCheck::new(Some(RequireAuth::parse(required).unwrap()));
         codes.iter().all(|code| {
             check.begin();
-            // Bodies come in pieces.
+            // Bodies arrive in pieces.
             code.to_be_bytes().iter().all(|byte| check.feed(&[*byte]).is_ok())
         })
     }

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use super::error::Result;
 use super::params::{Environment, params};
 
-/// Where libpq looks for `pg_service.conf` when `PGSYSCONFDIR` is not set: a constant of its build.
-/// These are Debian's, the one of Red Hat and that of a build from source.
+/// Where libpq looks for `pg_service.conf` when `PGSYSCONFDIR` is not set: a build-time constant.
+/// These are the directories of Debian, Red Hat and a build from source.
 const SYSTEM_DIRECTORIES: [&str; 3] =
     ["/etc/postgresql-common", "/etc/sysconfig/pgsql", "/usr/local/pgsql/etc"];
 
-/// The parameters of a service, the strongest first. `file` is what `servicefile` or
-/// `PGSERVICEFILE` says.
+/// The parameters of a service, the strongest first. `file` is the value of `servicefile` or
+/// `PGSERVICEFILE`.
 ///
 /// # Errors
-/// When no file defines the service, or a file breaks the rules. Values are never shown.
+/// When no file defines the service, or a file breaks the rules. Errors never show values.
 pub(super) fn find(
     name: &str,
     file: Option<&str>,
@@ -59,7 +59,7 @@ pub(super) fn find(
     Err(params(format!("definition of service \"{name}\" not found")))
 }
 
-/// The lines of a group, or the number of the line that is wrong and how.
+/// The lines of a group, or the number of an invalid line and the error.
 #[allow(clippy::type_complexity)]
 fn group(
     text: &str,
@@ -72,7 +72,7 @@ fn group(
             continue;
         }
         if let Some(title) = line.strip_prefix('[') {
-            // The first group of a name counts, and ends with the next title.
+            // The first group with a name counts, and ends at the next title.
             if found.is_some() {
                 break;
             }

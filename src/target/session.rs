@@ -18,20 +18,19 @@ use super::wire::Connector;
 use crate::archive::encoding::Encoding;
 use crate::sql::ident::literal;
 
-/// How a session is set up, beyond where it goes.
+/// The settings of a session, apart from its target.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
     /// Where notices of the server go.
     pub notices: Notices,
-    /// The session's `client_encoding`. Text is decoded from it and encoded in it without loss;
-    /// data of a COPY is in it.
+    /// The session's `client_encoding`. Text is decoded from and encoded in it without loss; COPY
+    /// data is in it.
     pub encoding: Encoding,
-    /// How long a statement may run before an empty query follows it, and again after each such
-    /// time: proxies end connections that nothing passes through.
+    /// How often an empty query is sent while a statement runs: proxies close idle connections.
     pub keep_alive: Duration,
 }
 
-/// Proxies allow some minutes at least.
+/// Proxies allow at least a few minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 impl Default for SessionSettings {
@@ -41,7 +40,7 @@ impl Default for SessionSettings {
     }
 }
 
-/// A session with a server. Dropping it ends it.
+/// A session with a server. Dropping it closes it.
 ///
 /// Methods take `&self` and may overlap: the server answers in the order of the calls.
 pub struct Session {
@@ -63,7 +62,8 @@ impl Session {
         let set_up = async {
             let driver = target.open(settings).await?;
             if !settings.encoding.is_utf8() {
-                // By itself: the server reads a message in the encoding that holds when it comes.
+                // In a separate message: the server reads a message in the encoding in effect when
+                // it arrives.
                 let name = literal(settings.encoding.name());
                 driver.execute(&format!("SET client_encoding = {name}")).await?;
             }
@@ -87,7 +87,7 @@ impl Session {
         })
     }
 
-    /// Where the session was opened to.
+    /// The target of the session.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
@@ -99,20 +99,20 @@ impl Session {
         self.server_version_num
     }
 
-    /// The server's version as it says it, `15.18 (Debian 15.18-0+deb12u1)`.
+    /// The server's version as it reports it, `15.18 (Debian 15.18-0+deb12u1)`.
     #[must_use]
     pub fn server_version(&self) -> &str {
         &self.server_version
     }
 
-    /// A parameter that the server reported when the session began (`server_encoding`,
+    /// A parameter that the server reported when the session started (`server_encoding`,
     /// `is_superuser`, `in_hot_standby` …; documentation, section "Asynchronous Operations").
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.driver.parameters.get(name).map(String::as_str)
     }
 
-    /// Whether the session is in a transaction, as of the last answer.
+    /// The transaction status as of the last answer.
     #[must_use]
     pub fn transaction_status(&self) -> TransactionStatus {
         self.driver.connector.watch.transaction_status()
@@ -140,7 +140,7 @@ impl Session {
         self.driver.execute(sql).await
     }
 
-    /// As [`Session::execute`], and gives the sum of the row counts in the command tags: rows
+    /// As [`Session::execute`], but returns the sum of the row counts in the command tags: rows
     /// inserted, updated, deleted, and those that a SELECT returned.
     ///
     /// # Errors
@@ -164,8 +164,8 @@ impl Session {
         self.driver.query_text(sql).await
     }
 
-    /// The rows of a query of the catalogue. Names that are of no concern here may have no equivalent
-    /// in the session's encoding, which would refuse the whole answer: it comes in the server's own.
+    /// The rows of a catalog query. Unrelated names may have no equivalent in the session's
+    /// encoding, which would make the whole answer fail: so it is sent in the server's encoding.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -173,7 +173,7 @@ impl Session {
         let own = self.encoding.name();
         match self.parameter("server_encoding").filter(|server| *server != own) {
             None => self.query_text(sql).await,
-            // In one message, of which an error takes back all.
+            // In one message, all of which an error rolls back.
             Some(server) => {
                 let (own, server) = (literal(own), literal(server));
                 let set = "SET client_encoding =";
@@ -199,8 +199,8 @@ impl Session {
         self.execute("BEGIN").await
     }
 
-    /// COMMIT, for certain: the server answers a COMMIT of an aborted transaction by rolling
-    /// back without an error, and this does not hide it.
+    /// COMMIT, with certainty: the server answers the COMMIT of an aborted transaction by rolling
+    /// back without an error, and this returns an error then.
     ///
     /// # Errors
     /// [`Error::Aborted`] if the transaction was aborted (it is rolled back then); otherwise as
@@ -221,13 +221,13 @@ impl Session {
         self.execute("ROLLBACK").await
     }
 
-    /// A handle that cancels what this session runs, from any task.
+    /// A handle that cancels what this session is running, from any task.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle {
             token: self.driver.client.cancel_token(),
             connector: Connector {
-                // The cancelling connection's messages are not this session's.
+                // The messages of the cancelling connection do not belong to this session.
                 watch: Arc::default(),
                 ..self.driver.connector.clone()
             },
@@ -235,7 +235,7 @@ impl Session {
         }
     }
 
-    /// Cancels what this session runs: [`CancelHandle::cancel`].
+    /// Cancels what this session is running: [`CancelHandle::cancel`].
     ///
     /// # Errors
     /// As there.
@@ -254,7 +254,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// Cancels what a session runs. Outlives the session, without effect then.
+/// Cancels what a session is running. May outlive the session, without effect then.
 #[derive(Clone)]
 pub struct CancelHandle {
     token: CancelToken,
@@ -263,12 +263,11 @@ pub struct CancelHandle {
 }
 
 impl CancelHandle {
-    /// Asks the server, over a connection of its own, to cancel what the session runs. Whether
-    /// there was something to cancel is not told; if so, that statement fails with SQLSTATE
-    /// 57014.
+    /// Asks the server, over a separate connection, to cancel what the session is running. A
+    /// canceled statement fails with SQLSTATE 57014; whether there was one is not reported here.
     ///
     /// # Errors
-    /// [`Error::Network`] or [`Error::Tls`] if the request could not be brought to the server.
+    /// [`Error::Network`] or [`Error::Tls`] if the request could not be delivered to the server.
     pub async fn cancel(&self) -> Result<()> {
         let sent = match &self.socket {
             Some(path) => {

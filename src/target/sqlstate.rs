@@ -1,25 +1,25 @@
-//! What a restore should make of an SQLSTATE (PostgreSQL documentation, appendix "PostgreSQL
-//! Error Codes").
+//! Classifies SQLSTATEs for a restore (PostgreSQL documentation, appendix "PostgreSQL Error
+//! Codes").
 
-/// What to do about an error of the server.
+/// How to treat an error of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// The same work may succeed later: lost connection, deadlock, too many connections, a server
-    /// that starts up or shuts down, an object in use.
+    /// that is starting up or shutting down, an object in use.
     Retry,
-    /// The object is there already.
+    /// The object already exists.
     AlreadyExists,
     /// A role that a statement names does not exist.
     MissingRole,
-    /// No other statement will fare better: authentication, disk full, a read-only server.
+    /// No other statement would succeed either: authentication, disk full, a read-only server.
     Fatal,
-    /// An error of this one statement.
+    /// An error of this statement only.
     Other,
 }
 
 impl Class {
-    /// The class of a code. [`Class::MissingRole`] is not told by the code alone, as 42704 says
-    /// so of any object: see [`super::ServerError::class`].
+    /// The class of a code. [`Class::MissingRole`] is not determined by the code alone, as 42704
+    /// applies to any object: see [`super::ServerError::class`].
     #[must_use]
     pub fn of(sqlstate: &str) -> Self {
         match sqlstate {
@@ -44,12 +44,12 @@ impl Class {
 /// The SQLSTATE of a session whose connection broke without a server message (`connection_failure`).
 pub const CONNECTION_FAILURE: &str = "08006";
 
-/// Whether a code is of the server's state rather than of what it was asked: minutes later, the same
-/// work may succeed.
+/// Whether a code concerns the server's state rather than the request: minutes later, the same work
+/// may succeed.
 #[must_use]
 pub fn is_passing(sqlstate: &str) -> bool {
     // Classes: insufficient_resources (a full disk, memory, sessions), operator_intervention,
-    // system_error; and read_only_sql_transaction, of a server that is about to be promoted.
+    // system_error; and read_only_sql_transaction, from a server that is about to be promoted.
     matches!(sqlstate.get(..2), Some("53" | "57" | "58")) && !matches!(sqlstate, "53400" | "57P04")
         || sqlstate == "25006"
         || Class::of(sqlstate) == Class::Retry

@@ -1,19 +1,19 @@
 //! Text in messages: UTF-8 for the driver, the session's `client_encoding` on the wire.
 //!
-//! The driver takes and gives `str`. The server takes SQL in the session's encoding, and sends
-//! names, values and messages in it, as it has said in a ParameterStatus. Both ways here lose
-//! nothing ([`Encoding`]). Data of a COPY passes as it is, and so does everything that needs no
-//! change: in a UTF-8 session that is a look at the text of statements and answers.
+//! The driver accepts and returns `str`. The server accepts SQL in the session's encoding, and
+//! sends names, values and messages in it, as announced in a ParameterStatus. Both directions here
+//! are lossless ([`Encoding`]). COPY data passes unchanged, and so does everything that needs no
+//! conversion: a UTF-8 session only costs a check of the text of statements and answers.
 //! (PostgreSQL documentation, section "Message Formats".)
 
 use bytes::{Buf, BytesMut};
 
 use crate::archive::encoding::Encoding;
 
-/// Bytes behind a statement that are sent together with it: the rest of a small request.
+/// Bytes after a statement that are sent along with it: the rest of a small request.
 const TOGETHER: usize = 4096;
 
-/// Follows messages that pass as they are.
+/// Follows messages that pass unchanged.
 #[derive(Clone, Debug, Default)]
 struct Cursor {
     header: [u8; 5],
@@ -48,23 +48,23 @@ impl Cursor {
     }
 }
 
-/// The length of a body, from the four bytes that count themselves as well.
+/// The length of a body, from the four length bytes, which include themselves.
 fn body_length(length: &[u8]) -> usize {
     let length = length.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
     (length as usize).saturating_sub(4)
 }
 
-/// What goes to the server.
+/// The outgoing side, to the server.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     cursor: Cursor,
-    /// Whether the first message, which has no type, has gone.
+    /// Whether the first message, which has no type, has been sent.
     started: bool,
-    /// Whether the session begins in the server's own encoding, rather than in the driver's.
+    /// Whether the session starts in the server's own encoding, rather than in the driver's.
     server_encoding: bool,
     /// The message whose text is being collected.
     text: BytesMut,
-    /// Taken and not yet written.
+    /// Taken but not yet written.
     pub(super) pending: BytesMut,
 }
 
@@ -78,18 +78,18 @@ impl Outgoing {
         move |kind| !started || matches!(kind, b'Q' | b'P')
     }
 
-    /// How many of `bytes` can be written as they are.
+    /// How many of `bytes` can be written unchanged.
     pub(super) fn passing(&self, bytes: &[u8]) -> usize {
         if self.text.is_empty() { self.cursor.clone().walk(bytes, self.stops()) } else { 0 }
     }
 
-    /// So many of `bytes` were written as they are.
+    /// Records that these bytes were written unchanged.
     pub(super) fn passed(&mut self, bytes: &[u8]) {
         let stops = self.stops();
         self.cursor.walk(bytes, stops);
     }
 
-    /// Takes some of `bytes`, which begin with a statement or a part of it. Returns how many.
+    /// Takes some of `bytes`, which start with a statement or a part of it. Returns how many.
     pub(super) fn take(&mut self, bytes: &[u8], encoding: &Encoding) -> usize {
         let head = if self.started { 5 } else { 4 };
         let mut at = 0;
@@ -130,7 +130,7 @@ impl Outgoing {
     }
 }
 
-/// The message with the string that begins at `start` in this encoding.
+/// The message with the string that starts at `start` converted to this encoding.
 fn encoded(message: BytesMut, start: usize, encoding: &Encoding) -> BytesMut {
     let length = message[start..].iter().position(|byte| *byte == 0).unwrap_or_default();
     let Ok(text) = std::str::from_utf8(&message[start..start + length]) else { return message };
@@ -143,7 +143,7 @@ fn encoded(message: BytesMut, start: usize, encoding: &Encoding) -> BytesMut {
     }
 }
 
-/// The StartupMessage without the driver's `client_encoding`: not every database can speak UTF-8.
+/// The StartupMessage without the driver's `client_encoding`: not every database supports UTF-8.
 fn without_encoding(message: BytesMut) -> BytesMut {
     const DRIVERS: &[u8] = b"client_encoding\0UTF8\0";
     match memchr::memmem::find(&message, DRIVERS) {
@@ -167,15 +167,15 @@ fn whole(kind: u8, body: &[u8]) -> BytesMut {
     message
 }
 
-/// What comes from the server.
+/// The incoming side, from the server.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    /// The session's encoding, as the server said.
+    /// The session's encoding, as reported by the server.
     pub(super) encoding: Encoding,
     cursor: Cursor,
-    /// Whether values come as text: after RowDescription alone, not after BindComplete.
+    /// Whether values are text: only after RowDescription, not after BindComplete.
     text_rows: bool,
-    /// Messages, or the start of one, that need a look as a whole.
+    /// Messages, or the start of one, that must be examined as a whole.
     held: BytesMut,
     /// What goes to the driver next.
     pub(super) ready: BytesMut,
@@ -194,8 +194,8 @@ impl Default for Incoming {
 }
 
 impl Incoming {
-    /// How many of `bytes` the driver can have as they are. The others are kept, and are `ready` as
-    /// soon as they are whole.
+    /// How many of `bytes` the driver can have unchanged. The others are kept, and become `ready`
+    /// as soon as they are complete.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         let mut passed = 0;
         if self.held.is_empty() {
@@ -206,7 +206,7 @@ impl Incoming {
         passed
     }
 
-    /// What is left when no more will come.
+    /// What is left when no more data will arrive.
     pub(super) fn end(&mut self) {
         self.ready.unsplit(self.held.split());
     }
@@ -263,14 +263,14 @@ impl Incoming {
         }
     }
 
-    /// Strings with a zero behind each: no character of any encoding has a zero in it.
+    /// Zero-terminated strings: no character of any encoding contains a zero byte.
     fn strings(&self, body: &[u8]) -> Vec<u8> {
         let decoded: Vec<_> =
             body.split(|byte| *byte == 0).map(|s| self.encoding.decode(s)).collect();
         decoded.join("\0").into_bytes()
     }
 
-    /// A RowDescription: each column has a name and 18 bytes of numbers.
+    /// Decodes a RowDescription: each column has a name and 18 bytes of numbers.
     fn columns(&self, body: &[u8]) -> Option<Vec<u8>> {
         let (count, mut rest) = body.split_at_checked(2)?;
         let mut decoded = count.to_vec();
@@ -284,7 +284,7 @@ impl Incoming {
         Some(decoded)
     }
 
-    /// A DataRow: each value has its length before it, -1 for NULL.
+    /// Decodes a DataRow: each value is preceded by its length, -1 for NULL.
     fn values(&self, body: &[u8]) -> Option<Vec<u8>> {
         let (count, mut rest) = body.split_at_checked(2)?;
         let mut decoded = count.to_vec();
@@ -304,7 +304,7 @@ impl Incoming {
     }
 }
 
-/// Whether messages of this kind are looked at as a whole.
+/// Whether messages of this kind are examined as a whole.
 fn holds(kind: u8) -> bool {
     matches!(kind, b'A' | b'D' | b'E' | b'N' | b'S' | b'T' | b'2')
 }

@@ -1,12 +1,12 @@
-//! What each `sslmode` means, made of rustls with the ring provider.
+//! The meaning of each `sslmode`, implemented with rustls and the ring provider.
 //!
 //! As in libpq (documentation, section "SSL Support"; `initialize_SSL` in
-//! `src/interfaces/libpq/fe-secure-openssl.c`): whenever a file of root certificates is there,
-//! the server's chain is checked, whatever the mode; `verify-ca` and `verify-full` demand the
-//! file; only `verify-full` looks at the name.
+//! `src/interfaces/libpq/fe-secure-openssl.c`): whenever a root certificate file exists, the
+//! server's chain is checked, whatever the mode; `verify-ca` and `verify-full` require the file;
+//! only `verify-full` checks the name.
 //!
-//! Two differences come from rustls: names are looked for among the certificate's subject
-//! alternative names only, never in its common name, and TLS is 1.2 or 1.3.
+//! Two differences come from rustls: only the certificate's subject alternative names are checked,
+//! never its common name, and TLS is 1.2 or 1.3.
 
 use std::fmt;
 use std::fs;
@@ -28,20 +28,20 @@ use rustls::{
 
 use super::error::{Error, Result, Source};
 
-/// How much TLS is asked for, from the weakest to the strongest.
+/// The TLS mode, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SslMode {
     /// No TLS.
     Disable,
-    /// TLS only if the server refuses without.
+    /// TLS only if the server refuses a connection without it.
     Allow,
-    /// TLS if the server has it. The default.
+    /// TLS if the server supports it. The default.
     Prefer,
-    /// TLS, with whoever answers, unless root certificates are there.
+    /// TLS, with any server, unless root certificates exist.
     Require,
-    /// TLS with a server whose certificate comes from a known authority.
+    /// TLS with a server whose certificate comes from a trusted authority.
     VerifyCa,
-    /// The same, and the certificate bears the host's name.
+    /// The same, and the certificate must match the host name.
     VerifyFull,
 }
 
@@ -55,7 +55,7 @@ impl SslMode {
         (Self::VerifyFull, "verify-full"),
     ];
 
-    /// The mode of this name.
+    /// The mode with this name.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, name)| *name == text).map(|(mode, _)| *mode)
     }
@@ -71,15 +71,15 @@ impl fmt::Display for SslMode {
 /// Whom to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RootCertificates {
-    /// This PEM file, if it is there.
+    /// This PEM file, if it exists.
     File(PathBuf),
     /// The operating system's.
     System,
-    /// Nobody: there is no home directory to look in.
+    /// No one: there is no home directory to look in.
     None,
 }
 
-/// What the `ssl…` parameters say.
+/// The `ssl…` parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TlsOptions {
     pub(super) mode: SslMode,
@@ -88,14 +88,14 @@ pub(super) struct TlsOptions {
     pub(super) certificate: Option<PathBuf>,
     /// The client's key.
     pub(super) key: Option<PathBuf>,
-    /// Whether the host's name is sent in clear (`sslsni`).
+    /// Whether the host name is sent in clear text (`sslsni`).
     pub(super) sni: bool,
     /// The lowest and the highest version of TLS (`ssl_min_protocol_version`,
     /// `ssl_max_protocol_version`).
     pub(super) versions: (TlsVersion, TlsVersion),
 }
 
-/// A version of TLS. rustls has no lower one.
+/// A version of TLS. rustls supports no lower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TlsVersion {
     V12,
@@ -106,7 +106,7 @@ impl TlsOptions {
     /// Reads the files and builds the client's side of TLS; `None` for [`SslMode::Disable`].
     ///
     /// # Errors
-    /// [`Error::Tls`] if a file is missing, unreadable or not what it should be.
+    /// [`Error::Tls`] if a file is missing, unreadable or invalid.
     pub(super) fn client_config(&self) -> Result<Option<ClientConfig>> {
         if self.mode == SslMode::Disable {
             return Ok(None);
@@ -128,13 +128,13 @@ impl TlsOptions {
                     ))
                 })?;
                 let (chain, key) = (read_certificates(certificate)?, read_key(key)?);
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| tls("the client certificate and its key do not fit", error))?
+                builder.with_client_auth_cert(chain, key).map_err(|error| {
+                    tls("the client certificate and its key do not match", error)
+                })?
             }
         };
         config.enable_sni = self.sni;
-        // What libpq sends, and what a direct negotiation demands.
+        // As sent by libpq, and required for direct negotiation.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Some(config))
     }
@@ -160,10 +160,10 @@ impl TlsOptions {
                     RootCertificates::File(path) => {
                         format!("root certificate file \"{}\" does not exist", path.display())
                     }
-                    _ => "there is no home directory to look for root certificates in".to_owned(),
+                    _ => "there is no home directory to search for root certificates".to_owned(),
                 };
                 return Err(tls_failure(format!(
-                    "{what} (sslmode {} needs it; sslrootcert names another file, or \"system\")",
+                    "{what} (sslmode {} requires it; set sslrootcert to a file or to \"system\")",
                     self.mode
                 )));
             }
@@ -178,7 +178,7 @@ impl TlsOptions {
         let mut store = RootCertStore::empty();
         let (added, _) = store.add_parsable_certificates(roots.iter().cloned());
         if added == 0 {
-            return Err(tls_failure("none of the root certificates can be used".to_owned()));
+            return Err(tls_failure("none of the root certificates is usable".to_owned()));
         }
         let chain =
             WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
@@ -218,7 +218,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     let shown = path.display();
     let metadata = fs::metadata(path)
         .map_err(|error| tls(format!("cannot read the private key \"{shown}\""), error))?;
-    // libpq's rule: the owner alone, or root's with the group reading.
+    // libpq's rule: owner access only, or group read access if root owns the file.
     let forbidden = if metadata.uid() == 0 { 0o037 } else { 0o077 };
     if metadata.mode() & forbidden != 0 {
         return Err(tls_failure(format!(
@@ -238,10 +238,10 @@ fn tls_failure(what: String) -> Error {
     Error::Tls { what, source: None }
 }
 
-/// Checks of a server's certificate: all that `sslmode` asks for, no more.
+/// Checks a server's certificate: exactly what `sslmode` requires.
 #[derive(Debug)]
 struct Verifier {
-    /// Absent where whoever answers is accepted.
+    /// Absent if any server is accepted.
     chain: Option<Chain>,
     check_name: bool,
     provider: Arc<CryptoProvider>,
@@ -265,9 +265,9 @@ impl Chain {
         match self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             Ok(_) => Ok(()),
             Err(error) if is_about_the_name(&error) => Err(error),
-            // A self-signed server certificate that is itself the trusted root, the recipe of
-            // PostgreSQL's manual: OpenSSL takes it, webpki will not have an authority as a
-            // server. Its dates are checked before that, so they are good here.
+            // A self-signed server certificate that is itself the trusted root, as in PostgreSQL's
+            // manual: OpenSSL accepts it, but webpki rejects an authority as a server. Its dates
+            // are checked before that, so they are valid here.
             Err(error) if !is_about_dates(&error) && self.roots.contains(certificate) => Ok(()),
             Err(error) => Err(error),
         }
@@ -307,12 +307,12 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         if let Some(chain) = &self.chain {
             match chain.check(certificate, intermediates, name, ocsp, now) {
-                // The chain is checked before the name, so a wrong name means a good chain.
+                // The chain is checked before the name, so a wrong name means a valid chain.
                 Err(error) if is_about_the_name(&error) && !self.check_name => {}
                 checked => checked?,
             }
             if self.check_name {
-                // Again for the self-signed root, which never came to this check.
+                // Again for the self-signed root, which never reached this check.
                 let parsed = ParsedCertificate::try_from(certificate)?;
                 rustls::client::verify_server_name(&parsed, name)?;
             }

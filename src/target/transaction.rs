@@ -1,44 +1,43 @@
-//! Transactions by their numbers: whether one was committed can be asked later, from another
-//! session, when the answer to its COMMIT never came.
+//! Transactions by ID: whether one was committed can be looked up later, from another session, if
+//! the reply to its COMMIT never arrived.
 
 use super::error::{Error, Result};
 use super::session::Session;
 use super::watch::TransactionStatus;
 
-/// The first version of the server with `txid_status` (release notes of PostgreSQL 10).
+/// The first server version with `txid_status` (release notes of PostgreSQL 10).
 const STATUS_SINCE: u32 = 100_000;
 
-/// A transaction's number with the epoch, as `txid_current` gives it.
+/// A transaction ID with its epoch, as returned by `txid_current`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionId(String);
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionOutcome {
     /// It is committed.
     Committed,
-    /// It is rolled back, or was lost in a crash.
+    /// It was rolled back, or lost in a crash.
     Aborted,
     /// It has not ended: the server may not have noticed yet that its client is gone.
     InProgress,
-    /// The server does not say: it is too old, or has forgotten.
+    /// The server cannot tell: it is too old, or has discarded the status.
     Unknown,
 }
 
-/// Why what was to be done in a transaction of its own is not known to be done:
-/// [`Session::execute_numbered`].
+/// Why [`Session::execute_numbered`] is not known to have succeeded.
 #[derive(Debug)]
 pub struct NotDone {
     /// What went wrong.
     pub error: Error,
-    /// The transaction, if its COMMIT was sent and no answer came: it may be committed. If not,
-    /// nothing of it is in the database, nor will be.
+    /// The transaction, if its COMMIT was sent but no reply arrived: it may be committed. If
+    /// `None`, nothing of it is in the database, nor will be.
     pub unsettled: Option<TransactionId>,
 }
 
 impl Session {
-    /// BEGIN, and the number of the transaction, in one round trip. Not for transactions that do
-    /// not write: they would not need a number.
+    /// BEGIN, and the transaction ID, in one round trip. Not for read-only transactions: they would
+    /// not need an ID.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -47,13 +46,13 @@ impl Session {
         Ok(TransactionId(number.unwrap_or_default()))
     }
 
-    /// Runs one or more statements in a transaction of their own, and commits it. Whatever happens to
-    /// the session, the outcome can be looked up: the number comes before COMMIT is sent.
+    /// Runs one or more statements in a separate transaction, and commits it. Whatever happens to
+    /// the session, the outcome can be looked up: the ID arrives before COMMIT is sent.
     ///
     /// # Errors
-    /// [`NotDone`], as [`Session::execute`] and [`Session::commit`]; the transaction is rolled
-    /// back then, unless it is said to be unsettled. SQLSTATE 25001 is of statements that cannot
-    /// run in a transaction block.
+    /// [`NotDone`], as [`Session::execute`] and [`Session::commit`]; the transaction is rolled back
+    /// then, unless it is unsettled. SQLSTATE 25001 means statements that cannot run in a
+    /// transaction block.
     pub async fn execute_numbered(&self, sql: &str) -> Result<(), NotDone> {
         let number = self.begin_numbered().await;
         let id = number.map_err(|error| NotDone { error, unsettled: None })?;
@@ -64,9 +63,9 @@ impl Session {
     }
 
     /// Runs the last statements of an open transaction and commits it, in one message: the server
-    /// carries all of it out even if its client is gone. It would notice that when it answers
+    /// runs all of it even if its client is gone. It would notice that when it answers
     /// (`internal_flush_buffer` in `src/backend/libpq/pqcomm.c`), which it does after the last
-    /// statement of a message. An error names only the first statements, not those `at_last`.
+    /// statement of a message. An error names only `sql`, not the statements in `at_last`.
     ///
     /// # Errors
     /// As [`Session::execute`] and [`Session::commit`]. The transaction is rolled back then; after
@@ -76,7 +75,7 @@ impl Session {
             // COMMIT would roll back without an error.
             Err(Error::Aborted)
         } else {
-            // On lines of their own: a statement may end with a comment.
+            // On separate lines: a statement may end with a comment.
             let message = format!("{sql}\n;{at_last}\n;COMMIT");
             self.driver.simple_query_naming(&message, sql, |_| {}).await
         };
@@ -88,9 +87,9 @@ impl Session {
         done
     }
 
-    /// What became of a transaction of this server (PostgreSQL documentation, "Transaction ID and
-    /// Snapshot Information Functions"). Numbers that a crash has lost are given again: ask only
-    /// a server that did not crash since.
+    /// The outcome of a transaction of this server (PostgreSQL documentation, "Transaction ID and
+    /// Snapshot Information Functions"). IDs lost in a crash are reused: ask only a server that has
+    /// not crashed since.
     ///
     /// # Errors
     /// As [`Session::execute`].

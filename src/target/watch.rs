@@ -1,8 +1,8 @@
-//! What a session's stream notes of the server's messages.
+//! Observes the server's messages in a session's stream.
 //!
-//! Three things that the driver's interface does not tell: the transaction's status in each
-//! ReadyForQuery, that an ErrorResponse came while a COPY is still sending, and how many rows a COPY
-//! says that it has copied (PostgreSQL documentation, section "Message Formats").
+//! It notes three things that the driver's interface does not expose: the transaction's status in
+//! each ReadyForQuery, that an ErrorResponse came while a COPY is still sending, and the row count
+//! that a COPY reports (PostgreSQL documentation, section "Message Formats").
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -13,7 +13,7 @@ use super::last_words::LastWords;
 use super::refused_copy::CopyStart;
 use super::require_auth::AuthCheck;
 
-/// Where a session is between BEGIN and COMMIT, as the last ReadyForQuery said.
+/// The transaction status of a session, as of the last ReadyForQuery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionStatus {
     /// No transaction block.
@@ -24,7 +24,7 @@ pub enum TransactionStatus {
     Failed,
 }
 
-/// What the stream has seen; shared with the session.
+/// What the stream has observed; shared with the session.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     /// The last ReadyForQuery's byte, 0 before the first.
@@ -32,9 +32,9 @@ pub(super) struct Watch {
     errors: AtomicU64,
     /// The rows in the last COPY's command tag.
     copied: Mutex<Option<u64>>,
-    /// What the server said when it ended the session.
+    /// The server's message when it ended the session.
     last_words: OnceLock<ServerError>,
-    /// The COPY that was asked for last.
+    /// The COPY requested last.
     pub(super) copy: CopyStart,
 }
 
@@ -47,7 +47,7 @@ impl Watch {
         }
     }
 
-    /// An ErrorResponse: it aborts the transaction block, which ReadyForQuery will say too.
+    /// An ErrorResponse: it aborts the transaction block, which ReadyForQuery will also report.
     fn failed(&self) {
         self.errors.fetch_add(1, Ordering::AcqRel);
         if self.transaction_status() == TransactionStatus::InTransaction {
@@ -55,17 +55,17 @@ impl Watch {
         }
     }
 
-    /// How many ErrorResponses have come since the session began.
+    /// How many ErrorResponses have arrived since the session started.
     pub(super) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Acquire)
     }
 
-    /// The rows of the COPY that ended last since this was called, if one did.
+    /// The rows of the last COPY that ended since the previous call, if any.
     pub(super) fn take_copied(&self) -> Option<u64> {
         self.copied.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Why the server ended the session, if it said so.
+    /// Why the server ended the session, if it gave a reason.
     pub(super) fn last_words(&self) -> Option<&ServerError> {
         self.last_words.get()
     }
@@ -92,7 +92,7 @@ impl Scanner {
     /// Notes what is in these bytes.
     ///
     /// # Errors
-    /// When the server asks for a way of authentication that is not allowed.
+    /// When the server requests an authentication method that is not allowed.
     pub(super) fn feed(&mut self, mut bytes: &[u8], watch: &Watch) -> Result<(), Error> {
         while !bytes.is_empty() {
             if self.body > 0 {
@@ -129,7 +129,7 @@ impl Scanner {
             if self.filled == self.header.len() {
                 self.filled = 0;
                 let [kind, length @ ..] = self.header;
-                // The length counts itself. The driver complains about one below four.
+                // The length includes itself. The driver rejects one below four.
                 self.body = (u32::from_be_bytes(length) as usize).saturating_sub(4);
                 self.words.begin();
                 self.tag.begin();

@@ -1,8 +1,8 @@
 //! The stream below the driver: negotiates TLS and watches the server's messages go by.
 //!
-//! The driver is told to speak "direct TLS", so that the whole negotiation happens here
-//! ([`Handshake`]) and every `sslmode` of libpq can be had; what it gets back may well be plain.
-//! Text is encoded on its way out and decoded on its way in ([`super::text`]).
+//! The driver is configured for "direct TLS", so that the whole negotiation happens here
+//! ([`Handshake`]) and every `sslmode` of libpq is possible; the resulting stream may well be
+//! plain. Text is encoded on its way out and decoded on its way in ([`super::text`]).
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -23,18 +23,18 @@ use super::text::{Incoming, Outgoing};
 use super::watch::{Scanner, Watch};
 use crate::archive::encoding::Encoding;
 
-/// How to negotiate, and where to note what is seen.
+/// How to negotiate, and where to record what is observed.
 #[derive(Clone)]
 pub(super) struct Connector {
     /// TLS, if it is to be tried.
     pub(super) tls: Option<MakeRustlsConnect>,
-    /// Whether a server without TLS will not do.
+    /// Whether TLS is required.
     pub(super) required: bool,
-    /// TLS without asking first (`sslnegotiation=direct`).
+    /// Whether to start TLS without an SSLRequest (`sslnegotiation=direct`).
     pub(super) direct: bool,
-    /// How the server may ask who connects.
+    /// The authentication methods that the server may use.
     pub(super) require_auth: Option<RequireAuth>,
-    /// Whether the session begins in the server's own encoding; else in UTF-8.
+    /// Whether the session starts in the server's own encoding rather than UTF-8.
     pub(super) server_encoding: bool,
     pub(super) watch: Arc<Watch>,
 }
@@ -88,7 +88,7 @@ impl Handshake {
             let network = |error: io::Error| Error::Network(error.into());
             stream.write_all(&SSL_REQUEST).await.map_err(network)?;
             stream.flush().await.map_err(network)?;
-            // One byte and no more: what follows must come through TLS.
+            // One byte and no more: what follows must go through TLS.
             match stream.read_u8().await.map_err(network)? {
                 b'S' => {}
                 b'N' if !self.connector.required => return Ok(Wire::Plain(stream)),
@@ -97,7 +97,7 @@ impl Handshake {
                     return Err(Error::Tls { what, source: None });
                 }
                 byte => {
-                    let what = format!("unexpected answer to the request for TLS: byte {byte}");
+                    let what = format!("unexpected response to the TLS request: byte {byte}");
                     return Err(Error::Protocol(what, None));
                 }
             }
@@ -114,7 +114,7 @@ impl Handshake {
     }
 }
 
-/// The TLS error inside an I/O error, which says no more than the same.
+/// The TLS error inside an I/O error, which only repeats it.
 fn unwrapped(error: io::Error) -> Source {
     match error.downcast::<rustls::Error>() {
         Ok(error) => error.into(),
@@ -151,7 +151,7 @@ impl<S: Stream> Wire<S> {
     }
 }
 
-/// What writes.
+/// The writing half.
 struct Writer<'a, S: Stream> {
     wire: &'a mut Wire<S>,
     outgoing: &'a mut Outgoing,
@@ -159,7 +159,7 @@ struct Writer<'a, S: Stream> {
 }
 
 impl<S: Stream> Writer<'_, S> {
-    /// Writes what was taken before.
+    /// Writes pending data.
     fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.pending.is_empty() {
             match ready!(self.wire.poll_write(cx, &self.outgoing.pending))? {
@@ -176,7 +176,7 @@ pub(super) struct Watched<S: Stream> {
     wire: Wire<S>,
     scanner: Scanner,
     watch: Arc<Watch>,
-    /// Of what the driver writes.
+    /// Corrects what the driver writes.
     correction: Correction,
     outgoing: Outgoing,
     incoming: Incoming,
@@ -190,8 +190,8 @@ impl<S: Stream> Watched<S> {
         Self { wire, scanner, watch, correction, outgoing, incoming, broken: None }
     }
 
-    /// Passes on the result of writing. The driver reads no more after an error, so what the server
-    /// said before it went is read here.
+    /// Passes on the result of a write. The driver stops reading after an error, so the server's
+    /// last message is read here.
     fn poll_written<T>(
         &mut self,
         cx: &mut Context<'_>,

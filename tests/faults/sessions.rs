@@ -42,7 +42,8 @@ fn a_backend_killed_whenever_it_loads_costs_its_table_alone() {
         let restored = broken_in_the_middle(jobs, |target| {
             target.kill_backends(AT_A_GATE);
         });
-        let tries = restored.stderr().matches("WARN TABLE DATA public.big is tried again").count();
+        let tries =
+            restored.stderr().matches("WARN TABLE DATA public.big interrupted, retrying").count();
         assert_eq!(tries, 5, "{}", restored.finished);
         // Rows of z_after refer to those that are not there: a failure of its own.
         let failed = restored.failed();
@@ -152,7 +153,7 @@ fn interrupted_restore_names_what_is_not_loaded_and_how_to_continue() {
     let archive = Archive::of(cluster, PAUSED);
     for (options, hint) in [
         (&["-j", "1"][..], "a restore with --resume can be interrupted and continued"),
-        (&["-j", "1", "--resume"], "run the same command again to continue"),
+        (&["-j", "1", "--resume"], "run the same command again to resume"),
     ] {
         let target = cluster.fresh_db("paused");
         let _gate = Gate::shut(&target, ROW);

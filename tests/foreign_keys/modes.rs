@@ -85,7 +85,7 @@ fn keys_that_are_left_out_are_skipped_with_their_comments() {
             assert_eq!(restored.total("skipped"), 5, "{}", restored.finished);
             assert_eq!(
                 restored.summary["skipped"][0]["reason"],
-                "foreign keys are left out, as asked"
+                "foreign keys not restored, as requested"
             );
         }
         // Again, over what is there: the old keys must be dropped before their tables are.
@@ -136,7 +136,11 @@ fn a_key_of_a_partitioned_table_is_checked_where_the_server_wants_it_so() {
             assert_eq!(keys(&target), format!("parts_id_fkey {}", !can));
             assert_eq!(restored.summary["not_checked"], u64::from(can));
             let told = restored.summary["warnings"].to_string();
-            assert_eq!(told.contains("parts_id_fkey is not added NOT VALID"), !can, "{told}");
+            assert_eq!(
+                told.contains("parts_id_fkey is validated, not added NOT VALID"),
+                !can,
+                "{told}"
+            );
         }
         let target = cluster.fresh_db("keys");
         restore(&archive.path(), &target, &["-j", "3"]).expect(0);
@@ -165,7 +169,10 @@ fn a_key_over_periods_is_checked_and_that_is_told() {
     assert_eq!(keys(&target), "by_time true, unforced false");
     let told = restored.summary["warnings"].as_array().unwrap();
     assert_eq!(told.len(), 1, "{}", restored.finished);
-    assert!(told[0].as_str().unwrap().contains("by_time is not added NOT VALID"), "{told:?}");
+    assert!(
+        told[0].as_str().unwrap().contains("by_time is validated, not added NOT VALID"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -188,6 +195,6 @@ fn a_script_has_the_keys_that_are_asked_for() {
         // The script does not know its server.
         let (partitioned, told) = keys_of(PARTITIONED, "not-valid");
         assert_eq!(partitioned, "parts_id_fkey true");
-        assert!(told.contains("parts_id_fkey is not added NOT VALID"), "{told}");
+        assert!(told.contains("parts_id_fkey is validated, not added NOT VALID"), "{told}");
     });
 }

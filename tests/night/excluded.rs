@@ -29,7 +29,7 @@ async fn excluded_entries_do_not_reach_the_target() {
     let partner = || scene.night().arg("--exclude").arg(exclude);
     let finished = partner().succeed();
     assert_eq!(held(), "0|0|f|1000");
-    let said = "VIEW public.priced is not restored: it goes with FUNCTION public.pricing(integer)";
+    let said = "VIEW public.priced is not restored: it depends on FUNCTION public.pricing(integer)";
     assert!(finished.stderr().contains(said), "{finished}");
     let planned = partner().arg("--dry-run").succeed();
     assert!(planned.stdout().contains(said), "{planned}");

@@ -37,7 +37,7 @@ async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
 
     scene.serve(whole);
     let went_on = scene.night().succeed();
-    assert!(went_on.stderr().contains("entries are done"), "{went_on}");
+    assert!(went_on.stderr().contains("entries already done"), "{went_on}");
     assert_eq!(stages(&scene.record()), "find-backup download restore enrich");
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000");
     assert_eq!(scene.record()["outcome"], "succeeded");

@@ -91,7 +91,7 @@ async fn a_night_without_the_large_tables_and_a_second_one_over_it() {
     old_restore(&scene, &expected, &ABOUT_LARGE);
     psql(&scene, &expected).input(ENRICHMENT).succeed();
     assert_eq_text(&scene.state(), &dump_without(&expected, "nocturne"));
-    let view = "VIEW public.user-answers is not restored: it goes with TABLE public.answers";
+    let view = "VIEW public.user-answers is not restored: it depends on TABLE public.answers";
     assert!(again.stderr().contains(view), "{again}");
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "2");
 }

@@ -103,7 +103,7 @@ fn undefined_service_beside_url_is_what_the_error_names() {
     ] {
         let said = said.expect_code(2);
         assert!(said.stderr().contains("\"nowhere-defined\" not found"), "{said}");
-        assert!(said.stderr().contains("the environment has PGSERVICE: unset it"), "{said}");
+        assert!(said.stderr().contains("PGSERVICE is set: unset it"), "{said}");
         assert!(!said.stderr().contains("looks like"), "{said}");
     }
     // Who names the service is told of that name alone; a wrong URL keeps its hint.

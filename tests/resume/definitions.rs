@@ -58,7 +58,7 @@ fn a_definition_whose_session_was_ended_is_made_again() {
                 drop(gate);
                 let restored = running.wait().expect(0);
                 assert!(
-                    restored.stderr().contains("is tried again: "),
+                    restored.stderr().contains("interrupted, retrying: "),
                     "{tag}: {}",
                     restored.finished
                 );
@@ -88,7 +88,11 @@ fn what_a_lost_session_still_runs_is_ended() {
         proxy.cut_all();
         // The gate is shut all the time: only an end of the waiting session lets the restore go on.
         let restored = running.wait().expect(0);
-        assert!(restored.stderr().contains("is tried again: "), "{tag}: {}", restored.finished);
+        assert!(
+            restored.stderr().contains("interrupted, retrying: "),
+            "{tag}: {}",
+            restored.finished
+        );
         drop(gate);
         untrap(&target);
         assert_whole(&source, &target);
@@ -113,7 +117,7 @@ fn an_index_that_was_committed_is_not_built_again() {
     proxy.cut_all();
     proxy.mute(false);
     let restored = running.wait().expect(0);
-    let again = restored.stderr().contains("INDEX public.child_parent is tried again");
+    let again = restored.stderr().contains("INDEX public.child_parent interrupted, retrying");
     assert!(!again, "{}", restored.finished);
     untrap(&target);
     assert_whole(&source, &target);

@@ -20,7 +20,11 @@ fn killed_in_the_rows(cluster: &Cluster, dump: &[&str], first: &[&str], then: &[
     drop(gate);
     let restored = resume(&source, &target, then);
     assert_eq!(["a_first", "b_unlogged"].map(|table| trace(&target, table)), done);
-    assert!(restored.stderr().contains("going on with the restore"), "{}", restored.finished);
+    assert!(
+        restored.stderr().contains("resuming the restore started at "),
+        "{}",
+        restored.finished
+    );
     assert!(restored.total("skipped") > 5, "{}", restored.finished);
 }
 

@@ -24,7 +24,7 @@ fn a_table_whose_session_was_ended_is_loaded_again() {
         drop(gate);
         let restored = running.wait().expect(0);
         let said = restored.stderr();
-        assert!(said.contains("TABLE DATA public.big is tried again"), "{said}");
+        assert!(said.contains("TABLE DATA public.big interrupted, retrying"), "{said}");
         assert_whole(&source, &target);
     }
 }
@@ -56,7 +56,7 @@ fn a_stream_cannot_be_read_again_but_gone_on_with() {
     drop(gate);
     let restored = running.wait().expect(1);
     let said = restored.stderr();
-    assert!(said.contains("cannot be read again: run the same command again"), "{said}");
+    assert!(said.contains("a stream cannot be read again: run the same command again"), "{said}");
     let done = trace(&target, "z_last");
     Running::start_stream(&source.path(), &target.url(), &args).wait().expect(0);
     assert_eq!(trace(&target, "z_last"), done);
@@ -82,7 +82,7 @@ fn a_commit_without_an_answer_is_looked_up() {
         }
         drop(gate);
         let restored = running.wait().expect(0);
-        let again = restored.stderr().contains("TABLE DATA public.a_first is tried again");
+        let again = restored.stderr().contains("TABLE DATA public.a_first interrupted, retrying");
         assert_eq!(again, !goes_through, "{}", restored.finished);
         untrap(&target);
         assert_whole(&source, &target);
@@ -108,7 +108,7 @@ fn without_a_journal_the_server_is_asked_for_the_transaction() {
         }
         drop(gate);
         let restored = running.wait().expect(0);
-        let again = restored.stderr().contains("TABLE DATA public.a_first is tried again");
+        let again = restored.stderr().contains("TABLE DATA public.a_first interrupted, retrying");
         assert_eq!(again, !goes_through, "{}", restored.finished);
         untrap(&target);
         assert_whole(&source, &target);
@@ -157,7 +157,7 @@ fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {
         // The gate's own session is gone as well.
         drop(gate);
         let restored = running.wait().expect(0);
-        assert!(restored.stderr().contains("is tried again"), "{}", restored.finished);
+        assert!(restored.stderr().contains("interrupted, retrying"), "{}", restored.finished);
         assert_whole(&source, &target);
     }
 }
@@ -174,7 +174,7 @@ fn after_a_crash_rows_of_unlogged_tables_are_loaded_again() {
     drop(gate);
     let restored = running.wait().expect(1);
     assert!(
-        restored.stderr().contains("run the same command again to continue"),
+        restored.stderr().contains("run the same command again to resume"),
         "{}",
         restored.finished
     );

@@ -28,7 +28,7 @@ fn a_deadlock_or_a_serialization_failure_is_tried_again() {
             let target = cluster.fresh_db("refused");
             refuse_first(&target, tag, 3, sqlstate);
             let restored = restore(&source.path(), &target, args);
-            let tries = logged(&restored.stderr(), "is tried again: ERROR: refused");
+            let tries = logged(&restored.stderr(), "interrupted, retrying: ERROR: refused");
             assert_eq!(tries, 3, "{tag}: {}", restored.finished);
             restored.expect(0);
             untrap(&target);
@@ -46,7 +46,7 @@ fn what_does_not_pass_is_a_failure_in_the_end() {
     refuse_first(&target, "CREATE VIEW", 1000, "40001");
     let restored = restore(&source.path(), &target, &["-j", "1"]).expect(1);
     assert_eq!(restored.failed(), ["VIEW a_few: 40001"], "{}", restored.finished);
-    let tries = logged(&restored.stderr(), "VIEW public.a_few is tried again");
+    let tries = logged(&restored.stderr(), "VIEW public.a_few interrupted, retrying");
     assert_eq!(tries, 5, "{}", restored.finished);
 }
 
@@ -74,7 +74,7 @@ fn a_lock_that_a_reader_holds_is_waited_for() {
     drop(input);
     reader.wait().unwrap();
     let restored = running.wait().expect(0);
-    assert!(restored.stderr().contains("is tried again: "), "{}", restored.finished);
+    assert!(restored.stderr().contains("interrupted, retrying: "), "{}", restored.finished);
     assert!(restored.stderr().contains("lock timeout"), "{}", restored.finished);
     assert_whole(&source, &target);
 }
@@ -114,7 +114,7 @@ fn a_session_that_cannot_be_had_for_a_while_is_waited_for() {
         assert!(!running.has_ended(), "no session can be had as yet");
         limit(&target, &role, -1);
         let restored = running.wait().expect(0);
-        assert!(restored.stderr().contains("is tried again: "), "{}", restored.finished);
+        assert!(restored.stderr().contains("interrupted, retrying: "), "{}", restored.finished);
         target.execute(&format!("REASSIGN OWNED BY {role} TO postgres; DROP ROLE {role};"));
         assert_whole(&source, &target);
     }
@@ -134,7 +134,7 @@ fn the_first_session_is_waited_for_where_the_role_has_too_many() {
     let restored = running.wait().expect(0);
     let said = restored.stderr();
     // The machine may have been so slow that it came too late to be refused.
-    assert!(logged(&said, "the server is waited for: ") <= 1, "{said}");
+    assert!(logged(&said, "waiting for the server: ") <= 1, "{said}");
     target.execute(&format!("REASSIGN OWNED BY {role} TO postgres; DROP ROLE {role};"));
     assert_whole(&source, &target);
 }
@@ -147,7 +147,7 @@ fn a_server_that_starts_up_is_waited_for_and_that_is_told_once() {
     let proxy = Proxy::start(cluster);
     let told = |said: &str| {
         assert_eq!(proxy.still_to_tell(), 0);
-        let waited = "the server is waited for: cannot connect to";
+        let waited = "waiting for the server: cannot connect to";
         let lines = said.lines().filter(|line| line.contains(waited));
         let why = |line: &str| line.ends_with("FATAL: the database system is starting up");
         // The summary of a restore has it once more.

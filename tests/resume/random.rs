@@ -83,7 +83,7 @@ fn restores_killed_at_any_moment_end_well() {
         }
         let last = restore(&source.path(), &target, &args);
         // One that is finished is not begun again.
-        let finished = last.stderr().contains("a restore that was finished is not begun again");
+        let finished = last.stderr().contains("a finished restore is not started again");
         assert!(finished || last.finished.code() == 0, "{}", last.finished);
         println!("round {round}: -j {jobs}, killed {killed} times so far");
         assert_whole(&source, &target);

@@ -28,13 +28,13 @@ fn another_archive_selection_option_or_target_is_refused_with_what_differs() {
         let restored = restore(&source.path(), &target, &args);
         assert_eq!(restored.finished.code(), 1, "{}", restored.finished);
         let said = restored.stderr();
-        assert!(said.contains("the journal of another restore"), "{said}");
+        assert!(said.contains("the journal of a different restore"), "{said}");
         assert!(said.contains(words), "{words}: {said}");
     };
-    refused(&["-t", "big"], "the selection is another");
-    refused(&["--foreign-keys", "none"], "--foreign-keys was validated, is none");
-    refused(&["--clean"], "--clean was not given, is given");
-    refused(&["--no-owner"], "--no-owner was not given, is given");
+    refused(&["-t", "big"], "the selection differs");
+    refused(&["--foreign-keys", "none"], "--foreign-keys was validated, is now none");
+    refused(&["--clean"], "--clean was not given, is now given");
+    refused(&["--no-owner"], "--no-owner was not given, is now given");
 
     let renamed = format!("{}_renamed", target.name);
     cluster
@@ -53,7 +53,7 @@ fn another_archive_selection_option_or_target_is_refused_with_what_differs() {
     let other = restore(&source.other_path(), &target, &["--resume"]);
     assert_eq!(other.finished.code(), 1, "{}", other.finished);
     assert!(
-        other.stderr().contains("the archive's table of contents is another"),
+        other.stderr().contains("the archive's table of contents differs"),
         "{}",
         other.finished
     );
@@ -72,7 +72,7 @@ fn a_table_that_was_done_and_is_gone_is_refused() {
     let restored = restore(&source.path(), &target, &["--resume"]);
     assert_eq!(restored.finished.code(), 1);
     let said = restored.stderr();
-    assert!(said.contains("TABLE public.a_first is gone from the target"), "{said}");
+    assert!(said.contains("TABLE public.a_first is missing from the target"), "{said}");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn other_data_in_a_stream_are_refused() {
     assert_eq!(restored.finished.code(), 3, "{}", restored.finished);
     let said = restored.stderr();
     assert!(said.contains("TABLE DATA public.a_first"), "{said}");
-    assert!(said.contains("not those that an earlier run has loaded"), "{said}");
+    assert!(said.contains("has changed since an earlier run loaded it"), "{said}");
     std::fs::write(source.path(), &archive).unwrap();
     Running::start_stream(&source.path(), &target.url(), &args).wait().expect(0);
     crate::source::assert_whole(&source, &target);
@@ -134,7 +134,7 @@ fn refused_beside(first: Running, gate: Gate, source: &Source, target: &Database
     let second = restore(&source.path(), target, &["--resume"]);
     assert_eq!(second.finished.code(), 1);
     let said = second.stderr();
-    assert!(said.contains("another restore is at work on this target (process "), "{said}");
+    assert!(said.contains("another restore is running on this target (server process "), "{said}");
     drop(gate);
     first.wait().expect(0);
     crate::source::assert_whole(source, target);
@@ -166,9 +166,9 @@ fn what_cannot_have_a_journal_is_refused_before_anything_is_done() {
     let target = cluster.fresh_db("without");
     for (args, words) in [
         (&["--single-transaction"][..], "a single transaction leaves nothing to resume"),
-        (&["--create"], "create it first, without --create"),
-        (&["--use-set-session-authorization"], "may not write it"),
-        (&[], "the archive brings a schema \"nocturne\""),
+        (&["--create"], "create it first and omit --create"),
+        (&["--use-set-session-authorization"], "cannot write it"),
+        (&[], "the archive contains a schema \"nocturne\""),
     ] {
         let restored = restore(&source.path(), &target, &[args, &["--resume"]].concat());
         assert_eq!(restored.finished.code(), 2, "{}", restored.finished);

@@ -94,7 +94,7 @@ fn assert_whole(server: &Restarting) {
 fn a_server_stopped_at_once_and_started_again_is_waited_for() {
     let (server, running) = restarted_in_the_rows("QUIT", &["-j", "2", "--resume"]);
     let restored = running.wait().expect(0);
-    assert!(restored.stderr().contains("is tried again"), "{}", restored.finished);
+    assert!(restored.stderr().contains("interrupted, retrying"), "{}", restored.finished);
     assert_whole(&server);
 }
 
@@ -103,6 +103,6 @@ fn a_server_stopped_at_once_and_started_again_is_waited_for() {
 fn a_server_stopped_in_order_and_started_again_is_waited_for() {
     let (server, running) = restarted_in_the_rows("INT", &["-j", "3"]);
     let restored = running.wait().expect(0);
-    assert!(restored.stderr().contains("is tried again"), "{}", restored.finished);
+    assert!(restored.stderr().contains("interrupted, retrying"), "{}", restored.finished);
     assert_whole(&server);
 }

@@ -145,7 +145,7 @@ fn what_cannot_be_tuned_stays_and_is_told_to_who_asks() {
     let url = target.url().replace("user=postgres", "user=untuned");
     let restored = restore_to(&archive.path(), &url, &["-j", "2", "--no-owner", "-v"]).expect(0);
     assert_eq!(values(&restored, "maintenance_work_mem"), ["64MB".to_owned()].into());
-    let told = "memory and workers are as the server has them: ERROR: permission denied";
+    let told = "keeping the server's memory and worker settings: ERROR: permission denied";
     assert!(restored.stderr().contains(told), "{}", restored.finished);
 }
 
@@ -208,7 +208,7 @@ fn a_setting_that_the_server_refuses_is_told_by_its_name() {
         assert_eq!(target.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
         for (setting, words) in [
             ("work_mem", "expected NAME=VALUE"),
-            ("work mem=1", "cannot be the name of a setting"),
+            ("work mem=1", "invalid setting name"),
             ("search_path=x", "is set by the restore itself"),
         ] {
             let restored = restore(&archive.path(), &target, &["--set", setting]);

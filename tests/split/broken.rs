@@ -47,7 +47,7 @@ fn a_table_is_loaded_again_when_a_session_was_killed_in_the_middle() {
         assert_eq!(target.kill_backends(&victims), count);
         drop((gate, pace));
         let restored = running.wait().expect(0);
-        let said = "TABLE DATA public.big is tried again";
+        let said = "TABLE DATA public.big interrupted, retrying";
         assert!(restored.stderr().contains(said), "{}", restored.finished);
         assert_eq!((target.rows("big"), target.rows("small")), (ROWS, 10));
     }

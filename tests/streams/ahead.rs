@@ -89,7 +89,7 @@ fn what_depends_on_what_comes_later_waits_if_there_is_room() {
         let args = ["--data-only", "-j", "2", "--read-ahead", room];
         let restored = piped(&path, &target, &args);
         assert_eq!(restored.code(), code, "{room}: {restored}");
-        let late = "an entry that it depends on comes later in the stream";
+        let late = "it depends on an entry that comes later in the stream";
         assert_eq!(restored.stderr().contains(late), code == 1, "{room}: {restored}");
         assert_eq!(target.query("SELECT count(*) FROM b_parent"), "3000", "{room}: {restored}");
         assert_eq!(target.query("SELECT count(*) FROM a_child"), rows, "{room}: {restored}");

@@ -52,7 +52,7 @@ fn a_key_that_others_can_read_or_that_is_not_there_is_refused() {
     std::fs::set_permissions(open.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
     with(open.path().to_str().unwrap()).fails("has group or world access");
     with(&server.file("absent.key")).fails("cannot read the private key");
-    with(&server.file("stranger.key")).fails("the client certificate and its key do not fit");
+    with(&server.file("stranger.key")).fails("the client certificate and its key do not match");
     let absent = server.file("absent.crt");
     let attempt = server.attempt("with_cert", &format!("sslmode=require sslcert={absent}"));
     attempt.fails("absent.crt");

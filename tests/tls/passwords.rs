@@ -40,7 +40,7 @@ fn a_wrong_password_is_told_once_and_not_shown() {
             );
             assert!(!said.stderr().contains("guess-"), "{said}");
         }
-        server.attempt(role, "").fails("asks for a password and none is given");
+        server.attempt(role, "").fails("requests a password but none was given");
     }
 }
 
@@ -96,7 +96,7 @@ fn passwords_come_from_the_environment_and_from_a_file_that_nobody_else_reads() 
     };
     allow(0o600).comes_in(true);
     for mode in [0o640, 0o604] {
-        let said = allow(mode).fails("asks for a password and none is given");
+        let said = allow(mode).fails("requests a password but none was given");
         assert!(said.stderr().contains("has group or world access"), "{said}");
     }
     // A line for another host is no help.
@@ -104,5 +104,5 @@ fn passwords_come_from_the_environment_and_from_a_file_that_nobody_else_reads() 
     said.comes_in(true);
     let elsewhere = server.attempt("with_scram", "host=127.0.0.1");
     let elsewhere = elsewhere.env("PGPASSFILE", file.path().to_str().unwrap());
-    elsewhere.fails("asks for a password and none is given");
+    elsewhere.fails("requests a password but none was given");
 }

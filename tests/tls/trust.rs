@@ -40,7 +40,7 @@ fn the_servers_certificate_is_checked_as_far_as_the_mode_says() {
     with("localhost", "require", &absent).comes_in(true);
     for mode in ["verify-ca", "verify-full"] {
         let said = with("localhost", mode, &absent).fails("does not exist");
-        assert!(said.stderr().contains("sslrootcert names another file"), "{said}");
+        assert!(said.stderr().contains("set sslrootcert to a file"), "{said}");
     }
     // hostaddr says where, host says who.
     with("localhost hostaddr=127.0.0.1", "verify-full", &ca).comes_in(true);

@@ -1,17 +1,17 @@
-//! How fast this server is, learned from the jobs that are done.
+//! Learns how fast this server is from finished jobs.
 //!
-//! For each kind of work the time that was measured is divided by the time that was predicted. A
-//! kind of which little was seen leans on all kinds together, and they lean on 1: a few short jobs
-//! say less than one that took a minute.
+//! For each kind of work, the measured time is divided by the predicted time. A kind with few
+//! measurements is weighted towards all kinds together, and those towards 1: a few short jobs say
+//! less than one that took a minute.
 
 use super::work::Kind;
 
-/// Predicted seconds that count as much as what was measured: of all work for 1, and of a kind of
-/// work for all work.
+/// The weight of the prior, in predicted seconds: of 1 against all work, and of all work against
+/// one kind.
 const LEAN: f64 = 0.25;
 
-/// No server is faster or slower than the model by more than this. It keeps a broken clock from
-/// making nonsense of a plan.
+/// No server is faster or slower than the model by more than this factor. It keeps a broken clock
+/// from ruining a plan.
 const MOST: f64 = 1000.0;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,16 +35,16 @@ pub(super) struct Calibration {
 }
 
 impl Calibration {
-    /// Takes note of a job. `predicted` is the model's own figure, without any calibration.
+    /// Records a job. `predicted` is the model's own figure, without calibration.
     pub(super) fn observe(&mut self, kind: Kind, predicted: f64, measured: f64) {
         self.kinds[kind as usize].add(predicted, measured);
-        // Statements are about the way to the server, and there are very many of them.
+        // Statements measure the connection to the server, and there are very many of them.
         if kind != Kind::Statement {
             self.all.add(predicted, measured);
         }
     }
 
-    /// What to multiply the model's figure by.
+    /// The factor for the model's figure.
     pub(super) fn factor(&self, kind: Kind) -> f64 {
         let lean = |sums: Sums, on: f64| (sums.measured + LEAN * on) / (sums.predicted + LEAN);
         let all = lean(self.all, 1.0);
@@ -68,7 +68,7 @@ mod tests {
         calibration.observe(Kind::TextIndex, 10.0, 5.0);
         assert!((2.9..3.0).contains(&calibration.factor(Kind::Rows)));
         assert!((0.5..0.6).contains(&calibration.factor(Kind::TextIndex)));
-        // Of foreign keys nothing is known but the machine: 35 s instead of 20 s.
+        // About foreign keys only the machine is known: 35 s instead of 20 s.
         assert!((1.7..1.8).contains(&calibration.factor(Kind::ForeignKey)));
     }
 

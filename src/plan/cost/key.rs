@@ -1,4 +1,4 @@
-//! What an index is over, read from the statement that creates it.
+//! The columns and method of an index, read from the statement that creates it.
 
 use super::table::{Columns, Comparison};
 use crate::sql::constraint;
@@ -7,15 +7,15 @@ use crate::sql::scan::{identifier, unquoted};
 /// How an index is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
-    /// A sort: `btree`, and what is like it.
+    /// A sort: `btree` and similar methods.
     Sort,
     /// `hash`: a sort of numbers.
     Hash,
     /// `gin`: every key of every document.
     Inverted,
-    /// `gist`, `spgist` and methods of extensions: row after row into a tree.
+    /// `gist`, `spgist` and methods of extensions: row by row into a tree.
     Tree,
-    /// `brin`: one look at the table.
+    /// `brin`: one scan of the table.
     Summary,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Method {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct IndexKey {
     pub(super) method: Method,
-    /// How the keys compare; `None` for an expression, whose type the archive does not tell.
+    /// How the keys compare; `None` for an expression, whose type is not in the archive.
     pub(super) keys: Vec<Option<Comparison>>,
     /// Whether it covers only rows that satisfy a condition.
     pub(super) partial: bool,
@@ -38,7 +38,7 @@ impl IndexKey {
         }
     }
 
-    /// From `… USING method (keys) … WHERE condition`, as `pg_get_indexdef` writes it, and the
+    /// From `… USING method (keys) … WHERE condition`, as `pg_get_indexdef` writes it, and from the
     /// exclusion constraints of `pg_get_constraintdef`.
     fn of_index(statement: &str, columns: &Columns) -> Option<Self> {
         let (_, rest) = statement.split_once(" USING ")?;
@@ -56,7 +56,7 @@ impl IndexKey {
     }
 }
 
-/// How a key compares that is a column, with whatever stands behind its name.
+/// How a key that is a column compares, ignoring what follows its name.
 fn comparison(key: &str, columns: &Columns) -> Option<Comparison> {
     let (name, rest) = key.split_at(identifier(key)?);
     let is_column = rest.is_empty() || rest.starts_with(' ');
@@ -70,14 +70,14 @@ pub(super) fn foreign_key(definition: &str, columns: &Columns) -> Vec<Option<Com
         .unwrap_or_default()
 }
 
-/// What the parentheses hold that `text` begins with, and what follows them.
+/// The contents of the parentheses at the start of `text`, and the text after them.
 fn in_parentheses(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('(')?;
     let end = outside(inside, |depth, byte| depth == 0 && byte == b')')?;
     Some((&inside[..end], &inside[end + 1..]))
 }
 
-/// The parts between the commas that are in no parentheses and no quotes.
+/// The parts between commas outside parentheses and quotes.
 fn split(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
@@ -88,7 +88,8 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where the first byte is that is wanted and in no quotes; parentheses are counted.
+/// The position of the first wanted byte outside quotes; `wanted` also gets the nesting depth of
+/// parentheses.
 fn outside(text: &str, wanted: impl Fn(usize, u8) -> bool) -> Option<usize> {
     let (mut depth, mut quote) = (0usize, None);
     text.bytes().position(|byte| {

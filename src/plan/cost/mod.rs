@@ -1,10 +1,10 @@
-//! How long each job will take.
+//! Predicts how long each job will take.
 //!
 //! A prediction comes from the [history](super::history) if the job was measured in an earlier run,
-//! scaled by the size of its data; else from a model of what the job does (`work`, `key`, `table`
-//! read the entry, `model` has the figures). Both are multiplied by what this server has shown so
-//! far (`calibration`): every finished job tells how fast it is. A model that knows only bytes would
-//! not see that an index on text costs ten times one on a number.
+//! scaled by the size of its data; otherwise from a model of what the job does (`work`, `key`,
+//! `table` read the entry, `model` has the figures). Both are multiplied by the speed of this
+//! server so far (`calibration`), measured by every finished job. A model based only on bytes would
+//! miss that an index on text costs ten times one on a number.
 
 mod calibration;
 mod key;
@@ -25,10 +25,10 @@ use super::history::Database;
 use super::{Job, JobId, Plan};
 use crate::archive::{Compression, Entry};
 
-/// What is known before the first job is done.
+/// What is known before the first job finishes.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
-    /// How the archive's data are compressed.
+    /// How the archive's data is compressed.
     pub compression: Compression,
     /// Bytes of an entry's data in the archive, by the entry's place.
     pub size: &'a dyn Fn(usize) -> Option<u64>,
@@ -36,17 +36,17 @@ pub struct Known<'a> {
     pub history: Option<&'a Database>,
 }
 
-/// Where a prediction comes from.
+/// The source of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
     /// It was given ([`Costs::scale`]).
     Given,
-    /// The job was measured in so many earlier runs.
+    /// The job was measured in earlier runs.
     History {
-        /// Runs that it was measured in.
+        /// The number of runs in which it was measured.
         runs: u32,
     },
-    /// From what the job does.
+    /// Computed from what the job does.
     Model,
 }
 
@@ -66,17 +66,17 @@ pub struct Costs {
 #[derive(Clone, Debug)]
 struct JobCost {
     work: Work,
-    /// Bytes of archived data that the job grows with; 0 when that is not known.
+    /// Bytes of archived data that the job's cost grows with; 0 if unknown.
     size: u64,
-    /// What the history says: seconds, and in how many runs.
+    /// From the history: seconds, and the number of runs.
     past: Option<(f64, u32)>,
-    /// What it is said to take.
+    /// The given cost.
     given: Option<Duration>,
     wanted: bool,
 }
 
 impl Costs {
-    /// Predicts what the jobs of a plan will take.
+    /// Predicts the costs of a plan's jobs.
     #[must_use]
     pub fn new(plan: &Plan, entries: &[Entry], known: Known<'_>) -> Self {
         let links = Links::new(entries);
@@ -104,7 +104,7 @@ impl Costs {
         costs
     }
 
-    /// What was measured of old jobs tells the model what new ones cost.
+    /// Calibrates the model for new jobs with the measurements of known ones.
     fn calibrate_by_history(&mut self) {
         for job in self.jobs.iter().filter(|job| job.wanted) {
             if let Some((past, _)) = job.past {
@@ -114,7 +114,7 @@ impl Costs {
         }
     }
 
-    /// What a job will take. Nothing, if it is not wanted.
+    /// The predicted cost of a job; zero if it is not wanted.
     #[must_use]
     pub fn of(&self, id: JobId) -> Duration {
         let job = &self.jobs[id.0];
@@ -124,7 +124,7 @@ impl Costs {
         time(self.seconds(job) * self.calibration(job).factor(job.work.kind()))
     }
 
-    /// Where that comes from.
+    /// The source of that prediction.
     #[must_use]
     pub fn basis(&self, id: JobId) -> Basis {
         match self.jobs[id.0] {
@@ -134,19 +134,19 @@ impl Costs {
         }
     }
 
-    /// What kind of work a job is.
+    /// The kind of work of a job.
     #[must_use]
     pub fn kind(&self, id: JobId) -> Kind {
         self.jobs[id.0].work.kind()
     }
 
-    /// Bytes of archived data that a job grows with; 0 when that is not known.
+    /// Bytes of archived data that a job's cost grows with; 0 if unknown.
     #[must_use]
     pub fn size(&self, id: JobId) -> u64 {
         self.jobs[id.0].size
     }
 
-    /// Of all that the wanted jobs will take, what rests on earlier runs; and all of it.
+    /// The predicted cost of the wanted jobs: the part based on earlier runs, and the total.
     #[must_use]
     pub fn measured_share(&self) -> (Duration, Duration) {
         let cost = |id: &JobId| self.of(*id);
@@ -155,13 +155,13 @@ impl Costs {
         (all().filter(measured).map(|id| cost(&id)).sum(), all().map(|id| cost(&id)).sum())
     }
 
-    /// What the prelude will take.
+    /// The predicted cost of the prelude.
     #[must_use]
     pub fn prelude(&self) -> Duration {
         time(self.statement * self.statements as f64)
     }
 
-    /// Takes note of what a job took.
+    /// Records the measured cost of a job.
     pub fn observe(&mut self, id: JobId, measured: Duration) {
         let job = &self.jobs[id.0];
         let (kind, predicted) = (job.work.kind(), self.seconds(job));
@@ -172,7 +172,7 @@ impl Costs {
         calibration.observe(kind, predicted, measured.as_secs_f64());
     }
 
-    /// Takes note of how many rows a job has loaded. What is built on them depends on it.
+    /// Records how many rows a job loaded. The cost of what is built on them depends on it.
     pub fn loaded(&mut self, id: JobId, rows: u64, bytes: u64) {
         if let Some(table) = self.loads.get(&id) {
             let table = &mut self.tables[*table];
@@ -180,10 +180,10 @@ impl Costs {
         }
     }
 
-    /// Makes these jobs take so long together, each its share: what a plan would be like on another
-    /// machine, or on a night that was measured.
+    /// Assumes that these jobs take this long together, each its share: to plan for another
+    /// machine, or for a measured run.
     pub fn scale(&mut self, jobs: &[JobId], together: Duration) {
-        // Without the way to the server, which is nothing to work that takes long.
+        // Without the round trip to the server, which is negligible for long work.
         let statement = time(self.statement);
         let grows = |id: &JobId| self.of(*id).saturating_sub(statement).as_secs_f64();
         let now: f64 = jobs.iter().map(grows).sum();
@@ -197,7 +197,7 @@ impl Costs {
         }
     }
 
-    /// Without calibration.
+    /// The cost without calibration.
     fn seconds(&self, job: &JobCost) -> f64 {
         match job.past {
             _ if !job.wanted => 0.0,
@@ -211,8 +211,8 @@ impl Costs {
     }
 }
 
-/// Seconds as a time. A history may say anything; with less than a century for a job, all sums stay
-/// within bounds.
+/// Seconds as a duration. A history may contain anything; with less than a century for a job, all
+/// sums stay in range.
 fn time(seconds: f64) -> Duration {
     const CENTURY: f64 = 100.0 * 365.25 * 86_400.0;
     Duration::try_from_secs_f64(seconds.clamp(0.0, CENTURY)).unwrap_or_default()

@@ -1,18 +1,18 @@
-//! What work costs on a server that nobody has measured yet, in seconds.
+//! The cost of work in seconds, on a server without measurements.
 //!
-//! The figures are of a core of 2020, PostgreSQL 15 to 18, tables in memory, measured on tables of
-//! 3 million rows: COPY text 100 MB/s, an index on a bigint 0.8 s, on text 8 to 10 s, the check of
-//! a foreign key 0.6 s. They are wrong on any other machine; what matters is how the kinds of work
-//! compare, since [`super::calibration`] finds the machine's speed.
+//! The figures are for a core from 2020, PostgreSQL 15 to 18 and tables in memory, measured on
+//! tables of 3 million rows: COPY text 100 MB/s, an index on a bigint 0.8 s, on text 8 to 10 s, the
+//! check of a foreign key 0.6 s. They are wrong on any other machine; what matters is the ratio
+//! between kinds of work, since [`super::calibration`] finds the machine's speed.
 
 use super::key::{IndexKey, Method};
 use super::table::Comparison;
 use super::work::{Table, Work};
 
-/// A statement, there and back.
+/// A statement, including the round trip.
 const STATEMENT: f64 = 0.002;
 
-/// Seconds that the work takes.
+/// The cost of the work in seconds.
 pub(super) fn seconds(work: &Work, tables: &[Table]) -> f64 {
     let rows = |table: &usize| tables[*table].rows;
     let bytes = |table: &usize| tables[*table].bytes;
@@ -34,21 +34,21 @@ pub(super) fn seconds(work: &Work, tables: &[Table]) -> f64 {
     STATEMENT + growing
 }
 
-/// The build of an index, without the look at the table.
+/// The cost of building an index, without the scan of the table.
 fn build(index: &IndexKey, rows: f64) -> f64 {
-    // A condition leaves out nobody knows how many rows.
+    // How many rows a condition excludes is unknown.
     let rows = if index.partial { rows / 2.0 } else { rows };
     let compare = |key: &Option<Comparison>| match key {
         Some(Comparison::Number) => 7e-9,
         Some(Comparison::Function) => 2e-8,
         Some(Comparison::Collation) => 1.3e-7,
         Some(Comparison::Document) => 1.5e-7,
-        // Mostly text put in another form.
+        // Mostly transformed text.
         None => 1.4e-7,
     };
     match index.method {
         Method::Sort => {
-            // Columns behind the first are compared only where it is equal.
+            // Later columns are compared only where the first is equal.
             let shares = std::iter::once(1.0).chain(std::iter::repeat(0.3));
             let each: f64 =
                 index.keys.iter().zip(shares).map(|(key, share)| compare(key) * share).sum();

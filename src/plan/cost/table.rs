@@ -1,28 +1,28 @@
-//! What a table's definition tells of its rows: how wide they are, and how their columns compare.
+//! What a table's definition says about its rows: their width, and how their columns compare.
 
 use std::collections::HashMap;
 
 use crate::sql::scan::{identifier, unquoted};
 
-/// How values of a type are compared when an index is sorted.
+/// How values of a type are compared in an index sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
-    /// As numbers of a machine: integers, dates, times, UUIDs.
+    /// As machine numbers: integers, dates, times, UUIDs.
     Number,
     /// By a function that works on a few bytes: `numeric`, enums, types unknown here.
     Function,
-    /// By the rules of a collation, which is what costs: about ten times as much as a number,
+    /// By the rules of a collation, which is expensive: about ten times as much as a number,
     /// measured on 3 million rows.
     Collation,
     /// Large values: documents, arrays.
     Document,
 }
 
-/// A column, as far as costs are concerned.
+/// A column, as far as its cost is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) comparison: Comparison,
-    /// Bytes of a value as COPY text, with the tab behind it. A guess.
+    /// Bytes of a value as COPY text, including the tab after it. An estimate.
     width: u32,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Columns(HashMap<String, Column>);
 
 impl Columns {
     /// From a `CREATE TABLE` as pg_dump writes it: a column a line, four spaces before it
-    /// (`dumpTableSchema` in `pg_dump.c`). What has another form is not a column.
+    /// (`dumpTableSchema` in `pg_dump.c`). Anything else is not a column.
     pub(super) fn of(definition: &str) -> Self {
         Self(definition.lines().filter_map(column).collect())
     }
@@ -76,7 +76,7 @@ fn column(line: &str) -> Option<(String, Column)> {
     let line = line.strip_prefix("    ")?;
     let (name, rest) = line.split_at(identifier(line)?);
     let rest = rest.strip_prefix(' ')?;
-    // Behind the type are constraints and a comma; types hold none of these words.
+    // Constraints and a comma follow the type; types contain none of these words.
     let ends = [" DEFAULT ", " NOT NULL", " GENERATED ", " COLLATE ", " CONSTRAINT "];
     let end = ends.iter().filter_map(|word| rest.find(word)).min().unwrap_or(rest.len());
     let sql_type = rest[..end].trim_end_matches(',');

@@ -1,4 +1,4 @@
-//! What a job does, as far as its cost depends on it.
+//! The work of a job, as far as its cost depends on it.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use crate::plan::build::Links;
 use crate::plan::history::Database;
 use crate::plan::{Job, Step};
 
-/// Kinds of work whose costs have something in common on a server: when one is slower than the
-/// model thinks, so are the others of its kind.
+/// Kinds of work whose costs are related on a server: when one job is slower than the model
+/// predicts, so are the others of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Rows through COPY or INSERT.
@@ -21,7 +21,7 @@ pub enum Kind {
     NumberIndex,
     /// An index that compares text by a collation, or the values of expressions.
     TextIndex,
-    /// An index that is no sort: GIN, GiST and the like.
+    /// An index that is not a sort: GIN, GiST and the like.
     OtherIndex,
     /// The check of a foreign key.
     ForeignKey,
@@ -37,7 +37,7 @@ impl Kind {
     pub(super) const COUNT: usize = 9;
 }
 
-/// A table's rows as far as they are known.
+/// What is known about a table's rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     /// Rows.
@@ -50,14 +50,14 @@ pub(super) struct Table {
 /// A table's place among [`Tables`].
 pub(super) type TableNumber = usize;
 
-/// What a job does.
+/// The work of a job.
 #[derive(Clone, Debug)]
 pub(super) enum Work {
     Rows(TableNumber),
-    /// So many bytes.
+    /// Large objects with this many bytes.
     LargeObjects(f64),
     Index(TableNumber, IndexKey),
-    /// One look at all rows: a check constraint.
+    /// A scan of all rows: a check constraint.
     Look(TableNumber),
     ForeignKey {
         child: TableNumber,
@@ -65,7 +65,7 @@ pub(super) enum Work {
         text: bool,
     },
     Analyze(TableNumber),
-    /// Over these tables.
+    /// A refresh of a view over these tables.
     Refresh(Vec<TableNumber>),
     Statement,
 }
@@ -98,7 +98,7 @@ pub(super) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// The tables with rows. `size` is asked by the place of a table's data.
+    /// The tables with rows. `size` is called with the place of a table's data.
     pub(super) fn new(
         entries: &'a [Entry],
         links: &'a Links,
@@ -123,7 +123,7 @@ impl<'a> Tables<'a> {
         tables
     }
 
-    /// Takes over what earlier runs have seen of the tables' rows.
+    /// Takes the rows of the tables from earlier runs.
     pub(super) fn learn(&mut self, history: &Database, size: impl Fn(usize) -> Option<u64>) {
         let data = self.entries.iter().enumerate();
         for (place, entry) in data.filter(|(_, entry)| entry.desc == Desc::TableData) {
@@ -145,7 +145,7 @@ impl<'a> Tables<'a> {
         self.all
     }
 
-    /// What a job does.
+    /// The work of a job.
     pub(super) fn work(&self, job: &Job) -> Work {
         let entry = &self.entries[job.entry];
         let own = || self.links.tables(entry, self.entries).into_iter();
@@ -204,11 +204,11 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// Bytes of a row of which no column is known.
+/// Bytes of a row without known columns.
 const UNKNOWN_WIDTH: u32 = 100;
 
-/// Bytes of COPY text that a byte in the archive stands for. A guess: it depends on the rows. The
-/// table's history knows better.
+/// Bytes of COPY text for each byte in the archive. An estimate: it depends on the rows. The
+/// table's history is better.
 fn expansion(compression: Compression) -> f64 {
     match compression {
         Compression::None => 1.0,

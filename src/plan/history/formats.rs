@@ -1,12 +1,12 @@
-//! In which format a table's rows are sent, by what earlier runs have shown.
+//! Chooses the format of a table's rows from the measurements of earlier runs.
 //!
-//! The rule of `--copy-format auto`, for tables that are worth a look at all:
+//! The rule of `--copy-format auto`, for tables large enough to matter:
 //!
 //! 1. Rows are sent as binary, unless text was measured as clearly faster: more rows a second, by a
 //!    tenth, so that chance does not decide.
 //! 2. When a large table was measured as binary at least twice and never as text, text is tried in
 //!    one run. Only one table is tried in each run, the one that took longest: if the trial turns
-//!    out slow, it was one table in one night.
+//!    out slow, it affects one table in one run.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,25 +17,25 @@ use crate::plan::Step;
 /// Bytes sent from which a table is large enough for a trial.
 const TRIED_FROM: u64 = 32 * 1024 * 1024;
 
-/// Runs as binary before text is tried.
+/// The number of binary runs before text is tried.
 const RUNS_BEFORE: u32 = 2;
 
-/// How much faster than binary text must have been to be taken.
+/// How much faster than binary text must be to be chosen.
 const CLEARLY: f64 = 1.1;
 
-/// What a new measurement counts for, against all before it.
+/// The weight of a new measurement against all earlier ones.
 const LAST: f64 = 0.5;
 
-/// Shorter loads say nothing of a rate.
+/// Shorter loads say nothing about the rate.
 const LEAST_SECONDS: f64 = 0.05;
 
-/// In which format rows are sent to the server.
+/// The format in which rows are sent to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowFormat {
-    /// As the archive has them.
+    /// As stored in the archive.
     Text,
-    /// As the server has them.
+    /// As the server stores them.
     Binary,
 }
 
@@ -53,11 +53,11 @@ pub struct Rates {
 /// How fast rows were loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// Rows a second: what formats are compared by, since a row's bytes differ between them.
+    /// Rows per second. Formats are compared by this, since the bytes of a row differ between them.
     pub rows: f64,
-    /// Bytes a second, as sent.
+    /// Bytes per second, as sent.
     pub bytes: f64,
-    /// Runs that this was measured in.
+    /// The number of runs in which this was measured.
     pub runs: u32,
 }
 
@@ -96,8 +96,8 @@ impl Rates {
 }
 
 impl Database {
-    /// The format of each table's rows that something is known of, by the rule of this module: the
-    /// faster one, or one that is tried. `tables` are TABLE DATA entries with whatever names them to the caller.
+    /// The format for each known table, by the rule of this module: the faster one, or one on
+    /// trial. `tables` are TABLE DATA entries, each with the caller's key for it.
     pub fn formats<'a, T: Copy>(
         &self,
         tables: impl Iterator<Item = (T, &'a Entry)>,

@@ -1,11 +1,11 @@
-//! What jobs cost in earlier runs.
+//! The costs of jobs in earlier runs.
 //!
 //! A [`CostHistory`] is a file's contents: for each database that archives come from, the jobs of
 //! its restores by their identity (kind, schema, name, step) with the seconds they took and the
-//! size of the data they took them for. The same data come back every night, so last night's
-//! seconds are the best prediction there is.
+//! size of the data they took them for. The same data comes back every night, so last night's
+//! seconds are the best available prediction.
 //!
-//! Pure: whoever has the file reads and writes it, and says what time it is.
+//! Pure: the caller reads and writes the file, and supplies the time.
 
 mod formats;
 mod record;
@@ -20,23 +20,23 @@ pub use record::{Measured, Run};
 use super::Step;
 use crate::archive::Entry;
 
-/// The version of the file's form that this program writes, and the only one that it reads.
+/// The version of the file format that this program writes, and the only one it reads.
 const VERSION: u32 = 1;
 
-/// What jobs cost in earlier runs, of several databases.
+/// The costs of jobs in earlier runs, for several databases.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CostHistory {
     databases: BTreeMap<String, Database>,
 }
 
-/// Why text is no history.
+/// Why a text is not a history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// It has another form.
-    #[error("it is no cost history")]
+    /// It has a different format.
+    #[error("not a cost history file")]
     Form(#[source] serde_json::Error),
     /// Another version of this program wrote it.
-    #[error("it is a cost history of version {0}, and this program knows version {VERSION}")]
+    #[error("a cost history of version {0}; this program supports version {VERSION}")]
     Version(u32),
 }
 
@@ -45,7 +45,7 @@ pub enum HistoryError {
 pub struct Database {
     /// Runs that were recorded.
     runs: u32,
-    /// When the last of them was, in seconds since 1970.
+    /// The time of the last run, in seconds since 1970.
     at: u64,
     /// Seconds of an entry of the prelude, on average.
     statement: Option<f64>,
@@ -54,27 +54,27 @@ pub struct Database {
     jobs: HashMap<Key, JobRecord>,
 }
 
-/// How long a run took.
+/// The duration of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Night {
     /// When it ended, in seconds since 1970.
     pub at: u64,
-    /// Sessions that worked side by side.
+    /// Sessions that worked in parallel.
     pub jobs: usize,
-    /// Seconds that were predicted, if anything was.
+    /// The predicted seconds, if there was a prediction.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predicted: Option<f64>,
-    /// Seconds that it took.
+    /// The measured seconds.
     pub seconds: f64,
 }
 
-/// Which job. The number of an entry changes with every dump; this does not.
+/// Identifies a job. An entry's dump ID changes with every dump; this does not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Key {
     desc: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     schema: Option<String>,
-    /// The entry's tag; of a constraint, that is the table's name and its own.
+    /// The entry's tag; for a constraint, the table's name and its own.
     name: String,
     step: Step,
 }
@@ -93,11 +93,11 @@ impl Key {
 /// What is known of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobRecord {
-    /// Seconds that it takes: the last run counts half, the one before a quarter, and so on.
+    /// Its seconds: the last run counts half, the one before a quarter, and so on.
     pub seconds: f64,
-    /// Bytes of archived data that it grows with, in the last run; 0 when that was not known.
+    /// Bytes of archived data that its cost grows with, in the last run; 0 if unknown.
     pub size: u64,
-    /// Runs that it was measured in.
+    /// The number of runs in which it was measured.
     pub runs: u32,
     /// The number of the last of these runs.
     last: u32,
@@ -120,9 +120,9 @@ impl CostHistory {
     /// Reads a file's contents.
     ///
     /// # Errors
-    /// When they are no history, or one of another version.
+    /// When they are not a history, or have a different version.
     pub fn from_json(text: &[u8]) -> Result<Self, HistoryError> {
-        // The version first: a later one may have any form.
+        // The version first: a later one may have any format.
         let Version { version } = serde_json::from_slice(text).map_err(HistoryError::Form)?;
         if version != VERSION {
             return Err(HistoryError::Version(version));
@@ -137,7 +137,7 @@ impl CostHistory {
     pub fn to_json(&self) -> String {
         let databases = self.databases.iter().map(|(name, of)| (name.clone(), of.into()));
         let file = File { version: VERSION, databases: databases.collect() };
-        // Numbers, text and lists: all of it can be written.
+        // Numbers, text and lists can always be serialized.
         serde_json::to_string(&file).unwrap_or_default() + "\n"
     }
 
@@ -179,7 +179,7 @@ struct Version {
     version: u32,
 }
 
-/// The file's form.
+/// The file's format.
 #[derive(Serialize, Deserialize)]
 struct File {
     version: u32,
@@ -219,7 +219,7 @@ impl From<&Database> for DatabaseFile {
             .iter()
             .map(|(key, record)| JobFile { key: key.clone(), record: *record })
             .collect();
-        // One run's file can then be compared with the next one's.
+        // This makes the files of successive runs comparable.
         jobs.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Self { runs: *runs, at: *at, statement: *statement, nights: nights.clone(), jobs }
     }

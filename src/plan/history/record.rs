@@ -1,41 +1,41 @@
-//! A run is put into the history, and what is old is taken out.
+//! Adds a run to the history, and removes old data.
 
 use super::formats::RowFormat;
 use super::{CostHistory, Database, JobRecord, Key, Night};
 use crate::plan::Step;
 
-/// What the last run counts for, against all before it.
+/// The weight of the last run against all earlier ones.
 const LAST: f64 = 0.5;
 
-/// Jobs that take less are not remembered: there are very many, and none decides anything.
+/// Shorter jobs are not recorded: there are very many, and none of them matters.
 const LEAST: f64 = 0.01;
 
-/// Runs after which a job is forgotten that is not met any more.
+/// The number of runs after which a job that no longer occurs is forgotten.
 const FORGOTTEN_AFTER: u32 = 30;
 
-/// Runs of which the times are kept.
+/// The number of runs whose durations are kept.
 const NIGHTS: usize = 30;
 
-/// Most jobs that are kept of a database: the most costly ones.
+/// The most jobs kept for a database: the most costly ones.
 const MOST_JOBS: usize = 20_000;
 
-/// Most databases that are kept: the last ones.
+/// The most databases kept: the latest ones.
 const MOST_DATABASES: usize = 20;
 
 /// A run to be recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// When it was, in seconds since 1970.
+    /// The time of the run, in seconds since 1970.
     pub at: u64,
-    /// How long it took, if it came to its end.
+    /// How long it took, if it completed.
     pub night: Option<Night>,
     /// Seconds of an entry of the prelude, on average.
     pub statement: Option<f64>,
-    /// What its jobs took. Only what succeeded belongs here.
+    /// The costs of its jobs, successful ones only.
     pub jobs: Vec<Measured>,
 }
 
-/// A job that was measured.
+/// A measured job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// The kind of its entry.
@@ -44,9 +44,9 @@ pub struct Measured {
     pub schema: Option<String>,
     /// The name.
     pub name: String,
-    /// Which step of it.
+    /// The step of the entry.
     pub step: Step,
-    /// Bytes of archived data that it grows with; 0 when that is not known.
+    /// Bytes of archived data that its cost grows with; 0 if unknown.
     pub size: u64,
     /// Wall time.
     pub seconds: f64,
@@ -54,7 +54,7 @@ pub struct Measured {
     pub rows: u64,
     /// Bytes that were sent.
     pub bytes: u64,
-    /// In which format rows were sent, if they were.
+    /// The format in which rows were sent, if any were.
     pub format: Option<RowFormat>,
 }
 
@@ -109,7 +109,7 @@ impl Database {
             rates: known.map(|known| known.rates).unwrap_or_default(),
         };
         if let Some(known) = known {
-            // What it took before, for as much data as there are now.
+            // What it took before, scaled to the current amount of data.
             let before = known.seconds_for(size).unwrap_or(seconds);
             record.seconds = LAST * seconds + (1.0 - LAST) * before;
             record.runs = known.runs.saturating_add(1);
@@ -121,12 +121,12 @@ impl Database {
     }
 }
 
-/// A table that has grown or shrunk by more than this is another table.
+/// A table that has grown or shrunk by more than this factor is treated as a different table.
 const SAME_TABLE: f64 = 10.0;
 
 impl JobRecord {
-    /// Seconds that the job takes for so many bytes of archived data. `None` when it was measured
-    /// with data of quite another size, which says nothing.
+    /// The seconds that the job takes for this many bytes of archived data. `None` if it was
+    /// measured with data of a very different size, which says nothing.
     #[must_use]
     pub fn seconds_for(&self, size: u64) -> Option<f64> {
         let seconds = self.seconds.max(0.0);
@@ -137,7 +137,7 @@ impl JobRecord {
         (1.0 / SAME_TABLE..=SAME_TABLE).contains(&ratio).then_some(seconds * ratio)
     }
 
-    /// Rows of a table whose data have so many bytes in the archive.
+    /// The rows of a table whose data has this many bytes in the archive.
     #[must_use]
     pub fn rows_for(&self, size: u64) -> f64 {
         let ratio = if self.size == 0 || size == 0 { 1.0 } else { size as f64 / self.size as f64 };

@@ -56,7 +56,7 @@ fn what_is_no_history_of_this_version_is_refused() {
 fn the_last_run_counts_half_and_sizes_are_allowed_for() {
     let mut history = CostHistory::default();
     history.record("app", run(1, vec![measured("i", 10.0, 1000)]));
-    // Twice the data: 20 s would be expected, 30 s were measured.
+    // Twice the data: 20 s expected, 30 s measured.
     history.record("app", run(2, vec![measured("i", 30.0, 2000)]));
     assert_eq!(seconds(&history, "i"), Some(25.0));
     let record = *history.database("app").unwrap().job(&index("i"), Step::Entire).unwrap();
@@ -135,7 +135,7 @@ fn the_other_format_is_tried_once_and_the_faster_one_is_kept() {
     assert_eq!(choices(&slow, &["t"]), [("t", Binary)], "not clearly faster");
     load(&mut history, "t", Text, 5.0);
     assert_eq!(choices(&history, &["t"]), [("t", Text)]);
-    // A format that gets slower loses its place.
+    // A format that becomes slower is replaced.
     load(&mut history, "t", Text, 60.0);
     load(&mut history, "t", Text, 60.0);
     assert_eq!(choices(&history, &["t"]), [("t", Binary)]);

@@ -1,6 +1,6 @@
-//! Jobs that wait for no other, best first. Those with the same locks stand in one queue: when one
-//! of them cannot have its locks, none can, and a thousand indexes that are to be attached in one
-//! tree are not looked at one by one.
+//! Ready jobs, best first. Those with the same locks form one queue: when one of them cannot get
+//! its locks, none can, so a thousand indexes to be attached in one tree are not examined one by
+//! one.
 
 use std::cmp::Reverse;
 use std::collections::btree_set::{BTreeSet, Iter};
@@ -12,7 +12,7 @@ use super::super::lock::LockMode;
 use super::super::{Job, JobId};
 use crate::archive::DumpId;
 
-/// A job's place: the higher rank first, then the order of the plan.
+/// A job's sort key: the higher rank first, then the order of the plan.
 pub(super) type Key = (Reverse<u64>, JobId);
 
 type Queue = BTreeSet<Key>;
@@ -54,13 +54,13 @@ impl Ready {
         self.queues.values().flatten().map(|(_, id)| *id)
     }
 
-    /// Goes through them, best first.
+    /// Iterates over them, best first.
     pub(super) fn best_first(&self) -> BestFirst<'_> {
         BestFirst { ready: self, firsts: self.firsts.iter().peekable(), behind: BinaryHeap::new() }
     }
 }
 
-/// The first job of each queue, and those behind it that are asked for.
+/// The first job of each queue, and requested ones behind it.
 pub(super) struct BestFirst<'a> {
     ready: &'a Ready,
     firsts: Peekable<Iter<'a, Key>>,
@@ -78,7 +78,7 @@ impl BestFirst<'_> {
         }
     }
 
-    /// The one behind this job in its queue has its turn, too.
+    /// Also considers the job behind this one in its queue.
     pub(super) fn look_behind(&mut self, job: &Job, key: Key) {
         let queue = self.ready.queues.get(&job.locks);
         let behind = (Bound::Excluded(key), Bound::Unbounded);

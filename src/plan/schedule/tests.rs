@@ -1,4 +1,4 @@
-//! Orders of small plans, and rules that hold for any plan.
+//! The order of small plans, and rules that hold for any plan.
 
 use proptest::prelude::*;
 
@@ -87,7 +87,7 @@ fn a_wanted_job_waits_for_another_through_an_unwanted_one() {
 
 #[test]
 fn help_gains_what_the_others_have_no_other_work_for() {
-    // The first has another behind it, which none can do meanwhile.
+    // The first has another job behind it, which no one can do meanwhile.
     let gains = |costs: [u64; 3], sessions| {
         let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
         jobs[1].after = vec![JobId(0)];
@@ -107,7 +107,7 @@ fn help_gains_what_the_others_have_no_other_work_for() {
 
 #[test]
 fn help_gains_where_the_chain_that_follows_decides() {
-    // Work for all sessions beside it, and a long chain behind it.
+    // Other work for all sessions, and a long chain behind it.
     let gains = |chain, beside| {
         let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
         jobs[1].after = vec![JobId(0)];
@@ -160,8 +160,8 @@ fn a_closed_job_starts_only_when_its_data_has_come() {
 }
 
 proptest! {
-    /// Every job runs once, whatever the dependencies, circles included; what can be kept of
-    /// the rules is kept.
+    /// Every job runs once, whatever the dependencies, cycles included; the rules hold as far as
+    /// possible.
     #[test]
     fn every_wanted_job_runs_once_and_no_lock_is_held_twice(
         shape in proptest::collection::vec(

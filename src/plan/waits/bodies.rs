@@ -1,10 +1,10 @@
-//! The text of functions: its language, and the names and operators in it.
+//! The source of functions: its language, and the names and operators in it.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::archive::{Desc, Entry};
 
-/// Words of bodies that read what they do not name, most of them through statements made of strings.
+/// Words in bodies that read objects they do not name, mostly through dynamic SQL.
 const DYNAMIC: [&str; 10] = [
     "execute",
     "dblink",
@@ -19,10 +19,10 @@ const DYNAMIC: [&str; 10] = [
     "pg_largeobject",
 ];
 
-/// Languages whose functions run no SQL that the archive shows.
+/// Languages whose functions run no SQL visible in the archive.
 const COMPILED: [&str; 2] = ["c", "internal"];
 
-/// Operators that SQL applies under other names: `!=`, `IN`, `BETWEEN`, `LIKE`, `NULLIF`, `USING`
+/// Operators that SQL uses under other names: `!=`, `IN`, `BETWEEN`, `LIKE`, `NULLIF`, `USING`
 /// (`gram.y`).
 const UNNAMED: [&str; 12] =
     ["=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~"];
@@ -36,31 +36,32 @@ pub(super) fn is_function(entry: &Entry) -> bool {
         && language(&entry.defn).is_none_or(|language| !COMPILED.contains(&language.as_str()))
 }
 
-/// Whether everything that a body does can be read in it.
+/// Whether everything a body does is visible in its text.
 pub(super) fn is_readable(function: &Entry) -> bool {
     language(&function.defn).is_some_and(|language| matches!(language.as_str(), "sql" | "plpgsql"))
 }
 
-/// The language of a function. pg_dump writes it behind the result, on a line of its own
-/// (`dumpFunc` in `pg_dump.c`).
+/// The language of a function. pg_dump writes it after the result, on a separate line (`dumpFunc`
+/// in `pg_dump.c`).
 fn language(definition: &str) -> Option<String> {
     let line = definition.lines().find_map(|line| line.strip_prefix("    LANGUAGE "))?;
     let word = line.split([' ', '\t', ';']).next()?;
     Some(word.trim_matches('"').to_lowercase())
 }
 
-/// Whether a body with these words reads what it does not name.
+/// Whether a body with these words reads objects it does not name.
 pub(super) fn is_dynamic(words: &HashSet<String>) -> bool {
     DYNAMIC.iter().any(|word| words.contains(*word))
         || words.iter().any(|word| word.contains("_to_xml") || word.starts_with("dblink_"))
 }
 
-/// The words of a text in lower case, and its operators. An identifier in quotes may be several.
+/// The words of a text in lower case, and its operators. A quoted identifier may be several words.
 pub(super) fn words(text: &str) -> HashSet<String> {
     split(text).map(str::to_lowercase).chain(operators(text).map(str::to_owned)).collect()
 }
 
-/// The operators of a text. One may end before a comment, or before the sign of what follows.
+/// The operators of a text. An operator may end before a comment, or before the sign of the next
+/// operand.
 fn operators(text: &str) -> impl Iterator<Item = &str> {
     let runs = text.split(|c| !OPERATOR.contains(c)).filter(|run| !run.is_empty());
     runs.flat_map(|run| {
@@ -70,7 +71,7 @@ fn operators(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name of a function without its arguments, of anything else its tag.
+/// The name of a function without its arguments; for anything else, its tag.
 pub(super) fn bare_name(entry: &Entry) -> &str {
     match entry.desc {
         Desc::Function | Desc::Procedure | Desc::Aggregate => {
@@ -85,12 +86,12 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(move |c| !inside(c)).filter(|word| !word.is_empty())
 }
 
-/// The names of entries, to be looked for in texts.
+/// The names of entries, to search for in texts.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// By the first word of the name: the other words, and the entry's place.
     by_first: HashMap<String, Vec<(Vec<String>, usize)>>,
-    /// Entries whose names have no words, and what is used without being named: any text may have
+    /// Entries whose names contain no words, and those used without being named: any text may use
     /// them.
     wordless: Vec<usize>,
 }
@@ -111,7 +112,7 @@ impl Names {
         }
     }
 
-    /// The places of entries that a text with these words names.
+    /// The places of entries named by a text with these words.
     pub(super) fn among<'n>(
         &'n self,
         words: &'n HashSet<String>,

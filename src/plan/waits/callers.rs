@@ -9,8 +9,8 @@ use crate::plan::{JobId, Plan, Step};
 use crate::select::Pass;
 
 impl Plan {
-    /// Rows whose table calls functions that read tables wait for all rows before them. Later rows
-    /// that these may read wait for them.
+    /// Makes rows whose table calls functions that read tables wait for all rows before them. Later
+    /// rows that these functions may read wait in turn.
     pub(super) fn rows_that_call(&mut self, order: &Order<'_>, calls: &mut Calls<'_>) {
         let created: HashSet<DumpId> =
             self.prelude.iter().map(|place| order.entries[*place].dump_id).collect();
@@ -30,7 +30,7 @@ impl Plan {
             if entry.desc == Desc::TableData {
                 functions = calls.of(table);
                 if !created.contains(&table) {
-                    // The table has its triggers and indexes already.
+                    // The table already has its triggers and indexes.
                     let of_tables = of_tables.get_or_insert_with(|| order.of_tables());
                     let own = of_tables.get(&table).into_iter().flatten();
                     functions.extend(own.flat_map(|own| calls.of_definition(own)));
@@ -51,9 +51,9 @@ impl Plan {
         }
     }
 
-    /// Indexes and constraints whose expressions call functions that read more than their own table
-    /// wait for all rows, and come before row security, which could hide some. A CHECK is apart from
-    /// its table if it calls a function of the table's rows.
+    /// Makes indexes and constraints whose expressions call functions that read more than their own
+    /// table wait for all rows and come before row security, which could hide some. A CHECK is a
+    /// separate entry if it calls a function over the table's rows.
     pub(super) fn definitions_that_call(
         &mut self,
         order: &Order<'_>,
@@ -88,8 +88,8 @@ impl Plan {
         }
     }
 
-    /// Materialized views whose queries or indexes call functions that read wait for all views before
-    /// them.
+    /// Makes materialized views whose queries or indexes call functions that read tables wait for
+    /// all views before them.
     pub(super) fn views_that_call(&mut self, order: &Order<'_>, calls: &mut Calls<'_>) {
         let mut readers: Vec<(JobId, Reads)> = Vec::new();
         let mut chain = Chain::default();
@@ -120,7 +120,7 @@ impl Plan {
     }
 }
 
-/// Jobs that read, each behind all that come before it.
+/// A chain in which each reading job waits for all jobs before it.
 #[derive(Default)]
 struct Chain {
     last: Option<JobId>,
@@ -133,7 +133,7 @@ impl Chain {
         self.since.push(id);
     }
 
-    /// Adds one that reads, and says why it waits.
+    /// Adds a job that reads, and records why it waits.
     fn reader(&mut self, plan: &mut Plan, id: JobId, why: String) {
         let job = &mut plan.jobs[id.0];
         job.after.append(&mut self.since);
@@ -144,7 +144,7 @@ impl Chain {
 }
 
 impl<'a> Order<'a> {
-    /// What takes part when rows come into a table that has everything already.
+    /// The entries involved when rows are inserted into a table that is already complete.
     fn of_tables(&self) -> HashMap<DumpId, Vec<&'a Entry>> {
         let mut all: HashMap<_, Vec<_>> = HashMap::new();
         let takes_part = |entry: &&Entry| {

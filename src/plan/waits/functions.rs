@@ -1,11 +1,12 @@
-//! Which work calls functions that may read tables, as far as the archive shows it.
+//! Finds work that calls functions that may read tables, as far as the archive shows it.
 //!
-//! pg_dump notes that a table depends on the functions of its CHECK constraints, generated columns
-//! and domains, an index on those of its expressions, and a materialized view on those of its query.
-//! It does not note which tables a function reads: its body is text. A function counts as reading
-//! every table whose name occurs in its body, or in the body of a function or view that it names, and
-//! so on. A body that has an operator of the archive calls its function. It may call that of any cast
-//! and of any operator class, which need no name. A body that executes strings may read any table.
+//! pg_dump records that a table depends on the functions of its CHECK constraints, generated
+//! columns and domains, an index on those of its expressions, and a materialized view on those of
+//! its query. It does not record which tables a function reads: its body is text. A function counts
+//! as reading every table whose name occurs in its body, or in the body of a function or view that
+//! it names, and so on. A body that contains an operator from the archive calls the operator's
+//! function. It may also call the function of any cast or operator class, which need no name. A
+//! body with dynamic SQL may read any table.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,25 +21,25 @@ pub(super) type Functions = BTreeSet<usize>;
 pub(super) struct Calls<'a> {
     entries: &'a [Entry],
     called: HashMap<DumpId, Functions>,
-    /// Those of the operator classes of a type, or of the types of a table's columns.
+    /// The functions of the operator classes of a type, or of the types of a table's columns.
     compared: HashMap<DumpId, Functions>,
-    /// All functions that could read a table, and what leads to them without their names.
+    /// All functions that could read a table, and what leads to them without naming them.
     callable: Names,
-    /// Those that the archive lacks.
+    /// Functions that the archive lacks.
     unnoted: Names,
-    /// What a body can name: tables and the like, and what has a text of its own.
+    /// What a body can name: tables and the like, and entries with SQL text.
     nameable: Names,
     reads: HashMap<Functions, Reads>,
-    /// What a text names, by the place of its entry. `None` where that cannot be known.
+    /// What a text names, by the place of its entry. `None` if that is unknown.
     named: HashMap<usize, Option<Vec<usize>>>,
 }
 
-/// What functions read.
+/// What a set of functions reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reads {
     /// These tables, sequences and materialized views.
     Of(BTreeSet<DumpId>),
-    /// What cannot be known.
+    /// Unknown: possibly anything.
     Anything,
 }
 
@@ -53,12 +54,12 @@ impl Reads {
 }
 
 impl<'a> Calls<'a> {
-    /// Reads the entries of an archive. Those from the place `noted` on are not the archive's, but
-    /// were found in the target. Entries come after those that they depend on, or are functions.
+    /// Reads the entries of an archive. Those from place `noted` on are not in the archive but were
+    /// found in the target. Entries come after their dependencies, or are functions.
     pub(super) fn new(entries: &'a [Entry], noted: usize) -> Self {
         let mut called = called(entries);
         let compared = compared(entries, &called);
-        // A CHECK that compares does not note how (`GREATEST`, arrays, rows).
+        // The comparisons of a CHECK (`GREATEST`, arrays, rows) are not recorded.
         for (id, functions) in &compared {
             called.entry(*id).or_default().extend(functions);
         }
@@ -91,8 +92,8 @@ impl<'a> Calls<'a> {
         self.called.get(&id).cloned().unwrap_or_default()
     }
 
-    /// The functions that a definition calls. pg_dump does not note those of an exclusion
-    /// constraint, those that compare the values of a key, nor those of an extension.
+    /// The functions that a definition calls. pg_dump does not record those of an exclusion
+    /// constraint, those that compare key values, or those of an extension.
     pub(super) fn of_definition(&self, entry: &Entry) -> Functions {
         let mut own = self.of(entry.dump_id);
         let names = match entry.desc {
@@ -123,7 +124,7 @@ impl<'a> Calls<'a> {
         (reads != Reads::Of(BTreeSet::new())).then_some(reads)
     }
 
-    /// The first of the functions that reads anything, as an operator knows it.
+    /// The name, for messages, of the first function that reads anything.
     pub(super) fn name(&mut self, functions: &Functions) -> String {
         let reading = functions.iter().find(|place| self.reads(&[**place].into()).is_some());
         let name = |place: &usize| {
@@ -151,13 +152,13 @@ impl<'a> Calls<'a> {
         Reads::Of(tables)
     }
 
-    /// What an entry's text names, and the functions that pg_dump notes: those of casts that are not
-    /// written, and of the checks of a row that is made. `None` if it may read what it does not name.
+    /// What an entry's text names, and the functions that pg_dump records: those of implicit casts,
+    /// and of the checks of a constructed row. `None` if it may read objects it does not name.
     fn named_in(&mut self, place: usize) -> Option<&[usize]> {
         let (entry, nameable) = (&self.entries[place], &self.nameable);
         let called = &self.called;
         let named = self.named.entry(place).or_insert_with(|| {
-            // Those of its query were called when it was made.
+            // The functions of its query were called when it was filled.
             let is_filled = entry.desc == Desc::MaterializedView;
             let noted = called.get(&entry.dump_id).filter(|_| !is_filled).into_iter().flatten();
             let mut named: Vec<usize> = noted.copied().collect();
@@ -174,7 +175,7 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// The functions that each entry calls by what pg_dump notes.
+/// The functions that each entry calls according to pg_dump's dependencies.
 fn called(entries: &[Entry]) -> HashMap<DumpId, Functions> {
     let mut called: HashMap<DumpId, Functions> = HashMap::new();
     for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| is_function(entry)) {
@@ -200,7 +201,7 @@ fn called(entries: &[Entry]) -> HashMap<DumpId, Functions> {
             called.entry(entry.dump_id).or_default().extend(own);
         }
     }
-    // Not all constraints of a partition are noted with it.
+    // Not all constraints of a partition are recorded with it.
     for attach in entries.iter().filter(|entry| entry.desc == Desc::TableAttach) {
         let tables = &attach.dependencies;
         let all: Functions =
@@ -212,7 +213,7 @@ fn called(entries: &[Entry]) -> HashMap<DumpId, Functions> {
     called
 }
 
-/// The functions by which values of types, and of the columns of tables, are compared.
+/// The functions that compare values of types, and of the columns of tables.
 fn compared(entries: &[Entry], called: &HashMap<DumpId, Functions>) -> HashMap<DumpId, Functions> {
     let mut compared: HashMap<DumpId, Functions> = HashMap::new();
     for class in entries.iter().filter(|entry| entry.desc == Desc::OperatorClass) {
@@ -240,12 +241,12 @@ fn has_rows(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Table | Desc::ForeignTable | Desc::Sequence | Desc::MaterializedView)
 }
 
-/// Whether this leads to functions without naming them.
+/// Whether this leads to functions that are not named.
 fn is_unspoken(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Operator | Desc::OperatorClass | Desc::OperatorFamily | Desc::Cast)
 }
 
-/// Whether who names this may come to what its text names.
+/// Whether naming this may lead to what its text names.
 fn has_text(entry: &Entry) -> bool {
     is_function(entry)
         || matches!(entry.desc, Desc::View | Desc::Domain | Desc::Type | Desc::Aggregate)
@@ -264,13 +265,13 @@ fn passes_on(entry: &Desc, of: &Desc) -> bool {
         | Desc::OperatorFamily
         | Desc::Cast => true,
         Desc::View => matches!(entry, Desc::View | Desc::MaterializedView | Desc::Function),
-        // Inherited constraints, and columns of the other table's row type.
+        // Because of inherited constraints, and columns of the other table's row type.
         Desc::Table => matches!(entry, Desc::Table | Desc::Type | Desc::Domain),
         _ => false,
     }
 }
 
-/// Whether a table calls a function in defaults alone, which COPY does not evaluate.
+/// Whether a table calls a function only in defaults, which COPY does not evaluate.
 fn is_default_only(table: &Entry, function: &Entry) -> bool {
     if table.desc != Desc::Table || !is_function(function) {
         return false;

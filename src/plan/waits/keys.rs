@@ -1,4 +1,4 @@
-//! Waits for what foreign keys and the like refer to.
+//! Adds waits for what foreign keys and the like refer to.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,9 +8,9 @@ use crate::plan::build::recurses;
 use crate::plan::{JobId, Plan};
 
 impl Plan {
-    /// Lets rows wait for those that they refer to, each pair of jobs a child and its parent. Where
-    /// tables refer to each other in a circle the archive's order stays. `backwards` says whether rows
-    /// can wait for rows that come later.
+    /// Makes rows wait for those that they refer to; each pair of jobs is a child and its parent.
+    /// In a cycle of references the archive's order stays. `backwards` is whether rows can wait for
+    /// later rows.
     pub(crate) fn behind_rows_referred_to(&mut self, pairs: &[(JobId, JobId)], backwards: bool) {
         let (natural, others): (Vec<_>, Vec<_>) =
             pairs.iter().partition(|(child, parent)| parent < child);
@@ -37,8 +37,8 @@ impl Plan {
         false
     }
 
-    /// What depends on something that has no entry waits for what that could be: pg_dump 8.4 to 9.1
-    /// let a foreign key depend on the index of the key that it refers to.
+    /// Makes an entry that depends on something without an entry wait for what that could be:
+    /// pg_dump 8.4 to 9.1 let a foreign key depend on the index of the key that it refers to.
     pub(super) fn behind_keys_unknown(&mut self, order: &Order<'_>) {
         let is_unknown = |id: &DumpId| order.links.entry(*id, order.entries).is_none();
         let depends = |entry: &Entry| {
@@ -58,7 +58,8 @@ impl Plan {
         for id in waiting {
             let entry = order.entry(self, id);
             let tables: BTreeSet<DumpId> = order.tables(entry).into_iter().collect();
-            // With one table alone a foreign key may refer to itself, or to one that is not noted.
+            // With a single table, a foreign key may refer to itself or to a table that is not
+            // recorded.
             let known = tables.len() > 1 || (entry.desc != Desc::FkConstraint && tables.len() == 1);
             let after = &mut self.jobs[id.0].after;
             match known {
@@ -68,9 +69,9 @@ impl Plan {
         }
     }
 
-    /// A foreign key to a table of an extension waits for the rows of all such tables: the table has
-    /// no entry, so pg_dump lets the key depend on the extension instead (`findDumpableDependencies`
-    /// in `pg_dump.c`).
+    /// Makes a foreign key to a table of an extension wait for the rows of all such tables: the
+    /// table has no entry, so in pg_dump's output the key depends on the extension instead
+    /// (`findDumpableDependencies` in `pg_dump.c`).
     pub(super) fn behind_rows_of_extensions(&mut self, order: &Order<'_>) {
         let entry = |id: &DumpId| order.links.entry(*id, order.entries);
         let refers = |key: &Entry| {
@@ -86,7 +87,7 @@ impl Plan {
         }
     }
 
-    /// What holds for the parts of a table as well waits for their rows.
+    /// Makes what also applies to the parts of a table wait for their rows.
     pub(super) fn behind_rows_of_parts(&mut self, order: &Order<'_>) {
         let loads = self.rows(order);
         let loads = order.by(self, loads, |entry| {
@@ -124,7 +125,7 @@ mod tests {
             entry(1, Desc::Extension),
             entry(2, Desc::Table),
             depends(entry(3, Desc::TableData), &[2]),
-            // Of a table that has no entry.
+            // The rows of a table without an entry.
             depends(entry(4, Desc::TableData), &[99]),
             depends(entry(5, Desc::FkConstraint), &[1, 2]),
             depends(entry(6, Desc::Index), &[1, 2]),

@@ -1,11 +1,11 @@
-//! Waits that the archive's dependencies do not show, so that each job finds what it would find in
-//! pg_restore's default: one job after the other, in the archive's order.
+//! Adds waits that the archive's dependencies do not show, so that each job sees what it would see
+//! with pg_restore's default: one job after another, in the archive's order.
 //!
-//! - Rows and indexes whose functions read other tables wait for all rows before them; rows that such
-//!   a function may read and that come later wait in turn ([`callers`], [`functions`]).
-//! - Statistics, row security, domains and event triggers keep the archive's order where it shows
-//!   ([`sequence`]).
-//! - Foreign keys that exist when rows come, and those of old archives ([`keys`]).
+//! - Rows and indexes whose functions read other tables wait for all rows before them; later rows
+//!   that such a function may read wait in turn ([`callers`], [`functions`]).
+//! - Statistics, row security, domains and event triggers keep the archive's order where it affects
+//!   the result ([`sequence`]).
+//! - Foreign keys that exist when rows are loaded, and those of old archives ([`keys`]).
 //!
 //! Jobs are numbered in the archive's order.
 
@@ -25,7 +25,7 @@ use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::select::Pass;
 
 impl Plan {
-    /// Adds the waits. The jobs are linked by their dependencies already.
+    /// Adds the waits. The jobs are already linked by their dependencies.
     pub(super) fn keep_order(&mut self, entries: &[Entry], links: &Links, tree: &Tree) {
         let order = &Order::new(entries, links, tree, self);
         self.behind_keys_unknown(order);
@@ -44,7 +44,7 @@ impl Plan {
         self.before_row_security(order, &keys);
     }
 
-    /// Notes which rows call functions that read tables, for a restore in the archive's order.
+    /// Records which rows call functions that read tables, for a restore in the archive's order.
     pub(super) fn note_rows_that_call(&mut self, entries: &[Entry], links: &Links, tree: &Tree) {
         let order = &Order::new(entries, links, tree, self);
         let mut calls = Calls::new(entries, entries.len());
@@ -53,8 +53,8 @@ impl Plan {
         }
     }
 
-    /// Adds what the target's catalog knows and the archive does not: `entries` are the archive's with
-    /// more dependencies, and from the place `noted` on others. No job is added.
+    /// Adds waits known to the target's catalog but not to the archive: `entries` are the archive's
+    /// with more dependencies, and further ones from place `noted` on. No job is added.
     pub(crate) fn keep_order_by_catalog(&mut self, entries: &[Entry], noted: usize) {
         let (links, tree) = (Links::new(entries), Tree::new(entries));
         let order = &Order::new(entries, &links, &tree, self);
@@ -92,14 +92,14 @@ impl Plan {
         own.map(|(number, _)| JobId(number))
     }
 
-    /// Lets the later of two jobs wait for the earlier.
+    /// Makes the later of two jobs wait for the earlier.
     fn in_order(&mut self, one: JobId, other: JobId) {
         if one != other {
             self.jobs[one.max(other).0].after.push(one.min(other));
         }
     }
 
-    /// Lets a job wait for all rows.
+    /// Makes a job wait for all rows.
     fn behind_all(&mut self, id: JobId, rows: &mut Rows, why: &str) {
         if !std::mem::replace(&mut rows.joined, true) {
             rows.jobs = self.join(std::mem::take(&mut rows.jobs)).into_iter().collect();
@@ -108,7 +108,8 @@ impl Plan {
         self.jobs[id.0].why = Some(format!("waits for all rows: {why}"));
     }
 
-    /// A job without work that is done when these are: with it many jobs can wait for many.
+    /// Adds a job without work that is done when these are: through it, many jobs can wait for
+    /// many.
     fn join(&mut self, after: Vec<JobId>) -> Option<JobId> {
         let first = self.jobs[after.first()?.0].clone();
         let id = JobId(self.jobs.len());
@@ -118,12 +119,12 @@ impl Plan {
     }
 }
 
-/// What waits are found by.
+/// The lookups for finding waits.
 struct Order<'a> {
     entries: &'a [Entry],
     links: &'a Links,
     tree: &'a Tree,
-    /// Jobs that are of entries, in order; those behind them join others.
+    /// The number of jobs of entries, in order; the jobs after them join others.
     count: usize,
 }
 
@@ -140,12 +141,12 @@ impl<'a> Order<'a> {
         self.links.tables(entry, self.entries)
     }
 
-    /// For each table that an entry is about, one that stands for its tree.
+    /// The representative of the tree of each table that an entry is about.
     fn roots(&self, entry: &Entry) -> Vec<DumpId> {
         self.tables(entry).into_iter().map(|table| self.tree.root(table)).collect()
     }
 
-    /// Jobs by what they have to do with.
+    /// Groups jobs by what they concern.
     fn by<K: std::hash::Hash + Eq>(
         &self,
         plan: &Plan,
@@ -162,7 +163,7 @@ impl<'a> Order<'a> {
     }
 }
 
-/// The jobs that load rows, or the one that joins them.
+/// The jobs that load rows, or the job that joins them.
 struct Rows {
     jobs: Vec<JobId>,
     joined: bool,

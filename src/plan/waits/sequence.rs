@@ -1,4 +1,4 @@
-//! Jobs that keep the archive's order because the order shows in the result.
+//! Keeps jobs in the archive's order where it affects the result.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::plan::{JobId, Plan};
 use crate::select::Pass;
 
 impl Plan {
-    /// Statistics (since PostgreSQL 18) are lost when the table is emptied or the view is refreshed,
-    /// and some of a table's are replaced when an index is built.
+    /// Orders statistics (since PostgreSQL 18): they are lost when the table is emptied or the view
+    /// is refreshed, and some of a table's are replaced when an index is built.
     pub(super) fn statistics_in_order(&mut self, order: &Order<'_>) {
         let about = |entry: &Entry| order.about(entry);
         let all = |id: &JobId| {
@@ -39,7 +39,7 @@ impl Plan {
         }
     }
 
-    /// Event triggers see what comes after them, and nothing before.
+    /// Orders event triggers: they see what comes after them, and nothing before.
     pub(super) fn event_triggers_in_order(&mut self, order: &Order<'_>) {
         let (mut last, mut since) = (None, Vec::new());
         for id in self.of_pass(Pass::PostAcl, order).collect::<Vec<_>>() {
@@ -53,11 +53,11 @@ impl Plan {
         }
     }
 
-    /// Triggers and constraints that also hold for the tables below keep the archive's order in their
-    /// tree. A partition's TRIGGER entry may change the state of a trigger from above, of which
-    /// pg_dump notes only one from the table right above (`dumpTrigger` in `pg_dump.c`). Of two
-    /// `NOT NULL NOT VALID` that of the upper table names both if it comes first, and the lower is
-    /// refused (`AdjustNotNullInheritance` in `pg_constraint.c`).
+    /// Keeps triggers and constraints that child tables inherit in the archive's order within their
+    /// tree. A partition's TRIGGER entry may change the state of an inherited trigger, and pg_dump
+    /// records only the direct parent's (`dumpTrigger` in `pg_dump.c`). Of two `NOT NULL NOT VALID`
+    /// constraints, the parent's names both if it comes first, and the child's is refused
+    /// (`AdjustNotNullInheritance` in `pg_constraint.c`).
     pub(super) fn inherited_in_order(&mut self, order: &Order<'_>) {
         let inherited = self.of_main(order, |entry| match entry.desc {
             Desc::Trigger | Desc::CheckConstraint => true,
@@ -73,7 +73,7 @@ impl Plan {
         }
     }
 
-    /// A domain's constraint that is not valid comes after the rows that break it.
+    /// Puts a domain's `NOT VALID` constraint after the rows that violate it.
     pub(super) fn behind_rows_of_domains(&mut self, order: &Order<'_>, rows: &mut Rows) {
         let of_domain = |entry: &Entry| {
             matches!(entry.desc, Desc::CheckConstraint | Desc::Constraint)
@@ -85,12 +85,12 @@ impl Plan {
             return;
         }
         for id in &constraints {
-            self.behind_all(*id, rows, "it holds for every column of its domain");
+            self.behind_all(*id, rows, "it applies to every column of its domain");
         }
         let of = order.by(self, constraints, |entry| entry.dependencies.clone());
         for id in self.of_main(order, |entry| matches!(entry.desc, Desc::Index | Desc::Constraint))
         {
-            // An index whose expression is of the domain.
+            // An index with an expression of the domain type.
             let domains = order.entry(self, id).dependencies.iter();
             for constraint in domains.filter_map(|domain| of.get(domain)).flatten() {
                 self.in_order(id, *constraint);
@@ -98,7 +98,8 @@ impl Plan {
         }
     }
 
-    /// Row security hides rows from the checks of foreign keys: those of its tables come before.
+    /// Puts the foreign keys of a table before its row security, which hides rows from their
+    /// checks.
     pub(super) fn before_row_security(&mut self, order: &Order<'_>, keys: &[JobId]) {
         let security = self.of_main(order, |entry| entry.desc == Desc::RowSecurity);
         if security.is_empty() {

@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn bar_label_omits_the_kind() {
         assert_eq!(short("TABLE DATA public.USERS"), "public.USERS");
-        assert_eq!(short("dropping the old objects"), "dropping the old objects");
+        assert_eq!(short("dropping existing objects"), "dropping existing objects");
         assert_eq!(short("EXTENSION"), "EXTENSION");
         assert_eq!(short(""), "");
     }

@@ -1,4 +1,4 @@
-//! The journal's turning points after its beginning: the definitions are over, the restore is over.
+//! The later milestones of a journal: the end of the definitions, and the end of the restore.
 
 use super::store::{drop_tables, exists};
 use crate::restore::context::Context;
@@ -7,32 +7,32 @@ use crate::restore::lane::Lane;
 use crate::restore::retry::repeating;
 use crate::target::{Class, Result};
 
-/// Makes what was done so far durable. From here on each line is.
+/// Makes everything done so far durable. From now on each line is durable by itself.
 pub(in crate::restore) async fn definitions_are_over(ctx: &Context, lane: &mut Lane) -> Result<()> {
     let Some(journal) = ctx.journal() else {
         return Ok(());
     };
     journal.lines_are_durable();
     if lane.in_group() {
-        // Its COMMIT, which is to come, is waited for.
+        // The later COMMIT will wait until it is durable.
         return lane.execute(ctx, "SET LOCAL synchronous_commit = on;").await;
     }
-    // A transaction that has a number has a commit record, which is what is waited for.
+    // A transaction with an ID has a commit record, which COMMIT waits for.
     let sql = "BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.txid_current(); COMMIT;";
     lane.execute(ctx, sql).await
 }
 
-/// Drops the journal of a restore that ended without errors; says that it stays after others.
+/// Drops the journal of a restore that ended without errors; otherwise warns that it stays.
 pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<()> {
     let Some(options) = ctx.options.journal.filter(|_| ctx.journal().is_some()) else {
         return Ok(());
     };
     if ctx.ledger().errors > 0 {
-        // A night resumes by itself.
+        // A nightly run resumes automatically.
         let how = if options.keep { "" } else { " with --resume" };
         let message = format!(
-            "the journal stays in the target (schema nocturne): the same command{how} tries again \
-             what failed"
+            "the journal stays in the target (schema nocturne): run the same command{how} again \
+             to retry what failed"
         );
         ctx.events.send(Event::Warning { message });
         return Ok(());
@@ -46,7 +46,7 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
             Err(error) if error.class() == Class::Retry => error,
             Ok(true) => return Ok(()),
             Ok(false) => {
-                let message = "the journal is emptied and its tables stay (schema nocturne): \
+                let message = "the journal was emptied but its tables stay (schema nocturne): \
                                dropping them would fire event triggers of this database";
                 ctx.events.send(Event::Note { message: message.to_owned() });
                 return Ok(());
@@ -60,7 +60,7 @@ pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<
     }
 }
 
-/// It may be gone already, if the answer was lost.
+/// Drops the journal, which may already be gone if the reply was lost.
 async fn drop_once(ctx: &Context, lane: &mut Lane) -> Result<bool> {
     lane.renew(ctx).await?;
     let session = lane.session(ctx).await?;

@@ -1,72 +1,72 @@
-//! Why a restore cannot keep a journal, or not go on with one.
+//! Why a restore cannot keep a journal, or cannot resume from one.
 
 use crate::{archive, target};
 
-/// Why a restore with a journal did not begin.
+/// Why a restore with a journal did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// What is asked for cannot be done with a journal.
-    #[error("no journal can be kept: {0}")]
+    /// The requested restore cannot be done with a journal.
+    #[error("cannot keep a journal: {0}")]
     Cannot(&'static str),
-    /// Another restore is at work on the target.
-    #[error("another restore is at work on this target{}", process(.pid.as_ref()))]
+    /// Another restore is running on the target.
+    #[error("another restore is running on this target{}", process(.pid.as_ref()))]
     Busy {
-        /// The process of the server, if it tells.
+        /// The server process, if known.
         pid: Option<String>,
     },
-    /// Sessions of an earlier run do not end.
-    #[error("sessions of an earlier run do not end: process {pids}")]
+    /// Sessions of an earlier run have not ended.
+    #[error("sessions of an earlier run have not ended (server process {pids})")]
     StillThere {
-        /// The processes of the server.
+        /// The server processes.
         pids: String,
     },
-    /// The journal is of another restore.
+    /// The journal belongs to a different restore.
     #[error(
-        "the target holds the journal of another restore, which began at {began}: {}; finish that \
+        "the target holds the journal of a different restore, started at {began}: {}; finish that \
          one, or drop the tables nocturne.restore_journal and nocturne.restore_journal_line",
         .differences.join("; ")
     )]
     Differs {
-        /// When that restore began, as the server writes times.
+        /// When that restore started, in the server's format.
         began: String,
-        /// What differs, in words.
+        /// The differences, in words.
         differences: Vec<String>,
     },
     /// There is no journal, and the target is not empty.
     #[error(
-        "the target holds no journal, but {table} is there already: a restore that was finished \
-         is not begun again (--clean drops what is there)"
+        "the target holds no journal, but {table} already exists: a finished restore is not \
+         started again (--clean drops existing objects)"
     )]
     AlreadyThere {
         /// A table of the archive.
         table: String,
     },
-    /// The journal was written by another version of this program.
+    /// The journal was written by an incompatible version of this program.
     #[error(
-        "the journal in the target is of format {0}, which this version does not know: finish that \
-         restore with the version that began it, or drop the tables nocturne.restore_journal and \
-         nocturne.restore_journal_line"
+        "the journal in the target has format {0}, which this version does not support: finish \
+         that restore with the version that started it, or drop the tables \
+         nocturne.restore_journal and nocturne.restore_journal_line"
     )]
     Format(String),
-    /// The archive cannot be read where it is compared with what was loaded.
+    /// The archive could not be read while comparing it with what was loaded.
     #[error(transparent)]
     Archive(archive::Error),
-    /// The tables of the journal do not hold what they should.
+    /// The journal tables do not contain what they should.
     #[error("the journal in the target is damaged: {0}")]
     Damaged(String),
     /// The server refuses the journal's statements.
-    #[error("the journal cannot be kept in the target (schema nocturne)")]
+    #[error("cannot keep the journal in the target (schema nocturne)")]
     Target(#[from] target::Error),
 }
 
 fn process(pid: Option<&String>) -> String {
-    pid.map(|pid| format!(" (process {pid} of the server)")).unwrap_or_default()
+    pid.map(|pid| format!(" (server process {pid})")).unwrap_or_default()
 }
 
 impl JournalError {
-    /// Whether the journal is of another restore: whoever wants this one must
-    /// [`forget`](super::forget) it.
+    /// Whether the journal belongs to a different restore: to run this one,
+    /// [`forget`](super::forget) the journal.
     #[must_use]
     pub fn is_other_restore(&self) -> bool {
         matches!(self, Self::Differs { .. } | Self::Format(_))

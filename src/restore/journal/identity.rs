@@ -1,4 +1,4 @@
-//! Of which restore a journal is: archive, selection, options, target.
+//! Identifies the restore of a journal: archive, selection, options, target.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use crate::restore::{ForeignKeys, StagePoint};
 use crate::select::Want;
 use crate::verify::{Digest, toc_digest};
 
-/// Where a restore goes.
+/// The destination of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) database: String,
     pub(super) role: String,
 }
 
-/// What must be the same for a restore to go on, by a name for people. How many sessions there
-/// are, or how rows are sent, may change.
+/// What must be the same for a restore to be resumed, by a readable name. The number of sessions
+/// and the row format may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity(BTreeMap<String, String>);
 
@@ -55,7 +55,7 @@ impl Identity {
         Self(facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// What differs between this journal's restore and another, in words.
+    /// The differences between this journal's restore and another, in words.
     pub(super) fn differences(&self, now: &Self) -> Vec<String> {
         let nothing = String::new();
         let names: std::collections::BTreeSet<&String> =
@@ -65,8 +65,8 @@ impl Identity {
         });
         both.filter(|(_, then, now)| then != now)
             .map(|(name, then, now)| match Digest::from_hex(then) {
-                Some(_) => format!("{name} is another"),
-                None => format!("{name} was {then}, is {now}"),
+                Some(_) => format!("{name} differs"),
+                None => format!("{name} was {then}, is now {now}"),
             })
             .collect()
     }
@@ -89,7 +89,7 @@ fn selection_digest(toc: &Toc, wants: &[Want]) -> Digest {
         .filter(|(_, want)| want.schema || want.data || want.stats)
         .map(|(entry, want)| (entry.dump_id, [want.schema, want.data, want.stats]))
         .collect();
-    // A list file may have another order.
+    // A list file may change the order.
     wanted.sort_unstable();
     let bytes = wanted
         .iter()
@@ -110,14 +110,14 @@ mod tests {
         let (one, two) = (Digest::of(b"1").to_string(), Digest::of(b"2").to_string());
         let then = identity(&[("the selection", &one), ("the role", "a"), ("same", "x")]);
         let now = identity(&[("the selection", &two), ("the role", "b"), ("same", "x")]);
-        assert_eq!(then.differences(&now), ["the role was a, is b", "the selection is another"]);
+        assert_eq!(then.differences(&now), ["the role was a, is now b", "the selection differs"]);
         assert_eq!(then.differences(&then), [""; 0]);
     }
 
     #[test]
     fn what_only_one_of_them_knows_is_a_difference() {
         let then = identity(&[("--clean", "given")]);
-        assert_eq!(then.differences(&identity(&[])), ["--clean was given, is "]);
+        assert_eq!(then.differences(&identity(&[])), ["--clean was given, is now "]);
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! One process at a time writes a journal, and none that was thought dead writes it any more.
+//! Ensures that one process at a time writes a journal, and that a process presumed dead no longer
+//! does.
 //!
-//! Two advisory locks of the database (PostgreSQL documentation, "Advisory Locks"), both ended by
-//! the server with their session:
+//! Two advisory locks of the database (PostgreSQL documentation, "Advisory Locks"), both released
+//! by the server with their session:
 //!
-//! - [`ALONE`] is held by a session of its own, which does nothing else: the server notices at once
-//!   when its client dies, which it does not while it works for one. Who does not get the lock is
-//!   refused.
-//! - [`AT_WORK`] is shared by all sessions of a restore. Who begins a run has `ALONE`, so the
-//!   process of sessions that still hold `AT_WORK` is dead or has lost its guard. They are
-//!   ended, and only when `AT_WORK` can be had alone is the journal read: no COMMIT of an earlier
-//!   run comes behind. Then the run is counted up. A session of an older run, opened again by a
-//!   process that lives after all, finds another number and gives up.
+//! - [`ALONE`] is held by a dedicated session that does nothing else: the server notices the death
+//!   of an idle client at once, but not while it runs a statement. A run that does not get the lock
+//!   is refused.
+//! - [`AT_WORK`] is shared by all sessions of a restore. A new run holds `ALONE`, so the process of
+//!   any sessions that still hold `AT_WORK` is dead or has lost its guard. They are terminated, and
+//!   the journal is read only once `AT_WORK` could be taken exclusively: no COMMIT of an earlier
+//!   run can follow. Then the run number is incremented. A session of an older run, reopened by a
+//!   process that is alive after all, finds a different number and gives up.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -28,16 +29,16 @@ const ALONE: Key = Key(2);
 /// The lock of its sessions.
 const AT_WORK: Key = Key(3);
 
-/// How long the sessions of an earlier run may take to end: what they run is rolled back.
+/// How long the sessions of an earlier run may take to end, including the rollback of their work.
 const END_WITHIN: Duration = Duration::from_secs(60);
 
-/// The first version of the server with `idle_session_timeout` (release notes of PostgreSQL 14).
+/// The first server version with `idle_session_timeout` (release notes of PostgreSQL 14).
 const IDLE_LIMIT_SINCE: u32 = 140_000;
 
-/// How often the session of [`ALONE`] says something.
+/// How often the session of [`ALONE`] sends a query.
 const WATCH_EVERY: Duration = Duration::from_secs(60);
 
-/// How long the server may take to answer that.
+/// How long the server may take to answer it.
 const WATCH_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy)]
@@ -48,7 +49,7 @@ impl Key {
         format!("{LOCKS}, {}", self.0)
     }
 
-    /// The processes that hold it, but for this one's.
+    /// A query for the processes that hold it, except this session's.
     fn holders(self) -> String {
         format!(
             "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
@@ -65,7 +66,7 @@ async fn try_lock(session: &Session, key: Key) -> Result<bool> {
     Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
 }
 
-/// The session that holds [`ALONE`]; a lost one is replaced when another session is opened anew.
+/// The session that holds [`ALONE`]; it is replaced after a loss, when another session is reopened.
 pub(super) struct Guard(Mutex<Session>);
 
 impl std::fmt::Debug for Guard {
@@ -86,7 +87,7 @@ impl Guard {
 
     async fn session(target: &Target) -> Result<Session> {
         let session = Session::connect(target, &SessionSettings::default()).await?;
-        // It is idle all night, which must not end it; a client whose machine is gone must.
+        // It is idle all night, which must not end it; the loss of the client's machine must.
         session
             .execute(
                 "SET application_name = 'nocturne journal'; SET tcp_keepalives_idle = 30; \
@@ -99,20 +100,20 @@ impl Guard {
         Ok(session)
     }
 
-    /// Says something to the server, for those between that end silent connections, and takes the
-    /// lock again if the session is lost all the same.
+    /// Sends the server a query, so that proxies do not close the connection as idle, and takes the
+    /// lock again if the session is lost nevertheless.
     async fn watch(&self) {
         let target = {
             let held = self.0.lock().await;
-            // What becomes of it is seen below.
+            // The outcome is checked below.
             let _ = tokio::time::timeout(WATCH_WITHIN, held.execute("SELECT 1")).await;
             held.target().clone()
         };
         self.renew(&target).await;
     }
 
-    /// Takes the lock again if the session is lost. If that cannot be had another process may go
-    /// on, which ends this one's sessions first.
+    /// Takes the lock again if the session is lost. If that fails, another process may resume the
+    /// restore; it terminates this one's sessions first.
     async fn renew(&self, target: &Target) {
         let mut held = self.0.lock().await;
         if held.is_closed()
@@ -124,8 +125,8 @@ impl Guard {
     }
 }
 
-/// Refuses a second restore, and ends what is left of an earlier one. Until [`let_work`] no session
-/// of any restore is at work.
+/// Refuses a second restore, and terminates what is left of an earlier one. No session of any
+/// restore is active until [`let_work`].
 pub(super) async fn alone(session: &Session) -> Result<Guard, JournalError> {
     let guard = Guard::take(session.target()).await?;
     let started = Instant::now();
@@ -138,7 +139,7 @@ pub(super) async fn alone(session: &Session) -> Result<Guard, JournalError> {
         let end =
             format!("SELECT pg_catalog.pg_terminate_backend(pid) FROM ({}) s", AT_WORK.holders());
         match session.execute(&end).await {
-            // Another role's, or a superuser's: they end by themselves.
+            // They belong to another role or a superuser: wait for them to end.
             Err(error) if error.is_connection_lost() => return Err(error.into()),
             _ => tokio::time::sleep(Duration::from_millis(50)).await,
         }
@@ -146,7 +147,7 @@ pub(super) async fn alone(session: &Session) -> Result<Guard, JournalError> {
     Ok(guard)
 }
 
-/// Lets the sessions of this run begin, this one first.
+/// Lets the sessions of this run start, this one first.
 pub(super) async fn let_work(session: &Session) -> Result<()> {
     let key = AT_WORK.arguments();
     session
@@ -157,7 +158,7 @@ pub(super) async fn let_work(session: &Session) -> Result<()> {
         .await
 }
 
-/// Keeps the lock of the one restore as long as it is polled.
+/// Keeps the restore's lock as long as it is polled.
 pub(in crate::restore) async fn stay_alone(ctx: &Context) -> Infallible {
     let Some(journal) = ctx.journal() else {
         return std::future::pending().await;
@@ -168,10 +169,10 @@ pub(in crate::restore) async fn stay_alone(ctx: &Context) -> Infallible {
     }
 }
 
-/// Counts a new session among those at work.
+/// Registers a new session as active.
 ///
 /// # Errors
-/// When another process has gone on with the restore meanwhile.
+/// When another process has resumed the restore in the meantime.
 pub(in crate::restore) async fn enter(ctx: &Context, session: &Session) -> Result<()> {
     let Some(journal) = ctx.journal() else {
         return Ok(());
@@ -180,7 +181,7 @@ pub(in crate::restore) async fn enter(ctx: &Context, session: &Session) -> Resul
     let lock = format!("SELECT pg_catalog.pg_advisory_lock_shared({})", AT_WORK.arguments());
     session.execute(&lock).await?;
     if store::run(session).await? != Some(journal.run) {
-        return Err(Error::Unsuitable("another process goes on with this restore"));
+        return Err(Error::Unsuitable("another process has resumed this restore"));
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! The manifest: the digests of the data that are done, held against the files that an archive lies
-//! in before anything else is done.
+//! The manifest: the digests of the loaded data, compared with the archive's files before anything
+//! else is done.
 //!
-//! Read is what is done and nothing else, as it stands in the archive, without decompressing it. An
-//! archive in which any place can be read is read by a few threads, each with a buffer of its own; one
-//! inside a wrapper is read as a stream, as far as it is needed.
+//! Only the data of finished entries is read, as stored in the archive, without decompressing it. A
+//! seekable archive is read by a few threads, each with its own buffer; one inside a wrapper is
+//! read as a stream, as far as needed.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -29,33 +29,33 @@ use crate::source::RandomAccess;
 use crate::target::Session;
 use crate::verify::Digest;
 
-/// How often it is told how far the reading is. The session is used then, too: some proxies end one
-/// that is idle for some minutes.
+/// How often progress is reported. The session is used then, too: some proxies close one that has
+/// been idle for some minutes.
 const TELL_EVERY: Duration = Duration::from_secs(20);
 
-/// Threads that read side by side. One hashes as fast as most disks read.
+/// Threads that read in parallel. One hashes as fast as most disks read.
 const READERS: usize = 4;
 
 /// Bytes read at a time.
 const BUFFER: usize = 128 * 1024;
 
-/// Differences that are told; reading ends there.
+/// The number of differences to report; reading ends there.
 const ENOUGH: usize = 3;
 
-/// Data that are done.
+/// Data that has been loaded.
 #[derive(Clone, Copy)]
 struct Known {
     /// The entry's place in the table of contents.
     place: usize,
-    /// What was loaded.
+    /// The digest of what was loaded.
     then: Digest,
 }
 
-/// What a comparison has found.
+/// The result of a comparison.
 type Verdict = Result<(Known, Digest), Error>;
 
-/// Data of these lines that are others now, in words. Nothing is compared of an archive that does
-/// not lie in files.
+/// The differences between the data of these lines and the archive, in words. An archive that is
+/// not in files is not compared.
 pub(super) async fn differences(
     ctx: &Context,
     session: &Session,
@@ -72,14 +72,14 @@ pub(super) async fn differences(
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    // The largest first: the threads end together.
+    // The largest first, so that the threads end together.
     let size = |known: &Known| ctx.random.as_ref()?.size(ctx.entry(known.place));
     known.sort_by_cached_key(|known| std::cmp::Reverse(size(known)));
     let watch = Watch::default();
     let _end = End(watch.clone());
     let what = format!(
-        "the archive's file is not as the earlier run left it: comparing the data of {} entries \
-         that are done",
+        "the archive file has changed since the earlier run: comparing the data of {} finished \
+         entries",
         known.len()
     );
     ctx.events.send(Event::Step { what });
@@ -92,12 +92,13 @@ pub(super) async fn differences(
     collect(ctx, session, verdicts, count, &watch).await
 }
 
-/// Whether an entry's data are one item of a stream: large objects that are files come one by one.
+/// Whether an entry's data is one item of a stream: large objects in separate files arrive one by
+/// one.
 fn comes_whole(entry: &Entry) -> bool {
     entry.desc != Desc::Blobs || !matches!(entry.data, DataLocation::File(_))
 }
 
-/// Waits for all verdicts, or enough differences.
+/// Waits for all results, or for enough differences.
 async fn collect(
     ctx: &Context,
     session: &Session,
@@ -118,12 +119,12 @@ async fn collect(
                     if now != then {
                         let (entry, then, now) = (ctx.entry(place).label(), then.short(), now.short());
                         differences
-                            .push(format!("the data of {entry} were of SHA-256 {then}, are of {now}"));
+                            .push(format!("the data of {entry} had SHA-256 {then}, now has {now}"));
                     }
                 }
-                // A reader that is gone without a word must not pass for one that found all well.
+                // A reader that ended unexpectedly must not pass for one that found no difference.
                 None if missing > 0 => {
-                    let what = format!("the data of {missing} entries that are done are not there");
+                    let what = format!("the data of {missing} finished entries is missing");
                     let error = Error::missing(what).in_archive(&ctx.archive);
                     return Err(JournalError::Archive(error));
                 }
@@ -131,7 +132,7 @@ async fn collect(
             },
             _ = tell.tick() => {
                 let mib = watch.read.load(Ordering::Relaxed) >> 20;
-                let what = format!("comparing what is done: {mib} MiB, {missing} entries are left");
+                let what = format!("comparing finished entries: {mib} MiB read, {missing} left");
                 ctx.events.send(Event::Step { what });
                 session.execute("SELECT 1").await?;
             }
@@ -140,7 +141,7 @@ async fn collect(
     Ok(differences)
 }
 
-/// What the readers share with whoever waits for them.
+/// State shared between the readers and the waiting task.
 #[derive(Clone, Default)]
 struct Watch {
     read: Arc<AtomicU64>,
@@ -152,7 +153,7 @@ impl Watch {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// Reads to the end of `reader`, or until nobody waits any more.
+    /// Reads to the end of `reader`, or until no one waits any more.
     fn read_over(&self, reader: &mut dyn Read, buffer: &mut [u8]) -> archive::Result<()> {
         while !self.has_ended() {
             match reader.read(buffer).map_err(Error::from_io)? {
@@ -164,7 +165,7 @@ impl Watch {
     }
 }
 
-/// Ends the readers when nobody waits for them any more.
+/// Stops the readers when no one waits for them any more.
 struct End(Watch);
 
 impl Drop for End {
@@ -192,7 +193,7 @@ fn read_side_by_side(
                 let entry = &toc.entries[known.place];
                 let now = digest(&random, entry, &watch, &mut buffer);
                 let now = now.map_err(|error| in_entry(error, entry, &archive));
-                // When nobody listens it is over.
+                // If there is no receiver, the comparison is over.
                 let _ = sender.send(now.map(|now| (known, now)));
             }
         })?;
@@ -200,12 +201,12 @@ fn read_side_by_side(
     Ok(receiver)
 }
 
-/// Starts a reader. It is no part of the pool, where a panic would end the process.
+/// Starts a reader outside the pool, where a panic would abort the process.
 fn start(read: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().name("compare".to_owned()).spawn(read).map(drop)
 }
 
-/// The digest of an entry's data as they stand in the archive.
+/// The digest of an entry's data as stored in the archive.
 fn digest(
     random: &RandomAccess,
     entry: &Entry,
@@ -239,7 +240,7 @@ fn walk(ctx: &Context, known: Vec<Known>, watch: &Watch) -> io::Result<Unbounded
     Ok(receiver)
 }
 
-/// Hashes what is known as it passes by.
+/// Hashes the data of finished entries as it passes by.
 struct Passing {
     left: HashMap<DumpId, Known>,
     current: Option<(Known, Sha256)>,
@@ -280,7 +281,7 @@ impl Sink for Passing {
             let now = Digest::from(hash);
             let _ = self.verdicts.send(Ok((known, now)));
         }
-        // What comes behind the last of them is read when it is loaded.
+        // What follows the last of them is read when it is loaded.
         if self.left.is_empty() { Answer::Stop } else { Answer::Take }
     }
 }

@@ -1,24 +1,24 @@
-//! What a line of the journal says.
+//! The meaning of a journal line.
 
 use crate::archive::DumpId;
 
-/// The number in lines that are about the restore itself; no entry has it.
+/// The dump ID in lines about the restore itself; no entry has it.
 pub(in crate::restore) const OF_ALL: DumpId = DumpId(0);
 
-/// What a line says.
+/// The mark of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::restore) enum Mark {
     /// All of the entry is in the database.
     Done,
     /// The entry's definition has run; what follows it (owner, access method, rows) may be missing.
     Defined,
-    /// The first step of an entry that is made in two is done.
+    /// The first step of a two-step entry is done.
     FirstStep,
-    /// Everything was dropped that was to be dropped.
+    /// All objects to be dropped have been dropped.
     Dropped,
-    /// The caller has done what it does after the definitions.
+    /// The caller's work after the definitions is done.
     AfterPreData,
-    /// The caller has done what it does after the rows.
+    /// The caller's work after the rows is done.
     AfterData,
 }
 

@@ -1,75 +1,76 @@
-//! The journal: what a restore has done so far, kept so that another run can go on from there.
+//! The journal: what a restore has done so far, kept so that another run can resume from there.
 //!
 //! # Where it is kept, and why there
 //!
 //! In the target database, in two tables of the schema `nocturne`, the one that
 //! [`replicate::clean`](crate::replicate::clean) keeps. An entry's line is written in the
 //! transaction that does the entry's work, so an entry is done exactly when its line is there,
-//! whatever dies in between: the client, its machine, the connection, the server. A file beside
-//! the archive could not be written in one piece with the work, and a container that is replaced
-//! takes its files along. A COMMIT to which no answer came is settled by looking for the line.
+//! whatever fails in between: the client, its machine, the connection, the server. A file next to
+//! the archive could not be written atomically with the work, and a replaced container loses its
+//! files. A COMMIT without a reply is resolved by looking for the line.
 //!
 //! # What is atomic
 //!
-//! - **Definitions**: all statements of the entry, and its line, are one transaction. What follows a
-//!   definition (its owner, a partitioned table's access method) can be said twice without harm;
-//!   `Mark::Defined` tells that only this is left. An index is never left invalid, because none
-//!   is built outside of a transaction.
-//! - **Rows**: COPY and the line are one transaction. Several sessions that load one table have
-//!   several; the one with the line is committed last. So a table without its line may hold rows,
-//!   and one that this restore created is emptied before it is loaded again. A table with its
-//!   line is never touched.
-//! - **Constraints in two steps**: each step has a line (`Mark::FirstStep`, then
-//!   `Mark::Done`). A run that makes them in one step finishes what another began in two.
-//! - **Large objects that come one by one** (a tar as a stream) have no line: they are written
-//!   again over themselves.
-//! - **Dropping** (`--clean`) and what the caller does [at its points](super::Stages) have a line
-//!   when they are over; what was broken off is done again from its start. With a journal,
-//!   dropping forgives what is gone already.
+//! - **Definitions**: all statements of the entry, and its line, are one transaction. What follows
+//!   a definition (its owner, a partitioned table's access method) is idempotent; `Mark::Defined`
+//!   means that only this is left. An index is never left invalid, because none is built outside a
+//!   transaction.
+//! - **Rows**: COPY and the line are one transaction. Several sessions that load one table have one
+//!   each; the one with the line is committed last. So a table without its line may hold rows, and
+//!   one that this restore created is emptied before it is loaded again. A table with its line is
+//!   never touched.
+//! - **Constraints in two steps**: each step has a line (`Mark::FirstStep`, then `Mark::Done`). A
+//!   run that creates them in one step finishes what another started in two.
+//! - **Large objects that arrive one by one** (a tar as a stream) have no line: they are
+//!   overwritten with the same contents.
+//! - **Dropping** (`--clean`) and the caller's work [at the stages](super::Stages) have a line when
+//!   they are complete; interrupted work starts from the beginning. With a journal, dropping
+//!   ignores missing objects.
 //!
-//! Lines are written with `synchronous_commit` as soon as the definitions are over, and those are
-//! made durable at that moment. So a server that crashes while rows are loaded takes nothing with
-//! it that was told as done, and the run goes on when the server is back.
-//! What crashes earlier is left to the next run. Rows of UNLOGGED tables do not survive a crash
-//! (the time of the server's statistics tells): their lines are void then.
+//! Once the definitions are complete they are made durable, and from then on lines are written with
+//! `synchronous_commit`. So a server crash while rows are loaded loses nothing that was reported as
+//! done, and the run continues when the server is back. An earlier crash is left to the next run.
+//! Rows of UNLOGGED tables do not survive a crash (detected by the reset time of the server's
+//! statistics): their lines are void then.
 //!
-//! # What is left for the next run
+//! # Left for the next run
 //!
-//! When the rows of a table cannot be loaded, its indexes, constraints, triggers and whatever else
-//! comes after rows are not made: another run will load the rows, and triggers must not fire
-//! then.
+//! When the rows of a table cannot be loaded, its indexes, constraints, triggers and everything
+//! else that comes after rows are not created: the next run will load the rows, and triggers must
+//! not fire then.
 //!
-//! # Whose journal it is
+//! # Identity
 //!
-//! `Identity` says of which archive, selection, options and target the journal is; if one differs
-//! the restore is refused, with what differs. How many jobs there are, or in which format the
-//! archive's data are reached, may differ. The tables that are done must be there.
+//! `Identity` records the archive, selection, options and target of the journal; if any differs,
+//! the restore is refused with the differences. The number of jobs and the way the archive is read
+//! may change. The tables that are done must exist.
 //!
 //! # The manifest
 //!
-//! A line of data has the SHA-256 of the entry's bytes as they stand in the archive (compressed: there
-//! are fewer of them, and they can be compared without being decompressed). It is taken where they
-//! are read, by the decoder's thread, and is the same from a file and from a stream. The head has what
-//! the file system said of the archive's files when the run began.
+//! A line of data has the SHA-256 of the entry's bytes as stored in the archive (compressed: there
+//! are fewer of them, and comparing needs no decompression). It is computed by the decoder's thread
+//! as it reads, and is the same for a file and a stream. The header has the file system's metadata
+//! of the archive's files at the start of the run.
 //!
-//! - **Files** that are as the last run left them are trusted. Of others the data of what is done are
-//!   read again and compared, before anything is written (`manifest.rs`); in a wrapper, too.
-//! - **Streams** are compared as they pass by, in `restore/feed.rs`.
-//! - What is not done is not compared, it is loaded as it is now. So the database is in the end that
-//!   of the archive which the last run has read.
-//! - Large objects that come one by one have no line, and none of their entry's digest is compared
-//!   when they pass by.
+//! - **Files** that are unchanged since the last run are trusted. Otherwise the data of finished
+//!   entries is read again and compared before anything is written (`manifest.rs`), also inside a
+//!   wrapper.
+//! - **Streams** are compared as they are read, in `restore/feed.rs`.
+//! - Unfinished entries are not compared but loaded as they are now. So the database ends up
+//!   matching the archive that the last run read.
+//! - Large objects that arrive one by one have no line, and are not compared.
 //!
 //! Two processes never write one journal: see `lock.rs`.
 //!
 //! # How it is used
 //!
 //! Set [`RestoreOptions::journal`](super::RestoreOptions::journal). The first run writes a journal,
-//! one that finds a journal goes on. A restore that ends without errors drops it, and the schema
-//! if the journal brought it (or empties it, where dropping would fire an event trigger of the
-//! database that this role cannot switch off: `quiet.rs`), unless [`JournalOptions::keep`]; else it stays. [`exists`] and
-//! [`forget`] are for who prepares a target: do not empty a target with a journal of the same
-//! restore; forget the journal of another one.
+//! a run that finds a journal resumes. A restore that ends without errors drops it, and the schema
+//! if the journal created it, unless [`JournalOptions::keep`] is set; otherwise it stays. Where
+//! dropping it would fire an event trigger of the database that this role cannot disable, it is
+//! emptied instead (`quiet.rs`). [`exists`] and [`forget`] are for callers that prepare a target:
+//! do not empty a target that has a journal of the same restore; forget the journal of a different
+//! one.
 
 mod close;
 mod error;
@@ -98,50 +99,50 @@ use crate::archive::{Desc, DumpId, Entry};
 use crate::target::{self, Session, SessionSettings, Target};
 use crate::verify::Digest;
 
-/// That a journal is kept, and how.
+/// How a journal is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalOptions {
-    /// Keep the journal after a restore without errors: another run finds that all is done. For
-    /// callers that have more to do afterwards, which may fail; they [`forget`] it in the end.
+    /// Keep the journal after a restore without errors, so that another run finds everything done.
+    /// For callers with more work afterwards, which may fail; they [`forget`] it in the end.
     pub keep: bool,
 }
 
-/// The journal of the restore that runs.
+/// The journal of the current restore.
 #[derive(Debug)]
 pub(super) struct Journal {
     guard: lock::Guard,
     /// The number of this run, from 1. See [`lock`].
     run: u32,
-    /// The lines that earlier runs have left, with the bytes of the archive that were read.
+    /// The lines left by earlier runs, with the bytes read from the archive.
     found: store::Lines,
-    /// The lines that this run has written and the server has confirmed.
+    /// The lines written by this run and confirmed by the server.
     written: Mutex<HashSet<(DumpId, Mark)>>,
     /// Whether a line must be on disk before its work counts as done.
     durable: AtomicBool,
 }
 
 impl Journal {
-    /// Whether an earlier run has left this line.
+    /// Whether an earlier run left this line.
     pub(super) fn has(&self, entry: DumpId, mark: Mark) -> bool {
         self.found.contains_key(&(entry, mark))
     }
 
-    /// Whether this run goes on with another.
+    /// Whether this run resumes another.
     pub(super) fn goes_on(&self) -> bool {
         self.run > 1
     }
 
-    /// From here on, what is told as done must survive a crash of the server.
+    /// From now on, what is reported as done must survive a server crash.
     pub(super) fn lines_are_durable(&self) {
         self.durable.store(true, Ordering::Relaxed);
     }
 
-    /// Whether all that was told as done would survive a crash of the server.
+    /// Whether everything reported as done would survive a server crash.
     pub(super) fn is_durable(&self) -> bool {
         self.durable.load(Ordering::Relaxed)
     }
 
-    /// A line is committed.
+    /// Records that a line is committed.
     pub(super) fn confirm(&self, entry: DumpId, mark: Mark) {
         self.written().insert((entry, mark));
     }
@@ -153,12 +154,12 @@ impl Journal {
     }
 
     fn written(&self) -> MutexGuard<'_, HashSet<(DumpId, Mark)>> {
-        // A set that is changed by one call each: a panic elsewhere does not make it wrong.
+        // A set, changed by a single call each time: a panic elsewhere cannot corrupt it.
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the server still has all lines that it has confirmed: not if it is another one, which
-    /// took the place of the first before it had everything.
+    /// Whether the server still has all the lines it confirmed: not if a standby replaced it before
+    /// it had received everything.
     pub(super) async fn is_intact(&self, session: &Session) -> target::Result<bool> {
         let confirmed: Vec<_> = self.written().iter().copied().collect();
         let there = store::lines(session).await?;
@@ -175,7 +176,7 @@ impl Journal {
 /// Whether a target holds a journal.
 ///
 /// # Errors
-/// When the target cannot be reached or asked.
+/// When the target cannot be reached or queried.
 pub async fn exists(target: &Target) -> target::Result<bool> {
     store::exists(&Session::connect(target, &SessionSettings::default()).await?).await
 }
@@ -192,10 +193,10 @@ pub async fn forget(target: &Target) -> target::Result<()> {
     Ok(())
 }
 
-/// The reason that is told of entries which an earlier run has restored.
+/// The reason reported for entries that an earlier run restored.
 pub const DONE_BEFORE: &str = "restored by an earlier run";
 
-/// What the context knows of the journal: it is found with the first session.
+/// The context's journal, which is found with the first session.
 pub(super) type Slot = OnceLock<Journal>;
 
 impl Context {
@@ -208,45 +209,45 @@ impl Context {
         self.journal().is_some_and(|journal| journal.has(entry, mark))
     }
 
-    /// Whether an earlier run has restored the entry.
+    /// Whether an earlier run restored the entry.
     pub(super) fn is_done(&self, entry: &Entry) -> bool {
         self.found(entry.dump_id, Mark::Done)
     }
 
-    /// Whether an earlier run has run the entry's definition, and what follows is left.
+    /// Whether an earlier run ran the entry's definition, but not what follows it.
     pub(super) fn is_defined(&self, entry: &Entry) -> bool {
         self.found(entry.dump_id, Mark::Defined)
     }
 
-    /// Whether the entry's data are to be loaded: they are wanted, and not there.
+    /// Whether the entry's data must be loaded: it is wanted and not yet loaded.
     pub(super) fn is_to_load(&self, place: usize) -> bool {
         self.wants_archived_data(place) && !self.is_done(self.entry(place))
     }
 
-    /// The digest of data that an earlier run has loaded, which are to be compared as they pass by:
-    /// those of files were compared before.
+    /// The digest of data that an earlier run loaded, to be compared as the stream is read; files
+    /// were compared before.
     pub(super) fn digest_to_compare(&self, entry: &Entry) -> Option<Digest> {
         let journal = self.journal().filter(|_| !self.origin.is_file())?;
         journal.found.get(&(entry.dump_id, Mark::Done))?.digest
     }
 
-    /// Whether an earlier run has done the first of an entry's two steps.
+    /// Whether an earlier run did the first of an entry's two steps.
     pub(super) fn is_begun(&self, place: usize) -> bool {
         self.found(self.entry(place).dump_id, Mark::FirstStep)
     }
 
-    /// Whether something of the restore itself is over.
+    /// Whether a milestone of the restore has been reached.
     pub(super) fn is_over(&self, mark: Mark) -> bool {
         self.found(OF_ALL, mark)
     }
 
-    /// Whether a table without a line may hold some of its rows: they came by way of several
-    /// sessions, of which not all have committed.
+    /// Whether a table without a line may hold some of its rows: they were loaded by several
+    /// sessions, not all of which committed.
     pub(super) fn may_be_half_loaded(&self) -> bool {
         self.journal().is_some_and(Journal::goes_on)
     }
 
-    /// Whether the entry waits for rows that could not be loaded, with the entry of the rows.
+    /// The entry of the rows that this entry depends on and that could not be loaded, if any.
     pub(super) fn rows_missing(&self, entry: &Entry) -> Option<DumpId> {
         self.journal()?;
         let ledger = self.ledger();
@@ -262,18 +263,19 @@ impl Context {
         entry.desc != Desc::MaterializedViewData || self.ledger().rows_failed.is_empty()
     }
 
-    /// Notes in the ledger what earlier runs have done that later entries ask for. `refilled` are
-    /// tables whose rows are loaded once more.
+    /// Enters in the ledger what earlier runs did, as far as later entries need it. `refilled` are
+    /// tables whose rows are loaded again.
     fn recall(&self, refilled: &HashSet<DumpId>) {
         let mut ledger = self.ledger();
         for (place, entry) in self.toc.entries.iter().enumerate() {
-            // Not one whose rows a crash has taken: it is empty, and others may refer to it by now.
+            // Not a table whose rows were lost in a crash: it is empty, but others may already
+            // refer to it.
             let is_made = self.is_done(entry) || self.is_defined(entry);
             if entry.desc == Desc::Table && is_made && !refilled.contains(&entry.dump_id) {
                 ledger.created.insert(entry.dump_id);
             }
             if entry.desc == Desc::TableData && self.is_done(entry) {
-                // That run may have died before it analysed the table.
+                // That run may have died before analysing the table.
                 ledger.loaded.insert(place);
             }
             if self.found(entry.dump_id, Mark::FirstStep) {

@@ -1,4 +1,4 @@
-//! Begins a journal, or goes on with the one that is there.
+//! Starts a journal, or resumes the existing one.
 
 use std::collections::HashSet;
 
@@ -28,11 +28,11 @@ pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
     } else if options.transactions == Transactions::Single {
         "a single transaction leaves nothing to resume"
     } else if options.create {
-        "it is kept in the target database, which must be there: create it first, without --create"
+        "it is kept in the target database, which must exist: create it first and omit --create"
     } else if options.style.ownership == Ownership::SetSessionAuthorization {
-        "the roles that the session becomes may not write it (--use-set-session-authorization)"
+        "the roles that the session switches to cannot write it (--use-set-session-authorization)"
     } else if ctx.toc.entries.iter().enumerate().any(holds_schema) {
-        "the archive brings a schema \"nocturne\", which is where it would be kept"
+        "the archive contains a schema \"nocturne\", where the journal would be kept"
     } else {
         return Ok(());
     };
@@ -96,7 +96,7 @@ async fn go_on(
         differences.extend(changed_data(ctx, &found));
         differences.extend(missing_tables(ctx, session, &found).await?);
     }
-    // Last, because it may take a while; and not where nobody has written to the archive since.
+    // Last, because it may take a while; and only if the archive's files have changed since.
     let is_untouched = now.file_state.is_some() && found.head.file_state == now.file_state;
     if differences.is_empty() && !is_untouched {
         differences = manifest::differences(ctx, session, &found.lines).await?;
@@ -107,18 +107,19 @@ async fn go_on(
     let Found { run, began, lines, .. } = found;
     store::go_on(session, &void, now).await?;
     let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
-    let what = format!("going on with the restore that began at {began}: {done} entries are done");
+    let what = format!("resuming the restore started at {began}: {done} entries already done");
     ctx.events.send(Event::Step { what });
     Ok((run + 1, lines))
 }
 
-/// What the file system says of the archive's files. Where it cannot be asked their contents speak.
+/// The file system's metadata of the archive's files. If it is unavailable, their contents are
+/// compared.
 async fn file_state(ctx: &Context) -> Option<String> {
     let origin = ctx.origin.clone();
     tokio::task::spawn_blocking(move || origin.state().ok().flatten()).await.ok().flatten()
 }
 
-/// Entries that are done whose data in the archive are of another size now.
+/// Finished entries whose data in the archive now has a different size.
 fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
     let Some(random) = &ctx.random else {
         return Vec::new();
@@ -129,7 +130,8 @@ fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
     };
     let changed = ctx.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
         let (then, now) = (size_then(entry)?, random.size(entry)?);
-        (then != now).then(|| format!("the data of {} were {then} bytes, are {now}", entry.label()))
+        (then != now)
+            .then(|| format!("the data of {} was {then} bytes, is now {now}", entry.label()))
     });
     changed.take(3).collect()
 }
@@ -142,8 +144,8 @@ async fn tables(session: &Session) -> Result<HashSet<Vec<Option<String>>>, Journ
     Ok(session.query_catalogue(sql).await?.into_iter().collect())
 }
 
-/// Refuses to begin where tables of the archive are already: it may be the end of a restore whose
-/// process was killed when it had dropped the journal, and rows would be there twice.
+/// Refuses to start if tables of the archive already exist: a finished restore may have been killed
+/// right after it dropped the journal, and rows would be duplicated.
 async fn refuse_to_begin(ctx: &Context, session: &Session) -> Result<(), JournalError> {
     if ctx.options.clean || ctx.options.tolerate.contains(&Tolerance::AlreadyExists) {
         return Ok(());
@@ -163,7 +165,7 @@ fn name(table: &Entry) -> Vec<Option<String>> {
     vec![table.namespace.clone(), Some(table.tag.clone())]
 }
 
-/// Tables that were made by an earlier run and are gone.
+/// Tables that an earlier run created and that no longer exist.
 async fn missing_tables(
     ctx: &Context,
     session: &Session,
@@ -174,10 +176,11 @@ async fn missing_tables(
         entry.desc == Desc::Table && found.lines.contains_key(&(entry.dump_id, Mark::Done))
     });
     let missing = made.filter(|entry| !there.contains(&name(entry)));
-    Ok(missing.take(3).map(|entry| format!("{} is gone from the target", entry.label())).collect())
+    let message = |entry: &Entry| format!("{} is missing from the target", entry.label());
+    Ok(missing.take(3).map(message).collect())
 }
 
-/// What a crash of the server has emptied: rows of UNLOGGED tables, and the values of sequences.
+/// What a server crash has emptied: rows of UNLOGGED tables, and the values of sequences.
 async fn lost_in_a_crash<'a>(
     ctx: &'a Context,
     session: &Session,
@@ -186,7 +189,7 @@ async fn lost_in_a_crash<'a>(
     let mut lost = Vec::new();
     let done = |entry: &&Entry| found.lines.contains_key(&(entry.dump_id, Mark::Done));
     for entry in ctx.toc.entries.iter().filter(|entry| ctx.is_unlogged(entry)).filter(done) {
-        // Whoever has reset the statistics makes it look like a crash.
+        // A manual reset of the statistics looks like a crash.
         let is_lost = match entry.desc {
             Desc::SequenceSet => true,
             Desc::TableData => {
@@ -202,13 +205,13 @@ async fn lost_in_a_crash<'a>(
 }
 
 impl Context {
-    /// Whether a crash of the server would empty what an entry fills.
+    /// Whether a server crash would empty what an entry fills.
     fn is_unlogged(&self, entry: &Entry) -> bool {
         let object = entry.dependencies.first().and_then(|id| self.toc.get(*id));
         object.is_some_and(|object| object.defn.contains("CREATE UNLOGGED "))
     }
 
-    /// Whether a crash of the server would take anything with it that is told as done.
+    /// Whether everything reported as done would survive a server crash.
     pub(in crate::restore) fn survives_a_crash(&self) -> bool {
         let is_kept = |(place, entry): (usize, &Entry)| {
             let fills = matches!(entry.desc, Desc::TableData | Desc::SequenceSet);

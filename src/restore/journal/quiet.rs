@@ -1,11 +1,11 @@
-//! Event triggers of the target do not see the journal: it is not part of what is restored.
+//! Hides the journal from the target's event triggers: it is not part of what is restored.
 //!
-//! Who may switch them off makes and drops the journal unseen. Others empty it instead of dropping
-//! it when a trigger would fire: rows fire no event triggers.
+//! A role that may disable them creates and drops the journal unseen. Other roles empty it instead
+//! of dropping it when a trigger would fire: changes to rows fire no event triggers.
 
 use crate::target::{Error, Result, Session};
 
-/// The first version of the server with the setting `event_triggers` (release notes of 17).
+/// The first server version with the setting `event_triggers` (release notes of 17).
 const SWITCH_SINCE: u32 = 170_000;
 
 /// What this session can do about event triggers.
@@ -13,9 +13,9 @@ const SWITCH_SINCE: u32 = 170_000;
 pub(super) enum Quiet {
     /// None fires.
     All,
-    /// Those fire that are enabled for replicas or always.
+    /// Those enabled for replicas or always fire.
     Replica,
-    /// The role may not switch them off.
+    /// The role may not disable them.
     Not,
 }
 
@@ -25,7 +25,7 @@ impl Quiet {
             SWITCH_SINCE.. => ("event_triggers", Self::All),
             _ => ("session_replication_role", Self::Replica),
         };
-        // Needs the right to set it, and changes nothing.
+        // Requires the privilege to set it, but changes nothing.
         let sql = format!(
             "SELECT pg_catalog.set_config('{name}', pg_catalog.current_setting('{name}'), false)"
         );

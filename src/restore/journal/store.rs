@@ -12,29 +12,29 @@ use crate::sql::ident::literal;
 use crate::target::{Result, Session, has_bookkeeping, has_record};
 use crate::verify::Digest;
 
-/// What the tables look like. Another number is not understood.
+/// The version of the tables' format. Other versions are not supported.
 const FORMAT: &str = "2";
 
 /// Lines, with what was read of the entry's data.
 pub(super) type Lines = HashMap<(DumpId, Mark), DataRead>;
 
-/// What was read of an entry's data, as they stand in the archive.
+/// What was read of an entry's data, as stored in the archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::restore) struct DataRead {
-    /// Bytes; 0 where they came as a stream, which counts in another way.
+    /// Bytes; 0 for a stream, which counts differently.
     pub(in crate::restore) bytes: u64,
-    /// Their SHA-256, which is the same from a file and from a stream; none where there are no
-    /// data. See [`crate::archive::ReadCounter::sha256`].
+    /// Their SHA-256, the same for a file and a stream; none if there is no data. See
+    /// [`crate::archive::ReadCounter::sha256`].
     pub(in crate::restore) digest: Option<Digest>,
 }
 
-/// What the journal's head says of a run.
+/// The journal's header of a run.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) identity: Identity,
-    /// The server's life when the run began.
+    /// The server's life at the start of the run.
     pub(super) server_life: ServerLife,
-    /// What the file system said of the archive's files then, if it lies in files: see
+    /// The file system's metadata of the archive's files at that time, if it is in files: see
     /// [`crate::source::Origin`].
     pub(super) file_state: Option<String>,
 }
@@ -43,7 +43,7 @@ pub(super) struct Head {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) run: u32,
-    /// When the first run began.
+    /// When the first run started.
     pub(super) began: String,
     /// Of the last run.
     pub(super) head: Head,
@@ -58,7 +58,7 @@ pub(super) async fn exists(session: &Session) -> Result<bool> {
     Ok(session.query_value(sql).await?.as_deref() == Some("t"))
 }
 
-/// Whether the tables exist, maybe emptied.
+/// Whether the tables exist, possibly emptied.
 async fn has_tables(session: &Session) -> Result<bool> {
     has_record(session, "restore_journal").await
 }
@@ -69,7 +69,7 @@ pub(super) async fn run(session: &Session) -> Result<Option<u32>> {
     Ok(run.and_then(|run| run.parse().ok()))
 }
 
-/// Makes the tables, or uses those that an earlier restore has emptied. The server says no to a role
+/// Creates the tables, or reuses those that an earlier restore emptied. The server refuses a role
 /// that may not create a schema.
 pub(super) async fn create(session: &Session, head: &Head) -> Result<()> {
     if has_tables(session).await? {
@@ -98,13 +98,13 @@ pub(super) async fn create(session: &Session, head: &Head) -> Result<()> {
     );
     let created = session.execute(&sql).await;
     if created.is_err() && session.is_usable() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         drop(session.rollback().await);
     }
     created
 }
 
-/// Begins a journal in tables that are empty.
+/// Starts a journal in empty tables.
 async fn reuse(session: &Session, head: &Head) -> Result<()> {
     let identity = literal(&head.identity.to_json());
     let (life, state) = (literal(head.server_life.as_text()), or_null(&head.file_state));
@@ -139,12 +139,13 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
     let Some([Some(run), Some(began), Some(identity), Some(server_life), file_state]) =
         row.and_then(|row| <[Option<String>; 5]>::try_from(row).ok())
     else {
-        return Err(damaged("it has no head"));
+        return Err(damaged("its header is missing"));
     };
     let lines = lines(session).await?;
-    let identity = Identity::from_json(&identity).ok_or_else(|| damaged("it has no identity"))?;
+    let identity =
+        Identity::from_json(&identity).ok_or_else(|| damaged("its identity is invalid"))?;
     Ok(Some(Found {
-        run: run.parse().map_err(|_| damaged("it has no number of its run"))?,
+        run: run.parse().map_err(|_| damaged("its run number is invalid"))?,
         began,
         head: Head { identity, server_life: ServerLife::from_text(server_life), file_state },
         lines,
@@ -161,11 +162,11 @@ pub(super) async fn lines(session: &Session) -> Result<Lines> {
         let digest = sha256.and_then(|digits| Digest::from_hex(&digits));
         Some((key, DataRead { bytes: read?.parse().ok()?, digest }))
     };
-    // The table has no others: its columns are typed, and its format is known.
+    // There are no other rows: the columns are typed, and the format is known.
     Ok(rows.into_iter().filter_map(line).collect())
 }
 
-/// Begins another run, without the lines that are void.
+/// Starts another run, without the void lines.
 pub(super) async fn go_on(session: &Session, void: &[(DumpId, Mark)], head: &Head) -> Result<()> {
     let (life, state) = (literal(head.server_life.as_text()), or_null(&head.file_state));
     let mut sql = format!(
@@ -201,7 +202,7 @@ pub(super) fn delete(entry: DumpId, mark: Mark) -> String {
     )
 }
 
-/// Whether a line is there.
+/// Whether a line exists.
 pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark) -> Result<bool> {
     let sql = format!(
         "SELECT true FROM nocturne.restore_journal_line WHERE dump_id = {} AND mark = {}",
@@ -211,8 +212,8 @@ pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark
     Ok(session.query_value(&sql).await?.is_some())
 }
 
-/// Drops the tables, and the schema if it came with them and holds nothing else. Where an event
-/// trigger would fire the tables are emptied instead, and the result is false.
+/// Drops the tables, and the schema if it was created with them and holds nothing else. If an event
+/// trigger would fire, empties the tables instead and returns false.
 pub(in crate::restore) async fn drop_tables(session: &Session) -> Result<bool> {
     let quiet = Quiet::of(session).await?;
     if quiet.would_fire(session).await? {

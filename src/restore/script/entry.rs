@@ -1,4 +1,4 @@
-//! One entry in the script (`restore_toc_entry` and `_printTocEntry`).
+//! Writes one entry to the script (`restore_toc_entry` and `_printTocEntry`).
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{Script, ScriptError, meta, statement};
 use crate::select::Want;
 
 impl<'a> Script<'a, '_> {
-    /// All wanted parts of an entry.
+    /// Writes all wanted parts of an entry.
     pub(super) fn entry(&mut self, entry: &'a Entry, parts: Want) -> Result<(), ScriptError> {
         self.warning_of_pg_dump(entry);
         if parts.schema {
@@ -50,7 +50,7 @@ impl<'a> Script<'a, '_> {
         Ok(())
     }
 
-    /// An entry's comment, definition and owner; `part` begins the comment.
+    /// Writes an entry's comment, definition and owner; `part` starts the comment.
     fn described(&mut self, entry: &'a Entry, part: &str) -> Result<(), ScriptError> {
         let style = &self.options.style;
         let settings = self.session.before(entry, style);
@@ -80,8 +80,8 @@ impl<'a> Script<'a, '_> {
         Ok(())
     }
 
-    /// A transaction's size is counted in statements; semicolons stand for these, but not in
-    /// function bodies. `entry` itself counts as one already.
+    /// A transaction's size is counted in statements, that is in semicolons, except in function
+    /// bodies. `entry` itself already counts as one.
     fn count_statements(&mut self, entry: &Entry, command: &Command<'_>) {
         if let Command::Sql(sql) = command
             && !matches!(entry.desc, Desc::Function | Desc::Procedure)
@@ -91,7 +91,7 @@ impl<'a> Script<'a, '_> {
         }
     }
 
-    /// The comment above an entry.
+    /// Writes the comment above an entry.
     fn comment(&mut self, entry: &Entry, part: &str) -> Result<(), ScriptError> {
         let Entry { dump_id, desc, table_oid, oid, .. } = entry;
         let mut text = String::from("--\n");
@@ -142,7 +142,7 @@ impl<'a> Script<'a, '_> {
                 Data::Rows(comments) => self.out.data(comments),
             };
         }
-        // Triggers that the restore itself creates come after the rows anyway.
+        // Triggers created by the restore itself come after the rows anyway.
         let triggers = self.options.disable_triggers && !self.with_schema;
         if triggers {
             self.triggers(&data::disable_triggers(entry))?;
@@ -166,10 +166,10 @@ impl<'a> Script<'a, '_> {
         self.out.text(&format!("{sql}\n\n"))
     }
 
-    /// Connects psql to another database, where nothing is set as yet.
+    /// Connects psql to another database, where no settings are made yet.
     fn connect(&mut self, database: &str) -> Result<(), ScriptError> {
         let connect = meta::connect(database)?;
-        // psql takes `\connect` only outside of restricted mode.
+        // psql accepts `\connect` only outside restricted mode.
         if let Some(key) = &self.options.restrict_key {
             self.out.text(&format!("\\unrestrict {key}\n{connect}\\restrict {key}\n\n"))?;
         } else {
@@ -179,7 +179,7 @@ impl<'a> Script<'a, '_> {
         self.settings()
     }
 
-    /// Writes a command: text with `end` behind it, or a line for each large object.
+    /// Writes a command: text followed by `end`, or a line for each large object.
     pub(super) fn command(&mut self, command: &Command<'_>, end: &str) -> Result<(), ScriptError> {
         match command {
             Command::Sql(sql) => {
@@ -199,7 +199,7 @@ impl<'a> Script<'a, '_> {
         }
     }
 
-    /// Writes settings, which in a script always work.
+    /// Writes settings, which always succeed in a script.
     pub(super) fn set(
         &mut self,
         settings: impl IntoIterator<Item = Setting>,
@@ -212,7 +212,7 @@ impl<'a> Script<'a, '_> {
         Ok(())
     }
 
-    /// What pg_dump left for whoever restores.
+    /// Passes on a warning that pg_dump left in the archive.
     fn warning_of_pg_dump(&self, entry: &Entry) {
         if entry.desc != Desc::Warning {
             return;
@@ -226,7 +226,7 @@ impl<'a> Script<'a, '_> {
     }
 }
 
-/// A name must not end the comment that it stands in (`sanitize_line` in `dumputils.c`).
+/// A name must not end the comment that contains it (`sanitize_line` in `dumputils.c`).
 fn one_line(name: &str) -> Cow<'_, str> {
     if name.contains(['\n', '\r']) { name.replace(['\n', '\r'], " ").into() } else { name.into() }
 }

@@ -16,7 +16,8 @@ const CHUNK_BYTES: usize = 16 << 10;
 const INV_WRITE: u32 = 0x20000;
 
 impl Script<'_, '_> {
-    /// The large objects of an entry, in a transaction, without which they would be closed at once.
+    /// Writes the large objects of an entry, in a transaction, without which they would be closed
+    /// at once.
     pub(super) fn large_objects(
         &mut self,
         entry: &Entry,

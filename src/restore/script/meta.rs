@@ -17,32 +17,32 @@ pub(super) fn connect(database: &str) -> Result<String, ScriptError> {
     if database.chars().all(plain) {
         return Ok(format!("\\connect {}\n", quoted(database)));
     }
-    // psql shall send the name as it stands, whatever encoding it thinks it is in.
+    // psql must send the name unchanged, whatever encoding it assumes.
     let escaped = database.replace('\\', "\\\\").replace('\'', "\\'");
     let settings = format!("dbname='{escaped}'");
     Ok(format!("\\encoding SQL_ASCII\n\\connect -reuse-previous=on {}\n", quoted(&settings)))
 }
 
-/// Letters and digits, of which a key may be made (`restrict_chars` in `dumputils.c`).
+/// The letters and digits allowed in a key (`restrict_chars` in `dumputils.c`).
 const KEY_CHARACTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const KEY_LENGTH: usize = 63;
 
-/// A new key for [`ScriptOptions::restrict_key`](super::ScriptOptions::restrict_key). Nobody who
-/// had a hand in the archive may be able to guess it, so it is random.
+/// A new key for [`ScriptOptions::restrict_key`](super::ScriptOptions::restrict_key). No author of
+/// the archive may be able to guess it, so it is random.
 ///
 /// # Errors
 /// When the operating system gives no random bytes.
 pub fn random_restrict_key() -> io::Result<String> {
     let mut random = [0_u8; KEY_LENGTH];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
-    // As in PostgreSQL, the first characters come up a little more often; with 63 of them, that
-    // gives no one a chance.
+    // As in PostgreSQL, the first characters are slightly more likely; with a key of 63 of them,
+    // that does not help guessing.
     let character =
         |&byte: &u8| char::from(KEY_CHARACTERS[usize::from(byte) % KEY_CHARACTERS.len()]);
     Ok(random.iter().map(character).collect())
 }
 
-/// Whether psql takes `key` (`--restrict-key`): letters and digits, at least one.
+/// Whether psql accepts `key` (`--restrict-key`): letters and digits, at least one.
 #[must_use]
 pub fn is_valid_restrict_key(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric())

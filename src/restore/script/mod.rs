@@ -1,12 +1,12 @@
-//! The SQL script that `-f` writes: of a sound archive byte for byte what `pg_restore -f` of
+//! The SQL script that `-f` writes: for an intact archive, byte for byte what `pg_restore -f` of
 //! PostgreSQL 18 writes.
 //!
 //! The order is that of `RestoreArchive` in `src/bin/pg_dump/pg_backup_archiver.c`: the settings,
 //! the drops in reverse order, then the entries in three passes. The SQL itself comes from
 //! [`super::statements`]; this module adds the comments, the blank lines, and what only psql
-//! understands. Two differences are wanted: `transaction_timeout` is set only when the script is for
-//! a server that knows it ([`ScriptOptions::for_server_major`]), and data that was cut ends in a
-//! statement that the server refuses (`rows.rs`).
+//! understands. Two differences are intended: `transaction_timeout` is set only when the script is
+//! for a server that supports it ([`ScriptOptions::for_server_major`]), and truncated data ends in
+//! a statement that the server refuses (`rows.rs`).
 
 mod entry;
 mod large_objects;
@@ -38,23 +38,24 @@ use transaction::Counter;
 pub struct ScriptOptions<'a> {
     /// How statements are made.
     pub style: Style,
-    /// What is dropped first (`--clean`, `--if-exists`).
+    /// Whether and how objects are dropped first (`--clean`, `--if-exists`).
     pub clean: Clean,
     /// Create the database and connect to it (`--create`).
     pub create: bool,
     /// Where transactions begin and end.
     pub transactions: Transactions,
-    /// Disable triggers while rows are loaded (`--disable-triggers`). Counts only when nothing
-    /// but data is wanted.
+    /// Disable triggers while rows are loaded (`--disable-triggers`). Has an effect only when
+    /// nothing but data is wanted.
     pub disable_triggers: bool,
-    /// Comments that tell more (`--verbose`).
+    /// More detailed comments (`--verbose`).
     pub verbose: Option<Verbose<'a>>,
     /// The key that keeps psql from meta-commands inside the script (see
     /// [`random_restrict_key`]). `None` writes a script for an old psql.
     pub restrict_key: Option<String>,
-    /// The major version of the server that the script is for. `None` means one like the dumped.
+    /// The major version of the server that the script is for. `None` means that of the dumped
+    /// server.
     pub for_server_major: Option<u32>,
-    /// What the archive's header says.
+    /// Facts from the archive's header.
     pub header: Header,
     /// The archive's encoding, in which the script is written.
     pub encoding: Encoding,
@@ -66,30 +67,30 @@ pub enum Clean {
     /// They are not.
     #[default]
     No,
-    /// They are, and must be there.
+    /// They are, and must exist.
     Drop,
-    /// They are where they exist.
+    /// They are if they exist.
     DropIfExists,
 }
 
-/// What the archive's header says.
+/// Facts from the archive's header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// Version of the dumped server, as the archive has it.
+    /// Version of the dumped server, as recorded in the archive.
     pub server_version: Option<String>,
-    /// Version of pg_dump, as the archive has it.
+    /// Version of pg_dump, as recorded in the archive.
     pub dump_version: Option<String>,
-    /// Set in archives before 1.12, in which a large object comes into being with its contents.
+    /// Set in archives before 1.12, in which a large object is created along with its contents.
     pub creates_large_objects_with_data: bool,
 }
 
 /// What the comments of a verbose script need.
 pub struct Verbose<'a> {
-    /// When the archive was made, `2024-05-01 02:00:00 CEST`.
+    /// When the archive was created, `2024-05-01 02:00:00 CEST`.
     pub created: String,
     /// The present time in the same form; called at the end.
     pub now: &'a dyn Fn() -> String,
-    /// Set for the custom format, in which entries have a place rather than a file.
+    /// Set for the custom format, in which entries have an offset rather than a file.
     pub custom_format: bool,
 }
 
@@ -143,8 +144,8 @@ pub type OpenData<'a> = dyn FnMut(&Entry) -> archive::Result<Data> + 'a;
 
 /// Writes the script for the wanted entries.
 ///
-/// The script has to be whole to be of use: it ends at the first error, in a statement that makes
-/// psql fail. What pg_restore would warn about goes to `events`.
+/// An incomplete script is of no use: it ends at the first error, in a statement that makes psql
+/// fail. What pg_restore would warn about goes to `events`.
 ///
 /// # Errors
 /// When the output fails, the archive is damaged, or an entry cannot become SQL.
@@ -183,7 +184,7 @@ struct Script<'a, 'o> {
     open: &'a mut OpenData<'o>,
     session: SessionState,
     transactions: Counter,
-    /// The lists of large objects, which their privileges count on.
+    /// The lists of large objects, which their privileges rely on.
     blob_metadata: HashMap<DumpId, &'a Entry>,
     /// Whether any definition is wanted.
     with_schema: bool,
@@ -199,7 +200,7 @@ impl Script<'_, '_> {
         written
     }
 
-    /// Ends an incomplete script so that psql fails, whatever it was told about errors.
+    /// Ends an incomplete script so that psql fails, whatever its ON_ERROR_STOP setting.
     fn refuse(&mut self) -> Result<(), ScriptError> {
         let unrestrict = self.options.restrict_key.as_ref();
         let unrestrict = unrestrict.map(|key| format!("\\unrestrict {key}\n"));
@@ -249,7 +250,7 @@ impl Script<'_, '_> {
         self.settings()
     }
 
-    /// The settings of a session, and in transactions of some entries each, the first of these.
+    /// Writes the session settings and, with a transaction size, the first BEGIN.
     fn settings(&mut self) -> Result<(), ScriptError> {
         for setting in fixed_settings(&self.options.style, self.options.for_server_major) {
             self.out.text(&setting)?;
@@ -264,7 +265,7 @@ impl Script<'_, '_> {
     fn drops(&mut self) -> Result<(), ScriptError> {
         for (entry, parts) in self.selection.wanted().rev() {
             let is_database = matches!(entry.desc, Desc::Database | Desc::DatabaseProperties);
-            // The session is in another database as yet, where nothing else may be dropped.
+            // The session is still in another database, where nothing else may be dropped.
             if (self.options.create && !is_database)
                 || !(parts.schema || parts.data)
                 || (entry.drop_stmt.is_empty() && !has_empty_drop(entry))
@@ -323,7 +324,7 @@ fn statement(entry: &Entry, source: StatementError) -> ScriptError {
     ScriptError::Statement { label: entry.label(), source }
 }
 
-/// Whether the entry has a DROP statement without text, which is not the same as none: pg_restore
+/// Whether the entry has an empty DROP statement, which is not the same as none: pg_restore
 /// prepares for it and counts it.
 ///
 /// For these kinds pg_dump always writes a statement, which stays empty where something else drops

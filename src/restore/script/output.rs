@@ -1,4 +1,4 @@
-//! Where the script goes, in the archive's encoding.
+//! The output of the script, in the archive's encoding.
 
 use std::io::{self, Read, Write};
 
@@ -23,7 +23,7 @@ impl<'a> Output<'a> {
         self.out.write_all(&self.encoding.encode(text)).map_err(ScriptError::Output)
     }
 
-    /// Writes data as it is, to its end.
+    /// Writes data unchanged, to its end.
     pub(super) fn data(&mut self, mut data: impl Read) -> Result<(), ScriptError> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -34,7 +34,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes unchanged.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), ScriptError> {
         self.out.write_all(bytes).map_err(ScriptError::Output)
     }
@@ -44,7 +44,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Reads what there is. A failure is the archive's, unlike one of writing.
+/// Reads available data. A failure here is an archive error, unlike a failure to write.
 pub(super) fn read(data: &mut impl Read, buffer: &mut [u8]) -> archive::Result<usize> {
     loop {
         match data.read(buffer) {

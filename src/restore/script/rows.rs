@@ -1,7 +1,7 @@
-//! The rows of a table in the script, checked while they go by.
+//! Writes the rows of a table to the script, checking them along the way.
 //!
-//! Data that was cut must not pass for whole. psql loads what came before the cut, and takes what
-//! follows for rows of the same COPY; so a COPY that was cut ends in a row that the server refuses.
+//! Truncated data must not pass for complete. psql loads what came before the cut, and takes what
+//! follows for rows of the same COPY; so a truncated COPY ends in a row that the server refuses.
 
 use std::io::{self, Read};
 
@@ -11,11 +11,12 @@ use crate::sql::split::{Batches, Ends};
 
 use super::{Script, ScriptError};
 
-/// Columns that no table has (`MaxHeapAttributeNumber` in `src/include/access/htup_details.h`).
+/// More columns than any table has (`MaxHeapAttributeNumber` in
+/// `src/include/access/htup_details.h`).
 const TOO_MANY: usize = 1601;
 
 impl Script<'_, '_> {
-    /// The COPY or the INSERT statements of an entry.
+    /// Writes the COPY or the INSERT statements of an entry.
     pub(super) fn rows(&mut self, entry: &Entry, rows: impl Read) -> Result<(), ScriptError> {
         self.out.text(&entry.copy_stmt)?;
         if !entry.copy_stmt.is_empty() {
@@ -40,14 +41,14 @@ impl Script<'_, '_> {
         self.out.text("\\.\n\n\n")
     }
 
-    /// A row of too many columns, which the server refuses together with those before it.
+    /// Writes a row with too many columns, which makes the server refuse it and those before it.
     fn refused_row(&mut self, entry: &Entry) -> Result<(), ScriptError> {
         let columns = CopyStatement::parse(&entry.copy_stmt).map_or(0, |copy| copy.columns.len());
         let tabs = if columns == 0 { TOO_MANY } else { columns };
         self.out.text(&format!("\nthe archive is damaged here{}\n\\.\n", "\t".repeat(tabs)))
     }
 
-    /// Whole statements only: a cut one may leave a quote open.
+    /// Writes whole statements only: a truncated one may leave a quote open.
     fn inserts(&mut self, rows: impl Read) -> Result<(), ScriptError> {
         let conforming = self.options.style.source.standard_conforming_strings;
         let mut batches = Batches::new(rows, conforming, Ends::WithBlankLines);

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use crate::restore::Transactions;
 
-/// Counts what a transaction holds so far (`txnCount`).
+/// Counts the statements in the current transaction (`txnCount`).
 pub(super) struct Counter {
     size: Option<NonZeroU32>,
     count: u32,
@@ -23,7 +23,7 @@ impl Counter {
         self.size.is_some()
     }
 
-    /// A transaction begins. Tells whether it is to be written.
+    /// A transaction begins. Returns whether to write BEGIN.
     pub(super) fn begin(&mut self) -> bool {
         self.count = 0;
         self.in_batches()
@@ -34,7 +34,7 @@ impl Counter {
         self.count = self.count.saturating_add(actions);
     }
 
-    /// Counts, and tells whether the transaction is full. If so, the next one has begun.
+    /// Counts, and returns whether the transaction is full. If so, the next one has begun.
     pub(super) fn count(&mut self, actions: u32) -> bool {
         self.add(actions);
         let full = self.size.is_some_and(|size| self.count >= size.get());

@@ -7,28 +7,27 @@ use super::StatementError;
 /// Something to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// One or more statements, as they are. Not to be taken apart: the text may hold function
-    /// bodies.
+    /// One or more statements, unchanged. Must not be split: the text may contain function bodies.
     Sql(Cow<'a, str>),
     /// One statement for each large object.
     PerLargeObject(PerLargeObject<'a>),
 }
 
-/// A statement that is to be run for each of many large objects. An archive may hold millions, so
-/// the statements are made one at a time.
+/// A statement that is run for each of many large objects. An archive may hold millions, so the
+/// statements are built one at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerLargeObject<'a> {
     /// The text before the OID.
     pub before: Cow<'a, str>,
-    /// The text behind it, without a semicolon.
+    /// The text after it, without a semicolon.
     pub after: Cow<'a, str>,
-    /// The objects, a line each, as a BLOB METADATA entry lists them. All of it was checked.
+    /// The objects, a line each, as a BLOB METADATA entry lists them. It has been checked.
     list: &'a str,
 }
 
 impl<'a> PerLargeObject<'a> {
     /// # Errors
-    /// [`StatementError::NotAnOid`] when `list` is no list of OIDs.
+    /// [`StatementError::NotAnOid`] when `list` is not a list of OIDs.
     pub(super) fn new(
         before: impl Into<Cow<'a, str>>,
         after: impl Into<Cow<'a, str>>,
@@ -43,13 +42,13 @@ impl<'a> PerLargeObject<'a> {
     /// Each statement, with its semicolon.
     pub fn statements(&self) -> impl Iterator<Item = String> {
         let Self { before, after, list } = self;
-        // The list was checked when this was made.
+        // The list was checked in `new`.
         oids(list).flatten().map(move |oid| format!("{before}{oid}{after};"))
     }
 }
 
 impl Command<'_> {
-    /// The statements that may be sent together: all in one text, or for each large object one, in
+    /// The statements that may be sent together: all in one text, or one for each large object, in
     /// batches, so that many objects do not need many round trips.
     pub fn batches(&self, together: usize) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
         let (one, many) = match self {

@@ -3,8 +3,8 @@
 use crate::archive::Entry;
 use crate::sql::ident::qualified;
 
-/// Disables all triggers of the entry's table, those of foreign keys included, for a restore of
-/// data alone (`--disable-triggers`). Needs a superuser: see
+/// Disables all triggers of the entry's table, those of foreign keys included, for a data-only
+/// restore (`--disable-triggers`). Needs a superuser: see
 /// [`SessionState::before_triggers`](super::SessionState::before_triggers).
 #[must_use]
 pub fn disable_triggers(entry: &Entry) -> String {
@@ -17,8 +17,8 @@ pub fn enable_triggers(entry: &Entry) -> String {
     format!("ALTER TABLE {} ENABLE TRIGGER ALL;", table(entry))
 }
 
-/// Empties the entry's table and not its children: in the transaction of a COPY, PostgreSQL can
-/// then leave the rows out of the WAL. Not to be used where
+/// Empties the entry's table but not its children: in the same transaction, PostgreSQL can then
+/// skip the WAL for the rows of a COPY. Must not be used with
 /// [`Entry::is_load_via_partition_root`].
 #[must_use]
 pub fn truncate_only(entry: &Entry) -> String {

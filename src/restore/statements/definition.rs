@@ -1,4 +1,4 @@
-//! What creates an entry.
+//! The SQL that creates an entry.
 
 use crate::archive::{Desc, Entry};
 use crate::sql::acl::{AclCommand, per_large_object};
@@ -9,18 +9,17 @@ use super::command::{Command, PerLargeObject};
 use super::session::PARTITIONED_TABLE;
 use super::style::{Ownership, Style};
 
-/// What the tag of privileges for many large objects begins with.
+/// The start of the tag of privileges for many large objects.
 const LARGE_OBJECTS: &str = "LARGE OBJECTS";
 
-/// The commands that create what the entry is about; none when there is nothing to run.
+/// The commands that create the entry's object; none if there is nothing to run.
 ///
-/// Most of the time that is the text in the archive. The exceptions are those of `_printTocEntry`:
-/// a schema without an owner, large objects that are only listed, and privileges that are written
-/// once for all of these. For the latter, `blob_metadata` is the entry that the ACL entry depends
-/// on first.
+/// Usually that is the text in the archive. The exceptions are those of `_printTocEntry`: a schema
+/// without an owner, large objects that are only listed, and privileges that are written once for
+/// all of them. For the latter, `blob_metadata` is the entry that the ACL entry depends on first.
 ///
 /// # Errors
-/// When large objects or their privileges are not written as pg_dump writes them.
+/// When large objects or their privileges are not in pg_dump's form.
 pub fn definition<'a>(
     entry: &'a Entry,
     style: &Style,
@@ -55,8 +54,8 @@ pub fn definition<'a>(
     }
 }
 
-/// The statement that gives a partitioned table its access method, which it has only for the sake
-/// of its future partitions and which therefore cannot be set beforehand.
+/// The statement that sets the access method of a partitioned table, which only affects its future
+/// partitions and therefore cannot be set beforehand.
 #[must_use]
 pub fn partitioned_access_method(entry: &Entry, style: &Style) -> Option<String> {
     let table_am = entry.table_am.as_deref()?;
@@ -115,7 +114,7 @@ mod tests {
             ["GRANT ALL ON LARGE OBJECT 7 TO x;\nGRANT ALL ON LARGE OBJECT 8 TO x;"]
         );
         assert_eq!(definition(&acl, &style, None), Err(StatementError::NoBlobMetadata));
-        // One object alone has privileges of the ordinary kind.
+        // A single object has ordinary privileges.
         acl.tag = "LARGE OBJECT 7".to_owned();
         assert_eq!(texts(&definition(&acl, &style, None).unwrap()), [acl.defn.as_str()]);
     }

@@ -1,4 +1,4 @@
-//! What drops an entry's object before it is created anew (`--clean`).
+//! The SQL that drops an entry's object before it is recreated (`--clean`).
 
 use crate::archive::{Desc, Entry};
 use crate::sql::drop;
@@ -11,11 +11,11 @@ use super::command::{Command, PerLargeObject};
 pub struct Dropping<'a> {
     /// The command to run, `None` when the entry has nothing to drop.
     pub command: Option<Command<'a>>,
-    /// Set when IF EXISTS was wanted and there is no place for it: the command is run without.
+    /// Set when IF EXISTS was requested but could not be added: the command runs without it.
     pub without_if_exists: bool,
 }
 
-/// What drops the object of this entry, forgivingly when `if_exists`.
+/// How to drop the object of this entry, ignoring a missing one if `if_exists`.
 ///
 /// # Errors
 /// [`StatementError::NotAnOid`] when a list of large objects is damaged.
@@ -44,7 +44,7 @@ pub fn drop_object(entry: &Entry, if_exists: bool) -> Result<Dropping<'_>, State
     Ok(Dropping { command, without_if_exists })
 }
 
-/// Drops one large object, if it is there (`DropLOIfExists`).
+/// Drops one large object, if it exists (`DropLOIfExists`).
 #[must_use]
 pub fn drop_large_object_if_exists(oid: u32) -> String {
     format!("{UNLINK_IF_EXISTS}{oid}';\n")

@@ -1,4 +1,4 @@
-//! Who shall own what an entry created.
+//! The SQL that sets the owner of an entry's object.
 
 use crate::archive::{Desc, Entry};
 use crate::sql::ident::{qualified, quoted};
@@ -7,15 +7,15 @@ use super::StatementError;
 use super::command::{Command, PerLargeObject};
 use super::style::{Ownership, Style};
 
-/// The command that gives the object to its owner, `None` when it needs none.
+/// The command that sets the object's owner, `None` if none is needed.
 ///
-/// An entry without a DROP statement is not an object of its own and has no owner. The schema
-/// `public`, which exists before the restore, gets its owner in this way even when objects are
-/// created by their owners.
+/// An entry without a DROP statement is not a separate object and has no owner. The schema
+/// `public`, which exists before the restore, gets its owner this way even when objects are created
+/// by their owners.
 ///
 /// # Errors
-/// [`StatementError::UnknownOwnerKind`] for a kind that pg_restore does not know how to give away
-/// (it dies there; the object itself is in the database).
+/// [`StatementError::UnknownOwnerKind`] for a kind whose owner pg_restore does not know how to set
+/// (it exits there; the object itself is in the database).
 pub fn owner<'a>(entry: &'a Entry, style: &Style) -> Result<Option<Command<'a>>, StatementError> {
     let alter = match style.ownership {
         Ownership::Ignore => false,
@@ -38,7 +38,7 @@ pub fn owner<'a>(entry: &'a Entry, style: &Style) -> Result<Option<Command<'a>>,
     Ok(object.map(|object| Command::Sql(format!("ALTER {object} OWNER TO {owner};").into())))
 }
 
-/// The object as ALTER names it, `None` when objects of this kind have no owner of their own
+/// The object as ALTER names it, `None` when objects of this kind have no separate owner
 /// (`_getObjectDescription`).
 fn object(entry: &Entry) -> Result<Option<String>, StatementError> {
     Ok(match entry.desc {
@@ -66,7 +66,7 @@ fn object(entry: &Entry) -> Result<Option<String>, StatementError> {
             Some(format!("{} {name}", entry.desc))
         }
         Desc::Blob => Some(format!("LARGE OBJECT {}", entry.tag)),
-        // The arguments that tell these apart stand in the DROP statement.
+        // The arguments that distinguish these are in the DROP statement.
         Desc::Aggregate
         | Desc::Function
         | Desc::Operator

@@ -1,4 +1,4 @@
-//! What a session is set to while entries are restored one after the other.
+//! The session settings while entries are restored one after another.
 
 use crate::archive::Entry;
 use crate::sql::ident::{plain_literal, quoted};
@@ -8,23 +8,23 @@ use super::style::{Ownership, Style};
 /// `pg_class.relkind` of a partitioned table.
 pub(super) const PARTITIONED_TABLE: u8 = b'p';
 
-/// What the session is known to be set to, so that only changes are sent.
+/// The known settings of the session, so that only changes are sent.
 ///
-/// Nothing is taken for granted: [`SessionState::before`] gives the statements that are needed, and
-/// each counts only once it is reported to have worked, with [`SessionState::done`].
+/// [`SessionState::before`] returns the statements that are needed; each takes effect here only
+/// once [`SessionState::done`] reports that it succeeded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionState {
-    /// The session user; empty means the one who connected.
+    /// The session user; empty means the role that connected.
     user: Option<String>,
     schema: Option<String>,
     /// Empty means the database's default.
     tablespace: Option<String>,
     table_am: Option<String>,
-    /// Parallel workers of an index build; `None` means as many as the server is set to.
+    /// Parallel workers of an index build; `None` means the server's setting.
     workers: Option<usize>,
 }
 
-/// A statement that changes the session, and what is true when it has worked.
+/// A statement that changes the session, and the state after it has succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     sql: String,
@@ -47,8 +47,9 @@ impl Setting {
         &self.sql
     }
 
-    /// Whether this becomes another user. pg_restore gives up when that fails, as all that follows
-    /// would get the wrong owner; other settings may fail (with an error) and the restore goes on.
+    /// Whether this switches to another user. pg_restore gives up when that fails, as everything
+    /// after it would get the wrong owner; other settings may fail (with an error) and the restore
+    /// continues.
     #[must_use]
     pub fn is_user(&self) -> bool {
         matches!(self.change, Change::User(_))
@@ -93,8 +94,8 @@ impl SessionState {
         self.become_user(style.superuser.as_deref().unwrap_or_default(), style)
     }
 
-    /// What must be set before an index is built that may use so many parallel workers. Servers
-    /// before PostgreSQL 11 do not know it.
+    /// What must be set before building an index that may use this many parallel workers. Not
+    /// supported before PostgreSQL 11.
     #[must_use]
     pub fn before_index_build(&self, workers: usize) -> Option<Setting> {
         (self.workers != Some(workers)).then(|| Setting {
@@ -103,7 +104,7 @@ impl SessionState {
         })
     }
 
-    /// A setting has worked.
+    /// Records that a setting succeeded.
     pub fn done(&mut self, setting: Setting) {
         match setting.change {
             Change::User(user) => self.user = Some(user),
@@ -114,17 +115,17 @@ impl SessionState {
         }
     }
 
-    /// The session is a new one, or lost what it was set to.
+    /// Forgets all settings: the session is new, or has lost them.
     pub fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// An ACL entry was restored, which may hold SET SESSION AUTHORIZATION.
+    /// Forgets the user after an ACL entry, which may contain SET SESSION AUTHORIZATION.
     pub fn forget_user(&mut self) {
         self.user = None;
     }
 
-    /// Objects were dropped, among them perhaps the schema that was selected.
+    /// Forgets the schema after objects were dropped, which may include the current schema.
     pub fn forget_schema(&mut self) {
         self.schema = None;
     }

@@ -1,5 +1,5 @@
-//! How statements are made: the options that change them, and what the archive says about its
-//! own text.
+//! How statements are written: the options that change them, and what the archive says about its
+//! own SQL.
 
 use crate::archive::{Desc, Entry};
 use crate::sql::ident::quoted;
@@ -9,32 +9,31 @@ use super::StatementError;
 /// The options that change the SQL of entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Who shall own the objects (`--no-owner`, `--use-set-session-authorization`).
+    /// How objects get their owners (`--no-owner`, `--use-set-session-authorization`).
     pub ownership: Ownership,
-    /// Leave tablespaces to the target's defaults (`--no-tablespaces`).
+    /// Use the target's default tablespaces (`--no-tablespaces`).
     pub no_tablespaces: bool,
-    /// Leave table access methods to the target's default (`--no-table-access-method`).
+    /// Use the target's default table access method (`--no-table-access-method`).
     pub no_table_access_method: bool,
-    /// The superuser that disables triggers (`--superuser`). `None`: whoever is connected.
+    /// The superuser that disables triggers (`--superuser`). `None` means the connected role.
     pub superuser: Option<String>,
     /// The role to restore as (`--role`).
     pub role: Option<String>,
-    /// Let row security filter what is restored, rather than fail on it
-    /// (`--enable-row-security`).
+    /// Let row security filter what is restored, instead of failing (`--enable-row-security`).
     pub enable_row_security: bool,
-    /// What the archive says about its own text.
+    /// What the archive says about its own SQL.
     pub source: SourceSettings,
 }
 
 /// How objects get their owners.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ownership {
-    /// `ALTER … OWNER TO` behind each object.
+    /// `ALTER … OWNER TO` after each object.
     #[default]
     AlterOwner,
     /// `SET SESSION AUTHORIZATION` before each object.
     SetSessionAuthorization,
-    /// Whoever restores owns everything.
+    /// The restoring role owns everything.
     Ignore,
 }
 
@@ -45,8 +44,8 @@ pub struct SourceSettings {
     pub encoding: String,
     /// Whether a backslash in `'…'` is an ordinary character.
     pub standard_conforming_strings: bool,
-    /// The statement that sets the search path, as it stands in the archive. `None` in archives
-    /// from before 2018, in which names are not qualified.
+    /// The statement that sets the search path, as stored in the archive. `None` in archives from
+    /// before 2018, in which names are not qualified.
     pub search_path: Option<String>,
     /// Major version of the dumped server, if known.
     pub server_major: Option<u32>,
@@ -97,11 +96,11 @@ impl SourceSettings {
     }
 }
 
-/// The SETs that hold for a whole session (`_doSetFixedOutputState`), one statement each.
+/// The SETs for a whole session (`_doSetFixedOutputState`), one statement each.
 ///
-/// `server_major` is the target's major version. `None` for a script, whose target is unknown: it
-/// is then taken to be as old as the dumped server. It decides about `transaction_timeout`, which
-/// servers before 17 refuse; pg_restore 17 and later set it always.
+/// `server_major` is the target's major version. `None` for a script, whose target is unknown and
+/// assumed to be as old as the dumped server. It decides whether `transaction_timeout` is set,
+/// which servers before 17 refuse; pg_restore 17 and later always set it.
 #[must_use]
 pub fn fixed_settings(style: &Style, server_major: Option<u32>) -> Vec<String> {
     let source = &style.source;

@@ -1,8 +1,8 @@
-//! What the tests of this and the neighbouring modules share.
+//! Helpers for the tests of this module and its neighbours.
 
 use crate::archive::{Desc, Entry, Section};
 
-/// An entry with nothing in it but its kind and name.
+/// An entry with only a kind and a name.
 pub(in crate::restore) fn entry(desc: Desc, tag: &str) -> Entry {
     Entry { tag: tag.to_owned(), ..Entry::bare(1, desc, Section::PreData) }
 }

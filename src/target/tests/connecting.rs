@@ -1,4 +1,4 @@
-//! TLS, authentication, and which host is taken.
+//! TLS, authentication, and which host is chosen.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -17,7 +17,7 @@ async fn encrypted(server: &Server, conninfo: &str) -> Result<bool, String> {
     Ok(answer.as_deref() == Some("t"))
 }
 
-/// A port at which nobody listens: it is none of those that are given out.
+/// A port on which no one listens: it is never assigned automatically.
 const NOBODY_S: u16 = 1;
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn the_servers_certificate_is_checked_as_much_as_asked_for() {
         ("127.0.0.1", "verify-full", &ca, Some("not valid for name")),
         ("127.0.0.1", "verify-ca", &ca, None),
         ("localhost", "verify-ca", &other, Some("UnknownIssuer")),
-        // A root file is used whenever it is there.
+        // A root file is used whenever it exists.
         ("localhost", "require", &other, Some("UnknownIssuer")),
         ("localhost", "require", &ca, None),
         ("localhost", "require", &server.file("absent"), None),

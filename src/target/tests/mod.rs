@@ -1,4 +1,5 @@
-//! Sessions against a real server: a throw-away PostgreSQL with TLS and several ways in.
+//! Sessions against a real server: a temporary PostgreSQL with TLS and several authentication
+//! methods.
 
 mod connecting;
 mod params;
@@ -24,7 +25,7 @@ use super::{ConnectOptions, Session, SessionSettings, Target};
 
 const BINARIES: &str = "/usr/lib/postgresql/15/bin";
 
-/// Who may come in, and how, by role.
+/// Which roles may connect, and how.
 const HBA: &str = "\
 local     all all                     trust
 hostssl   all tls_only   127.0.0.1/32 trust
@@ -79,7 +80,7 @@ impl Server {
             directory = server.directory.path().display()
         );
         let log = server.file("log");
-        // A port that was free may be taken until the server comes to it.
+        // A free port may be taken before the server uses it.
         let has_started = (0..10).any(|_| {
             server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let options = format!("-p {} {options}", server.port);
@@ -113,7 +114,7 @@ impl Server {
     }
 
     /// `ca.crt`; `server.crt` for `localhost`; `client.crt` for the role `with_cert`; and
-    /// `other.crt`, an authority that nobody knows.
+    /// `other.crt`, an unknown authority.
     fn write_certificates(&self) {
         let write = |name: &str, text: String| {
             let path = self.path(name);
@@ -166,7 +167,7 @@ impl Server {
         Session::connect(&self.target(conninfo)?, &SessionSettings::default()).await
     }
 
-    /// Makes sure that the roles of [`HBA`] exist, whoever comes first.
+    /// Makes sure that the roles of [`HBA`] exist, whichever test runs first.
     pub(super) async fn with_roles() -> Arc<Self> {
         let server = Self::shared();
         let session = server.superuser().await;

@@ -56,7 +56,7 @@ fn what_nobody_says_is_as_libpq_has_it() {
     let roots = RootCertificates::File("/home/me/.postgresql/root.crt".into());
     assert_eq!(params.tls.roots, roots);
     assert_eq!(params.application_name, "nocturne");
-    // But for this: libpq waits for ever.
+    // Unlike libpq, which waits forever.
     let within = Some(std::time::Duration::from_secs(60));
     assert_eq!((params.connect_timeout, params.demand), (within, Demand::Any));
 }
@@ -86,7 +86,7 @@ fn values_have_their_types() {
     assert_eq!(params.keepalive.idle, Some(Duration::from_secs(60)));
     assert_eq!(params.demand, Demand::ReadWrite);
     assert_eq!(params.application_name, "night");
-    // The system's roots are for whole verification only, and ask for it by themselves.
+    // The system's roots require full verification, and imply it.
     let params = resolve(&options("sslrootcert=system"), &[]).unwrap();
     assert_eq!(params.tls.mode, SslMode::VerifyFull);
 }
@@ -139,7 +139,7 @@ fn a_password_with_a_bare_slash_is_refused_and_not_shown() {
         let message = "invalid connection string: a \"/\" in a password must be written as %2F";
         assert_eq!(error.to_string(), message);
     }
-    // Without a port nothing of it can be a password.
+    // Without a port, nothing in it can be a password.
     let target =
         Target::resolve(&options("postgres://h/d@x"), &lookup(&[("PGUSER", "u")])).unwrap();
     assert_eq!(target.to_string(), "u@h:5432/d@x");
@@ -251,7 +251,7 @@ fn misspelled_urls_are_refused_without_their_password() {
     }
     let error = resolve(&ConnectOptions::default(), &[("PGDATABASE", "x://u:hidden@h/d")]);
     assert!(!error.unwrap_err().to_string().contains("hidden"));
-    // A name may have such characters where no password can be meant.
+    // A name may contain such characters where it cannot be a password.
     for name in ["a@b", "a:b", "mail@example.org"] {
         assert_eq!(resolve(&options(name), &[]).unwrap().dbname, name);
     }

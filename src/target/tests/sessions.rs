@@ -91,7 +91,7 @@ async fn a_commit_of_an_aborted_transaction_is_an_error() {
     session.begin().await.unwrap();
     session.execute("SELECT 1").await.unwrap();
     session.commit().await.unwrap();
-    // The server tells the new status after the error; it must not be the one before.
+    // The server reports the new status after the error; it must not be the previous one.
     session.execute("BEGIN; SELECT 1/0").await.unwrap_err();
     assert_eq!(session.transaction_status(), TransactionStatus::Failed);
     session.rollback().await.unwrap();
@@ -114,7 +114,7 @@ async fn numbered_statements_are_inside_of_their_transaction_and_done_or_not() {
     let server = Server::shared();
     let session = server.superuser().await;
     session.execute("CREATE TEMP TABLE n (a int)").await.unwrap();
-    // Outside of a transaction that has its number this divides by zero.
+    // Outside a transaction with an ID, this divides by zero.
     let inside = "SELECT 1 / (pg_catalog.txid_current_if_assigned() IS NOT NULL)::int";
     for _ in 0..500 {
         session.execute_numbered(inside).await.unwrap();
@@ -189,7 +189,7 @@ async fn a_running_statement_can_be_cancelled_over_any_kind_of_connection() {
         let handle = session.cancel_handle();
         let sleep = session.execute("SELECT pg_catalog.pg_sleep(60)");
         let cancel = async {
-            // A request that comes before the statement has begun is for nothing.
+            // A request that arrives before the statement has started has no effect.
             while watcher.query_value(&event).await.unwrap().as_deref() != Some("PgSleep") {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -218,7 +218,7 @@ async fn a_terminated_session_says_by_whom() {
     assert_eq!((error.sqlstate(), error.class()), (Some("57P01"), Class::Retry));
     assert_eq!(
         chain(&error),
-        "the connection to the server is lost: \
+        "the connection to the server was lost: \
          FATAL: terminating connection due to administrator command"
     );
 }

@@ -153,7 +153,7 @@ async fn large_objects_are_written_in_order_and_whole() {
     let session = server.superuser().await;
     let long: Vec<u8> =
         (0..3_000_000_u32).map(|i| i.to_le_bytes()[usize::from(i % 3 == 0)]).collect();
-    // More short ones than go together, one without bytes, and one between them that is long.
+    // More short ones than go together, an empty one, and a long one in between.
     let mut objects: Vec<(u32, Vec<u8>)> =
         (1..600_u32).map(|oid| (470_000 + oid, vec![oid.to_le_bytes()[0]; 100])).collect();
     objects[7].1.clear();
@@ -210,8 +210,8 @@ async fn bytes_of_no_large_object_are_refused() {
     assert!(matches!(objects.write("bytes".into()).await, Err(Error::Protocol(..))));
 }
 
-/// A COPY that would take for ever: rows of ten digits. In FROM, the server would collect them all
-/// on its disk first.
+/// A COPY that would take forever: rows of ten digits. In FROM, the server would first collect them
+/// all on disk.
 const ENDLESS: &str = "COPY (SELECT pg_catalog.generate_series(1000000000, 9000000000)) TO STDOUT";
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn a_copy_out_that_is_dropped_is_cancelled_in_the_server() {
         }
     })
     .await
-    .expect("the server goes on");
+    .expect("the server continues");
 }
 
 #[tokio::test]

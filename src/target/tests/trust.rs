@@ -1,5 +1,5 @@
-//! The PostgreSQL manual's recipe for a small installation: one self-signed certificate, which
-//! is the server's and the trusted root at once.
+//! The PostgreSQL manual's recipe for a small installation: one self-signed certificate that is
+//! both the server's and the trusted root.
 
 use std::io::Write;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::target::tls::{RootCertificates, SslMode, TlsOptions, TlsVersion};
 
-/// A certificate for `localhost` that signed itself, good from 2020 to 2030.
+/// A self-signed certificate for `localhost`, valid from 2020 to 2030.
 fn self_signed() -> rcgen::Certificate {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

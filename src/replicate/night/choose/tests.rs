@@ -115,7 +115,7 @@ fn excluded_entries_exclude_their_dependents() {
         let warnings = notices(&entries, &settings, &chosen);
         let warnings: Vec<_> =
             warnings.into_iter().filter(|notice| notice.is_warning).map(|n| n.text).collect();
-        let goes = "TRIGGER public.users scored is not restored: it goes with FUNCTION \
+        let goes = "TRIGGER public.users scored is not restored: it depends on FUNCTION \
                     public.score(integer), which is not restored";
         assert_eq!(warnings.iter().any(|text| text == goes), left.contains(&8), "{warnings:?}");
         assert_eq!(warnings.iter().any(|text| text.starts_with("no entry")), expected.is_empty());

@@ -1,4 +1,4 @@
-//! Whole scripts, compared with what pg_restore 18.6 wrote from the same archive.
+//! Whole scripts, compared with the output of pg_restore 18.6 for the same archive.
 
 mod small;
 
@@ -101,7 +101,7 @@ fn assert_script(options: &ScriptOptions<'_>, data_only: bool, expected: &str) {
     let (written, warnings) =
         script(&small::entries(), options, data_only, &mut |e| open(e)).unwrap();
     let shortened = written.replace(&"00ff".repeat(8192), "@CHUNK@");
-    // Line by line first: a difference is easier to see.
+    // Line by line first, where a difference is easier to see.
     for (number, (written, expected)) in shortened.lines().zip(expected.lines()).enumerate() {
         assert_eq!(written, expected, "line {}", number + 1);
     }

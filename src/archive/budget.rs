@@ -68,8 +68,8 @@ impl Budget {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Limit(format!(
-            "its table of contents and lists take more than {} MiB of memory, made of {} bytes: \
-             if that is meant so, unpack the archive first, as there is no such limit for a file",
+            "its table of contents and lists need more than {} MiB of memory for {} bytes of \
+             input; if this is intended, unpack the archive first (plain files have no such limit)",
             allowance >> 20,
             input.get(),
         ))))
@@ -97,7 +97,7 @@ impl<R: Read> Read for Proportionate<R> {
         let input = self.input.get();
         if self.output > FREE_OUTPUT.saturating_add(input.saturating_mul(RATIO)) {
             let what = format!(
-                "{input} bytes hold more than {} MiB, which no backup does",
+                "{input} bytes decompress to more than {} MiB, which no backup does",
                 self.output >> 20
             );
             return Err(Error::new(ErrorKind::Limit(what)).into());
@@ -117,7 +117,7 @@ mod tests {
         budget.spend(FREE).unwrap();
         let error = budget.spend(1).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Limit(_)), "{error}");
-        assert!(error.to_string().contains("more than 128 MiB of memory, made of 0 bytes"));
+        assert!(error.to_string().contains("more than 128 MiB of memory for 0 bytes of input"));
         input.add(1);
         budget.allows(PER_BYTE - 1).unwrap();
         budget.allows(PER_BYTE).unwrap_err();
@@ -139,6 +139,6 @@ mod tests {
         let mut reader = Proportionate::new(io::repeat(0), input);
         let error = io::copy(&mut reader, &mut io::sink()).unwrap_err();
         let error = Error::from_io(error).to_string();
-        assert!(error.starts_with("100 bytes hold more than 70 MiB"), "{error}");
+        assert!(error.starts_with("100 bytes decompress to more than 70 MiB"), "{error}");
     }
 }

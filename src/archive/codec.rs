@@ -80,11 +80,11 @@ impl<R: Read> Read for Decoder<R> {
 }
 
 fn truncated(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} stream stops in the middle"))
+    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} stream is truncated"))
 }
 
 fn trailing(what: &str) -> io::Error {
-    let message = format!("there are bytes after the end of the {what} stream");
+    let message = format!("trailing bytes after the end of the {what} stream");
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 

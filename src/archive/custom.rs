@@ -64,12 +64,12 @@ impl<'a> Awaited<'a> {
     pub(super) fn came(&mut self, block: BlockHeader) -> Result<()> {
         let id = block.dump_id;
         let entry = self.toc.get(id).ok_or_else(|| {
-            let what = "which the table of contents does not list";
-            Error::malformed(format!("a block of data for entry {id}, {what}"))
+            let what = "which is not in the table of contents";
+            Error::malformed(format!("data block for entry {id}, {what}"))
         })?;
         block.is_of(entry)?;
         if !self.seen.insert(id) {
-            return Err(Error::malformed(format!("entry {id} has two blocks of data")));
+            return Err(Error::malformed(format!("entry {id} has two data blocks")));
         }
         self.left.remove(&id);
         Ok(())
@@ -90,7 +90,7 @@ impl BlockHeader {
             BlockKind::Rows => "rows or statements",
             BlockKind::LargeObjects => "large objects",
         };
-        Err(Error::malformed(format!("the block of data of {} holds {what}", entry.label())))
+        Err(Error::malformed(format!("the data block of {} contains {what}", entry.label())))
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn block_header(reader: &mut impl Read, layout: Layout) -> Result<Opt
     let kind = match kind[0] {
         1 => BlockKind::Rows,
         3 => BlockKind::LargeObjects,
-        other => return Err(Error::malformed(format!("unknown kind of data block ({other})"))),
+        other => return Err(Error::malformed(format!("unknown data block type ({other})"))),
     };
     let dump_id = DumpId(read_int(reader, layout).map_err(Error::from_io)?);
     Ok(Some(BlockHeader { kind, dump_id }))
@@ -120,19 +120,20 @@ pub(super) fn read_int(reader: &mut impl Read, layout: Layout) -> io::Result<i32
     let mut bytes = [0; 33];
     let bytes = &mut bytes[..=usize::from(layout.int_size.min(32))];
     reader.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Error::truncated("in a block of data").into(),
+        io::ErrorKind::UnexpectedEof => Error::truncated("in a data block").into(),
         _ => error,
     })?;
     match int(layout)(bytes) {
         Ok((_, value)) => Ok(value),
-        Err(_) => Err(Error::malformed("an integer in a block of data is too large").into()),
+        Err(_) => Err(Error::malformed("integer out of range in a data block").into()),
     }
 }
 
 /// Reads the length of a chunk; 0 ends a series.
 pub(super) fn chunk_length(reader: &mut impl Read, layout: Layout) -> io::Result<u64> {
     let length = read_int(reader, layout)?;
-    u64::try_from(length).map_err(|_| Error::malformed(format!("a chunk of {length} bytes")).into())
+    u64::try_from(length)
+        .map_err(|_| Error::malformed(format!("invalid chunk length {length}")).into())
 }
 
 /// A series of chunks as one stream of bytes.
@@ -166,7 +167,7 @@ impl<R: Read> Read for Chunks<R> {
         let wanted = output.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let read = self.reader.read(&mut output[..wanted])?;
         if read == 0 {
-            return Err(Error::truncated("in a chunk of data").into());
+            return Err(Error::truncated("in a data chunk").into());
         }
         self.left -= read as u64;
         Ok(read)
@@ -269,7 +270,7 @@ impl CustomFile {
             (Some(error), _) => Some(error.again()),
             (None, 0) => None,
             (None, gap) => {
-                let what = format!("{gap} bytes after the table of contents belong to no entry");
+                let what = format!("{gap} stray bytes after the table of contents");
                 Some(Error::malformed(what))
             }
         }
@@ -315,13 +316,13 @@ impl CustomFile {
     fn block(&self, entry: &Entry) -> Result<Block> {
         self.blocks.get(&entry.dump_id).copied().ok_or_else(|| match &self.stopped {
             Some(error) => error.again(),
-            None => Error::missing("the archive holds no block of data for it"),
+            None => Error::missing("its data block is missing from the archive"),
         })
     }
 
     fn header(&self, entry: &Entry, block: Block, reader: &mut impl Read) -> Result<BlockHeader> {
         let header = block_header(reader, self.header.layout).and_then(|header| {
-            header.ok_or_else(|| Error::truncated("the archive ends before its block of data"))
+            header.ok_or_else(|| Error::truncated("the archive ends before its data block"))
         });
         let header = header.map_err(|error| error.at(block.offset))?;
         if header.dump_id != entry.dump_id {
@@ -379,7 +380,7 @@ fn scan(
         skipped.map_err(|error| place(Error::from_io(error), offset))?;
         let end = data_start + reader.stream_position().map_err(Error::from_io)?;
         if end > slice.len() {
-            return Err(Error::truncated("in a block of data").at(offset));
+            return Err(Error::truncated("in a data block").at(offset));
         }
         blocks.insert(header.dump_id, Block { offset, len: end - offset });
         offset = end;

@@ -69,7 +69,7 @@ impl Files {
     /// The file of this name, or of this name and a suffix.
     pub(super) fn find(&self, name: &str) -> Result<Found> {
         if !is_plain_name(name) {
-            let what = format!("the archive names a file outside itself ({name:?})");
+            let what = format!("the archive refers to a file outside itself ({name:?})");
             return Err(Error::new(ErrorKind::Malformed(what)));
         }
         for (suffix, compression) in SUFFIXES {
@@ -119,7 +119,7 @@ impl Files {
         counter: ReadCounter,
     ) -> Result<Data> {
         let Some(name) = data_name(entry, version) else {
-            return Err(Error::missing("the archive names no file of data for it"));
+            return Err(Error::missing("the archive does not name a data file for it"));
         };
         let found = self.find(&name)?;
         if entry.desc != Desc::Blobs {
@@ -143,7 +143,7 @@ fn open_regular(path: &Path) -> Result<Option<File>> {
     let refuse = |file_type: std::fs::FileType| match file_type {
         kind if kind.is_file() => Ok(()),
         kind if kind.is_symlink() => {
-            Err(Error::malformed("a symbolic link, which is not followed out of an archive"))
+            Err(Error::malformed("a symbolic link; links in an archive are not followed"))
         }
         _ => Err(Error::malformed("not a regular file")),
     };

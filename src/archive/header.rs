@@ -176,7 +176,7 @@ pub(super) fn header(input: &[u8]) -> Parsed<'_, Header> {
     let (rest, int_size) = byte(rest)?;
     let (rest, offset_size) = byte(rest)?;
     if !(1..=32).contains(&int_size) || !(1..=32).contains(&offset_size) {
-        return fault(input, format!("unlikely sizes of numbers ({int_size} and {offset_size})"));
+        return fault(input, format!("implausible number sizes ({int_size} and {offset_size})"));
     }
     let layout = Layout { int_size, offset_size };
     let (rest, code) = byte(rest)?;

@@ -47,9 +47,7 @@ impl ObjectsDue {
     /// When it is not listed, or comes a second time.
     pub(crate) fn came(&mut self, oid: u32) -> Result<()> {
         if !self.seen.insert(oid) || (self.listed && !self.missing.remove(&oid)) {
-            return Err(Error::malformed(format!(
-                "the archive holds large object {oid} unexpectedly"
-            )));
+            return Err(Error::malformed(format!("unexpected large object {oid} in the archive")));
         }
         Ok(())
     }

@@ -66,7 +66,7 @@ pub(super) fn int(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
         let value = match (sign, magnitude) {
             (0, _) => magnitude,
             (1, 1..) => -magnitude,
-            _ => return fault(input, "an integer has no valid sign"),
+            _ => return fault(input, "an integer has an invalid sign byte"),
         };
         match i32::try_from(value) {
             Ok(value) => Ok((rest, value)),
@@ -82,10 +82,12 @@ pub(super) fn string(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, Option<&[u8
     move |input| {
         let (rest, length) = int(layout)(input)?;
         match usize::try_from(length) {
-            Ok(length) if length > MAX_TEXT => fault(input, format!("a text of {length} bytes")),
+            Ok(length) if length > MAX_TEXT => {
+                fault(input, format!("invalid text length {length}"))
+            }
             Ok(length) => take(length).map(Some).parse(rest),
             Err(_) if length == -1 => Ok((rest, None)),
-            Err(_) => fault(input, format!("a text of {length} bytes")),
+            Err(_) => fault(input, format!("invalid text length {length}")),
         }
     }
 }

@@ -135,7 +135,7 @@ impl<F: FnMut() -> Option<Piece>> Read for ItemReader<F> {
             match (self.next)() {
                 Some(Piece::Bytes(bytes)) => self.current = bytes,
                 Some(Piece::End) => self.ended = true,
-                None => return Err(Error::truncated("the stream stops in this entry").into()),
+                None => return Err(Error::truncated("the stream ends inside this entry").into()),
             }
         }
         let length = output.len().min(self.current.len());
@@ -226,7 +226,7 @@ fn forward_chunks(
         }
         let copied = forward.copy(&mut reader.by_ref().take(length))?;
         if copied < length {
-            return Err(Error::truncated("in a chunk of data").into());
+            return Err(Error::truncated("in a data chunk").into());
         }
     }
 }

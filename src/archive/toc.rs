@@ -65,7 +65,7 @@ impl Toc {
         let (toc, mut rest) = Self::read(reader, Container::Files, &mut Budget::unlimited())?;
         match rest.read(&mut [0]).map_err(Error::from_io)? {
             0 => Ok(toc),
-            _ => Err(Error::malformed("there are bytes after the table of contents")),
+            _ => Err(Error::malformed("trailing bytes after the table of contents")),
         }
     }
 
@@ -82,7 +82,7 @@ impl Toc {
         let header = input.parse("the header", header::header)?;
         if !container.holds(header.format) {
             return Err(Error::malformed(format!(
-                "the header says {} format, which this is not",
+                "the header says {} format, but the archive is in another",
                 header.format.name().to_lowercase()
             )));
         }
@@ -206,7 +206,7 @@ fn entry(
             let (rest, digits) = string(layout)(input)?;
             match digits.map(leading_number).unwrap_or(Some(0)) {
                 Some(number) => Ok((rest, number)),
-                None => fault(input, "a number is not a number"),
+                None => fault(input, "an OID is not a number"),
             }
         };
         // An item that only later archives have.
@@ -266,7 +266,7 @@ fn entry(
                 let (after, name) = text(rest)?;
                 let name = String::from_utf8_lossy(&name).into_owned();
                 if !name.is_empty() && !is_plain_name(&name) {
-                    let what = format!("the file name {name:?}, which leads out of the archive,");
+                    let what = format!("a file name outside the archive ({name:?})");
                     return fault(rest, what);
                 }
                 (after, if name.is_empty() { DataLocation::None } else { DataLocation::File(name) })
@@ -333,7 +333,7 @@ impl RawEntry {
         let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
         let names = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
         if texts.into_iter().chain(names.into_iter().flatten()).any(|text| text.contains('\0')) {
-            return Err(Error::malformed(format!("entry {} holds a NUL byte", entry.dump_id)));
+            return Err(Error::malformed(format!("entry {} contains a NUL byte", entry.dump_id)));
         }
         Ok(entry)
     }

@@ -184,8 +184,8 @@ impl Found<'_> {
                 && columns.contains(&name.as_str())
             {
                 return Err(format!(
-                    "its rows have another text, which need not be other values; to tell, code of \
-                     the type {foreign} of column {name} would have to run"
+                    "its rows differ as text, but the values may be equal; comparing values would \
+                     run code of the type {foreign} of column {name}"
                 ));
             }
             definitions.insert(name.as_str(), format!("{} {kind}", quoted(name)));

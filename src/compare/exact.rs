@@ -116,15 +116,15 @@ impl Again {
             Self::From(input) => input,
             Self::Never => {
                 return Err(
-                    "its rows have another text, which need not be other values; to tell, \
-                            the archive has to be read twice: give it as a file"
+                    "its rows differ as text, but the values may be equal; comparing values \
+                     requires a second read of the archive: pass it as a file"
                         .to_owned(),
                 );
             }
         };
         match tokio::task::spawn_blocking(move || source::open(&input)).await {
             Ok(Ok(archive)) if toc_digest(toc) == toc_digest(&archive.toc) => Ok(archive.access),
-            Ok(Ok(_)) => Err("the archive has changed meanwhile".to_owned()),
+            Ok(Ok(_)) => Err("the archive changed in the meantime".to_owned()),
             Ok(Err(error)) => Err(chain(&error)),
             Err(error) => Err(chain(&error)),
         }
@@ -176,7 +176,8 @@ impl Pass {
             begun.await.map_err(failed)?;
             for unit in units {
                 session.execute(&unit.create).await.map_err(|error| {
-                    format!("no temporary table for an exact comparison: {}", chain(&error))
+                    let what = "cannot create a temporary table for the exact comparison";
+                    format!("{what}: {}", chain(&error))
                 })?;
             }
             load(session, &mut fills).await?;
@@ -200,7 +201,7 @@ impl Pass {
 /// Loads what the reader of the archive gives.
 async fn load(session: &Session, fills: &mut Receiver<Fill>) -> Result<()> {
     let failed = |error: target::Error| {
-        format!("the archive's rows cannot be loaded for an exact comparison: {}", chain(&error))
+        format!("cannot load the archive's rows for the exact comparison: {}", chain(&error))
     };
     let mut copy: Option<target::CopyIn<'_>> = None;
     loop {
@@ -221,7 +222,7 @@ async fn load(session: &Session, fills: &mut Receiver<Fill>) -> Result<()> {
             }
             Some(Fill::Failed(error)) => return Err(error),
             Some(Fill::Done) => return Ok(()),
-            None => return Err("the reader of the archive is gone".to_owned()),
+            None => return Err("the archive reader stopped unexpectedly".to_owned()),
         }
     }
 }
@@ -270,7 +271,7 @@ fn from_stream(
     let mut items = Sequential::new(stream, wanted, false);
     while left > 0 {
         let Some((of, data)) = items.next_item()? else {
-            return Err(ArchiveError::truncated("the stream ends before the data that it lists"));
+            return Err(ArchiveError::truncated("the stream ends before all the data it lists"));
         };
         let ItemOf::Entry(id) = of else { continue };
         if let (Some(load), Some(entry)) = (loads.get(&id), toc.get(id)) {

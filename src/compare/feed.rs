@@ -71,7 +71,7 @@ pub(super) fn feed(
     send: &mut dyn FnMut(Fill) -> bool,
 ) -> Result<()> {
     let Data::Rows(reader) = data else {
-        return Err(Error::malformed("large objects where rows should be"));
+        return Err(Error::malformed("large objects where rows are expected"));
     };
     match load {
         Load::Copy(statement) => rows(reader, statement, send),

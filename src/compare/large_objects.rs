@@ -79,7 +79,7 @@ pub(super) async fn compare(
             Some(_) => {}
         }
     }
-    let said = [(&missing, "missing"), (&different, "with other contents")];
+    let said = [(&missing, "missing"), (&different, "with different contents")];
     let said: Vec<String> = said
         .iter()
         .filter(|(oids, _)| !oids.is_empty())
@@ -118,7 +118,7 @@ async fn ask(pass: &Pass, queue: &Queue<Vec<u32>>) -> Vec<(usize, Found)> {
         let asked: target::Result<_> = asked.await;
         let found = asked.map_err(|error| chain(&error)).and_then(|rows| {
             rows.iter()
-                .map(|row| object(row).ok_or("the server's answer is none".to_owned()))
+                .map(|row| object(row).ok_or("unexpected reply from the server".to_owned()))
                 .collect()
         });
         results.push((at, found));

@@ -62,13 +62,13 @@ pub enum CompareError {
     #[error("{0}")]
     Connect(#[source] target::Error),
     /// The database does not answer what has to be known before anything can be compared.
-    #[error("cannot look at the database's tables")]
+    #[error("cannot look up the database's tables")]
     Catalogue(#[source] target::Error),
     /// The operating system gives no random bytes for the digests' key.
-    #[error("cannot make a key for the digests")]
+    #[error("cannot create a key for the digests")]
     Random(#[source] std::io::Error),
     /// A mistake in this program.
-    #[error("a thread of the comparison is gone")]
+    #[error("a comparison thread stopped unexpectedly")]
     Internal(#[source] tokio::task::JoinError),
 }
 
@@ -187,7 +187,7 @@ impl Archived {
                     rows = rows.and(*set);
                 }
                 Some(_) => return Self::Other,
-                None => return Self::Damaged("its data were not read".to_owned()),
+                None => return Self::Damaged("its data was not read".to_owned()),
             }
         }
         Self::Rows(rows)

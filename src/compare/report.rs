@@ -111,10 +111,11 @@ pub(super) fn table(
         }
         _ if found.here.is_none() => (Verdict::Missing, None),
         (.., Some(kind)) => {
-            (Verdict::Different, Some(format!("not a table: the database has {kind} of this name")))
+            let what = format!("not a table: the database has {kind} with this name");
+            (Verdict::Different, Some(what))
         }
         _ if found.table.is_partial => {
-            let what = "not all entries that bring its rows are selected";
+            let what = "only some of the entries with its rows are selected";
             (Verdict::Unknown, Some(what.to_owned()))
         }
         _ if found.missing_column().is_some() => {
@@ -144,7 +145,7 @@ fn judge(is_equal: bool, archived: u64, database: u64) -> (Verdict, Option<Strin
         _ if is_equal => return (Verdict::Equal, None),
         std::cmp::Ordering::Greater => format!("{} too few", count(archived - database)),
         std::cmp::Ordering::Less => format!("{} too many", count(database - archived)),
-        std::cmp::Ordering::Equal => "as many rows, but other ones".to_owned(),
+        std::cmp::Ordering::Equal => "same row count, different rows".to_owned(),
     };
     (Verdict::Different, Some(what))
 }
@@ -290,7 +291,7 @@ impl Comparison {
         let (archive, database) = (&self.archive, &self.database);
         match said.as_slice() {
             _ if self.items.is_empty() => {
-                format!("{archive} and {database}: there was nothing to compare\n")
+                format!("{archive} and {database}: nothing to compare\n")
             }
             [] => format!("{text}\n{archive} and {database}: equal\n"),
             said => format!("{text}\n{archive} and {database}: {}\n", said.join(", ")),

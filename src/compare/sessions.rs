@@ -120,7 +120,7 @@ impl Sessions {
                 tokio::time::sleep(SIGN_OF_LIFE).await;
                 if let Err(error) = self.holder.execute("SELECT 1").await {
                     // Whoever begins a transaction next is told by the server.
-                    tracing::debug!("the snapshot's holder does not answer: {error}");
+                    tracing::debug!("the session holding the snapshot does not respond: {error}");
                 }
             }
         };

@@ -44,9 +44,7 @@ pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects)
                     (None, _) => (Verdict::Missing, None),
                     (Some(_), Kind::Sequence) => sequence(session, entry).await,
                     (Some(true), _) => (Verdict::Equal, None),
-                    (Some(false), _) => {
-                        (Verdict::Different, Some("it is not populated".to_owned()))
-                    }
+                    (Some(false), _) => (Verdict::Different, Some("not populated".to_owned())),
                 },
             };
             all.push(Compared {
@@ -105,7 +103,7 @@ type Judged = (Verdict, Option<String>);
 
 async fn sequence(session: &Session, entry: &Entry) -> Judged {
     let Some(archived) = set_to(&entry.defn) else {
-        let what = "the archive sets it in a way that is not known".to_owned();
+        let what = "unrecognized setval statement in the archive".to_owned();
         return (Verdict::Unknown, Some(what));
     };
     let name = qualified(entry.namespace.as_deref(), &entry.tag);

@@ -103,7 +103,7 @@ pub(super) async fn digest(
     let set = hasher.finish();
     match copy.rows() {
         Some(rows) if rows != set.rows => {
-            let what = format!("the server counts {rows} rows, {} lines came", set.rows);
+            let what = format!("the server reports {rows} rows, but {} lines arrived", set.rows);
             Err(target::Error::Protocol(what, None))
         }
         _ => Ok(set),
@@ -156,7 +156,7 @@ where
     while let Some(results) = tasks.join_next().await {
         match results {
             Ok(results) => all.extend(results),
-            Err(error) => tracing::error!("a task of the comparison is gone: {error}"),
+            Err(error) => tracing::error!("a comparison task failed: {error}"),
         }
     }
     all

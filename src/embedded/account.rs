@@ -64,7 +64,7 @@ impl Account {
         match self {
             Self::Own => Ok(()),
             Self::Other { uid, gid } => {
-                chown(path, Some(uid), Some(gid)).map_err(Error::path("hand over", path))
+                chown(path, Some(uid), Some(gid)).map_err(Error::path("change the owner of", path))
             }
         }
     }

@@ -16,21 +16,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// No `postgres` with `initdb` beside it anywhere.
     #[error(
-        "no PostgreSQL server on this machine (looked in PG_BIN, PATH and {}); \
-         install one, or set PG_BIN to the folder of postgres and initdb", list(.looked_in)
+        "no PostgreSQL server found (looked in PG_BIN, PATH and {}); \
+         install one, or set PG_BIN to the directory of postgres and initdb", list(.looked_in)
     )]
     NoInstallation {
         /// The patterns searched after `PG_BIN` and `PATH`.
         looked_in: Vec<PathBuf>,
     },
     /// A folder that was named explicitly lacks the programs.
-    #[error("{} does not hold both postgres and initdb", .bin.display())]
+    #[error("{} does not contain both postgres and initdb", .bin.display())]
     NotAnInstallation {
         /// The folder.
         bin: PathBuf,
     },
     /// `postgres --version` answered something else than a version.
-    #[error("{} does not tell its version: {output:?}", .program.display())]
+    #[error("{} printed an unrecognized version: {output:?}", .program.display())]
     UnknownVersion {
         /// The program that was asked.
         program: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
         source: io::Error,
     },
     /// PostgreSQL refuses to run as root and there is no account to run it as.
-    #[error("PostgreSQL does not run as root, and neither postgres nor nobody is in /etc/passwd")]
+    #[error("PostgreSQL refuses to run as root; /etc/passwd has no account postgres or nobody")]
     NoAccount,
     /// initdb, or the single-user server, failed.
     #[error("{program} failed:\n{output}")]
@@ -76,7 +76,8 @@ pub enum Error {
     },
     /// The data was written by another major version.
     #[error(
-        "{} was initialised by PostgreSQL {found}, which {installed} cannot read", .data_dir.display()
+        "{} was initialized by PostgreSQL {found}, which {installed} cannot read",
+        .data_dir.display()
     )]
     WrongVersion {
         /// The folder.
@@ -104,7 +105,7 @@ pub enum Error {
         log: String,
     },
     /// The server had to be killed, or ended with an error.
-    #[error("the server did not stop in order:\n{log}")]
+    #[error("the server did not shut down cleanly:\n{log}")]
     Stop {
         /// The end of the server's log.
         log: String,
@@ -134,7 +135,7 @@ pub(super) fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let kept = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
     if kept.is_empty() {
-        return "    (it wrote nothing)".to_owned();
+        return "    (no output)".to_owned();
     }
     kept.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
@@ -157,6 +158,6 @@ mod tests {
 
     #[test]
     fn an_empty_log_is_said_to_be_empty() {
-        assert_eq!(tail("\n \n"), "    (it wrote nothing)");
+        assert_eq!(tail("\n \n"), "    (no output)");
     }
 }

@@ -222,7 +222,8 @@ mod tests {
         fs::remove_file(bin.join("initdb")).unwrap();
         assert_eq!(search(bin.as_os_str(), root.path()), []);
         let error = Installation::at(&bin).unwrap_err();
-        assert!(error.to_string().ends_with("does not hold both postgres and initdb"), "{error}");
+        let what = "does not contain both postgres and initdb";
+        assert!(error.to_string().ends_with(what), "{error}");
     }
 
     #[test]

@@ -417,7 +417,8 @@ impl Conductor {
 
 /// What comes out of the stream next; `None` when it stands still.
 async fn next_arrival(stream: &mut Option<Stream>) -> Option<Arrival> {
-    let gone = || Arrival::End(Err(archive::Error::truncated("the reader of the stream is gone")));
+    let gone =
+        || Arrival::End(Err(archive::Error::truncated("the stream reader stopped unexpectedly")));
     match stream {
         Some(Stream { arrivals, ahead }) => tokio::select! {
             arrival = arrivals.recv() => Some(arrival.unwrap_or_else(gone)),

@@ -71,7 +71,7 @@ impl<R: Read> CopyText<R> {
             return self.last_piece(at);
         }
         if !more {
-            return Err(Error::truncated("the rows stop without their end marker (\\.)"));
+            return Err(Error::truncated("the rows end without their end marker (\\.)"));
         }
         // The marker is a line, so a row that has no end yet cannot be its beginning.
         let end = memchr::memrchr(b'\n', &self.buffer).map_or(self.buffer.len(), |at| at + 1);
@@ -111,9 +111,7 @@ impl<R: Read> CopyText<R> {
         let piece = self.buffer.split_to(at);
         loop {
             if !END.starts_with(&self.buffer) {
-                return Err(Error::malformed(
-                    "there is data after the end marker (\\.) of the rows",
-                ));
+                return Err(Error::malformed("data after the end marker (\\.) of the rows"));
             }
             let mut byte = [0];
             match self.reader.read(&mut byte) {

@@ -34,10 +34,10 @@ pub enum Refusal {
     #[error("the row has too many fields")]
     TooManyFields,
     /// The text stops within a row.
-    #[error("the row has no end")]
+    #[error("the row is not terminated")]
     NoRowEnd,
     /// A carriage return that is not escaped: line ends of another kind, or an error.
-    #[error("there is a carriage return")]
+    #[error("unescaped carriage return")]
     CarriageReturn,
 }
 

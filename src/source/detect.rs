@@ -128,7 +128,7 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
             let Some(name) = path.strip_prefix(directory) else { continue };
             let twice = files.insert(name.to_owned(), (*offset, *size)).is_some();
             if twice && is_archive_file(name) {
-                let what = "the tar holds two files of this name";
+                let what = "the tar contains two files with this name";
                 return Err(Error::malformed(what).in_file(name));
             }
         }
@@ -154,7 +154,7 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
 pub(super) fn member_path<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String> {
     let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     if path.split('/').any(|part| part == "..") {
-        return Err(Error::malformed("a name in the tar that leads out of it").in_file(path));
+        return Err(Error::malformed("a path that leads outside the tar").in_file(path));
     }
     Ok(path)
 }
@@ -186,7 +186,7 @@ pub(super) fn tar_error(error: std::io::Error) -> Error {
 }
 
 pub(super) fn no_archive_in_tar() -> Error {
-    let what = "the tar holds no archive of pg_dump".to_owned();
+    let what = "the tar does not contain a pg_dump archive".to_owned();
     Error::new(ErrorKind::NotAnArchive(what))
 }
 

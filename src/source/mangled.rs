@@ -46,7 +46,7 @@ pub(super) fn checked(archive: Archive, head: impl FnOnce() -> Vec<u8>) -> Resul
     if (1..=12).contains(&month) && (1..=31).contains(&day) {
         return Ok(archive);
     }
-    let impossible = Error::malformed("the time in the header is not a time");
+    let impossible = Error::malformed("invalid time in the header");
     match explained(impossible, &head()) {
         error if matches!(error.kind(), ErrorKind::Damaged(_)) => Err(error),
         _ => Ok(archive),
@@ -60,14 +60,14 @@ fn rewritten(head: &[u8]) -> Option<&'static str> {
     if begins(&[b"PGDMP", b"\x1f\x8b", b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd"]) {
         let feeds = count(b"\n");
         if feeds >= ENOUGH && feeds == count(b"\r\n") {
-            return Some("a transfer in text mode has turned line feeds into CR LF");
+            return Some("a text-mode transfer turned line feeds into CR LF");
         }
     }
     // The same, with bytes that are not UTF-8 replaced.
     let replaced: &[&[u8]] =
         &[b"PGDMP", b"\x1f\xef\xbf\xbd", b"\x04\x22\x4d\x18", b"\x28\xef\xbf\xbd\x2f\xef\xbf\xbd"];
     if begins(replaced) && count(REPLACEMENT) >= ENOUGH && is_utf8(head) {
-        return Some("an editor or a shell has rewritten the archive as UTF-8 text");
+        return Some("an editor or shell rewrote the archive as UTF-8 text");
     }
     None
 }

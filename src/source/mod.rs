@@ -109,8 +109,8 @@ pub enum Access {
 /// What to tell about bytes behind the last block of data.
 pub(crate) fn bytes_behind(bytes: u64) -> String {
     format!(
-        "the archive ends {bytes} bytes before the file does; they are ignored, as by pg_restore \
-         (pg_dump leaves them where its output is appended to a file, as by >>)"
+        "ignoring {bytes} bytes after the end of the archive, as pg_restore does \
+         (pg_dump leaves them when its output is appended to a file with >>)"
     )
 }
 

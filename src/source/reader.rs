@@ -72,7 +72,7 @@ impl StreamAccess {
     pub fn run(self, sink: Box<dyn Sink + Send>, done: impl FnOnce(Result<()>) + Send + 'static) {
         // The thread waits for this as long as it lives, and dies only in a panic.
         if let Err(unsent) = self.start.send((sink, Box::new(done))) {
-            (unsent.0.1)(Err(Error::truncated("the reader of the stream is gone")));
+            (unsent.0.1)(Err(Error::truncated("the stream reader stopped unexpectedly")));
         }
     }
 }
@@ -153,7 +153,7 @@ pub(super) fn read(
         Err(Halt::Error(error)) => return Err(error),
         Err(Halt::TocLate) => Error::new(ErrorKind::NotAnArchive(
             "its table of contents (toc.dat) comes after data, so it cannot be read as a stream: \
-             give the archive as a file"
+             pass the archive as a file"
                 .to_owned(),
         )),
     };
@@ -305,8 +305,7 @@ impl<R: Read> Read for Headers<R> {
         let read = self.reader.read(output)?;
         let left = self.left.get().checked_sub(read as u64);
         self.left.set(left.ok_or_else(|| {
-            let what =
-                format!("a member's name and attributes of more than {MEMBER_HEADERS} bytes");
+            let what = format!("a tar member's name and attributes exceed {MEMBER_HEADERS} bytes");
             Error::new(ErrorKind::Limit(what))
         })?);
         Ok(read)
@@ -325,7 +324,7 @@ impl<R: Read> Read for Whole<R> {
         let read = self.reader.read(output)?;
         self.left = self.left.saturating_sub(read as u64);
         if read == 0 && !output.is_empty() && self.left > 0 {
-            return Err(Error::truncated("in a member of the tar").into());
+            return Err(Error::truncated("in a tar member").into());
         }
         Ok(read)
     }

@@ -48,12 +48,12 @@ impl Sequential {
                 Ok(item.data(ItemReader::new(move || pieces.recv().ok(), ReadCounter::default())))
             }
             Ok(Message::Item(..)) => {
-                let what = "the stream holds its data in another order than the script: unpack it into a file first";
+                let what = "the stream is not in the script's order: unpack it to a file first";
                 Err(Error::missing(what).in_entry(entry))
             }
             Ok(Message::Done(Err(error))) => Err(error),
             Ok(Message::Done(Ok(()))) | Err(_) => {
-                Err(Error::missing("the archive holds no data for it").in_entry(entry))
+                Err(Error::missing("the archive has no data for it").in_entry(entry))
             }
         }
     }
@@ -69,7 +69,7 @@ impl Sequential {
                 Ok(Some((item.of, item.data(reader))))
             }
             Ok(Message::Done(result)) => result.map(|()| None),
-            Err(_) => Err(Error::truncated("the reader of the stream is gone")),
+            Err(_) => Err(Error::truncated("the stream reader stopped unexpectedly")),
         }
     }
 

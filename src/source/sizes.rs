@@ -27,7 +27,7 @@ impl StreamAccess {
             let _ = done.send(ended);
         });
         let sizes = receiver.recv().unwrap_or_default();
-        let gone = || Error::truncated("the reader of the stream is gone");
+        let gone = || Error::truncated("the stream reader stopped unexpectedly");
         // The stream's thread tells in any case, unless it panicked.
         result.recv().unwrap_or_else(|_| Err(gone())).map(|()| sizes)
     }

@@ -169,7 +169,7 @@ pub struct Digests(BTreeMap<DumpId, Line>);
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DigestsError {
     /// Its first line is not [`HEADER`].
-    #[error("line 1: not a file of digests of this version (expected {HEADER:?})")]
+    #[error("line 1: not a digest file of this version (expected {HEADER:?})")]
     Header,
     /// A line is not made of the five fields, or one of them is not what it should be.
     #[error("line {line}: {what}")]
@@ -220,7 +220,7 @@ impl Digests {
             }
             let (id, entry) = parse_line(text).map_err(|what| DigestsError::Line { line, what })?;
             if digests.insert(id, entry).is_some() {
-                return Err(DigestsError::Line { line, what: "an entry stands here twice" });
+                return Err(DigestsError::Line { line, what: "duplicate entry" });
             }
         }
         Ok(digests)
@@ -368,7 +368,7 @@ mod tests {
         assert!(parse(&format!("{digest}  1  2  -3  y")).contains("dump ID"));
         assert!(parse(&format!("{digest}  1  2  3")).contains("five fields"));
         let twice = format!("{digest}  1  2  3  y\n{digest}  1  2  3  y");
-        assert!(parse(&twice).starts_with("line 4: an entry stands here twice"));
+        assert!(parse(&twice).starts_with("line 4: duplicate entry"));
         assert_eq!(Digests::parse(""), Err(DigestsError::Header));
         assert_eq!(Digests::parse("nocturne digests 2\n"), Err(DigestsError::Header));
     }

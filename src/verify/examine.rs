@@ -190,7 +190,7 @@ fn statements(reader: &mut impl Read, splitter: &mut Splitter) -> Result<()> {
     }
     let ending = splitter.finish().map_err(|error| Error::truncated(error.to_string()))?;
     if !ending.has_final_blank_lines() {
-        return Err(Error::truncated("the statements stop without the empty lines at their end"));
+        return Err(Error::truncated("the statements end without pg_dump's final blank lines"));
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ pub fn verify(
         }
         Access::Stream(access) => {
             // Until the stream says otherwise, at its end.
-            collector.halted = Some("the reader of the stream is gone".to_owned());
+            collector.halted = Some("the stream reader stopped unexpectedly".to_owned());
             stream::read(access, &toc, options, &expected, &reading, &pool, &mut collector);
         }
     }
@@ -141,8 +141,8 @@ fn has_data(entry: &Entry) -> bool {
 /// What the table of contents says of an entry's data that cannot be.
 fn contradiction(entry: &Entry) -> Option<&'static str> {
     match (entry.had_dumper, entry.data != DataLocation::None) {
-        (true, false) => Some("it should have data, and the archive says that there is none"),
-        (false, true) => Some("it should have no data, and the archive says where it is"),
+        (true, false) => Some("it should have data, but the archive records none"),
+        (false, true) => Some("it should have no data, but the archive records a location for it"),
         _ => None,
     }
 }
@@ -222,7 +222,7 @@ impl<'a> Collector<'a> {
             let mut findings = found.unwrap_or_else(|| {
                 Findings::failed(match &self.halted {
                     Some(_) => "its data was not reached".to_owned(),
-                    None => "the archive holds no data for it".to_owned(),
+                    None => "the archive has no data for it".to_owned(),
                 })
             });
             expected.check(entry, &mut findings);

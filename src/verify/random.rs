@@ -57,9 +57,9 @@ fn one(archive: &RandomAccess, reading: &Reading, entry: &Entry) -> Findings {
         }
         Some(size) if size != counter.get() => {
             let left = size.abs_diff(counter.get());
-            findings.fail(format!("{left} bytes after its data belong to no entry"));
+            findings.fail(format!("{left} stray bytes after its data"));
         }
-        None if entry.desc != Desc::Blobs => findings.fail("its size is not known"),
+        None if entry.desc != Desc::Blobs => findings.fail("its size is unknown"),
         _ => {}
     }
     findings

@@ -103,15 +103,15 @@ impl Dispatch {
             ItemOf::LargeObject(oid) => self
                 .expected
                 .owner(oid)
-                .ok_or_else(|| format!("large object {oid} belongs to no entry"))?,
+                .ok_or_else(|| format!("large object {oid} does not belong to any entry"))?,
         };
         match self.toc.get(id) {
             Some(entry) if has_data(entry) => Ok(entry),
             Some(entry) => Err(format!(
-                "the archive holds data of entry {id} {}, which has none",
+                "the archive contains data for entry {id} {}, which should have none",
                 entry.label()
             )),
-            None => Err(format!("the archive holds data of entry {id}, which it does not list")),
+            None => Err(format!("the archive contains data for an unlisted entry ({id})")),
         }
     }
 }

@@ -81,7 +81,7 @@ fn a_block_that_belongs_to_no_entry_is_a_fault() {
     let last = bytes.len() - block.len();
     bytes.splice(last..last, block.iter().copied());
     for faults in faults_of(&bytes) {
-        let what = "entry 9, which the table of contents does not list";
+        let what = "entry 9, which is not in the table of contents";
         assert!(faults[0].contains(what), "{faults:?}");
     }
 }
@@ -105,7 +105,7 @@ fn bytes_behind_the_last_block_are_a_remark() {
 #[test]
 fn statements_must_end_as_pg_dump_ends_them() {
     for (text, fault) in [
-        ("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n", "empty lines at their end"),
+        ("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n", "final blank lines"),
         ("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES ('2", "entry 1"),
         ("", "entry 1"),
     ] {

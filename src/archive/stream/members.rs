@@ -93,7 +93,7 @@ impl FilesWalk {
         let (stem, compression) = split_suffix(name);
         budget.spend(REMEMBERED + stem.len() as u64)?;
         if !self.seen.insert(stem.to_owned()) {
-            return Err(Error::malformed("the tar holds two files of this name").into());
+            return Err(Error::malformed("the tar contains two files with this name").into());
         }
         if stem.ends_with(".toc") {
             return self.list(compression, reader, budget);
@@ -101,7 +101,7 @@ impl FilesWalk {
         let of = match stem.strip_prefix("blob_").and_then(|stem| stem.strip_suffix(".dat")) {
             Some(oid) => match oid.parse() {
                 Ok(oid) => ItemOf::LargeObject(oid),
-                Err(_) => return Err(Error::malformed("no OID in the file's name").into()),
+                Err(_) => return Err(Error::malformed("the file name has no OID").into()),
             },
             None => match known.files.get(stem) {
                 Some(id) => ItemOf::Entry(*id),

@@ -20,10 +20,10 @@ pub enum DownloadError {
     #[error("cannot start a download")]
     Start(#[source] Source),
     /// Nobody can say where the bytes are, and asking again would not help.
-    #[error("there is no address to download from")]
+    #[error("no address to download from")]
     Locate(#[source] LocateError),
     /// The server cannot be talked to, and that will not pass: its certificate, a redirect.
-    #[error("{address}: no safe connection")]
+    #[error("{address}: cannot connect securely")]
     Unsafe {
         /// Where.
         address: Address,
@@ -31,7 +31,7 @@ pub enum DownloadError {
         source: reqwest::Error,
     },
     /// The server's answer means that there is nothing to be had.
-    #[error("{address}: the server answers {status}")]
+    #[error("{address}: the server answered {status}")]
     Refused {
         /// Where.
         address: Address,
@@ -47,7 +47,7 @@ pub enum DownloadError {
         what: String,
     },
     /// No one answered the first request.
-    #[error("cannot reach the server of the backup")]
+    #[error("cannot reach the server that holds the backup")]
     Unreachable(#[source] Break),
     /// It broke too often.
     #[error("the download stopped at byte {position}; {tries} attempts to resume it failed")]
@@ -60,7 +60,7 @@ pub enum DownloadError {
         source: Break,
     },
     /// The thread is gone.
-    #[error("the download ended without a word")]
+    #[error("the download ended unexpectedly")]
     Vanished,
 }
 
@@ -90,7 +90,7 @@ pub enum Break {
         source: reqwest::Error,
     },
     /// No answer, or no byte, for this long.
-    #[error("{address}: nothing came for {time:?}")]
+    #[error("{address}: no data received for {time:?}")]
     Silent {
         /// Where.
         address: Address,
@@ -98,7 +98,7 @@ pub enum Break {
         time: Duration,
     },
     /// The body ended early.
-    #[error("{address}: the server ended after {position} of {total} bytes")]
+    #[error("{address}: the server closed the connection after {position} of {total} bytes")]
     Short {
         /// Where.
         address: Address,
@@ -108,7 +108,7 @@ pub enum Break {
         total: u64,
     },
     /// A passing refusal.
-    #[error("{address}: the server answers {status}")]
+    #[error("{address}: the server answered {status}")]
     Status {
         /// Where.
         address: Address,
@@ -118,13 +118,13 @@ pub enum Break {
         retry_after: Option<Duration>,
     },
     /// Not the range that was asked for.
-    #[error("{address}: the server did not send the range that it was asked for")]
+    #[error("{address}: the server did not send the requested range")]
     NoRange {
         /// Where.
         address: Address,
     },
     /// Nobody could say where the bytes are.
-    #[error("there is no address to download from")]
+    #[error("no address to download from")]
     Locate(#[source] LocateError),
 }
 

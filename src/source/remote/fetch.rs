@@ -248,7 +248,7 @@ impl<L: Locate> Fetch<L> {
             self.doubt_promise(total);
         }
         if let Some(total) = found.total.filter(|total| *total < self.position) {
-            let what = format!("it has {total} bytes, fewer than were read");
+            let what = format!("it has {total} bytes, fewer than already read");
             return Err(DownloadError::Changed { address: address.clone(), what });
         }
         self.known.learn(found);
@@ -281,7 +281,7 @@ impl<L: Locate> Fetch<L> {
                 skipped.update(&old);
                 skip -= old.len() as u64;
                 if skip == 0 && skipped.clone().finalize() != self.hash.clone().finalize() {
-                    return changed("it begins with other bytes");
+                    return changed("it starts with different bytes");
                 }
             }
             if bytes.is_empty() {
@@ -289,7 +289,7 @@ impl<L: Locate> Fetch<L> {
             }
             self.position += bytes.len() as u64;
             if self.known.total.is_some_and(|total| self.position > total) {
-                return changed("it is longer than it should be");
+                return changed("it is longer than expected");
             }
             if self.promised.is_some_and(|promised| self.position > promised) {
                 self.doubt_promise(self.position);
@@ -318,8 +318,8 @@ impl<L: Locate> Fetch<L> {
             tracing::warn!(
                 promised,
                 found,
-                "the backup's size differs from the size in the host's list; \
-                 its own end and checksums decide"
+                "the backup's size differs from the host's list; \
+                 relying on its end and its checksums"
             );
         }
     }

@@ -89,7 +89,7 @@ impl Identity {
             _ => {}
         }
         let is_other = self.etag.is_some() && other.etag.is_some() && self.etag != other.etag;
-        is_other.then(|| "its ETag is another".to_owned())
+        is_other.then(|| "its ETag changed".to_owned())
     }
 
     /// Adds what was not known.

@@ -18,7 +18,7 @@ pub enum AclCommand {
 
 /// A definition of privileges whose last command has no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the privileges of large objects are not whole commands")]
+#[error("incomplete command in the privileges of large objects")]
 pub struct MalformedAcl;
 
 /// The commands of an ACL entry tagged `LARGE OBJECTS …`.

@@ -26,7 +26,7 @@ impl Ending {
 #[non_exhaustive]
 pub enum SplitError {
     /// Something follows the last semicolon.
-    #[error("the data ends inside a statement (after {statements} whole ones)")]
+    #[error("the data ends inside a statement (after {statements} complete ones)")]
     InsideStatement {
         /// Statements before it.
         statements: u64,

@@ -26,19 +26,19 @@ impl Statement {
 #[non_exhaustive]
 pub enum ScriptError {
     /// A backslash outside of quotes and comments.
-    #[error("line {line}: commands of psql, which begin with a backslash, are not read here")]
+    #[error("line {line}: psql backslash commands are not supported")]
     Command {
         /// The line it is in, from 1.
         line: u32,
     },
     /// Rows cannot stand between statements.
-    #[error("line {line}: COPY from standard input cannot be part of a script")]
+    #[error("line {line}: COPY FROM STDIN is not supported in a script")]
     Rows {
         /// The line in which the statement begins.
         line: u32,
     },
     /// A quote, a comment or a parenthesis is never closed.
-    #[error("the statement of line {line} has no end")]
+    #[error("the statement on line {line} is not terminated")]
     Unfinished {
         /// The line in which it begins.
         line: u32,

@@ -1,8 +1,8 @@
-//! Custom format: after the TOC, blocks of data.
+//! Custom format: data blocks after the TOC.
 //!
-//! A block is one byte (1 rows, 3 large objects), the entry's number as an Int, then chunks: an Int
-//! length and as many bytes, until a length of 0. The chunks of rows are together one compressed
-//! stream. In a block of large objects each object is its OID and such a series of chunks, until
+//! A block is one byte (1 rows, 3 large objects), the entry's dump ID as an Int, then chunks: an
+//! Int length and that many bytes, until a length of 0. The chunks of rows form one compressed
+//! stream. In a block of large objects, each object is its OID and such a series of chunks, until
 //! an OID of 0. See `src/bin/pg_dump/pg_backup_custom.c`.
 
 use std::collections::{HashMap, HashSet};
@@ -36,11 +36,11 @@ pub(super) struct BlockHeader {
     pub(super) dump_id: DumpId,
 }
 
-/// The blocks that a walk over an archive still waits for.
+/// The blocks that a walk over an archive has not reached yet.
 ///
-/// Nothing behind the last of them is read, as by pg_restore (`_PrintTocData`). It need not be
-/// damage: where pg_dump's output is appended to a file, the table of contents that it writes once
-/// more at its end (`_CloseArchive`) does not replace the first, but comes behind the data.
+/// Nothing after the last of them is read, as in pg_restore (`_PrintTocData`). Such bytes need not
+/// be damage: when pg_dump appends to a file, the second table of contents that it writes at the
+/// end (`_CloseArchive`) does not replace the first, but follows the data.
 pub(super) struct Awaited<'a> {
     toc: &'a Toc,
     left: HashSet<DumpId>,
@@ -54,13 +54,13 @@ impl<'a> Awaited<'a> {
         Self { toc, left, seen: HashSet::new() }
     }
 
-    /// Whether all of them came.
+    /// Whether all blocks have been seen.
     pub(super) fn is_over(&self) -> bool {
         self.left.is_empty()
     }
 
-    /// Notes that a block begins. The table of contents must have an entry for it: pg_dump writes
-    /// no other, and remembering which blocks came must not take more than the table of contents.
+    /// Records the start of a block. The table of contents must list it: pg_dump writes no other,
+    /// and remembering the blocks seen must not take more memory than the table of contents.
     pub(super) fn came(&mut self, block: BlockHeader) -> Result<()> {
         let id = block.dump_id;
         let entry = self.toc.get(id).ok_or_else(|| {
@@ -77,7 +77,7 @@ impl<'a> Awaited<'a> {
 }
 
 impl BlockHeader {
-    /// Whether the block is of the kind that the entry has.
+    /// Checks that the block's kind matches the entry.
     fn is_of(&self, entry: &Entry) -> Result<()> {
         let kind = match entry.desc {
             Desc::Blobs => BlockKind::LargeObjects,
@@ -136,13 +136,13 @@ pub(super) fn chunk_length(reader: &mut impl Read, layout: Layout) -> io::Result
         .map_err(|_| Error::malformed(format!("invalid chunk length {length}")).into())
 }
 
-/// A series of chunks as one stream of bytes.
+/// A series of chunks as one byte stream.
 struct Chunks<R> {
     reader: R,
     layout: Layout,
-    /// Bytes left of the current chunk.
+    /// Bytes left in the current chunk.
     left: u64,
-    /// Whether the length 0 was read.
+    /// Whether the final length 0 was read.
     ended: bool,
 }
 
@@ -215,23 +215,23 @@ impl<R: Read + Send> LargeObjects for BlockObjects<R> {
     }
 }
 
-/// A custom archive in a file that can be read at any place.
+/// A custom archive in a seekable file.
 #[derive(Debug)]
 pub(crate) struct CustomFile {
     slice: FileSlice,
     header: Header,
     blocks: HashMap<DumpId, Block>,
-    /// Bytes between the table of contents and the first block, which nothing speaks of.
+    /// Stray bytes between the table of contents and the first block.
     gap: u64,
-    /// Bytes behind the last block, as far as the walk over the blocks has told.
+    /// Bytes after the last block, if the blocks were walked.
     behind: u64,
-    /// The last block where none was walked over: all that is behind it is counted to it.
+    /// The last block, if the blocks were not walked: its size includes everything after it.
     last: Option<DumpId>,
-    /// Why the walk over the blocks could not go on: nothing is known of the blocks behind.
+    /// Why the walk over the blocks stopped; the blocks after that point are unknown.
     stopped: Option<Error>,
 }
 
-/// Where a block is, counted from the start of the archive.
+/// The position of a block, from the start of the archive.
 #[derive(Clone, Copy, Debug)]
 struct Block {
     offset: u64,
@@ -239,7 +239,7 @@ struct Block {
 }
 
 impl CustomFile {
-    /// Finds the blocks: from the offsets in the TOC where they are set, else by walking over all
+    /// Finds the blocks: from the offsets in the TOC if they are set, otherwise by walking all
     /// blocks once. `data_start` is the offset of the first block.
     pub(crate) fn new(slice: FileSlice, toc: &Toc, data_start: u64) -> Self {
         let complete = toc.entries.iter().all(|entry| entry.data != DataLocation::OffsetNotSet);
@@ -263,8 +263,8 @@ impl CustomFile {
         Self { slice, header: toc.header.clone(), blocks, gap, behind, last, stopped }
     }
 
-    /// What is wrong with the archive outside of its blocks, if something is: what could be read
-    /// of its framing is no reason not to read the blocks that were found.
+    /// A fault in the archive outside its blocks, if any. It does not prevent reading the blocks
+    /// that were found.
     pub(crate) fn fault(&self) -> Option<Error> {
         match (&self.stopped, self.gap) {
             (Some(error), _) => Some(error.again()),
@@ -276,18 +276,18 @@ impl CustomFile {
         }
     }
 
-    /// Bytes behind the last block, which belong to no entry. Where the table of contents tells the
-    /// offsets they are counted to the last block instead ([`CustomFile::is_last`]).
+    /// Bytes after the last block, which belong to no entry. If the table of contents has the
+    /// offsets, the size of the last block includes them instead ([`CustomFile::is_last`]).
     pub(crate) fn behind(&self) -> u64 {
         self.behind
     }
 
-    /// Whether the entry's size may count bytes behind the last block.
+    /// Whether the entry's size may include bytes after the last block.
     pub(crate) fn is_last(&self, entry: &Entry) -> bool {
         self.last == Some(entry.dump_id)
     }
 
-    /// Bytes of the entry's block in the archive, to the beginning of the next.
+    /// Size of the entry's block in the archive, up to the start of the next.
     pub(crate) fn size(&self, entry: &Entry) -> Option<u64> {
         self.blocks.get(&entry.dump_id).map(|block| block.len)
     }
@@ -295,7 +295,7 @@ impl CustomFile {
     /// Opens the block of an entry.
     pub(crate) fn open(&self, entry: &Entry, form: Form, counter: ReadCounter) -> Result<Data> {
         let block = self.block(entry)?;
-        // Counted above the buffer: all of a block read is the size of the block.
+        // Counted above the buffer, so that a fully read block counts its exact size.
         let reader = BufReader::with_capacity(BUFFER, self.slice.from(block.offset));
         let mut reader = Counted { reader, counter: counter.count_only() };
         let header = self.header(entry, block, &mut reader)?;
@@ -307,7 +307,7 @@ impl CustomFile {
         Ok(block_data(reader, header.kind, compression, self.header.layout))
     }
 
-    /// Checks that the block of an entry begins where it should. Reads no more than its header.
+    /// Checks that the block of an entry starts where it should. Reads only its header.
     pub(crate) fn check(&self, entry: &Entry) -> Result<()> {
         let block = self.block(entry)?;
         self.header(entry, block, &mut self.slice.from(block.offset)).map(drop)
@@ -334,7 +334,7 @@ impl CustomFile {
     }
 }
 
-/// Blocks as the TOC gives them; each reaches to the next one.
+/// Blocks from the offsets in the TOC; each extends to the next.
 fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
     let mut offsets: Vec<(u64, DumpId)> = toc
         .entries
@@ -355,8 +355,8 @@ fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
         .collect()
 }
 
-/// Walks over the blocks, reading only their framing, and returns where the last one ends. What was
-/// found before an error stays.
+/// Walks the blocks, reading only their framing, and returns where the last one ends. Blocks found
+/// before an error are kept.
 fn scan(
     slice: &FileSlice,
     toc: &Toc,

@@ -1,4 +1,4 @@
-//! The table of contents: every entry of an archive, and what the special ones say.
+//! The table of contents: every entry of an archive, and the meaning of the special ones.
 //!
 //! See `ReadToc` in `src/bin/pg_dump/pg_backup_archiver.c`.
 
@@ -25,7 +25,7 @@ pub struct Toc {
     pub entries: Vec<Entry>,
     /// The encoding of the archive's row data (its text is decoded already).
     pub encoding: Encoding,
-    /// Whether string literals in the archive treat backslashes as themselves.
+    /// Whether string literals in the archive treat backslashes literally.
     pub standard_conforming_strings: bool,
     /// The statement that sets the search path for the whole restore, if the archive has one
     /// (from version 1.13).
@@ -46,8 +46,8 @@ impl Toc {
         self.position(id).map(|position| &self.entries[position])
     }
 
-    /// Reads the TOC of a custom archive in a file, and tells at which byte the first block of data
-    /// begins.
+    /// Reads the TOC of a custom archive in a file, and returns it with the offset of the first
+    /// data block.
     pub(crate) fn read_custom(reader: impl Read) -> Result<(Self, u64)> {
         let counter = ReadCounter::default();
         let mut budget = Budget::unlimited();
@@ -69,7 +69,7 @@ impl Toc {
         }
     }
 
-    /// Reads header and TOC, and gives back what follows them.
+    /// Reads header and TOC, and returns the rest of the input.
     pub(super) fn read<R: Read>(
         reader: R,
         container: Container,
@@ -141,7 +141,7 @@ impl Toc {
     }
 }
 
-/// What the TOC was found in: decides how an entry says where its data is.
+/// The container of the TOC: it determines how entries locate their data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Container {
     /// The start of a custom archive.
@@ -157,7 +157,7 @@ impl Container {
     }
 }
 
-/// An entry with its text as bytes: the encoding is known only when the TOC is read.
+/// An entry with its text as bytes: the encoding is unknown until the TOC is read.
 struct RawEntry {
     dump_id: i32,
     had_dumper: bool,
@@ -179,7 +179,7 @@ struct RawEntry {
     data: DataLocation,
 }
 
-/// How many entries there are.
+/// The number of entries.
 fn count(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
     move |input| match int(layout)(input)? {
         (_, count) if count < 0 => fault(input, format!("{count} entries")),
@@ -209,7 +209,7 @@ fn entry(
                 None => fault(input, "an OID is not a number"),
             }
         };
-        // An item that only later archives have.
+        // A field that only newer archives have.
         fn since<'a, T: Default>(
             has: bool,
             input: &'a [u8],
@@ -297,7 +297,7 @@ fn entry(
 }
 
 impl RawEntry {
-    /// About the bytes of memory that it takes, raw and decoded.
+    /// Approximate bytes of memory it uses, raw and decoded.
     fn memory(&self) -> u64 {
         let texts = [&self.tag, &self.desc, &self.defn, &self.drop_stmt, &self.copy_stmt];
         let names = [&self.namespace, &self.tablespace, &self.table_am, &self.owner];
@@ -329,7 +329,7 @@ impl RawEntry {
             dependencies: self.dependencies.iter().map(|id| DumpId(*id)).collect(),
             data: self.data.clone(),
         };
-        // A NUL cannot be part of SQL and would cut a statement short without a word.
+        // A NUL cannot be part of SQL and would silently truncate a statement.
         let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
         let names = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
         if texts.into_iter().chain(names.into_iter().flatten()).any(|text| text.contains('\0')) {
@@ -339,7 +339,7 @@ impl RawEntry {
     }
 }
 
-/// The section of entries in archives older than 1.11, which do not say.
+/// The section of entries in archives before 1.11, which do not record it.
 fn section_of(desc: &Desc) -> Section {
     match desc {
         Desc::Comment | Desc::Acl | Desc::AclLanguage => Section::None,
@@ -354,7 +354,7 @@ fn section_of(desc: &Desc) -> Section {
     }
 }
 
-/// The digits that `text` begins with, as pg_restore's `sscanf` reads them. `None` if there are
+/// The digits at the start of `text`, as pg_restore's `sscanf` reads them. `None` if there are
 /// none or the number is too large.
 fn leading_number(text: &[u8]) -> Option<u32> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

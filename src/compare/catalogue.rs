@@ -147,8 +147,8 @@ impl Found<'_> {
             && !self.table.is_partial
     }
 
-    /// What the relation is if it is not a table. Nothing else is read: any role can put a view in a
-    /// table's place, and reading it would run its functions.
+    /// What the relation is if it is not a table. Nothing else is read: any role can put a view in
+    /// a table's place, and reading it would run its functions.
     pub(super) fn other_kind(&self) -> Option<&'static str> {
         match self.here.as_ref()?.kind {
             'r' | 'p' => None,

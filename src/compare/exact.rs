@@ -1,12 +1,11 @@
 //! The exact way to compare a table's rows: by what the server makes of both.
 //!
-//! The archive's rows are loaded into a temporary table with the columns' types (a domain's base type,
-//! so that no CHECK runs), by the types' own input functions, and both tables are read with their
-//! output functions, in one session. What
-//! has the same values has the same text then, whatever the session that dumped was set to. The
-//! price is the archive's table once more on the server's disk, in a transaction that is rolled
-//! back; and the archive is read once more, so a stream must come from where it can be opened
-//! again.
+//! The archive's rows are loaded into a temporary table with the columns' types (a domain's base
+//! type, so that no CHECK runs), by the types' own input functions, and both tables are read with
+//! their output functions, in one session. What has the same values has the same text then,
+//! whatever the session that dumped was set to. The price is the archive's table once more on the
+//! server's disk, in a transaction that is rolled back; and the archive is read once more, so a
+//! stream must come from where it can be opened again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -69,8 +69,8 @@ fn name(entry: &Entry) -> Name {
     (entry.namespace.clone().unwrap_or_default(), entry.tag.clone())
 }
 
-/// Which of these sequences or materialized views there are, and whether they are populated. A view of
-/// the same name could run anything: nothing else is read.
+/// Which of these sequences or materialized views there are, and whether they are populated. A view
+/// of the same name could run anything: nothing else is read.
 async fn look_up(
     session: &Session,
     toc: &Toc,

@@ -135,8 +135,8 @@ impl Loaded {
 /// A schema and a name.
 struct Name(String, String);
 
-/// The partition root into which the rows of an entry go, if they do. The COPY statement names it, and
-/// that of newer archives a comment ([`Entry::is_load_via_partition_root`]).
+/// The partition root into which the rows of an entry go, if they do. The COPY statement names it,
+/// and that of newer archives a comment ([`Entry::is_load_via_partition_root`]).
 fn root(entry: &Entry, toc: &Toc) -> Option<Name> {
     if !entry.is_load_via_partition_root() {
         return None;

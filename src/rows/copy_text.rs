@@ -135,8 +135,8 @@ impl<R: Read> CopyText<R> {
     }
 }
 
-/// Refuses bytes that no server accepts in text and that pg_dump never writes: NUL. psql would leave
-/// out the rest of the line. `before` bytes of the entry come before the piece.
+/// Refuses bytes that no server accepts in text and that pg_dump never writes: NUL. psql would
+/// leave out the rest of the line. `before` bytes of the entry come before the piece.
 ///
 /// # Errors
 /// When the piece has one.

@@ -1,8 +1,8 @@
 //! Archives that a transfer in text mode, or an editor, has rewritten.
 //!
 //! Their tables of contents cannot be read, wherever the first rewritten byte happens to be. What
-//! was done to them can be told from their first bytes: a table of contents and compressed data hold
-//! line feeds of their own.
+//! was done to them can be told from their first bytes: a table of contents and compressed data
+//! hold line feeds of their own.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};

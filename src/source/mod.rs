@@ -1,10 +1,10 @@
 //! Where an archive's bytes come from, and what they turn out to be.
 //!
 //! Nobody has to say which format an archive has. A directory with a `toc.dat` is a directory
-//! archive. A file or standard input is looked at: the magic bytes of an archive, of a tar, or of
-//! a compressor, whose output is looked at in turn. That finds a custom archive inside a tar
-//! inside gzip, which is what some hosts hand out as a backup, without unpacking anything. The bytes
-//! may come over HTTP ([`remote`]), and are restored while they come.
+//! archive. A file or standard input is looked at: the magic bytes of an archive, of a tar, or of a
+//! compressor, whose output is looked at in turn. That finds a custom archive inside a tar inside
+//! gzip, which is what some hosts hand out as a backup, without unpacking anything. The bytes may
+//! come over HTTP ([`remote`]), and are restored while they come.
 //!
 //! What lies uncompressed in a file can be read at any place, by several readers at once
 //! ([`Access::Random`]). Everything else is read once, from its start to its end
@@ -155,8 +155,8 @@ impl RandomAccess {
         }
     }
 
-    /// Bytes behind the last block of data of a custom archive, which belong to no entry. They may be
-    /// counted to the size of the last entry instead ([`RandomAccess::is_last`]).
+    /// Bytes behind the last block of data of a custom archive, which belong to no entry. They may
+    /// be counted to the size of the last entry instead ([`RandomAccess::is_last`]).
     #[must_use]
     pub(crate) fn behind(&self) -> u64 {
         match &*self.place {
@@ -251,8 +251,8 @@ pub fn open_stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Archive> 
     stream(name, reader).map_err(|error| error.in_archive(name))
 }
 
-/// Opens an archive in a file that has no other name, from the file's start. `name` is what messages
-/// call it.
+/// Opens an archive in a file that has no other name, from the file's start. `name` is what
+/// messages call it.
 ///
 /// # Errors
 /// As [`open`].

@@ -1,11 +1,11 @@
 //! `nocturne verify`: reads all of an archive and says whether it is whole, without a server.
 //!
 //! Every entry's data is decompressed to its end and looked at: rows must end with their end
-//! marker, statements must be whole, large objects must be those that the table of contents
-//! lists, and in a custom archive no byte may be left over between the blocks (bytes behind the last
-//! one are a remark; files of a directory or tar that no entry names are passed over, as by
-//! pg_restore). What has no checksum in the archive can be compared with
-//! [`digests`] taken earlier. A damaged entry does not keep the others from being read.
+//! marker, statements must be whole, large objects must be those that the table of contents lists,
+//! and in a custom archive no byte may be left over between the blocks (bytes behind the last one
+//! are a remark; files of a directory or tar that no entry names are passed over, as by
+//! pg_restore). What has no checksum in the archive can be compared with [`digests`] taken earlier.
+//! A damaged entry does not keep the others from being read.
 //!
 //! An archive that can be read at any place is read by several threads, the largest entries
 //! first; a stream is read once, its items decoded on the same threads. The two give the same

@@ -10,12 +10,13 @@
 //! ```
 //!
 //! - The address is asked for again before each request ([`Locate`]): signed addresses expire.
-//! - A request that goes on asks for a range (RFC 9110, section 14), tied to the `ETag` of the first
-//!   answer by `If-Range`. A server that does not know ranges sends all from the start: what is
-//!   known already is read over, and its SHA-256 must be that of the bytes that were passed on.
+//! - A request that goes on asks for a range (RFC 9110, section 14), tied to the `ETag` of the
+//!   first answer by `If-Range`. A server that does not know ranges sends all from the start: what
+//!   is known already is read over, and its SHA-256 must be that of the bytes that were passed on.
 //! - Whatever comes must belong to the same bytes: the same total length, the same `ETag`. If not,
-//!   the download fails with [`DownloadError::Changed`]. Two versions are never mixed where a server
-//!   gives strong tags. Without them, versions of the same length cannot be told apart by a range.
+//!   the download fails with [`DownloadError::Changed`]. Two versions are never mixed where a
+//!   server gives strong tags. Without them, versions of the same length cannot be told apart by a
+//!   range.
 //! - The end is reported only when the length is the promised one. A connection that is closed
 //!   early, or is silent for too long, counts as broken. Nobody taking the pieces is no silence:
 //!   the clock runs only while the thread waits for the server.

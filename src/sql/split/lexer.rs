@@ -28,8 +28,8 @@ pub struct Splitter {
     statements: u64,
     /// Parentheses that are open.
     depth: u32,
-    /// Pairs of parentheses at the top level of the current statement, or of the last one, behind its
-    /// last word there.
+    /// Pairs of parentheses at the top level of the current statement, or of the last one, behind
+    /// its last word there.
     groups: u64,
     /// Line feeds since the last statement, or since the start.
     line_feeds: u64,
@@ -224,8 +224,9 @@ impl Splitter {
         self.statements
     }
 
-    /// The rows of the INSERT statement that ended last, as pg_dump writes it: `… VALUES (1), (2);`.
-    /// 0 where it does not tell how many rows it stores: `DEFAULT VALUES;`, `… ON CONFLICT DO NOTHING;`.
+    /// The rows of the INSERT statement that ended last, as pg_dump writes it: `… VALUES (1),
+    /// (2);`. 0 where it does not tell how many rows it stores: `DEFAULT VALUES;`, `… ON CONFLICT
+    /// DO NOTHING;`.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.groups

@@ -1,5 +1,5 @@
-//! Under which account the server runs. PostgreSQL refuses to run as root
-//! (`check_root` in src/backend/main/main.c): there, `postgres` or else `nobody` is taken.
+//! The account that runs the server. PostgreSQL refuses to run as root (`check_root` in
+//! src/backend/main/main.c): for root, the account is `postgres` or else `nobody`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -9,12 +9,12 @@ use std::process::Command;
 
 use super::error::{Error, Result};
 
-/// The account of the server's processes and files.
+/// The account that owns the server's processes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Account {
-    /// This process's own.
+    /// The account of this process.
     Own,
-    /// Another one; only root can choose.
+    /// Another account; only root can choose.
     Other {
         /// User number.
         uid: u32,
@@ -24,7 +24,7 @@ pub(super) enum Account {
 }
 
 impl Account {
-    /// The account to take on this machine.
+    /// The account to use on this machine.
     pub(super) fn choose() -> Result<Self> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Own);
@@ -44,8 +44,8 @@ impl Account {
         (uid != 0).then_some(Self::Other { uid, gid })
     }
 
-    /// Makes a command run under the account, from a folder that every account can enter and
-    /// without settings of PostgreSQL's clients and servers in the environment.
+    /// Makes a command run under the account, from a directory that every account can enter and
+    /// without PostgreSQL's client and server settings in the environment.
     pub(super) fn apply(self, command: &mut Command) {
         command.current_dir("/");
         // PGDATA, PGPORT, PGOPTIONS… would reach the server or its single-user mode.
@@ -59,7 +59,7 @@ impl Account {
         }
     }
 
-    /// Hands a folder or file over.
+    /// Changes the owner of a folder or file.
     pub(super) fn own(self, path: &Path) -> Result<()> {
         match self {
             Self::Own => Ok(()),
@@ -79,7 +79,7 @@ fn in_passwd(passwd: &str, name: &str) -> Option<Account> {
         }
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
-        // An alias of root would be refused just the same.
+        // An alias of root would be refused as well.
         (uid != 0).then_some(Account::Other { uid, gid })
     })
 }

@@ -1,4 +1,4 @@
-//! Names that lead elsewhere, and files that are none.
+//! Names that lead outside the archive, and members that are not files.
 
 use super::*;
 
@@ -63,7 +63,7 @@ fn a_link_in_a_directory_archive_is_not_followed() {
     refuses_a_link("blob_77.dat");
     refuses_a_link("blobs_9.toc");
     refuses_a_link("toc.dat");
-    // The archive itself may be reached by a link: whoever runs nocturne made it.
+    // The archive itself may be a link, made by the user who runs nocturne.
     std::fs::remove_file(folder.join("toc.dat")).unwrap();
     unpack(&folder, &model(vec![]));
     let other = outside.path().join("link");
@@ -88,7 +88,7 @@ fn what_is_no_regular_file_in_a_directory_archive_is_not_opened() {
     std::fs::create_dir(&file).unwrap();
     refuse();
     std::fs::remove_dir(&file).unwrap();
-    // Whoever opens a FIFO that nobody writes to waits for ever.
+    // Opening a FIFO without a writer blocks forever.
     let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
     assert!(made.success());
     refuse();
@@ -129,7 +129,7 @@ fn a_member_of_a_tar_that_climbs_is_refused() {
         let what = "a/../a/1.dat: a path that leads outside the tar";
         assert!(error.ends_with(what), "{error}");
     }
-    // Names are never opened, so where an absolute one leads does not matter.
+    // Names are never opened, so an absolute one is harmless.
     let tar = tar_of(&[("/srv/toc.dat", toc), ("/srv/1.dat", data)]);
     assert_eq!(open_bytes(&tar).and_then(read).unwrap(), ROWS.as_bytes());
     open_bytes(&gzip(&tar)).and_then(read).unwrap();

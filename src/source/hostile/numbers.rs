@@ -1,4 +1,4 @@
-//! Numbers that are too large, too small, or given twice.
+//! Numbers that are too large, too small, or duplicated.
 
 use super::*;
 use crate::archive::DumpId;
@@ -139,7 +139,7 @@ fn a_block_of_another_kind_than_its_entry_is_refused() {
     }
 }
 
-/// As [`both_refuse`], of a fault that leaves the entries of a file readable.
+/// As [`both_refuse`], for a fault that leaves the entries of a file readable.
 fn both_refuse_or_tell(bytes: &[u8]) -> [String; 2] {
     let Ok(Archive { access: Access::Random(random), .. }) = open_bytes(bytes) else {
         panic!("a file that can be read at any place");

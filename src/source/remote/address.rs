@@ -16,8 +16,8 @@ pub struct Address(Arc<Url>);
 pub struct AddressError;
 
 impl Address {
-    /// Whether a text is meant as an address, of whatever scheme: `file.dump` and `./http:` are
-    /// not. A misspelt scheme must not make it a path, which is shown in full.
+    /// Whether a text is meant as a URL, with any scheme: `file.dump` and `./http:` are not. A
+    /// misspelt scheme must not turn it into a path, which would be shown in full.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
         let is_scheme = |text: &str| {

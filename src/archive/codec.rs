@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_cut_anywhere_is_an_error() {
+    fn truncated_stream_is_an_error() {
         let data = sample();
         for pair in COMPRESSED {
             let whole = compress(pair.0, pair.1, &data);

@@ -39,8 +39,8 @@ pub(super) struct BlockHeader {
 /// The blocks that a walk over an archive has not reached yet.
 ///
 /// Nothing after the last of them is read, as in pg_restore (`_PrintTocData`). Such bytes need not
-/// be damage: when pg_dump appends to a file, the second table of contents that it writes at the
-/// end (`_CloseArchive`) does not replace the first, but follows the data.
+/// be damage: when pg_dump's output is appended to a file, the second table of contents that it
+/// writes at the end (`_CloseArchive`) does not replace the first, but follows the data.
 pub(super) struct Awaited<'a> {
     toc: &'a Toc,
     left: HashSet<DumpId>,

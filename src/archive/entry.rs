@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_reads_back_as_itself() {
+    fn every_kind_round_trips() {
         for text in ["TABLE DATA", "FK CONSTRAINT", "<Init>", "PUBLICATION TABLES IN SCHEMA"] {
             let desc = Desc::from_text(text);
             assert!(!matches!(desc, Desc::Other(_)), "{text}");

@@ -126,7 +126,7 @@ mod tests {
     const LAYOUT: Layout = Layout { int_size: 4, offset_size: 8 };
 
     #[test]
-    fn an_int_has_a_sign_and_a_little_endian_magnitude() {
+    fn int_has_sign_and_little_endian_magnitude() {
         assert_eq!(int(LAYOUT)(&[0, 1, 2, 0, 0, 9]).unwrap(), (&[9][..], 513));
         assert_eq!(int(LAYOUT)(&[1, 1, 0, 0, 0]).unwrap(), (&[][..], -1));
     }

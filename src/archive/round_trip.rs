@@ -162,7 +162,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_custom_archive_reads_back(
+    fn custom_archive_round_trips(
         model in model(),
         offsets in any::<bool>(),
         chunk in prop_oneof![1..40usize, Just(4096)],

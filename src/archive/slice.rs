@@ -76,7 +76,7 @@ impl Seek for FileSlice {
 }
 
 /// Bytes read from the archive so far, and optionally their SHA-256; shared between a reader and
-/// those who track its progress.
+/// the code that tracks its progress.
 #[derive(Clone, Debug, Default)]
 pub struct ReadCounter {
     bytes: Arc<AtomicU64>,

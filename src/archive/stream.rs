@@ -63,14 +63,14 @@ pub trait Sink {
 /// One piece of data in a stream.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// The owner of the data.
+    /// The entry or large object that the data belongs to.
     pub of: ItemOf,
     /// Bytes of the item, if known in advance: for a member of a tar.
     pub size: Option<u64>,
     form: Form,
 }
 
-/// The owner of an item's data.
+/// The entry or large object that an item's data belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemOf {
     /// An entry, by its number: all its data.

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_that_load_through_their_root_are_one_table() {
+    fn partitions_loaded_through_root_are_one_table() {
         let found = subjects(partitions(), &SelectOptions::default());
         let [plain, root] = &found.tables[..] else { panic!("{found:?}") };
         assert_eq!((plain.sql(), plain.is_root), ("app.plain".to_owned(), false));

@@ -95,14 +95,14 @@ mod tests {
                           postgres:x:101:104:PostgreSQL,,,:/var/lib/postgresql:/bin/sh\n";
 
     #[test]
-    fn the_whole_name_is_looked_up() {
+    fn account_name_must_match_fully() {
         let found = in_passwd(PASSWD, "postgres");
         assert_eq!(found, Some(Account::Other { uid: 101, gid: 104 }));
         assert_eq!(in_passwd(PASSWD, "postgre"), None);
     }
 
     #[test]
-    fn root_by_another_name_and_broken_lines_are_no_choice() {
+    fn root_aliases_and_broken_lines_are_skipped() {
         assert_eq!(in_passwd(PASSWD, "toor"), None);
         assert_eq!(in_passwd(PASSWD, "broken"), None);
     }

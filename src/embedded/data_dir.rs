@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_of_another_major_version_is_refused() {
+    fn cluster_of_another_major_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("PG_VERSION"), "15\n").unwrap();
         let options = EmbeddedOptions::default();

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tail_keeps_the_last_lines() {
+    fn tail_keeps_the_last_lines() {
         let log: String = (1..=40).map(|line| format!("line {line}\n\n")).collect();
         let tail = tail(&log);
         assert!(tail.starts_with("    line 29\n"), "{tail}");

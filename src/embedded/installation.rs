@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_read_from_what_the_server_prints() {
+    fn server_version_output_is_parsed() {
         assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Ok((15, 18)));
         assert_eq!(version("postgres (PostgreSQL) 17.10"), Ok((17, 10)));
         assert_eq!(version("postgres (PostgreSQL) 18beta1"), Ok((18, 0)));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_reached_twice_counts_once() {
+    fn folder_found_twice_counts_once() {
         let root = tempfile::tempdir().unwrap();
         let bin = pretend(root.path(), "/usr/lib/postgresql/15/bin", "15.18");
         let found = search(bin.as_os_str(), root.path());

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_durable_server_keeps_the_defaults_that_protect_data() {
+    fn durable_server_keeps_safe_defaults() {
         let options = EmbeddedOptions { durable: true, ..EmbeddedOptions::default() };
         assert_eq!(names(&options), ["logging_collector", "log_destination"]);
     }

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tcp_url_carries_the_password() {
+    fn tcp_url_contains_the_password() {
         let config = Config::from_str(&by_tcp(5433, "postgres", "a:b@c", "d")).unwrap();
         assert_eq!(config.get_password(), Some(&b"a:b@c"[..]));
         assert_eq!(config.get_hosts(), [Host::Tcp("127.0.0.1".to_owned())]);

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_names_the_table_once() {
+    fn query_has_one_table_placeholder() {
         // Inside a comment, a name with a line break would become SQL.
         assert_eq!(COLUMNS_QUERY.matches("{table}").count(), 1);
     }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_names_its_declared_element_type() {
+    fn array_has_its_declared_element_type() {
         let element = Box::new(ColumnType::Int4);
         assert_eq!(
             codec("20002 20000 23", "a d o"),

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_block_has_no_rows() {
+    fn empty_block_has_no_rows() {
         assert_eq!(read(b"\\.\n\n\n", 64).unwrap(), (vec![], 0));
     }
 
@@ -233,7 +233,7 @@ mod tests {
         }
 
         #[test]
-        fn a_marker_across_a_piece_boundary_is_found(before in PIECE - 8..PIECE + 8) {
+        fn marker_across_piece_boundary_is_found(before in PIECE - 8..PIECE + 8) {
             let text = format!("{}\n", "x".repeat(before));
             let (all, count) = read(format!("{text}\\.\n\n\n").as_bytes(), 1 << 20).unwrap();
             prop_assert_eq!(all.len(), text.len());

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_carries_into_the_next_digit() {
+    fn sum_carries_into_the_next_digit() {
         let mut set = RowSet { rows: 0, sum: [u64::MAX, u64::MAX, 0, 7] };
         set.add([1, 0, 0, 0]);
         assert_eq!(set.sum, [0, 0, 1, 7]);

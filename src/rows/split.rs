@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_has_no_chunk() {
+    fn empty_table_has_no_chunk() {
         assert_eq!(split("", 0), []);
     }
 

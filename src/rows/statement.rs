@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_columns_has_no_list() {
+    fn table_without_columns_has_no_list() {
         assert_eq!(parse("COPY public.t  FROM stdin;\n"), Some(("public.t", vec![])));
     }
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn another_statement_is_none() {
+    fn other_statements_are_none() {
         for statement in
             ["", "COPY", "COPY t", "COPY t (a", "COPY t (a) TO stdout;", "COPY t () FROM stdin;"]
         {

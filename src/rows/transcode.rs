@@ -186,7 +186,7 @@ mod tests {
     use ColumnType::{Bytea, Int4, Text};
 
     #[test]
-    fn a_row_is_its_fields_with_their_lengths() {
+    fn row_has_length_prefixed_fields() {
         assert_eq!(
             transcode(&[Int4, Text, Text], b"7\tab\t\\N\n").unwrap(),
             b"\0\x03\0\0\0\x04\0\0\0\x07\0\0\0\x02ab\xff\xff\xff\xff"
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_row_is_an_empty_string_or_no_column() {
+    fn empty_row_is_empty_string_or_no_columns() {
         assert_eq!(transcode(&[Text], b"\n").unwrap(), b"\0\x01\0\0\0\0");
         assert_eq!(transcode(&[], b"\n\n").unwrap(), b"\0\0\0\0");
         assert_eq!(refused(&[], "\nx\n"), (2, 1, Refusal::TooManyFields));

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_cut_is_an_error() {
+    fn truncated_stream_has_no_sizes() {
         let path = format!("{}/fixtures/mission-demo.tar.gz", env!("CARGO_MANIFEST_DIR"));
         let mut bytes = std::fs::read(path).unwrap();
         bytes.truncate(bytes.len() / 2);

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_primary_key_becomes_an_index_first() {
+    fn primary_key_starts_as_an_index() {
         let definition = "ALTER TABLE ONLY public.\"knowledge-elements\"\n    \
                           ADD CONSTRAINT \"ke; \"\"pk\" PRIMARY KEY (id, \"userId\");\n";
         let UniqueConstraint { create_index, add_constraint } = unique(definition).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_property_of_a_unique_constraint_is_kept() {
+    fn unique_constraint_keeps_every_property() {
         let definition = "ALTER TABLE ONLY t\n    ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (a) \
                           INCLUDE (b, c) WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED;\n\n\
                           ALTER TABLE t CLUSTER ON u;\n";
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_key_is_added_first_and_validated_later() {
+    fn foreign_key_is_added_then_validated() {
         let definition = "ALTER TABLE ONLY public.answers\n    ADD CONSTRAINT fk FOREIGN KEY (a) \
                           REFERENCES public.assessments(id) ON DELETE CASCADE DEFERRABLE;\n";
         let key = foreign_key(definition).unwrap();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_keywords_are_sorted() {
+    fn keywords_are_sorted() {
         assert!(KEYWORDS.is_sorted());
     }
 

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_reads_back_as_it_was_written() {
+    fn digest_file_round_trips() {
         let text = sample().to_string();
         assert_eq!(text.lines().count(), 3, "{text}");
         assert_eq!(Digests::parse(&text).unwrap(), sample());

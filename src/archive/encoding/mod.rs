@@ -327,7 +327,7 @@ mod tests {
     ];
 
     #[test]
-    fn latin1_is_the_real_one_and_latin9_has_the_euro() {
+    fn latin1_is_not_windows_1252_and_latin9_has_euro() {
         assert_eq!(Encoding::named("LATIN1").decode(b"\xe9\x80"), "é\u{80}");
         assert_eq!(Encoding::named("latin9").decode(b"\xa4"), "€");
     }

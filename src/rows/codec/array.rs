@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_array_has_no_dimension() {
+    fn empty_array_has_no_dimension() {
         assert_eq!(parts(Text, "{}"), Some(vec![]));
     }
 

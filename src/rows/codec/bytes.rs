@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mac_address_has_pairs_between_colons() {
+    fn mac_address_requires_pairs_between_colons() {
         assert_eq!(mac_address(b"08:00:2b:01:02:ff"), Some([8, 0, 0x2b, 1, 2, 255]));
         for text in ["08:00:2b:01:02", "08:00:2b:01:02:03:04", "8:0:2b:1:2:3", "08-00-2b-01-02-03"]
         {

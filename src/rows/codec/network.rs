@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_all_bits() {
+    fn inet_without_mask_is_a_host() {
         assert_eq!(value(inet, "10.0.0.1"), Some(vec![2, 32, 0, 4, 10, 0, 0, 1]));
         assert_eq!(value(inet, "10.0.0.1/0"), Some(vec![2, 0, 0, 4, 10, 0, 0, 1]));
         let mut localhost = vec![3, 128, 0, 16];
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_a_mask_and_no_host() {
+    fn cidr_requires_mask_and_no_host_bits() {
         assert_eq!(value(cidr, "10.0.0.0/8"), Some(vec![2, 8, 1, 4, 10, 0, 0, 0]));
         assert!(value(cidr, "0.0.0.0/0").is_some() && value(cidr, "::/0").is_some());
         for text in ["10.0.0.0", "10.0.0.1/8", "::1/127", "1.2.3.4/0"] {

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_lie_at_the_point() {
+    fn groups_align_at_the_decimal_point() {
         assert_eq!(parts("12345.6"), Some((1, 0, 1, vec![1, 2345, 6000])));
         assert_eq!(parts("-1234"), Some((0, NEGATIVE, 0, vec![1234])));
         assert_eq!(parts("0.000012"), Some((-2, 0, 6, vec![1200])));

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_are_found_wherever_pg_dump_writes_them() {
+    fn roles_in_all_pg_dump_forms_are_found() {
         for (definition, expected) in [
             ("GRANT SELECT ON TABLE public.t TO reader;\n", &["reader"][..]),
             ("GRANT ALL ON SCHEMA s TO PUBLIC;\nREVOKE USAGE ON SCHEMA s FROM PUBLIC;", &[]),

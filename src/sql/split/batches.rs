@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_gives_no_batch() {
+    fn empty_table_has_no_batch() {
         assert!(batches_of(b"\n\n", 20, Ends::WithBlankLines).next().is_none());
     }
 

@@ -9,7 +9,7 @@ use reqwest::redirect::{Attempt, Policy};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-/// As many redirects as every browser follows.
+/// The redirect limit; every browser follows at least this many.
 const MAX_REDIRECTS: usize = 10;
 
 /// Why no HTTP client could be created.

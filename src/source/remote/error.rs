@@ -20,7 +20,7 @@ pub enum DownloadError {
     #[error("cannot start a download")]
     Start(#[source] Source),
     /// No URL is available, and asking again would not help.
-    #[error("no address to download from")]
+    #[error("no download URL available")]
     Locate(#[source] LocateError),
     /// The connection fails permanently, for example because of its certificate or a redirect.
     #[error("{address}: cannot connect securely")]
@@ -124,7 +124,7 @@ pub enum Break {
         address: Address,
     },
     /// No URL is available at the moment.
-    #[error("no address to download from")]
+    #[error("no download URL available")]
     Locate(#[source] LocateError),
 }
 

@@ -1,63 +1,63 @@
-//! How much memory the framing of a stream may take: its table of contents, its lists of large
+//! The memory limit for the framing of a stream: its table of contents, its lists of large
 //! objects, the names in a tar.
 //!
-//! What lies uncompressed in a file takes memory in proportion to the file, and needs no budget.
-//! A compressed stream may turn a few bytes into gigabytes of entries. It is allowed a constant, a
-//! multiple of the bytes that really came, and no more than a fixed sum. Rows are not framing:
-//! they stream, however many they are.
+//! An uncompressed file needs no limit: its framing takes memory in proportion to its size. A
+//! compressed stream can expand a few bytes into gigabytes of entries, so it may use a constant
+//! plus a multiple of the bytes received, up to a fixed maximum. Rows are not framing: they
+//! stream, however many there are.
 
 use std::io::{self, Read};
 
 use super::error::{Error, ErrorKind, Result};
 use super::slice::ReadCounter;
 
-/// Bytes of memory that any stream may take: some 150,000 entries.
+/// Bytes of memory that any stream may use: some 150,000 entries.
 const FREE: u64 = 128 << 20;
 
-/// Bytes of memory for each byte that came. Entries of large objects, the most alike there are,
-/// take 60 to 100 bytes of memory for a byte of gzip.
+/// Bytes of memory for each byte received. Entries of large objects, the most repetitive ones,
+/// take 60 to 100 bytes of memory per byte of gzip.
 const PER_BYTE: u64 = 256;
 
-/// Bytes of memory that no stream may pass: some ten million entries.
+/// Bytes of memory that no stream may exceed: some ten million entries.
 const MOST: u64 = 8 << 30;
 
-/// What one compressor can make of one byte at the most. Zstandard is the one that can do it: it
-/// notes a block of 128 KiB of one byte in 4 bytes (RFC 8878, section 3.1.1.2). What passes this is
-/// compressed several times over, as no backup is.
+/// The highest ratio a single compressor reaches: Zstandard stores a block of 128 KiB of one
+/// repeated byte in 4 bytes (RFC 8878, section 3.1.1.2). A higher ratio means several layers of
+/// compression, which no backup has.
 const RATIO: u64 = 1 << 16;
 
-/// Bytes that a wrapper may give whatever it is made of: below that nothing is lost but a second.
+/// Bytes that a wrapper may output regardless of the ratio: so few cost no more than a second.
 const FREE_OUTPUT: u64 = 64 << 20;
 
-/// What is left to take. See the module.
+/// The memory still allowed. See the module.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// Counts the bytes that came; `None` when the framing lies uncompressed in a file.
+    /// Counts the bytes received; `None` when the framing is in an uncompressed file.
     input: Option<ReadCounter>,
     spent: u64,
 }
 
 impl Budget {
-    /// For framing that lies in a file as it is.
+    /// For framing in an uncompressed file.
     pub(crate) fn unlimited() -> Self {
         Self { input: None, spent: 0 }
     }
 
-    /// For a stream whose bytes are counted by `input` before anything is made of them.
+    /// For a stream; `input` counts its bytes before they are decompressed.
     pub(crate) fn of_stream(input: ReadCounter) -> Self {
         Self { input: Some(input), spent: 0 }
     }
 
-    /// Takes `bytes` of memory for good.
+    /// Uses `bytes` of memory permanently.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] when they are not to be had.
+    /// [`ErrorKind::Limit`] when they exceed the limit.
     pub(crate) fn spend(&mut self, bytes: u64) -> Result<()> {
         self.spent = self.spent.saturating_add(bytes);
         self.allows(0)
     }
 
-    /// Whether `bytes` more might be spent.
+    /// Checks that `bytes` more could be spent.
     ///
     /// # Errors
     /// As [`Budget::spend`].
@@ -68,15 +68,15 @@ impl Budget {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Limit(format!(
-            "its table of contents and lists take more than {} MiB of memory, made of {} bytes: \
-             if that is meant so, unpack the archive first, as there is no such limit for a file",
+            "its table of contents and lists need more than {} MiB of memory for {} bytes of \
+             input; if this is intended, unpack the archive first (plain files have no such limit)",
             allowance >> 20,
             input.get(),
         ))))
     }
 }
 
-/// The output of a wrapper's decompressor, which may not be without all proportion to the input.
+/// The output of a wrapper's decompressor, limited in proportion to its input.
 pub(crate) struct Proportionate<R> {
     reader: R,
     input: ReadCounter,
@@ -84,7 +84,7 @@ pub(crate) struct Proportionate<R> {
 }
 
 impl<R> Proportionate<R> {
-    /// `input` counts the bytes that came, before anything is made of them.
+    /// `input` counts the bytes received, before they are decompressed.
     pub(crate) fn new(reader: R, input: ReadCounter) -> Self {
         Self { reader, input, output: 0 }
     }
@@ -97,7 +97,7 @@ impl<R: Read> Read for Proportionate<R> {
         let input = self.input.get();
         if self.output > FREE_OUTPUT.saturating_add(input.saturating_mul(RATIO)) {
             let what = format!(
-                "{input} bytes hold more than {} MiB, which no backup does",
+                "{input} bytes decompress to more than {} MiB, which no backup does",
                 self.output >> 20
             );
             return Err(Error::new(ErrorKind::Limit(what)).into());
@@ -111,20 +111,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_may_take_a_constant_and_a_multiple_of_what_came() {
+    fn stream_limit_grows_with_its_input() {
         let input = ReadCounter::default();
         let mut budget = Budget::of_stream(input.clone());
         budget.spend(FREE).unwrap();
         let error = budget.spend(1).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Limit(_)), "{error}");
-        assert!(error.to_string().contains("more than 128 MiB of memory, made of 0 bytes"));
+        assert!(error.to_string().contains("more than 128 MiB of memory for 0 bytes of input"));
         input.add(1);
         budget.allows(PER_BYTE - 1).unwrap();
         budget.allows(PER_BYTE).unwrap_err();
     }
 
     #[test]
-    fn no_stream_takes_more_than_a_fixed_sum_and_a_file_is_not_limited() {
+    fn stream_limit_has_a_maximum_and_files_none() {
         let input = ReadCounter::default();
         input.add(u64::MAX);
         Budget::of_stream(input.clone()).spend(MOST).unwrap();
@@ -133,12 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapper_that_gives_more_than_any_compressor_can_is_refused() {
+    fn impossible_compression_ratio_is_refused() {
         let input = ReadCounter::default();
         input.add(100);
         let mut reader = Proportionate::new(io::repeat(0), input);
         let error = io::copy(&mut reader, &mut io::sink()).unwrap_err();
         let error = Error::from_io(error).to_string();
-        assert!(error.starts_with("100 bytes hold more than 70 MiB"), "{error}");
+        assert!(error.starts_with("100 bytes decompress to more than 70 MiB"), "{error}");
     }
 }

@@ -1,8 +1,8 @@
-//! Decompression that cannot end early without a word.
+//! Decompression that reports a truncated stream.
 //!
-//! pg_restore takes an lz4 or zstd stream that stops in the middle for a short table. Every reader
-//! in here returns 0 bytes only after the end of the compressed stream, its checksum (gzip and zlib
-//! have one; lz4 and zstd frames may) and the end of the input.
+//! pg_restore mistakes a truncated lz4 or zstd stream for a short table. Every reader here returns
+//! 0 bytes only after the end of the compressed stream, its checksum (gzip and zlib have one; lz4
+//! and zstd frames may) and the end of the input.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -13,10 +13,10 @@ use lz4_flex::frame::FrameDecoder;
 use super::header::Compression;
 
 /// Bytes of compressed input to collect before inflating: fewer and larger calls are a quarter
-/// cheaper than one for each 4 KiB chunk of a custom archive.
+/// cheaper than one call per 4 KiB chunk of a custom archive.
 const INPUT: usize = 128 * 1024;
 
-/// What a gzip archive wraps the deflate stream in.
+/// The format around the deflate stream of a gzip archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GzipFraming {
     /// A bare zlib stream: custom format.
@@ -32,7 +32,7 @@ pub(crate) enum Decoder<R: Read> {
     Gzip(Box<Gzip<R>>),
     Lz4(Box<Lz4<R>>),
     Zstd(Box<Zstd<R>>),
-    /// A decoder that could not be made: says so when it is read.
+    /// A decoder that could not be created: reading it returns the error.
     Refused(Option<io::Error>),
 }
 
@@ -52,8 +52,8 @@ impl<R: Read> Decoder<R> {
 }
 
 impl<R: Read> Decoder<BufReader<R>> {
-    /// Decompresses a large object's file. pg_dump writes no frame at all for an empty object with
-    /// lz4 and zstd: only there, nothing stands for nothing.
+    /// Decompresses a large object's file. For an empty object, pg_dump writes an empty file with
+    /// lz4 and zstd: only there, empty input is valid.
     pub(crate) fn large_object_file(compression: Compression, reader: R) -> Self {
         let mut reader = BufReader::with_capacity(INPUT, reader);
         let is_empty = matches!(reader.fill_buf(), Ok([]));
@@ -80,15 +80,15 @@ impl<R: Read> Read for Decoder<R> {
 }
 
 fn truncated(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} stream stops in the middle"))
+    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} stream is truncated"))
 }
 
 fn trailing(what: &str) -> io::Error {
-    let message = format!("there are bytes after the end of the {what} stream");
+    let message = format!("trailing bytes after the end of the {what} stream");
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// One zlib stream, whose adler32 is checked at its end.
+/// One zlib stream, with its adler32 checked at the end.
 ///
 /// `flate2::read::ZlibDecoder` returns 0 bytes when its input ends early, hence this loop.
 pub(crate) struct Zlib<R> {
@@ -134,8 +134,8 @@ impl<R: Read> Read for Zlib<R> {
 
 /// A gzip file of one or more members, each with its crc32 and length checked.
 ///
-/// `None` between the end of the last member and the end of the reading. An empty file is an
-/// error, as is anything after a member that is not another member.
+/// `None` after the last member. An empty file is an error, as is anything after a member that is
+/// not another member.
 pub(crate) struct Gzip<R>(Option<GzDecoder<BufReader<R>>>);
 
 impl<R: Read> Gzip<R> {
@@ -172,8 +172,8 @@ impl<R: Read> Read for Gzip<R> {
 /// `None` after the last frame.
 pub(crate) struct Lz4<R: Read>(Option<FrameDecoder<Watched<R>>>);
 
-/// Notes when the input ends: the decoder takes the end of its input for the end of a frame, so
-/// whether the end mark was there can only be seen from below.
+/// Notes when the input ends: the decoder treats the end of its input as the end of a frame, so
+/// only the layer below can tell whether the end mark was present.
 struct Watched<R: Read> {
     input: BufReader<R>,
     ended: bool,
@@ -225,7 +225,7 @@ impl<R: Read> Read for Lz4<R> {
 /// Zstandard frames, each read to its end, and its checksum if it has one.
 pub(crate) struct Zstd<R: Read> {
     decoder: zstd::stream::read::Decoder<'static, BufReader<R>>,
-    /// Whether there was anything to decode: the decoder takes no input for no frames.
+    /// Whether there was any input: the decoder accepts empty input as zero frames.
     started: bool,
 }
 
@@ -296,7 +296,7 @@ mod tests {
         (Compression::Zstd, GzipFraming::Gzip),
     ];
 
-    /// A reader that gives at most `step` bytes at a time, as small chunks of an archive do.
+    /// A reader that returns at most `step` bytes at a time, like small chunks of an archive.
     struct Slow<'a>(&'a [u8], usize);
 
     impl Read for Slow<'_> {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn every_codec_gives_back_what_was_compressed() {
+    fn every_codec_round_trips() {
         let data = sample();
         for pair in COMPRESSED {
             assert!(read_all(pair, &compress(pair.0, pair.1, &data)).unwrap() == data, "{pair:?}");
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_cut_anywhere_is_an_error() {
+    fn truncated_stream_is_an_error() {
         let data = sample();
         for pair in COMPRESSED {
             let whole = compress(pair.0, pair.1, &data);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_is_an_error_where_there_is_a_checksum() {
+    fn flipped_bit_fails_the_checksum() {
         let data = sample();
         for pair in &COMPRESSED[..2] {
             let whole = compress(pair.0, pair.1, &data);

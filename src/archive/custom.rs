@@ -1,8 +1,8 @@
-//! Custom format: after the TOC, blocks of data.
+//! Custom format: data blocks after the TOC.
 //!
-//! A block is one byte (1 rows, 3 large objects), the entry's number as an Int, then chunks: an Int
-//! length and as many bytes, until a length of 0. The chunks of rows are together one compressed
-//! stream. In a block of large objects each object is its OID and such a series of chunks, until
+//! A block is one byte (1 rows, 3 large objects), the entry's dump ID as an Int, then chunks: an
+//! Int length and that many bytes, until a length of 0. The chunks of rows form one compressed
+//! stream. In a block of large objects, each object is its OID and such a series of chunks, until
 //! an OID of 0. See `src/bin/pg_dump/pg_backup_custom.c`.
 
 use std::collections::{HashMap, HashSet};
@@ -36,11 +36,11 @@ pub(super) struct BlockHeader {
     pub(super) dump_id: DumpId,
 }
 
-/// The blocks that a walk over an archive still waits for.
+/// The blocks that a walk over an archive has not reached yet.
 ///
-/// Nothing behind the last of them is read, as by pg_restore (`_PrintTocData`). It need not be
-/// damage: where pg_dump's output is appended to a file, the table of contents that it writes once
-/// more at its end (`_CloseArchive`) does not replace the first, but comes behind the data.
+/// Nothing after the last of them is read, as in pg_restore (`_PrintTocData`). Such bytes need not
+/// be damage: when pg_dump's output is appended to a file, the second table of contents that it
+/// writes at the end (`_CloseArchive`) does not replace the first, but follows the data.
 pub(super) struct Awaited<'a> {
     toc: &'a Toc,
     left: HashSet<DumpId>,
@@ -54,22 +54,22 @@ impl<'a> Awaited<'a> {
         Self { toc, left, seen: HashSet::new() }
     }
 
-    /// Whether all of them came.
+    /// Whether all blocks have been seen.
     pub(super) fn is_over(&self) -> bool {
         self.left.is_empty()
     }
 
-    /// Notes that a block begins. The table of contents must have an entry for it: pg_dump writes
-    /// no other, and remembering which blocks came must not take more than the table of contents.
+    /// Records the start of a block. The table of contents must list it: pg_dump writes no other,
+    /// and remembering the blocks seen must not take more memory than the table of contents.
     pub(super) fn came(&mut self, block: BlockHeader) -> Result<()> {
         let id = block.dump_id;
         let entry = self.toc.get(id).ok_or_else(|| {
-            let what = "which the table of contents does not list";
-            Error::malformed(format!("a block of data for entry {id}, {what}"))
+            let what = "which is not in the table of contents";
+            Error::malformed(format!("data block for entry {id}, {what}"))
         })?;
         block.is_of(entry)?;
         if !self.seen.insert(id) {
-            return Err(Error::malformed(format!("entry {id} has two blocks of data")));
+            return Err(Error::malformed(format!("entry {id} has two data blocks")));
         }
         self.left.remove(&id);
         Ok(())
@@ -77,7 +77,7 @@ impl<'a> Awaited<'a> {
 }
 
 impl BlockHeader {
-    /// Whether the block is of the kind that the entry has.
+    /// Checks that the block's kind matches the entry.
     fn is_of(&self, entry: &Entry) -> Result<()> {
         let kind = match entry.desc {
             Desc::Blobs => BlockKind::LargeObjects,
@@ -90,7 +90,7 @@ impl BlockHeader {
             BlockKind::Rows => "rows or statements",
             BlockKind::LargeObjects => "large objects",
         };
-        Err(Error::malformed(format!("the block of data of {} holds {what}", entry.label())))
+        Err(Error::malformed(format!("the data block of {} contains {what}", entry.label())))
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn block_header(reader: &mut impl Read, layout: Layout) -> Result<Opt
     let kind = match kind[0] {
         1 => BlockKind::Rows,
         3 => BlockKind::LargeObjects,
-        other => return Err(Error::malformed(format!("unknown kind of data block ({other})"))),
+        other => return Err(Error::malformed(format!("unknown data block type ({other})"))),
     };
     let dump_id = DumpId(read_int(reader, layout).map_err(Error::from_io)?);
     Ok(Some(BlockHeader { kind, dump_id }))
@@ -120,28 +120,29 @@ pub(super) fn read_int(reader: &mut impl Read, layout: Layout) -> io::Result<i32
     let mut bytes = [0; 33];
     let bytes = &mut bytes[..=usize::from(layout.int_size.min(32))];
     reader.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Error::truncated("in a block of data").into(),
+        io::ErrorKind::UnexpectedEof => Error::truncated("in a data block").into(),
         _ => error,
     })?;
     match int(layout)(bytes) {
         Ok((_, value)) => Ok(value),
-        Err(_) => Err(Error::malformed("an integer in a block of data is too large").into()),
+        Err(_) => Err(Error::malformed("integer out of range in a data block").into()),
     }
 }
 
 /// Reads the length of a chunk; 0 ends a series.
 pub(super) fn chunk_length(reader: &mut impl Read, layout: Layout) -> io::Result<u64> {
     let length = read_int(reader, layout)?;
-    u64::try_from(length).map_err(|_| Error::malformed(format!("a chunk of {length} bytes")).into())
+    u64::try_from(length)
+        .map_err(|_| Error::malformed(format!("invalid chunk length {length}")).into())
 }
 
-/// A series of chunks as one stream of bytes.
+/// A series of chunks as one byte stream.
 struct Chunks<R> {
     reader: R,
     layout: Layout,
-    /// Bytes left of the current chunk.
+    /// Bytes left in the current chunk.
     left: u64,
-    /// Whether the length 0 was read.
+    /// Whether the final length 0 was read.
     ended: bool,
 }
 
@@ -166,7 +167,7 @@ impl<R: Read> Read for Chunks<R> {
         let wanted = output.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let read = self.reader.read(&mut output[..wanted])?;
         if read == 0 {
-            return Err(Error::truncated("in a chunk of data").into());
+            return Err(Error::truncated("in a data chunk").into());
         }
         self.left -= read as u64;
         Ok(read)
@@ -214,23 +215,23 @@ impl<R: Read + Send> LargeObjects for BlockObjects<R> {
     }
 }
 
-/// A custom archive in a file that can be read at any place.
+/// A custom archive in a seekable file.
 #[derive(Debug)]
 pub(crate) struct CustomFile {
     slice: FileSlice,
     header: Header,
     blocks: HashMap<DumpId, Block>,
-    /// Bytes between the table of contents and the first block, which nothing speaks of.
+    /// Stray bytes between the table of contents and the first block.
     gap: u64,
-    /// Bytes behind the last block, as far as the walk over the blocks has told.
+    /// Bytes after the last block, if the blocks were walked.
     behind: u64,
-    /// The last block where none was walked over: all that is behind it is counted to it.
+    /// The last block, if the blocks were not walked: its size includes everything after it.
     last: Option<DumpId>,
-    /// Why the walk over the blocks could not go on: nothing is known of the blocks behind.
+    /// Why the walk over the blocks stopped; the blocks after that point are unknown.
     stopped: Option<Error>,
 }
 
-/// Where a block is, counted from the start of the archive.
+/// The position of a block, from the start of the archive.
 #[derive(Clone, Copy, Debug)]
 struct Block {
     offset: u64,
@@ -238,7 +239,7 @@ struct Block {
 }
 
 impl CustomFile {
-    /// Finds the blocks: from the offsets in the TOC where they are set, else by walking over all
+    /// Finds the blocks: from the offsets in the TOC if they are set, otherwise by walking all
     /// blocks once. `data_start` is the offset of the first block.
     pub(crate) fn new(slice: FileSlice, toc: &Toc, data_start: u64) -> Self {
         let complete = toc.entries.iter().all(|entry| entry.data != DataLocation::OffsetNotSet);
@@ -262,31 +263,31 @@ impl CustomFile {
         Self { slice, header: toc.header.clone(), blocks, gap, behind, last, stopped }
     }
 
-    /// What is wrong with the archive outside of its blocks, if something is: what could be read
-    /// of its framing is no reason not to read the blocks that were found.
+    /// A fault in the archive outside its blocks, if any. It does not prevent reading the blocks
+    /// that were found.
     pub(crate) fn fault(&self) -> Option<Error> {
         match (&self.stopped, self.gap) {
             (Some(error), _) => Some(error.again()),
             (None, 0) => None,
             (None, gap) => {
-                let what = format!("{gap} bytes after the table of contents belong to no entry");
+                let what = format!("{gap} stray bytes after the table of contents");
                 Some(Error::malformed(what))
             }
         }
     }
 
-    /// Bytes behind the last block, which belong to no entry. Where the table of contents tells the
-    /// offsets they are counted to the last block instead ([`CustomFile::is_last`]).
+    /// Bytes after the last block, which belong to no entry. If the table of contents has the
+    /// offsets, the size of the last block includes them instead ([`CustomFile::is_last`]).
     pub(crate) fn behind(&self) -> u64 {
         self.behind
     }
 
-    /// Whether the entry's size may count bytes behind the last block.
+    /// Whether the entry's size may include bytes after the last block.
     pub(crate) fn is_last(&self, entry: &Entry) -> bool {
         self.last == Some(entry.dump_id)
     }
 
-    /// Bytes of the entry's block in the archive, to the beginning of the next.
+    /// Size of the entry's block in the archive, up to the start of the next.
     pub(crate) fn size(&self, entry: &Entry) -> Option<u64> {
         self.blocks.get(&entry.dump_id).map(|block| block.len)
     }
@@ -294,7 +295,7 @@ impl CustomFile {
     /// Opens the block of an entry.
     pub(crate) fn open(&self, entry: &Entry, form: Form, counter: ReadCounter) -> Result<Data> {
         let block = self.block(entry)?;
-        // Counted above the buffer: all of a block read is the size of the block.
+        // Counted above the buffer, so that a fully read block counts its exact size.
         let reader = BufReader::with_capacity(BUFFER, self.slice.from(block.offset));
         let mut reader = Counted { reader, counter: counter.count_only() };
         let header = self.header(entry, block, &mut reader)?;
@@ -306,7 +307,7 @@ impl CustomFile {
         Ok(block_data(reader, header.kind, compression, self.header.layout))
     }
 
-    /// Checks that the block of an entry begins where it should. Reads no more than its header.
+    /// Checks that the block of an entry starts where it should. Reads only its header.
     pub(crate) fn check(&self, entry: &Entry) -> Result<()> {
         let block = self.block(entry)?;
         self.header(entry, block, &mut self.slice.from(block.offset)).map(drop)
@@ -315,13 +316,13 @@ impl CustomFile {
     fn block(&self, entry: &Entry) -> Result<Block> {
         self.blocks.get(&entry.dump_id).copied().ok_or_else(|| match &self.stopped {
             Some(error) => error.again(),
-            None => Error::missing("the archive holds no block of data for it"),
+            None => Error::missing("its data block is missing from the archive"),
         })
     }
 
     fn header(&self, entry: &Entry, block: Block, reader: &mut impl Read) -> Result<BlockHeader> {
         let header = block_header(reader, self.header.layout).and_then(|header| {
-            header.ok_or_else(|| Error::truncated("the archive ends before its block of data"))
+            header.ok_or_else(|| Error::truncated("the archive ends before its data block"))
         });
         let header = header.map_err(|error| error.at(block.offset))?;
         if header.dump_id != entry.dump_id {
@@ -333,7 +334,7 @@ impl CustomFile {
     }
 }
 
-/// Blocks as the TOC gives them; each reaches to the next one.
+/// Blocks from the offsets in the TOC; each extends to the next.
 fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
     let mut offsets: Vec<(u64, DumpId)> = toc
         .entries
@@ -354,8 +355,8 @@ fn set_offsets(slice: &FileSlice, toc: &Toc) -> HashMap<DumpId, Block> {
         .collect()
 }
 
-/// Walks over the blocks, reading only their framing, and returns where the last one ends. What was
-/// found before an error stays.
+/// Walks the blocks, reading only their framing, and returns where the last one ends. Blocks found
+/// before an error are kept.
 fn scan(
     slice: &FileSlice,
     toc: &Toc,
@@ -379,7 +380,7 @@ fn scan(
         skipped.map_err(|error| place(Error::from_io(error), offset))?;
         let end = data_start + reader.stream_position().map_err(Error::from_io)?;
         if end > slice.len() {
-            return Err(Error::truncated("in a block of data").at(offset));
+            return Err(Error::truncated("in a data block").at(offset));
         }
         blocks.insert(header.dump_id, Block { offset, len: end - offset });
         offset = end;

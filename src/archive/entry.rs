@@ -1,4 +1,4 @@
-//! One row of the table of contents: an [`Entry`], and the words it uses.
+//! One row of the table of contents: an [`Entry`] and its types.
 //!
 //! The names are PostgreSQL's own (`TocEntry` in `src/bin/pg_dump/pg_backup_archiver.h`). Text is
 //! decoded from the archive's encoding when the TOC is read; see [`super::encoding`].
@@ -15,10 +15,10 @@ impl fmt::Display for DumpId {
     }
 }
 
-/// Which part of a restore an entry belongs to (`teSection`).
+/// The section of a restore that an entry belongs to (`teSection`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Section {
-    /// Comments, ACLs and the like: restored beside the object they are about.
+    /// Comments, ACLs and the like: restored with their object.
     None,
     /// What must exist before rows can be loaded.
     PreData,
@@ -28,13 +28,13 @@ pub enum Section {
     PostData,
 }
 
-/// Defines [`Desc`] with the text of each kind stated once.
+/// Defines [`Desc`], stating the text of each kind once.
 macro_rules! desc {
     ($($(#[$meta:meta])* $variant:ident = $text:literal,)*) => {
-        /// What kind of object an entry is about (`TocEntry.desc`).
+        /// The kind of object an entry describes (`TocEntry.desc`).
         ///
-        /// Kinds that this version of nocturne has not heard of are kept in [`Desc::Other`] and
-        /// restored as SQL, as pg_restore would.
+        /// Kinds unknown to this version of nocturne are kept in [`Desc::Other`] and restored as
+        /// SQL, as pg_restore would.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Desc {
             $($(#[$meta])* #[doc = concat!("`", $text, "`.")] $variant,)*
@@ -43,7 +43,7 @@ macro_rules! desc {
         }
 
         impl Desc {
-            /// The kind whose text in the archive is `text`.
+            /// The kind with this text in the archive.
             #[must_use]
             pub fn from_text(text: &str) -> Self {
                 match text {
@@ -52,7 +52,7 @@ macro_rules! desc {
                 }
             }
 
-            /// The text that stands in the archive and in listings.
+            /// The text used in the archive and in listings.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -139,7 +139,7 @@ desc! {
     Type = "TYPE",
     UserMapping = "USER MAPPING",
     View = "VIEW",
-    /// A message of pg_dump to whoever restores.
+    /// A message from pg_dump to the user who restores.
     Warning = "WARNING",
 }
 
@@ -158,7 +158,7 @@ pub enum DataLocation {
     File(String),
     /// Custom format: bytes from the start of the archive to the entry's block.
     Offset(u64),
-    /// Custom format written to a pipe: pg_dump could not go back to note the offset.
+    /// Custom format written to a pipe: pg_dump could not seek back to record the offset.
     OffsetNotSet,
 }
 
@@ -169,15 +169,15 @@ pub struct Entry {
     pub dump_id: DumpId,
     /// Whether the entry has data in the archive (`hadDumper`).
     pub had_dumper: bool,
-    /// OID of the system catalogue that the object is a row of, 0 if none.
+    /// OID of the system catalogue that contains the object, 0 if none.
     pub table_oid: u32,
     /// OID of the object in the dumped database, 0 if none.
     pub oid: u32,
     /// The object's name, or a phrase such as `TABLE users` for a comment or an ACL.
     pub tag: String,
-    /// What kind of object it is.
+    /// The kind of object.
     pub desc: Desc,
-    /// Which part of the restore it belongs to.
+    /// The section of the restore it belongs to.
     pub section: Section,
     /// SQL that creates it, empty if none.
     pub defn: String,
@@ -195,16 +195,16 @@ pub struct Entry {
     pub relkind: u8,
     /// The role that owns it.
     pub owner: Option<String>,
-    /// Whether the table was made `WITH OIDS` (gone since PostgreSQL 12).
+    /// Whether the table was created `WITH OIDS` (removed in PostgreSQL 12).
     pub with_oids: bool,
-    /// Entries that must be restored before this one. Some may not be in the archive.
+    /// Entries that must be restored before this one. Some may be missing from the archive.
     pub dependencies: Vec<DumpId>,
     /// Where its data is.
     pub data: DataLocation,
 }
 
 impl Entry {
-    /// An entry with nothing but a number, a kind and a section.
+    /// An entry with only a number, a kind and a section.
     pub(crate) fn bare(dump_id: i32, desc: Desc, section: Section) -> Self {
         Self {
             dump_id: DumpId(dump_id),
@@ -228,7 +228,7 @@ impl Entry {
         }
     }
 
-    /// `TABLE DATA public.users`: how messages name the entry.
+    /// The name of the entry in messages: `TABLE DATA public.users`.
     #[must_use]
     pub fn label(&self) -> String {
         match self.namespace.as_deref() {
@@ -239,11 +239,11 @@ impl Entry {
         }
     }
 
-    /// Whether the data of this entry is fed to an ancestor partition rather than to the table it
-    /// is named after (`pg_dump --load-via-partition-root`).
+    /// Whether the data of this entry is loaded into an ancestor partition rather than the table in
+    /// its tag (`pg_dump --load-via-partition-root`).
     ///
-    /// Newer archives say so in a comment in `defn`; in older ones the COPY statement names
-    /// another table (`is_load_via_partition_root` in `pg_backup_archiver.c`).
+    /// Newer archives have a comment in `defn`; in older ones the COPY statement names another
+    /// table (`is_load_via_partition_root` in `pg_backup_archiver.c`).
     #[must_use]
     pub fn is_load_via_partition_root(&self) -> bool {
         if self.defn.starts_with(LOAD_VIA_PARTITION_ROOT) {
@@ -257,14 +257,14 @@ impl Entry {
         !self.copy_stmt.starts_with(&own)
     }
 
-    /// Whether this is an access-privilege entry, restored in a pass of its own.
+    /// Whether this is an access-privilege entry, restored in a separate pass.
     #[must_use]
     pub fn is_acl(&self) -> bool {
         matches!(self.desc, Desc::Acl | Desc::AclLanguage | Desc::DefaultAcl)
     }
 }
 
-/// How `defn` of a table's data begins when it is loaded through its partition root.
+/// The start of `defn` for table data that is loaded through its partition root.
 pub const LOAD_VIA_PARTITION_ROOT: &str = "-- load via partition root ";
 
 #[cfg(test)]
@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_reads_back_as_itself() {
+    fn every_kind_round_trips() {
         for text in ["TABLE DATA", "FK CONSTRAINT", "<Init>", "PUBLICATION TABLES IN SCHEMA"] {
             let desc = Desc::from_text(text);
             assert!(!matches!(desc, Desc::Other(_)), "{text}");
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_keeps_its_text() {
+    fn unknown_kind_keeps_its_text() {
         assert_eq!(Desc::from_text("HYPERCUBE").as_str(), "HYPERCUBE");
     }
 }

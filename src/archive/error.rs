@@ -1,4 +1,4 @@
-//! What can be wrong with an archive, and where.
+//! Errors in an archive, with their place.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use super::entry::{DumpId, Entry};
 /// Result of reading an archive.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Something wrong with an archive: what, and the place.
+/// An error in an archive, with its place.
 ///
 /// `Display` gives one line, `file: entry 42 TABLE DATA public.users: at byte 1234: unexpected
 /// end of file`, with as much of the place as is known.
@@ -27,13 +27,13 @@ struct Inner {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The operating system refused to read.
+    /// The operating system could not read.
     #[error("cannot read")]
     Io(#[source] io::Error),
-    /// The input is something else than an archive.
+    /// The input is not an archive.
     #[error("{0}")]
     NotAnArchive(String),
-    /// The archive's format is newer than this program, or older than it supports.
+    /// The archive's format is too new or too old for this program.
     #[error("unsupported archive version {major}.{minor} (supported: 1.10 to 1.16)")]
     UnsupportedVersion {
         /// Major version in the header.
@@ -50,10 +50,10 @@ pub enum ErrorKind {
     /// A checksum does not match, or a compressed stream is damaged.
     #[error("damaged data: {0}")]
     Damaged(String),
-    /// The data are sound, and not those that were read before.
+    /// The data is intact, but not the data that was read before.
     #[error("{0}")]
     Changed(String),
-    /// Something that the TOC speaks of is not there.
+    /// Something the TOC refers to is missing.
     #[error("{0}")]
     Missing(String),
     /// A limit that protects against hostile input.
@@ -62,7 +62,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// An error of this kind, place unknown so far.
+    /// An error of this kind, with no place yet.
     #[must_use]
     pub fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Inner { kind, file: None, entry: None, offset: None }))
@@ -86,10 +86,10 @@ impl Error {
         Self::new(ErrorKind::Missing(what.into()))
     }
 
-    /// Sorts an I/O error: an end of file is a truncation, invalid data is damage.
+    /// Classifies an I/O error: end of file is a truncation, invalid data is damage.
     #[must_use]
     pub fn from_io(error: io::Error) -> Self {
-        // An archive error that travelled through a `Read` comes out as it went in.
+        // An archive error that passed through a `Read` comes out unchanged.
         let error = match error.downcast::<Self>() {
             Ok(own) => return own,
             Err(error) => error,
@@ -103,14 +103,14 @@ impl Error {
         })
     }
 
-    /// Names the file, unless it is named already.
+    /// Sets the file, unless it is set already.
     #[must_use]
     pub fn in_file(mut self, file: impl Into<String>) -> Self {
         self.0.file.get_or_insert_with(|| file.into());
         self
     }
 
-    /// Names the archive: in front of the name of a file inside it, if that is known.
+    /// Adds the archive: before the name of a file inside it, if that is set.
     #[must_use]
     pub fn in_archive(mut self, archive: &str) -> Self {
         let file = match self.0.file.take() {
@@ -122,21 +122,21 @@ impl Error {
         self
     }
 
-    /// Names the entry, unless it is named already.
+    /// Sets the entry, unless it is set already.
     #[must_use]
     pub fn in_entry(mut self, entry: &Entry) -> Self {
         self.0.entry.get_or_insert_with(|| (entry.dump_id, entry.label()));
         self
     }
 
-    /// Gives the byte, counted from the start of the file, unless it is given already.
+    /// Sets the byte, counted from the start of the file, unless it is set already.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.0.offset.get_or_insert(offset);
         self
     }
 
-    /// The same error once more, for an operation that fails for the same reason.
+    /// A copy of the error, for another operation that fails for the same reason.
     #[must_use]
     pub(crate) fn again(&self) -> Self {
         let Inner { kind, file, entry, offset } = &*self.0;
@@ -202,7 +202,7 @@ impl std::error::Error for Error {
 }
 
 impl From<Error> for io::Error {
-    /// Lets an archive error travel through a `Read`; [`Error::from_io`] takes it out again.
+    /// Lets an archive error pass through a `Read`; [`Error::from_io`] extracts it again.
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
             ErrorKind::Truncated(_) => io::ErrorKind::UnexpectedEof,
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_inside_an_archive_is_named_with_the_archive_once() {
+    fn archive_is_named_once_before_its_file() {
         let error = Error::truncated("in a row").in_file("7.dat.gz").in_archive("db.tar");
         assert_eq!(
             error.in_archive("db.tar").to_string(),

@@ -1,7 +1,7 @@
-//! Directory and tar format: a file for the TOC and one for each entry with data.
+//! Directory and tar format: one file for the TOC and one for each entry with data.
 //!
 //! The two differ only in where the files are: in a directory, or as members of a tar. A file may
-//! be compressed, which its suffix tells. See `src/bin/pg_dump/pg_backup_directory.c`,
+//! be compressed, as its suffix shows. See `src/bin/pg_dump/pg_backup_directory.c`,
 //! `pg_backup_tar.c` and `compress_io.c`.
 
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ use super::error::{Error, ErrorKind, Result};
 use super::header::{Compression, Version};
 use super::slice::{Counted, FileSlice, ReadCounter};
 
-/// The suffixes that pg_dump gives compressed files, in the order in which pg_restore looks.
+/// pg_dump's suffixes for compressed files, in pg_restore's order of lookup.
 const SUFFIXES: [(&str, Compression); 4] = [
     ("", Compression::None),
     (".gz", Compression::Gzip),
@@ -28,15 +28,15 @@ const SUFFIXES: [(&str, Compression); 4] = [
     (".zst", Compression::Zstd),
 ];
 
-/// The longest line of a list of large objects that is believed, in bytes.
+/// The longest line accepted in a list of large objects, in bytes.
 const MAX_LINE: u64 = 4096;
 
-/// Whether a name from an archive is that of a file in the archive's own folder, and of no other.
+/// Whether a name in an archive refers to a file in the archive's own directory.
 pub(super) fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "." && name != ".."
 }
 
-/// The name without its compression suffix, and what the suffix says.
+/// The name without its compression suffix, and the compression it stands for.
 pub(super) fn split_suffix(name: &str) -> (&str, Compression) {
     SUFFIXES[1..]
         .iter()
@@ -49,7 +49,7 @@ pub(super) fn split_suffix(name: &str) -> (&str, Compression) {
 pub(crate) enum Files {
     /// In this directory.
     Directory(PathBuf),
-    /// In this tar: each member's place by its name.
+    /// In this tar: the place of each member by name.
     Tar {
         /// The tar.
         slice: FileSlice,
@@ -66,10 +66,10 @@ pub(super) struct Found {
 }
 
 impl Files {
-    /// The file of this name, or of this name and a suffix.
+    /// The file with this name, or with this name and a suffix.
     pub(super) fn find(&self, name: &str) -> Result<Found> {
         if !is_plain_name(name) {
-            let what = format!("the archive names a file outside itself ({name:?})");
+            let what = format!("the archive refers to a file outside itself ({name:?})");
             return Err(Error::new(ErrorKind::Malformed(what)));
         }
         for (suffix, compression) in SUFFIXES {
@@ -81,7 +81,7 @@ impl Files {
         Err(Error::missing(format!("the file {name} is missing from the archive")))
     }
 
-    /// The file of exactly this name.
+    /// The file with exactly this name.
     fn get(&self, name: &str) -> Result<Option<FileSlice>> {
         match self {
             Self::Directory(directory) => {
@@ -103,8 +103,8 @@ impl Files {
         }
     }
 
-    /// Bytes of the entry's data in the archive. For large objects, of their list only: the
-    /// objects are files of their own.
+    /// Bytes of the entry's data in the archive. For large objects, only of their list: each object
+    /// is a separate file.
     pub(crate) fn size(&self, entry: &Entry, version: Version) -> Option<u64> {
         let found = self.find(&data_name(entry, version)?).ok()?;
         Some(found.slice.len())
@@ -119,7 +119,7 @@ impl Files {
         counter: ReadCounter,
     ) -> Result<Data> {
         let Some(name) = data_name(entry, version) else {
-            return Err(Error::missing("the archive names no file of data for it"));
+            return Err(Error::missing("the archive does not name a data file for it"));
         };
         let found = self.find(&name)?;
         if entry.desc != Desc::Blobs {
@@ -128,7 +128,7 @@ impl Files {
         Ok(Data::LargeObjects(Box::new(ListedObjects {
             files: self.clone(),
             list_name: found.name.clone(),
-            // Which objects it names is hashed with each of them.
+            // The OIDs in the list are hashed with each object.
             list: BufReader::new(found.read(Form::Inflated, counter.count_only())),
             form,
             counter,
@@ -136,14 +136,14 @@ impl Files {
     }
 }
 
-/// Opens a file of a directory archive; `None` if there is none. Whoever made the archive chose
-/// what stands there: a link would have any file of this machine read, a FIFO would wait for ever,
-/// a device may do something when it is opened. pg_dump writes none of them.
+/// Opens a file of a directory archive; `None` if it does not exist. The archive's author chooses
+/// what is there: a link could expose any file of this machine, opening a FIFO would block forever,
+/// opening a device may have side effects. pg_dump writes none of them.
 fn open_regular(path: &Path) -> Result<Option<File>> {
     let refuse = |file_type: std::fs::FileType| match file_type {
         kind if kind.is_file() => Ok(()),
         kind if kind.is_symlink() => {
-            Err(Error::malformed("a symbolic link, which is not followed out of an archive"))
+            Err(Error::malformed("a symbolic link; links in an archive are not followed"))
         }
         _ => Err(Error::malformed("not a regular file")),
     };
@@ -152,7 +152,7 @@ fn open_regular(path: &Path) -> Result<Option<File>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::from_io(error)),
     }
-    // It may have been replaced since.
+    // The file may have been replaced in the meantime.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = rustix::fs::open(path, flags, Mode::empty());
     let file = File::from(file.map_err(|errno| Error::from_io(errno.into()))?);
@@ -162,10 +162,9 @@ fn open_regular(path: &Path) -> Result<Option<File>> {
 
 /// The name of the file with an entry's data.
 ///
-/// Of large objects it is the list, which is called `blobs.toc` before 1.16, whatever the TOC says
-/// (`_LoadLOs` in `pg_backup_directory.c`), and `blobs_NNN.toc` since. The TOC of a tar always
-/// says `NNN.dat`, a file that is not there (`_ArchiveEntry` and `_StartLOs` in
-/// `pg_backup_tar.c`).
+/// For large objects it is their list: `blobs.toc` before 1.16, whatever the TOC contains
+/// (`_LoadLOs` in `pg_backup_directory.c`), and `blobs_NNN.toc` since. The TOC of a tar always has
+/// `NNN.dat`, a file that does not exist (`_ArchiveEntry` and `_StartLOs` in `pg_backup_tar.c`).
 pub(super) fn data_name(entry: &Entry, version: Version) -> Option<Cow<'_, str>> {
     match &entry.data {
         _ if entry.desc == Desc::Blobs && !version.at_least(16) => Some("blobs.toc".into()),
@@ -202,7 +201,7 @@ impl Found {
     }
 }
 
-/// Puts the file's name into errors.
+/// Adds the file's name to errors.
 struct Named<R> {
     name: String,
     reader: R,
@@ -214,7 +213,7 @@ impl<R: Read> Read for Named<R> {
     }
 }
 
-/// Large objects by their list: lines of `OID file`.
+/// Large objects from their list: lines of `OID file`.
 struct ListedObjects {
     files: Arc<Files>,
     list_name: String,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::primitives::{Layout, Parsed, fault, int, string};
 
-/// The five bytes that every archive starts with (custom format) or its `toc.dat` does.
+/// The five bytes at the start of every custom archive, or of its `toc.dat`.
 pub const MAGIC: &[u8; 5] = b"PGDMP";
 
 /// An archive version: 1.16 came with PostgreSQL 17.
@@ -34,7 +34,7 @@ impl Version {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// Not at all.
+    /// Uncompressed.
     None,
     /// zlib: a gzip file in directory format, a bare zlib stream in custom format.
     Gzip,
@@ -45,7 +45,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// What pg_restore calls it (`get_compress_algorithm_name`).
+    /// pg_restore's name for it (`get_compress_algorithm_name`).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -57,20 +57,20 @@ impl Compression {
     }
 }
 
-/// What holds the TOC and the data.
+/// The container of the TOC and the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// One file with everything, made for restoring out of order.
+    /// One file with everything, which can be restored out of order.
     Custom,
-    /// A directory of one file for each table.
+    /// A directory with one file per table.
     Directory,
-    /// A tar file of the same files.
+    /// A tar of the same files.
     Tar,
 }
 
 impl Format {
-    /// What `pg_restore -l` calls it.
+    /// The name that `pg_restore -l` prints.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -81,7 +81,7 @@ impl Format {
     }
 }
 
-/// The time in the header, in the local time zone of whoever ran pg_dump, which is not recorded.
+/// The time in the header, in pg_dump's local time zone, which is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LocalTime {
     /// Full year, 2026.
@@ -96,7 +96,7 @@ pub struct LocalTime {
     pub minute: i32,
     /// 0 to 60.
     pub second: i32,
-    /// Whether summer time was in force (`tm_isdst`): more than 0 if so, less if not known.
+    /// Whether daylight saving time was in force (`tm_isdst`): positive if so, negative if unknown.
     #[serde(skip)]
     pub is_dst: i32,
 }
@@ -113,12 +113,12 @@ impl std::fmt::Display for LocalTime {
 pub struct Header {
     /// Version of the archive format.
     pub version: Version,
-    /// How numbers are written.
+    /// The encoding of numbers.
     #[serde(skip)]
     pub layout: Layout,
     /// The format code: custom, or tar (which directory archives carry too).
     pub format: Format,
-    /// How data is compressed in custom format. Directory and tar archives tell by each file's
+    /// The compression of the data in custom format. Directory and tar archives use each file's
     /// suffix instead.
     pub compression: Compression,
     /// When pg_dump ran.
@@ -127,12 +127,12 @@ pub struct Header {
     pub dbname: String,
     /// Version of the server it was dumped from, `15.8 (Debian …)`.
     pub remote_version: String,
-    /// Version of the pg_dump that made it.
+    /// Version of the pg_dump that wrote it.
     pub dump_version: String,
 }
 
 impl Header {
-    /// The major version of the server that was dumped, 15 or 17; `None` when it cannot be told.
+    /// The major version of the dumped server, such as 15 or 17; `None` if unknown.
     #[must_use]
     pub fn remote_major(&self) -> Option<u32> {
         let digits: String = self.remote_version.chars().take_while(char::is_ascii_digit).collect();
@@ -140,15 +140,15 @@ impl Header {
     }
 }
 
-/// Where the header parser may stop before its end.
+/// The outcome of parsing the start of a header.
 pub(super) enum HeaderStart {
-    /// A version this program can read; parse on.
+    /// A supported version; continue parsing.
     Supported,
-    /// One it cannot.
+    /// An unsupported version.
     Unsupported(u8, u8),
 }
 
-/// Magic and version only: enough to refuse an archive that cannot be read.
+/// Magic and version only: enough to refuse an unsupported archive.
 pub(super) fn start(input: &[u8]) -> Parsed<'_, HeaderStart> {
     let (rest, magic) = take(MAGIC.len())(input)?;
     if magic != MAGIC {
@@ -176,7 +176,7 @@ pub(super) fn header(input: &[u8]) -> Parsed<'_, Header> {
     let (rest, int_size) = byte(rest)?;
     let (rest, offset_size) = byte(rest)?;
     if !(1..=32).contains(&int_size) || !(1..=32).contains(&offset_size) {
-        return fault(input, format!("unlikely sizes of numbers ({int_size} and {offset_size})"));
+        return fault(input, format!("implausible number sizes ({int_size} and {offset_size})"));
     }
     let layout = Layout { int_size, offset_size };
     let (rest, code) = byte(rest)?;
@@ -211,7 +211,7 @@ pub(super) fn header(input: &[u8]) -> Parsed<'_, Header> {
 fn compression(version: Version, layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, Compression> {
     move |input| {
         if !version.at_least(15) {
-            // Older archives note the level: 0 is none, anything else gzip.
+            // Older archives record the level: 0 is none, anything else gzip.
             let (rest, level) = int(layout)(input)?;
             return Ok((rest, if level == 0 { Compression::None } else { Compression::Gzip }));
         }

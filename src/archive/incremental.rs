@@ -1,7 +1,7 @@
 //! Runs a streaming parser over a `Read` of unknown length.
 //!
-//! The buffer grows with what has really been read, never with a length that the archive only
-//! claims: a hostile length costs nothing but an error at the end of the file.
+//! The buffer grows with the bytes actually read, never with a length that the archive only claims:
+//! a hostile length costs nothing but an error at the end of the file.
 
 use std::io::{Cursor, Read};
 
@@ -9,19 +9,19 @@ use super::budget::Budget;
 use super::error::{Error, Result};
 use super::primitives::Parsed;
 
-/// Bytes asked of the reader at a time, at first. Grows with the item that does not fit.
+/// Bytes requested from the reader at a time, initially. Grows with an item that does not fit.
 const STEP: usize = 64 * 1024;
 
-/// What follows the parsed items: bytes that were read ahead, then the reader.
+/// What follows the parsed items: bytes read ahead, then the reader.
 pub(super) type Rest<R> = std::io::Chain<Cursor<Vec<u8>>, R>;
 
-/// A reader and the bytes of it that are not parsed yet.
+/// A reader and its bytes that are not parsed yet.
 pub(super) struct Incremental<'a, R> {
     reader: R,
-    /// What the items may take, of which the bytes of an unfinished one are a part.
+    /// The memory limit for items, including the bytes of an unfinished one.
     budget: &'a mut Budget,
     buffer: Vec<u8>,
-    /// Where in `buffer` the next item begins.
+    /// The start of the next item in `buffer`.
     start: usize,
     /// The offset of `buffer[0]` in the input.
     base: u64,
@@ -32,7 +32,7 @@ impl<'a, R: Read> Incremental<'a, R> {
         Self { reader, budget, buffer: Vec::new(), start: 0, base: 0 }
     }
 
-    /// Takes the memory of an item that is kept.
+    /// Counts the memory of an item that is kept.
     pub(super) fn spend(&mut self, bytes: u64) -> Result<()> {
         self.budget.spend(bytes).map_err(|error| error.at(self.offset()))
     }
@@ -42,10 +42,10 @@ impl<'a, R: Read> Incremental<'a, R> {
         self.base + self.start as u64
     }
 
-    /// Parses one item, reading as much as it takes. `what` names it in errors.
+    /// Parses one item, reading as much as it needs. `what` names it in errors.
     ///
-    /// An item that turns out incomplete is parsed again from its start with at least twice the
-    /// bytes, so the work stays linear in its size.
+    /// An incomplete item is parsed again from its start with at least twice the bytes, so the work
+    /// stays linear in its size.
     pub(super) fn parse<T>(
         &mut self,
         what: &str,

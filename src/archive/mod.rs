@@ -1,9 +1,9 @@
-//! What pg_dump wrote, as types. Knows no server and no runtime: bytes come in through
+//! The archive format of pg_dump, as types. Independent of servers and async runtimes: input is
 //! [`std::io::Read`].
 //!
 //! # The bytes of an archive
 //!
-//! Three shapes make up header and table of contents (TOC). Their sizes stand in the header.
+//! The header and the table of contents (TOC) consist of three shapes, sized by the header.
 //!
 //! | shape | bytes |
 //! |---|---|
@@ -32,16 +32,15 @@
 //! | dump IDs it depends on | | Strs, ended by NULL |
 //! | where its data is | | Offset (custom) or Str file name |
 //!
-//! **Data** lies behind the TOC in blocks ([`stream`] and the module `custom`), or in files beside
-//! `toc.dat`, in a directory or a tar. Versions 1.10 (PostgreSQL 8.0) to 1.16 (17 and 18) are
-//! read.
+//! **Data** follows the TOC in blocks ([`stream`] and the module `custom`), or is in files next to
+//! `toc.dat`, in a directory or a tar. Supported versions: 1.10 (PostgreSQL 8.0) to 1.16 (17 and
+//! 18).
 //!
 //! # Reading
 //!
-//! [`crate::source::open`] finds out what an input is and gives the TOC at once. Data comes as
-//! [`Data`], from any place at any time, or from a [`stream`] in its own order. Every reader
-//! demands the end of what it reads: of each compressed stream, each series of chunks, each member
-//! of a tar.
+//! [`crate::source::open`] detects the format of an input and returns the TOC at once. Data is read
+//! as [`Data`], either at any place and time, or from a [`stream`] in its own order. Every reader
+//! requires a proper end: of each compressed stream, each series of chunks, each member of a tar.
 
 pub(crate) mod budget;
 pub(crate) mod codec;

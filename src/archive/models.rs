@@ -1,4 +1,4 @@
-//! Random archives, for tests only: what [`super::writer`] writes.
+//! Random archives for tests, to be written by [`super::writer`].
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use super::writer::{self, Content, Model};
 const CODECS: [Compression; 4] =
     [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd];
 
-/// Text without NUL, which the reader refuses; often none, and often empty.
+/// Text without NUL, which the reader refuses; often `None`, and often empty.
 fn optional_text() -> impl Strategy<Value = Option<String>> {
     prop_oneof![Just(None), Just(Some(String::new())), "[^\0]{1,12}".prop_map(Some)]
 }
@@ -29,7 +29,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     (texts, numbers, dependencies).prop_map(|(texts, numbers, dependencies)| {
         let (tag, defn, drop_stmt, namespace, tablespace, table_am, owner) = texts;
         let (table_oid, oid, with_oids, relkind, kind) = numbers;
-        // Kinds whose section archives before 1.11 leave to the reader.
+        // Kinds whose section the reader must derive in archives before 1.11.
         let (desc, section) = match kind {
             0 => (Desc::Table, Section::PreData),
             1 => (Desc::Index, Section::PostData),

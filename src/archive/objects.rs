@@ -1,8 +1,8 @@
-//! Which large objects an entry `BLOBS` must hold, and whether it does.
+//! The large objects that an entry `BLOBS` must contain, and the check that it does.
 //!
 //! From archive version 1.16 an entry `BLOBS` depends on its entry `BLOB METADATA`, whose
 //! definition lists OIDs. From 1.12 each object has an entry `BLOB`, and all their contents are in
-//! one `BLOBS`. Before that, or when only data was dumped, nothing says which objects exist.
+//! one `BLOBS`. Before that, and in data-only dumps, nothing lists the objects.
 //! (`getLOs` and `dumpLO` in `src/bin/pg_dump/pg_dump.c`.)
 
 use std::collections::HashSet;
@@ -10,14 +10,14 @@ use std::collections::HashSet;
 use super::entry::{Desc, Entry};
 use super::error::{Error, Result};
 
-/// The large objects of an entry `BLOBS`, by its entry `BLOB METADATA`, or else by the `entries` of
-/// the archive. Empty if nothing says so.
+/// The large objects of an entry `BLOBS`, from its entry `BLOB METADATA`, or else from the
+/// `entries` of the archive. Empty if nothing lists them.
 pub(crate) fn listed_objects<'a>(
     metadata: Option<&Entry>,
     entries: impl IntoIterator<Item = &'a Entry>,
 ) -> HashSet<u32> {
     match metadata {
-        // What is not a number stays out, and is missing when the objects are compared.
+        // Lines that are not numbers are skipped; comparing the objects then reports them missing.
         Some(list) => list.defn.lines().filter_map(|line| line.trim().parse().ok()).collect(),
         None => {
             let each = entries.into_iter().filter(|entry| entry.desc == Desc::Blob);
@@ -26,38 +26,36 @@ pub(crate) fn listed_objects<'a>(
     }
 }
 
-/// The large objects of an entry, checked as they come.
+/// The large objects of an entry, checked as they are read.
 pub(crate) struct ObjectsDue {
-    /// Those that have not come.
+    /// Objects not seen yet.
     missing: HashSet<u32>,
-    /// Whether anything says which should come.
+    /// Whether the archive lists its objects.
     listed: bool,
     seen: HashSet<u32>,
 }
 
 impl ObjectsDue {
-    /// Expects these; any, if none are listed.
+    /// Expects these objects, or any if none are listed.
     pub(crate) fn new(listed: HashSet<u32>) -> Self {
         Self { listed: !listed.is_empty(), missing: listed, seen: HashSet::new() }
     }
 
-    /// Notes an object before its contents are read.
+    /// Records an object before its contents are read.
     ///
     /// # Errors
-    /// When it is not listed, or comes a second time.
+    /// When it is not listed, or occurs twice.
     pub(crate) fn came(&mut self, oid: u32) -> Result<()> {
         if !self.seen.insert(oid) || (self.listed && !self.missing.remove(&oid)) {
-            return Err(Error::malformed(format!(
-                "the archive holds large object {oid} unexpectedly"
-            )));
+            return Err(Error::malformed(format!("unexpected large object {oid} in the archive")));
         }
         Ok(())
     }
 
-    /// Checks that all came.
+    /// Checks that all objects were seen.
     ///
     /// # Errors
-    /// When one did not.
+    /// When one is missing.
     pub(crate) fn finish(self) -> Result<()> {
         match self.missing.into_iter().min() {
             Some(oid) => Err(missing_object(oid)),
@@ -66,7 +64,7 @@ impl ObjectsDue {
     }
 }
 
-/// The error for a large object whose contents the archive should hold.
+/// The error for a large object whose contents are missing.
 pub(crate) fn missing_object(oid: u32) -> Error {
     Error::missing(format!("the contents of large object {oid} are missing"))
 }

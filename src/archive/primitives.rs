@@ -1,8 +1,8 @@
-//! The three shapes that everything in an archive is made of: Int, Str and Offset, as nom parsers.
+//! The three shapes that make up an archive: Int, Str and Offset, as nom parsers.
 //!
-//! They are *streaming* parsers: bytes that have not arrived yet are an ordinary answer
-//! (`nom::Err::Incomplete`), which [`super::incremental`] turns into another read. See `ReadInt`,
-//! `ReadStr` and `ReadOffset` in `src/bin/pg_dump/pg_backup_archiver.c`.
+//! They are *streaming* parsers: missing bytes are an ordinary result (`nom::Err::Incomplete`),
+//! which [`super::incremental`] turns into another read. See `ReadInt`, `ReadStr` and `ReadOffset`
+//! in `src/bin/pg_dump/pg_backup_archiver.c`.
 
 use nom::bytes::streaming::take;
 use nom::number::streaming::u8 as byte;
@@ -13,14 +13,14 @@ use super::entry::DataLocation;
 /// Input and result of every parser here.
 pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault<'a>>;
 
-/// Bytes of the longest text that can be meant: what PostgreSQL allocates for one value
-/// (`MaxAllocSize` in `src/include/utils/memutils.h`), which no statement passes.
+/// Bytes of the longest valid text: the most that PostgreSQL allocates for one value
+/// (`MaxAllocSize` in `src/include/utils/memutils.h`), which no statement exceeds.
 const MAX_TEXT: usize = 0x3fff_ffff;
 
-/// Where parsing stopped, and which rule was broken.
+/// Where parsing stopped, and the rule that was broken.
 #[derive(Debug)]
 pub(super) struct Fault<'a> {
-    /// What was left to parse where the rule was broken.
+    /// The unparsed rest at that point.
     pub(super) rest: &'a [u8],
     /// The broken rule, in words.
     pub(super) what: String,
@@ -36,12 +36,12 @@ impl<'a> nom::error::ParseError<&'a [u8]> for Fault<'a> {
     }
 }
 
-/// A broken rule as nom wants it: final, no alternative is tried.
+/// A broken rule as a final nom error: no alternative is tried.
 pub(super) fn fault<T>(rest: &[u8], what: impl Into<String>) -> Parsed<'_, T> {
     Err(nom::Err::Failure(Fault { rest, what: what.into() }))
 }
 
-/// How the header says that numbers are written.
+/// The encoding of numbers, from the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Bytes of an Int, without its sign byte.
@@ -52,7 +52,7 @@ pub struct Layout {
 
 /// An Int: a sign byte, then the magnitude, least significant byte first.
 ///
-/// pg_restore takes any sign byte but 0 for a minus. Only 0 and 1 are ever written, so another one
+/// pg_restore reads any sign byte but 0 as a minus. pg_dump writes only 0 and 1, so any other value
 /// is damage.
 pub(super) fn int(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
     move |input| {
@@ -66,7 +66,7 @@ pub(super) fn int(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
         let value = match (sign, magnitude) {
             (0, _) => magnitude,
             (1, 1..) => -magnitude,
-            _ => return fault(input, "an integer has no valid sign"),
+            _ => return fault(input, "an integer has an invalid sign byte"),
         };
         match i32::try_from(value) {
             Ok(value) => Ok((rest, value)),
@@ -77,20 +77,22 @@ pub(super) fn int(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
 
 /// A Str: its length as an Int, then its bytes. `None` for the length -1, which is NULL.
 ///
-/// pg_restore takes any length below zero for NULL; only -1 is ever written.
+/// pg_restore reads any negative length as NULL; pg_dump writes only -1.
 pub(super) fn string(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, Option<&[u8]>> {
     move |input| {
         let (rest, length) = int(layout)(input)?;
         match usize::try_from(length) {
-            Ok(length) if length > MAX_TEXT => fault(input, format!("a text of {length} bytes")),
+            Ok(length) if length > MAX_TEXT => {
+                fault(input, format!("invalid text length {length}"))
+            }
             Ok(length) => take(length).map(Some).parse(rest),
             Err(_) if length == -1 => Ok((rest, None)),
-            Err(_) => fault(input, format!("a text of {length} bytes")),
+            Err(_) => fault(input, format!("invalid text length {length}")),
         }
     }
 }
 
-/// An Offset, as the location it stands for.
+/// An Offset, as a location.
 pub(super) fn offset(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, DataLocation> {
     move |input| {
         let (rest, flag) = byte(input)?;
@@ -124,13 +126,13 @@ mod tests {
     const LAYOUT: Layout = Layout { int_size: 4, offset_size: 8 };
 
     #[test]
-    fn an_int_has_a_sign_and_a_little_endian_magnitude() {
+    fn int_has_sign_and_little_endian_magnitude() {
         assert_eq!(int(LAYOUT)(&[0, 1, 2, 0, 0, 9]).unwrap(), (&[9][..], 513));
         assert_eq!(int(LAYOUT)(&[1, 1, 0, 0, 0]).unwrap(), (&[][..], -1));
     }
 
     #[test]
-    fn an_int_of_another_size_is_read_by_the_header() {
+    fn int_size_comes_from_the_header() {
         let layout = Layout { int_size: 8, offset_size: 8 };
         assert_eq!(int(layout)(&[0, 7, 0, 0, 0, 0, 0, 0, 0]).unwrap().1, 7);
         assert!(int(layout)(&[0, 7, 0, 0, 0, 0, 0, 0, 1]).is_err());
@@ -148,19 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn a_null_string_is_not_an_empty_one() {
+    fn null_string_differs_from_empty() {
         assert_eq!(string(LAYOUT)(&[1, 1, 0, 0, 0]).unwrap().1, None);
         assert_eq!(string(LAYOUT)(&[0, 0, 0, 0, 0]).unwrap().1, Some(&[][..]));
     }
 
     #[test]
-    fn a_string_that_has_not_arrived_asks_for_more() {
+    fn incomplete_string_requests_more_input() {
         let error = string(LAYOUT)(&[0, 5, 0, 0, 0, b'a']).unwrap_err();
         assert!(error.is_incomplete());
     }
 
     #[test]
-    fn an_offset_tells_set_not_set_and_no_data_apart() {
+    fn offset_distinguishes_set_unset_and_no_data() {
         let read =
             |flag| offset(LAYOUT)(&[flag, 5, 0, 0, 0, 0, 0, 0, 0]).map(|(_, l)| l).map_err(drop);
         assert_eq!(read(1).unwrap(), DataLocation::OffsetNotSet);

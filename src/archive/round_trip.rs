@@ -1,4 +1,4 @@
-//! What [`super::writer`] writes, read back: by offset, by scan, from files, from a tar, and as a
+//! Reads back what [`super::writer`] writes: by offset, by scan, from files, from a tar, and as a
 //! stream.
 
 use std::io::{self, Cursor, Read, Write};
@@ -52,7 +52,7 @@ fn open(path: &Path) -> Archive {
     source::open(&Input::Path(path.to_owned())).unwrap()
 }
 
-/// The entries are the model's; `data` tells where each entry's data should be.
+/// The entries equal the model's; `data` gives the expected location of each entry's data.
 fn assert_entries(model: &Model, toc: &Toc, data: impl Fn(&Entry, &DataLocation) -> DataLocation) {
     assert_eq!(toc.entries.len(), model.entries.len());
     assert_eq!(toc.header.dbname, model.dbname.clone().unwrap_or_default());
@@ -65,7 +65,7 @@ fn assert_entries(model: &Model, toc: &Toc, data: impl Fn(&Entry, &DataLocation)
     }
 }
 
-/// All data of an archive that can be read at any place.
+/// Compares all data of a seekable archive.
 fn assert_contents(model: &Model, archive: &Archive) {
     let Access::Random(random) = &archive.access else {
         panic!("{} should be readable at any place", archive.name);
@@ -142,7 +142,7 @@ impl Sink for Keep {
     }
 }
 
-/// Gives at most `1` bytes at a time.
+/// Returns at most `1` bytes at a time.
 struct Slow<R>(R, usize);
 
 impl<R: Read> Read for Slow<R> {
@@ -162,7 +162,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_custom_archive_reads_back(
+    fn custom_archive_round_trips(
         model in model(),
         offsets in any::<bool>(),
         chunk in prop_oneof![1..40usize, Just(4096)],
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_in_tiny_pieces_is_reading_at_once(
+    fn tiny_reads_equal_one_read(
         model in model(),
         chunk in 1..200usize,
         step in 1..20usize,
@@ -245,7 +245,7 @@ proptest! {
 }
 
 #[test]
-fn a_tar_whose_toc_comes_last_is_read_as_a_file() {
+fn tar_with_toc_last_is_read_as_a_file() {
     let mut entry = entry(1, Desc::TableData);
     entry.copy_stmt = "COPY public.t (a) FROM stdin;\n".to_owned();
     let model = Model::of(vec![(entry, Content::Rows(b"1\n\\.\n\n\n".to_vec()))]);

@@ -1,4 +1,4 @@
-//! A part of a file as a reader of its own, so that many can read one archive side by side.
+//! A part of a file as an independent reader, so that an archive can be read in parallel.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
-/// Bytes `start..end` of a file. Reads are positioned: the file's own cursor is not used.
+/// Bytes `start..end` of a file. Reads are positional: the file's own cursor is not used.
 #[derive(Clone, Debug)]
 pub(crate) struct FileSlice {
     file: Arc<File>,
@@ -22,7 +22,7 @@ impl FileSlice {
         Self { file, start, position: start, end: end.max(start) }
     }
 
-    /// What the file system says of the file.
+    /// The file's metadata.
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()
     }
@@ -32,12 +32,12 @@ impl FileSlice {
         self.end - self.start
     }
 
-    /// The slice from `offset`, counted from this one's start, to this one's end.
+    /// The slice from `offset`, relative to this one's start, to this one's end.
     pub(crate) fn from(&self, offset: u64) -> Self {
         Self::new(self.file.clone(), self.start.saturating_add(offset).min(self.end), self.end)
     }
 
-    /// The slice of `len` bytes from `offset`, cut at this one's end.
+    /// The slice of `len` bytes from `offset`, truncated at this one's end.
     pub(crate) fn part(&self, offset: u64, len: u64) -> Self {
         let from = self.from(offset);
         Self { end: from.start.saturating_add(len).min(self.end), ..from }
@@ -58,7 +58,7 @@ impl Read for FileSlice {
 }
 
 impl Seek for FileSlice {
-    /// May go past the end, as in a file; reading there gives nothing.
+    /// May seek past the end, as in a file; reading there returns nothing.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let (base, by) = match to {
             SeekFrom::Start(offset) => (self.start, i64::try_from(offset).ok()),
@@ -75,8 +75,8 @@ impl Seek for FileSlice {
     }
 }
 
-/// Bytes read from the archive so far, and their SHA-256 if that is wanted; shared between a reader
-/// and whoever asks how far it is.
+/// Bytes read from the archive so far, and optionally their SHA-256; shared between a reader and
+/// the code that tracks its progress.
 #[derive(Clone, Debug, Default)]
 pub struct ReadCounter {
     bytes: Arc<AtomicU64>,
@@ -84,7 +84,7 @@ pub struct ReadCounter {
 }
 
 impl ReadCounter {
-    /// One that hashes what it counts.
+    /// A counter that also hashes.
     #[must_use]
     pub fn hashing() -> Self {
         Self { hash: Some(Arc::default()), ..Self::default() }
@@ -96,11 +96,11 @@ impl ReadCounter {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The SHA-256 of the bytes so far, as they stand in the archive; none unless it was wanted.
+    /// The SHA-256 of the bytes so far, as stored in the archive; `None` unless requested.
     ///
-    /// When all of an entry is read, that is: in the custom format of its block without the block's
-    /// header; else of its file. Of large objects that are files, of each in the order of their
-    /// list: the OID (4 bytes) and the file's length (8), least significant first, and the file.
+    /// For a fully read entry, this covers its block without the block's header (custom format) or
+    /// its file. For large objects in files it covers, for each object in the order of their list,
+    /// the OID (4 bytes) and the file's length (8), least significant byte first, and the file.
     #[must_use]
     pub fn sha256(&self) -> Option<[u8; 32]> {
         let hash = self.hash.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -116,10 +116,10 @@ impl ReadCounter {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Hashes what belongs to the data and was not read with them.
+    /// Hashes bytes that belong to the data but were not read with it.
     pub(super) fn hash(&self, bytes: &[u8]) {
         if let Some(hash) = &self.hash {
-            // One reader has it; what a panic left is compared with nothing.
+            // There is one reader; a hash left by a panic is never compared.
             hash.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
         }
     }

@@ -1,9 +1,9 @@
-//! An archive that comes as a stream: each block of data is seen once, in the archive's order.
+//! An archive read as a stream: each data block is seen once, in the archive's order.
 //!
-//! The walker pushes what it meets into a [`Sink`]: first the TOC, then for each block its
-//! beginning, its bytes as they stand in the archive, its end. The sink may block (that is the
-//! back-pressure) and may refuse: blocks it does not want are read over. [`Item::data`] turns the
-//! bytes of one block back into [`Data`], the same as from a file.
+//! The walker pushes what it finds into a [`Sink`]: first the TOC, then each block's start, bytes
+//! (as stored in the archive) and end. The sink may block, which is the back-pressure, and may
+//! refuse: unwanted blocks are skipped. [`Item::data`] turns the bytes of one block back into
+//! [`Data`], the same as from a file.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -27,34 +27,34 @@ pub(crate) use members::{FilesWalk, is_data_file};
 /// Bytes collected before they are handed to the sink.
 const PIECE: usize = 128 * 1024;
 
-/// Bytes for which a buffer of a whole piece would be a waste.
+/// Up to this many bytes, a buffer for a whole piece would be wasteful.
 const LITTLE: usize = 4 * 1024;
 
 /// Bytes of the longest Int: a sign and at most 32 bytes (`header.rs`).
 const INT: usize = 1 + 32;
 
-/// What a sink answers.
+/// The reply of a sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Go on; the bytes are wanted.
+    /// Continue; the bytes are wanted.
     Take,
-    /// Go on; the bytes of this item are not wanted.
+    /// Continue; the bytes of this item are not wanted.
     Skip,
     /// Stop reading altogether.
     Stop,
 }
 
-/// Receives an archive as it streams by.
+/// Receives an archive as it streams.
 pub trait Sink {
-    /// The table of contents, before any data. `Skip` is taken for `Take`.
+    /// The table of contents, before any data. `Skip` is treated as `Take`.
     fn toc(&mut self, toc: &Toc, format: super::Format) -> Answer;
-    /// The data of an item begins.
+    /// The data of an item starts.
     fn begin(&mut self, item: &Item) -> Answer;
-    /// Some bytes of the item, as they stand in the archive.
+    /// Some bytes of the item, as stored in the archive.
     fn bytes(&mut self, bytes: Bytes) -> Answer;
     /// The item is complete.
     fn end(&mut self) -> Answer;
-    /// So many bytes came behind the last item that the table of contents lists.
+    /// The number of bytes after the last item in the table of contents.
     fn behind(&mut self, bytes: u64) {
         let _ = bytes;
     }
@@ -63,14 +63,14 @@ pub trait Sink {
 /// One piece of data in a stream.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// What it is the data of.
+    /// The entry or large object that the data belongs to.
     pub of: ItemOf,
-    /// Bytes of the item, where the archive's format says so beforehand: a member of a tar.
+    /// Bytes of the item, if known in advance: for a member of a tar.
     pub size: Option<u64>,
     form: Form,
 }
 
-/// What an item is the data of.
+/// The entry or large object that an item's data belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemOf {
     /// An entry, by its number: all its data.
@@ -86,7 +86,7 @@ enum Form {
 }
 
 impl Item {
-    /// Reads an item's bytes as data. `bytes` gives what [`Sink::bytes`] got.
+    /// Reads an item's bytes as data. `bytes` returns what [`Sink::bytes`] received.
     pub fn data(&self, bytes: impl Read + Send + 'static) -> Data {
         match (&self.form, self.of) {
             (Form::Block(kind, header), _) => {
@@ -103,7 +103,7 @@ impl Item {
     }
 }
 
-/// What a [`Sink`] passes on of one item, to whoever reads it on another thread.
+/// What a [`Sink`] sends of one item to a reader on another thread.
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// Some bytes.
@@ -112,10 +112,10 @@ pub(crate) enum Piece {
     End,
 }
 
-/// The bytes of one item as they come over a channel, for [`Item::data`].
+/// The bytes of one item from a channel, for [`Item::data`].
 ///
-/// `next` waits for a piece and gives `None` when the other side is gone. An item that stops
-/// without its end is an error, not the end of its data.
+/// `next` waits for a piece and returns `None` when the sender is gone. An item without its end is
+/// an error, not the end of its data.
 pub(crate) struct ItemReader<F> {
     next: F,
     current: Bytes,
@@ -135,7 +135,7 @@ impl<F: FnMut() -> Option<Piece>> Read for ItemReader<F> {
             match (self.next)() {
                 Some(Piece::Bytes(bytes)) => self.current = bytes,
                 Some(Piece::End) => self.ended = true,
-                None => return Err(Error::truncated("the stream stops in this entry").into()),
+                None => return Err(Error::truncated("the stream ends inside this entry").into()),
             }
         }
         let length = output.len().min(self.current.len());
@@ -158,9 +158,9 @@ impl LargeObjects for SingleObject {
 
 /// Why a walk ended early.
 pub(crate) enum Halt {
-    /// The sink wanted no more.
+    /// The sink stopped it.
     Stopped,
-    /// Data came before the table of contents, which a tar made by hand may have anywhere.
+    /// Data came before the table of contents, which can be anywhere in a hand-made tar.
     TocLate,
     /// The archive is damaged or cannot be read.
     Error(Error),
@@ -226,7 +226,7 @@ fn forward_chunks(
         }
         let copied = forward.copy(&mut reader.by_ref().take(length))?;
         if copied < length {
-            return Err(Error::truncated("in a chunk of data").into());
+            return Err(Error::truncated("in a data chunk").into());
         }
     }
 }
@@ -248,7 +248,7 @@ impl<'a> Forward<'a> {
         Ok(Self { sink, wanted, buffer: BytesMut::new() })
     }
 
-    /// Writes an Int as the archive has it.
+    /// Writes an Int in the format of the archive.
     fn int(&mut self, value: i64, layout: Layout) -> Result<(), Halt> {
         if !self.wanted {
             return Ok(());
@@ -263,7 +263,7 @@ impl<'a> Forward<'a> {
         self.flush(PIECE)
     }
 
-    /// Passes on all of `reader`. Returns the number of bytes.
+    /// Forwards all of `reader`. Returns the number of bytes.
     fn copy(&mut self, reader: &mut impl BufRead) -> Result<u64, Halt> {
         let mut copied = 0;
         loop {
@@ -282,8 +282,8 @@ impl<'a> Forward<'a> {
         }
     }
 
-    /// Makes room for so many bytes. Beyond a little at once for a whole piece and no more, because
-    /// pieces may be kept for a while: a buffer that grows by itself may be twice what is in it.
+    /// Reserves space for this many bytes: beyond a small amount, exactly one whole piece, because
+    /// pieces may be kept for a while and a buffer that grows by itself can be half empty.
     fn make_room(&mut self, bytes: usize) {
         let length = self.buffer.len();
         if length + bytes > self.buffer.capacity() && length + bytes > LITTLE {
@@ -291,7 +291,7 @@ impl<'a> Forward<'a> {
         }
     }
 
-    /// Hands what is collected to the sink when there is at least `least`.
+    /// Sends the collected bytes to the sink if there are at least `least`.
     fn flush(&mut self, least: usize) -> Result<(), Halt> {
         if self.buffer.len() < least || self.buffer.is_empty() {
             return Ok(());

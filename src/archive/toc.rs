@@ -1,4 +1,4 @@
-//! The table of contents: every entry of an archive, and what the special ones say.
+//! The table of contents: every entry of an archive, and the meaning of the special ones.
 //!
 //! See `ReadToc` in `src/bin/pg_dump/pg_backup_archiver.c`.
 
@@ -25,7 +25,7 @@ pub struct Toc {
     pub entries: Vec<Entry>,
     /// The encoding of the archive's row data (its text is decoded already).
     pub encoding: Encoding,
-    /// Whether string literals in the archive treat backslashes as themselves.
+    /// Whether string literals in the archive treat backslashes literally.
     pub standard_conforming_strings: bool,
     /// The statement that sets the search path for the whole restore, if the archive has one
     /// (from version 1.13).
@@ -46,8 +46,8 @@ impl Toc {
         self.position(id).map(|position| &self.entries[position])
     }
 
-    /// Reads the TOC of a custom archive in a file, and tells at which byte the first block of data
-    /// begins.
+    /// Reads the TOC of a custom archive in a file, and returns it with the offset of the first
+    /// data block.
     pub(crate) fn read_custom(reader: impl Read) -> Result<(Self, u64)> {
         let counter = ReadCounter::default();
         let mut budget = Budget::unlimited();
@@ -65,11 +65,11 @@ impl Toc {
         let (toc, mut rest) = Self::read(reader, Container::Files, &mut Budget::unlimited())?;
         match rest.read(&mut [0]).map_err(Error::from_io)? {
             0 => Ok(toc),
-            _ => Err(Error::malformed("there are bytes after the table of contents")),
+            _ => Err(Error::malformed("trailing bytes after the table of contents")),
         }
     }
 
-    /// Reads header and TOC, and gives back what follows them.
+    /// Reads header and TOC, and returns the rest of the input.
     pub(super) fn read<R: Read>(
         reader: R,
         container: Container,
@@ -82,7 +82,7 @@ impl Toc {
         let header = input.parse("the header", header::header)?;
         if !container.holds(header.format) {
             return Err(Error::malformed(format!(
-                "the header says {} format, which this is not",
+                "the header says {} format, but the archive is in another",
                 header.format.name().to_lowercase()
             )));
         }
@@ -141,7 +141,7 @@ impl Toc {
     }
 }
 
-/// What the TOC was found in: decides how an entry says where its data is.
+/// The container of the TOC: it determines how entries locate their data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Container {
     /// The start of a custom archive.
@@ -157,7 +157,7 @@ impl Container {
     }
 }
 
-/// An entry with its text as bytes: the encoding is known only when the TOC is read.
+/// An entry with its text as bytes: the encoding is unknown until the TOC is read.
 struct RawEntry {
     dump_id: i32,
     had_dumper: bool,
@@ -179,7 +179,7 @@ struct RawEntry {
     data: DataLocation,
 }
 
-/// How many entries there are.
+/// The number of entries.
 fn count(layout: Layout) -> impl Fn(&[u8]) -> Parsed<'_, i32> {
     move |input| match int(layout)(input)? {
         (_, count) if count < 0 => fault(input, format!("{count} entries")),
@@ -206,10 +206,10 @@ fn entry(
             let (rest, digits) = string(layout)(input)?;
             match digits.map(leading_number).unwrap_or(Some(0)) {
                 Some(number) => Ok((rest, number)),
-                None => fault(input, "a number is not a number"),
+                None => fault(input, "an OID is not a number"),
             }
         };
-        // An item that only later archives have.
+        // A field that only newer archives have.
         fn since<'a, T: Default>(
             has: bool,
             input: &'a [u8],
@@ -266,7 +266,7 @@ fn entry(
                 let (after, name) = text(rest)?;
                 let name = String::from_utf8_lossy(&name).into_owned();
                 if !name.is_empty() && !is_plain_name(&name) {
-                    let what = format!("the file name {name:?}, which leads out of the archive,");
+                    let what = format!("a file name outside the archive ({name:?})");
                     return fault(rest, what);
                 }
                 (after, if name.is_empty() { DataLocation::None } else { DataLocation::File(name) })
@@ -297,7 +297,7 @@ fn entry(
 }
 
 impl RawEntry {
-    /// About the bytes of memory that it takes, raw and decoded.
+    /// Approximate bytes of memory it uses, raw and decoded.
     fn memory(&self) -> u64 {
         let texts = [&self.tag, &self.desc, &self.defn, &self.drop_stmt, &self.copy_stmt];
         let names = [&self.namespace, &self.tablespace, &self.table_am, &self.owner];
@@ -329,17 +329,17 @@ impl RawEntry {
             dependencies: self.dependencies.iter().map(|id| DumpId(*id)).collect(),
             data: self.data.clone(),
         };
-        // A NUL cannot be part of SQL and would cut a statement short without a word.
+        // A NUL cannot be part of SQL and would silently truncate a statement.
         let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
         let names = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
         if texts.into_iter().chain(names.into_iter().flatten()).any(|text| text.contains('\0')) {
-            return Err(Error::malformed(format!("entry {} holds a NUL byte", entry.dump_id)));
+            return Err(Error::malformed(format!("entry {} contains a NUL byte", entry.dump_id)));
         }
         Ok(entry)
     }
 }
 
-/// The section of entries in archives older than 1.11, which do not say.
+/// The section of entries in archives before 1.11, which do not record it.
 fn section_of(desc: &Desc) -> Section {
     match desc {
         Desc::Comment | Desc::Acl | Desc::AclLanguage => Section::None,
@@ -354,7 +354,7 @@ fn section_of(desc: &Desc) -> Section {
     }
 }
 
-/// The digits that `text` begins with, as pg_restore's `sscanf` reads them. `None` if there are
+/// The digits at the start of `text`, as pg_restore's `sscanf` reads them. `None` if there are
 /// none or the number is too large.
 fn leading_number(text: &[u8]) -> Option<u32> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

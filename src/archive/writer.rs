@@ -1,7 +1,7 @@
-//! Writes archives, for tests only: what the reader must give back is then known exactly.
+//! Writes archives for tests, so that the reader's expected output is known exactly.
 //!
-//! It can write what pg_dump of any version does, and what no pg_dump does any more: versions 1.10
-//! to 1.16, Ints of any size, chunks of any length. See `WriteHead` and `WriteToc` in
+//! It covers every version of pg_dump and forms that pg_dump no longer writes: versions 1.10 to
+//! 1.16, Ints of any size, chunks of any length. See `WriteHead` and `WriteToc` in
 //! `src/bin/pg_dump/pg_backup_archiver.c`.
 
 use std::io::Write;
@@ -31,16 +31,16 @@ pub(crate) enum Content {
     LargeObjects(Vec<(u32, Vec<u8>)>),
 }
 
-/// How a custom archive is laid out.
+/// The layout of a custom archive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Custom {
-    /// Whether the offsets of blocks stand in the TOC.
+    /// Whether the TOC contains the offsets of the blocks.
     pub(crate) offsets: bool,
     /// Bytes of a chunk.
     pub(crate) chunk: usize,
 }
 
-/// An entry with nothing but a number and a kind.
+/// An entry with only a number and a kind.
 pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
     let section = match desc {
         Desc::TableData | Desc::Blobs | Desc::BlobMetadata => Section::Data,
@@ -49,7 +49,7 @@ pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
     Entry { tag: format!("entry {id}"), ..Entry::bare(id, desc, section) }
 }
 
-/// `data` in the form that pg_dump gives it in files, or in custom format.
+/// `data` compressed as pg_dump does for files, or in custom format.
 pub(crate) fn compress(compression: Compression, framing: GzipFraming, data: &[u8]) -> Vec<u8> {
     let level = flate2::Compression::fast();
     match (compression, framing) {
@@ -74,7 +74,7 @@ pub(crate) fn compress(compression: Compression, framing: GzipFraming, data: &[u
 }
 
 impl Model {
-    /// An archive as of PostgreSQL 17, not compressed.
+    /// An uncompressed archive of PostgreSQL 17.
     pub(crate) fn of(entries: Vec<(Entry, Content)>) -> Self {
         let compression = Compression::None;
         Self { minor: 16, int_size: 4, offset_size: 8, compression, dbname: None, entries }
@@ -82,7 +82,7 @@ impl Model {
 
     /// The bytes of a custom archive.
     pub(crate) fn custom(&self, custom: Custom) -> Vec<u8> {
-        // The TOC is as long with offsets as without.
+        // The TOC has the same length with and without offsets.
         let data_start = self.toc(Format::Custom, &[]).len() as u64;
         let (mut blocks, mut offsets) = (Vec::new(), Vec::new());
         for (entry, content) in &self.entries {
@@ -133,7 +133,7 @@ impl Model {
                         list.push_str(&format!("{oid} blob_{oid}.dat\n"));
                         files.push((format!("blob_{oid}.dat{suffix}"), pack(content)));
                     }
-                    // Only from 17 on are lists compressed.
+                    // Lists are compressed only since PostgreSQL 17.
                     files.push(if self.minor >= 16 {
                         (format!("blobs_{}.toc{suffix}", entry.dump_id), pack(list.as_bytes()))
                     } else {
@@ -157,7 +157,7 @@ impl Model {
         tar.into_inner().unwrap()
     }
 
-    /// Header and TOC. `offsets` has the block of each entry, in custom format.
+    /// Header and TOC. In custom format, `offsets` has the block of each entry.
     fn toc(&self, format: Format, offsets: &[Option<u64>]) -> Vec<u8> {
         let mut out = b"PGDMP\x01".to_vec();
         let code = match format {
@@ -205,7 +205,7 @@ impl Model {
         out
     }
 
-    /// The name in the TOC of the file with an entry's data.
+    /// The name, in the TOC, of the file with an entry's data.
     pub(crate) fn file_name(&self, entry: &Entry) -> String {
         match (&entry.desc, self.minor) {
             (Desc::Blobs, 16..) => format!("blobs_{}.toc", entry.dump_id),
@@ -232,7 +232,7 @@ impl Model {
                 },
             );
         }
-        // pg_dump writes NULL or nothing for no statement: they are the same.
+        // pg_dump writes NULL or an empty string for no statement: they are equivalent.
         for text in [&entry.defn, &entry.drop_stmt, &entry.copy_stmt] {
             self.string(out, (!text.is_empty() || entry.oid.is_multiple_of(2)).then_some(text));
         }
@@ -278,7 +278,7 @@ impl Model {
         }
     }
 
-    /// An entry as the reader of this version should give it, with its data at `data`.
+    /// The entry as the reader should return it for this version, with its data at `data`.
     pub(crate) fn as_read(&self, entry: &Entry, data: DataLocation) -> Entry {
         let mut entry = entry.clone();
         if self.minor < 14 {

@@ -1,5 +1,5 @@
-//! What the database has of the archive's tables: whether they are there, of which kind, with
-//! which columns; and the statements that read them.
+//! The database's counterparts of the archive's tables: whether they exist, their kind and columns,
+//! and the statements that read them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,12 +10,12 @@ use crate::restore::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{Result, Session};
 
-/// A table of the archive and what the database has of it.
+/// A table of the archive and its counterpart in the database.
 #[derive(Clone, Debug)]
 pub(super) struct Found<'a> {
-    /// What the archive says.
+    /// The archive's table.
     pub(super) table: &'a Table,
-    /// What the database has; `None` if there is no such relation.
+    /// The database's relation; `None` if there is none.
     pub(super) here: Option<Here>,
 }
 
@@ -25,12 +25,12 @@ pub(super) struct Here {
     oid: u32,
     /// `pg_class.relkind`.
     kind: char,
-    /// Bytes of its rows, without those kept aside.
+    /// Bytes of its main fork, without TOAST.
     pub(super) size: u64,
     columns: Vec<Column>,
-    /// Partitions whose rows the archive loads into themselves, not through this root.
+    /// Partitions that the archive loads directly, not through this root.
     apart: Vec<u32>,
-    /// Which rows of an extension's table pg_dump takes: `WHERE …`, or nothing for all.
+    /// The rows of an extension's table that pg_dump writes: `WHERE …`, or empty for all.
     condition: String,
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn look_up<'a>(
 }
 
 impl Found<'_> {
-    /// The columns that are compared.
+    /// The columns to compare.
     pub(super) fn columns(&self) -> Vec<&str> {
         match (&self.table.columns, &self.here) {
             (Some(columns), _) => columns.iter().map(String::as_str).collect(),
@@ -118,19 +118,19 @@ impl Found<'_> {
         }
     }
 
-    /// All columns of the database's table, generated ones too.
+    /// All columns of the database's table, including generated ones.
     pub(super) fn every_column(&self) -> Vec<&str> {
         let own = self.here.iter().flat_map(|here| &here.columns);
         own.map(|column| column.name.as_str()).collect()
     }
 
-    /// The first column that the archive has and the database has not.
+    /// The first column of the archive that the database lacks.
     pub(super) fn missing_column(&self) -> Option<&str> {
         let here = self.here.as_ref()?;
         self.columns().into_iter().find(|name| here.columns.iter().all(|own| own.name != *name))
     }
 
-    /// Columns that the database has and the archive has not, other than generated ones.
+    /// Columns of the database that the archive lacks, except generated ones.
     pub(super) fn further_columns(&self) -> Vec<&str> {
         let columns = self.columns();
         let own = self.here.iter().flat_map(|here| &here.columns);
@@ -139,7 +139,7 @@ impl Found<'_> {
             .collect()
     }
 
-    /// Whether there is something to read in the database.
+    /// Whether the database has something to read.
     pub(super) fn is_comparable(&self) -> bool {
         self.here.is_some()
             && self.other_kind().is_none()
@@ -147,8 +147,8 @@ impl Found<'_> {
             && !self.table.is_partial
     }
 
-    /// What the relation is if it is not a table. Nothing else is read: any role can put a view in a
-    /// table's place, and reading it would run its functions.
+    /// The kind of the relation if it is not a table. Only tables are read: any role can put a view
+    /// in a table's place, and reading it would run its functions.
     pub(super) fn other_kind(&self) -> Option<&'static str> {
         match self.here.as_ref()?.kind {
             'r' | 'p' => None,
@@ -159,7 +159,7 @@ impl Found<'_> {
         }
     }
 
-    /// The stored generated columns, whose values are not in the archive.
+    /// The stored generated columns; their values are not in the archive.
     pub(super) fn generated_columns(&self) -> Vec<&str> {
         let own = self.here.iter().flat_map(|here| &here.columns);
         own.filter(|own| own.is_stored).map(|own| own.name.as_str()).collect()
@@ -184,8 +184,8 @@ impl Found<'_> {
                 && columns.contains(&name.as_str())
             {
                 return Err(format!(
-                    "its rows have another text, which need not be other values; to tell, code of \
-                     the type {foreign} of column {name} would have to run"
+                    "its rows differ as text, but the values may be equal; comparing values would \
+                     run code of the type {foreign} of column {name}"
                 ));
             }
             definitions.insert(name.as_str(), format!("{} {kind}", quoted(name)));
@@ -204,7 +204,7 @@ impl Found<'_> {
         };
         let is_ordinary =
             self.here.as_ref().is_some_and(|here| here.kind == 'r' && here.condition.is_empty());
-        // COPY of a table is quicker than of a query, but does not know generated columns.
+        // COPY of a table is faster than COPY of a query, but cannot read generated columns.
         if is_ordinary && !columns.is_empty() && !columns.iter().any(is_generated) {
             let (table, columns) = (self.table.sql(), list(&columns));
             return format!("COPY {table} ({columns}) TO STDOUT {options}");
@@ -212,13 +212,13 @@ impl Found<'_> {
         format!("COPY ({}) TO STDOUT {options}", self.query(&columns))
     }
 
-    /// The query for columns of those rows that the archive loads into this table.
+    /// A query for these columns of the rows that the archive loads into this table.
     pub(super) fn query(&self, columns: &[&str]) -> String {
         let (kind, apart, condition) = match &self.here {
             Some(here) => (here.kind, here.apart.as_slice(), here.condition.as_str()),
             None => ('r', &[][..], ""),
         };
-        // The rows of an ordinary table's children are those of other entries.
+        // The rows of an ordinary table's children belong to other entries.
         let only = if kind == 'r' { "ONLY " } else { "" };
         let mut query = format!("SELECT {} FROM {only}{}", list(columns), self.table.sql());
         if !apart.is_empty() {
@@ -231,7 +231,7 @@ impl Found<'_> {
     }
 }
 
-/// Names as a list of columns.
+/// Column names as an SQL list.
 pub(super) fn list(columns: &[&str]) -> String {
     let quoted: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
     quoted.join(", ")

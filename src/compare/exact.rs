@@ -1,12 +1,11 @@
-//! The exact way to compare a table's rows: by what the server makes of both.
+//! The exact way to compare a table's rows: by the server's own text of both sides.
 //!
-//! The archive's rows are loaded into a temporary table with the columns' types (a domain's base type,
-//! so that no CHECK runs), by the types' own input functions, and both tables are read with their
-//! output functions, in one session. What
-//! has the same values has the same text then, whatever the session that dumped was set to. The
-//! price is the archive's table once more on the server's disk, in a transaction that is rolled
-//! back; and the archive is read once more, so a stream must come from where it can be opened
-//! again.
+//! The archive's rows are loaded into a temporary table with the columns' types (a domain's base
+//! type, so that no CHECK runs) by the types' own input functions. Both tables are then read with
+//! their output functions, in one session, so equal values have equal text, whatever settings
+//! pg_dump's session had. The price: a second copy of the table on the server's disk, in a
+//! transaction that is rolled back, and a second read of the archive, so a stream must come from a
+//! source that can be opened again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -28,21 +27,21 @@ use crate::verify::toc_digest;
 /// Pieces between the reader of the archive and the session.
 const IN_FLIGHT: usize = 4;
 
-/// The rows of the archive and of the database, or why they could not be compared.
+/// The rows of the archive and of the database, or the reason they could not be compared.
 pub(super) type Result<T = (RowSet, RowSet)> = std::result::Result<T, String>;
 
-/// A table to be compared in the exact way.
+/// A table to compare in the exact way.
 #[derive(Clone, Debug)]
 struct Unit {
     /// The statement that creates the temporary table.
     create: String,
-    /// The entries of the archive, each with what its data are turned into.
+    /// The archive's entries, each with the way to load its data.
     loads: HashMap<DumpId, Load>,
-    /// What reads the archive's rows, and the database's.
+    /// The statements that read the archive's rows and the database's.
     read: [String; 2],
 }
 
-/// Compares tables, by their places.
+/// Compares tables, by their positions.
 pub(super) async fn compare(
     pass: &Pass,
     tables: &[Found<'_>],
@@ -99,11 +98,11 @@ pub(super) async fn compare(
     compared
 }
 
-/// How the archive can be read a second time.
+/// How to read the archive a second time.
 pub(super) enum Again {
-    /// At any place, as before.
+    /// Through the open archive, at any place.
     Here(RandomAccess),
-    /// By opening it anew.
+    /// By opening it again.
     From(Input),
     /// Not at all.
     Never,
@@ -116,15 +115,15 @@ impl Again {
             Self::From(input) => input,
             Self::Never => {
                 return Err(
-                    "its rows have another text, which need not be other values; to tell, \
-                            the archive has to be read twice: give it as a file"
+                    "its rows differ as text, but the values may be equal; comparing values \
+                     requires a second read of the archive: pass it as a file"
                         .to_owned(),
                 );
             }
         };
         match tokio::task::spawn_blocking(move || source::open(&input)).await {
             Ok(Ok(archive)) if toc_digest(toc) == toc_digest(&archive.toc) => Ok(archive.access),
-            Ok(Ok(_)) => Err("the archive has changed meanwhile".to_owned()),
+            Ok(Ok(_)) => Err("the archive changed in the meantime".to_owned()),
             Ok(Err(error)) => Err(chain(&error)),
             Err(error) => Err(chain(&error)),
         }
@@ -136,7 +135,7 @@ impl Pass {
         let temporary = format!("pg_temp.nocturne_rows_{at}");
         let columns = found.columns();
         let every = found.every_column();
-        // Statements without a list of columns give a value for each.
+        // INSERT statements without a column list have a value for every column.
         let created = if found.table.columns.is_some() { &columns } else { &every };
         let create = format!(
             "CREATE TEMPORARY TABLE nocturne_rows_{at} ({})",
@@ -146,7 +145,7 @@ impl Pass {
             let entry = toc.get(*id)?;
             Some((*id, Load::new(entry, found.table, &temporary, toc)))
         };
-        // In the server's own encoding nothing is converted, and nothing can fail.
+        // In the server's own encoding nothing is converted, so nothing can fail.
         let encoding = self.sessions.server_encoding();
         let ours = match columns.as_slice() {
             [] => format!("COPY (SELECT FROM {temporary}) TO STDOUT"),
@@ -162,7 +161,7 @@ impl Pass {
         })
     }
 
-    /// Loads the archive's rows of these tables, and digests them and the database's.
+    /// Loads the archive's rows of these tables, then digests them and the database's.
     async fn exactly(
         &self,
         session: &mut Option<Session>,
@@ -176,7 +175,8 @@ impl Pass {
             begun.await.map_err(failed)?;
             for unit in units {
                 session.execute(&unit.create).await.map_err(|error| {
-                    format!("no temporary table for an exact comparison: {}", chain(&error))
+                    let what = "cannot create a temporary table for the exact comparison";
+                    format!("{what}: {}", chain(&error))
                 })?;
             }
             load(session, &mut fills).await?;
@@ -190,17 +190,17 @@ impl Pass {
         };
         let result = work.await;
         if session.is_usable() {
-            // The temporary tables go with the transaction.
+            // The rollback drops the temporary tables.
             session.rollback().await.map_err(failed)?;
         }
         result
     }
 }
 
-/// Loads what the reader of the archive gives.
+/// Loads the output of the archive reader.
 async fn load(session: &Session, fills: &mut Receiver<Fill>) -> Result<()> {
     let failed = |error: target::Error| {
-        format!("the archive's rows cannot be loaded for an exact comparison: {}", chain(&error))
+        format!("cannot load the archive's rows for the exact comparison: {}", chain(&error))
     };
     let mut copy: Option<target::CopyIn<'_>> = None;
     loop {
@@ -221,7 +221,7 @@ async fn load(session: &Session, fills: &mut Receiver<Fill>) -> Result<()> {
             }
             Some(Fill::Failed(error)) => return Err(error),
             Some(Fill::Done) => return Ok(()),
-            None => return Err("the reader of the archive is gone".to_owned()),
+            None => return Err("the archive reader stopped unexpectedly".to_owned()),
         }
     }
 }
@@ -239,7 +239,7 @@ fn reader(
             Ok(()) => Fill::Done,
             Err(error) => Fill::Failed(chain(&error)),
         };
-        // Nobody listens any more when the session has failed.
+        // No one receives any more if the session has failed.
         let _ = sender.blocking_send(last);
     });
     receiver
@@ -270,7 +270,7 @@ fn from_stream(
     let mut items = Sequential::new(stream, wanted, false);
     while left > 0 {
         let Some((of, data)) = items.next_item()? else {
-            return Err(ArchiveError::truncated("the stream ends before the data that it lists"));
+            return Err(ArchiveError::truncated("the stream ends before all the data it lists"));
         };
         let ItemOf::Entry(id) = of else { continue };
         if let (Some(load), Some(entry)) = (loads.get(&id), toc.get(id)) {

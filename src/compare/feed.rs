@@ -1,4 +1,4 @@
-//! An entry's data on their way into a temporary table.
+//! An entry's data on its way into a temporary table.
 
 use std::io::{self, Read};
 
@@ -14,38 +14,38 @@ use crate::sql::split::{Batches, Ends};
 /// A step of loading.
 #[derive(Debug)]
 pub(super) enum Fill {
-    /// A COPY begins, with this statement.
+    /// Start a COPY with this statement.
     Copy(String),
     /// Rows for the COPY.
     Rows(Bytes),
     /// INSERT statements.
     Statements(String),
-    /// The entry's data have ended.
+    /// The entry's data has ended.
     End,
-    /// The archive cannot be read any further.
+    /// The archive cannot be read further.
     Failed(String),
     /// All entries are loaded.
     Done,
 }
 
-/// What an entry's data are turned into.
+/// The way to load an entry's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Load {
     /// COPY, with this statement.
     Copy(String),
-    /// INSERT, whose beginning is replaced.
+    /// INSERT, with its start replaced.
     Inserts {
-        /// The schema of the table in the archive's statements. Before 2018 pg_dump wrote none.
+        /// The table's schema in the archive's statements. Before 2018 pg_dump wrote none.
         schema: String,
         /// The name of that table.
         name: String,
-        /// What the statements are to begin with.
+        /// The new start of the statements.
         into: String,
     },
 }
 
 impl Load {
-    /// The way of an entry of `table` into the table `temporary`.
+    /// How to load an entry of `table` into the table `temporary`.
     pub(super) fn new(entry: &Entry, table: &Table, temporary: &str, toc: &Toc) -> Self {
         if entry.copy_stmt.is_empty() {
             let (schema, name) = (table.schema.clone(), table.name.clone());
@@ -63,7 +63,7 @@ impl Load {
     }
 }
 
-/// Reads an entry's data to their end. `send` gives false when nobody wants any more.
+/// Reads an entry's data to the end. `send` returns false when the receiver is gone.
 pub(super) fn feed(
     data: Data,
     load: &Load,
@@ -71,7 +71,7 @@ pub(super) fn feed(
     send: &mut dyn FnMut(Fill) -> bool,
 ) -> Result<()> {
     let Data::Rows(reader) = data else {
-        return Err(Error::malformed("large objects where rows should be"));
+        return Err(Error::malformed("large objects where rows are expected"));
     };
     match load {
         Load::Copy(statement) => rows(reader, statement, send),
@@ -126,7 +126,7 @@ fn inserts(
     Ok(())
 }
 
-/// What follows the table's name, if the statement inserts into this table.
+/// The text after the table's name, if the statement inserts into this table.
 fn values<'a>(statement: &'a str, schema: &str, name: &str) -> Option<&'a str> {
     let (table, values) = insert_into(statement)?;
     let (its_schema, its_name) = table_name(table)?;

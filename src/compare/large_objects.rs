@@ -10,13 +10,13 @@ use crate::restore::chain;
 use crate::target;
 use crate::verify::{Digest, EntryReport, OBJECT_PART, ObjectFound};
 
-/// Objects that are asked for at a time.
+/// Objects per query.
 const BATCH: usize = 64;
 
-/// OIDs that a report names.
+/// OIDs listed in a report.
 const NAMED: usize = 5;
 
-/// What the database has of some objects, or why it cannot be told.
+/// Some objects of the database, or the reason they could not be read.
 type Found = Result<HashMap<u32, (u64, Digest)>, String>;
 
 /// Compares the large objects of these entries; `None` if there are none.
@@ -79,7 +79,7 @@ pub(super) async fn compare(
             Some(_) => {}
         }
     }
-    let said = [(&missing, "missing"), (&different, "with other contents")];
+    let said = [(&missing, "missing"), (&different, "with different contents")];
     let said: Vec<String> = said
         .iter()
         .filter(|(oids, _)| !oids.is_empty())
@@ -99,7 +99,7 @@ fn named(oids: &[u32]) -> String {
     text.join(", ")
 }
 
-/// Asks for batches of objects until there are no more.
+/// Queries batches of objects until the queue is empty.
 async fn ask(pass: &Pass, queue: &Queue<Vec<u32>>) -> Vec<(usize, Found)> {
     let (mut results, mut session) = (Vec::new(), None);
     while let Some((at, oids)) = queue.next() {
@@ -118,7 +118,7 @@ async fn ask(pass: &Pass, queue: &Queue<Vec<u32>>) -> Vec<(usize, Found)> {
         let asked: target::Result<_> = asked.await;
         let found = asked.map_err(|error| chain(&error)).and_then(|rows| {
             rows.iter()
-                .map(|row| object(row).ok_or("the server's answer is none".to_owned()))
+                .map(|row| object(row).ok_or("unexpected reply from the server".to_owned()))
                 .collect()
         });
         results.push((at, found));

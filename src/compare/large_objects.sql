@@ -1,6 +1,6 @@
--- The length of large objects and the SHA-256 of the SHA-256s of their parts, of which none has
--- to be sent. What stands in braces is replaced by OIDs and by a part's length. A descriptor is
--- closed in the row that opened it.
+-- The length of large objects and the SHA-256 of the SHA-256s of their parts, computed on the
+-- server. The placeholders in braces are replaced by OIDs and by a part's length. Each descriptor
+-- is closed in the row that opened it.
 SELECT o.oid, o.size, pg_catalog.encode(pg_catalog.sha256(COALESCE((
            SELECT pg_catalog.string_agg(
                pg_catalog.sha256(pg_catalog.lo_get(o.oid, (part - 1) * {length}, {length})),

@@ -1,19 +1,19 @@
 //! Compares an archive's data with a database's: `nocturne verify ARCHIVE -d URL`.
 //!
-//! Both sides are read once, at the same time. Of each table the rows are counted and put into an
-//! order-free digest ([`crate::rows::RowSet`]): the archive's by [`crate::verify`], on its threads;
-//! the database's by sessions that see one snapshot, with `COPY … TO STDOUT` of the same columns
-//! under the settings of pg_dump. Memory is bounded on both sides by the number of jobs.
+//! Both sides are read once, in parallel. The rows of each table are counted and added to an
+//! order-independent digest ([`crate::rows::RowSet`]): the archive's by [`crate::verify`], on its
+//! threads; the database's by sessions that share one snapshot, with `COPY … TO STDOUT` of the same
+//! columns under pg_dump's settings. The number of jobs bounds the memory of both sides.
 //!
-//! Equal text is equal rows. Other text need not be other rows: the session that dumped may have
-//! had another time zone, or another way to write `bytea`; an old server wrote other digits. So
-//! no difference is reported from the text alone while the counts agree. Such tables are read once
-//! more under the database's own settings, and then compared in the *exact way* (`exact.rs`): the
-//! archive's rows go into a temporary table with the columns' types, and both are read with the
-//! server's own output functions. INSERT statements always go that way.
+//! Equal text means equal rows. Different text need not mean different rows: pg_dump's session may
+//! have had another time zone or `bytea` format, and old servers wrote other digits. So no
+//! difference is reported from the text alone while the counts agree. Such tables are read again
+//! under the database's own settings, then compared in the *exact way* (`exact.rs`): the archive's
+//! rows are loaded into a temporary table with the columns' types, and both tables are read with
+//! the server's own output functions. INSERT statements are always compared that way.
 //!
 //! Large objects are compared by OID, length and digest, sequences by their values, materialized
-//! views by whether they are populated: their rows are not in an archive. Definitions are not
+//! views by whether they are populated, as their rows are not in an archive. Definitions are not
 //! compared.
 
 mod catalogue;
@@ -47,51 +47,50 @@ use tables::Pass;
 /// What to compare with, and how.
 #[derive(Clone, Debug)]
 pub struct CompareOptions {
-    /// Threads that decompress, and sessions that read.
+    /// Number of decompressing threads, and of reading sessions.
     pub jobs: NonZeroUsize,
-    /// The role that sessions take on.
+    /// The role that sessions switch to.
     pub role: Option<String>,
-    /// Where an archive that streams can be opened once more; `None` if nowhere.
+    /// Where a streamed archive can be opened again; `None` if it cannot.
     pub again: Option<Input>,
 }
 
-/// Why a comparison could not be made at all.
+/// Why the whole comparison failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// No session could be opened.
     #[error("{0}")]
     Connect(#[source] target::Error),
-    /// The database does not answer what has to be known before anything can be compared.
-    #[error("cannot look at the database's tables")]
+    /// The queries that a comparison needs first have failed.
+    #[error("cannot look up the database's tables")]
     Catalogue(#[source] target::Error),
-    /// The operating system gives no random bytes for the digests' key.
-    #[error("cannot make a key for the digests")]
+    /// The operating system provides no random bytes for the digests' key.
+    #[error("cannot create a key for the digests")]
     Random(#[source] std::io::Error),
-    /// A mistake in this program.
-    #[error("a thread of the comparison is gone")]
+    /// A bug in this program.
+    #[error("a comparison thread stopped unexpectedly")]
     Internal(#[source] tokio::task::JoinError),
 }
 
-/// The digest of a table's rows, or why there is none.
+/// The digest of a table's rows, or the reason there is none.
 type Digested = Result<RowSet, TableError>;
 
 /// Why a table's rows could not be read from the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TableError {
-    /// Some character has no place in the archive's encoding: its rows have another text, or are
-    /// others.
+    /// A character does not exist in the archive's encoding: the rows differ, at least as text.
     Encoding,
     /// Any other reason.
     Other(String),
 }
 
-/// Compares the selected data of an archive with those of a database.
+/// Compares the selected data of an archive with a database.
 ///
-/// `progress` is told how far the reading of the archive is, `waits` why a server is waited for
-/// that takes no sessions just now.
+/// `progress` receives the progress of reading the archive; `waits` receives the reason for waiting
+/// when the server does not accept sessions yet.
 ///
 /// # Errors
-/// When no comparison can be made at all. What is wrong with single tables is in their verdicts.
+/// When the whole comparison fails. Problems with single tables are in their verdicts.
 pub async fn compare(
     archive: Archive,
     selection: &Selection,
@@ -137,7 +136,7 @@ pub async fn compare(
         let archived: Vec<Archived> =
             subjects.tables.iter().map(|table| Archived::of(table, &reports)).collect();
 
-        // What has another text in UTC may have the same in the database's own time zone.
+        // Rows whose text differs in UTC may be equal in the database's own time zone.
         let mut doubtful = find_doubtful(&tables, &archived, &database);
         if !doubtful.is_empty() && sessions.has_zone_of_its_own() {
             for (at, digested) in pass.read(&tables, &doubtful, Zone::OfTheDatabase).await {
@@ -164,14 +163,14 @@ pub async fn compare(
     sessions.kept_alive(Box::pin(work)).await
 }
 
-/// What the archive holds of a table.
+/// The data that the archive contains for a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Archived {
     /// These rows.
     Rows(RowSet),
-    /// INSERT statements, or rows with their columns in several orders.
+    /// INSERT statements, or rows with different column orders.
     Other,
-    /// It is damaged.
+    /// Damaged data.
     Damaged(String),
 }
 
@@ -187,7 +186,7 @@ impl Archived {
                     rows = rows.and(*set);
                 }
                 Some(_) => return Self::Other,
-                None => return Self::Damaged("its data were not read".to_owned()),
+                None => return Self::Damaged("its data was not read".to_owned()),
             }
         }
         Self::Rows(rows)
@@ -201,7 +200,7 @@ impl Archived {
     }
 }
 
-/// The tables about which the text alone says nothing.
+/// The tables for which the text alone is inconclusive.
 fn find_doubtful(
     tables: &[Found<'_>],
     archived: &[Archived],

@@ -1,13 +1,13 @@
-//! Queries about the archive's names.
+//! Queries for the archive's names.
 
 use super::tables::is_encoding;
 use crate::target::{Result, Session, TransactionStatus};
 
-/// Names in one query, so that none is longer than the server accepts.
+/// Names per query, so that no query exceeds what the server accepts.
 const AT_A_TIME: usize = 500;
 
-/// The rows of queries about some `names` each, which `query` gets as a list. A name that the
-/// database's encoding cannot have names nothing there; it stops no other from being found.
+/// The combined rows of queries for batches of `names`, which `query` receives as a list. A name
+/// that the database's encoding cannot represent matches nothing, without affecting the others.
 pub(super) async fn look_up(
     session: &Session,
     names: &[String],
@@ -30,7 +30,7 @@ pub(super) async fn look_up(
     Ok(found)
 }
 
-/// A query whose refusal does not end the transaction.
+/// Runs a query whose failure does not abort the transaction.
 async fn attempt(session: &Session, query: &str) -> Result<Vec<Vec<Option<String>>>> {
     if session.transaction_status() == TransactionStatus::Idle {
         return session.query_text(query).await;

@@ -1,5 +1,4 @@
--- The partitions with rows of their own under a partitioned table, whose OID replaces what stands
--- in braces.
+-- The leaf partitions of a partitioned table, whose OID replaces the placeholder in braces.
 SELECT c.oid, n.nspname, c.relname
 FROM pg_catalog.pg_partition_tree({root}) t
 JOIN pg_catalog.pg_class c ON c.oid = t.relid

@@ -1,7 +1,7 @@
--- Relations by schema and name, with their columns: a line for each column, one for a relation
--- without any. What stands in braces is replaced by lines of a number and the two names.
--- `attgenerated` is asked for by way of JSON because PostgreSQL before 12 has none. Of a table
--- that belongs to an extension, pg_dump writes the rows for which the extension's condition holds
+-- Relations by schema and name, with their columns: a row for each column, one for a relation
+-- without any. The placeholder in braces is replaced by rows of a number and the two names.
+-- `attgenerated` is read through JSON because PostgreSQL before 12 lacks it. For a table that
+-- belongs to an extension, pg_dump writes the rows that match the extension's condition
 -- (`processExtensionTables` in `src/bin/pg_dump/pg_dump.c`); it begins with WHERE.
 SELECT w.at, c.oid, c.relkind, pg_catalog.pg_relation_size(c.oid), a.attname,
        pg_catalog.to_jsonb(a) ->> 'attgenerated',

@@ -1,4 +1,4 @@
-//! What a comparison found, as text and as JSON.
+//! The result of a comparison, as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -8,26 +8,26 @@ use super::catalogue::Found;
 use super::{Archived, Digested, TableError, exact};
 use crate::verify::{counted, one_line};
 
-/// How the note about columns begins whose values are not in the archive.
+/// The start of the note about columns whose values are not in the archive.
 const GENERATED: &str = "not compared: generated column ";
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
     /// The archive's name.
     pub archive: String,
     /// The database, `user@host:port/dbname`.
     pub database: String,
-    /// Everything that was compared: tables in the archive's order, then the rest.
+    /// Everything compared: tables in the archive's order, then the rest.
     pub items: Vec<Compared>,
-    /// What is wrong with the archive, a line each. A damaged table has no verdict.
+    /// Faults of the archive, one line each. A damaged table has no verdict.
     pub faults: Vec<String>,
-    /// What is worth knowing of the archive and no fault.
+    /// Remarks about the archive that are not faults.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
 }
 
-/// What was compared.
+/// The kind of object compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -41,21 +41,21 @@ pub enum Kind {
     MaterializedView,
 }
 
-/// How a comparison ended.
+/// The outcome of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The database has what the archive has.
+    /// The database equals the archive.
     Equal,
-    /// It has something else.
+    /// The database differs.
     Different,
-    /// It has no such object.
+    /// The database lacks the object.
     Missing,
     /// It could not be compared.
     Unknown,
 }
 
-/// What was found of one object.
+/// The result for one object.
 #[derive(Clone, Debug, Serialize)]
 pub struct Compared {
     /// What it is.
@@ -67,16 +67,16 @@ pub struct Compared {
     pub name: String,
     /// Rows or large objects in the archive, if they were counted.
     pub in_archive: Option<u64>,
-    /// Rows in the database, or how many of the archive's large objects it has.
+    /// Rows in the database, or the number of the archive's large objects it has.
     pub in_database: Option<u64>,
-    /// How it ended.
+    /// The outcome.
     pub verdict: Verdict,
-    /// What is different, or why it is not known.
+    /// The difference, or the reason the object was not compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Whether the rows were compared in the exact way, because their text was not the same.
+    /// Whether the rows were compared in the exact way, because their text differed.
     pub exact: bool,
-    /// What is worth knowing and no difference.
+    /// Remarks that are not differences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -111,10 +111,11 @@ pub(super) fn table(
         }
         _ if found.here.is_none() => (Verdict::Missing, None),
         (.., Some(kind)) => {
-            (Verdict::Different, Some(format!("not a table: the database has {kind} of this name")))
+            let what = format!("not a table: the database has {kind} with this name");
+            (Verdict::Different, Some(what))
         }
         _ if found.table.is_partial => {
-            let what = "not all entries that bring its rows are selected";
+            let what = "only some of the entries with its rows are selected";
             (Verdict::Unknown, Some(what.to_owned()))
         }
         _ if found.missing_column().is_some() => {
@@ -144,13 +145,13 @@ fn judge(is_equal: bool, archived: u64, database: u64) -> (Verdict, Option<Strin
         _ if is_equal => return (Verdict::Equal, None),
         std::cmp::Ordering::Greater => format!("{} too few", count(archived - database)),
         std::cmp::Ordering::Less => format!("{} too many", count(database - archived)),
-        std::cmp::Ordering::Equal => "as many rows, but other ones".to_owned(),
+        std::cmp::Ordering::Equal => "same row count, different rows".to_owned(),
     };
     (Verdict::Different, Some(what))
 }
 
 impl Compared {
-    /// The name with its schema, fit for a line.
+    /// The name with its schema, on one line.
     fn full_name(&self) -> String {
         match &self.schema {
             Some(schema) => one_line(&format!("{schema}.{}", self.name)),
@@ -189,7 +190,7 @@ impl Kind {
 }
 
 impl Comparison {
-    /// Whether the database has all that was compared, as the archive has it.
+    /// Whether the database equals the archive in everything compared.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.items.iter().all(|item| item.verdict == Verdict::Equal)
@@ -198,12 +199,12 @@ impl Comparison {
     /// The comparison as JSON.
     ///
     /// # Errors
-    /// Never in practice: everything in it can be written as JSON.
+    /// Never in practice: every field can be written as JSON.
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }
 
-    /// A table of the differences, or of everything, and a line of totals.
+    /// A table of the differences, or of everything, followed by totals.
     #[must_use]
     pub fn text(&self, everything: bool) -> String {
         let shown: Vec<(&Compared, String)> = self
@@ -216,7 +217,7 @@ impl Comparison {
         if !shown.is_empty() {
             let kind = shown.iter().map(|(item, _)| item.kind.label().len()).fold(4, usize::max);
             let name = shown.iter().map(|(_, name)| name.chars().count()).fold(4, usize::max);
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
                 "{:kind$}  {:name$}  {:>12}  {:>12}  VERDICT",
@@ -290,7 +291,7 @@ impl Comparison {
         let (archive, database) = (&self.archive, &self.database);
         match said.as_slice() {
             _ if self.items.is_empty() => {
-                format!("{archive} and {database}: there was nothing to compare\n")
+                format!("{archive} and {database}: nothing to compare\n")
             }
             [] => format!("{text}\n{archive} and {database}: equal\n"),
             said => format!("{text}\n{archive} and {database}: {}\n", said.join(", ")),

@@ -1,4 +1,4 @@
-//! Sessions that see one moment of the database and write values as pg_dump writes them.
+//! Sessions that share one snapshot of the database and write values as pg_dump does.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,19 +9,19 @@ use crate::archive::Toc;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session, SessionSettings, Target, once_ready};
 
-/// The session that holds the snapshot says something this often.
+/// How often the session that holds the snapshot sends a keepalive query.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
 
-/// In which time zone times are written.
+/// The time zone for writing times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Zone {
-    /// UTC, which is what servers of hosts have.
+    /// UTC, the usual setting of hosting providers.
     Utc,
-    /// The one that the database, or the role, is set to.
+    /// The setting of the database or the role.
     OfTheDatabase,
 }
 
-/// What a transaction is for.
+/// The purpose of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Reading.
@@ -30,14 +30,14 @@ pub(super) enum Purpose {
     Temporary,
 }
 
-/// Opens sessions of the database. All of them see the same moment.
+/// Opens sessions to the database, all with the same snapshot.
 pub(super) struct Sessions {
     target: Target,
-    /// The archive's encoding: names and rows come as they stand in it.
+    /// The archive's encoding, in which names and rows are read.
     encoding: SessionSettings,
-    /// What each session is set to.
+    /// The settings of each session.
     settings: String,
-    /// The time zone that sessions have by themselves.
+    /// The default time zone of sessions.
     zone: String,
     /// The name of the snapshot.
     snapshot: String,
@@ -67,7 +67,7 @@ impl Sessions {
         Ok(Self { target: target.clone(), encoding, settings, zone, snapshot, holder: session })
     }
 
-    /// The session that holds the snapshot, in a transaction that is only read from.
+    /// The session that holds the snapshot, in a read-only transaction.
     pub(super) fn holder(&self) -> &Session {
         &self.holder
     }
@@ -77,14 +77,14 @@ impl Sessions {
         self.holder.parameter("server_encoding").unwrap_or("UTF8")
     }
 
-    /// Another session, in no transaction.
+    /// Another session, outside a transaction.
     pub(super) async fn connect(&self) -> target::Result<Session> {
         let session = Session::connect(&self.target, &self.encoding).await?;
         session.execute(&self.settings).await?;
         Ok(session)
     }
 
-    /// Begins a transaction that sees the moment of all sessions.
+    /// Begins a transaction with the shared snapshot.
     pub(super) async fn begin(
         &self,
         session: &Session,
@@ -108,19 +108,19 @@ impl Sessions {
             .await
     }
 
-    /// Whether times have another text in the database's own time zone than in UTC.
+    /// Whether times have different text in the database's own time zone than in UTC.
     pub(super) fn has_zone_of_its_own(&self) -> bool {
         !matches!(self.zone.as_str(), "UTC" | "Etc/UTC" | "GMT")
     }
 
-    /// Does the work, and keeps the snapshot from being lost to silence meanwhile.
+    /// Runs `work` while keeping the snapshot's session from timing out as idle.
     pub(super) async fn kept_alive<T>(&self, work: impl Future<Output = T>) -> T {
         let ping = async {
             loop {
                 tokio::time::sleep(SIGN_OF_LIFE).await;
                 if let Err(error) = self.holder.execute("SELECT 1").await {
-                    // Whoever begins a transaction next is told by the server.
-                    tracing::debug!("the snapshot's holder does not answer: {error}");
+                    // The next transaction to begin gets the error from the server.
+                    tracing::debug!("the session holding the snapshot does not respond: {error}");
                 }
             }
         };
@@ -134,8 +134,8 @@ impl Sessions {
     }
 }
 
-/// As pg_dump sets its session (`setup_connection` in `src/bin/pg_dump/pg_dump.c`), and what else
-/// decides on the text of values.
+/// pg_dump's session settings (`setup_connection` in `src/bin/pg_dump/pg_dump.c`), and others that
+/// affect the text of values.
 fn settings(toc: &Toc, options: &CompareOptions, version: u32) -> String {
     let strings = if toc.standard_conforming_strings { "on" } else { "off" };
     let mut settings = format!(

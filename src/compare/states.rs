@@ -1,5 +1,4 @@
-//! Compares what is neither rows nor large objects: the values of sequences, and whether
-//! materialized views are populated.
+//! Compares the values of sequences, and whether materialized views are populated.
 
 use std::collections::HashMap;
 
@@ -18,13 +17,13 @@ const UNDEFINED_TABLE: &str = "42P01";
 /// SQLSTATE `invalid_schema_name`.
 const NO_SCHEMA: &str = "3F000";
 
-/// Compares all of them, one after the other.
+/// Compares all of them, one after another.
 pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects) -> Vec<Compared> {
     let mut all = Vec::new();
     if subjects.sequences.is_empty() && subjects.views.is_empty() {
         return all;
     }
-    // In no transaction, which the first refusal would abort. Sequences know no snapshot anyway.
+    // Outside a transaction, which the first error would abort. Sequences ignore snapshots anyway.
     let session = match sessions.connect().await {
         Ok(session) => Ok(session),
         Err(error) => Err(chain(&error)),
@@ -44,9 +43,7 @@ pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects)
                     (None, _) => (Verdict::Missing, None),
                     (Some(_), Kind::Sequence) => sequence(session, entry).await,
                     (Some(true), _) => (Verdict::Equal, None),
-                    (Some(false), _) => {
-                        (Verdict::Different, Some("it is not populated".to_owned()))
-                    }
+                    (Some(false), _) => (Verdict::Different, Some("not populated".to_owned())),
                 },
             };
             all.push(Compared {
@@ -71,8 +68,8 @@ fn name(entry: &Entry) -> Name {
     (entry.namespace.clone().unwrap_or_default(), entry.tag.clone())
 }
 
-/// Which of these sequences or materialized views there are, and whether they are populated. A view of
-/// the same name could run anything: nothing else is read.
+/// Which of these sequences or materialized views exist, and whether they are populated. Nothing
+/// else is read: a view with the same name could run any code.
 async fn look_up(
     session: &Session,
     toc: &Toc,
@@ -105,7 +102,7 @@ type Judged = (Verdict, Option<String>);
 
 async fn sequence(session: &Session, entry: &Entry) -> Judged {
     let Some(archived) = set_to(&entry.defn) else {
-        let what = "the archive sets it in a way that is not known".to_owned();
+        let what = "unrecognized setval statement in the archive".to_owned();
         return (Verdict::Unknown, Some(what));
     };
     let name = qualified(entry.namespace.as_deref(), &entry.tag);
@@ -156,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setval_is_read_whatever_the_name() {
+    fn setval_is_parsed_for_any_name() {
         let value = |last: &str, called| Some((last.to_owned(), called));
         assert_eq!(set_to("SELECT pg_catalog.setval('s.q', 5, true);\n\n"), value("5", true));
         assert_eq!(

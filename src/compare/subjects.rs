@@ -1,4 +1,4 @@
-//! What an archive has that can be compared with a database: tables, large objects, sequences,
+//! The parts of an archive that can be compared with a database: tables, large objects, sequences,
 //! materialized views.
 
 use std::collections::{HashMap, HashSet};
@@ -9,18 +9,18 @@ use crate::rows::{CopyStatement, table_name};
 use crate::select::Selection;
 use crate::sql::ident::qualified;
 
-/// What of an archive is to be compared.
+/// The parts of an archive to compare.
 #[derive(Debug, Default)]
 pub(super) struct Subjects {
     /// Tables with their rows, in the archive's order.
     pub(super) tables: Vec<Table>,
-    /// Their places among these.
+    /// Positions in `tables`.
     by_name: HashMap<Loaded, usize>,
     /// Entries that hold large objects.
     pub(super) large_objects: Vec<DumpId>,
-    /// Places of the entries that set a sequence.
+    /// Positions of the entries that set a sequence.
     pub(super) sequences: Vec<usize>,
-    /// Places of the entries that fill a materialized view.
+    /// Positions of the entries that populate a materialized view.
     pub(super) views: Vec<usize>,
 }
 
@@ -31,28 +31,26 @@ pub(super) struct Table {
     pub(super) schema: String,
     /// The name.
     pub(super) name: String,
-    /// The columns of COPY, in the order of the fields. `None` of INSERT statements, and where the
-    /// partitions that are loaded through one root have their columns in several orders.
+    /// The columns of COPY, in field order. `None` for INSERT statements, and if the partitions
+    /// loaded through one root have different column orders.
     pub(super) columns: Option<Vec<String>>,
-    /// The entries with its rows: one, one for each part of them, or one for each partition that is
-    /// loaded through its root.
+    /// The entries with its rows: one, one per part, or one per partition loaded through its root.
     pub(super) entries: Vec<DumpId>,
-    /// Whether this is the root of partitions, and the rows of partitions with entries of their
-    /// own are not among these.
+    /// Whether this is a partition root; rows of partitions with separate entries are not included.
     pub(super) is_root: bool,
     /// Whether some of the entries that load rows into this table are not selected.
     pub(super) is_partial: bool,
 }
 
 impl Table {
-    /// The name as SQL has it.
+    /// The name in SQL.
     pub(super) fn sql(&self) -> String {
         qualified(Some(&self.schema), &self.name)
     }
 }
 
 impl Subjects {
-    /// Looks through the selected entries.
+    /// Collects the selected entries.
     pub(super) fn new(toc: &Toc, selection: &Selection) -> Self {
         let mut subjects = Self::default();
         let mut places: Vec<usize> = selection.wanted().collect();
@@ -64,7 +62,7 @@ impl Subjects {
                 Desc::TableData if data => subjects.add_table(entry, toc),
                 Desc::Blobs if data => subjects.large_objects.push(entry.dump_id),
                 Desc::SequenceSet if data => subjects.sequences.push(place),
-                // A statement that fills it; its rows are not in the archive.
+                // A statement that populates it; its rows are not in the archive.
                 Desc::MaterializedViewData => subjects.views.push(place),
                 _ => {}
             }
@@ -100,25 +98,25 @@ impl Subjects {
         }
     }
 
-    /// The entries whose data have to be read.
+    /// The entries whose data must be read.
     pub(super) fn with_data(&self) -> HashSet<DumpId> {
         let tables = self.tables.iter().flat_map(|table| &table.entries);
         tables.chain(&self.large_objects).copied().collect()
     }
 
-    /// Whether some data of the archive are not selected.
+    /// Whether some of the archive's data is not selected.
     pub(super) fn is_partial(&self, toc: &Toc) -> bool {
         let wanted = self.with_data();
         toc.entries.iter().any(|entry| entry.had_dumper && !wanted.contains(&entry.dump_id))
     }
 }
 
-/// The table into which an entry's rows go.
+/// The table that an entry's rows are loaded into.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Loaded {
     schema: String,
     name: String,
-    /// Whether the entry is of a partition, and this its root.
+    /// Whether the entry is a partition and this is its root.
     is_root: bool,
 }
 
@@ -135,8 +133,8 @@ impl Loaded {
 /// A schema and a name.
 struct Name(String, String);
 
-/// The partition root into which the rows of an entry go, if they do. The COPY statement names it, and
-/// that of newer archives a comment ([`Entry::is_load_via_partition_root`]).
+/// The partition root that the rows of an entry are loaded through, if any. The COPY statement
+/// names it; newer archives also have a comment ([`Entry::is_load_via_partition_root`]).
 fn root(entry: &Entry, toc: &Toc) -> Option<Name> {
     if !entry.is_load_via_partition_root() {
         return None;
@@ -152,7 +150,7 @@ fn root(entry: &Entry, toc: &Toc) -> Option<Name> {
     Some(Name(schema.or_else(|| entry.namespace.clone()).unwrap_or_default(), name))
 }
 
-/// The table that a comment names, where line breaks are spaces (`sanitize_line` in
+/// The table named in a comment, where line breaks are spaces (`sanitize_line` in
 /// `src/bin/pg_dump/dumputils.c`).
 fn as_listed(schema: String, name: String, toc: &Toc) -> Name {
     let is_same = |listed: &str, said: &str| {
@@ -209,13 +207,13 @@ mod tests {
                 "COPY app.\"Ro.ot\" (a, b) FROM stdin;\n",
                 "-- load via partition root app.\"Ro.ot\"\n",
             ),
-            // As older archives have it.
+            // The form of older archives.
             rows(3, "two", "COPY app.\"Ro.ot\" (a, b) FROM stdin;\n", ""),
         ]
     }
 
     #[test]
-    fn partitions_that_load_through_their_root_are_one_table() {
+    fn partitions_loaded_through_root_are_one_table() {
         let found = subjects(partitions(), &SelectOptions::default());
         let [plain, root] = &found.tables[..] else { panic!("{found:?}") };
         assert_eq!((plain.sql(), plain.is_root), ("app.plain".to_owned(), false));
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_of_which_a_partition_is_not_selected_is_partial() {
+    fn root_with_unselected_partition_is_partial() {
         let options = SelectOptions { tables: vec!["one".to_owned()], ..SelectOptions::default() };
         let found = subjects(partitions(), &options);
         let [root] = &found.tables[..] else { panic!("{found:?}") };
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_in_several_orders_are_not_compared_as_text() {
+    fn different_column_orders_are_not_compared_as_text() {
         let mut entries = partitions();
         entries.push(rows(4, "three", "COPY app.\"Ro.ot\" (b, a) FROM stdin;\n", ""));
         assert_eq!(subjects(entries, &SelectOptions::default()).tables[1].columns, None);

@@ -1,4 +1,4 @@
-//! Reads tables of the database, several at a time, the largest first, and digests their rows.
+//! Reads tables of the database in parallel, largest first, and digests their rows.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -13,21 +13,21 @@ use crate::restore::chain;
 use crate::rows::{RowHasher, RowSet, RowSetKey};
 use crate::target::{self, Session};
 
-/// What every reading of tables needs.
+/// The context for reading tables.
 #[derive(Clone)]
 pub(super) struct Pass {
     /// Where sessions come from.
     pub(super) sessions: Arc<Sessions>,
-    /// What rows are hashed under.
+    /// The key for hashing rows.
     pub(super) key: RowSetKey,
-    /// How many tables are read at a time.
+    /// Number of tables to read in parallel.
     pub(super) jobs: NonZeroUsize,
     /// The encoding of the archive's rows.
     pub(super) encoding: String,
 }
 
 impl Pass {
-    /// Digests the rows of those of `which` tables that can be compared.
+    /// Digests the rows of the comparable tables among `which`.
     pub(super) async fn read(
         &self,
         tables: &[Found<'_>],
@@ -77,7 +77,7 @@ impl Pass {
     }
 }
 
-/// The session, or a new one where there is none that takes statements.
+/// The session, or a new one if it is missing or unusable.
 pub(super) async fn usable<'s>(
     sessions: &Sessions,
     session: &'s mut Option<Session>,
@@ -89,7 +89,7 @@ pub(super) async fn usable<'s>(
     Ok(session.insert(usable))
 }
 
-/// Digests the rows that a `COPY … TO STDOUT` gives.
+/// Digests the rows of a `COPY … TO STDOUT`.
 pub(super) async fn digest(
     session: &Session,
     statement: &str,
@@ -103,7 +103,7 @@ pub(super) async fn digest(
     let set = hasher.finish();
     match copy.rows() {
         Some(rows) if rows != set.rows => {
-            let what = format!("the server counts {rows} rows, {} lines came", set.rows);
+            let what = format!("the server reports {rows} rows, but {} lines arrived", set.rows);
             Err(target::Error::Protocol(what, None))
         }
         _ => Ok(set),
@@ -117,25 +117,25 @@ fn table_error(error: &target::Error) -> TableError {
     }
 }
 
-/// Whether some text has no place in an encoding.
+/// Whether a text cannot be represented in an encoding.
 pub(super) fn is_encoding(error: &target::Error) -> bool {
     // character_not_in_repertoire, untranslatable_character
     let is = |state: &str| matches!(state, "22021" | "22P05");
     matches!(error, target::Error::Server(error) if is(&error.sqlstate))
 }
 
-/// Work that several tasks take from.
+/// A work queue shared by several tasks.
 pub(super) struct Queue<T>(Arc<Mutex<VecDeque<(usize, T)>>>);
 
 impl<T> Queue<T> {
-    /// The next piece, with its number.
+    /// The next item, with its number.
     pub(super) fn next(&self) -> Option<(usize, T)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
-/// Starts as many tasks as there are jobs, and gathers what they give. A task that panics loses
-/// its results; whoever asks for them tells so.
+/// Starts one task per job and collects their results. The results of a task that panics are lost;
+/// the caller reports them as missing.
 pub(super) async fn side_by_side<T, R, F>(
     jobs: NonZeroUsize,
     work: Vec<(usize, T)>,
@@ -156,7 +156,7 @@ where
     while let Some(results) = tasks.join_next().await {
         match results {
             Ok(results) => all.extend(results),
-            Err(error) => tracing::error!("a task of the comparison is gone: {error}"),
+            Err(error) => tracing::error!("a comparison task failed: {error}"),
         }
     }
     all

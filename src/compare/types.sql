@@ -1,7 +1,7 @@
--- The columns of a table, whose OID replaces what stands in braces, with the types that a temporary
--- table for their values needs: a domain's base type in place of the domain, so that no CHECK runs.
--- The last field names a type inside whose input or casts would run a function that any role may
--- define: a CHECK of a domain, the canonical function of a range, a cast for assignment.
+-- The columns of a table (its OID replaces the placeholder in braces), with the types for a
+-- temporary table of their values: a domain's base type instead of the domain, so that no CHECK
+-- runs. The last field names a contained type whose input or casts would run a function that any
+-- role may define: a CHECK of a domain, the canonical function of a range, a cast for assignment.
 WITH RECURSIVE base(attnum, name, oid, typmod) AS (
     SELECT attnum, attname, atttypid, atttypmod FROM pg_catalog.pg_attribute
     WHERE attrelid = {table} AND attnum > 0 AND NOT attisdropped

@@ -1,5 +1,5 @@
-//! Under which account the server runs. PostgreSQL refuses to run as root
-//! (`check_root` in src/backend/main/main.c): there, `postgres` or else `nobody` is taken.
+//! The account that runs the server. PostgreSQL refuses to run as root (`check_root` in
+//! src/backend/main/main.c): for root, the account is `postgres` or else `nobody`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -9,12 +9,12 @@ use std::process::Command;
 
 use super::error::{Error, Result};
 
-/// The account of the server's processes and files.
+/// The account that owns the server's processes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Account {
-    /// This process's own.
+    /// The account of this process.
     Own,
-    /// Another one; only root can choose.
+    /// Another account; only root can choose.
     Other {
         /// User number.
         uid: u32,
@@ -24,7 +24,7 @@ pub(super) enum Account {
 }
 
 impl Account {
-    /// The account to take on this machine.
+    /// The account to use on this machine.
     pub(super) fn choose() -> Result<Self> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Own);
@@ -44,8 +44,8 @@ impl Account {
         (uid != 0).then_some(Self::Other { uid, gid })
     }
 
-    /// Makes a command run under the account, from a folder that every account can enter and
-    /// without settings of PostgreSQL's clients and servers in the environment.
+    /// Makes a command run under the account, from a directory that every account can enter and
+    /// without PostgreSQL's client and server settings in the environment.
     pub(super) fn apply(self, command: &mut Command) {
         command.current_dir("/");
         // PGDATA, PGPORT, PGOPTIONS… would reach the server or its single-user mode.
@@ -59,12 +59,12 @@ impl Account {
         }
     }
 
-    /// Hands a folder or file over.
+    /// Changes the owner of a folder or file.
     pub(super) fn own(self, path: &Path) -> Result<()> {
         match self {
             Self::Own => Ok(()),
             Self::Other { uid, gid } => {
-                chown(path, Some(uid), Some(gid)).map_err(Error::path("hand over", path))
+                chown(path, Some(uid), Some(gid)).map_err(Error::path("change the owner of", path))
             }
         }
     }
@@ -79,7 +79,7 @@ fn in_passwd(passwd: &str, name: &str) -> Option<Account> {
         }
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
-        // An alias of root would be refused just the same.
+        // An alias of root would be refused as well.
         (uid != 0).then_some(Account::Other { uid, gid })
     })
 }
@@ -95,14 +95,14 @@ mod tests {
                           postgres:x:101:104:PostgreSQL,,,:/var/lib/postgresql:/bin/sh\n";
 
     #[test]
-    fn the_whole_name_is_looked_up() {
+    fn account_name_must_match_fully() {
         let found = in_passwd(PASSWD, "postgres");
         assert_eq!(found, Some(Account::Other { uid: 101, gid: 104 }));
         assert_eq!(in_passwd(PASSWD, "postgre"), None);
     }
 
     #[test]
-    fn root_by_another_name_and_broken_lines_are_no_choice() {
+    fn root_aliases_and_broken_lines_are_skipped() {
         assert_eq!(in_passwd(PASSWD, "toor"), None);
         assert_eq!(in_passwd(PASSWD, "broken"), None);
     }

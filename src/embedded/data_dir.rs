@@ -1,4 +1,4 @@
-//! The server's data directory: initdb, a copy of a template, or one that was kept.
+//! The server's data directory: from initdb, copied from a template, or kept from an earlier run.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Write};
@@ -12,17 +12,17 @@ use super::installation::{Installation, find_binaries};
 use super::options::EmbeddedOptions;
 use crate::sql::ident;
 
-/// Initialises a data directory without starting a server: a template for
-/// [`EmbeddedOptions::template`], say. One that holds a cluster already is left as it is.
+/// Initialises a data directory without starting a server, for example as a template for
+/// [`EmbeddedOptions::template`]. An existing cluster is left unchanged.
 ///
 /// # Errors
-/// When there are no binaries, the folder holds something else, or initdb fails.
+/// When there are no binaries, the folder contains something else, or initdb fails.
 pub fn initialize(options: &EmbeddedOptions, data_dir: &Path) -> Result<()> {
     let installation = installation(options)?;
     prepare(&installation, account_for(data_dir)?, options, data_dir)
 }
 
-/// The binaries that the options ask for.
+/// The binaries selected by the options.
 pub(super) fn installation(options: &EmbeddedOptions) -> Result<Installation> {
     if let Some(chosen) = &options.installation {
         return Ok(chosen.clone());
@@ -40,7 +40,7 @@ pub(super) fn account_for(data_dir: &Path) -> Result<Account> {
     })
 }
 
-/// Makes the folder a data directory that this installation can serve.
+/// Prepares the folder as a data directory for this installation.
 pub(super) fn prepare(
     installation: &Installation,
     account: Account,
@@ -58,7 +58,7 @@ pub(super) fn prepare(
     }
 }
 
-/// The major version in a data directory; `None` where there is no cluster.
+/// The major version of a data directory; `None` if there is no cluster.
 fn version_of(data_dir: &Path) -> Result<Option<String>> {
     let file = data_dir.join("PG_VERSION");
     match fs::read_to_string(&file) {
@@ -70,7 +70,7 @@ fn version_of(data_dir: &Path) -> Result<Option<String>> {
 
 fn check_version(installation: &Installation, data_dir: &Path, found: String) -> Result<()> {
     let installed = installation.version;
-    // Before 10 the first two numbers made the major version.
+    // Before 10, the first two numbers form the major version.
     let major =
         if installed.major < 10 { installed.to_string() } else { installed.major.to_string() };
     if found == major {
@@ -79,7 +79,7 @@ fn check_version(installation: &Installation, data_dir: &Path, found: String) ->
     Err(Error::WrongVersion { data_dir: data_dir.to_owned(), found, installed })
 }
 
-/// Makes the folder, or takes one that is empty. The server insists on mode 0700 or 0750.
+/// Creates the folder, or uses an empty one. The server requires mode 0700 or 0750.
 fn create_empty(data_dir: &Path) -> Result<()> {
     match fs::read_dir(data_dir) {
         Ok(mut entries) => {
@@ -117,8 +117,8 @@ fn run_initdb(
             .arg(data_dir)
             .arg(format!("--username={}", options.superuser))
             .arg(format!("--locale={locale}"))
-            // The rules of a run are in its temporary folder. These are for whoever starts a
-            // kept cluster by other means later.
+            // A run has its rules in its temporary folder. These apply if a kept cluster is
+            // started by other means later.
             .args(["--encoding=UTF8", "--auth-local=peer", "--auth-host=scram-sha-256"]);
         if !options.durable {
             command.arg("--no-sync");
@@ -128,7 +128,7 @@ fn run_initdb(
             return Ok(());
         }
         output = text(&done);
-        // Only this failure has a cure; initdb checks it before it writes anything.
+        // Only this failure has a workaround; initdb checks the locale before it writes anything.
         if !output.contains("invalid locale") {
             break;
         }
@@ -136,7 +136,7 @@ fn run_initdb(
     Err(Error::Initialize { program: "initdb", output: tail(&output) })
 }
 
-/// Copies with cp(1), which runs under the server's account and so leaves the right owner.
+/// Copies with cp(1), run under the server's account so that the owner is right.
 fn copy(
     installation: &Installation,
     account: Account,
@@ -156,8 +156,8 @@ fn copy(
     Err(Error::Initialize { program: "cp", output: tail(&text(&done)) })
 }
 
-/// Sets the superuser's password in a cluster that is not running. The single-user server reads
-/// it from its standard input, so that no command line shows it.
+/// Sets the superuser's password in a stopped cluster. The single-user server reads it from
+/// standard input, so that no command line shows it.
 pub(super) fn set_password(
     installation: &Installation,
     account: Account,
@@ -178,12 +178,12 @@ pub(super) fn set_password(
     if done.status.success() {
         return Ok(());
     }
-    // Its prompt goes to standard output, and an error may quote the statement: no detail of it.
+    // The prompt goes to standard output, and an error may quote the statement: hide the password.
     let log = String::from_utf8_lossy(&done.stderr).replace(password, "…");
     Err(Error::Initialize { program: "postgres --single", output: tail(&log) })
 }
 
-/// Runs a command to its end.
+/// Runs a command to completion.
 fn finish(
     mut command: Command,
     account: Account,
@@ -191,12 +191,12 @@ fn finish(
     input: Option<&str>,
 ) -> Result<Output> {
     account.apply(&mut command);
-    // The messages are looked at: they must be in English.
+    // The messages are parsed, so they must be in English.
     command.env("LC_ALL", "C").stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = command.spawn().map_err(Error::run(program))?;
     if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
-        // A program that ended early says why on its standard error.
+        // If the program has exited early, its standard error has the reason.
         let _ = stdin.write_all(text.as_bytes());
     }
     child.wait_with_output().map_err(Error::run(program))
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_of_another_major_version_is_refused() {
+    fn cluster_of_another_major_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("PG_VERSION"), "15\n").unwrap();
         let options = EmbeddedOptions::default();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_something_else_is_left_alone() {
+    fn foreign_folder_is_left_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("photo.jpg"), "").unwrap();
         let options = EmbeddedOptions::default();

@@ -1,4 +1,4 @@
-//! What can go wrong with a throw-away server.
+//! Errors of a throw-away server.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,35 +6,35 @@ use std::time::Duration;
 
 use super::installation::Version;
 
-/// Result of handling a throw-away server.
+/// Result of operating a throw-away server.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why there is no server. `Display` gives one fragment; where the server or initdb said
-/// something, the last lines of it follow.
+/// Why there is no server. `Display` gives one fragment, followed by the last lines of output from
+/// the server or initdb, if any.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No `postgres` with `initdb` beside it anywhere.
+    /// No directory contains both `postgres` and `initdb`.
     #[error(
-        "no PostgreSQL server on this machine (looked in PG_BIN, PATH and {}); \
-         install one, or set PG_BIN to the folder of postgres and initdb", list(.looked_in)
+        "no PostgreSQL server found (looked in PG_BIN, PATH and {}); \
+         install one, or set PG_BIN to the directory of postgres and initdb", list(.looked_in)
     )]
     NoInstallation {
         /// The patterns searched after `PG_BIN` and `PATH`.
         looked_in: Vec<PathBuf>,
     },
-    /// A folder that was named explicitly lacks the programs.
-    #[error("{} does not hold both postgres and initdb", .bin.display())]
+    /// An explicitly named folder lacks the programs.
+    #[error("{} does not contain both postgres and initdb", .bin.display())]
     NotAnInstallation {
         /// The folder.
         bin: PathBuf,
     },
-    /// `postgres --version` answered something else than a version.
-    #[error("{} does not tell its version: {output:?}", .program.display())]
+    /// `postgres --version` did not print a version.
+    #[error("{} printed an unrecognized version: {output:?}", .program.display())]
     UnknownVersion {
-        /// The program that was asked.
+        /// The program.
         program: PathBuf,
-        /// What it answered.
+        /// What it printed.
         output: String,
     },
     /// A program could not be started.
@@ -46,29 +46,29 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A folder or file could not be made, read or handed over.
+    /// A folder or file could not be created, read or given to the account.
     #[error("cannot {action} {}", .path.display())]
     Path {
-        /// What was tried, a verb.
+        /// The attempted action, a verb.
         action: &'static str,
-        /// With what.
+        /// The folder or file.
         path: PathBuf,
         /// The operating system's reason.
         #[source]
         source: io::Error,
     },
     /// PostgreSQL refuses to run as root and there is no account to run it as.
-    #[error("PostgreSQL does not run as root, and neither postgres nor nobody is in /etc/passwd")]
+    #[error("PostgreSQL refuses to run as root; /etc/passwd has no account postgres or nobody")]
     NoAccount,
     /// initdb, or the single-user server, failed.
     #[error("{program} failed:\n{output}")]
     Initialize {
         /// Which program.
         program: &'static str,
-        /// The end of what it wrote.
+        /// The end of its output.
         output: String,
     },
-    /// The folder for the data holds something else.
+    /// The data folder contains something else.
     #[error("{} is neither empty nor a PostgreSQL data directory", .data_dir.display())]
     NotADataDirectory {
         /// The folder.
@@ -76,7 +76,8 @@ pub enum Error {
     },
     /// The data was written by another major version.
     #[error(
-        "{} was initialised by PostgreSQL {found}, which {installed} cannot read", .data_dir.display()
+        "{} was initialized by PostgreSQL {found}, which {installed} cannot read",
+        .data_dir.display()
     )]
     WrongVersion {
         /// The folder.
@@ -86,25 +87,25 @@ pub enum Error {
         /// The version of the binaries.
         installed: Version,
     },
-    /// No port of 127.0.0.1 could be had.
+    /// No port of 127.0.0.1 was available.
     #[error("no free TCP port")]
     NoPort(#[source] io::Error),
-    /// The server ended before it accepted connections.
+    /// The server exited before it accepted connections.
     #[error("the server did not start:\n{log}")]
     Exited {
         /// The end of the server's log.
         log: String,
     },
-    /// The server lives but does not accept connections.
+    /// The server runs but does not accept connections.
     #[error("the server was not ready after {} s:\n{log}", .waited.as_secs())]
     NotReady {
-        /// How long it was given.
+        /// How long it was given to start.
         waited: Duration,
         /// The end of the server's log.
         log: String,
     },
-    /// The server had to be killed, or ended with an error.
-    #[error("the server did not stop in order:\n{log}")]
+    /// The server had to be killed, or exited with an error.
+    #[error("the server did not shut down cleanly:\n{log}")]
     Stop {
         /// The end of the server's log.
         log: String,
@@ -134,7 +135,7 @@ pub(super) fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let kept = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
     if kept.is_empty() {
-        return "    (it wrote nothing)".to_owned();
+        return "    (no output)".to_owned();
     }
     kept.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tail_keeps_the_last_lines() {
+    fn tail_keeps_the_last_lines() {
         let log: String = (1..=40).map(|line| format!("line {line}\n\n")).collect();
         let tail = tail(&log);
         assert!(tail.starts_with("    line 29\n"), "{tail}");
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_log_is_said_to_be_empty() {
-        assert_eq!(tail("\n \n"), "    (it wrote nothing)");
+    fn empty_log_is_reported_as_no_output() {
+        assert_eq!(tail("\n \n"), "    (no output)");
     }
 }

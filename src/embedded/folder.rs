@@ -11,8 +11,8 @@ use super::account::Account;
 use super::error::{Error, Result};
 use super::password::random_bytes;
 
-/// The longest path of a socket that every system takes: `sun_path` has 104 bytes on macOS and
-/// the BSDs (108 on Linux), the last of them 0.
+/// The longest socket path that every system accepts: `sun_path` has 104 bytes on macOS and the
+/// BSDs (108 on Linux), including the final 0.
 const SOCKET_PATH_LIMIT: usize = 103;
 
 /// A folder that only the server's account and root can enter; removed on drop.
@@ -22,8 +22,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes one in the system's folder for temporary files, or in `/tmp` where that one's
-    /// name is too long for a socket.
+    /// Creates one in the system's temporary folder, or in `/tmp` if that path is too long for a
+    /// socket.
     pub(super) fn create(account: Account) -> Result<Self> {
         let base = base(&env::temp_dir());
         loop {
@@ -50,12 +50,12 @@ impl Folder {
         self.path.join("log")
     }
 
-    /// Who may connect, in the form of pg_hba.conf.
+    /// The access rules, in pg_hba.conf format.
     pub(super) fn access_rules(&self) -> PathBuf {
         self.path.join("pg_hba.conf")
     }
 
-    /// The data, when they are not kept.
+    /// The data, if it is not kept.
     pub(super) fn data(&self) -> PathBuf {
         self.path.join("data")
     }
@@ -63,7 +63,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // The supervisor may have removed it already, and nobody could act on a failure.
+        // The supervisor may have removed it already, and a failure has no remedy here.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
@@ -79,14 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_name_of_the_temporary_folder_is_not_used() {
+    fn long_temporary_path_falls_back_to_tmp() {
         assert_eq!(base(Path::new("/var/tmp")), Path::new("/var/tmp"));
         assert_eq!(base(Path::new(&format!("/{}", "x".repeat(80)))), Path::new("/tmp"));
         assert_eq!(base(Path::new("relative")), Path::new("/tmp"));
     }
 
     #[test]
-    fn it_goes_when_dropped() {
+    fn folder_is_removed_on_drop() {
         let folder = Folder::create(Account::Own).unwrap();
         let path = folder.path().to_owned();
         fs::create_dir(folder.data()).unwrap();

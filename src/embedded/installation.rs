@@ -1,4 +1,4 @@
-//! Where PostgreSQL's server programs are. Runs nothing but `postgres --version`.
+//! Finds PostgreSQL's server programs. Runs only `postgres --version`.
 
 use std::collections::HashSet;
 use std::env;
@@ -29,7 +29,7 @@ impl fmt::Display for Version {
 impl FromStr for Version {
     type Err = ();
 
-    /// Reads what `postgres --version` prints: `postgres (PostgreSQL) 15.18 (Debian 15.18-0)`.
+    /// Parses the output of `postgres --version`: `postgres (PostgreSQL) 15.18 (Debian 15.18-0)`.
     fn from_str(line: &str) -> Result<Self, ()> {
         let (_, rest) = line.split_once("(PostgreSQL)").ok_or(())?;
         let word = rest.split_whitespace().next().ok_or(())?;
@@ -46,9 +46,9 @@ impl FromStr for Version {
 /// A set of server programs of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
-    /// The absolute folder of `postgres` and `initdb`; pg_dump and psql may be there too.
+    /// The absolute folder of `postgres` and `initdb`; it may also contain pg_dump and psql.
     pub bin: PathBuf,
-    /// What `postgres --version` says.
+    /// The version from `postgres --version`.
     pub version: Version,
 }
 
@@ -56,10 +56,10 @@ impl Installation {
     /// The installation in this folder of programs.
     ///
     /// # Errors
-    /// When `postgres` and `initdb` are not both there, or do not run.
+    /// When `postgres` or `initdb` is missing, or does not run.
     pub fn at(bin: impl AsRef<Path>) -> Result<Self> {
         let bin = bin.as_ref();
-        // The server is started from another folder: a relative path would be lost.
+        // The server is started from another folder, where a relative path would not resolve.
         let bin = std::path::absolute(bin).map_err(Error::path("find", bin))?;
         if !holds_server(&bin) {
             return Err(Error::NotAnInstallation { bin });
@@ -84,14 +84,14 @@ impl Installation {
     }
 }
 
-/// All installations on this machine, the preferred one first.
+/// All installations on this machine, in order of preference.
 ///
-/// `PG_BIN`, when set, is the only one. Otherwise: a folder of `PATH` that holds `postgres` and
-/// `initdb` together, then the usual places of Debian, the RPM packages, Homebrew and
+/// `PG_BIN`, when set, is the only one. Otherwise: a folder in `PATH` that contains both `postgres`
+/// and `initdb`, then the usual places of Debian, the RPM packages, Homebrew and
 /// Postgres.app, newest version first.
 ///
 /// # Errors
-/// When there is none (the result is never empty), or `PG_BIN` names a folder without servers.
+/// When there is none (the result is never empty), or `PG_BIN` names a folder without a server.
 pub fn find_binaries() -> Result<Vec<Installation>> {
     if let Some(bin) = env::var_os("PG_BIN").filter(|bin| !bin.is_empty()) {
         return Ok(vec![Installation::at(PathBuf::from(bin))?]);
@@ -106,7 +106,7 @@ pub fn find_binaries() -> Result<Vec<Installation>> {
     Ok(found)
 }
 
-/// Where packages put the servers; `*` stands for one folder name or a part of it.
+/// Where packages install servers; `*` stands for one folder name or a part of it.
 const PLACES: [&str; 5] = [
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -115,16 +115,16 @@ const PLACES: [&str; 5] = [
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-/// What `PATH` and the usual places under `root` hold.
+/// The installations in `PATH` and the usual places under `root`.
 fn search(path: &OsStr, root: &Path) -> Vec<Installation> {
-    // An installation that does not run is as good as none: the next one may.
+    // Skip an installation that does not run: another one may.
     let usable = |bin: PathBuf| Installation::at(bin).ok();
     let on_path = env::split_paths(path).filter(|bin| holds_server(bin)).filter_map(usable);
     let mut packaged: Vec<_> =
         PLACES.iter().flat_map(|place| expand(root, place)).filter_map(usable).collect();
     packaged.sort_by_key(|installation| std::cmp::Reverse(installation.version));
 
-    // The same folder is often reached by two ways: PATH and its place, "latest" and "17".
+    // The same folder is often found twice: through PATH and its place, or as "latest" and "17".
     let mut seen = HashSet::new();
     on_path
         .chain(packaged)
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// An installation whose programs only tell their version.
+    /// An installation whose programs only print their version.
     fn pretend(root: &Path, bin: &str, version: &str) -> PathBuf {
         let bin = root.join(bin.trim_start_matches('/'));
         fs::create_dir_all(&bin).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_read_from_what_the_server_prints() {
+    fn server_version_output_is_parsed() {
         assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Ok((15, 18)));
         assert_eq!(version("postgres (PostgreSQL) 17.10"), Ok((17, 10)));
         assert_eq!(version("postgres (PostgreSQL) 18beta1"), Ok((18, 0)));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_package_comes_first_and_path_before_all() {
+    fn path_precedes_packages_sorted_newest_first() {
         let root = tempfile::tempdir().unwrap();
         let nine = pretend(root.path(), "/usr/lib/postgresql/9.6/bin", "9.6.24");
         let fifteen = pretend(root.path(), "/usr/lib/postgresql/15/bin", "15.18");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_reached_twice_counts_once() {
+    fn folder_found_twice_counts_once() {
         let root = tempfile::tempdir().unwrap();
         let bin = pretend(root.path(), "/usr/lib/postgresql/15/bin", "15.18");
         let found = search(bin.as_os_str(), root.path());
@@ -216,17 +216,18 @@ mod tests {
     }
 
     #[test]
-    fn clients_alone_are_no_installation() {
+    fn clients_alone_are_not_an_installation() {
         let root = tempfile::tempdir().unwrap();
         let bin = pretend(root.path(), "/usr/lib/postgresql/15/bin", "15.18");
         fs::remove_file(bin.join("initdb")).unwrap();
         assert_eq!(search(bin.as_os_str(), root.path()), []);
         let error = Installation::at(&bin).unwrap_err();
-        assert!(error.to_string().ends_with("does not hold both postgres and initdb"), "{error}");
+        let what = "does not contain both postgres and initdb";
+        assert!(error.to_string().ends_with(what), "{error}");
     }
 
     #[test]
-    fn an_installation_that_does_not_run_is_passed_over() {
+    fn broken_installation_is_skipped() {
         let root = tempfile::tempdir().unwrap();
         pretend(root.path(), "/usr/lib/postgresql/17/bin", "what");
         let good = pretend(root.path(), "/usr/lib/postgresql/15/bin", "15.18");

@@ -1,8 +1,8 @@
 //! A throw-away PostgreSQL server from the binaries on the machine.
 //!
-//! This module finds an installation, initialises a data directory, starts the server, waits
-//! until it answers and stops it. It knows nothing of archives and holds no connection: what
-//! [`Embedded::url`] gives goes to [`target`](crate::target) like any other database.
+//! This module finds an installation, initialises a data directory, starts the server, waits until
+//! it is ready and stops it. It is independent of archives and opens no connection: the URL from
+//! [`Embedded::url`] goes to [`target`](crate::target) like that of any other database.
 //!
 //! ```no_run
 //! use nocturne::embedded::{Embedded, EmbeddedOptions};
@@ -13,18 +13,16 @@
 //! # Ok::<(), nocturne::embedded::Error>(())
 //! ```
 //!
-//! Three promises:
+//! Three guarantees:
 //!
-//! * **It ends with its owner.** A small shell, the supervisor, stands between this process and
-//!   the server and reads a pipe whose other end only this process holds. However this process
-//!   ends, `SIGKILL` included, the pipe closes and the server is stopped.
-//! * **Nobody else gets in.** Connections come through a socket in a folder that only the
-//!   server's account can enter; if TCP is asked for, it is on 127.0.0.1 and wants a password
-//!   made for this run.
-//! * **Nothing stays**, unless [`EmbeddedOptions::data_dir`] names a folder to keep.
+//! * **It ends with its owner.** A small shell, the supervisor, runs between this process and the
+//!   server and reads a pipe whose other end only this process holds. However this process ends,
+//!   even by `SIGKILL`, the pipe closes and the server is stopped.
+//! * **No one else gets in.** Connections use a socket in a folder that only the server's account
+//!   can enter; optional TCP listens on 127.0.0.1 and requires a password generated for this run.
+//! * **Nothing is left behind**, unless [`EmbeddedOptions::data_dir`] names a folder to keep.
 //!
-//! Everything here blocks and may take seconds: call it from async code through
-//! `spawn_blocking`.
+//! Everything here blocks and may take seconds: from async code, call it in `spawn_blocking`.
 
 mod account;
 mod data_dir;

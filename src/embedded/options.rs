@@ -1,49 +1,48 @@
-//! How a throw-away server is to be.
+//! Options of a throw-away server.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::installation::Installation;
 
-/// What [`Embedded::start`](super::Embedded::start) needs to know. The default is a server of
-/// the preferred installation that nobody else can reach and that leaves nothing behind.
+/// Options for [`Embedded::start`](super::Embedded::start). The default is a server of the
+/// preferred installation that no one else can reach and that leaves nothing behind.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// Which binaries; without, the first of [`find_binaries`](super::find_binaries).
+    /// The binaries; by default the first of [`find_binaries`](super::find_binaries).
     pub installation: Option<Installation>,
-    /// Where the data goes. It is kept when the server stops, and used again if it holds a
-    /// cluster already. Without, the data is in the temporary folder and goes with it.
+    /// The data directory. It is kept when the server stops, and an existing cluster in it is
+    /// reused. By default the data is in the temporary folder and removed with it.
     pub data_dir: Option<PathBuf>,
-    /// A data directory, made by [`initialize`](super::initialize) with the same version and
-    /// not in use, to be copied in place of running initdb (a tenth of a second against one).
+    /// A data directory to copy instead of running initdb (0.1 s instead of 1 s), created by
+    /// [`initialize`](super::initialize) with the same version and not in use.
     pub template: Option<PathBuf>,
     /// Who can connect.
     pub listen: Listen,
-    /// Server settings, as `postgres -c name=value` takes them; they win over this module's.
+    /// Server settings, as for `postgres -c name=value`; they override this module's.
     pub settings: Vec<(String, String)>,
-    /// The bootstrap superuser; must be the cluster's own when `data_dir` holds one.
+    /// The bootstrap superuser; must match an existing cluster in `data_dir`.
     pub superuser: String,
-    /// Whether the data must survive a crash of the machine. Without, the server waits for no
-    /// disk and writes no more log than it needs itself: much faster, and enough where the data
-    /// can be restored again. A crash of the server or of this process alone loses nothing
-    /// that a kept folder held.
+    /// Whether the data must survive a crash of the machine. If not, the server does not wait for
+    /// the disk and writes minimal WAL: much faster, and sufficient if the data can be restored
+    /// again. A crash of only the server or this process loses nothing in a kept folder.
     pub durable: bool,
-    /// The locale of new databases; without, `C.UTF-8` where the system has it, else `C`.
-    /// The encoding is always UTF8.
+    /// The locale of new databases; by default `C.UTF-8` if the system has it, else `C`. The
+    /// encoding is always UTF8.
     pub locale: Option<String>,
-    /// How long the server may take until it accepts connections.
+    /// How long the server may take to accept connections.
     pub start_timeout: Duration,
 }
 
-/// Who can connect, besides this process.
+/// Who else can connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Listen {
-    /// Programs of the same account, or of root, by the socket.
+    /// Programs of the same account, or of root, through the socket.
     #[default]
     SocketOnly,
-    /// The same, and programs on this machine that know the password.
+    /// The same, plus programs on this machine that have the password.
     Loopback {
-        /// The port on 127.0.0.1; without, any free one.
+        /// The port on 127.0.0.1; by default any free one.
         port: Option<u16>,
     },
 }
@@ -65,9 +64,9 @@ impl Default for EmbeddedOptions {
 }
 
 impl EmbeddedOptions {
-    /// The settings on the server's command line. The last one of a name wins there.
+    /// The settings on the server's command line, where the last of a name wins.
     pub(super) fn all_settings(&self) -> Vec<(String, String)> {
-        // A cluster that is used again may send its log elsewhere; errors are read from stderr.
+        // A reused cluster may send its log elsewhere; errors are read from stderr.
         let mut all = vec![("logging_collector", "off"), ("log_destination", "stderr")];
         if !self.durable {
             all.extend([
@@ -75,8 +74,8 @@ impl EmbeddedOptions {
                 ("synchronous_commit", "off"),
                 ("full_page_writes", "off"),
             ]);
-            // Tables filled in the transaction that created them are not logged at this level.
-            // It goes together with no WAL senders, so it must not be mixed with a wish.
+            // At this level, tables loaded in the transaction that created them are not logged.
+            // It requires zero WAL senders, so it must not be mixed with the caller's settings.
             let replicates = |name: &str| matches!(name, "wal_level" | "max_wal_senders");
             if !self.settings.iter().any(|(name, _)| replicates(name)) {
                 all.extend([("wal_level", "minimal"), ("max_wal_senders", "0")]);
@@ -98,13 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn a_durable_server_keeps_the_defaults_that_protect_data() {
+    fn durable_server_keeps_safe_defaults() {
         let options = EmbeddedOptions { durable: true, ..EmbeddedOptions::default() };
         assert_eq!(names(&options), ["logging_collector", "log_destination"]);
     }
 
     #[test]
-    fn a_wish_about_replication_leaves_replication_alone() {
+    fn replication_setting_of_the_caller_disables_minimal_wal() {
         let settings = vec![("wal_level".to_owned(), "logical".to_owned())];
         let options = EmbeddedOptions { settings, ..EmbeddedOptions::default() };
         let names = names(&options);

@@ -1,16 +1,16 @@
-//! A password for one run.
+//! A random password for one run.
 
 use std::fs::File;
 use std::io::Read;
 
 use super::error::{Error, Result};
 
-/// 128 bits of the kernel's randomness, as hexadecimal digits.
+/// 128 random bits from the kernel, as hexadecimal digits.
 pub(super) fn random() -> Result<String> {
     Ok(random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Bytes that nobody can guess.
+/// Unpredictable bytes.
 pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     const SOURCE: &str = "/dev/urandom";
     let mut bytes = [0; N];

@@ -17,19 +17,19 @@ use super::password;
 use super::supervisor::{POLL, Shutdown, Supervisor};
 use super::url;
 
-/// How long a server may take to write its data out.
+/// How long a server may take to write out its data.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often a free port is looked for anew when somebody else was quicker.
+/// How often to look for another free port when a process took the last one.
 const PORT_ATTEMPTS: usize = 5;
 
-/// The port of a server without TCP: it only names the socket in a folder of its own.
+/// The port of a server without TCP: it only names the socket in the private folder.
 const SOCKET_ONLY_PORT: u16 = 5432;
 
-/// A PostgreSQL server that ends with this value, and with this process at the latest.
+/// A PostgreSQL server that ends when this value is dropped, at the latest with this process.
 #[derive(Debug)]
 pub struct Embedded {
-    // Before the folder: the server must have ended when that is removed.
+    // Dropped before the folder, which is removed only after the server has ended.
     supervisor: Option<Supervisor>,
     installation: Installation,
     data_dir: PathBuf,
@@ -41,12 +41,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts a server and waits until it accepts connections. Takes a second or two, most of
-    /// it for initdb; blocks.
+    /// Starts a server and waits until it accepts connections. Blocks for a second or two, mostly
+    /// for initdb.
     ///
     /// # Errors
-    /// When there are no binaries, the data directory is not usable, or the server ends or is
-    /// not ready in time; the message then holds the end of its log.
+    /// When there are no binaries, the data directory is unusable, or the server exits or is not
+    /// ready in time; the message then contains the end of its log.
     pub fn start(options: &EmbeddedOptions) -> Result<Self> {
         let installation = data_dir::installation(options)?;
         let (account, kept) = match &options.data_dir {
@@ -87,21 +87,21 @@ impl Embedded {
         url::by_socket(self.socket_dir(), self.port, &self.superuser, database)
     }
 
-    /// A connection URL through 127.0.0.1, **with the password**; `None` where the server does
-    /// not listen there.
+    /// A connection URL through 127.0.0.1, **with the password**; `None` if the server does not
+    /// listen there.
     #[must_use]
     pub fn tcp_url(&self, database: &str) -> Option<String> {
         let password = self.password.as_ref()?;
         Some(url::by_tcp(self.port, &self.superuser, password, database))
     }
 
-    /// The folder of the socket: the `host` of a connection.
+    /// The folder of the socket, used as the `host` of a connection.
     #[must_use]
     pub fn socket_dir(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The port: part of the socket's name, and of 127.0.0.1 if the server listens there.
+    /// The port: part of the socket's name, and the TCP port if the server listens on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -125,29 +125,29 @@ impl Embedded {
         self.installation.version
     }
 
-    /// Where the data are.
+    /// The data directory.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
-    /// The process number of the server's first process, the postmaster.
+    /// The process ID of the postmaster.
     #[must_use]
     pub fn postmaster_pid(&self) -> Option<u32> {
         self.supervisor.as_ref().map(Supervisor::server)
     }
 
-    /// What the server wrote to its log in this run. Empty where the log cannot be read.
+    /// The server's log of this run. Empty if the log cannot be read.
     #[must_use]
     pub fn log(&self) -> String {
         let bytes = fs::read(self.folder.log()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Stops the server in order: sessions are cut, data are written out. Blocks.
+    /// Shuts down the server cleanly: sessions are terminated, data is written out. Blocks.
     ///
     /// # Errors
-    /// When the server ended before, had to be killed, or reported a failure.
+    /// When the server had already exited, had to be killed, or reported a failure.
     pub fn stop(mut self) -> Result<()> {
         self.shut_down(Shutdown::Fast)
     }
@@ -162,7 +162,7 @@ impl Embedded {
         Err(Error::Stop { log: tail(&self.log()) })
     }
 
-    /// Who may connect. Not in the data directory: that one's own file is for its other uses.
+    /// Writes the access rules, outside the data directory: its own file is for other uses.
     fn write_access_rules(&self, account: Account) -> Result<()> {
         let mut rules = "local all all trust\nlocal replication all trust\n".to_owned();
         if self.password.is_some() {
@@ -173,7 +173,7 @@ impl Embedded {
         account.own(&path)
     }
 
-    /// Starts the server, on another port if somebody else took the free one meanwhile.
+    /// Starts the server, on another port if the free one was taken in the meantime.
     fn launch(&mut self, options: &EmbeddedOptions, account: Account) -> Result<()> {
         let mut attempts = match options.listen {
             Listen::Loopback { port: None } => PORT_ATTEMPTS,
@@ -186,7 +186,7 @@ impl Embedded {
                 Listen::Loopback { port: Some(port) } => port,
                 Listen::Loopback { port: None } => free_port()?,
             };
-            // Of an earlier attempt.
+            // From an earlier attempt.
             let _ = fs::remove_file(self.folder.log());
             let supervisor = self.supervise(options, account)?;
             self.supervisor = Some(supervisor);
@@ -204,9 +204,9 @@ impl Embedded {
         for (name, value) in options.all_settings() {
             command.arg("-c").arg(format!("{name}={value}"));
         }
-        // After the caller's settings: they cannot change what this module promises.
+        // After the caller's settings, so that they cannot override this module's guarantees.
         let tcp = if options.listen == Listen::SocketOnly { "" } else { "127.0.0.1" };
-        // Quoted: it is a list, separated by commas.
+        // Quoted, as it is a comma-separated list.
         command
             .arg("-c")
             .arg(format!("unix_socket_directories=\"{}\"", self.folder.path().display()))
@@ -220,8 +220,8 @@ impl Embedded {
         Supervisor::start(&command, account, self.last_shutdown(), self.folder.path(), &log)
     }
 
-    /// How the server ends when nobody waits for it: kept data must not lose the commits that
-    /// an asynchronous server has not written yet.
+    /// How the server shuts down on drop: kept data must not lose commits that an asynchronous
+    /// server has not written yet.
     fn last_shutdown(&self) -> Shutdown {
         if self.kept { Shutdown::Fast } else { Shutdown::Immediate }
     }
@@ -240,7 +240,7 @@ impl Embedded {
                 self.supervisor = None;
                 return Err(Error::Exited { log: tail(&self.log()) });
             }
-            // While it is being written, or not yet there, it says nothing.
+            // The file may be missing or incomplete at first.
             if fs::read_to_string(&file).is_ok_and(|text| says_ready(&text, server)) {
                 return Ok(());
             }
@@ -254,13 +254,13 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        // Nobody could act on a failure; the supervisor goes on trying when its pipe closes.
+        // A failure has no remedy here; the supervisor keeps trying once its pipe closes.
         let _ = self.shut_down(self.last_shutdown());
     }
 }
 
-/// Line 1 is the process number, line 8 the status. A file of an earlier server, or of another
-/// one in the same folder, has another number.
+/// Line 1 is the process ID, line 8 the status. The file of an earlier server, or of another one in
+/// the same folder, has a different ID.
 fn says_ready(postmaster_pid: &str, server: u32) -> bool {
     let mut lines = postmaster_pid.lines().map(str::trim);
     lines.next() == Some(server.to_string().as_str()) && lines.nth(6) == Some("ready")
@@ -272,8 +272,8 @@ fn free_port() -> Result<u16> {
     Ok(listener.local_addr().map_err(Error::NoPort)?.port())
 }
 
-/// A cluster of its own speaks English; a kept one may have another `lc_messages`, and then a
-/// lost race for a port is reported rather than run again.
+/// A new cluster logs in English; a kept one may have another `lc_messages`, and then a lost race
+/// for a port is reported instead of retried.
 fn port_was_taken(log: &str) -> bool {
     log.contains("Address already in use") || log.contains("could not bind")
 }
@@ -285,7 +285,7 @@ mod tests {
     const READY: &str = "4711\n/data\n1700000000\n5432\n/tmp/x\n\n  123  456\nready   \n";
 
     #[test]
-    fn ready_is_believed_of_the_own_server_only() {
+    fn ready_status_counts_only_for_own_server() {
         assert!(says_ready(READY, 4711));
         assert!(!says_ready(READY, 471));
         assert!(!says_ready(&READY.replace("ready   ", "starting"), 4711));

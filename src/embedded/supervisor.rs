@@ -1,9 +1,9 @@
 //! The shell between this process and the server, so that the server ends with this process.
 //!
-//! The kernel closes a dead process's pipes whatever killed it, which no signal handler, exit
-//! hook or destructor can promise. The script is `supervisor.sh`; it runs in a
-//! process group of its own, so that Ctrl-C in a terminal reaches this process alone and the
-//! server goes in order after it.
+//! The kernel closes a dead process's pipes whatever killed it, which no signal handler, exit hook
+//! or destructor can guarantee. The script is `supervisor.sh`; it runs in a separate process group,
+//! so that Ctrl-C in a terminal reaches only this process and the server shuts down cleanly after
+//! it.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -17,15 +17,15 @@ use super::error::{Error, Result};
 
 const SCRIPT: &str = include_str!("supervisor.sh");
 
-/// How often a state is looked at that nothing announces.
+/// How often to poll a state that has no notification.
 pub(super) const POLL: Duration = Duration::from_millis(10);
 
-/// How the server is to end (PostgreSQL manual, "Shutting Down the Server").
+/// The shutdown mode (PostgreSQL manual, "Shutting Down the Server").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shutdown {
-    /// Sessions are cut, data are written out, the next start needs no recovery.
+    /// Sessions are terminated, data is written out, the next start needs no recovery.
     Fast,
-    /// Now; only for data that nobody wants.
+    /// Immediately; only for disposable data.
     Immediate,
 }
 
@@ -47,8 +47,8 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts `command`. When this process is gone, the server gets `abandoned` and `folder`,
-    /// which must belong to the account, is removed.
+    /// Starts `command`. When this process is gone, the server receives the signal of `abandoned`,
+    /// and `folder`, which must belong to the account, is removed.
     pub(super) fn start(
         command: &Command,
         account: Account,
@@ -78,7 +78,7 @@ impl Supervisor {
         match line.trim().parse() {
             Ok(server) => Ok(Self { shell, orders, server }),
             Err(_) => {
-                // It could not even open the log. Without its pipe it ends.
+                // It could not open the log. Without its pipe it exits.
                 drop(orders);
                 let status = shell.wait().map_err(Error::run("sh"))?;
                 Err(Error::run("sh")(io::Error::other(status.to_string())))
@@ -86,19 +86,19 @@ impl Supervisor {
         }
     }
 
-    /// The postmaster's process number.
+    /// The postmaster's process ID.
     pub(super) fn server(&self) -> u32 {
         self.server
     }
 
-    /// How the server ended, if it has.
+    /// The exit status of the server, if it has exited.
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell.try_wait().map_err(Error::run("sh"))
     }
 
-    /// Stops the server and waits for it; after `patience` it is stopped at once.
+    /// Stops the server and waits for it; after `patience`, stops it immediately.
     pub(super) fn stop(&mut self, how: Shutdown, patience: Duration) -> Result<ExitStatus> {
-        // A supervisor that is gone has no use for orders.
+        // A supervisor that has exited needs no orders.
         let _ = writeln!(self.orders, "{}", how.signal());
         let started = Instant::now();
         while started.elapsed() < patience {

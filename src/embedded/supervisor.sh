@@ -1,12 +1,12 @@
-# Keeps a PostgreSQL server no longer than its owner lives. The owner holds the other end of
-# standard input; each line there is a signal for the server, and the end of it means that the
-# owner is gone, however it went.
+# Runs a PostgreSQL server no longer than its owner lives. The owner holds the other end of standard
+# input; each line is a signal for the server, and end of file means that the owner is gone, however
+# it ended.
 #
 #   sh -c … supervisor SIGNAL FOLDER LOG COMMAND...
 #
 #   SIGNAL    for the server when the owner is gone
 #   FOLDER    removed when the owner is gone and the server has ended
-#   LOG       takes the server's output
+#   LOG       receives the server's output
 set -u
 signal=$1 folder=$2 log=$3
 shift 3
@@ -24,7 +24,7 @@ exec >> "$log"
     done
     : > "$folder/abandoned"
     kill -s "$signal" "$server"
-    # A backend that does not listen must not keep the server alive for ever.
+    # An unresponsive backend must not keep the server alive forever.
     left=30
     while [ $left -gt 0 ] && kill -s 0 "$server"; do
         sleep 1
@@ -34,7 +34,7 @@ exec >> "$log"
 } 2> /dev/null &
 watcher=$!
 
-# Only now: a watcher that is told to end before it has dropped an inherited trap would live on.
+# Only now: a watcher killed before it has dropped an inherited trap would survive.
 trap 'kill -s "$signal" "$server"' HUP INT TERM
 
 # A trapped signal ends a "wait" early.

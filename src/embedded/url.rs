@@ -1,10 +1,10 @@
-//! Connection URLs of a throw-away server, in the form of libpq's documentation
-//! (PostgreSQL manual, "Connection URIs").
+//! Connection URLs of a throw-away server, in libpq's format (PostgreSQL manual, "Connection
+//! URIs").
 
 use std::path::Path;
 
-/// Through the socket: a host that starts with a slash is the socket's folder. It stands in the
-/// query, where slashes need no code and the URL stays readable.
+/// Through the socket: a host that starts with a slash is the socket's folder. It goes in the
+/// query, where slashes need no encoding and the URL stays readable.
 pub(super) fn by_socket(folder: &Path, port: u16, user: &str, database: &str) -> String {
     format!(
         "postgresql:///{}?host={}&port={port}&user={}",
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_names_survive_the_url() {
+    fn special_characters_survive_the_url() {
         let folder = Path::new("/tmp/a b&c");
         let config = Config::from_str(&by_socket(folder, 5433, "p?g", "ünï/code %41")).unwrap();
         assert_eq!(config.get_hosts(), [Host::Unix(folder.to_owned())]);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tcp_url_carries_the_password() {
+    fn tcp_url_contains_the_password() {
         let config = Config::from_str(&by_tcp(5433, "postgres", "a:b@c", "d")).unwrap();
         assert_eq!(config.get_password(), Some(&b"a:b@c"[..]));
         assert_eq!(config.get_hosts(), [Host::Tcp("127.0.0.1".to_owned())]);

@@ -13,13 +13,13 @@ use crate::archive::{Data, Format, ReadCounter};
 use crate::rows::CopyText;
 use crate::source::{self, Access, Archive, Input};
 
-/// Decompressed bytes of an item that are read: what a fuzzer makes of a few bytes is otherwise
-/// hours of zeros.
+/// Decompressed bytes to read of an item: a fuzzer can otherwise turn a few bytes into hours of
+/// zeros.
 const ITEM_BYTES: u64 = 1 << 20;
 
-/// Header and table of contents, as the start of a custom archive and as a file of its own.
+/// Header and table of contents, as the start of a custom archive and as a separate file.
 pub fn toc(bytes: &[u8]) {
-    // What comes of it does not matter, only that it comes.
+    // The result does not matter, only that the call returns.
     let _ = Toc::read_custom(bytes);
     let _ = Toc::read_files(bytes);
 }
@@ -31,12 +31,12 @@ pub fn custom(bytes: &[u8]) {
     }
 }
 
-/// A tar, or whatever a tar or a compressor may hold, as a stream.
+/// A tar, or anything inside a tar or a compressor, as a stream.
 pub fn tar(bytes: &[u8]) {
     walk(bytes);
 }
 
-/// An archive in a file, read at the places that it names.
+/// An archive in a file, read at the offsets it names.
 ///
 /// # Panics
 /// When no temporary file can be written.
@@ -49,8 +49,8 @@ pub fn file(bytes: &[u8]) {
     }
 }
 
-/// A directory archive. Its files come as the members of a tar, under the last parts of their
-/// names.
+/// A directory archive. Its files are the members of a tar, named by the last component of their
+/// paths.
 ///
 /// # Panics
 /// When no temporary file can be written.
@@ -77,7 +77,7 @@ pub fn directory(bytes: &[u8]) {
     }
 }
 
-/// All that can be asked of an archive that lies in files.
+/// Calls every query on an archive in files.
 fn read_at_places(archive: &Archive) {
     let Access::Random(random) = &archive.access else { return };
     let _ = random.fault();
@@ -141,7 +141,7 @@ impl Sink for Decode {
     }
 }
 
-/// A folder of this run, which goes with the value.
+/// A folder of this run, removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -157,7 +157,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left is in the folder for temporary files.
+        // Leftovers are in the temporary folder.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

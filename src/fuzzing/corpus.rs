@@ -1,14 +1,14 @@
-//! Every target on its corpus, and on changes of it, so that each test run looks for what a fuzzer
-//! has not found yet. The changes come from a fixed seed: what fails once fails again.
-//! `NOCTURNE_CHANGES=100000` asks for more of them than a test run has time for.
+//! Runs every target on its corpus and on mutations of it, so that each test run extends the search
+//! of the fuzzer. The mutations come from a fixed seed, so a failure repeats.
+//! `NOCTURNE_CHANGES=100000` runs more of them than a test run has time for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// Changes of the corpus that each target is run on, unless the environment says another number.
+/// Mutations of the corpus per target, unless the environment sets another number.
 const CHANGES: usize = 1000;
 
-/// Bytes of a seed that changes are made of: larger ones only take longer.
+/// The largest seed to mutate, in bytes: larger ones only take longer.
 const LONGEST: usize = 16 << 10;
 
 fn replay(target: &str, run: fn(&[u8])) {
@@ -18,7 +18,7 @@ fn replay(target: &str, run: fn(&[u8])) {
         .map(|seed| seed.unwrap().path())
         .map(|path| (path.clone(), std::fs::read(path).unwrap()))
         .collect();
-    // The order of a folder is the file system's.
+    // Directory order depends on the file system.
     seeds.sort();
     assert!(seeds.len() > 3, "{target}: {} seeds", seeds.len());
     for (path, seed) in &seeds {
@@ -40,7 +40,7 @@ fn replay(target: &str, run: fn(&[u8])) {
     }
 }
 
-/// One change of those that a fuzzer makes, too.
+/// One mutation, as a fuzzer makes them.
 fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     if bytes.is_empty() {
         bytes.extend_from_slice(other);
@@ -67,7 +67,7 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     }
 }
 
-/// SplitMix64: short, and the same everywhere.
+/// SplitMix64: short and portable.
 struct Random(u64);
 
 impl Random {

@@ -1,8 +1,8 @@
-//! What `fuzz/` calls: each function reads any bytes and must come back without a panic, and some
-//! check what they got.
+//! Entry points for `fuzz/`: each function reads arbitrary bytes and must return without a panic;
+//! some also check the result.
 //!
-//! Part of the crate only with the feature `fuzzing`, and in its own tests, which replay the
-//! corpus of each target and changes of it (`corpus.rs`).
+//! Compiled only with the feature `fuzzing` and for tests, which replay the corpus of each target
+//! and mutations of it (`corpus.rs`).
 
 mod archives;
 #[cfg(test)]

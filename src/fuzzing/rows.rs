@@ -7,7 +7,7 @@ use crate::rows::{ColumnType, CopyText, Transcoder};
 /// COPY text.
 ///
 /// # Panics
-/// When the rows are not what comes before the end marker.
+/// When the rows are not the text before the end marker.
 pub fn copy_text(bytes: &[u8]) {
     let mut copy = CopyText::new(bytes);
     let mut rows = Vec::new();
@@ -27,8 +27,8 @@ pub fn copy_text(bytes: &[u8]) {
 /// Every codec on the same rows of one field.
 ///
 /// # Panics
-/// When what comes out is not as many rows in binary format, or differs row by row from what comes
-/// out of all at once.
+/// When the output does not have the same number of rows, or converting row by row differs from
+/// converting all at once.
 pub fn codecs(bytes: &[u8]) {
     for kind in kinds() {
         let mut transcoder = Transcoder::new(vec![kind.clone()]);
@@ -48,7 +48,7 @@ pub fn codecs(bytes: &[u8]) {
     }
 }
 
-/// How many rows of one field there are; `None` if it is not exactly that
+/// The number of rows if each has exactly one field, else `None`
 /// (`src/backend/commands/copyfromparse.c`, `CopyReadBinaryAttribute`).
 fn rows_of_one_field(mut binary: &[u8]) -> Option<u64> {
     let mut rows = 0;
@@ -65,7 +65,7 @@ fn rows_of_one_field(mut binary: &[u8]) -> Option<u64> {
     Some(rows)
 }
 
-/// Every codec, and arrays of some.
+/// Every codec, and some arrays.
 fn kinds() -> impl Iterator<Item = ColumnType> {
     let array = |oid, element| ColumnType::Array { oid, element: Box::new(element) };
     [

@@ -1,4 +1,4 @@
-//! What people and other programs write: settings, schedules, lists, logs.
+//! Text from users and other programs: settings, schedules, lists, logs.
 
 use chrono::{TimeZone, Utc};
 
@@ -10,10 +10,10 @@ use crate::report::nights::{self, Lang};
 use crate::select::{FilterFile, ListFile};
 use crate::target::{ConnectOptions, Target};
 
-/// A log of nightly runs, reported in every form.
+/// A log of nightly runs, reported in every format.
 ///
 /// # Panics
-/// When a text has sixty seconds, or a line that the log forged.
+/// When a report shows sixty seconds, or a line forged by the log.
 pub fn logs(bytes: &[u8]) {
     let Ok(log) = logs::read(bytes) else { return };
     for lang in [Lang::En, Lang::Fr] {
@@ -25,10 +25,10 @@ pub fn logs(bytes: &[u8]) {
     assert!(!page.contains("<script"), "{page}");
 }
 
-/// A cron expression behind a first byte that chooses a time zone.
+/// A cron expression after a first byte that selects a time zone.
 ///
 /// # Panics
-/// When times do not go forward, or differ for the expression as it is written out.
+/// When times do not increase, or differ for the formatted expression.
 pub fn cron(bytes: &[u8]) {
     let Some((zone, text)) = bytes.split_first() else { return };
     let zones = ["UTC", "Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"];
@@ -48,7 +48,7 @@ pub fn cron(bytes: &[u8]) {
 /// A list of entries (`-L`) and a filter file.
 ///
 /// # Panics
-/// When the list has an entry twice, or one that there is not.
+/// When the result has a duplicate or unknown entry.
 pub fn lists(bytes: &[u8]) {
     let ids = [1, 2, 3, 5, 2_147_483_647];
     let entries = ids.map(|id| Entry::bare(id, Desc::Table, Section::PreData));
@@ -61,7 +61,7 @@ pub fn lists(bytes: &[u8]) {
     let _ = FilterFile::parse(bytes);
 }
 
-/// The variables of every command, as lines of `NAME=value`, and the value of the last line as a
+/// The variables of every command, as lines of `NAME=value`, with the last value also parsed as a
 /// connection string.
 ///
 /// # Panics
@@ -72,17 +72,17 @@ pub fn variables(bytes: &[u8]) {
     let variable = |name: &str| {
         lines.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
     };
-    // A shorter one may well be a part of a sentence.
+    // A shorter one may occur in ordinary text.
     let secrets = table::all().filter(|variable| variable.kind.is_secret());
     let secrets: Vec<String> = secrets
         .filter_map(|secret| {
             let value = variable(secret.name)?;
-            // A path is no secret, and of a URL only what signs it.
+            // A path is not a secret, and of a URL only the signature is.
             let signature = || Some(value.split_once("://")?.1.split_once('?')?.1.to_owned());
             if secret.name == "BACKUP_SOURCE" { signature() } else { Some(value) }
         })
         .filter(|secret| secret.len() >= 12 && !secret.contains(' '))
-        // What stands in another variable, too, may be shown there.
+        // A value that is also in another variable may be shown there.
         .filter(|secret| lines.iter().filter(|(_, value)| value.contains(secret)).count() == 1)
         .collect();
     for command in [

@@ -1,13 +1,13 @@
-//! SQL text taken apart: statements of INSERT dumps and of scripts, and definitions.
+//! Parsing SQL text: statements of INSERT dumps and of scripts, and definitions.
 
 use crate::rows::CopyStatement;
 use crate::sql::split::{Batches, Ends, Splitter, script as scripts};
 use crate::sql::{acl, constraint, drop, ident};
 
-/// Statements of an INSERT dump, with backslashes of both meanings.
+/// Statements of an INSERT dump, with both meanings of backslashes.
 ///
 /// # Panics
-/// When they depend on how many bytes are read at a time, or are not the text itself.
+/// When they depend on the chunk size, or do not add up to the text.
 pub fn inserts(bytes: &[u8]) {
     for standard_conforming_strings in [true, false] {
         let whole = ends(bytes, bytes.len().max(1), standard_conforming_strings);
@@ -26,12 +26,12 @@ pub fn inserts(bytes: &[u8]) {
                 found += 1;
             }
         }
-        // What is whole before an end that is not is not given.
+        // Complete statements just before an incomplete end are not returned.
         assert!(found == whole.len() || (!ends_well && found < whole.len()));
     }
 }
 
-/// Where each statement ends, when so many bytes are looked at a time.
+/// The end of each statement, reading this many bytes at a time.
 fn ends(bytes: &[u8], at_a_time: usize, standard_conforming_strings: bool) -> Vec<usize> {
     let mut splitter = Splitter::new(standard_conforming_strings);
     let mut found = Vec::new();
@@ -47,10 +47,10 @@ fn ends(bytes: &[u8], at_a_time: usize, standard_conforming_strings: bool) -> Ve
     found
 }
 
-/// A script that people wrote.
+/// A handwritten script.
 ///
 /// # Panics
-/// When its statements are not in it, in their lines, or split otherwise once they are alone.
+/// When a statement is not in the script, not on its line, or splits differently on its own.
 pub fn script(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let Ok(found) = scripts::statements(&text) else { return };
@@ -64,10 +64,10 @@ pub fn script(bytes: &[u8]) {
     }
 }
 
-/// Definitions of entries, as far as they are looked into, and names.
+/// Definitions of entries, as far as they are parsed, and names.
 ///
 /// # Panics
-/// When a quoted name or a literal can be left from inside.
+/// When a quoted name or a literal can be escaped from inside.
 pub fn definitions(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = constraint::unique(&text);

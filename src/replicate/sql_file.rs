@@ -259,8 +259,7 @@ mod tests {
         let error = SqlFile::parse("f.sql".to_owned(), "SELECT 1;\n\\q\n".to_owned()).unwrap_err();
         assert_eq!(
             crate::restore::chain(&error),
-            "f.sql is not an SQL script: line 2: commands of psql, which begin with a backslash, \
-             are not read here"
+            "f.sql is not an SQL script: line 2: psql backslash commands are not supported"
         );
         let error = SqlFile::read(Path::new("/nowhere/f.sql")).unwrap_err();
         assert!(error.to_string().starts_with("cannot read /nowhere/f.sql"), "{error}");

@@ -419,7 +419,8 @@ impl Conductor {
 
 /// The next arrival from the stream; `None` when read-ahead memory is full.
 async fn next_arrival(stream: &mut Option<Stream>) -> Option<Arrival> {
-    let gone = || Arrival::End(Err(archive::Error::truncated("the reader of the stream is gone")));
+    let gone =
+        || Arrival::End(Err(archive::Error::truncated("the stream reader stopped unexpectedly")));
     match stream {
         Some(Stream { arrivals, ahead }) => tokio::select! {
             arrival = arrivals.recv() => Some(arrival.unwrap_or_else(gone)),

@@ -332,7 +332,7 @@ impl<'a> Pieces<'a> {
                 decode(ctx.pool()?, kind, expected, move || random.open(&entry, reading))
             }
             (Source::Archive, None) => decode(ctx.pool()?, kind, expected, || {
-                Err(ArchiveError::missing("the archive holds no block of data for it"))
+                Err(ArchiveError::missing("its data block is missing from the archive"))
             }),
         };
         let progress = Progress::new(ctx, entry, counter.clone());

@@ -1,30 +1,30 @@
-//! Which columns have a codec.
+//! Selects the codec of a column.
 //!
-//! A codec exists where PostgreSQL's receive function does the same with the binary form as its
-//! input function does with the text that pg_dump writes. A typmod (`varchar(10)`,
-//! `numeric(8,2)`, `timestamp(3)`, `interval year to month`) needs no attention here: each
-//! receive function applies it with the code of the input function.
+//! A codec exists where PostgreSQL's receive function treats the binary form exactly as its input
+//! function treats the text that pg_dump writes. Typmods (`varchar(10)`, `numeric(8,2)`,
+//! `timestamp(3)`, `interval year to month`) need no handling here: each receive function applies
+//! them with the code of the input function.
 //!
-//! Left to the server, as text: composite and range types, xml (its receive function obeys an
-//! encoding declaration), `reg…` types (names against OIDs), money (locale), geometric types,
-//! bit strings, text search types and whatever extensions bring that is not text inside.
+//! Sent to the server as text: composite and range types, xml (its receive function obeys an
+//! encoding declaration), `reg…` types (names versus OIDs), money (locale), geometric types, bit
+//! strings, text search types and extension types that are not text inside.
 
-/// The query for a table's columns; `{table}` in it stands for the table's OID, or for a string
-/// literal with its quoted and qualified name. A row for each column in the order of the table:
-/// the name, the OIDs of its chain of types and their kinds, separated by spaces. See
+/// The query for a table's columns; `{table}` stands for the table's OID, or for a string literal
+/// with its quoted and qualified name. It returns a row per column in the order of the table: the
+/// name, the OIDs of its chain of types and their kinds, separated by spaces. See
 /// [`CatalogType::chain`].
 pub const COLUMNS_QUERY: &str = include_str!("columns.sql");
 
-/// What the catalogue says of a type.
+/// A type in the catalogue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CatalogType {
     /// `pg_type.oid`.
     pub oid: u32,
-    /// What it is made of.
+    /// Its structure.
     pub kind: TypeKind,
 }
 
-/// What a type is made of, as far as codecs care.
+/// The structure of a type, as far as codecs need it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TypeKind {
     /// A true array; its element type follows in the chain.
@@ -36,12 +36,12 @@ pub enum TypeKind {
     Enum,
     /// A base type with the input and receive functions of `text`, whatever its OID: citext.
     TextLike,
-    /// Anything else; known by its OID if it is built in.
+    /// Anything else; identified by its OID if it is built in.
     Other,
 }
 
 impl CatalogType {
-    /// The chain from a row of [`COLUMNS_QUERY`]; `None` if it is not of that form.
+    /// Parses the chain in a row of [`COLUMNS_QUERY`]; `None` if it is malformed.
     #[must_use]
     pub fn chain(oids: &str, kinds: &str) -> Option<Vec<Self>> {
         let oids: Vec<u32> = oids.split(' ').map(|oid| oid.parse().ok()).collect::<Option<_>>()?;
@@ -66,7 +66,7 @@ impl CatalogType {
     }
 }
 
-/// A codec. Each names the source file of its receive function, in `src/backend/utils/adt`.
+/// A codec. Each variant names its receive function and source file in `src/backend/utils/adt`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ColumnType {
     /// `boolean`: one byte (`boolrecv`, bool.c).
@@ -87,12 +87,12 @@ pub enum ColumnType {
     Float8,
     /// `numeric`: digits of base 10,000 (`numeric_recv`, numeric.c).
     Numeric,
-    /// What is the same bytes in both formats and is checked by the same code: text
+    /// Types with the same bytes in both formats, checked by the same code: text
     /// (`textrecv`, varlena.c), varchar and bpchar (varchar.c), json (`json_recv`, json.c), enums
     /// (their labels: `enum_recv`, enum.c), and types like text.
     Text,
-    /// `name`: text of at most 63 bytes. The input function cuts longer text off while the
-    /// receive function refuses it (name.c), and so does the codec.
+    /// `name`: text of at most 63 bytes. The input function truncates longer text, but the receive
+    /// function refuses it (name.c), and so does the codec.
     Name,
     /// `jsonb`: version 1, then the text (`jsonb_recv`, jsonb.c).
     Jsonb,
@@ -120,9 +120,9 @@ pub enum ColumnType {
     MacAddr,
     /// `macaddr8`: 8 bytes (`macaddr8_recv`, mac8.c).
     MacAddr8,
-    /// An array of one dimension that begins at 1 (`array_recv`, arrayfuncs.c).
+    /// An array of one dimension with lower bound 1 (`array_recv`, arrayfuncs.c).
     Array {
-        /// The element type's OID, which array_recv compares.
+        /// The element type's OID, which array_recv checks.
         oid: u32,
         /// The elements' codec; never an array.
         element: Box<ColumnType>,
@@ -130,16 +130,16 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// The codec of a column, from the chain of its type: the declared type first, then what a
-    /// domain is based on or an array holds, and so on. `None` if there is no exact codec, or
-    /// the chain is not complete: then the whole table stays text.
+    /// The codec of a column, from its chain of types: the declared type first, then the base type
+    /// of a domain or the element type of an array, and so on. `None` if there is no exact codec or
+    /// the chain is incomplete: then the whole table stays text.
     #[must_use]
     pub fn for_catalog(chain: &[CatalogType]) -> Option<Self> {
         let (&first, rest) = chain.split_first()?;
         match first.kind {
             TypeKind::Domain => Self::for_catalog(rest),
             TypeKind::Array => {
-                // The declared element type counts, be it a domain.
+                // The declared element type counts, even if it is a domain.
                 let oid = rest.first()?.oid;
                 match Self::for_catalog(rest)? {
                     Self::Array { .. } => None,
@@ -193,19 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn the_query_names_the_table_once() {
-        // In a comment, a name with a line end in it would become SQL.
+    fn query_has_one_table_placeholder() {
+        // Inside a comment, a name with a line break would become SQL.
         assert_eq!(COLUMNS_QUERY.matches("{table}").count(), 1);
     }
 
     #[test]
-    fn domains_are_their_base_type() {
+    fn domain_uses_the_codec_of_its_base_type() {
         assert_eq!(codec("23", "o"), Some(ColumnType::Int4));
         assert_eq!(codec("20001 20000 23", "d d o"), Some(ColumnType::Int4));
     }
 
     #[test]
-    fn an_array_names_its_declared_element_type() {
+    fn array_has_its_declared_element_type() {
         let element = Box::new(ColumnType::Int4);
         assert_eq!(
             codec("20002 20000 23", "a d o"),
@@ -214,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn arrays_of_arrays_by_way_of_a_domain_have_none() {
+    fn arrays_of_array_domains_have_no_codec() {
         assert_eq!(codec("20002 20001 1007 23", "a d a o"), None);
     }
 
     #[test]
-    fn types_that_are_not_known_have_none() {
+    fn unknown_types_have_no_codec() {
         assert_eq!(codec("142", "o"), None); // xml
         assert_eq!(codec("20000", "o"), None);
         assert_eq!(ColumnType::for_catalog(&[]), None);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_another_form_is_none() {
+    fn malformed_chain_is_none() {
         for (oids, kinds) in [("", ""), ("23", "x"), ("23 25", "o"), ("-1", "o"), ("23 ", "o o")] {
             assert_eq!(CatalogType::chain(oids, kinds), None, "{oids:?} {kinds:?}");
         }

@@ -1,8 +1,8 @@
--- The types of a table's columns, each as the chain of pg_type rows from the declared type down
--- to the type that holds the value: domains lead to what they are based on, arrays to their
--- elements. `kinds` has one letter a type: a array, d domain, e enum, t like text (its input
--- and receive functions are those of the type text, as citext's are), o anything else.
--- What stands in braces is replaced by the table's OID or a string literal that names it.
+-- The types of a table's columns, each as the chain of pg_type rows from the declared type down to
+-- the type that holds the value: domains lead to their base type, arrays to their element type.
+-- `kinds` has one letter per type: a array, d domain, e enum, t like text (with the input and
+-- receive functions of the type text, as citext has), o anything else.
+-- The placeholder in braces is replaced by the table's OID or a string literal that names it.
 WITH RECURSIVE chain AS (
     SELECT a.attnum, a.attname, 0 AS step, a.atttypid AS oid
     FROM pg_catalog.pg_attribute a

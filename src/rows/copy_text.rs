@@ -1,8 +1,8 @@
-//! The data of a COPY block, checked while it goes by.
+//! The data of a COPY block, checked while it streams.
 //!
-//! pg_dump ends each block with a line `\.` and two empty lines. A block without them was cut,
-//! whatever its last row looks like: pg_restore loads such a table short without a word when the
-//! archive is not compressed, or compressed with lz4 or zstd. (`dumpTableData_copy` in
+//! pg_dump ends each block with a line `\.` and two empty lines. A block without them is truncated,
+//! whatever its last row looks like. pg_restore silently loads such a partial table from an archive
+//! that is uncompressed, or compressed with lz4 or zstd. (`dumpTableData_copy` in
 //! `src/bin/pg_dump/pg_dump.c`.)
 //!
 //! A newline is a row boundary: COPY text escapes newlines inside values.
@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use crate::archive::{Error, Result};
 
-/// Bytes of a piece. 256 KiB a message is where the client's cost for each byte is lowest.
+/// Bytes of a piece. Messages of 256 KiB have the lowest client cost per byte.
 pub(super) const PIECE: usize = 256 * 1024;
 
 /// What follows the last row.
@@ -29,9 +29,9 @@ const MARKER_AFTER_ROW: &[u8] = b"\n\\.\n";
 /// Reads a COPY block piece by piece, without its end marker.
 pub struct CopyText<R> {
     reader: R,
-    /// Bytes read and not given out.
+    /// Bytes read but not returned.
     buffer: BytesMut,
-    /// Whether a line begins where the buffer begins.
+    /// Whether the buffer starts at the start of a line.
     at_line_start: bool,
     ended: bool,
     rows: u64,
@@ -39,29 +39,29 @@ pub struct CopyText<R> {
 }
 
 impl<R: Read> CopyText<R> {
-    /// Reads from `reader`, which gives the decompressed block.
+    /// Reads from `reader`, the decompressed block.
     pub fn new(reader: R) -> Self {
         let buffer = BytesMut::new();
         Self { reader, buffer, at_line_start: true, ended: false, rows: 0, bytes: 0 }
     }
 
-    /// Rows in the pieces given out so far.
+    /// Rows in the pieces returned so far.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Bytes in the pieces given out so far.
+    /// Bytes in the pieces returned so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The next piece of rows, or `None` after the last. A piece ends where a row ends, unless it
-    /// lies within a row that is longer than a piece.
+    /// The next piece of rows, or `None` after the last. A piece ends at the end of a row, unless
+    /// it is part of a row longer than a piece.
     ///
     /// # Errors
-    /// When the data ends without its end marker, goes on after it, or cannot be read.
+    /// When the data ends without its end marker, continues after it, or cannot be read.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>> {
         if self.ended {
             return Ok(None);
@@ -71,16 +71,16 @@ impl<R: Read> CopyText<R> {
             return self.last_piece(at);
         }
         if !more {
-            return Err(Error::truncated("the rows stop without their end marker (\\.)"));
+            return Err(Error::truncated("the rows end without their end marker (\\.)"));
         }
-        // The marker is a line, so a row that has no end yet cannot be its beginning.
+        // The marker is a whole line, so an unfinished row cannot be its start.
         let end = memchr::memrchr(b'\n', &self.buffer).map_or(self.buffer.len(), |at| at + 1);
         let piece = self.buffer.split_to(end);
         self.at_line_start = piece.ends_with(b"\n");
         Ok(self.give(piece))
     }
 
-    /// Where the end marker begins.
+    /// The start of the end marker.
     fn marker(&self) -> Option<usize> {
         if self.at_line_start && self.buffer.starts_with(MARKER) {
             return Some(0);
@@ -104,16 +104,13 @@ impl<R: Read> CopyText<R> {
         Ok(filled == PIECE)
     }
 
-    /// The marker is at `at`: what is before are the last rows, and after it nothing may come but
-    /// the empty lines that pg_dump writes.
+    /// The marker is at `at`: the last rows precede it, and only pg_dump's empty lines may follow.
     fn last_piece(&mut self, at: usize) -> Result<Option<Bytes>> {
         self.ended = true;
         let piece = self.buffer.split_to(at);
         loop {
             if !END.starts_with(&self.buffer) {
-                return Err(Error::malformed(
-                    "there is data after the end marker (\\.) of the rows",
-                ));
+                return Err(Error::malformed("data after the end marker (\\.) of the rows"));
             }
             let mut byte = [0];
             match self.reader.read(&mut byte) {
@@ -129,7 +126,7 @@ impl<R: Read> CopyText<R> {
         Ok(self.give(piece))
     }
 
-    /// Counts a piece. `None` if it is empty, which only the last one can be.
+    /// Counts a piece. `None` if it is empty, as only the last one can be.
     fn give(&mut self, piece: BytesMut) -> Option<Bytes> {
         self.rows += memchr::memchr_iter(b'\n', &piece).count() as u64;
         self.bytes += piece.len() as u64;
@@ -137,8 +134,8 @@ impl<R: Read> CopyText<R> {
     }
 }
 
-/// Refuses bytes that no server accepts in text and that pg_dump never writes: NUL. psql would leave
-/// out the rest of the line. `before` bytes of the entry come before the piece.
+/// Refuses NUL, which no server accepts in text and pg_dump never writes; psql would drop the rest
+/// of the line. `before` bytes of the entry precede the piece.
 ///
 /// # Errors
 /// When the piece has one.
@@ -180,18 +177,18 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_block_has_no_rows() {
+    fn empty_block_has_no_rows() {
         assert_eq!(read(b"\\.\n\n\n", 64).unwrap(), (vec![], 0));
     }
 
     #[test]
-    fn rows_are_counted_and_the_marker_is_left_out() {
+    fn rows_are_counted_without_the_marker() {
         assert_eq!(read(b"1\ta\n2\tb\n\\.\n\n\n", 64).unwrap(), (b"1\ta\n2\tb\n".to_vec(), 2));
     }
 
     #[test]
     fn rows_that_look_like_markers_are_rows() {
-        // An empty string in a table of one column, a value `\.` (escaped), a value `.`.
+        // In a table of one column: an empty string, a value `\.` (escaped), a value `.`.
         let rows = b"\n\\\\.\n.\n\\.x\n";
         let block = [&rows[..], b"\\.\n\n\n"].concat();
         assert_eq!(read(&block, 64).unwrap(), (rows.to_vec(), 4));
@@ -223,11 +220,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_are_the_rows_wherever_reads_end(
+        fn pieces_equal_the_rows_for_any_read_size(
             rows in proptest::collection::vec("[a-z\\\\.\t]{0,20}", 0..200),
             step in 1usize..50,
         ) {
-            // A row that is the marker itself cannot stand in COPY text.
+            // A row that equals the marker cannot occur in COPY text.
             let rows: Vec<_> = rows.into_iter().filter(|row| row != "\\.").collect();
             let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
             let (all, count) = read(format!("{text}\\.\n\n\n").as_bytes(), step).unwrap();
@@ -236,7 +233,7 @@ mod tests {
         }
 
         #[test]
-        fn a_marker_across_a_piece_boundary_is_found(before in PIECE - 8..PIECE + 8) {
+        fn marker_across_piece_boundary_is_found(before in PIECE - 8..PIECE + 8) {
             let text = format!("{}\n", "x".repeat(before));
             let (all, count) = read(format!("{text}\\.\n\n\n").as_bytes(), 1 << 20).unwrap();
             prop_assert_eq!(all.len(), text.len());

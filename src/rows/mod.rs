@@ -1,12 +1,12 @@
-//! Rows as COPY text: where they end, how many they are, and what they are in binary format.
+//! Rows as COPY text: their boundaries, their number, and their binary format.
 //!
 //! Pure: bytes in, bytes out. See "Text Format" and "Binary Format" in the documentation of COPY.
 //!
-//! A table's rows come out of the archive as pieces of text ([`CopyText`]), are cut into chunks of
-//! whole rows ([`Chunks`]) and, where every column has a codec ([`ColumnType`]), are turned into
-//! what `COPY … FROM STDIN (FORMAT binary)` takes ([`Transcoder`]). A chunk with a row that has no
-//! exact binary form stays text. A [`RowSet`] tells whether two tables
-//! hold the same rows. Which server and which session is the business of others.
+//! A table's rows are read from the archive as pieces of text ([`CopyText`]), cut into chunks of
+//! whole rows ([`Chunks`]) and, if every column has a codec ([`ColumnType`]), converted to the
+//! input of `COPY … FROM STDIN (FORMAT binary)` ([`Transcoder`]). A chunk with a row that has no
+//! exact binary form stays text. A [`RowSet`] shows whether two tables contain the same rows.
+//! Servers and sessions are handled elsewhere.
 
 mod codec;
 mod columns;

@@ -1,13 +1,12 @@
 //! A digest of a table's rows that does not depend on their order.
 //!
-//! Each row's COPY text is hashed with SHA-256 under a random key, and the hashes are added up
-//! modulo 2^256: a *multiset* hash, in which a row that is there twice counts twice. (XOR would
-//! not do: two equal rows would cancel each other out.) Two tables of other rows have the same
-//! digest with a chance of 2^-256 for each comparison. The key is new in every run and never
-//! written anywhere, so that nobody can make up rows whose hashes add up to the same; the price is
-//! that digests of two runs cannot be compared. (Bellare and Micciancio, "A New Paradigm for
-//! Collision-Free Hashing", EUROCRYPT 1997; Clarke et al., "Incremental Multiset Hash Functions",
-//! ASIACRYPT 2003.)
+//! Each row's COPY text is hashed with SHA-256 under a random key, and the hashes are added modulo
+//! 2^256: a *multiset* hash, in which a duplicate row counts twice. (With XOR, two equal rows would
+//! cancel out.) Two tables with different rows have the same digest with a probability of 2^-256
+//! per comparison. The key is new in every run and never stored, so that no one can construct rows
+//! whose hashes add up to the same sum; in return, digests of two runs cannot be compared. (Bellare
+//! and Micciancio, "A New Paradigm for Collision-Free Hashing", EUROCRYPT 1997; Clarke et al.,
+//! "Incremental Multiset Hash Functions", ASIACRYPT 2003.)
 
 use std::fmt;
 use std::fs::File;
@@ -15,19 +14,19 @@ use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
-/// Bytes that SHA-256 takes in one step. A key of this length costs nothing for each row: the state
-/// behind it is kept.
+/// Bytes that SHA-256 processes in one step. A key of this length costs nothing per row: the state
+/// after it is kept.
 const BLOCK: usize = 64;
 
-/// What rows are hashed under.
+/// The key for hashing rows.
 #[derive(Clone)]
 pub struct RowSetKey(Sha256);
 
 impl RowSetKey {
-    /// A key that nobody can guess.
+    /// An unpredictable key.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// When the operating system provides no random bytes.
     pub fn random() -> io::Result<Self> {
         let mut key = [0; BLOCK];
         File::open("/dev/urandom")?.read_exact(&mut key)?;
@@ -41,7 +40,7 @@ impl fmt::Debug for RowSetKey {
     }
 }
 
-/// How many rows there are, and the sum of their hashes.
+/// The number of rows, and the sum of their hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowSet {
     /// Rows.
@@ -69,11 +68,11 @@ impl RowSet {
     }
 }
 
-/// Makes a [`RowSet`] of COPY text as it goes by.
+/// Computes a [`RowSet`] from streamed COPY text.
 #[derive(Clone)]
 pub struct RowHasher {
     key: RowSetKey,
-    /// A row whose end has not come.
+    /// An unfinished row.
     open: Option<Sha256>,
     set: RowSet,
 }
@@ -85,8 +84,8 @@ impl RowHasher {
         Self { key: key.clone(), open: None, set: RowSet::default() }
     }
 
-    /// Adds text, which may begin and end within a row. A newline is where a row ends: COPY text
-    /// escapes those inside values.
+    /// Adds text, which may start and end inside a row. A newline ends a row: COPY text escapes
+    /// newlines inside values.
     pub fn push(&mut self, mut text: &[u8]) {
         while let Some(end) = memchr::memchr(b'\n', text) {
             let mut hash = self.open.take().unwrap_or_else(|| self.key.0.clone());
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_does_not_matter_and_every_copy_of_a_row_does() {
+    fn order_is_ignored_and_duplicates_count() {
         let key = RowSetKey::random().unwrap();
         let set = of(&key, "a\nb\nb\n");
         assert_eq!(set.rows, 3);
@@ -138,7 +137,7 @@ mod tests {
         for other in ["a\na\nb\n", "a\na\na\n", "b\nb\nb\n", "a\nbb\n\n", "a\nb\nc\n", "a\nb\n"] {
             assert_ne!(set, of(&key, other), "{other:?}");
         }
-        // Pairs would cancel each other out in a sum without carry.
+        // Pairs would cancel out in a sum without carry.
         assert_ne!(of(&key, "a\na\n"), of(&key, "b\nb\n"));
     }
 
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_carries_into_the_next_digit() {
+    fn sum_carries_into_the_next_digit() {
         let mut set = RowSet { rows: 0, sum: [u64::MAX, u64::MAX, 0, 7] };
         set.add([1, 0, 0, 0]);
         assert_eq!(set.sum, [0, 0, 1, 7]);
@@ -159,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_where_the_text_is_cut(
+        fn chunk_boundaries_do_not_change_the_digest(
             rows in proptest::collection::vec("[a-c\t]{0,9}", 0..30),
             step in 1usize..20,
             start in 0usize..30,

@@ -1,5 +1,5 @@
-//! How fast rows are transcoded: `cargo test --release --lib rows::speed -- --ignored --nocapture`.
-//! Not a check; the figures are MB of COPY text each second on one core.
+//! Measures transcoding speed: `cargo test --release --lib rows::speed -- --ignored --nocapture`.
+//! Not a test; the figures are MB of COPY text per second on one core.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -10,10 +10,10 @@ use bytes::BytesMut;
 use super::columns::ColumnType::{self, *};
 use super::transcode::Transcoder;
 
-/// Bytes of a chunk, as restores have them.
+/// Bytes of a chunk, as in a restore.
 const CHUNK: usize = 256 * 1024;
 
-/// A generator of numbers that look random (xorshift).
+/// A pseudo-random number generator (xorshift).
 struct Numbers(u64);
 
 impl Numbers {

@@ -1,8 +1,8 @@
-//! Cuts a table's rows into chunks, each of which can go to another session.
+//! Cuts a table's rows into chunks that can go to different sessions.
 //!
-//! A chunk is whole rows, so that it can be turned into binary format by itself and stored in any
-//! order with the others. A row of any length is let through: beyond a limit it comes in several
-//! chunks, which say so and belong into one session.
+//! A chunk consists of whole rows, so that it can be converted to binary format independently and
+//! stored in any order. Rows may have any length: beyond a limit, a row is split into several
+//! chunks, marked as such, which belong in one session.
 
 use std::io::Read;
 
@@ -20,7 +20,7 @@ pub enum Rows {
     Text(Bytes),
 }
 
-/// Some of a table's rows.
+/// A part of a table's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// The rows as COPY text.
@@ -29,14 +29,14 @@ pub struct Chunk {
     pub before: u64,
     /// Rows that end in this chunk.
     pub rows: u64,
-    /// Whether it begins where a row begins.
+    /// Whether it starts at the start of a row.
     pub begins: bool,
-    /// Whether it ends where a row ends. If not, the next chunk must follow in the same session.
+    /// Whether it ends at the end of a row. If not, the next chunk must follow in the same session.
     pub ends: bool,
 }
 
 impl Chunk {
-    /// The rows in binary format if all of them have one, else as they are.
+    /// The rows in binary format if all have one, otherwise unchanged.
     #[must_use]
     pub fn transcode(self, transcoder: &mut Transcoder) -> Rows {
         let mut binary = BytesMut::new();
@@ -51,22 +51,22 @@ impl Chunk {
 
 /// Reads a COPY block chunk by chunk.
 ///
-/// A chunk has at most 256 KiB, unless it is one longer row that was to be collected.
+/// A chunk has at most 256 KiB, unless it is a single longer row within the limit.
 pub struct Chunks<R> {
     copy: CopyText<R>,
-    /// A row of up to so many bytes is collected.
+    /// The longest row that is kept in one chunk, in bytes.
     longest: usize,
-    /// The beginning of a row whose end has not come.
+    /// The start of an unfinished row.
     rest: BytesMut,
-    /// Whether the next chunk begins where a row begins.
+    /// Whether the next chunk starts at the start of a row.
     begins: bool,
-    /// Rows that end in the chunks given out.
+    /// Rows that end in the chunks returned so far.
     given: u64,
 }
 
 impl<R: Read> Chunks<R> {
-    /// Reads from `reader`, which gives the decompressed block. A row of more than `longest` bytes
-    /// (and more than 256 KiB) comes in several chunks.
+    /// Reads from `reader`, the decompressed block. A row of more than `longest` bytes (and more
+    /// than 256 KiB) is split into several chunks.
     pub fn new(reader: R, longest: usize) -> Self {
         let (copy, rest) = (CopyText::new(reader), BytesMut::new());
         Self { copy, longest, rest, begins: true, given: 0 }
@@ -79,7 +79,7 @@ impl<R: Read> Chunks<R> {
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         while let Some(piece) = self.copy.next_piece()? {
             let ends = piece.ends_with(b"\n");
-            // What goes on with a row that was too long is not collected again.
+            // The continuation of a row that is too long is not collected again.
             let pass = ends || !self.begins || self.longest < piece.len();
             if self.rest.is_empty() && pass {
                 return Ok(Some(self.give(piece, ends)));
@@ -120,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_has_no_chunk() {
+    fn empty_table_has_no_chunk() {
         assert_eq!(split("", 0), []);
     }
 
     #[test]
-    fn rows_with_a_binary_form_are_binary_and_others_stay_text() {
+    fn rows_without_binary_form_stay_text() {
         let mut transcoder = Transcoder::new(vec![ColumnType::Int2]);
         let [good] = &split("1\n2\n", 0)[..] else { panic!("not one chunk") };
         let binary = Bytes::from_static(b"\0\x01\0\0\0\x02\0\x01\0\x01\0\0\0\x02\0\x02");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_row_is_collected_up_to_the_limit_and_let_through_beyond() {
+    fn row_above_the_limit_is_split_into_chunks() {
         let rows = format!("1\n{}\n3\n", "x".repeat(3 * PIECE));
         let collected = split(&rows, 4 * PIECE);
         assert!(collected.iter().all(|chunk| chunk.begins && chunk.ends));
@@ -147,7 +147,7 @@ mod tests {
         assert!(passed.iter().all(|chunk| chunk.text.len() <= PIECE));
         let inner = passed.iter().filter(|chunk| !chunk.begins && !chunk.ends).count();
         assert!(inner >= 1, "the long row has a middle");
-        // What lies within a row has no binary form, however it looks.
+        // A part of a row has no binary form, whatever it looks like.
         let mut transcoder = Transcoder::new(vec![ColumnType::Text]);
         for chunk in passed {
             let whole = chunk.begins && chunk.ends;
@@ -158,7 +158,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn chunks_are_the_rows_in_order_and_cut_between_them(
+        fn chunks_keep_row_order_and_boundaries(
             lengths in proptest::collection::vec(
                 prop_oneof![8 => 0usize..2000, 1 => 0usize..PIECE, 1 => PIECE - 3..3 * PIECE],
                 0..40,

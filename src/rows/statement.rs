@@ -1,18 +1,18 @@
-//! What a COPY statement says of the rows that follow it.
+//! Parses the COPY statement before a block of rows.
 
 /// The parts of a COPY statement as pg_dump writes it: `COPY public.t (a, b) FROM stdin;`
 /// (`dumpTableData` in `src/bin/pg_dump/pg_dump.c`, `fmtCopyColumnList`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CopyStatement<'a> {
-    /// The table, quoted and qualified as SQL has it.
+    /// The table, quoted and qualified as in SQL.
     pub table: &'a str,
-    /// The columns' names without quotes, in the order of the fields.
+    /// The columns' unquoted names, in field order.
     pub columns: Vec<String>,
 }
 
 impl<'a> CopyStatement<'a> {
-    /// Takes a statement apart; `None` if it has another form. A table without columns has an
-    /// empty list, and two spaces where the list would be.
+    /// Parses a statement; `None` if it has another form. A table without columns has an empty
+    /// list, written as two spaces.
     #[must_use]
     pub fn parse(statement: &'a str) -> Option<Self> {
         let rest = statement.strip_prefix("COPY ")?;
@@ -37,14 +37,14 @@ impl<'a> CopyStatement<'a> {
     }
 }
 
-/// The table of an INSERT statement, as SQL has it, and what follows it.
+/// The table of an INSERT statement, as written in SQL, and the text after it.
 #[must_use]
 pub fn insert_into(statement: &str) -> Option<(&str, &str)> {
     let rest = statement.strip_prefix("INSERT INTO ")?;
     Some(rest.split_at(outside_quotes(rest, |byte| byte == b' ')?))
 }
 
-/// The schema of a table, if SQL names one, and its name, both without quotes.
+/// The schema of a table, if given, and its name, both unquoted.
 #[must_use]
 pub fn table_name(table: &str) -> Option<(Option<String>, String)> {
     Some(match outside_quotes(table, |byte| byte == b'.') {
@@ -53,7 +53,7 @@ pub fn table_name(table: &str) -> Option<(Option<String>, String)> {
     })
 }
 
-/// Where the first wanted byte is that is not within double quotes.
+/// The position of the first wanted byte outside double quotes.
 fn outside_quotes(text: &str, wanted: impl Fn(u8) -> bool) -> Option<usize> {
     let mut quoted = false;
     text.bytes().position(|byte| {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lose_their_quotes_and_the_table_keeps_them() {
+    fn column_names_are_unquoted_and_table_stays_quoted() {
         assert_eq!(
             parse("COPY public.\"a (b) \"\"c\" (id, \"x, y)\", \"\"\"\") FROM stdin;\n").unwrap(),
             ("public.\"a (b) \"\"c\"", vec!["id".to_owned(), "x, y)".to_owned(), "\"".to_owned()])
@@ -87,12 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_columns_has_no_list() {
+    fn table_without_columns_has_no_list() {
         assert_eq!(parse("COPY public.t  FROM stdin;\n"), Some(("public.t", vec![])));
     }
 
     #[test]
-    fn insert_names_its_table_quoted_or_not() {
+    fn insert_table_is_parsed_quoted_or_not() {
         let of = |statement| {
             let (table, rest) = insert_into(statement)?;
             Some((table_name(table)?, rest))
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn another_statement_is_none() {
+    fn other_statements_are_none() {
         for statement in
             ["", "COPY", "COPY t", "COPY t (a", "COPY t (a) TO stdout;", "COPY t () FROM stdin;"]
         {

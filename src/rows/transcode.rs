@@ -1,12 +1,12 @@
-//! Rows of COPY text become rows of COPY binary.
+//! Converts rows of COPY text to COPY binary.
 //!
-//! All or nothing: what is not exactly the text that pg_dump writes for a value is refused, and
-//! the caller sends that text, so that PostgreSQL itself judges it. It follows that a field that
-//! is taken over means the same in both formats.
+//! All or nothing: text that is not exactly what pg_dump writes for a value is refused, and the
+//! caller sends it as text, so that PostgreSQL decides. A converted field therefore means the same
+//! in both formats.
 //!
-//! The text must be UTF-8 (or whatever else the session's `client_encoding` is: in binary format
-//! that, and not COPY's option ENCODING, tells how text is encoded; `pq_getmsgtext`,
-//! `src/backend/libpq/pqformat.c`). Whether it is valid is for the server to see.
+//! The text must be UTF-8, or whatever the session's `client_encoding` is: in binary format that
+//! setting, not COPY's option ENCODING, determines the encoding of text (`pq_getmsgtext`,
+//! `src/backend/libpq/pqformat.c`). The server checks its validity.
 
 use bytes::{BufMut, BytesMut};
 use memchr::{memchr, memchr2, memchr3};
@@ -14,14 +14,14 @@ use memchr::{memchr, memchr2, memchr3};
 use super::codec::{Scratch, encode, unescape};
 use super::columns::ColumnType;
 
-/// What a COPY in binary format begins with: the signature, no flags, no extension
+/// The header of a COPY in binary format: the signature, no flags, no extension
 /// (`CopyFromBinaryHeader`… in `src/backend/commands/copyfromparse.c`).
 pub const HEADER: [u8; 19] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// What it ends with: −1 in place of a number of fields. Rows after it are an error.
+/// The trailer: −1 in place of a field count. Rows after it are an error.
 pub const TRAILER: [u8; 2] = [0xff, 0xff];
 
-/// Why text has no binary form here.
+/// Why text cannot be converted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The field is not what pg_dump writes for a value of this type.
@@ -33,15 +33,15 @@ pub enum Refusal {
     /// The row has more fields than the table has columns.
     #[error("the row has too many fields")]
     TooManyFields,
-    /// The text stops within a row.
-    #[error("the row has no end")]
+    /// The text ends inside a row.
+    #[error("the row is not terminated")]
     NoRowEnd,
-    /// A carriage return that is not escaped: line ends of another kind, or an error.
-    #[error("there is a carriage return")]
+    /// An unescaped carriage return: other line endings, or an error.
+    #[error("unescaped carriage return")]
     CarriageReturn,
 }
 
-/// Text that has no binary form here. It never quotes the text.
+/// An error for text that cannot be converted. It never quotes the text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("row {row}, field {column}: {what}")]
 pub struct TranscodeError {
@@ -53,29 +53,29 @@ pub struct TranscodeError {
     pub what: Refusal,
 }
 
-/// Turns rows of one table into binary format.
+/// Converts rows of one table to binary format.
 #[derive(Clone, Debug)]
 pub struct Transcoder {
     columns: Vec<ColumnType>,
-    /// The number of fields that each row begins with.
+    /// The field count at the start of each row.
     fields: i16,
     scratch: Scratch,
 }
 
 impl Transcoder {
-    /// For the columns of a COPY statement, in its order.
+    /// A transcoder for the columns of a COPY statement, in its order.
     #[must_use]
     pub fn new(columns: Vec<ColumnType>) -> Self {
-        // A table has at most 1,600 columns; and it must not become −1, the trailer.
+        // A table has at most 1,600 columns; the count must not become −1, the trailer.
         let fields = i16::try_from(columns.len()).unwrap_or(i16::MAX);
         Self { columns, fields, scratch: Scratch::default() }
     }
 
-    /// Appends the rows of `rows`, which must be whole, to `out`; returns how many they are.
-    /// Neither [`HEADER`] nor [`TRAILER`] is written.
+    /// Appends the rows of `rows`, which must be complete, to `out`; returns their number. Writes
+    /// neither [`HEADER`] nor [`TRAILER`].
     ///
     /// # Errors
-    /// With the first field that has no binary form here. Then `out` is as it was before.
+    /// The first field that cannot be converted. `out` is then unchanged.
     pub fn transcode(&mut self, rows: &[u8], out: &mut BytesMut) -> Result<u64, TranscodeError> {
         let before = out.len();
         out.reserve(rows.len() + rows.len() / 2);
@@ -103,7 +103,7 @@ impl Transcoder {
         Ok(row)
     }
 
-    /// Appends the row that `rest` begins with; returns what follows it.
+    /// Appends the row at the start of `rest`; returns the text after it.
     fn row<'a>(
         &mut self,
         mut rest: &'a [u8],
@@ -129,8 +129,8 @@ impl Transcoder {
     }
 }
 
-/// The length of the field that `rest` begins with and whether there is a backslash in it.
-/// `None` if nothing ends it.
+/// The length of the field at the start of `rest`, and whether it contains a backslash. `None` if
+/// it is not terminated.
 #[inline]
 fn field(rest: &[u8]) -> Option<(usize, bool)> {
     let at = memchr3(b'\t', b'\n', b'\\', rest)?;
@@ -141,7 +141,7 @@ fn field(rest: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
-/// Appends a field, its length first.
+/// Appends a field, length first.
 #[inline]
 fn put_field(
     kind: &ColumnType,
@@ -186,7 +186,7 @@ mod tests {
     use ColumnType::{Bytea, Int4, Text};
 
     #[test]
-    fn a_row_is_its_fields_with_their_lengths() {
+    fn row_has_length_prefixed_fields() {
         assert_eq!(
             transcode(&[Int4, Text, Text], b"7\tab\t\\N\n").unwrap(),
             b"\0\x03\0\0\0\x04\0\0\0\x07\0\0\0\x02ab\xff\xff\xff\xff"
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_of_pg_dump_are_undone() {
+    fn pg_dump_escapes_are_unescaped() {
         let all = transcode(&[Text], b"\\b\\f\\n\\r\\t\\v\\\\N\n").unwrap();
         assert_eq!(&all[6..], b"\x08\x0c\n\r\t\x0b\\N");
     }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_row_is_an_empty_string_or_no_column() {
+    fn empty_row_is_empty_string_or_no_columns() {
         assert_eq!(transcode(&[Text], b"\n").unwrap(), b"\0\x01\0\0\0\0");
         assert_eq!(transcode(&[], b"\n\n").unwrap(), b"\0\0\0\0");
         assert_eq!(refused(&[], "\nx\n"), (2, 1, Refusal::TooManyFields));
@@ -225,21 +225,21 @@ mod tests {
     }
 
     #[test]
-    fn the_trailer_is_no_number_of_fields() {
+    fn trailer_is_not_a_field_count() {
         let all = transcode(&vec![Text; 65535], &[b'\t'; 3]);
         assert_eq!(all.unwrap_err().what, Refusal::NoRowEnd);
         assert_eq!(Transcoder::new(vec![Text; 65535]).fields, i16::MAX);
     }
 
     #[test]
-    fn bytea_is_read_behind_the_escapes() {
+    fn bytea_is_parsed_after_unescaping() {
         assert_eq!(transcode(&[Bytea], b"\\\\x00ff\n").unwrap(), b"\0\x01\0\0\0\x02\0\xff");
         assert_eq!(transcode(&[Bytea], b"a\\\\\\\\\\\\000\n").unwrap(), b"\0\x01\0\0\0\x03a\\\0");
     }
 
     proptest! {
         #[test]
-        fn text_comes_through_whatever_it_is(
+        fn any_text_round_trips(
             rows in proptest::collection::vec(
                 proptest::collection::vec(proptest::option::of("\\PC*|[\\\\\n\r\t\x08a]*"), 2..=2),
                 0..20,
@@ -268,7 +268,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(
+        fn arbitrary_bytes_do_not_panic(
             rows in proptest::collection::vec(any::<u8>(), 0..200),
             column in 0usize..EVERY.len() * 2,
         ) {
@@ -276,7 +276,7 @@ mod tests {
         }
 
         #[test]
-        fn no_nearly_right_text_makes_it_panic(
+        fn nearly_valid_text_does_not_panic(
             rows in "[-+0-9]{0,30}[.: 0-9\\-+{}\",\\\\NxBCe/\n\t]{0,40}\n",
             column in 0usize..EVERY.len() * 2,
         ) {

@@ -1,4 +1,4 @@
-//! What the first bytes of an input say.
+//! Detects the format of an input from its first bytes.
 
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
@@ -9,10 +9,10 @@ use crate::archive::slice::FileSlice;
 use crate::archive::stream::is_data_file;
 use crate::archive::{Compression, Error, ErrorKind, Result};
 
-/// Bytes to look at: a tar header is one block of this size.
+/// Bytes to inspect: a tar header is one block of this size.
 const PEEK: usize = 512;
 
-/// What an input begins with.
+/// The format at the start of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Magic {
     /// A custom archive.
@@ -21,14 +21,14 @@ pub(super) enum Magic {
     Tar,
     /// A compressed file.
     Compressed(Compression),
-    /// Something else.
+    /// Anything else.
     Unknown,
 }
 
-/// What an input begins with, those bytes, and a reader of all bytes.
+/// The detected format, the first bytes, and a reader of all bytes.
 type Peeked<R> = (Magic, Vec<u8>, std::io::Chain<Cursor<Vec<u8>>, R>);
 
-/// Looks at the first bytes.
+/// Inspects the first bytes.
 pub(super) fn peek<R: Read>(mut reader: R) -> Result<Peeked<R>> {
     let mut head = Vec::with_capacity(PEEK);
     (&mut reader).take(PEEK as u64).read_to_end(&mut head).map_err(Error::from_io)?;
@@ -52,7 +52,7 @@ fn magic(head: &[u8]) -> Magic {
     }
 }
 
-/// A block that begins with a name and whose checksum is right, `ustar` or older.
+/// A block that starts with a name and has a valid checksum, `ustar` or older.
 fn is_tar(head: &[u8]) -> bool {
     let Ok(block) = <&[u8; PEEK]>::try_from(head) else {
         return false;
@@ -66,7 +66,7 @@ fn is_tar(head: &[u8]) -> bool {
     block[0] != 0 && header.cksum().is_ok_and(|cksum| cksum == sum)
 }
 
-/// What people take for an archive, by its first bytes, and what to do with it.
+/// Files often mistaken for an archive, by their first bytes, and what to do with them.
 const MISTAKEN: &[(&[u8], &str)] = &[
     (b"\xfd7zXZ\0", "compressed with xz; decompress it first (xz -d)"),
     (b"BZh", "compressed with bzip2; decompress it first (bzip2 -d)"),
@@ -86,7 +86,7 @@ const MISTAKEN: &[(&[u8], &str)] = &[
     (b"<?xml", "an XML document; the download was probably refused"),
 ];
 
-/// The error for an input that is not an archive, with a hint at what it may be.
+/// The error for an input that is not an archive, with a guess at what it is.
 pub(super) fn not_an_archive(head: &[u8]) -> Error {
     let mistaken = MISTAKEN.iter().find(|(magic, _)| head.starts_with(magic));
     let what = match mistaken {
@@ -97,13 +97,13 @@ pub(super) fn not_an_archive(head: &[u8]) -> Error {
     Error::new(ErrorKind::NotAnArchive(what))
 }
 
-/// What a file holds.
+/// The content of a file.
 pub(super) enum Located {
     /// A custom archive, in this part of the file.
     Custom(FileSlice),
     /// The files of an archive, as members of an uncompressed tar.
     Files(Files),
-    /// Something compressed, or a tar of something compressed: to be read as a stream.
+    /// Compressed data, or a tar of compressed data: to be read as a stream.
     Stream,
 }
 
@@ -128,7 +128,7 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
             let Some(name) = path.strip_prefix(directory) else { continue };
             let twice = files.insert(name.to_owned(), (*offset, *size)).is_some();
             if twice && is_archive_file(name) {
-                let what = "the tar holds two files of this name";
+                let what = "the tar contains two files with this name";
                 return Err(Error::malformed(what).in_file(name));
             }
         }
@@ -149,17 +149,17 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
     Err(no_archive_in_tar())
 }
 
-/// The path of a member. It is only compared with other names, never opened, so where an absolute
-/// one leads does not matter; but one that climbs is no archive's, and could pass for another.
+/// The path of a member. It is only compared with other names, never opened, so an absolute path is
+/// harmless; but no archive has one with `..`, which could pass for another member.
 pub(super) fn member_path<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String> {
     let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     if path.split('/').any(|part| part == "..") {
-        return Err(Error::malformed("a name in the tar that leads out of it").in_file(path));
+        return Err(Error::malformed("a path that leads outside the tar").in_file(path));
     }
     Ok(path)
 }
 
-/// Path, offset and size of each regular file in a tar, read from the members' headers only.
+/// Path, offset and size of each regular file in a tar, from the members' headers only.
 fn members(slice: &FileSlice) -> Result<Vec<(String, u64, u64)>> {
     let mut tar = tar::Archive::new(slice.clone());
     let mut members = Vec::new();
@@ -170,14 +170,14 @@ fn members(slice: &FileSlice) -> Result<Vec<(String, u64, u64)>> {
             members.push((path, entry.raw_file_position(), entry.size()));
         }
     }
-    // The walk seeks over contents, so a tar that is cut shows only here.
+    // The walk seeks over contents, so a truncated tar is only noticed here.
     match members.iter().find(|(_, offset, size)| offset.saturating_add(*size) > slice.len()) {
         Some((path, ..)) => Err(Error::truncated(format!("the tar ends inside {path}"))),
         None => Ok(members),
     }
 }
 
-/// An error of the tar reader: what it cannot parse is a malformed archive.
+/// Converts an error of the tar reader: a parse error is a malformed archive.
 pub(super) fn tar_error(error: std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::Other => Error::malformed(format!("invalid tar: {error}")),
@@ -186,7 +186,7 @@ pub(super) fn tar_error(error: std::io::Error) -> Error {
 }
 
 pub(super) fn no_archive_in_tar() -> Error {
-    let what = "the tar holds no archive of pg_dump".to_owned();
+    let what = "the tar does not contain a pg_dump archive".to_owned();
     Error::new(ErrorKind::NotAnArchive(what))
 }
 
@@ -195,7 +195,7 @@ pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether a member belongs to an archive in files: then the tar is that archive.
+/// Whether a member belongs to an archive in files, so that the tar is that archive.
 pub(super) fn is_archive_file(name: &str) -> bool {
     name == "toc.dat" || is_data_file(name)
 }

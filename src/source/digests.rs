@@ -1,4 +1,4 @@
-//! The digest of an entry's data is the same however they are read.
+//! Tests: the digest of an entry's data does not depend on how it is read.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::archive::{Data, DumpId, Format, ReadCounter, Toc};
 
 type Digests = HashMap<DumpId, [u8; 32]>;
 
-/// Takes the digests of all entries that come by.
+/// Collects the digests of all entries in a stream.
 #[derive(Default)]
 struct Passing {
     current: Option<(DumpId, Sha256)>,
@@ -58,7 +58,7 @@ fn read_to_the_end(data: Data) {
     }
 }
 
-/// What restoring has hashed, and what comparing would, of every entry.
+/// The digests of every entry as computed for a restore and for a comparison.
 fn at_any_place(archive: &Archive) -> [Digests; 2] {
     let Access::Random(random) = &archive.access else { return Default::default() };
     [true, false].map(|inflated| {
@@ -86,7 +86,7 @@ fn archives() -> Vec<PathBuf> {
 }
 
 #[test]
-fn an_entry_has_one_digest_inflated_as_it_stands_and_in_a_stream() {
+fn digest_is_the_same_however_it_is_read() {
     let (mut seen, mut streamed) = (0, 0);
     for path in archives() {
         let archive = open(&Input::Path(path.clone())).unwrap();
@@ -106,7 +106,7 @@ fn an_entry_has_one_digest_inflated_as_it_stands_and_in_a_stream() {
 }
 
 #[test]
-fn the_digest_of_a_custom_archive_s_entry_is_that_of_its_block_behind_the_header() {
+fn digest_of_custom_entry_covers_block_without_header() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mission-pg15-custom-none.dump");
     let archive = open(&Input::Path(path.clone())).unwrap();
     let [digests, _] = at_any_place(&archive);

@@ -1,8 +1,7 @@
-//! Archives that a transfer in text mode, or an editor, has rewritten.
+//! Detects archives damaged by a text-mode transfer or an editor.
 //!
-//! Their tables of contents cannot be read, wherever the first rewritten byte happens to be. What
-//! was done to them can be told from their first bytes: a table of contents and compressed data hold
-//! line feeds of their own.
+//! Their tables of contents are unreadable, wherever the first rewritten byte is. The first bytes
+//! show what happened: tables of contents and compressed data contain line feeds of their own.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,24 +9,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Archive;
 use crate::archive::{Error, ErrorKind, LocalTime, Result};
 
-/// How many of the first bytes are looked at.
+/// Number of first bytes to inspect.
 const HEAD: usize = 64 * 1024;
 
-/// So many of a kind are no chance.
+/// This many occurrences are not a coincidence.
 const ENOUGH: usize = 4;
 
-/// U+FFFD in UTF-8: what an editor makes of bytes that are not text.
+/// U+FFFD in UTF-8, with which editors replace bytes that are not text.
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
 /// The first bytes of a file.
 pub(super) fn head(file: impl Read) -> Vec<u8> {
     let mut head = Vec::new();
-    // What cannot be read explains nothing.
+    // On a read error there is nothing to explain.
     let _ = file.take(HEAD as u64).read_to_end(&mut head);
     head
 }
 
-/// The error of an archive that begins with these bytes: the cause, if they show it.
+/// The error for an archive that starts with these bytes: the cause, if they show it.
 pub(super) fn explained(error: Error, head: &[u8]) -> Error {
     let by_bytes = !matches!(error.kind(), ErrorKind::Io(_) | ErrorKind::Limit(_));
     match rewritten(head).filter(|_| by_bytes) {
@@ -39,14 +38,14 @@ pub(super) fn explained(error: Error, head: &[u8]) -> Error {
     }
 }
 
-/// An archive that could be opened, unless it is a rewritten one: then nothing in it can be what it
-/// was. The time in the header shows whether that is to be thought of.
+/// Checks an archive that could be opened: an invalid time in the header suggests a rewritten one,
+/// in which nothing can be trusted.
 pub(super) fn checked(archive: Archive, head: impl FnOnce() -> Vec<u8>) -> Result<Archive> {
     let LocalTime { month, day, .. } = archive.toc.header.created;
     if (1..=12).contains(&month) && (1..=31).contains(&day) {
         return Ok(archive);
     }
-    let impossible = Error::malformed("the time in the header is not a time");
+    let impossible = Error::malformed("invalid time in the header");
     match explained(impossible, &head()) {
         error if matches!(error.kind(), ErrorKind::Damaged(_)) => Err(error),
         _ => Ok(archive),
@@ -60,19 +59,19 @@ fn rewritten(head: &[u8]) -> Option<&'static str> {
     if begins(&[b"PGDMP", b"\x1f\x8b", b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd"]) {
         let feeds = count(b"\n");
         if feeds >= ENOUGH && feeds == count(b"\r\n") {
-            return Some("a transfer in text mode has turned line feeds into CR LF");
+            return Some("a text-mode transfer turned line feeds into CR LF");
         }
     }
-    // The same, with bytes that are not UTF-8 replaced.
+    // The same, with invalid UTF-8 replaced.
     let replaced: &[&[u8]] =
         &[b"PGDMP", b"\x1f\xef\xbf\xbd", b"\x04\x22\x4d\x18", b"\x28\xef\xbf\xbd\x2f\xef\xbf\xbd"];
     if begins(replaced) && count(REPLACEMENT) >= ENOUGH && is_utf8(head) {
-        return Some("an editor or a shell has rewritten the archive as UTF-8 text");
+        return Some("an editor or shell rewrote the archive as UTF-8 text");
     }
     None
 }
 
-/// Whether all is UTF-8, but for a character that the end cuts.
+/// Whether all bytes are UTF-8, except for a truncated character at the end.
 fn is_utf8(head: &[u8]) -> bool {
     match std::str::from_utf8(head) {
         Ok(_) => true,
@@ -80,18 +79,18 @@ fn is_utf8(head: &[u8]) -> bool {
     }
 }
 
-/// A stream whose first bytes are kept, as they cannot be read again.
+/// A stream that keeps its first bytes, as they cannot be read again.
 pub(super) struct Kept<R> {
     inner: R,
     head: Head,
 }
 
-/// The first bytes that have come.
+/// The first bytes received.
 #[derive(Clone, Default)]
 pub(super) struct Head(Arc<Mutex<Vec<u8>>>);
 
 impl<R: Read> Kept<R> {
-    /// The stream, and what will have come of it.
+    /// Wraps a stream; returns it and a handle to its first bytes.
     pub(super) fn new(inner: R) -> (Self, Head) {
         let head = Head::default();
         (Self { inner, head: head.clone() }, head)
@@ -101,7 +100,7 @@ impl<R: Read> Kept<R> {
 impl<R: Read> Read for Kept<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        // None once the archive is open: then nothing is to be explained any more.
+        // Not shared once the archive is open: then no explanation is needed any more.
         if Arc::strong_count(&self.head.0) > 1 {
             let mut head = self.head.0.lock().unwrap_or_else(PoisonError::into_inner);
             let more = read.min(HEAD.saturating_sub(head.len()));
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn rewritten_archive_is_named_by_what_was_done_to_it() {
+    fn rewritten_archive_is_reported_with_its_cause() {
         let archive =
             b"PGDMP\x01\x10\x00\x04\x08SET x;\nSET y;\n\xff\xfe\xfd\xfc\nSET z;\n".as_slice();
         let crlf = archive.iter().flat_map(|byte| match byte {

@@ -1,14 +1,13 @@
-//! Where an archive's bytes come from, and what they turn out to be.
+//! Opens an archive: where its bytes come from, and which format they have.
 //!
-//! Nobody has to say which format an archive has. A directory with a `toc.dat` is a directory
-//! archive. A file or standard input is looked at: the magic bytes of an archive, of a tar, or of
-//! a compressor, whose output is looked at in turn. That finds a custom archive inside a tar
-//! inside gzip, which is what some hosts hand out as a backup, without unpacking anything. The bytes
-//! may come over HTTP ([`remote`]), and are restored while they come.
+//! The format is detected. A directory with a `toc.dat` is a directory archive. For a file or
+//! standard input, the first bytes decide: an archive, a tar, or a compressor, whose output is
+//! inspected in turn. This finds a custom archive inside a tar inside gzip, the form in which some
+//! hosts deliver a backup, without unpacking anything. The bytes may come over HTTP ([`remote`])
+//! and are restored while they arrive.
 //!
-//! What lies uncompressed in a file can be read at any place, by several readers at once
-//! ([`Access::Random`]). Everything else is read once, from its start to its end
-//! ([`Access::Stream`]).
+//! Uncompressed data in a file can be read at any place, by several readers in parallel
+//! ([`Access::Random`]). Everything else is read once, from start to end ([`Access::Stream`]).
 
 mod detect;
 #[cfg(test)]
@@ -50,15 +49,15 @@ pub enum Input {
     Path(PathBuf),
     /// Standard input.
     Stdin,
-    /// What a server has at this address.
+    /// The content of this URL.
     Url(Address),
 }
 
 impl Input {
-    /// `-` is standard input, `http://…` and `https://…` are addresses, anything else is a path.
+    /// `-` is standard input, `http://…` and `https://…` are URLs, anything else is a path.
     ///
     /// # Errors
-    /// When an address is none.
+    /// When a URL is invalid.
     pub fn from_argument(argument: &Path) -> std::result::Result<Self, AddressError> {
         match argument.to_str() {
             Some("-") => Ok(Self::Stdin),
@@ -85,36 +84,36 @@ impl std::fmt::Display for Input {
 /// An archive whose table of contents has been read.
 #[derive(Debug)]
 pub struct Archive {
-    /// The name that messages give it.
+    /// Its name in messages.
     pub name: String,
     /// Its header and table of contents.
     pub toc: Arc<Toc>,
     /// Its format. A directory archive inside a tar counts as a tar.
     pub format: Format,
-    /// How its data can be reached.
+    /// The way to read its data.
     pub access: Access,
-    /// The files that it lies in.
+    /// The files it is stored in.
     pub origin: Origin,
 }
 
-/// How an archive's data can be reached.
+/// The way to read an archive's data.
 #[derive(Debug)]
 pub enum Access {
-    /// In any order, by several readers at once.
+    /// In any order, by several readers in parallel.
     Random(RandomAccess),
     /// Once, in the archive's order.
     Stream(StreamAccess),
 }
 
-/// What to tell about bytes behind the last block of data.
+/// The message about bytes after the last data block.
 pub(crate) fn bytes_behind(bytes: u64) -> String {
     format!(
-        "the archive ends {bytes} bytes before the file does; they are ignored, as by pg_restore \
-         (pg_dump leaves them where its output is appended to a file, as by >>)"
+        "ignoring {bytes} bytes after the end of the archive, as pg_restore does \
+         (pg_dump leaves them when its output is appended to a file with >>)"
     )
 }
 
-/// An archive whose data can be read at any place.
+/// A seekable archive: its data can be read at any place.
 #[derive(Clone, Debug)]
 pub struct RandomAccess {
     name: Arc<str>,
@@ -133,9 +132,8 @@ impl RandomAccess {
         Self { name: name.into(), toc: Arc::new(toc), place: Arc::new(place) }
     }
 
-    /// Bytes of an entry's data in the archive, as far as it can be known without reading it. When
-    /// all of an entry is read, its [`ReadCounter`] says the same, or bytes are left that belong
-    /// to no entry.
+    /// Bytes of an entry's data in the archive, as far as known without reading it. After a full
+    /// read, its [`ReadCounter`] has the same value; if not, the rest are stray bytes of no entry.
     #[must_use]
     pub fn size(&self, entry: &Entry) -> Option<u64> {
         match &*self.place {
@@ -145,8 +143,8 @@ impl RandomAccess {
         }
     }
 
-    /// What is wrong with the archive as a whole, outside of the data of its entries. The entries
-    /// that can be opened are not touched by it.
+    /// A fault of the archive as a whole, outside the data of its entries. Entries that can be
+    /// opened are unaffected.
     #[must_use]
     pub fn fault(&self) -> Option<Error> {
         match &*self.place {
@@ -155,8 +153,8 @@ impl RandomAccess {
         }
     }
 
-    /// Bytes behind the last block of data of a custom archive, which belong to no entry. They may be
-    /// counted to the size of the last entry instead ([`RandomAccess::is_last`]).
+    /// Bytes after the last data block of a custom archive, which belong to no entry. The size of
+    /// the last entry may include them instead ([`RandomAccess::is_last`]).
     #[must_use]
     pub(crate) fn behind(&self) -> u64 {
         match &*self.place {
@@ -165,7 +163,7 @@ impl RandomAccess {
         }
     }
 
-    /// Whether the entry's size may count bytes behind its data that belong to no entry.
+    /// Whether the entry's size may include bytes after its data that belong to no entry.
     pub(crate) fn is_last(&self, entry: &Entry) -> bool {
         matches!(&*self.place, Place::Custom(custom) if custom.is_last(entry))
     }
@@ -189,7 +187,7 @@ impl RandomAccess {
         self.open_as(entry, Form::Inflated, counter)
     }
 
-    /// Opens the data of an entry without decompressing it, for the sake of its digest.
+    /// Opens the data of an entry without decompressing it, to compute its digest.
     ///
     /// # Errors
     /// As [`RandomAccess::open`].
@@ -209,8 +207,8 @@ impl RandomAccess {
 /// Opens an archive and reads its table of contents.
 ///
 /// # Errors
-/// When the input cannot be read, is no archive, or is one of an unsupported version; when its
-/// header or table of contents is damaged.
+/// When the input cannot be read, is not an archive, or has an unsupported version; when its header
+/// or table of contents is damaged.
 pub fn open(input: &Input) -> Result<Archive> {
     let name = input.to_string();
     let archive = match input {
@@ -229,7 +227,7 @@ fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
     let origin = Origin::directory(path.clone());
     let files = Arc::new(Files::Directory(path.clone()));
     let toc = match files.toc() {
-        // Whatever else keeps the file from being read has a reason of its own.
+        // Any other error has its own explanation.
         Err(error) if matches!(error.kind(), ErrorKind::Missing(_)) => {
             let what = "not a pg_dump directory archive (no toc.dat)".to_owned();
             return Err(Error::new(ErrorKind::NotAnArchive(what)));
@@ -243,7 +241,7 @@ fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
     Ok(random(name, toc, Format::Directory, Place::Files(files), origin))
 }
 
-/// Opens an archive that comes as a stream. `name` is what messages call it.
+/// Opens an archive as a stream. `name` is its name in messages.
 ///
 /// # Errors
 /// As [`open`].
@@ -251,8 +249,7 @@ pub fn open_stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Archive> 
     stream(name, reader).map_err(|error| error.in_archive(name))
 }
 
-/// Opens an archive in a file that has no other name, from the file's start. `name` is what messages
-/// call it.
+/// Opens an archive in an unnamed file, from the file's start. `name` is its name in messages.
 ///
 /// # Errors
 /// As [`open`].
@@ -285,7 +282,7 @@ fn locate(name: &str, mut file: File, is_whole: bool) -> Result<Archive> {
     Ok(Archive { origin, ..found })
 }
 
-/// The archive in a file, wherever it lies.
+/// Finds the archive in a file, wherever it starts.
 fn locate_in(name: &str, slice: &FileSlice, is_whole: bool) -> Result<Archive> {
     let origin = Origin::default();
     match detect::locate(slice)? {
@@ -311,7 +308,7 @@ fn open_stdin(name: &str) -> Result<Archive> {
     use std::os::fd::AsFd;
     let handle = std::io::stdin().as_fd().try_clone_to_owned().map_err(Error::from_io)?;
     let file = File::from(handle);
-    // `nocturne restore < file` can be read at any place, a pipe cannot.
+    // `nocturne restore < file` is seekable, a pipe is not.
     locate(name, file, false)
 }
 
@@ -335,7 +332,7 @@ fn stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Archive> {
     mangled::checked(archive, || head.bytes())
 }
 
-/// Reads all that `reader` gives into `sink`, on this thread.
+/// Reads all of `reader` into `sink`, on this thread.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn walk(
     reader: Box<dyn Read + Send>,
@@ -345,11 +342,11 @@ pub(crate) fn walk(
 }
 
 impl Archive {
-    /// Checks what can be checked of an entry's data without reading it: that it is there.
-    /// Catches most truncated archives before anything is changed in a database.
+    /// Checks, without reading it, that an entry's data exists. Catches most truncated archives
+    /// before anything is changed in a database.
     ///
     /// # Errors
-    /// When it is not.
+    /// When the data is missing.
     pub fn check_data(&self, entry: &Entry) -> Result<()> {
         match &self.access {
             Access::Random(random) if entry.data != DataLocation::None => random.check(entry),

@@ -1,4 +1,4 @@
-//! The files that an archive lies in: whether they are as they were, and reading them again.
+//! The files an archive is stored in: detecting changes, and reading them again.
 
 use std::fs::Metadata;
 use std::io;
@@ -11,7 +11,7 @@ use crate::archive::Result;
 use crate::archive::slice::FileSlice;
 use crate::archive::stream::Sink;
 
-/// Where an archive lies.
+/// Where an archive is stored.
 #[derive(Clone, Debug, Default)]
 pub struct Origin(Place);
 
@@ -33,11 +33,11 @@ impl Origin {
         Self(Place::Directory(path))
     }
 
-    /// What the file system says of the archive's files: their sizes and when they were written.
-    /// As long as that is the same, nobody has written to them. None of what is in no file.
+    /// The state of the archive's files: their sizes and times. While it is unchanged, no one has
+    /// written to them. `None` if the archive is not in a file.
     ///
     /// # Errors
-    /// When the file system cannot be asked.
+    /// When the metadata cannot be read.
     pub(crate) fn state(&self) -> io::Result<Option<String>> {
         match &self.0 {
             Place::Elsewhere => Ok(None),
@@ -46,7 +46,7 @@ impl Origin {
         }
     }
 
-    /// Reads a file from its start as a stream, into `sink`. None if there is no such file.
+    /// Reads the file from its start as a stream, into `sink`. `None` if there is no file.
     pub(crate) fn walk(&self, sink: &mut dyn Sink) -> Option<Result<()>> {
         match &self.0 {
             Place::File(slice) => {
@@ -62,8 +62,8 @@ impl Origin {
     }
 }
 
-/// The time of change is there because that of modification can be set at will, and is by whoever
-/// copies a file over another with `cp -p`, `tar` or `rsync -t`.
+/// Includes the change time, because the modification time can be set at will: `cp -p`, `tar` and
+/// `rsync -t` do so when they copy a file over another.
 fn of_file(metadata: &Metadata) -> String {
     format!(
         "{} bytes, modified {}.{:09}, changed {}.{:09}",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_left_alone_keeps_its_state_and_one_that_is_touched_does_not() {
+    fn state_changes_only_when_the_file_is_touched() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("archive");
         write(&path, "data").unwrap();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn any_file_of_a_directory_can_change_its_state() {
+    fn any_file_of_a_directory_changes_its_state() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["toc.dat", "1.dat", "2.dat"] {
             write(folder.path().join(name), "data").unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_over_a_pipe_has_no_state() {
+    fn piped_archive_has_no_state() {
         assert_eq!(Origin::default().state().unwrap(), None);
         assert!(!Origin::default().is_file());
     }

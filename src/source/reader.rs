@@ -1,8 +1,7 @@
 //! The thread that reads a stream.
 //!
-//! It reads the table of contents, hands it over, and waits until somebody has a [`Sink`] for the
-//! data. The sink's blocking is the back-pressure: nothing is read ahead of what it takes, but for
-//! one buffer.
+//! It reads the table of contents, hands it over, and waits for a [`Sink`] for the data. A blocking
+//! sink is the back-pressure: except for one buffer, nothing is read ahead of it.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -22,17 +21,17 @@ use crate::archive::slice::{Counted, FileSlice, ReadCounter};
 use crate::archive::stream::{Answer, FilesWalk, Halt, Item, Sink, walk_custom};
 use crate::archive::{Error, ErrorKind, Format, Result, Toc};
 
-/// How many wrappers are looked into: gzip, tar, gzip and tar again is more than anyone does.
+/// The most nested wrappers: even gzip, tar, gzip and tar again is unusual.
 const MAX_DEPTH: usize = 5;
 
-/// Bytes that may describe one member of a tar: its header, a long name, extended attributes. The
-/// tar reader holds them in memory, whatever their header claims.
+/// The most bytes that describe one tar member: its header, a long name, extended attributes. The
+/// tar reader holds them in memory, whatever size their header claims.
 const MEMBER_HEADERS: u64 = 1 << 20;
 
-/// What is told when the walk is over.
+/// The callback for the end of the walk.
 type Done = Box<dyn FnOnce(Result<()>) + Send>;
 
-/// An archive that is being read as a stream: the TOC is read, the data waits.
+/// An archive being read as a stream: the TOC is read, the data waits.
 pub struct StreamAccess {
     start: SyncSender<(Box<dyn Sink + Send>, Done)>,
 }
@@ -44,7 +43,7 @@ impl std::fmt::Debug for StreamAccess {
 }
 
 impl StreamAccess {
-    /// Starts to read. `again` is the same input from its start, if it can be read twice.
+    /// Starts reading. `again` is the same input from its start, if it can be read twice.
     pub(super) fn start(
         name: &str,
         reader: Box<dyn Read + Send>,
@@ -68,19 +67,19 @@ impl StreamAccess {
     }
 
     /// Reads the data into `sink`, on the stream's own thread. `done` is called there at the end,
-    /// with what went wrong if something did. A walk that the sink stopped ends well.
+    /// with the error if one occurred. A walk stopped by the sink is a success.
     pub fn run(self, sink: Box<dyn Sink + Send>, done: impl FnOnce(Result<()>) + Send + 'static) {
-        // The thread waits for this as long as it lives, and dies only in a panic.
+        // The thread waits for this until it ends, and it ends early only in a panic.
         if let Err(unsent) = self.start.send((sink, Box::new(done))) {
-            (unsent.0.1)(Err(Error::truncated("the reader of the stream is gone")));
+            (unsent.0.1)(Err(Error::truncated("the stream reader stopped unexpectedly")));
         }
     }
 }
 
-/// What is told when the table of contents is read, or cannot be.
+/// The message when the table of contents has been read, or could not be.
 type Start = Result<(Arc<Toc>, Format)>;
 
-/// Passes on to the real sink once there is one.
+/// Forwards to the real sink once there is one.
 struct Relay {
     toc: Option<SyncSender<Start>>,
     wait: Receiver<(Box<dyn Sink + Send>, Done)>,
@@ -96,7 +95,7 @@ impl Relay {
             (None, Some(toc)) => {
                 let error =
                     result.err().unwrap_or_else(|| Error::truncated("no table of contents"));
-                // Nobody listens any more: nobody to tell.
+                // The receiver is gone, so there is no one to notify.
                 let _ = toc.send(Err(error));
             }
             (None, None) => {}
@@ -153,11 +152,11 @@ pub(super) fn read(
         Err(Halt::Error(error)) => return Err(error),
         Err(Halt::TocLate) => Error::new(ErrorKind::NotAnArchive(
             "its table of contents (toc.dat) comes after data, so it cannot be read as a stream: \
-             give the archive as a file"
+             pass the archive as a file"
                 .to_owned(),
         )),
     };
-    // A file can be read twice: once for the TOC, once for the data.
+    // Read a file twice: once for the TOC, once for the data.
     let again = again.ok_or(toc_is_late)?;
     let mut find = FindToc(None);
     let found = start(Box::new(again.clone()), Some(Late::Look), &mut find);
@@ -176,16 +175,16 @@ pub(super) fn read(
     }
 }
 
-/// What to do about a table of contents that comes after data.
+/// How to handle a table of contents after the data.
 #[derive(Clone, Copy)]
 enum Late<'a> {
-    /// Read over the data to find it.
+    /// Skip the data to find it.
     Look,
-    /// It is known from a first reading.
+    /// It is known from a first pass.
     Known(&'a Toc),
 }
 
-/// Takes the table of contents and stops.
+/// Keeps the table of contents and stops.
 struct FindToc(Option<Toc>);
 
 impl Sink for FindToc {
@@ -207,16 +206,16 @@ impl Sink for FindToc {
     }
 }
 
-/// What a walk carries with it into wrappers.
+/// The context of a walk through wrappers.
 struct Walk<'a> {
     late: Option<Late<'a>>,
-    /// Counts the bytes that came, before anything is made of them.
+    /// Counts the bytes received, before they are decompressed.
     input: ReadCounter,
     budget: Budget,
     sink: &'a mut dyn Sink,
 }
 
-/// Walks over all of `reader`.
+/// Walks all of `reader`.
 fn start(
     reader: Box<dyn Read + '_>,
     late: Option<Late<'_>>,
@@ -228,7 +227,7 @@ fn start(
     walk(Box::new(reader), 0, &mut Walk { late, input, budget, sink })
 }
 
-/// Walks over whatever `reader` turns out to be.
+/// Walks `reader` in whatever format it has.
 fn walk(reader: Box<dyn Read + '_>, depth: usize, on: &mut Walk<'_>) -> Result<(), Halt> {
     if depth > MAX_DEPTH {
         let what = format!("the archive is wrapped more than {MAX_DEPTH} times");
@@ -245,7 +244,7 @@ fn walk(reader: Box<dyn Read + '_>, depth: usize, on: &mut Walk<'_>) -> Result<(
         }
         Magic::Unknown => return Err(not_an_archive(&head).into()),
     }
-    // To the very end, where a wrapper's checksum is.
+    // Read to the very end, to a wrapper's checksum.
     io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io)?;
     Ok(())
 }
@@ -281,7 +280,7 @@ fn walk_tar(reader: &mut impl Read, depth: usize, on: &mut Walk<'_>) -> Result<(
                 }
             }
         }
-        // To the member's end here, so that only headers are read before the next.
+        // Read to the member's end here, so that only headers precede the next member.
         io::copy(&mut entry, &mut io::sink()).map_err(Error::from_io)?;
         headers.set(MEMBER_HEADERS);
     }
@@ -294,7 +293,7 @@ fn walk_tar(reader: &mut impl Read, depth: usize, on: &mut Walk<'_>) -> Result<(
     Ok(())
 }
 
-/// The input of a tar reader, of which it may take no more than `left` bytes.
+/// The input of a tar reader, limited to `left` bytes.
 struct Headers<R> {
     reader: R,
     left: Rc<Cell<u64>>,
@@ -305,16 +304,15 @@ impl<R: Read> Read for Headers<R> {
         let read = self.reader.read(output)?;
         let left = self.left.get().checked_sub(read as u64);
         self.left.set(left.ok_or_else(|| {
-            let what =
-                format!("a member's name and attributes of more than {MEMBER_HEADERS} bytes");
+            let what = format!("a tar member's name and attributes exceed {MEMBER_HEADERS} bytes");
             Error::new(ErrorKind::Limit(what))
         })?);
         Ok(read)
     }
 }
 
-/// A member of a tar, which must be as long as its header says: the tar reader takes the end of
-/// its input for the end of a member.
+/// A tar member, which must be as long as its header says: the tar reader treats the end of its
+/// input as the end of a member.
 struct Whole<R> {
     reader: R,
     left: u64,
@@ -325,7 +323,7 @@ impl<R: Read> Read for Whole<R> {
         let read = self.reader.read(output)?;
         self.left = self.left.saturating_sub(read as u64);
         if read == 0 && !output.is_empty() && self.left > 0 {
-            return Err(Error::truncated("in a member of the tar").into());
+            return Err(Error::truncated("in a tar member").into());
         }
         Ok(read)
     }

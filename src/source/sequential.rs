@@ -1,5 +1,5 @@
-//! A stream read in its own order by one reader: for what needs one entry after the other anyway,
-//! such as a script.
+//! A stream read in its own order by one reader, for output that is sequential anyway, such as a
+//! script.
 
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -24,41 +24,41 @@ enum Message {
 }
 
 impl Sequential {
-    /// Starts to read the data of the `wanted` entries. `objects` says whether any of them is of
-    /// large objects, which in a tar come one by one.
+    /// Starts reading the data of the `wanted` entries. `objects` is whether any of them holds
+    /// large objects, which are separate items in a tar.
     #[must_use]
     pub fn new(stream: StreamAccess, wanted: HashSet<DumpId>, objects: bool) -> Self {
         let (sender, messages) = sync_channel(1);
         let done = sender.clone();
         let sink = Forward { messages: sender, wanted, objects, current: None };
         stream.run(Box::new(sink), move |result| {
-            // When nobody listens there is nobody to tell.
+            // If the receiver is gone, there is no one to notify.
             let _ = done.send(Message::Done(result));
         });
         Self { messages }
     }
 
-    /// The data of this entry, which must be the next of the wanted ones in the stream.
+    /// The data of this entry, which must be the next wanted one in the stream.
     ///
     /// # Errors
-    /// When the stream is damaged, or holds its data in another order.
+    /// When the stream is damaged, or has its data in another order.
     pub fn open(&mut self, entry: &Entry) -> Result<Data> {
         match self.messages.recv() {
             Ok(Message::Item(item, pieces)) if item.of == ItemOf::Entry(entry.dump_id) => {
                 Ok(item.data(ItemReader::new(move || pieces.recv().ok(), ReadCounter::default())))
             }
             Ok(Message::Item(..)) => {
-                let what = "the stream holds its data in another order than the script: unpack it into a file first";
+                let what = "the stream is not in the script's order: unpack it to a file first";
                 Err(Error::missing(what).in_entry(entry))
             }
             Ok(Message::Done(Err(error))) => Err(error),
             Ok(Message::Done(Ok(()))) | Err(_) => {
-                Err(Error::missing("the archive holds no data for it").in_entry(entry))
+                Err(Error::missing("the archive has no data for it").in_entry(entry))
             }
         }
     }
 
-    /// The data of the next wanted entry, whichever it is, or `None` after the last.
+    /// The data of the next wanted entry, or `None` after the last.
     ///
     /// # Errors
     /// When the stream is damaged.
@@ -69,16 +69,16 @@ impl Sequential {
                 Ok(Some((item.of, item.data(reader))))
             }
             Ok(Message::Done(result)) => result.map(|()| None),
-            Err(_) => Err(Error::truncated("the reader of the stream is gone")),
+            Err(_) => Err(Error::truncated("the stream reader stopped unexpectedly")),
         }
     }
 
-    /// Reads the rest of the stream, to know that it is sound.
+    /// Reads the rest of the stream, to verify that it is intact.
     ///
     /// # Errors
     /// When it is not.
     pub fn finish(mut self) -> Result<()> {
-        // Data that nobody asked for are read past: who drops their receiver says so.
+        // Unwanted data is skipped: dropping its receiver signals that.
         while self.next_item()?.is_some() {}
         Ok(())
     }

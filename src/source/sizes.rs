@@ -1,4 +1,4 @@
-//! The sizes of an archive's data that only come to light when a stream is read to its end.
+//! The sizes of an archive's data, for a stream known only after reading it to its end.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,8 +13,8 @@ use crate::archive::{Desc, DumpId, Error, Format, Result, Toc};
 pub type Sizes = HashMap<DumpId, u64>;
 
 impl StreamAccess {
-    /// Reads all of the stream and counts. Large objects that come one by one count for the first
-    /// entry of large objects.
+    /// Reads the whole stream and counts. Large objects that are separate items count towards the
+    /// first entry of large objects.
     ///
     /// # Errors
     /// When the stream cannot be read to its end.
@@ -23,12 +23,12 @@ impl StreamAccess {
         let (done, result) = sync_channel(1);
         let counter = Counter { sizes: Sizes::new(), objects: None, current: None, sender };
         self.run(Box::new(counter), move |ended| {
-            // Who asked waits below.
+            // The caller waits below.
             let _ = done.send(ended);
         });
         let sizes = receiver.recv().unwrap_or_default();
-        let gone = || Error::truncated("the reader of the stream is gone");
-        // The stream's thread tells in any case, unless it panicked.
+        let gone = || Error::truncated("the stream reader stopped unexpectedly");
+        // The stream's thread always replies, unless it panicked.
         result.recv().unwrap_or_else(|_| Err(gone())).map(|()| sizes)
     }
 }
@@ -70,7 +70,7 @@ impl Sink for Counter {
 
 impl Drop for Counter {
     fn drop(&mut self) {
-        // The receiver waits as long as this lives.
+        // The receiver waits until this is dropped.
         let _ = self.sender.send(std::mem::take(&mut self.sizes));
     }
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_has_the_sizes_that_the_file_in_it_has() {
+    fn stream_sizes_equal_those_of_its_file() {
         let (toc, Access::Stream(stream)) = access("mission-pg15-tar-none-wrapped.tar.gz") else {
             panic!("it is a stream");
         };
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_cut_is_an_error() {
+    fn truncated_stream_has_no_sizes() {
         let path = format!("{}/fixtures/mission-demo.tar.gz", env!("CARGO_MANIFEST_DIR"));
         let mut bytes = std::fs::read(path).unwrap();
         bytes.truncate(bytes.len() / 2);

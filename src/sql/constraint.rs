@@ -1,11 +1,11 @@
-//! The constraints that pg_dump writes, taken apart so that they can be made in two steps.
+//! Splits pg_dump's constraints so that they can be created in two steps.
 //!
-//! A primary key or unique constraint can be an index first, built beside the table's other
-//! indexes, and become a constraint in an instant. A foreign key can be added without a check, and
-//! be validated beside others. Both end in the same catalogue as the statement in the archive.
+//! A primary key or unique constraint can start as an index, built in parallel with the table's
+//! other indexes, and become a constraint instantly. A foreign key can be added without a check and
+//! validated in parallel with others. Both produce the same catalogue as the archive's statement.
 //!
-//! Only the exact form of pg_dump is taken apart (`dumpConstraint` in `pg_dump.c`). Whatever else
-//! is in the way gives `None`, and the statement is run as it is.
+//! Only pg_dump's exact form is parsed (`dumpConstraint` in `pg_dump.c`). Anything else gives
+//! `None`, and the statement is run unchanged.
 
 use super::scan::{identifier, names_in_parentheses, qualified, unquoted};
 
@@ -14,20 +14,20 @@ use super::scan::{identifier, names_in_parentheses, qualified, unquoted};
 pub struct UniqueConstraint {
     /// `CREATE UNIQUE INDEX …`.
     pub create_index: String,
-    /// `ALTER TABLE … ADD CONSTRAINT … USING INDEX …`, with what else the archive has to say about
-    /// the constraint's index.
+    /// `ALTER TABLE … ADD CONSTRAINT … USING INDEX …`, with any further statements of the archive
+    /// about the constraint's index.
     pub add_constraint: String,
 }
 
 /// A foreign key in two steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignKey {
-    /// The table that the key is of, as the statement names it.
+    /// The referencing table, as written in the statement.
     pub table: String,
-    /// The constraint's name, without quotes.
+    /// The constraint's name, unquoted.
     pub name: String,
-    /// Whether that table is partitioned, which pg_dump shows by leaving out `ONLY`. Such a key
-    /// can be `NOT VALID` from PostgreSQL 18.
+    /// Whether that table is partitioned: then pg_dump omits `ONLY`. Such a key can be `NOT VALID`
+    /// from PostgreSQL 18.
     pub partitioned: bool,
     /// `ALTER TABLE … ADD CONSTRAINT … NOT VALID`.
     pub add_not_valid: String,
@@ -35,7 +35,7 @@ pub struct ForeignKey {
     pub validate: String,
 }
 
-/// Takes a primary key or unique constraint apart.
+/// Splits a primary key or unique constraint.
 #[must_use]
 pub fn unique(definition: &str) -> Option<UniqueConstraint> {
     let Head { table, name, rest } = Head::of(definition)?;
@@ -54,7 +54,7 @@ pub fn unique(definition: &str) -> Option<UniqueConstraint> {
     };
     let (parameters, rest) = match rest.strip_prefix(" WITH (") {
         Some(inside) => {
-            // Storage parameters are numbers and words, quoted or not.
+            // Storage parameters are numbers and words, optionally quoted.
             let end = inside.find(')')?;
             (format!(" WITH ({})", &inside[..end]), &inside[end + 1..])
         }
@@ -74,7 +74,7 @@ pub fn unique(definition: &str) -> Option<UniqueConstraint> {
     })
 }
 
-/// Takes a foreign key apart.
+/// Splits a foreign key.
 #[must_use]
 pub fn foreign_key(definition: &str) -> Option<ForeignKey> {
     let (partitioned, head) = match Head::of(definition) {
@@ -102,7 +102,7 @@ pub fn is_unchecked(definition: &str) -> bool {
     key.ends_with(" NOT VALID") || key.ends_with(" NOT ENFORCED")
 }
 
-/// `ALTER TABLE ONLY table\n    ADD CONSTRAINT name ` and what follows.
+/// `ALTER TABLE ONLY table\n    ADD CONSTRAINT name ` and the rest.
 struct Head<'a> {
     table: &'a str,
     name: &'a str,
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_primary_key_becomes_an_index_first() {
+    fn primary_key_starts_as_an_index() {
         let definition = "ALTER TABLE ONLY public.\"knowledge-elements\"\n    \
                           ADD CONSTRAINT \"ke; \"\"pk\" PRIMARY KEY (id, \"userId\");\n";
         let UniqueConstraint { create_index, add_constraint } = unique(definition).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_property_of_a_unique_constraint_is_kept() {
+    fn unique_constraint_keeps_every_property() {
         let definition = "ALTER TABLE ONLY t\n    ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (a) \
                           INCLUDE (b, c) WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED;\n\n\
                           ALTER TABLE t CLUSTER ON u;\n";
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn other_constraints_are_left_as_they_are() {
+    fn other_constraints_are_unchanged() {
         for definition in [
             "ALTER TABLE ONLY t\n    ADD CONSTRAINT x EXCLUDE USING gist (r WITH &&);\n",
             "ALTER TABLE ONLY t\n    ADD CONSTRAINT x PRIMARY KEY (id, valid WITHOUT OVERLAPS);\n",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_key_is_added_first_and_validated_later() {
+    fn foreign_key_is_added_then_validated() {
         let definition = "ALTER TABLE ONLY public.answers\n    ADD CONSTRAINT fk FOREIGN KEY (a) \
                           REFERENCES public.assessments(id) ON DELETE CASCADE DEFERRABLE;\n";
         let key = foreign_key(definition).unwrap();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_a_partitioned_table_is_of_its_partitions_too() {
+    fn foreign_key_of_partitioned_table_omits_only() {
         let definition = "ALTER TABLE public.\"P\"\n    ADD CONSTRAINT \"a \"\"key\"\"\" FOREIGN KEY \
                           (a) REFERENCES p(id);\n";
         let key = foreign_key(definition).unwrap();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_keys_that_are_not_checked_or_of_another_kind_are_left_as_they_are() {
+    fn unchecked_or_unusual_foreign_keys_are_unchanged() {
         for rest in [
             "FOREIGN KEY (a) REFERENCES p(id) NOT VALID;\n",
             "FOREIGN KEY (a) REFERENCES p(id) NOT ENFORCED;\n",

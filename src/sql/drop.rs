@@ -1,27 +1,27 @@
-//! IF EXISTS for the DROP statements that an archive holds without it.
+//! Adds IF EXISTS to an archive's DROP statements.
 
 use std::borrow::Cow;
 
-/// A DROP statement made forgiving, as far as that was possible.
+/// A DROP statement with IF EXISTS, as far as possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfExists<'a> {
     /// The statement to run.
     pub sql: Cow<'a, str>,
-    /// Whether the object may be absent. When not, pg_restore warns "could not find where to
-    /// insert IF EXISTS", and runs the statement all the same.
+    /// Whether the object may be missing. If not, pg_restore warns "could not find where to insert
+    /// IF EXISTS" and runs the statement anyway.
     pub found: bool,
 }
 
-/// Puts IF EXISTS into `statement`, which drops an object of this kind (the entry's `desc`).
+/// Adds IF EXISTS to `statement`, which drops an object of this kind (the entry's `desc`).
 ///
 /// The rules are pg_restore's (`RestoreArchive` in `pg_backup_archiver.c`):
-/// - comments, which stand in for dropping the schema `public`, stay as they are, as do
-///   `CREATE OR REPLACE VIEW`, which quasi-drops a view's rule, and the resets of
+/// - comments, which stand in for dropping the schema `public`, are unchanged, as are
+///   `CREATE OR REPLACE VIEW`, which replaces dropping a view's rule, and the resets of
 ///   DATABASE PROPERTIES;
-/// - `ALTER TABLE` becomes `ALTER TABLE IF EXISTS`; dropping a DEFAULT needs no more, as no syntax
-///   exists for it;
-/// - for everything else the clause goes behind `DROP` and the kind's name, which for all kinds of
-///   constraints is `CONSTRAINT`.
+/// - `ALTER TABLE` becomes `ALTER TABLE IF EXISTS`; dropping a DEFAULT needs no more, as there is
+///   no syntax for it;
+/// - for everything else, the clause follows `DROP` and the kind's name, which is `CONSTRAINT` for
+///   all kinds of constraints.
 #[must_use]
 pub fn if_exists<'a>(kind: &str, statement: &'a str) -> IfExists<'a> {
     if statement.starts_with("--") {
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clause_goes_where_the_grammar_wants_it() {
+    fn if_exists_is_placed_per_grammar() {
         for (kind, statement, expected) in [
             ("TABLE", "DROP TABLE public.t;\n", "DROP TABLE IF EXISTS public.t;\n"),
             (
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_of_another_form_is_kept_and_reported() {
+    fn unknown_statement_is_kept_and_reported() {
         let forgiving = if_exists("HYPERCUBE", "REMOVE HYPERCUBE x;\n");
         assert_eq!(forgiving.sql, "REMOVE HYPERCUBE x;\n");
         assert!(!forgiving.found);

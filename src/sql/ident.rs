@@ -1,12 +1,12 @@
-//! Quoting of identifiers and literals, as `quote_identifier` and `fmtId` of PostgreSQL do it
-//! (`src/fe_utils/string_utils.c`), so that statements read as pg_restore's do.
+//! Quotes identifiers and literals like PostgreSQL's `quote_identifier` and `fmtId`
+//! (`src/fe_utils/string_utils.c`), so that statements match pg_restore's.
 
 use std::borrow::Cow;
 
-/// `name`, in double quotes where SQL needs them.
+/// `name`, in double quotes if SQL requires them.
 ///
-/// Quotes are needed unless the name is made of lower-case ASCII letters, digits and underscores,
-/// does not begin with a digit, and is no keyword (other than an unreserved one).
+/// Quotes are required unless the name consists of lower-case ASCII letters, digits and
+/// underscores, does not start with a digit, and is not a keyword (other than an unreserved one).
 #[must_use]
 pub fn quoted(name: &str) -> Cow<'_, str> {
     let mut bytes = name.bytes();
@@ -19,7 +19,7 @@ pub fn quoted(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// `schema.name`, each quoted where needed; only the name when there is no schema.
+/// `schema.name`, each quoted if required; only the name if there is no schema.
 #[must_use]
 pub fn qualified(schema: Option<&str>, name: &str) -> String {
     match schema {
@@ -28,7 +28,7 @@ pub fn qualified(schema: Option<&str>, name: &str) -> String {
     }
 }
 
-/// `text` as a string literal that reads the same whatever `standard_conforming_strings` says.
+/// `text` as a string literal that is valid under either `standard_conforming_strings` setting.
 #[must_use]
 pub fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
@@ -39,8 +39,8 @@ pub fn literal(text: &str) -> String {
     }
 }
 
-/// `text` as a plain string literal for a session whose `standard_conforming_strings` is known:
-/// the way scripts of pg_restore write it (`appendStringLiteral` in `string_utils.c`).
+/// `text` as a plain string literal for a session with a known `standard_conforming_strings`, as in
+/// pg_restore's scripts (`appendStringLiteral` in `string_utils.c`).
 #[must_use]
 pub fn plain_literal(text: &str, standard_conforming_strings: bool) -> String {
     let doubled = text.replace('\'', "''");
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_keywords_are_sorted() {
+    fn keywords_are_sorted() {
         assert!(KEYWORDS.is_sorted());
     }
 

@@ -1,4 +1,4 @@
-//! SQL as text: identifiers, statement boundaries, small rewrites. Knows no other module.
+//! SQL as text: identifiers, statement boundaries, small rewrites. Depends on no other module.
 
 pub mod acl;
 pub mod constraint;

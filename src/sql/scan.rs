@@ -1,6 +1,6 @@
-//! Finds names in the statements that pg_dump writes, without taking them apart.
+//! Finds names in pg_dump's statements without parsing them fully.
 
-/// The length of the identifier that `text` begins with, quotes included.
+/// The length of the identifier at the start of `text`, including quotes.
 pub(crate) fn identifier(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     if bytes.first() != Some(&b'"') {
@@ -17,7 +17,7 @@ pub(crate) fn identifier(text: &str) -> Option<usize> {
     }
 }
 
-/// The length of the name, with its schema if it has one, that `text` begins with.
+/// The length of the optionally qualified name at the start of `text`.
 pub(crate) fn qualified(text: &str) -> Option<usize> {
     let length = identifier(text)?;
     match text[length..].strip_prefix('.') {
@@ -26,7 +26,7 @@ pub(crate) fn qualified(text: &str) -> Option<usize> {
     }
 }
 
-/// An identifier as the catalogue has it.
+/// An identifier as stored in the catalogue.
 pub(crate) fn unquoted(name: &str) -> String {
     match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         Some(inside) => inside.replace("\"\"", "\""),
@@ -34,7 +34,7 @@ pub(crate) fn unquoted(name: &str) -> String {
     }
 }
 
-/// `(a, "b")`, and nothing else between the parentheses.
+/// `(a, "b")`, with nothing else between the parentheses.
 pub(crate) fn names_in_parentheses(text: &str) -> Option<(&str, &str)> {
     let mut at = text.strip_prefix('(').map(|_| 1)?;
     loop {
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_whatever_is_in_them() {
+    fn names_with_any_characters_are_found() {
         let text = "\"a.b\".\"c \"\"(d)\" (x, \"y, z\", \"q\"\"\") rest";
         let (table, rest) = text.split_at(qualified(text).unwrap());
         assert_eq!(table, "\"a.b\".\"c \"\"(d)\"");
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_list_of_names() {
+    fn anything_else_is_not_a_list_of_names() {
         for text in ["()", "(a,b)", "(a + b)", "(a", "a)", "(a, )"] {
             assert_eq!(names_in_parentheses(text), None, "{text}");
         }

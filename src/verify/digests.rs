@@ -1,20 +1,20 @@
-//! Digests of an archive's data, kept beside it: what `--write-digests` writes and `--digests`
-//! compares with.
+//! Digests of an archive's data, stored next to it: `--write-digests` writes them and `--digests`
+//! compares with them.
 //!
-//! Only gzip data carries a checksum that pg_dump always writes. A bit that flips in data that is
-//! not compressed, or compressed with lz4 or zstd, gives other rows that look like rows. A digest
-//! of each entry, taken when the archive was known to be good, tells.
+//! Only gzip data always has a checksum. A flipped bit in data that is uncompressed, or compressed
+//! with lz4 or zstd, can yield different rows that still look like rows. A digest of each entry,
+//! taken when the archive was known to be good, detects this.
 //!
-//! The file is text, one entry a line, fields apart by two spaces:
+//! The file is text, one entry per line, with fields separated by two spaces:
 //!
 //! ```text
 //! nocturne digests 1
 //! <sha256>  <rows>  <bytes>  <dump ID>  <label>
 //! ```
 //!
-//! `rows` counts what the entry consists of (rows, statements or large objects) and is `-` where
-//! nothing can be counted. Lines that are empty or start with `#` say nothing. The table of
-//! contents itself, whose text has no checksum either, stands there as entry 0.
+//! `rows` is the number of items in the entry (rows, statements or large objects), or `-` if they
+//! cannot be counted. Empty lines and lines that start with `#` are ignored. The table of contents
+//! itself, whose text has no checksum either, is entry 0.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -27,10 +27,10 @@ use crate::archive::DumpId;
 use crate::archive::encoding::shown;
 use crate::shown::acts;
 
-/// The first line of a file of digests. A program that changes what is hashed changes the number.
+/// The first line of a digest file. The number changes with the definition of the digests.
 pub const HEADER: &str = "nocturne digests 1";
 
-/// The number under which the table of contents stands among the entries, which start at 1.
+/// The number of the table of contents; entries start at 1.
 pub const TOC_ID: DumpId = DumpId(0);
 
 /// A SHA-256.
@@ -44,13 +44,13 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Its first digits, for messages that show what is another.
+    /// Its first digits, for messages that show a difference.
     #[must_use]
     pub(crate) fn short(&self) -> String {
         self.0[..6].iter().map(|byte| format!("{byte:02x}")).chain(["…".to_owned()]).collect()
     }
 
-    /// The digest that `text` spells: 64 hexadecimal digits, either case.
+    /// Parses a digest: 64 hexadecimal digits in either case.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let text = text.as_bytes();
@@ -96,10 +96,10 @@ impl Serialize for Digest {
     }
 }
 
-/// Computes the digest of what is read through it.
+/// Computes the digest of the bytes read through it.
 ///
-/// For an entry of rows this is the digest in the file: of the decompressed data to its very end,
-/// end marker included. Put it below [`crate::rows::CopyText`], which reads to that end.
+/// For an entry of rows this is the digest in the file: of all decompressed data, including the end
+/// marker. Place it below [`crate::rows::CopyText`], which reads to that end.
 #[derive(Debug)]
 pub struct HashingReader<R> {
     reader: R,
@@ -108,7 +108,7 @@ pub struct HashingReader<R> {
 }
 
 impl<R: Read> HashingReader<R> {
-    /// Hashes what `reader` gives.
+    /// Hashes the bytes of `reader`.
     pub fn new(reader: R) -> Self {
         Self { reader, hash: Sha256::new(), bytes: 0 }
     }
@@ -135,8 +135,8 @@ impl<R: Read> Read for HashingReader<R> {
     }
 }
 
-/// The digest of an entry of large objects: of each object's OID and digest, by OID, so that the
-/// order in which an archive holds them does not matter.
+/// The digest of an entry of large objects: of each object's OID and digest, sorted by OID, so that
+/// their order in the archive does not matter.
 #[must_use]
 pub fn of_large_objects(objects: impl IntoIterator<Item = (u32, Digest)>) -> Digest {
     let sorted: BTreeMap<u32, Digest> = objects.into_iter().collect();
@@ -148,30 +148,30 @@ pub fn of_large_objects(objects: impl IntoIterator<Item = (u32, Digest)>) -> Dig
     hash.into()
 }
 
-/// What a file of digests says of one entry.
+/// The line of one entry in a digest file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The digest of the entry's data.
     pub digest: Digest,
-    /// How many rows, statements or large objects there are, if they can be counted.
+    /// The number of rows, statements or large objects, if they can be counted.
     pub rows: Option<u64>,
     /// Bytes of the data, decompressed.
     pub bytes: u64,
-    /// What the entry is, `TABLE DATA public.users`, as [`one_line`] writes it.
+    /// The label of the entry, such as `TABLE DATA public.users`, in the form of [`one_line`].
     pub label: String,
 }
 
-/// A file of digests.
+/// A digest file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests(BTreeMap<DumpId, Line>);
 
-/// Why a file of digests cannot be used.
+/// Why a digest file cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DigestsError {
     /// Its first line is not [`HEADER`].
-    #[error("line 1: not a file of digests of this version (expected {HEADER:?})")]
+    #[error("line 1: not a digest file of this version (expected {HEADER:?})")]
     Header,
-    /// A line is not made of the five fields, or one of them is not what it should be.
+    /// A line does not have five fields, or one of them is invalid.
     #[error("line {line}: {what}")]
     Line {
         /// Its number, from 1.
@@ -181,15 +181,15 @@ pub enum DigestsError {
     },
 }
 
-/// A difference between an archive and a file of digests.
+/// A difference between an archive and a digest file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Difference {
-    /// The entry stands in the file and has no data in the archive.
+    /// The entry is in the file but has no data in the archive.
     Missing(String),
-    /// The entry's data, or what the entry is, is not what it was.
+    /// The entry's data or label has changed.
     Changed(String),
-    /// The entry has data in the archive and is not in the file.
+    /// The entry has data in the archive but is not in the file.
     Additional(String),
 }
 
@@ -204,10 +204,10 @@ impl fmt::Display for Difference {
 }
 
 impl Digests {
-    /// Reads the text of a file of digests.
+    /// Parses a digest file.
     ///
     /// # Errors
-    /// When it is not one, with the number of the line.
+    /// When it is invalid, with the line number.
     pub fn parse(text: &str) -> Result<Self, DigestsError> {
         let mut lines = (1..).zip(text.lines());
         if lines.next().is_none_or(|(_, first)| first.trim_end() != HEADER) {
@@ -220,18 +220,18 @@ impl Digests {
             }
             let (id, entry) = parse_line(text).map_err(|what| DigestsError::Line { line, what })?;
             if digests.insert(id, entry).is_some() {
-                return Err(DigestsError::Line { line, what: "an entry stands here twice" });
+                return Err(DigestsError::Line { line, what: "duplicate entry" });
             }
         }
         Ok(digests)
     }
 
-    /// Notes an entry. Returns what was noted of it before.
+    /// Adds an entry. Returns its previous line, if any.
     pub fn insert(&mut self, id: DumpId, line: Line) -> Option<Line> {
         self.0.insert(id, line)
     }
 
-    /// What the file says of an entry.
+    /// The line of an entry.
     #[must_use]
     pub fn get(&self, id: DumpId) -> Option<&Line> {
         self.0.get(&id)
@@ -242,8 +242,8 @@ impl Digests {
         self.0.iter().map(|(id, line)| (*id, line))
     }
 
-    /// How `found` differs from this. An archive of which only a part was read (`partial`) lacks
-    /// nothing.
+    /// How `found` differs from this. If only a part of the archive was read (`partial`), no entry
+    /// counts as missing.
     #[must_use]
     pub fn compare(&self, found: &Self, partial: bool) -> Vec<Difference> {
         let mut differences = Vec::new();
@@ -270,7 +270,7 @@ impl Digests {
 }
 
 impl Line {
-    /// How `found` differs from this, the weightiest difference first.
+    /// The most important difference of `found` from this.
     #[must_use]
     pub fn change(&self, found: &Self) -> Option<String> {
         let number = |rows: Option<u64>| rows.map_or("-".to_owned(), |rows| rows.to_string());
@@ -318,8 +318,8 @@ fn parse_line(text: &str) -> Result<(DumpId, Line), &'static str> {
     Ok((DumpId(id), Line { digest, rows, bytes, label }))
 }
 
-/// Text that may stand in a line and on a terminal: control characters, which names in an archive
-/// may hold, are written as escapes, and so is the backslash.
+/// Text that is safe in one line and on a terminal: control characters, which names in an archive
+/// may contain, and backslashes are escaped.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     shown(text).chars().fold(String::with_capacity(text.len()), |mut line, character| {
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_reads_back_as_it_was_written() {
+    fn digest_file_round_trips() {
         let text = sample().to_string();
         assert_eq!(text.lines().count(), 3, "{text}");
         assert_eq!(Digests::parse(&text).unwrap(), sample());
@@ -368,13 +368,13 @@ mod tests {
         assert!(parse(&format!("{digest}  1  2  -3  y")).contains("dump ID"));
         assert!(parse(&format!("{digest}  1  2  3")).contains("five fields"));
         let twice = format!("{digest}  1  2  3  y\n{digest}  1  2  3  y");
-        assert!(parse(&twice).starts_with("line 4: an entry stands here twice"));
+        assert!(parse(&twice).starts_with("line 4: duplicate entry"));
         assert_eq!(Digests::parse(""), Err(DigestsError::Header));
         assert_eq!(Digests::parse("nocturne digests 2\n"), Err(DigestsError::Header));
     }
 
     #[test]
-    fn missing_changed_and_additional_entries_are_told_apart() {
+    fn missing_changed_and_additional_entries_are_distinguished() {
         let expected = sample();
         assert_eq!(expected.compare(&expected, false), []);
         let mut found = Digests::default();
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hashing_reader_gives_the_sha256_of_what_it_passes_on() {
+    fn hashing_reader_returns_the_sha256() {
         let mut reader = HashingReader::new(&b"abc"[..]);
         let mut all = Vec::new();
         reader.read_to_end(&mut all).unwrap();
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_large_objects_does_not_matter_but_their_oids_do() {
+    fn large_object_digest_depends_on_oids_not_order() {
         let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
         let digest = of_large_objects([(1, one), (2, two)]);
         assert_eq!(digest, of_large_objects([(2, two), (1, one)]));

@@ -1,4 +1,4 @@
-//! Reads the data of one entry to its end: counts, hashes, and notices what is wrong with it.
+//! Reads the data of one entry to its end: counts, hashes, and detects faults.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::archive::{Data, Desc, Entry, Error, ReadCounter, Result, Toc};
 use crate::rows::{CopyText, RowHasher, RowSet, RowSetKey, refuse_nul};
 use crate::sql::split::Splitter;
 
-/// Bytes read at a time where nothing else decides.
+/// The default read size in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// A large object's digest for comparing with a database is made of the digests of parts of this
-/// many bytes, so that a server can compute it without having all of an object in memory.
+/// The digest of a large object for comparing with a database is computed from the digests of parts
+/// of this many bytes, so that a server can compute it without holding a whole object in memory.
 pub(crate) const OBJECT_PART: usize = 1 << 20;
 
-/// What is the same for all entries.
+/// The context shared by all entries.
 #[derive(Clone)]
 pub(super) struct Reading {
     standard_conforming_strings: bool,
@@ -31,24 +31,24 @@ pub(super) struct Reading {
     total: Arc<AtomicU64>,
 }
 
-/// What the data of an entry, or one of its large objects, turned out to be.
+/// The result of reading an entry or one of its large objects.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// What can be counted, as far as the data could be read.
+    /// The number of items, as far as the data could be read.
     pub(super) count: Option<Count>,
     /// Bytes, decompressed.
     pub(super) bytes: u64,
-    /// Bytes, as they stand in the archive.
+    /// Bytes, as stored in the archive.
     pub(super) read: u64,
-    /// The digest of rows. That of large objects is made of their own.
+    /// The digest of rows. That of large objects is computed from theirs.
     pub(super) digest: Option<Digest>,
     /// The rows, for comparing with a database.
     pub(super) row_set: Option<RowSet>,
     /// The large objects.
     pub(super) objects: Vec<ObjectFound>,
-    /// Bytes behind its data, at the end of the archive, that belong to no entry.
+    /// Bytes after its data, at the end of the archive, that belong to no entry.
     pub(super) behind: u64,
-    /// The first thing that was wrong.
+    /// The first fault.
     pub(super) error: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Reading {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// Reads `data` of `entry` to its end. `counter` counts what that reads from the archive.
+    /// Reads `data` of `entry` to its end. `counter` counts the bytes read from the archive.
     pub(super) fn examine(
         &self,
         entry: &Entry,
@@ -157,7 +157,7 @@ impl Reading {
         result
     }
 
-    /// `published` is what of the counter the total knows already.
+    /// `published` is the part of the counter that the total already includes.
     fn tap<R>(&self, reader: R, counter: &ReadCounter, published: u64) -> Tap<R> {
         Tap {
             reader,
@@ -171,7 +171,7 @@ impl Reading {
     }
 }
 
-/// Reads INSERT statements, which must be whole and end as pg_dump ends them.
+/// Reads INSERT statements, which must be complete and end as in pg_dump's output.
 fn statements(reader: &mut impl Read, splitter: &mut Splitter) -> Result<()> {
     let (mut buffer, mut before) = (vec![0; PIECE], 0);
     loop {
@@ -190,7 +190,7 @@ fn statements(reader: &mut impl Read, splitter: &mut Splitter) -> Result<()> {
     }
     let ending = splitter.finish().map_err(|error| Error::truncated(error.to_string()))?;
     if !ending.has_final_blank_lines() {
-        return Err(Error::truncated("the statements stop without the empty lines at their end"));
+        return Err(Error::truncated("the statements end without pg_dump's final blank lines"));
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ impl Findings {
         Self { error: Some(error), ..Self::default() }
     }
 
-    /// Notes what is wrong, unless something is already.
+    /// Records a fault, unless there is one already.
     pub(super) fn fail(&mut self, error: impl Into<String>) {
         self.error.get_or_insert_with(|| error.into());
     }
@@ -230,7 +230,7 @@ impl Findings {
     }
 }
 
-/// Counts and hashes what goes by, and keeps the total of all entries up to date.
+/// Counts and hashes the bytes read, and updates the total of all entries.
 struct Tap<R> {
     reader: R,
     bytes: u64,
@@ -264,7 +264,7 @@ impl<R: Read> Read for Tap<R> {
     }
 }
 
-/// Hashes a large object part by part, and the parts' hashes.
+/// Hashes a large object by parts, and then the parts' hashes.
 #[derive(Default)]
 struct Parts {
     whole: Sha256,
@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_hashed_by_its_parts_however_it_is_read() {
+    fn object_digest_does_not_depend_on_read_sizes() {
         let object: Vec<u8> = (0..OBJECT_PART * 2 + 5).map(|at| at as u8).collect();
         let by_hand: Vec<u8> = object.chunks(OBJECT_PART).flat_map(Sha256::digest).collect();
         for step in [777, OBJECT_PART, OBJECT_PART + 1, object.len()] {

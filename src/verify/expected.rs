@@ -1,4 +1,4 @@
-//! Which large objects the table of contents says that there are, and in which entry.
+//! The large objects listed in the table of contents, and their entries.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use super::examine::Findings;
 use crate::archive::objects::listed_objects;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 
-/// The large objects of each entry that holds some.
+/// The large objects of each entry that has some.
 pub(super) struct Expected {
     /// Sorted OIDs by the entry with the contents.
     objects: HashMap<DumpId, Vec<u32>>,
-    /// The entry by the OID.
+    /// The entry of each OID.
     owners: HashMap<u32, DumpId>,
-    /// The first entry with contents, for objects that nothing lists.
+    /// The first entry with contents, for unlisted objects.
     fallback: Option<DumpId>,
 }
 
 impl Expected {
-    /// Looks up the lists of all `entries` that hold large objects.
+    /// Looks up the lists of all `entries` with large objects.
     pub(super) fn new<'a>(toc: &Toc, entries: impl Iterator<Item = &'a Entry>) -> Self {
         let blobs: Vec<&Entry> = entries.filter(|entry| entry.desc == Desc::Blobs).collect();
         let objects: HashMap<DumpId, Vec<u32>> =
@@ -27,12 +27,12 @@ impl Expected {
         Self { objects, owners, fallback: blobs.first().map(|entry| entry.dump_id) }
     }
 
-    /// The entry that a large object belongs to. `None` if no entry with large objects is read.
+    /// The entry of a large object. `None` if no entry with large objects is read.
     pub(super) fn owner(&self, oid: u32) -> Option<DumpId> {
         self.owners.get(&oid).copied().or(self.fallback)
     }
 
-    /// Notes whether the objects that were found are the ones that should be there.
+    /// Checks that the objects found are exactly those listed.
     pub(super) fn check(&self, entry: &Entry, findings: &mut Findings) {
         if entry.desc != Desc::Blobs || findings.error.is_some() {
             return;
@@ -54,7 +54,7 @@ impl Expected {
     }
 }
 
-/// The sorted OIDs that belong to an entry `BLOBS`, if anything says so.
+/// The sorted OIDs of an entry `BLOBS`, if the archive lists them.
 fn listed(toc: &Toc, blobs: &Entry) -> Option<Vec<u32>> {
     let metadata = |entry: &&Entry| {
         entry.desc == Desc::BlobMetadata && blobs.dependencies.contains(&entry.dump_id)

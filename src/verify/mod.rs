@@ -1,15 +1,15 @@
-//! `nocturne verify`: reads all of an archive and says whether it is whole, without a server.
+//! `nocturne verify`: reads all of an archive and checks its integrity, without a server.
 //!
-//! Every entry's data is decompressed to its end and looked at: rows must end with their end
-//! marker, statements must be whole, large objects must be those that the table of contents
-//! lists, and in a custom archive no byte may be left over between the blocks (bytes behind the last
-//! one are a remark; files of a directory or tar that no entry names are passed over, as by
-//! pg_restore). What has no checksum in the archive can be compared with
-//! [`digests`] taken earlier. A damaged entry does not keep the others from being read.
+//! Every entry's data is decompressed to its end and checked: rows must end with their end marker,
+//! statements must be complete, large objects must be those listed in the table of contents, and a
+//! custom archive must not have stray bytes between its blocks. Bytes after the last block are only
+//! a remark; files of a directory or tar that no entry names are ignored, as in pg_restore. Data
+//! without a checksum in the archive can be compared with [`digests`] taken earlier. A damaged
+//! entry does not prevent reading the others.
 //!
-//! An archive that can be read at any place is read by several threads, the largest entries
-//! first; a stream is read once, its items decoded on the same threads. The two give the same
-//! report but for [`EntryReport::read`] of large objects in files.
+//! A seekable archive is read by several threads, the largest entries first; a stream is read once,
+//! and its items are decoded on the same threads. Both give the same report, except for
+//! [`EntryReport::read`] of large objects in files.
 
 pub mod digests;
 mod examine;
@@ -38,19 +38,19 @@ use crate::source::{Access, Archive, bytes_behind};
 use examine::{Findings, Reading};
 use expected::Expected;
 
-/// How often the progress is told.
+/// How often progress is reported.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What to verify, and how.
 #[derive(Clone, Debug)]
 pub struct VerifyOptions {
-    /// Threads that decompress.
+    /// The number of decompressing threads.
     pub jobs: NonZeroUsize,
     /// The entries whose data is wanted; all if `None`.
     pub wanted: Option<HashSet<DumpId>>,
     /// Whether to compute digests.
     pub digests: bool,
-    /// What to hash rows under, if the data are to be compared with a database's.
+    /// The key for hashing rows, if the data is to be compared with a database.
     pub rows: Option<RowSetKey>,
 }
 
@@ -67,32 +67,33 @@ impl VerifyOptions {
     }
 }
 
-/// How far a verification is.
+/// The progress of a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Entries that are done, whole or not.
+    /// Finished entries, intact or not.
     pub entries_done: usize,
     /// Entries to read.
     pub entries: usize,
     /// Bytes of data read from the archive.
     pub read: u64,
-    /// Bytes of data to read from the archive; `None` for a stream, which does not tell.
+    /// Bytes of data to read from the archive; `None` for a stream, whose size is unknown.
     pub size: Option<u64>,
 }
 
-/// What the threads tell the one that waits for them.
+/// A message from the worker threads.
 enum Message {
     /// An entry, or one large object of an entry, was read.
     Found(DumpId, Findings),
-    /// A stream holds data that belongs to no entry.
+    /// A stream contains data that belongs to no entry.
     Stray(String),
-    /// So many bytes came behind the last data of a stream.
+    /// The number of bytes after the last data of a stream.
     Behind(u64),
-    /// A stream ended, with an error or not.
+    /// The end of a stream, with its result.
     Over(Result<(), Error>),
 }
 
-/// Reads all data of an archive. `progress` is called on the calling thread, some times a second.
+/// Reads all data of an archive. `progress` is called on the calling thread, several times a
+/// second.
 pub fn verify(
     archive: Archive,
     options: &VerifyOptions,
@@ -124,8 +125,8 @@ pub fn verify(
             random::read(&random, &reading, &pool, &mut collector);
         }
         Access::Stream(access) => {
-            // Until the stream says otherwise, at its end.
-            collector.halted = Some("the reader of the stream is gone".to_owned());
+            // Until the stream reports its end.
+            collector.halted = Some("the stream reader stopped unexpectedly".to_owned());
             stream::read(access, &toc, options, &expected, &reading, &pool, &mut collector);
         }
     }
@@ -133,26 +134,26 @@ pub fn verify(
     report
 }
 
-/// Whether an entry says that it has data, in either of the two ways.
+/// Whether either field of an entry declares data.
 fn has_data(entry: &Entry) -> bool {
     entry.had_dumper || entry.data != DataLocation::None
 }
 
-/// What the table of contents says of an entry's data that cannot be.
+/// A contradiction in the table of contents about an entry's data.
 fn contradiction(entry: &Entry) -> Option<&'static str> {
     match (entry.had_dumper, entry.data != DataLocation::None) {
-        (true, false) => Some("it should have data, and the archive says that there is none"),
-        (false, true) => Some("it should have no data, and the archive says where it is"),
+        (true, false) => Some("it should have data, but the archive records none"),
+        (false, true) => Some("it should have no data, but the archive records a location for it"),
         _ => None,
     }
 }
 
-/// Gathers what the threads find.
+/// Collects the findings of the threads.
 struct Collector<'a> {
     entries: Vec<Entry>,
     found: Vec<Option<Findings>>,
     errors: Vec<String>,
-    /// Bytes behind the last data.
+    /// Bytes after the last data.
     behind: u64,
     /// Why a stream was not read to its end.
     halted: Option<String>,
@@ -175,7 +176,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes messages until nobody is left to send any.
+    /// Receives messages until all senders are gone.
     fn gather(&mut self, messages: &Receiver<Message>) {
         let positions: HashMap<DumpId, usize> =
             self.entries.iter().enumerate().map(|(at, entry)| (entry.dump_id, at)).collect();
@@ -214,7 +215,7 @@ impl<'a> Collector<'a> {
         (self.tell)(self.progress);
     }
 
-    /// Turns what was found into the report.
+    /// Converts the findings to the report.
     fn conclude(mut self, expected: &Expected, report: &mut VerifyReport) {
         report.errors.extend(self.halted.iter().cloned());
         report.errors.extend(self.errors);
@@ -222,11 +223,11 @@ impl<'a> Collector<'a> {
             let mut findings = found.unwrap_or_else(|| {
                 Findings::failed(match &self.halted {
                     Some(_) => "its data was not reached".to_owned(),
-                    None => "the archive holds no data for it".to_owned(),
+                    None => "the archive has no data for it".to_owned(),
                 })
             });
             expected.check(entry, &mut findings);
-            // Of damaged data nobody knows where it would have ended.
+            // The end of damaged data is unknown.
             if findings.error.is_none() {
                 self.behind += findings.behind;
             }
@@ -239,11 +240,12 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// The digest of everything that the table of contents says, but for where the data lies: the same
-/// archive gives the same digest, however it is wrapped.
+/// The digest of everything in the table of contents except the data locations: the same archive
+/// has the same digest, however it is wrapped.
 #[must_use]
 pub fn toc_digest(toc: &Toc) -> Digest {
-    // Every text stands behind its length, so that no two tables of contents give the same bytes.
+    // Every text is preceded by its length, so that different tables of contents give different
+    // bytes.
     let mut bytes = Vec::new();
     let header = &toc.header;
     let texts = [&header.dbname, &header.remote_version, &header.dump_version];

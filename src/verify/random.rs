@@ -1,5 +1,4 @@
-//! Verifies an archive whose entries can be read in any order: each thread takes the largest
-//! entry that is left.
+//! Verifies a seekable archive: each thread takes the largest remaining entry.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -11,12 +10,12 @@ use super::{Collector, Message};
 use crate::archive::{DataLocation, Desc, Entry, ReadCounter};
 use crate::source::RandomAccess;
 
-/// Bytes in the archive of all `entries`, as far as they are known.
+/// The archive bytes of all `entries`, as far as known.
 pub(super) fn total(archive: &RandomAccess, entries: &[Entry]) -> u64 {
     entries.iter().filter_map(|entry| archive.size(entry)).fold(0, u64::saturating_add)
 }
 
-/// Reads all entries of the collector.
+/// Reads all of the collector's entries.
 pub(super) fn read(
     archive: &RandomAccess,
     reading: &Reading,
@@ -24,7 +23,7 @@ pub(super) fn read(
     collector: &mut Collector<'_>,
 ) {
     let mut queue = collector.entries.clone();
-    // Large objects in files do not tell their size, and are often the longest to read.
+    // Large objects in files have no known size, and often take longest.
     queue.sort_by_cached_key(|entry| std::cmp::Reverse(archive.size(entry).unwrap_or(u64::MAX)));
     let (next, (messages, inbox)) = (AtomicUsize::new(0), channel());
     pool.in_place_scope(|scope| {
@@ -57,9 +56,9 @@ fn one(archive: &RandomAccess, reading: &Reading, entry: &Entry) -> Findings {
         }
         Some(size) if size != counter.get() => {
             let left = size.abs_diff(counter.get());
-            findings.fail(format!("{left} bytes after its data belong to no entry"));
+            findings.fail(format!("{left} stray bytes after its data"));
         }
-        None if entry.desc != Desc::Blobs => findings.fail("its size is not known"),
+        None if entry.desc != Desc::Blobs => findings.fail("its size is unknown"),
         _ => {}
     }
     findings

@@ -1,4 +1,4 @@
-//! What a verification found, as text and as JSON.
+//! The result of a verification, as text and as JSON.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use crate::archive::{Compression, DumpId, Entry, Format};
 use crate::rows::RowSet;
 use crate::source::Archive;
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Serialize)]
 pub struct VerifyReport {
     /// The archive's name.
     pub archive: String,
     /// Its format.
     pub format: Format,
-    /// The version of its format, `1.16`.
+    /// The version of its format, such as `1.16`.
     pub version: String,
-    /// The compression that its header names. In directory format each file's name tells.
+    /// The compression in its header. In directory format, each file's suffix determines it.
     pub compression: Compression,
     /// Whether only some of its entries were wanted.
     pub partial: bool,
@@ -29,38 +29,38 @@ pub struct VerifyReport {
     pub toc_digest: Option<Digest>,
     /// Every entry with data that was wanted, in the order of the table of contents.
     pub entries: Vec<EntryReport>,
-    /// What is wrong with the archive as a whole.
+    /// Faults of the archive as a whole.
     pub errors: Vec<String>,
-    /// What is worth knowing and no fault.
+    /// Remarks that are not faults.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
 }
 
-/// What a verification found of one entry.
+/// The result for one entry.
 #[derive(Clone, Debug, Serialize)]
 pub struct EntryReport {
     /// The entry's number.
     pub dump_id: i32,
-    /// What kind of object it is, `TABLE DATA`.
+    /// The kind of object, such as `TABLE DATA`.
     pub kind: String,
     /// Its schema.
     pub schema: Option<String>,
     /// Its name.
     pub name: String,
-    /// What it consists of, as far as it could be read; `None` if that cannot be counted.
+    /// Its number of items, as far as it could be read; `None` if they cannot be counted.
     #[serde(flatten)]
     pub count: Option<Count>,
     /// Bytes of its data, decompressed.
     pub bytes: u64,
-    /// Bytes of its data, as they stand in the archive.
+    /// Bytes of its data, as stored in the archive.
     pub read: u64,
     /// The digest of its data, if digests were wanted and all of it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// What is wrong with it.
+    /// Its fault, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Its rows, if they are to be compared with a database's and all were read.
+    /// Its rows, if they are to be compared with a database and all were read.
     #[serde(skip)]
     pub(crate) row_set: Option<RowSet>,
     /// Its large objects.
@@ -68,7 +68,7 @@ pub struct EntryReport {
     pub(crate) objects: Vec<ObjectFound>,
 }
 
-/// What the data of an entry consists of, and how much of it there is.
+/// The kind and number of items in the data of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Count {
@@ -81,7 +81,7 @@ pub enum Count {
 }
 
 impl Count {
-    /// How many there are.
+    /// The number.
     #[must_use]
     pub fn number(self) -> u64 {
         match self {
@@ -107,7 +107,7 @@ impl EntryReport {
         }
     }
 
-    /// The name with its schema, fit for a line.
+    /// The name with its schema, on one line.
     fn full_name(&self) -> String {
         match &self.schema {
             Some(schema) => one_line(&format!("{schema}.{}", self.name)),
@@ -117,7 +117,7 @@ impl EntryReport {
 }
 
 impl VerifyReport {
-    /// A report in which nothing was read yet.
+    /// An empty report.
     pub(super) fn new(archive: &Archive, options: &VerifyOptions) -> Self {
         let header = &archive.toc.header;
         Self {
@@ -133,16 +133,16 @@ impl VerifyReport {
         }
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no faults.
     #[must_use]
     pub fn is_intact(&self) -> bool {
         self.errors.is_empty() && self.entries.iter().all(|entry| entry.error.is_none())
     }
 
-    /// What is wrong, a line each: the archive first, then its entries.
+    /// All faults, one line each: the archive first, then its entries.
     pub fn faults(&self) -> impl Iterator<Item = String> {
         let entries = self.entries.iter().filter_map(|entry| {
-            // The error of an entry that could be found names it already.
+            // The error of an entry that was found already names it.
             let error = entry.error.as_ref()?;
             let (id, kind, name) = (entry.dump_id, &entry.kind, entry.full_name());
             Some(format!("entry {id} {kind} {name}: {}", one_line(error)))
@@ -174,7 +174,7 @@ impl VerifyReport {
     /// The report as JSON.
     ///
     /// # Errors
-    /// Never in practice: everything in a report can be written as JSON.
+    /// Never in practice: every field can be written as JSON.
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }
@@ -186,7 +186,7 @@ pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
 }
 
 impl fmt::Display for VerifyReport {
-    /// A table of all entries, a line of totals, then what is wrong.
+    /// A table of all entries, a line of totals, then the faults.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<String> = self.entries.iter().map(EntryReport::full_name).collect();
         let width = |texts: &mut dyn Iterator<Item = usize>, least| texts.fold(least, usize::max);

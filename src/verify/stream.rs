@@ -1,8 +1,8 @@
-//! Verifies an archive that streams by: the thread that reads it hands each item to one of the
-//! pool's threads and goes on to the next item while that one decodes.
+//! Verifies a streamed archive: the reading thread hands each item to a pool thread and continues
+//! with the next item while that one decodes.
 //!
-//! A pool thread takes the next item only when it is done with the one before, so there are never
-//! more items in flight than threads to decode them, and the pieces that wait are bounded: the
+//! A pool thread takes the next item only when it has finished the previous one, so there are never
+//! more items in flight than threads to decode them, and the waiting pieces are bounded: the
 //! reading thread blocks, not the pool.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -39,7 +39,7 @@ pub(super) fn read(
     collector: &mut Collector<'_>,
 ) {
     let (messages, inbox) = channel();
-    // A job is handed over only when a thread asks for it.
+    // A job is handed over only when a thread requests it.
     let (jobs, queue) = sync_channel(0);
     let queue = Arc::new(Mutex::new(queue));
     let dispatch = Dispatch {
@@ -55,17 +55,17 @@ pub(super) fn read(
             let (queue, messages) = (queue.clone(), messages.clone());
             scope.spawn(move |_| decode(&queue, &messages, toc, reading));
         }
-        // The stream's thread then notices when no thread of the pool is left.
+        // The stream's thread then notices when all pool threads are gone.
         drop(queue);
         access.run(Box::new(dispatch), move |result| {
-            // Whoever asked may be gone.
+            // The receiver may be gone.
             let _ = messages.send(Message::Over(result));
         });
         collector.gather(&inbox);
     });
 }
 
-/// A thread of the pool: decodes one item after the other.
+/// A pool thread: decodes one item after another.
 fn decode(queue: &Mutex<Receiver<Job>>, messages: &Sender<Message>, toc: &Toc, reading: &Reading) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -90,28 +90,28 @@ struct Dispatch {
     options: VerifyOptions,
     expected: Arc<Expected>,
     jobs: SyncSender<Job>,
-    /// Takes the pieces of the current item.
+    /// Receives the pieces of the current item.
     current: Option<SyncSender<Piece>>,
     messages: Sender<Message>,
 }
 
 impl Dispatch {
-    /// The entry that an item belongs to; what is wrong if there is none.
+    /// The entry of an item, or the fault if there is none.
     fn owner(&self, of: ItemOf) -> Result<&Entry, String> {
         let id = match of {
             ItemOf::Entry(id) => id,
             ItemOf::LargeObject(oid) => self
                 .expected
                 .owner(oid)
-                .ok_or_else(|| format!("large object {oid} belongs to no entry"))?,
+                .ok_or_else(|| format!("large object {oid} does not belong to any entry"))?,
         };
         match self.toc.get(id) {
             Some(entry) if has_data(entry) => Ok(entry),
             Some(entry) => Err(format!(
-                "the archive holds data of entry {id} {}, which has none",
+                "the archive contains data for entry {id} {}, which should have none",
                 entry.label()
             )),
-            None => Err(format!("the archive holds data of entry {id}, which it does not list")),
+            None => Err(format!("the archive contains data for an unlisted entry ({id})")),
         }
     }
 }
@@ -126,7 +126,7 @@ impl Sink for Dispatch {
             Ok(entry) if self.options.wants(entry.dump_id) => entry.dump_id,
             Ok(_) => return Answer::Skip,
             Err(what) => {
-                // Whoever asked may be gone: the next job tells.
+                // The receiver may be gone: the next job notices.
                 let _ = self.messages.send(Message::Stray(what));
                 return Answer::Skip;
             }
@@ -141,13 +141,13 @@ impl Sink for Dispatch {
 
     fn bytes(&mut self, bytes: Bytes) -> Answer {
         let sent = self.current.as_ref().map(|current| current.send(Piece::Bytes(bytes)));
-        // A decoder that found damage does not want the rest.
+        // A decoder that found damage does not need the rest.
         if matches!(sent, Some(Ok(()))) { Answer::Take } else { Answer::Skip }
     }
 
     fn end(&mut self) -> Answer {
         if let Some(current) = self.current.take() {
-            // A decoder that found damage is gone by now.
+            // A decoder that found damage has already exited.
             let _ = current.send(Piece::End);
         }
         Answer::Take

@@ -1,4 +1,4 @@
-//! What a verification finds in archives that are wrong in one way.
+//! Verifications of archives with a single fault.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -8,7 +8,7 @@ use crate::archive::writer::{Content, Custom, Model, entry};
 use crate::archive::{Desc, Entry};
 use crate::source::{self, Input};
 
-/// A table of that many rows.
+/// A table with this many rows.
 fn table(id: i32, rows: usize) -> (Entry, Content) {
     let mut entry = entry(id, Desc::TableData);
     entry.copy_stmt = "COPY public.t (a) FROM stdin;\n".to_owned();
@@ -22,7 +22,7 @@ fn inserts(id: i32, text: &str) -> (Entry, Content) {
     (entry(id, Desc::TableData), Content::Rows(text.as_bytes().to_vec()))
 }
 
-/// Large objects of which `listed` stand in the table of contents.
+/// Large objects, with only `listed` in the table of contents.
 fn large_objects(listed: &[u32], held: &[u32]) -> Vec<(Entry, Content)> {
     let mut metadata = entry(1, Desc::BlobMetadata);
     metadata.defn = listed.iter().map(|oid| format!("{oid}\n")).collect();
@@ -45,7 +45,7 @@ fn report_of(bytes: &[u8], wanted: Option<&[i32]>) -> VerifyReport {
     verify(archive, &options, &|_| ())
 }
 
-/// The faults found when the archive is read at any place, and when it streams by.
+/// The faults found in the archive as a seekable file, and as a stream.
 fn faults_of(bytes: &[u8]) -> [Vec<String>; 2] {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(bytes).unwrap();
@@ -60,7 +60,7 @@ fn assert_faults(bytes: &[u8], random: &str, stream: &str) {
 }
 
 #[test]
-fn large_objects_must_be_those_that_are_listed() {
+fn large_objects_must_match_the_list() {
     let check = |listed: &[u32], held: &[u32], fault: &str| {
         let model = Model::of(large_objects(listed, held));
         assert_faults(&custom(&model, true), fault, fault);
@@ -73,7 +73,7 @@ fn large_objects_must_be_those_that_are_listed() {
 }
 
 #[test]
-fn a_block_that_belongs_to_no_entry_is_a_fault() {
+fn block_without_an_entry_is_a_fault() {
     let mut bytes = custom(&Model::of(vec![table(1, 3), table(2, 3)]), false);
     let stray = custom(&Model::of(vec![table(9, 3)]), false);
     // 16 bytes of framing and 11 of rows.
@@ -81,13 +81,13 @@ fn a_block_that_belongs_to_no_entry_is_a_fault() {
     let last = bytes.len() - block.len();
     bytes.splice(last..last, block.iter().copied());
     for faults in faults_of(&bytes) {
-        let what = "entry 9, which the table of contents does not list";
+        let what = "entry 9, which is not in the table of contents";
         assert!(faults[0].contains(what), "{faults:?}");
     }
 }
 
 #[test]
-fn bytes_behind_the_last_block_are_a_remark() {
+fn bytes_after_the_last_block_are_a_remark() {
     for (offsets, entries) in [(true, 2), (false, 2), (true, 0)] {
         let tables = (1..=entries).map(|id| table(id, 3)).collect();
         let mut bytes = custom(&Model::of(tables), offsets);
@@ -103,9 +103,9 @@ fn bytes_behind_the_last_block_are_a_remark() {
 }
 
 #[test]
-fn statements_must_end_as_pg_dump_ends_them() {
+fn statements_must_end_like_pg_dump() {
     for (text, fault) in [
-        ("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n", "empty lines at their end"),
+        ("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n", "final blank lines"),
         ("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES ('2", "entry 1"),
         ("", "entry 1"),
     ] {
@@ -119,7 +119,7 @@ fn statements_must_end_as_pg_dump_ends_them() {
 }
 
 #[test]
-fn an_archive_cut_without_offsets_gives_the_tables_before_the_cut() {
+fn truncated_archive_without_offsets_keeps_earlier_tables() {
     let whole = custom(&Model::of(vec![table(1, 3), table(2, 500), table(3, 4)]), false);
     let report = report_of(&whole[..whole.len() - 800], None);
     let errors: Vec<bool> = report.entries.iter().map(|entry| entry.error.is_some()).collect();
@@ -129,7 +129,7 @@ fn an_archive_cut_without_offsets_gives_the_tables_before_the_cut() {
 }
 
 #[test]
-fn only_the_entries_that_are_wanted_are_read() {
+fn only_wanted_entries_are_read() {
     let model = Model::of(vec![table(1, 3), inserts(2, "broken"), table(3, 4)]);
     let report = report_of(&custom(&model, true), Some(&[3]));
     assert!(report.is_intact() && report.partial, "{report}");
@@ -138,7 +138,7 @@ fn only_the_entries_that_are_wanted_are_read() {
 }
 
 #[test]
-fn the_text_shows_every_entry_and_what_is_broken() {
+fn text_report_lists_entries_and_faults() {
     let model = Model::of(vec![table(1, 3), inserts(2, "broken")]);
     let text = report_of(&custom(&model, true), None).to_string();
     let lines: Vec<&str> = text.lines().collect();
@@ -161,7 +161,7 @@ fn progress_ends_with_all_entries_and_all_bytes() {
     let report = verify(archive, &options, &|progress| told.borrow_mut().push(progress));
     let last = *told.borrow().last().unwrap();
     assert_eq!((last.entries_done, last.entries), (2, 2));
-    // Framing is not counted as data.
+    // Framing does not count as data.
     assert!(last.size.is_some_and(|size| last.read <= size && last.read + 50 > size), "{last:?}");
     assert!(report.digests().iter().next().is_none());
 }

@@ -94,14 +94,15 @@ async fn other_bytes_of_the_same_length_are_noticed_by_a_server_without_ranges_a
     files.change(|served| served.body[50_000] ^= 1);
     files.release();
     let text = told(&take(download).await.0.unwrap_err());
-    assert!(text.contains("the backup changed while it was read (it begins with other"), "{text}");
+    let what = "the backup changed while it was read (it starts with different bytes)";
+    assert!(text.contains(what), "{text}");
 }
 
 #[tokio::test]
 async fn another_tag_or_another_length_is_another_backup() {
     type Change = fn(&mut Served);
     let changes: [(&str, Change); 3] = [
-        ("its ETag is another", |served| served.etag = Some("\"v2\"".to_owned())),
+        ("its ETag changed", |served| served.etag = Some("\"v2\"".to_owned())),
         ("it had 300000 bytes and has 300001", |served| served.body.push(0)),
         ("it had 300000 bytes and has 500", |served| served.body.truncate(500)),
     ];
@@ -220,7 +221,7 @@ async fn an_address_that_expired_is_replaced_where_there_is_another() {
     let files = Files::serve(Served::new(bytes()).acts(acts()));
     let (text, error) = fails(&files, None).await;
     assert!(error.is_permanent());
-    assert!(text.ends_with("/x.tar.gz: the server answers 403 Forbidden"), "{text}");
+    assert!(text.ends_with("/x.tar.gz: the server answered 403 Forbidden"), "{text}");
     assert_eq!(files.asked().len(), 2);
 }
 
@@ -258,7 +259,7 @@ async fn a_password_in_an_address_is_used_and_not_shown() {
     let fixed = Fixed(Address::parse(&url).unwrap());
     let download = Download::start(fixed, None, Start::default(), hasty()).unwrap();
     let text = told(&take(download).await.0.unwrap_err());
-    assert!(text.ends_with("/x: the server answers 401 Unauthorized"), "{text}");
+    assert!(text.ends_with("/x: the server answered 401 Unauthorized"), "{text}");
     // reader:addon-secret
     let basic = Some("Basic cmVhZGVyOmFkZG9uLXNlY3JldA==");
     assert_eq!(files.asked()[0].header("authorization"), basic);

@@ -55,7 +55,7 @@ fn a_download_that_is_refused_in_the_middle_fails_the_restore() {
         .env("NOCTURNE_LOG", "trace")
         .run();
     assert_eq!(finished.code(), 3, "{finished}");
-    assert!(finished.stderr().contains("the server answers 410 Gone"), "{finished}");
+    assert!(finished.stderr().contains("the server answered 410 Gone"), "{finished}");
     assert_no_secret(&finished.stderr());
 }
 
@@ -85,7 +85,7 @@ fn every_kind_of_archive_can_be_listed_and_verified_at_an_address() {
 fn an_address_without_an_archive_is_told() {
     let files = Files::serve(Served::new("<html>").acts([Act::Answer(404, String::new())]));
     let missing = nocturne().args(["list", &files.url(QUERY)]).run().expect_code(3);
-    assert!(missing.stderr().contains("the server answers 404 Not Found"), "{missing}");
+    assert!(missing.stderr().contains("the server answered 404 Not Found"), "{missing}");
     let page = nocturne().args(["list", &files.url(QUERY)]).run().expect_code(3);
     assert!(page.stderr().contains("not a pg_dump archive"), "{page}");
     let wrong = nocturne().args(["list", "https://"]).run().expect_code(2);

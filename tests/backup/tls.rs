@@ -61,7 +61,7 @@ fn a_server_is_trusted_when_the_system_vouches_for_its_certificate() {
     let port = serve(&own, answer.to_owned());
     serve(&other, String::new());
     let distrusted = fetch(port, &other, folder.path()).expect_code(1);
-    assert!(distrusted.stderr().contains("/b.tar.gz: no safe connection: "), "{distrusted}");
+    assert!(distrusted.stderr().contains("/b.tar.gz: cannot connect securely: "), "{distrusted}");
     assert!(distrusted.stderr().contains("certificate"), "{distrusted}");
     assert!(!distrusted.stderr().contains("retrying"), "{distrusted}");
     fetch(port, &own, folder.path()).expect_code(0);

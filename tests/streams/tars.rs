@@ -43,7 +43,7 @@ fn the_table_of_contents_may_come_at_any_place_of_a_file() {
                     assert_same_database(&target, &source);
                 } else {
                     assert_eq!(restored.code(), 3, "{restored}");
-                    assert!(restored.stderr().contains("give the archive as a file"), "{restored}");
+                    assert!(restored.stderr().contains("pass the archive as a file"), "{restored}");
                 }
             }
         }

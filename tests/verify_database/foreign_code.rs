@@ -56,11 +56,11 @@ fn planted_code_does_not_run() {
         assert!(!marker.exists(), "{args:?}: code ran: {}", verified.finished);
         let found = verified.differences();
         let of = |name: &str| found.iter().find(|line| line.starts_with(name)).cloned();
-        let view = "seen different not a table: the database has a view of this name";
+        let view = "seen different not a table: the database has a view with this name";
         assert_eq!(of("seen").as_deref(), Some(view), "{}", verified.finished);
         assert_eq!(of("counter").as_deref(), Some("counter missing"), "{}", verified.finished);
         // A domain's values are compared by its base type.
-        let typed = "typed different as many rows, but other ones";
+        let typed = "typed different same row count, different rows";
         assert_eq!(of("typed").as_deref(), Some(typed), "{}", verified.finished);
         for name in ["spans", "cast_to"] {
             let line = of(name).unwrap_or_default();

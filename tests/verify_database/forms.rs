@@ -49,7 +49,7 @@ fn insert_archives_are_compared_however_tables_are_named() {
         );
         let verified = verify(&archive.path(), &target.url(), &[]).expect(1);
         let others = ["computed", "plain"]
-            .map(|name| format!("{name} different as many rows, but other ones"));
+            .map(|name| format!("{name} different same row count, different rows"));
         assert_eq!(verified.differences(), others, "{more}: {}", verified.finished);
     }
     // Rows of another table are not this table's.

@@ -1,28 +1,28 @@
-//! Text of a reader's bytes.
+//! Decoding a reader's bytes into text.
 
 use std::io::{self, Read};
 
 use super::Encoding;
 
-/// Decodes what a reader gives, in pieces of any size.
+/// Decodes the output of a reader, in pieces of any size.
 #[derive(Debug)]
 pub struct Decoding<R> {
     reader: R,
     encoding: Encoding,
     raw: Box<[u8]>,
-    /// How much of `raw` is read and not decoded: between calls, at most the start of a character.
+    /// Bytes of `raw` that are read but not decoded: between calls, at most a partial character.
     kept: usize,
     text: String,
-    /// How much of `text` was given out.
+    /// Bytes of `text` already returned.
     given: usize,
     ended: bool,
 }
 
-/// Bytes that are decoded at a time.
+/// Bytes decoded at a time.
 const PIECE: usize = 64 << 10;
 
 impl<R: Read> Decoding<R> {
-    /// The text of what `reader` gives.
+    /// Decodes the output of `reader`.
     pub fn new(reader: R, encoding: Encoding) -> Self {
         let (raw, text) = (vec![0; PIECE].into_boxed_slice(), String::new());
         Self { reader, encoding, raw, kept: 0, text, given: 0, ended: false }

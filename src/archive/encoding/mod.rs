@@ -1,11 +1,11 @@
 //! The character encoding of the text in an archive.
 //!
-//! pg_dump writes names and SQL in the client encoding it was run with and records it in the
-//! `ENCODING` entry. Those bytes must reach the server unchanged, whatever tables a program has for
-//! the encoding. So decoding loses nothing: a character stands for itself where encoding it again
-//! gives the same bytes, and any other byte becomes an *escape*, the character U+10FF00 plus the
-//! byte. `encode(decode(bytes)) == bytes` holds for all bytes in all encodings. What people read
-//! goes through [`shown`].
+//! pg_dump writes names and SQL in the client encoding it was run with and records that encoding in
+//! the `ENCODING` entry. Those bytes must reach the server unchanged, whatever conversion tables a
+//! program has. So decoding is lossless: a character stands for itself if encoding it again gives
+//! the same bytes, and any other byte becomes an *escape*, the character U+10FF00 plus the byte.
+//! `encode(decode(bytes)) == bytes` holds for all bytes in all encodings. Text for display goes
+//! through [`shown`].
 
 mod decoding;
 mod escape;
@@ -24,24 +24,24 @@ pub struct Encoding(String);
 
 /// How an encoding's bytes become characters.
 enum Decoder {
-    /// Bytes are UTF-8, or (SQL_ASCII) of no known encoding: then UTF-8 is the likeliest.
+    /// UTF-8, or SQL_ASCII, which names no encoding: then UTF-8 is the likeliest.
     Utf8,
     /// Each byte is the character of that number.
     Latin1,
-    /// One of the web's encodings.
+    /// An encoding of the WHATWG standard.
     Table(&'static rs::Encoding),
     /// Only ASCII is understood.
     Unknown,
 }
 
 impl Encoding {
-    /// The encoding with this name, as it stands in `SET client_encoding = '…'`.
+    /// The encoding with this name, as in `SET client_encoding = '…'`.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self(name.to_ascii_uppercase())
     }
 
-    /// What archives without an `ENCODING` entry use: bytes of no known encoding.
+    /// The encoding of archives without an `ENCODING` entry: bytes of no known encoding.
     #[must_use]
     pub fn sql_ascii() -> Self {
         Self("SQL_ASCII".to_owned())
@@ -101,7 +101,7 @@ impl Encoding {
     }
 
     /// The length of the character at the start of `bytes`, which begins with a byte above 0x7f
-    /// (`pg_wchar_table` in `src/common/wchar.c`). It may be more than there is.
+    /// (`pg_wchar_table` in `src/common/wchar.c`). It may exceed `bytes`.
     fn length(&self, bytes: &[u8]) -> usize {
         let second = bytes.get(1).copied().unwrap_or_default();
         match (self.name(), bytes[0]) {
@@ -121,7 +121,7 @@ impl Encoding {
         }
     }
 
-    /// The text of `bytes`. Encoding it gives the same bytes again.
+    /// Decodes `bytes`. Encoding the result gives the same bytes again.
     #[must_use]
     pub fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
         if let Some(text) = self.verbatim(bytes) {
@@ -132,7 +132,7 @@ impl Encoding {
         Cow::Owned(text)
     }
 
-    /// The bytes as they are, where they already are the text.
+    /// The bytes unchanged, if they are already the text.
     fn verbatim<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
         if !bytes.is_ascii() && !matches!(self.decoder(), Decoder::Utf8) {
             return None;
@@ -140,8 +140,8 @@ impl Encoding {
         std::str::from_utf8(bytes).ok().filter(|text| !has_escapes(text))
     }
 
-    /// Appends the text of `bytes`. Unless they are the last, a character at their end that is not
-    /// whole is left for the next call. Returns how many bytes were decoded.
+    /// Appends the text of `bytes`. Unless they are the `last`, an incomplete character at their
+    /// end is left for the next call. Returns the number of bytes decoded.
     fn decode_into(&self, bytes: &[u8], last: bool, text: &mut String) -> usize {
         match self.decoder() {
             Decoder::Utf8 => {
@@ -173,8 +173,8 @@ impl Encoding {
         }
     }
 
-    /// Decodes character by character. What `known` does not know is escaped as a unit: its second
-    /// byte may look like a quote.
+    /// Decodes character by character. A character that `known` cannot decode is escaped as a unit:
+    /// its second byte may look like a quote.
     fn each<'a>(
         &self,
         bytes: &'a [u8],
@@ -197,7 +197,7 @@ impl Encoding {
         }
     }
 
-    /// How many bytes are whole characters.
+    /// The number of bytes that form complete characters.
     fn whole(&self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() {
@@ -210,9 +210,9 @@ impl Encoding {
         at
     }
 
-    /// The bytes of `text`. An escape is its byte again; a character that the encoding does not
-    /// have is sent in UTF-8, as psql and pg_restore send what is typed at a terminal, so that the
-    /// server judges it.
+    /// Encodes `text`. An escape becomes its byte again; a character that the encoding lacks is
+    /// sent in UTF-8, as psql and pg_restore send what is typed at a terminal, so that the server
+    /// decides.
     #[must_use]
     pub fn encode<'a>(&self, text: &'a str) -> Cow<'a, [u8]> {
         let decoder = self.decoder();
@@ -249,7 +249,8 @@ impl Encoding {
     }
 }
 
-/// The text of `bytes` by a table that has all of their characters, and the same bytes for them.
+/// Decodes `bytes` with a table that covers all their characters and encodes them to the same
+/// bytes.
 fn round_trip<'a>(table: &'static rs::Encoding, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
     let text = table.decode_without_bom_handling_and_without_replacement(bytes)?;
     match table.encode(&text) {
@@ -258,7 +259,7 @@ fn round_trip<'a>(table: &'static rs::Encoding, bytes: &'a [u8]) -> Option<Cow<'
     }
 }
 
-/// How many bytes are left when a UTF-8 character that is not whole is taken off the end.
+/// The length of `bytes` without an incomplete UTF-8 character at the end.
 fn whole_utf8(bytes: &[u8]) -> usize {
     let tail = bytes.len().saturating_sub(3);
     let start = bytes[tail..].iter().rposition(|byte| *byte >= 0xc0).map(|at| tail + at);
@@ -279,7 +280,7 @@ mod tests {
 
     use super::*;
 
-    /// Every encoding that PostgreSQL has (`pg_enc2name_tbl` in `src/common/encnames.c`).
+    /// Every encoding that PostgreSQL supports (`pg_enc2name_tbl` in `src/common/encnames.c`).
     const ALL: [&str; 42] = [
         "SQL_ASCII",
         "EUC_JP",
@@ -326,7 +327,7 @@ mod tests {
     ];
 
     #[test]
-    fn latin1_is_the_real_one_and_latin9_has_the_euro() {
+    fn latin1_is_not_windows_1252_and_latin9_has_euro() {
         assert_eq!(Encoding::named("LATIN1").decode(b"\xe9\x80"), "é\u{80}");
         assert_eq!(Encoding::named("latin9").decode(b"\xa4"), "€");
     }

@@ -1,4 +1,4 @@
-//! The walk over the members of a tar that holds the files of a directory or tar archive.
+//! The walk over the members of a tar that contains the files of a directory or tar archive.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,11 +14,11 @@ use crate::archive::files::{data_name, next_line, split_suffix};
 use crate::archive::header::Compression;
 use crate::archive::toc::{Container, Toc};
 
-/// About the bytes of memory for each file or large object that is remembered: what a `BTreeSet` or
-/// `HashSet` takes for a small thing.
+/// Approximate bytes of memory per remembered file or large object: one small item in a `BTreeSet`
+/// or `HashSet`.
 const REMEMBERED: u64 = 48;
 
-/// Whether a member of a tar is one of an archive's data files, by its name.
+/// Whether a tar member is one of an archive's data files, by its name.
 pub(crate) fn is_data_file(name: &str) -> bool {
     let (stem, _) = split_suffix(name);
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -31,26 +31,26 @@ pub(crate) fn is_data_file(name: &str) -> bool {
 /// The walk over the files of a directory or tar archive, member by member.
 pub(crate) struct FilesWalk {
     known: Option<Known>,
-    /// Large objects that the lists name, and those that came by.
+    /// Large objects in the lists, and those seen.
     listed: BTreeSet<u32>,
     seen: HashSet<String>,
 }
 
 struct Known {
-    /// Which entry a file belongs to, by the name that the TOC gives.
+    /// The entry of each file, by its name in the TOC.
     files: HashMap<String, DumpId>,
     /// The lists of large objects.
     lists: Vec<String>,
 }
 
 impl FilesWalk {
-    /// Starts a walk. `known` is the TOC when it was read beforehand.
+    /// Starts a walk. `known` is the TOC, if it was read beforehand.
     pub(crate) fn new(known: Option<&Toc>) -> Self {
         let known = known.map(Known::new);
         Self { known, listed: BTreeSet::new(), seen: HashSet::new() }
     }
 
-    /// Takes one member: its name (without directories), its size in bytes and its contents.
+    /// Handles one member: its name (without directories), its size in bytes and its contents.
     pub(crate) fn member(
         &mut self,
         name: &str,
@@ -93,7 +93,7 @@ impl FilesWalk {
         let (stem, compression) = split_suffix(name);
         budget.spend(REMEMBERED + stem.len() as u64)?;
         if !self.seen.insert(stem.to_owned()) {
-            return Err(Error::malformed("the tar holds two files of this name").into());
+            return Err(Error::malformed("the tar contains two files with this name").into());
         }
         if stem.ends_with(".toc") {
             return self.list(compression, reader, budget);
@@ -101,7 +101,7 @@ impl FilesWalk {
         let of = match stem.strip_prefix("blob_").and_then(|stem| stem.strip_suffix(".dat")) {
             Some(oid) => match oid.parse() {
                 Ok(oid) => ItemOf::LargeObject(oid),
-                Err(_) => return Err(Error::malformed("no OID in the file's name").into()),
+                Err(_) => return Err(Error::malformed("the file name has no OID").into()),
             },
             None => match known.files.get(stem) {
                 Some(id) => ItemOf::Entry(*id),
@@ -114,7 +114,7 @@ impl FilesWalk {
         forward.end()
     }
 
-    /// Reads a list of large objects, to know later whether all came by.
+    /// Reads a list of large objects, to check later that all were seen.
     fn list(
         &mut self,
         compression: Compression,
@@ -130,8 +130,8 @@ impl FilesWalk {
         Ok(())
     }
 
-    /// Ends the walk: whether the TOC was there, the lists of large objects, and each object that
-    /// they name.
+    /// Ends the walk: checks that the TOC, the lists of large objects, and each object in them were
+    /// present.
     pub(crate) fn finish(self) -> Result<(), Halt> {
         let Some(known) = &self.known else {
             return Err(Error::missing("the file toc.dat is missing from the archive").into());

@@ -6,8 +6,8 @@ use memchr::memchr2;
 use super::{encode, length};
 use crate::rows::columns::ColumnType;
 
-/// Appends an array, its length first. The text must be as `array_out` writes it: no spaces
-/// outside of quotes, no bounds, no braces within.
+/// Appends an array, length first. The text must be in the form of `array_out`: no spaces outside
+/// quotes, no bounds, no nested braces.
 pub(super) fn array(
     oid: u32,
     kind: &ColumnType,
@@ -17,7 +17,7 @@ pub(super) fn array(
 ) -> Option<()> {
     let inside = text.strip_prefix(b"{")?.strip_suffix(b"}")?;
     let start = out.len();
-    // Filled in when the elements are known.
+    // Filled in once the elements are known.
     out.put_u32(0);
     out.put_i32(i32::from(!inside.is_empty()));
     out.put_i32(0);
@@ -77,20 +77,21 @@ fn elements(
 }
 
 fn put_element(kind: &ColumnType, text: &[u8], out: &mut BytesMut) -> Option<()> {
-    // There are no arrays in arrays, so nothing more to undo.
+    // Arrays do not nest, so there is nothing more to unescape.
     match kind {
         ColumnType::Array { .. } => None,
         _ => encode(kind, text, out, &mut BytesMut::new()),
     }
 }
 
-/// What `array_out` leaves without quotes: neither white space as `array_isspace` and
-/// `scanner_isspace` have it, nor what means something.
+/// Bytes that `array_out` leaves unquoted: neither white space (per `array_isspace` and
+/// `scanner_isspace`) nor syntax.
 fn is_plain(byte: u8) -> bool {
     !matches!(byte, b' ' | b'\t'..=b'\r' | b'"' | b'\\' | b'{' | b'}')
 }
 
-/// Appends a quoted element, from behind its first quote; returns what follows its last.
+/// Appends a quoted element, starting after its opening quote; returns the text after the closing
+/// one.
 fn unquote<'a>(mut text: &'a [u8], out: &mut BytesMut) -> Option<&'a [u8]> {
     loop {
         let at = memchr2(b'"', b'\\', text)?;
@@ -141,7 +142,7 @@ mod tests {
     use ColumnType::{Int2, Text};
 
     #[test]
-    fn null_is_a_word_without_quotes() {
+    fn null_is_the_unquoted_word() {
         assert_eq!(
             parts(Text, r#"{a,NULL,"NULL","","b,c"}"#),
             texts(&[Some("a"), None, Some("NULL"), Some(""), Some("b,c")])
@@ -150,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_backslashes_are_undone() {
+    fn quotes_and_backslashes_are_unescaped() {
         assert_eq!(parts(Text, r#"{"a\"b\\c{} d"}"#), texts(&[Some(r#"a"b\c{} d"#)]));
     }
 
     #[test]
-    fn an_empty_array_has_no_dimension() {
+    fn empty_array_has_no_dimension() {
         assert_eq!(parts(Text, "{}"), Some(vec![]));
     }
 

@@ -23,7 +23,7 @@ fn hex(pair: [u8; 2]) -> Option<u8> {
     ((high | low) < 16).then_some(high << 4 | low)
 }
 
-/// Appends a bytea, its length first.
+/// Appends a bytea, length first.
 pub(super) fn bytea(text: &[u8], out: &mut BytesMut) -> Option<()> {
     let start = out.len();
     out.put_u32(0);
@@ -36,7 +36,7 @@ pub(super) fn bytea(text: &[u8], out: &mut BytesMut) -> Option<()> {
     Some(())
 }
 
-/// Pairs of digits without spaces between.
+/// Pairs of digits without spaces between them.
 fn hex_form(digits: &[u8], out: &mut BytesMut) -> Option<()> {
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
     let start = out.len();
@@ -50,8 +50,8 @@ fn hex_form(digits: &[u8], out: &mut BytesMut) -> Option<()> {
     (wrong < 16).then_some(())
 }
 
-/// `\\` and `\ooo`, and printable ASCII for itself. Other bytes would depend on the encoding, and
-/// are written as `\ooo` (`byteaout`, bytea.c).
+/// `\\`, `\ooo`, and printable ASCII as itself. Other bytes would depend on the encoding and are
+/// written as `\ooo` (`byteaout`, bytea.c).
 fn escape_form(mut text: &[u8], out: &mut BytesMut) -> Option<()> {
     loop {
         let plain = memchr(b'\\', text).unwrap_or(text.len());
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn bytea_of_another_form_is_refused() {
+    fn invalid_bytea_is_refused() {
         for text in ["\\x0", "\\x0g", "\\x00 00", "\\400", "\\00", "\\", "a\\x00", "é", "\t"] {
             assert_eq!(value(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn a_uuid_has_its_dashes_in_their_places() {
+    fn uuid_requires_dashes_in_place() {
         let text = "a0eebc99-9c0b-4ef8-BB6D-6bb9bd380a11";
         assert_eq!(uuid(text.as_bytes()).unwrap()[..5], [0xa0, 0xee, 0xbc, 0x99, 0x9c]);
         for text in [
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mac_address_has_pairs_between_colons() {
+    fn mac_address_requires_pairs_between_colons() {
         assert_eq!(mac_address(b"08:00:2b:01:02:ff"), Some([8, 0, 0x2b, 1, 2, 255]));
         for text in ["08:00:2b:01:02", "08:00:2b:01:02:03:04", "8:0:2b:1:2:3", "08-00-2b-01-02-03"]
         {

@@ -1,8 +1,8 @@
 //! Dates and times in ISO style.
 //!
-//! Taken: years of four to seven digits with or without ` BC`, two digits for the rest, at most
-//! six after the point, numeric zones. Times such as `24:00:00` in a timestamp or a second 60,
-//! which the input functions carry over, are left to them.
+//! Accepted: years of four to seven digits with or without ` BC`, two digits for other fields, at
+//! most six after the point, numeric zones. Values that the input functions carry over, such as
+//! `24:00:00` in a timestamp or a second 60, are left to them.
 
 use super::number::unsigned;
 
@@ -59,8 +59,8 @@ pub(super) fn timestamp(text: &[u8]) -> Option<i64> {
     TIMESTAMPS.contains(&timestamp).then_some(timestamp)
 }
 
-/// Microseconds since 2000-01-01 UTC. The text must have a zone: without, it would be the
-/// session's.
+/// Microseconds since 2000-01-01 UTC. The text must have a zone: without one, the session's would
+/// apply.
 #[inline]
 pub(super) fn timestamptz(text: &[u8]) -> Option<i64> {
     if let Some(endless) = endless(text) {
@@ -83,7 +83,7 @@ fn endless(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// The text without ` BC`, and whether it had that.
+/// The text without ` BC`, and whether it had it.
 fn era(text: &[u8]) -> (&[u8], bool) {
     match text.strip_suffix(b" BC") {
         Some(text) => (text, true),
@@ -115,7 +115,7 @@ impl Cursor<'_> {
         (value < limit).then_some(value)
     }
 
-    /// A point and one to six digits, if there are, as microseconds.
+    /// An optional point and one to six digits, as microseconds.
     #[inline]
     pub(super) fn fraction(&mut self) -> Option<i64> {
         let Some(rest) = self.0.strip_prefix(b".") else { return Some(0) };
@@ -126,7 +126,7 @@ impl Cursor<'_> {
         Some(unsigned(digits)?.cast_signed() * unit)
     }
 
-    /// `1999-01-08` as days since 2000-01-01; not checked against any range but the calendar's.
+    /// `1999-01-08` as days since 2000-01-01; checked only against the calendar.
     #[inline]
     fn date(&mut self, bc: bool) -> Option<i64> {
         let count = match self.0.get(4)? {
@@ -143,7 +143,7 @@ impl Cursor<'_> {
         if written == 0 || month == 0 || day == 0 {
             return None;
         }
-        // There is no year 0: 1 BC comes before 1.
+        // There is no year 0: 1 BC precedes 1.
         let year = if bc { 1 - written } else { written };
         (day <= days_of_month(year, month)).then(|| days(year, month, day))
     }
@@ -156,7 +156,7 @@ impl Cursor<'_> {
         Some((hour * 3600 + minute * 60) * SECOND + second)
     }
 
-    /// As [`Cursor::time`], and the one that is a day.
+    /// As [`Cursor::time`], plus `24:00:00`.
     fn time_of_day(&mut self) -> Option<i64> {
         match self.0.strip_prefix(b"24:00:00") {
             Some(rest) => {
@@ -220,15 +220,15 @@ fn days_of_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 2000-01-01 to a date of the Gregorian calendar, which also goes for times before it.
-/// Years begin with March here, so that the leap day is a year's last.
+/// Days from 2000-01-01 to a date of the Gregorian calendar, extended to earlier times. Years start
+/// in March here, so that the leap day is the last of the year.
 #[inline]
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    // 400,000 years later, for plain division; a multiple of 400 changes nothing else.
+    // Shifted by 400,000 years to avoid negative division; a multiple of 400 changes nothing else.
     let shifted = (year + 400_000).cast_unsigned();
     let leap_days = (shifted / 4 - shifted / 100 + shifted / 400).cast_signed();
-    // 146,097 days are 400 years; 730,425 days are from 0000-03-01 to 2000-01-01.
+    // 400 years have 146,097 days; from 0000-03-01 to 2000-01-01 are 730,425 days.
     year * 365 + leap_days - 400_000 / 400 * 97 + (month * 153 + 2) / 5 + day - 1 - 730_425
 }
 
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_count_through_every_year_of_four_centuries_and_the_extremes() {
+    fn day_numbers_are_consecutive_over_four_centuries() {
         let mut expected = days(-4713, 1, 1);
         for year in -4713..2800 {
             for month in 1..=12 {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_that_are_not_in_the_calendar_are_refused() {
+    fn dates_outside_the_calendar_are_refused() {
         for text in [
             "",
             "2001-02-29",
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_keep_to_their_range() {
+    fn timestamps_outside_their_range_are_refused() {
         assert_eq!(timestamp(b"2000-01-01 00:00:00.000001"), Some(1));
         assert_eq!(timestamp(b"1999-12-31 23:59:59.9"), Some(-100_000));
         assert_eq!(timestamp(b"294276-12-31 23:59:59.999999"), Some(TIMESTAMPS.end - 1));
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn other_ways_to_write_a_time_are_refused() {
+    fn other_time_formats_are_refused() {
         for text in [
             "2000-01-01",
             "2000-01-01T00:00:00",

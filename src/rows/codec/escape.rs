@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 use memchr::memchr;
 
-/// Appends a field's text with its escapes undone. `None` at any that pg_dump does not write
-/// (`CopyAttributeOutText`, `src/backend/commands/copyto.c`): octal and hex numbers make bytes
+/// Appends a field's unescaped text. `None` for any escape that pg_dump does not write
+/// (`CopyAttributeOutText`, `src/backend/commands/copyto.c`): octal and hex numbers stand for bytes
 /// in the server's encoding, and `\.` ends the data.
 pub(in crate::rows) fn unescape(mut raw: &[u8], out: &mut BytesMut) -> Option<()> {
     while let Some(at) = memchr(b'\\', raw) {

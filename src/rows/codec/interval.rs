@@ -3,7 +3,7 @@
 use super::date_time::Cursor;
 use super::number::unsigned;
 
-/// What is stored of an interval.
+/// The stored fields of an interval.
 #[derive(Debug, PartialEq)]
 pub(super) struct Interval {
     pub(super) microseconds: i64,
@@ -11,15 +11,15 @@ pub(super) struct Interval {
     pub(super) months: i32,
 }
 
-/// `1 year 2 mons -3 days +04:05:06.789`, each part optional but one.
+/// `1 year 2 mons -3 days +04:05:06.789`, with at least one part.
 ///
-/// Refused besides other styles: `infinity`, which only 17 and later know; and a part without a
-/// sign after a negative one, whose meaning depends on the session's IntervalStyle and which the
-/// output function always signs.
+/// Besides other styles, refuses `infinity`, which only 17 and later support, and an unsigned part
+/// after a negative one: its meaning depends on the session's IntervalStyle, and the output
+/// function always writes the sign.
 pub(super) fn interval(text: &[u8]) -> Option<Interval> {
     let (mut months, mut days, mut microseconds) = (0i64, 0i64, 0i64);
     let mut parts = text.split(|&byte| byte == b' ');
-    // 1 for years, 2 for months, 3 for days, 4 for the time: in that order, each at most once.
+    // 1 years, 2 months, 3 days, 4 time: in that order, each at most once.
     let mut last = 0;
     let mut after_negative = false;
     while let Some(part) = parts.next() {
@@ -63,14 +63,14 @@ pub(super) fn interval(text: &[u8]) -> Option<Interval> {
     let interval =
         Interval { microseconds, days: days.try_into().ok()?, months: months.try_into().ok()? };
     // This is infinity in 17 and later (`INTERVAL_NOEND`, `datatype/timestamp.h`). Its negative
-    // needs the least of i64, which `time` refuses.
+    // requires `i64::MIN`, which `time` refuses.
     let endless = interval.microseconds == i64::MAX
         && interval.days == i32::MAX
         && interval.months == i32::MAX;
     (!endless).then_some(interval)
 }
 
-/// `04:05:06.789`, with as many digits for the hours as there are, at least two.
+/// `04:05:06.789`, with two or more digits for the hours.
 fn time(negative: bool, text: &[u8]) -> Option<i64> {
     let hours = text.iter().position(|&byte| byte == b':').filter(|at| (2..=10).contains(at))?;
     let (hours, rest) = text.split_at(hours);
@@ -78,7 +78,7 @@ fn time(negative: bool, text: &[u8]) -> Option<i64> {
     let mut cursor = Cursor(rest);
     let (minutes, microseconds) = cursor.minute_and_second()?;
     cursor.end()?;
-    // The least of i64 is refused: 15 writes it but cannot read it.
+    // `i64::MIN` is refused: 15 writes it but cannot read it.
     let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
     let total = minutes.checked_mul(60_000_000)?.checked_add(microseconds)?;
     Some(if negative { -total } else { total })
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_as_infinity_is_refused() {
+    fn values_read_as_infinity_are_refused() {
         let most = "178956970 years 7 mons 2147483647 days 2562047788:00:54.775807";
         assert_eq!(parts(most), None);
         assert_eq!(parts("infinity"), None);

@@ -1,8 +1,8 @@
-//! A field's text becomes its binary form, type by type.
+//! Converts a field's text to its binary form, type by type.
 //!
-//! Each codec takes what the type's output function writes under pg_dump's settings (ISO dates,
-//! `postgres` intervals, shortest floats), and a little more where that is free and means the
-//! same to the input function. Anything else is `None`: nothing is guessed, nothing repaired.
+//! Each codec accepts the output of the type's output function under pg_dump's settings (ISO dates,
+//! `postgres` intervals, shortest floats), and slightly more where that costs nothing and the input
+//! function agrees. Anything else is `None`: nothing is guessed or repaired.
 
 mod array;
 mod bytes;
@@ -19,14 +19,14 @@ pub(super) use escape::unescape;
 
 use super::columns::ColumnType;
 
-/// Room for text whose escapes are undone.
+/// A buffer for unescaped text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
     pub(super) field: BytesMut,
     pub(super) element: BytesMut,
 }
 
-/// Appends a value, its length first. On `None` it may have appended a part of it.
+/// Appends a value, length first. On `None`, a part of it may have been appended.
 #[inline]
 pub(super) fn encode(
     kind: &ColumnType,
@@ -79,7 +79,7 @@ pub(super) fn encode(
     Some(())
 }
 
-/// A length as the format has it: not negative as an i32.
+/// A length in the binary format: must fit a non-negative i32.
 fn length(bytes: usize) -> Option<u32> {
     i32::try_from(bytes).ok().map(i32::cast_unsigned)
 }

@@ -7,15 +7,15 @@ use bytes::BytesMut;
 use super::number::integer;
 use super::put_bytes;
 
-/// Appends an inet, its length first. Without a mask it is a host's.
+/// Appends an inet, length first. Without a mask it is a host address.
 pub(super) fn inet(text: &[u8], out: &mut BytesMut) -> Option<()> {
     let (address, bits) = address(text)?;
     let most = if address.is_ipv4() { 32 } else { 128 };
     put_network(out, address, bits.unwrap_or(most), false)
 }
 
-/// Appends a cidr, its length first. It must have a mask (without one, the input function
-/// guesses by the address's class) and no bits to the right of that.
+/// Appends a cidr, length first. It must have a mask (without one, the input function guesses from
+/// the address class) and no bits to the right of the mask.
 pub(super) fn cidr(text: &[u8], out: &mut BytesMut) -> Option<()> {
     let (address, bits) = address(text)?;
     let bits = bits?;
@@ -26,13 +26,13 @@ pub(super) fn cidr(text: &[u8], out: &mut BytesMut) -> Option<()> {
     put_network(out, address, (!host_bits).then_some(bits)?, true)
 }
 
-/// An address and the bits of its mask, which are no more than there are.
+/// An address and the bits of its mask, at most the address length.
 fn address(text: &[u8]) -> Option<(IpAddr, Option<u8>)> {
     let (address, bits) = match text.iter().position(|&byte| byte == b'/') {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     };
-    // Rust's grammar for addresses is within the server's; leading zeros are in neither.
+    // Rust's grammar for addresses is a subset of the server's; neither allows leading zeros.
     let address = std::str::from_utf8(address).ok()?;
     let (address, most) = if address.contains(':') {
         (IpAddr::V6(address.parse::<Ipv6Addr>().ok()?), 128)
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_all_bits() {
+    fn inet_without_mask_is_a_host() {
         assert_eq!(value(inet, "10.0.0.1"), Some(vec![2, 32, 0, 4, 10, 0, 0, 1]));
         assert_eq!(value(inet, "10.0.0.1/0"), Some(vec![2, 0, 0, 4, 10, 0, 0, 1]));
         let mut localhost = vec![3, 128, 0, 16];
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_a_mask_and_no_host() {
+    fn cidr_requires_mask_and_no_host_bits() {
         assert_eq!(value(cidr, "10.0.0.0/8"), Some(vec![2, 8, 1, 4, 10, 0, 0, 0]));
         assert!(value(cidr, "0.0.0.0/0").is_some() && value(cidr, "::/0").is_some());
         for text in ["10.0.0.0", "10.0.0.1/8", "::1/127", "1.2.3.4/0"] {

@@ -9,15 +9,15 @@ pub(super) fn boolean(text: &[u8]) -> Option<u8> {
     }
 }
 
-/// A decimal integer in the range of its type. Not: spaces, `+`, underscores, other bases, which
-/// some versions of the server take.
+/// A decimal integer in the range of its type. Refuses spaces, `+`, underscores and other bases,
+/// which some server versions accept.
 #[inline]
 pub(super) fn integer<T: TryFrom<i128>>(text: &[u8]) -> Option<T> {
     let (negative, digits) = match text.split_first()? {
         (b'-', rest) => (true, rest),
         _ => (false, text),
     };
-    // As many digits as never overflow a u64.
+    // The most digits that never overflow a u64.
     if digits.is_empty() || digits.len() > 19 {
         return None;
     }
@@ -25,7 +25,7 @@ pub(super) fn integer<T: TryFrom<i128>>(text: &[u8]) -> Option<T> {
     T::try_from(if negative { -value } else { value }).ok()
 }
 
-/// An OID. Not with a zero in front: the input function reads that as octal (`uint32in_subr`,
+/// An OID. Refuses a leading zero: the input function reads that as octal (`uint32in_subr`,
 /// numutils.c).
 pub(super) fn oid(text: &[u8]) -> Option<u32> {
     let plain = text.len() == 1 || matches!(text.first()?, b'1'..=b'9');
@@ -72,7 +72,7 @@ pub(super) fn float4(text: &[u8]) -> Option<f32> {
     }
 }
 
-/// The text if it begins as a number does: what Rust parses then, strtod parses too.
+/// The text if it starts like a number: then strtod accepts whatever Rust parses.
 fn decimal(text: &[u8]) -> Option<&str> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if !digits.first()?.is_ascii_digit() {
@@ -81,8 +81,8 @@ fn decimal(text: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-/// Whether a number is zero as written. One that only becomes zero by rounding is out of range
-/// for the server.
+/// Whether a number is zero as written. For the server, a number that only rounds to zero is out of
+/// range.
 fn is_zero(text: &[u8]) -> bool {
     text.iter().take_while(|&&byte| byte | 0x20 != b'e').all(|byte| b"-0.".contains(byte))
 }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_keep_to_their_range() {
+    fn integers_outside_their_range_are_refused() {
         assert_eq!(integer::<i16>(b"-32768"), Some(i16::MIN));
         assert_eq!(integer::<i16>(b"32768"), None);
         assert_eq!(integer::<i32>(b"2147483647"), Some(i32::MAX));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oid_that_could_be_octal_is_refused() {
+    fn oid_with_leading_zero_is_refused() {
         assert_eq!(oid(b"4294967295"), Some(u32::MAX));
         assert_eq!(oid(b"0"), Some(0));
         for text in ["", "-", "-1", "4294967296", "010", "-0"] {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_integer_is_refused() {
+    fn other_integer_formats_are_refused() {
         for text in ["", "-", "+1", " 1", "1 ", "0x1", "1_0", "1.0", "1e1", "--1", "\u{661}"] {
             assert_eq!(integer::<i64>(text.as_bytes()), None, "{text:?}");
         }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_float_is_refused() {
+    fn other_float_formats_are_refused() {
         for text in ["", "-", "nan", "inf", "+1", " 1", "1 ", "0x1p3", ".5", "-.5", "1e", "-NaN"] {
             assert_eq!(float8(text.as_bytes()), None, "{text:?}");
             assert_eq!(float4(text.as_bytes()), None, "{text:?}");
@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn singles_are_rounded_once() {
-        // Between two singles, so near to the middle that a double in between would hide the side.
+        // So close to the midpoint of two singles that rounding through a double would pick the
+        // wrong one.
         assert_eq!(float4(b"1.00000005960464480"), Some(1.000_000_1));
         assert_eq!(float4(b"1.0000000596046447"), Some(1.0));
     }

@@ -4,10 +4,10 @@ use bytes::{BufMut, BytesMut};
 
 use super::number::unsigned;
 
-/// Digits after the point that `NUMERIC_DSCALE_MASK` has room for.
+/// The most digits after the point that `NUMERIC_DSCALE_MASK` allows.
 const MAX_SCALE: usize = 0x3fff;
 
-/// Digits before the point that an int16 weight has room for.
+/// The most digits before the point that an int16 weight allows.
 const MAX_INTEGER_DIGITS: usize = 4 * 0x8000;
 
 const NEGATIVE: u16 = 0x4000;
@@ -15,7 +15,7 @@ const NAN: u16 = 0xc000;
 const INFINITY: u16 = 0xd000;
 const NEGATIVE_INFINITY: u16 = 0xf000;
 
-/// Appends a numeric, its length first. Not: exponents, which the output function never writes.
+/// Appends a numeric, length first. Refuses exponents, which the output function never writes.
 pub(super) fn numeric(text: &[u8], out: &mut BytesMut) -> Option<()> {
     match text {
         b"NaN" => put_header(out, 0, 0, NAN, 0),
@@ -53,7 +53,7 @@ fn finite(sign: u16, digits: &[u8], out: &mut BytesMut) -> Option<()> {
     let zeros = integer.iter().take_while(|&&byte| byte == b'0').count();
     let integer = &integer[zeros..];
     let start = out.len();
-    // Filled in when the groups are known.
+    // Filled in once the groups are known.
     put_header(out, 0, 0, 0, 0);
     let mut groups = Groups { out, count: 0, used: 0 };
 
@@ -91,7 +91,7 @@ fn finite(sign: u16, digits: &[u8], out: &mut BytesMut) -> Option<()> {
 struct Groups<'a> {
     out: &'a mut BytesMut,
     count: u16,
-    /// Up to the last that is not zero.
+    /// Groups up to the last that is not zero.
     used: u16,
 }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_lie_at_the_point() {
+    fn groups_align_at_the_decimal_point() {
         assert_eq!(parts("12345.6"), Some((1, 0, 1, vec![1, 2345, 6000])));
         assert_eq!(parts("-1234"), Some((0, NEGATIVE, 0, vec![1234])));
         assert_eq!(parts("0.000012"), Some((-2, 0, 6, vec![1200])));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_the_servers() {
+    fn limits_match_the_server() {
         let integer = format!("1{}", "0".repeat(MAX_INTEGER_DIGITS - 1));
         assert_eq!(parts(&integer).unwrap().0, i16::MAX);
         assert_eq!(parts(&format!("{integer}0")), None);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_number_is_refused() {
+    fn other_numeric_formats_are_refused() {
         for text in
             ["", "-", ".", "1.", ".5", "1e5", "+1", " 1", "1.2.3", "1-", "nan", "inf", "0x1"]
         {

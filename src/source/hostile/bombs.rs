@@ -1,15 +1,15 @@
-//! Few bytes that stand for very many.
+//! Decompression bombs: few bytes that expand to very many.
 
 use super::*;
 
-/// Compressed twice, so that next to nothing is left.
+/// Compressed twice, to almost nothing.
 fn bomb(bytes: &[u8]) -> Vec<u8> {
     gzip(&gzip(bytes))
 }
 
-/// What takes more memory than a stream may, and how it is told.
+/// Asserts the error for a stream that exceeds the memory limit.
 fn is_over_the_limit(error: &str) {
-    assert!(error.contains(" MiB of memory, made of "), "{error}");
+    assert!(error.contains(" MiB of memory for "), "{error}");
     assert!(error.contains("unpack the archive first"), "{error}");
 }
 
@@ -23,7 +23,7 @@ fn a_text_inflated_from_few_bytes_is_refused_with_its_place() {
     let error = refused(&gzip(&raw.0));
     is_over_the_limit(&error);
     assert!(error.contains("hostile: at byte "), "{error}");
-    // The same in a file is as long as it is, and cut.
+    // In a plain file, the same text is simply truncated.
     let error = refused(&raw.0);
     assert!(error.contains("unexpected end of data: in TOC entry 1 of 1"), "{error}");
 }
@@ -56,7 +56,7 @@ fn a_name_in_a_tar_inflated_from_few_bytes_is_refused() {
         add(&mut tar, "name", kind, &vec![b'x'; 2 << 20]);
         add(&mut tar, "toc.dat", tar::EntryType::Regular, b"");
         let error = refused(&gzip(&tar.into_inner().unwrap()));
-        assert!(error.contains("name and attributes of more than 1048576 bytes"), "{error}");
+        assert!(error.contains("name and attributes exceed 1048576 bytes"), "{error}");
     }
 }
 
@@ -67,7 +67,7 @@ fn what_is_compressed_several_times_over_is_refused_by_its_proportion() {
     let tar = tar_of(&[("a.dump", &archive), ("zeros", &zeros)]);
     let error = open_bytes(&bomb(&tar)).and_then(read).unwrap_err().to_string();
     assert!(error.contains("which no backup does"), "{error}");
-    // Once is what a table of zeros is.
+    // Compressed once, as a table of zeros would be.
     open_bytes(&gzip(&tar)).and_then(read).unwrap();
 }
 

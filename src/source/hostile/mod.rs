@@ -1,7 +1,6 @@
-//! Archives made to do harm: each is refused with the place, or does none.
+//! Hostile archives: each is refused with its place, or harmless.
 //!
-//! `SECURITY.md` names these tests. What an archive may take of memory is measured in
-//! `tests/memory/`.
+//! `SECURITY.md` names these tests. `tests/memory/` measures the memory that an archive can use.
 
 mod bombs;
 mod names;
@@ -14,16 +13,16 @@ use super::{Access, Archive, Input, open};
 use crate::archive::writer::{Content, Custom, Model, entry};
 use crate::archive::{Data, Desc, Entry, Error, ReadCounter};
 
-/// Bytes of an archive, put together by hand. See `WriteHead` and `WriteToc` in
+/// An archive assembled byte by byte. See `WriteHead` and `WriteToc` in
 /// `src/bin/pg_dump/pg_backup_archiver.c`.
 struct Raw(Vec<u8>);
 
 impl Raw {
-    /// A header of version 1.16, not compressed: format 1 is custom, 3 is a tar or a directory.
+    /// A header of version 1.16, uncompressed: format 1 is custom, 3 is tar or directory.
     fn header(format: u8) -> Self {
         let mut raw = Self(b"PGDMP\x01\x10\0\x04\x08".to_vec());
         raw.0.extend([format, 0]);
-        // When and of what.
+        // Time, names and versions.
         for _ in 0..10 {
             raw.int(0);
         }
@@ -46,14 +45,14 @@ impl Raw {
         self.int(-1)
     }
 
-    /// An entry of a table's rows, up to its dependencies.
+    /// A TABLE DATA entry, up to its dependencies.
     fn entry(&mut self, id: i32, definition: &str) -> &mut Self {
         self.int(id).int(1).text("0").text("0").text("t").text("TABLE DATA").int(3);
         self.text(definition).null().text("COPY public.t (a) FROM stdin;\n").text("public");
         self.null().null().int(0).text("owner").text("false")
     }
 
-    /// Where the data is, in custom format: 1 not noted, 2 at this byte, 3 nowhere.
+    /// The data location in custom format: 1 not set, 2 at this byte, 3 no data.
     fn offset(&mut self, flag: u8, offset: u64) -> &mut Self {
         self.0.push(flag);
         self.0.extend(offset.to_le_bytes());
@@ -99,7 +98,7 @@ fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-/// Adds a member under a name that no well-behaved writer would take.
+/// Adds a member with a name that no well-behaved writer would use.
 fn add(tar: &mut tar::Builder<Vec<u8>>, name: &str, kind: tar::EntryType, content: &[u8]) {
     let mut header = tar::Header::new_ustar();
     header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -117,7 +116,7 @@ fn open_bytes(bytes: &[u8]) -> Result<Archive, Error> {
     open(&Input::Path(path))
 }
 
-/// What opening it says, which must be a refusal.
+/// The error from opening it.
 fn refused(bytes: &[u8]) -> String {
     open_bytes(bytes).map(drop).unwrap_err().to_string()
 }
@@ -152,7 +151,7 @@ fn take(data: Data, all: &mut Vec<u8>) -> Result<(), Error> {
     Ok(())
 }
 
-/// What reading it all says, as a file and as a compressed stream.
+/// The errors from reading all of it, as a file and as a compressed stream.
 fn both_refuse(bytes: &[u8]) -> [String; 2] {
     [bytes.to_vec(), gzip(bytes)].map(|bytes| {
         let read = open_bytes(&bytes).and_then(read);

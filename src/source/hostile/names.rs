@@ -1,4 +1,4 @@
-//! Names that lead elsewhere, and files that are none.
+//! Names that lead outside the archive, and members that are not files.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn a_file_name_in_the_table_of_contents_that_leads_elsewhere_is_refused_with_its
         let tar = tar_of(&[("toc.dat", &raw.0)]);
         for error in [directory, refused(&tar), refused(&gzip(&tar))] {
             let what = format!(
-                "toc.dat: at byte {place}: the file name {name:?}, which leads out of the archive, \
+                "toc.dat: at byte {place}: a file name outside the archive ({name:?}) \
                  in TOC entry 1 of 1"
             );
             assert!(error.ends_with(&what), "{error}");
@@ -36,7 +36,7 @@ fn a_list_of_large_objects_that_names_other_files_is_refused() {
         let archive = open(&Input::Path(folder)).unwrap();
         let error = read(archive).unwrap_err().to_string();
         assert!(error.contains("blobs_9.toc: "), "{error}");
-        assert!(error.contains(&format!("names a file outside itself ({name:?})")), "{error}");
+        assert!(error.contains(&format!("refers to a file outside itself ({name:?})")), "{error}");
     }
 }
 
@@ -53,7 +53,7 @@ fn a_link_in_a_directory_archive_is_not_followed() {
         let error = open(&Input::Path(folder.clone())).and_then(read).unwrap_err().to_string();
         assert!(error.contains(&format!("{name}: ")), "{error}");
         assert!(
-            error.ends_with("a symbolic link, which is not followed out of an archive"),
+            error.ends_with("a symbolic link; links in an archive are not followed"),
             "{error}"
         );
     };
@@ -63,7 +63,7 @@ fn a_link_in_a_directory_archive_is_not_followed() {
     refuses_a_link("blob_77.dat");
     refuses_a_link("blobs_9.toc");
     refuses_a_link("toc.dat");
-    // The archive itself may be reached by a link: whoever runs nocturne made it.
+    // The archive itself may be a link, made by the user who runs nocturne.
     std::fs::remove_file(folder.join("toc.dat")).unwrap();
     unpack(&folder, &model(vec![]));
     let other = outside.path().join("link");
@@ -88,7 +88,7 @@ fn what_is_no_regular_file_in_a_directory_archive_is_not_opened() {
     std::fs::create_dir(&file).unwrap();
     refuse();
     std::fs::remove_dir(&file).unwrap();
-    // Whoever opens a FIFO that nobody writes to waits for ever.
+    // Opening a FIFO without a writer blocks forever.
     let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
     assert!(made.success());
     refuse();
@@ -126,10 +126,10 @@ fn a_member_of_a_tar_that_climbs_is_refused() {
     let [(_, toc), (_, data)] = &files[..] else { panic!("two files") };
     let tar = tar_of(&[("a/toc.dat", toc), ("a/../a/1.dat", data)]);
     for error in both_refuse(&tar) {
-        let what = "a/../a/1.dat: a name in the tar that leads out of it";
+        let what = "a/../a/1.dat: a path that leads outside the tar";
         assert!(error.ends_with(what), "{error}");
     }
-    // Names are never opened, so where an absolute one leads does not matter.
+    // Names are never opened, so an absolute one is harmless.
     let tar = tar_of(&[("/srv/toc.dat", toc), ("/srv/1.dat", data)]);
     assert_eq!(open_bytes(&tar).and_then(read).unwrap(), ROWS.as_bytes());
     open_bytes(&gzip(&tar)).and_then(read).unwrap();
@@ -141,6 +141,6 @@ fn two_members_of_one_name_are_refused() {
     let [(_, toc), (_, data)] = &files[..] else { panic!("two files") };
     let tar = tar_of(&[("toc.dat", toc), ("1.dat", data), ("1.dat", b"2\n\\.\n\n\n")]);
     for error in both_refuse(&tar) {
-        assert!(error.ends_with("1.dat: the tar holds two files of this name"), "{error}");
+        assert!(error.ends_with("1.dat: the tar contains two files with this name"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers that are too large, too small, or given twice.
+//! Numbers that are too large, too small, or duplicated.
 
 use super::*;
 use crate::archive::DumpId;
@@ -43,14 +43,14 @@ fn lengths_and_counts_below_zero_are_refused_with_their_place() {
 
     let mut text = Raw::header(1);
     text.int(1).int(1).int(0).int(-2);
-    assert!(refused(&text.0).contains("a text of -2 bytes in TOC entry 1 of 1"));
+    assert!(refused(&text.0).contains("invalid text length -2 in TOC entry 1 of 1"));
 
     let mut chunk = Raw::header(1);
     chunk.int(1).entry(1, "").null().offset(1, 0);
     chunk.0.push(1);
     chunk.int(1).int(-8);
     for error in both_refuse(&chunk.0) {
-        assert!(error.ends_with("a chunk of -8 bytes"), "{error}");
+        assert!(error.ends_with("invalid chunk length -8"), "{error}");
     }
 }
 
@@ -62,7 +62,7 @@ fn lengths_and_counts_that_are_only_claimed_end_with_the_file() {
 
     let mut text = Raw::header(1);
     text.int(1).int(1).int(0).int(0x4000_0000);
-    assert!(refused(&text.0).contains("a text of 1073741824 bytes in TOC entry 1 of 1"));
+    assert!(refused(&text.0).contains("invalid text length 1073741824 in TOC entry 1 of 1"));
     let mut text = Raw::header(1);
     text.int(1).int(1).int(0).int(0x3fff_ffff);
     assert!(refused(&text.0).contains("unexpected end of data: in TOC entry 1 of 1"));
@@ -93,10 +93,10 @@ fn offsets_beyond_the_file_or_into_other_data_are_refused_with_their_place() {
     };
     let second = (start + Raw(Vec::new()).block(1, ROWS).0.len()) as u64;
     for (offset, what) in [
-        (i64::MAX as u64, "unexpected end of data: the archive ends before its block of data"),
-        (1 << 40, "unexpected end of data: the archive ends before its block of data"),
+        (i64::MAX as u64, "unexpected end of data: the archive ends before its data block"),
+        (1 << 40, "unexpected end of data: the archive ends before its data block"),
         (second, "found the data block of entry 2 instead"),
-        (0, "unknown kind of data block (80)"),
+        (0, "unknown data block type (80)"),
     ] {
         let error = read(offset).unwrap_err().to_string();
         let place = format!("entry 1 TABLE DATA public.t: at byte {offset}: {what}");
@@ -119,11 +119,11 @@ fn data_of_entries_that_are_not_listed_or_come_twice_is_refused() {
         raw.0
     };
     for error in both_refuse_or_tell(&with_blocks([1, 2])) {
-        let what = "a block of data for entry 2, which the table of contents does not list";
+        let what = "data block for entry 2, which is not in the table of contents";
         assert!(error.ends_with(what), "{error}");
     }
     for error in both_refuse_or_tell(&with_blocks([1, 1])) {
-        assert!(error.ends_with("entry 1 has two blocks of data"), "{error}");
+        assert!(error.ends_with("entry 1 has two data blocks"), "{error}");
     }
 }
 
@@ -134,12 +134,12 @@ fn a_block_of_another_kind_than_its_entry_is_refused() {
     raw.0.push(3);
     raw.int(1).int(0);
     for error in both_refuse_or_tell(&raw.0) {
-        let what = "the block of data of TABLE DATA public.t holds large objects";
+        let what = "the data block of TABLE DATA public.t contains large objects";
         assert!(error.ends_with(what), "{error}");
     }
 }
 
-/// As [`both_refuse`], of a fault that leaves the entries of a file readable.
+/// As [`both_refuse`], for a fault that leaves the entries of a file readable.
 fn both_refuse_or_tell(bytes: &[u8]) -> [String; 2] {
     let Ok(Archive { access: Access::Random(random), .. }) = open_bytes(bytes) else {
         panic!("a file that can be read at any place");

@@ -1,23 +1,23 @@
-//! An address that may hold secrets.
+//! A URL that may contain secrets.
 
 use std::fmt;
 use std::sync::Arc;
 
 use reqwest::Url;
 
-/// An `http` or `https` address. A user's password, or the signature in a query, opens what lies
-/// behind it: `Display` and `Debug` show scheme, host and path only.
+/// An `http` or `https` URL. Its password or the signature in its query grants access, so `Display`
+/// and `Debug` show only scheme, host and path.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(Arc<Url>);
 
-/// A text that is no address. It is not repeated, for it may hold secrets.
+/// The error for text that is not a URL. It does not repeat the text, which may contain secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an http://, https:// or file:/// URL")]
 pub struct AddressError;
 
 impl Address {
-    /// Whether a text is meant as an address, of whatever scheme: `file.dump` and `./http:` are not.
-    /// A misspelt scheme must not make it a path, which is shown in full.
+    /// Whether a text is meant as a URL, with any scheme: `file.dump` and `./http:` are not. A
+    /// misspelt scheme must not turn it into a path, which would be shown in full.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
         let is_scheme = |text: &str| {
@@ -29,20 +29,20 @@ impl Address {
         text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
     }
 
-    /// The address that a text spells.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// When it is not a URL of one of the two schemes.
+    /// When it is not a URL with one of the two schemes.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         Url::parse(text).map_err(|_| AddressError)?.try_into()
     }
 
-    /// All of it, for a request and nothing else.
+    /// The full URL, only for requests.
     pub(crate) fn expose(&self) -> &Url {
         &self.0
     }
 
-    /// The last part of the path, which is mostly a file's name.
+    /// The last component of the path, usually a file name.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         self.0.path_segments()?.next_back().filter(|name| !name.is_empty())
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_shown_without_what_may_be_secret() {
+    fn url_is_shown_without_secrets() {
         let text = "https://user-1:word-2@host.example:8443/a/b.tar.gz?signature=word-3#word-4";
         let address = Address::parse(text).unwrap();
         assert_eq!(address.to_string(), "https://host.example:8443/a/b.tar.gz");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_is_the_last_part_of_the_path() {
+    fn file_name_is_the_last_path_component() {
         let name = |text| Address::parse(text).unwrap().file_name().map(str::to_owned);
         assert_eq!(name("http://h/a/b.tar.gz?c/d").as_deref(), Some("b.tar.gz"));
         assert_eq!(name("http://h/a/"), None);

@@ -1,4 +1,4 @@
-//! The HTTP client of downloads and of the host's API.
+//! The HTTP client for downloads and for the host's API.
 
 use std::error::Error;
 use std::io;
@@ -9,10 +9,10 @@ use reqwest::redirect::{Attempt, Policy};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-/// As many redirects as browsers follow at least.
+/// The redirect limit; every browser follows at least this many.
 const MAX_REDIRECTS: usize = 10;
 
-/// Why there is no HTTP client.
+/// Why no HTTP client could be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// TLS cannot be set up.
@@ -23,15 +23,15 @@ pub enum ClientError {
     Http(#[from] reqwest::Error),
 }
 
-/// A client with rustls' ring provider and the system's root certificates, without a limit on how
-/// long a body may take. Redirects are followed, but never from `https` to `http`, and without
-/// telling the new server the old address, which may be signed.
+/// A client with rustls' ring provider and the system's root certificates, without a time limit on
+/// the body. It follows redirects, but never from `https` to `http`, and does not send the old URL,
+/// which may be signed, to the new server.
 ///
-/// Each request has a connection of its own: requests come from several runtimes, and an idle
-/// connection would belong to one of them.
+/// Each request uses a separate connection: requests come from several runtimes, and an idle
+/// connection would be tied to one of them.
 pub(crate) fn client(connect: Duration) -> Result<reqwest::Client, ClientError> {
     let mut roots = RootCertStore::empty();
-    // Without any, https fails by itself and says so; plain http goes on.
+    // Without roots, https fails with its own error; plain http still works.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -47,8 +47,8 @@ pub(crate) fn client(connect: Duration) -> Result<reqwest::Client, ClientError> 
         .build()?)
 }
 
-/// Whether a request failed for a reason that will not pass: a certificate that nobody vouches for,
-/// a redirect that is not followed, a request that cannot be made.
+/// Whether a request failed permanently: an untrusted certificate, a redirect that is not followed,
+/// an invalid request.
 pub(crate) fn is_lasting(error: &reqwest::Error) -> bool {
     error.is_redirect() || error.is_builder() || is_about_a_certificate(error)
 }
@@ -59,7 +59,8 @@ fn is_about_a_certificate(error: &reqwest::Error) -> bool {
         if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return true;
         }
-        // An I/O error's source is that of what is in it, which would be left out.
+        // An I/O error's `source` is that of its inner error, so the inner error itself would be
+        // skipped.
         next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inside) => Some(inside),
             None => error.source(),

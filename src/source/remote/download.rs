@@ -1,4 +1,4 @@
-//! A download from outside: start it, take its pieces.
+//! The interface of a download: start it, receive its pieces.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use super::error::Result;
 use super::fetch::{Fetch, Piece};
 use super::{DownloadError, DownloadOptions, Locate, Progress, client};
 
-/// Pieces that may wait for the reader. The HTTP client's buffer grows to about 400 KiB, so this
-/// is at most about 4 MiB.
+/// Pieces that may wait for the reader. The HTTP client's buffer grows to about 400 KiB, so they
+/// take at most about 4 MiB.
 const IN_FLIGHT: usize = 8;
 
-/// Bytes that are there already, from the start of the whole.
+/// Bytes that exist already, from the start of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
     pub(super) position: u64,
@@ -23,10 +23,10 @@ pub struct Start {
 }
 
 impl Start {
-    /// Reads what is there.
+    /// Reads the existing bytes.
     ///
     /// # Errors
-    /// Those of the reader.
+    /// The reader's errors.
     pub fn after(mut reader: impl Read) -> io::Result<Self> {
         let mut start = Self::default();
         let mut buffer = vec![0; 256 * 1024];
@@ -44,7 +44,7 @@ impl Start {
     }
 }
 
-/// A download. Dropping it ends it.
+/// A download. Dropping it cancels it.
 #[derive(Debug)]
 pub struct Download {
     pieces: Receiver<Piece>,
@@ -52,8 +52,8 @@ pub struct Download {
 }
 
 impl Download {
-    /// Starts to download, on a thread of its own. `promised` is how many bytes there must be, if
-    /// somebody has said so; `start` is what is there already.
+    /// Starts a download on a dedicated thread. `promised` is the expected length, if known;
+    /// `start` the bytes that exist already.
     ///
     /// # Errors
     /// [`DownloadError::Start`].
@@ -79,22 +79,22 @@ impl Download {
         Ok(Self { pieces, progress })
     }
 
-    /// How far it is, and what it was.
+    /// Its progress, and its result once it is over.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.progress.clone()
     }
 
-    /// The next bytes; `None` when all have come and their number is right.
+    /// The next bytes; `None` when all have arrived and the length is right.
     ///
     /// # Errors
-    /// Why there are no more.
+    /// When the download failed.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Arc<DownloadError>> {
         let piece = self.pieces.recv().await;
         self.take(piece)
     }
 
-    /// The bytes as a reader, for a thread that may block.
+    /// A reader of the bytes, for a thread that may block.
     #[must_use]
     pub fn into_reader(self) -> Reader {
         Reader { download: self, current: Bytes::new() }
@@ -112,7 +112,7 @@ impl Download {
     }
 }
 
-/// The bytes of a download. Reading waits for them, so it must not be done on a thread that runs
+/// The bytes of a download. Reading blocks, so it must not happen on a thread that runs
 /// asynchronous tasks.
 #[derive(Debug)]
 pub struct Reader {
@@ -121,8 +121,8 @@ pub struct Reader {
 }
 
 impl Read for Reader {
-    /// An error is one of the network's kind (`ConnectionAborted`), so that no decoder takes it
-    /// for damage of its own, or `InvalidData`, when the bytes are not those that were promised.
+    /// Errors are `ConnectionAborted`, so that no decoder mistakes them for damage, or
+    /// `InvalidData` when the bytes are not the expected ones.
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         if self.current.is_empty() && !output.is_empty() {
             let piece = self.download.pieces.blocking_recv();

@@ -1,4 +1,4 @@
-//! Why a download failed.
+//! Errors of a download.
 
 use std::time::Duration;
 
@@ -9,63 +9,63 @@ use super::Address;
 /// Result of a download.
 pub(super) type Result<T, E = DownloadError> = std::result::Result<T, E>;
 
-/// Anybody's error.
+/// Any error.
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why the bytes did not come, or not all of them.
+/// Why a download failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DownloadError {
-    /// There is no HTTP client, or no thread.
+    /// The HTTP client or the thread could not be created.
     #[error("cannot start a download")]
     Start(#[source] Source),
-    /// Nobody can say where the bytes are, and asking again would not help.
-    #[error("there is no address to download from")]
+    /// No URL is available, and asking again would not help.
+    #[error("no download URL available")]
     Locate(#[source] LocateError),
-    /// The server cannot be talked to, and that will not pass: its certificate, a redirect.
-    #[error("{address}: no safe connection")]
+    /// The connection fails permanently, for example because of its certificate or a redirect.
+    #[error("{address}: cannot connect securely")]
     Unsafe {
-        /// Where.
+        /// The URL.
         address: Address,
-        /// The client's error, which shows no address.
+        /// The client's error, without the URL.
         source: reqwest::Error,
     },
-    /// The server's answer means that there is nothing to be had.
-    #[error("{address}: the server answers {status}")]
+    /// The server refuses permanently.
+    #[error("{address}: the server answered {status}")]
     Refused {
-        /// Where.
+        /// The URL.
         address: Address,
-        /// What it answered.
+        /// The status of the response.
         status: StatusCode,
     },
-    /// The bytes are other ones than before.
+    /// The bytes differ from those received before.
     #[error("{address}: the backup changed while it was read ({what})")]
     Changed {
-        /// Where.
+        /// The URL.
         address: Address,
-        /// How that is known.
+        /// The difference.
         what: String,
     },
-    /// No one answered the first request.
-    #[error("cannot reach the server of the backup")]
+    /// The first request got no response.
+    #[error("cannot reach the server that holds the backup")]
     Unreachable(#[source] Break),
-    /// It broke too often.
+    /// Too many attempts in a row failed.
     #[error("the download stopped at byte {position}; {tries} attempts to resume it failed")]
     Broken {
-        /// Bytes that were passed on.
+        /// Bytes delivered.
         position: u64,
-        /// Tries that brought no byte.
+        /// Attempts without progress.
         tries: u32,
-        /// What happened last.
+        /// The last interruption.
         source: Break,
     },
-    /// The thread is gone.
-    #[error("the download ended without a word")]
+    /// The thread ended unexpectedly.
+    #[error("the download ended unexpectedly")]
     Vanished,
 }
 
 impl DownloadError {
-    /// Whether another download, from the start, would fail the same way.
+    /// Whether a new download from the start would fail the same way.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
@@ -77,60 +77,60 @@ impl DownloadError {
     }
 }
 
-/// Why one connection brought no more bytes.
+/// Why one connection was interrupted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Break {
-    /// The network's error.
+    /// A network error.
     #[error("{address}: the connection failed")]
     Network {
-        /// Where.
+        /// The URL.
         address: Address,
-        /// The client's error, which shows no address.
+        /// The client's error, without the URL.
         source: reqwest::Error,
     },
-    /// No answer, or no byte, for this long.
-    #[error("{address}: nothing came for {time:?}")]
+    /// No response or no data for this long.
+    #[error("{address}: no data received for {time:?}")]
     Silent {
-        /// Where.
+        /// The URL.
         address: Address,
         /// How long.
         time: Duration,
     },
     /// The body ended early.
-    #[error("{address}: the server ended after {position} of {total} bytes")]
+    #[error("{address}: the server closed the connection after {position} of {total} bytes")]
     Short {
-        /// Where.
+        /// The URL.
         address: Address,
-        /// Bytes from the start of the whole.
+        /// Bytes received, from the start of the file.
         position: u64,
-        /// The promised length, in bytes.
+        /// The expected length, in bytes.
         total: u64,
     },
-    /// A passing refusal.
-    #[error("{address}: the server answers {status}")]
+    /// A temporary refusal.
+    #[error("{address}: the server answered {status}")]
     Status {
-        /// Where.
+        /// The URL.
         address: Address,
-        /// What it answered.
+        /// The status of the response.
         status: StatusCode,
-        /// How long it wants to be left alone.
+        /// The delay it requests before the next attempt.
         retry_after: Option<Duration>,
     },
-    /// Not the range that was asked for.
-    #[error("{address}: the server did not send the range that it was asked for")]
+    /// The response is not the requested range.
+    #[error("{address}: the server did not send the requested range")]
     NoRange {
-        /// Where.
+        /// The URL.
         address: Address,
     },
-    /// Nobody could say where the bytes are.
-    #[error("there is no address to download from")]
+    /// No URL is available at the moment.
+    #[error("no download URL available")]
     Locate(#[source] LocateError),
 }
 
 impl Break {
-    /// Whether no server was there: an unknown host, a refused connection, a TLS handshake that
-    /// failed, an address where no one answers, or where something else than HTTP does.
+    /// Whether no HTTP server was reached: an unknown host, a refused connection, a failed TLS
+    /// handshake, no response, or a response that is not HTTP.
     pub(super) fn is_no_contact(&self) -> bool {
         match self {
             Self::Network { source, .. } => source.is_connect() || is_not_http(source),
@@ -139,7 +139,7 @@ impl Break {
         }
     }
 
-    /// How long the server wants to be left alone.
+    /// The delay that the server requests.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
@@ -148,20 +148,20 @@ impl Break {
     }
 }
 
-/// Whether the answer was not HTTP: of a server that expects TLS, for instance.
+/// Whether the response was not HTTP, for example from a server that expects TLS.
 fn is_not_http(error: &reqwest::Error) -> bool {
     let first: &(dyn std::error::Error + 'static) = error;
     std::iter::successors(Some(first), |error| std::error::Error::source(*error))
         .any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
 }
 
-/// Why there is no address.
+/// Why there is no URL.
 #[derive(Debug, thiserror::Error)]
 pub enum LocateError {
-    /// It may be there later.
+    /// It may be available later.
     #[error(transparent)]
     Passing(Source),
-    /// It will not.
+    /// It will not become available.
     #[error(transparent)]
     Permanent(Source),
 }

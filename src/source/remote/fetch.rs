@@ -1,4 +1,4 @@
-//! The work of the download's thread: request after request, until all bytes were passed on.
+//! The download thread: sends requests until all bytes are delivered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use super::error::{Break, Result};
 use super::reply::{Identity, Reply, retry_after};
 use super::{Address, DownloadError, LocateError, Progress, Start, is_lasting};
 
-/// Says where the bytes are. Asked before each request: a signed address expires.
+/// Provides the URL. Called before each request, because a signed URL expires.
 pub trait Locate: Send + 'static {
-    /// Whether it gives another address each time, so that a refusal of one is not the last word.
+    /// Whether each call gives a new URL, so that a refusal of one is not final.
     const IS_RENEWED: bool;
 
-    /// The address of now.
+    /// The current URL.
     fn address(&mut self) -> impl Future<Output = Result<Address, LocateError>> + Send;
 }
 
-/// An address that is what it is.
+/// A fixed URL.
 #[derive(Clone, Debug)]
 pub struct Fixed(pub Address);
 
@@ -37,20 +37,20 @@ impl Locate for Fixed {
     }
 }
 
-/// How patient a download is.
+/// Timeouts and retries of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DownloadOptions {
-    /// How long a connection may take to be made.
+    /// Timeout for establishing a connection.
     pub connect: Duration,
-    /// How long the server may say nothing before the connection counts as broken.
+    /// How long the server may send nothing before the connection counts as broken.
     pub idle: Duration,
-    /// How many tries in a row may bring no byte before it fails. A try that brings some starts
-    /// the count anew.
+    /// How many attempts in a row may make no progress before the download fails. Any progress
+    /// resets the count.
     pub tries: u32,
-    /// The pause before a first try to go on; it doubles from try to try. At random, up to as much
-    /// again is added, so that many clients do not come back at once.
+    /// The pause before the first attempt to resume; it doubles with each attempt. A random amount
+    /// of up to the same length is added, so that many clients do not return at once.
     pub first_pause: Duration,
-    /// The longest pause, without what is added.
+    /// The longest pause, without the random part.
     pub longest_pause: Duration,
 }
 
@@ -77,38 +77,38 @@ impl DownloadOptions {
     }
 }
 
-/// What one connection came to.
+/// The outcome of one connection.
 enum Ended {
-    /// All bytes are passed on.
+    /// All bytes were delivered.
     Whole,
-    /// Nobody takes them any more.
+    /// The receiver is gone.
     Unwanted,
-    /// It broke; what was passed on stays.
+    /// The connection broke; the bytes delivered so far remain valid.
     Broken(Break),
 }
 
-/// What passes bytes on, or why there are no more.
+/// Bytes to deliver, or the error that ended the download.
 pub(super) type Piece = Result<Bytes, Arc<DownloadError>>;
 
-/// A download at work.
+/// A download in progress.
 pub(super) struct Fetch<L> {
     pub(super) locate: L,
     pub(super) client: Client,
     pub(super) options: DownloadOptions,
-    /// The length that somebody promised.
+    /// The expected length, if known.
     pub(super) promised: Option<u64>,
     pub(super) out: Sender<Piece>,
     pub(super) progress: Progress,
     known: Identity,
     position: u64,
-    /// Of all bytes before `position`.
+    /// The hash of all bytes before `position`.
     hash: Sha256,
-    /// Whether the server sent another range than it was asked for.
+    /// Whether the server sent a different range than requested.
     has_no_ranges: bool,
-    /// Whether the server has ever answered. Until then the address is more likely wrong than the
-    /// network broken, and trying again would only hide it.
+    /// Whether the server has ever responded. Until then, the URL is more likely wrong than the
+    /// network broken, and retrying would only hide it.
     is_reached: bool,
-    /// Where a response ended that came short of the promise.
+    /// Where a response ended before the expected length.
     ended_at: Option<u64>,
 }
 
@@ -139,12 +139,12 @@ impl<L: Locate> Fetch<L> {
         }
     }
 
-    /// Works until all is passed on, or nobody wants it, or it failed.
+    /// Runs until everything is delivered, the receiver is gone, or the download fails.
     pub(super) async fn run(mut self) {
         let out = self.out.clone();
         let result = tokio::select! {
             result = Box::pin(self.fetch()) => result,
-            // Nothing is worth waiting for when nobody listens.
+            // Stop waiting when the receiver is gone.
             () = out.closed() => return,
         };
         match result {
@@ -153,7 +153,7 @@ impl<L: Locate> Fetch<L> {
             Err(error) => {
                 let error = Arc::new(error);
                 self.progress.fail(Arc::clone(&error));
-                // When nobody listens there is nobody to tell.
+                // If the receiver is gone, there is no one to notify.
                 let _ = out.send(Err(error)).await;
             }
         }
@@ -239,7 +239,7 @@ impl<L: Locate> Fetch<L> {
         self.pass_on(response, skip, address).await
     }
 
-    /// Checks that an answer is about the bytes that are expected.
+    /// Checks that a response is for the expected bytes.
     fn recognise(&mut self, found: Identity, address: &Address) -> Result<()> {
         if let Some(what) = self.known.difference(&found) {
             return Err(DownloadError::Changed { address: address.clone(), what });
@@ -248,7 +248,7 @@ impl<L: Locate> Fetch<L> {
             self.doubt_promise(total);
         }
         if let Some(total) = found.total.filter(|total| *total < self.position) {
-            let what = format!("it has {total} bytes, fewer than were read");
+            let what = format!("it has {total} bytes, fewer than already read");
             return Err(DownloadError::Changed { address: address.clone(), what });
         }
         self.known.learn(found);
@@ -256,8 +256,7 @@ impl<L: Locate> Fetch<L> {
         Ok(())
     }
 
-    /// Passes a body on, less its first `skip` bytes, which must be those that were passed on
-    /// before.
+    /// Delivers a body without its first `skip` bytes, which must equal those already delivered.
     async fn pass_on(
         &mut self,
         mut response: Response,
@@ -281,7 +280,7 @@ impl<L: Locate> Fetch<L> {
                 skipped.update(&old);
                 skip -= old.len() as u64;
                 if skip == 0 && skipped.clone().finalize() != self.hash.clone().finalize() {
-                    return changed("it begins with other bytes");
+                    return changed("it starts with different bytes");
                 }
             }
             if bytes.is_empty() {
@@ -289,14 +288,15 @@ impl<L: Locate> Fetch<L> {
             }
             self.position += bytes.len() as u64;
             if self.known.total.is_some_and(|total| self.position > total) {
-                return changed("it is longer than it should be");
+                return changed("it is longer than expected");
             }
             if self.promised.is_some_and(|promised| self.position > promised) {
                 self.doubt_promise(self.position);
             }
             self.hash.update(&bytes);
             self.progress.advance_to(self.position);
-            // This waits as long as the reader does: the server may lose patience, not the clock.
+            // This blocks as long as the reader does, without counting as idle; only the server may
+            // time out.
             if self.out.send(Ok(bytes)).await.is_err() {
                 return Ok(Ended::Unwanted);
             }
@@ -311,20 +311,20 @@ impl<L: Locate> Fetch<L> {
         }
     }
 
-    /// The length in a list that differs from the server's own decides nothing: no document
-    /// promises that they are equal, and what is compressed has an end and a checksum of its own.
+    /// Drops an expected length that differs from the server's: nothing documents that they are
+    /// equal, and compressed data has its own end and checksum.
     fn doubt_promise(&mut self, found: u64) {
         if let Some(promised) = self.promised.take_if(|promised| *promised != found) {
             tracing::warn!(
                 promised,
                 found,
-                "the backup's size differs from the size in the host's list; \
-                 its own end and checksums decide"
+                "the backup's size differs from the host's list; \
+                 relying on its end and its checksums"
             );
         }
     }
 
-    /// Whether a response without a length has ended here twice: then only the promise is wrong.
+    /// Whether a response without a length ended here twice: then the expected length is wrong.
     fn ended_here_before(&mut self) -> bool {
         let is_second = self.known.total.is_none() && self.ended_at == Some(self.position);
         self.ended_at = Some(self.position);
@@ -334,7 +334,7 @@ impl<L: Locate> Fetch<L> {
         is_second
     }
 
-    /// How many bytes there must be.
+    /// The expected number of bytes.
     fn total(&self) -> Option<u64> {
         self.known.total.or(self.promised)
     }

@@ -1,4 +1,4 @@
-//! How far a download is, for whoever watches, and what it was when it is over.
+//! The progress of a download, and its result once it is over.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::DownloadError;
 
-/// How far a download is. Clones see the same one.
+/// The progress of a download. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Inner>);
 
@@ -23,31 +23,31 @@ struct Inner {
 }
 
 impl Progress {
-    /// Bytes from the start that are there, whoever brought them.
+    /// Bytes received from the start, including those that existed before.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.0.position.load(Ordering::Relaxed)
     }
 
-    /// How many there will be, as soon as the server has said so.
+    /// The total number of bytes, once the server has sent it.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.0.total.get().copied()
     }
 
-    /// How often a broken connection was taken up again.
+    /// How often the download was resumed.
     #[must_use]
     pub fn resumes(&self) -> u32 {
         self.0.resumes.load(Ordering::Relaxed)
     }
 
-    /// The SHA-256 of all bytes, when all of them have come and their number is right.
+    /// The SHA-256 of all bytes, once all have arrived and the length is right.
     #[must_use]
     pub fn sha256(&self) -> Option<Sha256Sum> {
         self.0.sha256.get().copied()
     }
 
-    /// Why it failed, if it did. Whoever reads the bytes gets the same error.
+    /// The error, if it failed. The reader of the bytes gets the same one.
     #[must_use]
     pub fn failure(&self) -> Option<Arc<DownloadError>> {
         self.0.failure.get().cloned()
@@ -59,7 +59,7 @@ impl Progress {
 
     pub(super) fn expect(&self, total: Option<u64>) {
         if let Some(total) = total {
-            // The first word counts; another one ends the download.
+            // The first value counts; a different one ends the download.
             let _ = self.0.total.set(total);
         }
     }
@@ -69,7 +69,7 @@ impl Progress {
     }
 
     pub(super) fn finish(&self, hash: Sha256) {
-        // It is called once.
+        // Called once.
         let _ = self.0.sha256.set(Sha256Sum(hash.finalize().into()));
     }
 
@@ -79,12 +79,12 @@ impl Progress {
     }
 }
 
-/// A SHA-256, shown in hexadecimal digits as `sha256sum` does.
+/// A SHA-256, displayed in hexadecimal like `sha256sum`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256Sum([u8; 32]);
 
 impl Sha256Sum {
-    /// Of these bytes.
+    /// The SHA-256 of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())

@@ -1,5 +1,5 @@
-//! What a server's answer means: how much there is, from where it goes, and whether it is the same
-//! as before.
+//! Interprets a server's response: its length, its offset, and whether the bytes are the same as
+//! before.
 
 use std::time::Duration;
 
@@ -7,36 +7,36 @@ use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, RETRY_AFTER};
 
-/// The longest that a server's wish is granted.
+/// The longest `Retry-After` that is honoured.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// What an answer means.
+/// The meaning of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     /// All bytes from the start (200).
     Whole,
-    /// Bytes from this one on (206).
+    /// Bytes from this offset on (206).
     Part {
-        /// The first byte's place in the whole.
+        /// The offset of the first byte in the file.
         from: u64,
     },
-    /// There are no bytes where a range was asked for (416).
+    /// The requested range has no bytes (416).
     Beyond,
-    /// A refusal that time may heal.
+    /// A temporary refusal.
     Passing,
-    /// Any other.
+    /// Any other response.
     Refused,
 }
 
 impl Reply {
-    /// Reads an answer. A refusal of an address that is signed anew each time passes: it may have
-    /// expired.
+    /// Interprets a response. The refusal of a URL that is signed anew each time is temporary: it
+    /// may have expired.
     pub(super) fn of(status: StatusCode, headers: &HeaderMap, is_renewed: bool) -> Self {
         match status {
             StatusCode::OK => Self::Whole,
             StatusCode::PARTIAL_CONTENT => match ContentRange::of(headers) {
                 Some(ContentRange { from: Some(from), .. }) => Self::Part { from },
-                // The same answer would come again; without a range there may be another.
+                // The same request would get the same response; one without a range may succeed.
                 _ => Self::Beyond,
             },
             StatusCode::RANGE_NOT_SATISFIABLE => Self::Beyond,
@@ -57,30 +57,30 @@ impl Reply {
     }
 }
 
-/// What identifies the bytes that a server has at an address.
+/// The identity of the bytes at a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// How many there are.
+    /// Their number.
     pub(super) total: Option<u64>,
     /// Their tag.
     etag: Option<String>,
 }
 
 impl Identity {
-    /// What the headers of a 200, 206 or 416 say; `length` is that of the body.
+    /// From the headers of a 200, 206 or 416; `length` is that of the body.
     pub(super) fn of(status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> Self {
         let range = ContentRange::of(headers).unwrap_or_default();
         let total = match (status, range) {
             (StatusCode::OK, _) => length,
             (_, ContentRange { total: Some(total), .. }) => Some(total),
-            // `bytes 5-9/*`: whoever answers does not know, or the range goes to the end.
+            // `bytes 5-9/*`: the server does not know, or the range extends to the end.
             _ => None,
         };
         let etag = headers.get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Self { total, etag }
     }
 
-    /// What differs, in words, where both are known.
+    /// The difference in words, where both are known.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         match (self.total, other.total) {
             (Some(before), Some(now)) if before != now => {
@@ -89,16 +89,16 @@ impl Identity {
             _ => {}
         }
         let is_other = self.etag.is_some() && other.etag.is_some() && self.etag != other.etag;
-        is_other.then(|| "its ETag is another".to_owned())
+        is_other.then(|| "its ETag changed".to_owned())
     }
 
-    /// Adds what was not known.
+    /// Adds what was unknown so far.
     pub(super) fn learn(&mut self, other: Self) {
         self.total = self.total.or(other.total);
         self.etag = self.etag.take().or(other.etag);
     }
 
-    /// The tag, if equal tags mean equal bytes, as `If-Range` demands (RFC 9110, section 13.1.5).
+    /// The tag, if equal tags mean equal bytes, as `If-Range` requires (RFC 9110, section 13.1.5).
     pub(super) fn strong_etag(&self) -> Option<&str> {
         self.etag.as_deref().filter(|etag| !etag.starts_with("W/"))
     }
@@ -131,8 +131,8 @@ impl ContentRange {
     }
 }
 
-/// How long a server wants to be left alone: `Retry-After` in seconds or as a date, at most a
-/// quarter of an hour.
+/// The delay that a server requests: `Retry-After` in seconds or as a date, at most a quarter of an
+/// hour.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let time = match text.parse() {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_range_is_read_in_its_three_forms() {
+    fn content_range_is_parsed_in_three_forms() {
         assert_eq!(range("bytes 5-9/100"), Some((Some(5), Some(100))));
         assert_eq!(range("bytes 5-9/*"), Some((Some(5), None)));
         assert_eq!(range("bytes */100"), Some((None, Some(100))));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_passes_where_the_next_address_is_another() {
+    fn refusal_is_temporary_if_the_url_is_renewed() {
         let of = |status: u16, renewed| {
             Reply::of(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), renewed)
         };
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_the_same_unless_length_or_tag_differ() {
+    fn bytes_differ_by_length_or_tag() {
         let of = |total: &str, etag: &str| {
             let headers = headers(&[("content-range", total), ("etag", etag)]);
             Identity::of(StatusCode::PARTIAL_CONTENT, &headers, None)
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_asked_for_in_seconds_or_by_date() {
+    fn retry_after_is_seconds_or_a_date() {
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let pause = |text| retry_after(&headers(&[("retry-after", text)]), now);
         assert_eq!(pause("7"), Some(Duration::from_secs(7)));

@@ -1,30 +1,30 @@
-//! Privileges of many large objects, written once (from archive version 1.16).
+//! Privileges of many large objects, stored once (from archive version 1.16).
 
 use super::token::{Kind, Token, tokens};
 
-/// One command of a definition that stands for many large objects.
+/// One command of a definition that applies to many large objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AclCommand {
-    /// To be run once, as it is: it is about no large object. With its semicolon.
+    /// Run once, unchanged: it names no large object. Includes its semicolon.
     Once(String),
-    /// To be run for each large object.
+    /// Run for each large object.
     PerObject {
         /// The text before the OID.
         before: String,
-        /// The text behind it, without the semicolon.
+        /// The text after it, without the semicolon.
         after: String,
     },
 }
 
-/// A definition of privileges whose last command has no end.
+/// The error for privileges whose last command is not terminated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the privileges of large objects are not whole commands")]
+#[error("incomplete command in the privileges of large objects")]
 pub struct MalformedAcl;
 
 /// The commands of an ACL entry tagged `LARGE OBJECTS …`.
 ///
-/// pg_dump writes them for the first object of the group; each is to be run for all of the
-/// objects in the BLOB METADATA entry that the ACL entry depends on (`IssueACLPerBlob` in
+/// pg_dump writes them for the first object of the group; each must be run for all objects in the
+/// BLOB METADATA entry that the ACL entry depends on (`IssueACLPerBlob` in
 /// `src/bin/pg_dump/pg_backup_db.c`). pg_restore runs the first command for all objects, then the
 /// second, and so on.
 ///
@@ -47,7 +47,7 @@ pub fn per_large_object(definition: &str) -> Result<Vec<AclCommand>, MalformedAc
     if whole { Ok(commands) } else { Err(MalformedAcl) }
 }
 
-/// The command made of these tokens, which ends at byte `end`; nothing for an empty one.
+/// The command made of these tokens, ending at byte `end`; `None` if it is empty.
 fn split_at_oid(text: &str, command: &[Token], end: usize) -> Option<AclCommand> {
     let start = command.first()?.place.start;
     let oid = command.windows(3).find_map(|window| match window {
@@ -63,7 +63,7 @@ fn split_at_oid(text: &str, command: &[Token], end: usize) -> Option<AclCommand>
             before: text[start..oid.place.start].to_owned(),
             after: text[oid.place.end..end].to_owned(),
         },
-        // Such as SET SESSION AUTHORIZATION, for privileges that somebody else has granted.
+        // Such as SET SESSION AUTHORIZATION, for privileges granted by another role.
         None => AclCommand::Once(format!("{};", &text[start..end])),
     })
 }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn each_command_is_cut_at_its_oid() {
+    fn commands_are_split_at_their_oid() {
         let definition = "REVOKE ALL ON LARGE OBJECT 16385 FROM \"a;LARGE OBJECT 1\";\n\
                           GRANT SELECT ON LARGE OBJECT 16385 TO PUBLIC;\n";
         assert_eq!(
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_user_is_run_once() {
+    fn session_authorization_is_run_once() {
         let definition = "SET SESSION AUTHORIZATION x;\nGRANT ALL ON LARGE OBJECT 7 TO y;\n\
                           RESET SESSION AUTHORIZATION;\n";
         assert_eq!(
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_are_not_whole_are_an_error() {
+    fn incomplete_command_is_an_error() {
         for definition in
             ["GRANT ALL ON LARGE OBJECT 7 TO y", "GRANT ALL ON LARGE OBJECT 7 TO \"y;"]
         {

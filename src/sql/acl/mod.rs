@@ -1,5 +1,5 @@
-//! What access-privilege definitions say: the roles they name ([`roles`]) and, where one text
-//! stands for many large objects, the commands for each of them ([`per_large_object`]).
+//! Parses access-privilege definitions: the roles they name ([`roles`]) and, if one text applies to
+//! many large objects, the commands for each of them ([`per_large_object`]).
 
 mod large_objects;
 mod roles;

@@ -1,15 +1,14 @@
-//! The roles that an access-privilege definition needs to exist.
+//! The roles that an access-privilege definition requires.
 
 use super::token::{Kind, Token, tokens};
 
-/// The roles named in the definition of an ACL or DEFAULT ACL entry, decoded, each once, in the
-/// order of their first mention.
+/// The roles in the definition of an ACL or DEFAULT ACL entry, decoded and deduplicated, in order
+/// of first mention.
 ///
-/// Those are the grantees (`GRANT … TO x, y`, `REVOKE … FROM x`), the role whose defaults change
-/// (`ALTER DEFAULT PRIVILEGES FOR ROLE x`), grantors (`GRANTED BY x`), and whoever
-/// `SET SESSION AUTHORIZATION x` becomes: all that `buildACLCommands` and
-/// `buildDefaultACLCommands` of `src/bin/pg_dump/dumputils.c` write. PUBLIC and the likes of
-/// CURRENT_USER are no roles.
+/// These are the grantees (`GRANT … TO x, y`, `REVOKE … FROM x`), the role whose defaults change
+/// (`ALTER DEFAULT PRIVILEGES FOR ROLE x`), grantors (`GRANTED BY x`), and the role of
+/// `SET SESSION AUTHORIZATION x`: everything that `buildACLCommands` and `buildDefaultACLCommands`
+/// in `src/bin/pg_dump/dumputils.c` write. PUBLIC, CURRENT_USER and the like are not roles.
 #[must_use]
 pub fn roles(definition: &str) -> Vec<String> {
     let all: Vec<Token> = tokens(definition).collect();
@@ -29,10 +28,10 @@ fn of_command(command: &[Token], found: &mut Vec<String>) {
         match &token.kind {
             Kind::Symbol('(') => depth += 1,
             Kind::Symbol(')') => depth = depth.saturating_sub(1),
-            // Arguments of a function may be named like anything.
+            // Function arguments can have any name.
             _ if depth > 0 => {}
             Kind::Word(word) => {
-                // `to` and `from` are reserved: bare, they are never an object's name.
+                // `to` and `from` are reserved: unquoted, they are never an object's name.
                 let names = match word.as_str() {
                     "to" | "from" => Some(rest),
                     "for" => rest.split_first().filter(|(w, _)| is_role_word(w)).map(|r| r.1),
@@ -51,7 +50,7 @@ fn of_command(command: &[Token], found: &mut Vec<String>) {
     }
 }
 
-/// Reads `x, y, z` and gives what follows.
+/// Reads `x, y, z` and returns the rest.
 fn list<'a>(mut rest: &'a [Token], found: &mut Vec<String>) -> &'a [Token] {
     loop {
         // Before PostgreSQL 8.1, `GROUP x`.
@@ -77,7 +76,7 @@ fn is_role_word(token: &Token) -> bool {
     token.is_word("role") || token.is_word("user")
 }
 
-/// Whether a bare word stands for everybody or for whoever is connected.
+/// Whether an unquoted word stands for everyone or for the current user.
 fn is_no_role(token: &Token) -> bool {
     ["public", "current_user", "current_role", "session_user", "default"]
         .iter()
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_are_found_wherever_pg_dump_writes_them() {
+    fn roles_in_all_pg_dump_forms_are_found() {
         for (definition, expected) in [
             ("GRANT SELECT ON TABLE public.t TO reader;\n", &["reader"][..]),
             ("GRANT ALL ON SCHEMA s TO PUBLIC;\nREVOKE USAGE ON SCHEMA s FROM PUBLIC;", &[]),

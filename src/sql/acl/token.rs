@@ -1,4 +1,4 @@
-//! The words of a GRANT, REVOKE or ALTER DEFAULT PRIVILEGES, with their places in the text.
+//! The tokens of a GRANT, REVOKE or ALTER DEFAULT PRIVILEGES, with their positions in the text.
 
 use std::ops::Range;
 
@@ -6,13 +6,13 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
-    /// Where it stands in the text, quotes included.
+    /// Its position in the text, including quotes.
     pub(super) place: Range<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A keyword or bare identifier, in lower case as the server folds it.
+    /// A keyword or unquoted identifier, folded to lower case as the server does.
     Word(String),
     /// A quoted identifier or a string literal, decoded.
     Quoted(String),
@@ -29,7 +29,7 @@ impl Token {
         self.kind == Kind::Symbol(symbol)
     }
 
-    /// The identifier or literal that the token is, if it is one.
+    /// The identifier or literal, if the token is one.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.kind {
             Kind::Word(name) | Kind::Quoted(name) => Some(name),
@@ -38,7 +38,7 @@ impl Token {
     }
 }
 
-/// The tokens of `text`. What cannot be read, such as a quote that does not end, ends them.
+/// The tokens of `text`, up to one that cannot be parsed, such as an unterminated quote.
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -59,7 +59,7 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
     })
 }
 
-/// A quoted token at the start of `text`, and its length. Doubled quotes stand for one.
+/// A quoted token at the start of `text`, and its length. A doubled quote stands for one.
 fn quoted(text: &str, quote: char) -> Option<(Kind, usize)> {
     let mut name = String::new();
     let mut characters = text.char_indices().skip(1).peekable();

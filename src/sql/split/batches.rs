@@ -1,4 +1,4 @@
-//! [`Batches`]: whole statements from a reader, many at a time.
+//! [`Batches`]: complete statements from a reader, many at a time.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -6,31 +6,31 @@ use std::ops::Range;
 use super::ending::{Ending, SplitError};
 use super::lexer::Splitter;
 
-/// The size a batch does not pass unless one statement alone is larger: large enough that a round
-/// trip costs little, small enough that a refused batch is cheap to send again one by one.
+/// The maximum size of a batch, unless a single statement is larger: large enough that a round trip
+/// costs little, small enough that a failed batch is cheap to send again one by one.
 pub const BATCH_BYTES: usize = 256 << 10;
 
-/// The longest statement that is collected in memory. PostgreSQL takes messages of just under 1 GB
+/// The longest statement kept in memory. PostgreSQL accepts messages of just under 1 GB
 /// (`PQ_LARGE_MESSAGE_LIMIT` in `src/include/libpq/libpq.h`), so nothing valid is lost.
 pub const STATEMENT_BYTES: usize = 1 << 30;
 
 const READ_BYTES: usize = 64 << 10;
 
-/// What the end of the data must look like.
+/// How the data must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ends {
-    /// As pg_dump ends INSERT data ([`Ending::has_final_blank_lines`]): a file cut behind a
-    /// statement is noticed.
+    /// As pg_dump ends INSERT data ([`Ending::has_final_blank_lines`]): detects a file truncated
+    /// after a statement.
     WithBlankLines,
-    /// Behind any whole statement.
+    /// After any complete statement.
     Anyhow,
 }
 
-/// Whole statements to be sent together.
+/// Complete statements to send together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     sql: Vec<u8>,
-    /// Where each statement ends in `sql`.
+    /// The end of each statement in `sql`.
     ends: Vec<usize>,
 }
 
@@ -41,13 +41,13 @@ impl Batch {
         &self.sql
     }
 
-    /// How many statements there are, at least 1.
+    /// The number of statements, at least 1.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Never true: a batch is only made of statements.
+    /// Always false: a batch has at least one statement.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -55,8 +55,8 @@ impl Batch {
 
     /// Each statement with its semicolon and without white space around it.
     ///
-    /// The server runs a batch in one implicit transaction, so one bad row refuses all of it; the
-    /// others are saved by sending them one by one.
+    /// The server runs a batch in one implicit transaction, so one bad row fails all of it; sending
+    /// the statements one by one saves the others.
     pub fn statements(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
@@ -67,8 +67,8 @@ impl Batch {
 
 /// Reads statements in batches of up to [`BATCH_BYTES`].
 ///
-/// Errors of the reader come out as they are; what is wrong with the text comes out as an
-/// [`io::Error`] that holds a [`SplitError`]. After an error there is nothing more.
+/// Errors of the reader are returned unchanged; errors in the text are [`io::Error`]s that contain
+/// a [`SplitError`]. After an error the iteration ends.
 #[derive(Debug)]
 pub struct Batches<R> {
     reader: R,
@@ -76,18 +76,18 @@ pub struct Batches<R> {
     ends_expected: Ends,
     batch_bytes: usize,
     statement_bytes: usize,
-    /// Statements found and text behind them, from the start of the next batch.
+    /// The statements found and the text after them, from the start of the next batch.
     buffer: Vec<u8>,
-    /// Ends of whole statements in `buffer`.
+    /// Ends of complete statements in `buffer`.
     ends: Vec<usize>,
-    /// How far the splitter has read `buffer`.
+    /// How much of `buffer` the splitter has read.
     scanned: usize,
     at_end: bool,
     ending: Option<Ending>,
 }
 
 impl<R: Read> Batches<R> {
-    /// Batches of the statements that `reader` gives. See [`Splitter::new`] for
+    /// Batches of the statements in `reader`. See [`Splitter::new`] for
     /// `standard_conforming_strings`.
     pub fn new(reader: R, standard_conforming_strings: bool, ends: Ends) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl<R: Read> Batches<R> {
         }
     }
 
-    /// How the text ended; known once the last batch has been given.
+    /// How the text ended; known once the last batch has been returned.
     pub fn ending(&self) -> Option<Ending> {
         self.ending
     }
@@ -125,7 +125,7 @@ impl<R: Read> Batches<R> {
                 }
                 return Ok(self.take());
             }
-            // Text behind the last whole statement must not pile up in front of a long one.
+            // Limit the text of an unfinished statement.
             let unfinished = self.scanned - self.ends.last().copied().unwrap_or(0);
             if unfinished > self.statement_bytes {
                 return Err(invalid(SplitError::TooLong {
@@ -140,8 +140,8 @@ impl<R: Read> Batches<R> {
         }
     }
 
-    /// Cuts a batch off the buffer: all whole statements, but the last one if it alone makes the
-    /// batch too large.
+    /// Takes a batch from the buffer: all complete statements, except the last if it alone makes
+    /// the batch too large.
     fn take(&mut self) -> Option<Batch> {
         let mut ends = std::mem::take(&mut self.ends);
         if ends.len() > 1 && ends.last().is_some_and(|&end| end > self.batch_bytes) {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_hold_whole_statements_up_to_the_limit() {
+    fn batches_contain_complete_statements_up_to_the_limit() {
         let text = b"INSERT 1;\nINSERT 2;\nINSERT 'thirty bytes are too many';\nINSERT 4;\n\n\n";
         let mut batches = batches_of(text, 20, Ends::WithBlankLines);
         let all: Vec<Vec<String>> = batches
@@ -250,12 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_gives_no_batch() {
+    fn empty_table_has_no_batch() {
         assert!(batches_of(b"\n\n", 20, Ends::WithBlankLines).next().is_none());
     }
 
     #[test]
-    fn data_cut_behind_a_statement_is_noticed_after_the_last_batch() {
+    fn data_cut_after_a_statement_fails_after_last_batch() {
         let mut batches = batches_of(b"INSERT 1;\nINSERT 2;\n", 5, Ends::WithBlankLines);
         assert_eq!(batches.next().unwrap().unwrap().len(), 1);
         assert_eq!(batches.next().unwrap().unwrap().len(), 1);
@@ -265,13 +265,13 @@ mod tests {
     }
 
     #[test]
-    fn data_cut_inside_a_statement_is_an_error_in_any_case() {
+    fn data_cut_inside_a_statement_is_an_error() {
         let error = batches_of(b"INSERT 1;\nINSERT 2", 90, Ends::Anyhow).next().unwrap();
         assert_eq!(error.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
-    fn a_statement_without_end_does_not_fill_the_memory() {
+    fn unterminated_statement_has_bounded_memory() {
         let endless = io::Read::chain(&b"INSERT 1; '"[..], io::repeat(b'x'));
         let mut batches =
             Batches { statement_bytes: 1 << 20, ..Batches::new(endless, true, Ends::Anyhow) };

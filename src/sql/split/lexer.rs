@@ -1,46 +1,46 @@
 //! [`Splitter`]: a state machine that finds the semicolons that end statements.
 //!
-//! # For those who change it
+//! # Changing it
 //!
-//! Every state must be complete in itself: a chunk may end after any byte, so a decision that needs
-//! the next byte is a state of its own (`Dash`, `Slash`, `AfterQuote`…), never a look at
-//! `input[at + 1]`. A state that finds the byte is not for it goes back to `Normal` without
-//! consuming it. The property test that cuts the input everywhere holds this.
+//! Every state must be self-contained: a chunk may end after any byte, so a decision that depends
+//! on the next byte is a separate state (`Dash`, `Slash`, `AfterQuote`…), never a look at `input[at
+//! + 1]`. A state that cannot handle a byte returns to `Normal` without consuming it. A property
+//! test that cuts the input everywhere checks this.
 
 use memchr::{memchr, memchr2};
 
 use super::ending::{Ending, SplitError};
 use super::nesting::Nesting;
 
-/// Finds the ends of SQL statements in text that comes in chunks.
+/// Finds the ends of SQL statements in text that arrives in chunks.
 ///
-/// The text must be in an encoding in which bytes below 0x80 always are ASCII characters: UTF-8 and
-/// everything a server can store. Text in SJIS, BIG5, GBK, UHC, JOHAB or GB18030 must be decoded
-/// first, or a backslash that is half of a character is taken for an escape.
+/// The text must be in an encoding in which bytes below 0x80 are always ASCII characters: UTF-8 and
+/// every server encoding. Text in SJIS, BIG5, GBK, UHC, JOHAB or GB18030 must be decoded first, or
+/// a backslash that is half of a character is mistaken for an escape.
 #[derive(Clone, Debug)]
 pub struct Splitter {
     standard_conforming_strings: bool,
     state: State,
     /// The tag of the dollar quote that is open or being read, without its dollar signs.
     tag: Vec<u8>,
-    /// Whether the current statement holds anything but white space and comments.
+    /// Whether the current statement contains anything but white space and comments.
     content: bool,
     statements: u64,
-    /// Parentheses that are open.
+    /// Open parentheses.
     depth: u32,
-    /// Pairs of parentheses at the top level of the current statement, or of the last one, behind its
-    /// last word there.
+    /// Pairs of top-level parentheses after the last top-level word of the current statement, or of
+    /// the last one.
     groups: u64,
     /// Line feeds since the last statement, or since the start.
     line_feeds: u64,
-    /// For scripts of people, not for data.
+    /// For handwritten scripts, not for data.
     nesting: Option<Nesting>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Normal,
-    /// In a keyword, a bare identifier or a number.
+    /// In a keyword, an unquoted identifier or a number.
     Word(Prefix),
     /// After `U&`.
     UnicodePrefix,
@@ -53,14 +53,14 @@ enum State {
         depth: u32,
         last: u8,
     },
-    /// In a string literal; `escapes` says whether a backslash protects the next byte.
+    /// In a string literal; `escapes` is whether a backslash escapes the next byte.
     Literal {
         escapes: bool,
     },
     /// After a backslash in a string literal with escapes.
     Escaped,
-    /// After a quote that may have ended a literal. The literal goes on when another quote follows
-    /// at once (a doubled quote), or after white space that holds a line feed.
+    /// After a quote that may have ended a literal. The literal continues if another quote follows
+    /// immediately (a doubled quote), or after white space with a line feed.
     AfterQuote {
         escapes: bool,
         space: Space,
@@ -76,26 +76,26 @@ enum State {
     QuotedIdentifier,
     /// After a `$` that may open a dollar quote; its tag so far is in `tag`.
     DollarTag,
-    /// In a dollar quote: how many bytes of its closing delimiter have matched.
+    /// In a dollar quote: the number of bytes of its closing delimiter matched so far.
     DollarQuoted {
         matched: usize,
     },
 }
 
-/// What a word is so far, where that gives a meaning to a quote behind it.
+/// The current word, if it affects a quote after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Prefix {
     /// `E`: escapes.
     Escape,
     /// `B` or `X`: never escapes.
     Bits,
-    /// `U`: perhaps `U&'…'`.
+    /// `U`: possibly `U&'…'`.
     Unicode,
     /// Any other word.
     None,
 }
 
-/// What lies between a closing quote and the place looked at.
+/// The text between a closing quote and the current byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Space {
     None,
@@ -106,8 +106,8 @@ enum Space {
 impl Splitter {
     /// A splitter at the start of text.
     ///
-    /// `standard_conforming_strings` is the archive's setting (its STDSTRINGS entry): when off, a
-    /// backslash in a plain `'…'` protects the byte behind it.
+    /// `standard_conforming_strings` is the archive's setting (its STDSTRINGS entry): if off, a
+    /// backslash in a plain `'…'` escapes the next byte.
     #[must_use]
     pub fn new(standard_conforming_strings: bool) -> Self {
         Self {
@@ -128,18 +128,18 @@ impl Splitter {
         Self { nesting: Some(Nesting::default()), ..Self::new(true) }
     }
 
-    /// What was found in the script.
+    /// The findings in the script.
     pub(super) fn nesting(&self) -> Option<&Nesting> {
         self.nesting.as_ref()
     }
 
-    /// Whether anything but white space and comments has come since the last statement.
+    /// Whether anything but white space and comments has followed the last statement.
     pub(super) fn has_content(&self) -> bool {
         self.content
     }
 
-    /// Reads on. `Some(n)`: a statement ends with byte `n - 1` of `input`, and the rest is to be
-    /// given again. `None`: all of `input` is read, and the statement goes on.
+    /// Reads more text. `Some(n)`: a statement ends with byte `n - 1` of `input`; pass the rest
+    /// again. `None`: all of `input` is read, and the statement continues.
     #[must_use]
     pub fn statement_end(&mut self, input: &[u8]) -> Option<usize> {
         let mut at = 0;
@@ -174,7 +174,7 @@ impl Splitter {
                 },
                 State::LineComment => {
                     let end = memchr2(b'\n', b'\r', &input[at..]);
-                    // The line feed itself is left: it counts.
+                    // The line feed itself is not consumed, so that it is counted.
                     end.inspect(|_| self.state = State::Normal).unwrap_or(input.len() - at)
                 }
                 State::BlockComment { depth, last } => self.block_comment(depth, last, byte),
@@ -206,7 +206,7 @@ impl Splitter {
     /// Ends the text.
     ///
     /// # Errors
-    /// [`SplitError::InsideStatement`] when anything but white space and whole comments follows
+    /// [`SplitError::InsideStatement`] when anything but white space and complete comments follows
     /// the last semicolon.
     pub fn finish(&self) -> Result<Ending, SplitError> {
         let statements = self.statements;
@@ -218,20 +218,20 @@ impl Splitter {
         }
     }
 
-    /// How many statements have ended so far.
+    /// The number of statements that have ended so far.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements
     }
 
-    /// The rows of the INSERT statement that ended last, as pg_dump writes it: `… VALUES (1), (2);`.
-    /// 0 where it does not tell how many rows it stores: `DEFAULT VALUES;`, `… ON CONFLICT DO NOTHING;`.
+    /// The rows of the last INSERT statement, in pg_dump's form: `… VALUES (1), (2);`. 0 if it does
+    /// not show its number of rows: `DEFAULT VALUES;`, `… ON CONFLICT DO NOTHING;`.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.groups
     }
 
-    /// One byte between tokens, which is consumed. Tells whether it ends a statement.
+    /// Consumes one byte between tokens. Returns whether it ends a statement.
     fn normal(&mut self, byte: u8) -> bool {
         match byte {
             b';' if self.nesting.as_ref().is_some_and(|nesting| !nesting.may_end()) => {}
@@ -285,7 +285,7 @@ impl Splitter {
         }
     }
 
-    /// Tells what follows the nesting of a script about a byte between tokens.
+    /// Passes a byte between tokens to the nesting of a script.
     fn note(&mut self, byte: u8) {
         let Some(nesting) = &mut self.nesting else { return };
         match byte {
@@ -297,7 +297,7 @@ impl Splitter {
         }
     }
 
-    /// A word is over, by a byte that is looked at again.
+    /// Ends a word at a byte that is not consumed.
     fn end_word(&mut self) {
         self.state = State::Normal;
         if let Some(nesting) = &mut self.nesting {
@@ -310,7 +310,7 @@ impl Splitter {
             (Prefix::Escape, b'\'') => State::Literal { escapes: true },
             (Prefix::Bits, b'\'') => State::Literal { escapes: false },
             (Prefix::Unicode, b'&') => State::UnicodePrefix,
-            // A dollar sign inside a word opens no quote.
+            // A dollar sign inside a word does not open a quote.
             _ if is_word(byte) || byte == b'$' => {
                 self.state = State::Word(Prefix::None);
                 return 0;
@@ -363,7 +363,7 @@ impl Splitter {
     fn dollar_tag(&mut self, byte: u8) -> usize {
         match byte {
             b'$' => self.to(State::DollarQuoted { matched: 0 }),
-            // `$1` is a parameter: no tag begins with a digit.
+            // `$1` is a parameter: a tag cannot start with a digit.
             b'0'..=b'9' if self.tag.is_empty() => self.to(State::Word(Prefix::None)),
             _ if is_word(byte) => {
                 self.tag.push(byte);
@@ -385,37 +385,37 @@ impl Splitter {
         } else if self.tag.get(matched - 1) == Some(&byte) {
             State::DollarQuoted { matched: matched + 1 }
         } else {
-            // A tag holds no dollar sign, so only a dollar sign can begin a new match.
+            // A tag contains no dollar sign, so only a dollar sign can start a new match.
             State::DollarQuoted { matched: usize::from(byte == b'$') }
         };
         1
     }
 
-    /// Goes to `state` and consumes the byte.
+    /// Switches to `state` and consumes the byte.
     fn to(&mut self, state: State) -> usize {
         self.state = state;
         1
     }
 
-    /// Goes back between tokens and leaves the byte to be looked at again.
+    /// Returns to `Normal` without consuming the byte.
     fn back_to_normal(&mut self) -> usize {
         self.state = State::Normal;
         0
     }
 
-    /// A `-` or `/` turned out to be an operator and not a comment.
+    /// Handles a `-` or `/` that is an operator, not a comment.
     fn operator(&mut self) -> usize {
         self.content = true;
         self.back_to_normal()
     }
 }
 
-/// Whether a byte can stand in an identifier or a number (but for `$`).
+/// Whether a byte can be part of an identifier or a number (except `$`).
 fn is_word(byte: u8) -> bool {
     WORD[usize::from(byte)]
 }
 
-/// [`is_word`] of each byte: words make up much of the text, and this is twice as fast.
+/// [`is_word`] of each byte: words make up much of the text, and a table is twice as fast.
 static WORD: [bool; 256] = {
     let mut word = [false; 256];
     let mut byte = 0;

@@ -1,14 +1,14 @@
 //! Where SQL statements end: for table data written as INSERT commands (`pg_dump --inserts`) and
 //! for old comments on large objects.
 //!
-//! [`Splitter`] is the lexer. It looks at bytes, keeps its place between calls and copies nothing;
-//! [`Batches`] wraps it around a reader and gives whole statements, many at a time, so that a
+//! [`Splitter`] is the lexer. It reads bytes, keeps its state between calls and copies nothing;
+//! [`Batches`] wraps it around a reader and returns complete statements, many at a time, so that a
 //! million one-row INSERTs do not need a million round trips.
 //!
 //! The rules are those of PostgreSQL's own lexer (`src/backend/parser/scan.l`), which go beyond
-//! what pg_dump writes and what pg_restore's `ExecuteSimpleCommands` knows, because an archive may
-//! have been edited. `BEGIN ATOMIC … END` is left out, as function bodies are never table data;
-//! [`script`], for files that people wrote, knows it.
+//! what pg_dump writes and what pg_restore's `ExecuteSimpleCommands` handles, because an archive
+//! may have been edited. `BEGIN ATOMIC … END` is excluded, as function bodies are never table data;
+//! [`script`], for handwritten files, supports it.
 
 mod batches;
 mod ending;

@@ -1,33 +1,33 @@
-//! What a script may hold beside plain statements: semicolons that end nothing, and what only
-//! psql understands.
+//! Tracks what a script may contain besides plain statements: semicolons that do not end a
+//! statement, and input that only psql understands.
 
 /// The longest keyword that matters, `procedure`.
 const LONGEST: usize = 9;
 
-/// Follows the words and parentheses of one statement, as psql does (`psqlscan.l` in
-/// `src/fe_utils`): a semicolon ends nothing in parentheses (`CREATE RULE … DO (…; …)`) and
+/// Tracks the words and parentheses of one statement, as psql does (`psqlscan.l` in
+/// `src/fe_utils`): a semicolon does not end it in parentheses (`CREATE RULE … DO (…; …)`) and
 /// between BEGIN and END of a routine's body (`BEGIN ATOMIC … END`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nesting {
     word: Word,
     head: Head,
     parentheses: u32,
-    /// BEGIN and CASE without their END.
+    /// Open BEGIN and CASE.
     blocks: u32,
-    /// A backslash stood where psql reads a command of its own.
+    /// A backslash was found where psql reads its own commands.
     pub(super) has_command: bool,
-    /// The statement is COPY … FROM STDIN: its rows would follow.
+    /// The statement is COPY … FROM STDIN, so its rows would follow.
     pub(super) wants_rows: bool,
 }
 
-/// The word that is being read, in lower case.
+/// The current word, in lower case.
 #[derive(Clone, Debug, Default)]
 struct Word {
     bytes: [u8; LONGEST],
     length: usize,
 }
 
-/// What the statement is, by its words so far.
+/// The kind of statement, from its words so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Head {
     #[default]
@@ -42,7 +42,7 @@ enum Head {
 }
 
 impl Nesting {
-    /// Bytes of a word; it may go on.
+    /// Reads bytes of a word, which may continue.
     pub(super) fn read(&mut self, bytes: &[u8]) {
         for byte in bytes.iter().take(LONGEST + 1) {
             if let Some(place) = self.word.bytes.get_mut(self.word.length) {
@@ -52,15 +52,15 @@ impl Nesting {
         }
     }
 
-    /// What was read is no word: the letter before a quote.
+    /// Discards a word that turned out to be the prefix of a quote.
     pub(super) fn forget_word(&mut self) {
         self.word.length = 0;
     }
 
-    /// The word is over.
+    /// Ends the word.
     pub(super) fn end_word(&mut self) {
         let word = std::mem::take(&mut self.word);
-        // A longer word is none that matters.
+        // Longer words do not matter.
         let word = word.bytes.get(..word.length).unwrap_or_default();
         self.head = match (self.head, word) {
             (Head::Start, b"create") => Head::Create,
@@ -87,7 +87,7 @@ impl Nesting {
         }
         match word {
             b"begin" => self.blocks += 1,
-            // It has an END too.
+            // CASE also has an END.
             b"case" if self.blocks > 0 => self.blocks += 1,
             b"end" => self.blocks = self.blocks.saturating_sub(1),
             _ => {}
@@ -107,7 +107,7 @@ impl Nesting {
         self.parentheses == 0 && self.blocks == 0
     }
 
-    /// A new statement begins. What was found stays found.
+    /// Starts a new statement. Findings are kept.
     pub(super) fn restart(&mut self) {
         let Self { has_command, wants_rows, .. } = *self;
         *self = Self { has_command, wants_rows, ..Self::default() };

@@ -1,18 +1,18 @@
-//! A script that people wrote: what `psql -f` reads, without psql's own commands.
+//! A handwritten script: the input of `psql -f`, without psql's own commands.
 
 use super::lexer::Splitter;
 
 /// A statement of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// The line it begins in, from 1. Comments before it do not count.
+    /// The line it starts on, from 1, without comments before it.
     pub line: u32,
     /// Its text, with its semicolon.
     pub sql: String,
 }
 
 impl Statement {
-    /// The line of a place in the statement, which servers count in characters from 1.
+    /// The line of a position in the statement, which servers count in characters from 1.
     #[must_use]
     pub fn line_of(&self, position: u32) -> u32 {
         let before = self.sql.chars().take(position.saturating_sub(1) as usize);
@@ -21,32 +21,32 @@ impl Statement {
     }
 }
 
-/// Why a text is no script.
+/// Why a text is not a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScriptError {
-    /// A backslash outside of quotes and comments.
-    #[error("line {line}: commands of psql, which begin with a backslash, are not read here")]
+    /// A backslash outside quotes and comments.
+    #[error("line {line}: psql backslash commands are not supported")]
     Command {
         /// The line it is in, from 1.
         line: u32,
     },
-    /// Rows cannot stand between statements.
-    #[error("line {line}: COPY from standard input cannot be part of a script")]
+    /// Rows between statements are not supported.
+    #[error("line {line}: COPY FROM STDIN is not supported in a script")]
     Rows {
-        /// The line in which the statement begins.
+        /// The line the statement starts on.
         line: u32,
     },
     /// A quote, a comment or a parenthesis is never closed.
-    #[error("the statement of line {line} has no end")]
+    #[error("the statement on line {line} is not terminated")]
     Unfinished {
-        /// The line in which it begins.
+        /// The line it starts on.
         line: u32,
     },
 }
 
 impl ScriptError {
-    /// The line it is about.
+    /// The line of the error.
     #[must_use]
     pub fn line(self) -> u32 {
         match self {
@@ -58,21 +58,21 @@ impl ScriptError {
 /// Splits a script. As with psql, the last statement needs no semicolon.
 ///
 /// # Errors
-/// [`ScriptError`], by the first line that cannot be read.
+/// [`ScriptError`], with the first line that cannot be parsed.
 pub fn statements(text: &str) -> Result<Vec<Statement>, ScriptError> {
-    // Some editors put a mark of the encoding first.
+    // Some editors write a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut splitter = Splitter::for_script();
     let mut found = Vec::new();
-    // Where the statement that is being read begins: its line, and its first byte.
+    // The start of the current statement: its line and its first byte.
     let mut begun: Option<(u32, usize)> = None;
     let (mut line, mut at) = (0, 0);
     for content in text.split_inclusive('\n') {
         line += 1;
         let end = at + content.len();
-        // A comment of lines before may end here; a statement behind it begins after it.
+        // A comment from earlier lines may end here; the statement starts after it.
         while at < end && !splitter.has_content() && splitter.finish().is_err() {
-            // Within a comment nothing ends.
+            // No statement ends inside a comment.
             let _ = splitter.statement_end(&text.as_bytes()[at..=at]);
             at += 1;
         }
@@ -91,7 +91,7 @@ pub fn statements(text: &str) -> Result<Vec<Statement>, ScriptError> {
         at = end;
     }
     if let Some((line, start)) = begun {
-        // Between tokens a semicolon is all that is missing.
+        // Between tokens, only a semicolon can be missing.
         if splitter.statement_end(b"\n;").is_none() {
             return Err(ScriptError::Unfinished { line });
         }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn each_statement_has_the_line_that_it_begins_in() {
+    fn statements_have_their_starting_line() {
         let text = "\u{feff}-- head\n\nSELECT 1; SELECT\n2;\r\n/* a\nb */ SELECT '\n;\n';;\n-- end\nSELECT 3";
         assert_eq!(
             split(text),
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn a_place_in_a_statement_is_in_one_of_its_lines() {
+    fn position_in_statement_maps_to_line() {
         let statement = Statement { line: 7, sql: "SELÉCT 1,\nx,\ny;".to_owned() };
         assert_eq!([1, 10, 11, 14].map(|position| statement.line_of(position)), [7, 7, 8, 9]);
     }
 
     #[test]
-    fn semicolons_in_parentheses_and_in_bodies_of_routines_end_nothing() {
+    fn semicolons_in_parentheses_and_bodies_do_not_end() {
         for one in [
             "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);",
             "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;",
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_only_ends_like_a_keyword_is_none() {
+    fn word_ending_like_a_keyword_is_not_one() {
         for text in [
             "CREATE FUNCTION f() RETURNS x_begin; SELECT 1;",
             "CREATE FUNCTION f() RETURNS beginning; SELECT 1;",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_closed_is_told_by_its_first_line() {
+    fn unterminated_statement_reports_its_first_line() {
         for text in ["\nSELECT '1;\n", "\nSELECT (1;\n", "\n\nSELECT 1 /* ;", "\n  SELECT $$;\n\n"]
         {
             let line = if text.starts_with("\n\n") { 3 } else { 2 };
@@ -208,7 +208,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_statements_come_out_one_by_one(
+        fn plain_statements_are_split(
             words in proptest::collection::vec("[a-z \n]{1,12}", 1..20)
         ) {
             let text: String = words.iter().map(|word| format!("x{word};\n")).collect();

@@ -1,10 +1,10 @@
-//! Tables of SQL, and properties: statements come out whole however the text is cut.
+//! Tables of SQL, and properties: statements are complete for any chunk boundaries.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// All statements of `text`, and how it ended, with `text` given in chunks of `size` bytes.
+/// All statements of `text`, and how it ended, reading chunks of `size` bytes.
 fn split_in(
     text: &[u8],
     standard_conforming_strings: bool,
@@ -29,7 +29,7 @@ fn split(text: &str, standard_conforming_strings: bool) -> Vec<String> {
 }
 
 #[test]
-fn a_semicolon_in_quotes_or_comments_ends_nothing() {
+fn semicolon_in_quotes_or_comments_does_not_end() {
     for one in [
         "a';'b;",
         "a'it''s;';",
@@ -67,11 +67,11 @@ fn a_semicolon_in_quotes_or_comments_ends_nothing() {
 }
 
 #[test]
-fn a_backslash_protects_a_quote_only_when_strings_do_not_conform() {
+fn backslash_escapes_quote_only_in_nonconforming_strings() {
     let text = "'\\';'; x;";
     assert_eq!(split(text, false), ["'\\';';", "x;"]);
     assert_eq!(split("'\\'; x;", true), ["'\\';", "x;"]);
-    // Bit strings and Unicode strings know no backslash in either case.
+    // Bit strings and Unicode strings never treat backslashes as escapes.
     assert_eq!(split("b'\\'; x;", false), ["b'\\';", "x;"]);
     for one in ["B'\\'\n'\\';", "B'\\'-- '\n'\\';", "B'\\' -- '\n\t'\\';"] {
         assert_eq!(split(&format!("{one} x;"), false), [one, "x;"]);
@@ -79,13 +79,13 @@ fn a_backslash_protects_a_quote_only_when_strings_do_not_conform() {
 }
 
 #[test]
-fn quotes_apart_on_one_line_are_two_literals() {
-    // The second literal is a plain one, without E's escapes.
+fn separate_quotes_on_one_line_are_two_literals() {
+    // The second literal is plain, without the escapes of `E`.
     assert_eq!(split("E'a' '\\'; x;", true), ["E'a' '\\';", "x;"]);
 }
 
 #[test]
-fn text_that_ends_in_the_middle_is_an_error() {
+fn truncated_text_is_an_error() {
     for text in ["x", "x; y", "x; 'y", "x; 'y'", "x; /* y", "x; -", "x; $a", "x; $a$;", "x; U&"] {
         let (_, ending) = split_in(text.as_bytes(), true, 1);
         let statements = u64::from(text.contains("x;"));
@@ -94,7 +94,7 @@ fn text_that_ends_in_the_middle_is_an_error() {
 }
 
 #[test]
-fn the_final_blank_lines_of_pg_dump_tell_that_data_is_whole() {
+fn final_blank_lines_show_complete_data() {
     for (text, whole) in [
         ("\n\n", true),
         ("x;\ny;\n\n\n", true),
@@ -110,8 +110,8 @@ fn the_final_blank_lines_of_pg_dump_tell_that_data_is_whole() {
     }
 }
 
-/// A piece of SQL that is whole in itself and holds no semicolon outside quotes. The commas keep
-/// a literal from going on in the next one.
+/// A complete piece of SQL without a semicolon outside quotes. The commas keep a literal from
+/// continuing in the next one.
 fn token() -> impl Strategy<Value = String> {
     let inside = "[a;$'\"\\\\ \n*/-]{0,6}";
     prop_oneof![
@@ -129,11 +129,11 @@ fn token() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn statements_come_out_as_they_were_put_together(
+    fn joined_statements_are_split_again(
         statements in prop::collection::vec(prop::collection::vec(token(), 1..6), 0..5),
         size in 1usize..9,
     ) {
-        // `x` before the semicolon keeps a literal from going on in the next statement.
+        // `x` before the semicolon keeps a literal from continuing in the next statement.
         let expected: Vec<Vec<u8>> =
             statements.iter().map(|s| format!("{} x;", s.concat()).into_bytes()).collect();
         let (found, ending) = split_in(&expected.concat(), true, size);
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn where_chunks_end_changes_nothing(
+    fn chunk_boundaries_do_not_matter(
         text in "[a-cEeUuBx0-9&;$'\"\\\\ \n*/-]{0,60}",
         size in 1usize..8,
         standard_conforming_strings: bool,
@@ -154,7 +154,7 @@ proptest! {
 }
 
 #[test]
-fn insert_tells_its_rows_or_nothing() {
+fn insert_rows_are_counted_or_zero() {
     for (statement, rows) in [
         ("INSERT INTO s.t VALUES (1, 'a);(', -2);", 1),
         ("INSERT INTO t (a, \"b(\") OVERRIDING SYSTEM VALUE VALUES\n\t(1, f('(')),\n\t(2, '');", 2),

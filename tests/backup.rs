@@ -1,7 +1,7 @@
-//! Backups from the host's API and over HTTP, against servers that behave as badly as real ones:
-//! tokens that expire, calls that are refused, connections that break in the middle of the bytes.
+//! Backups from the host's API and over HTTP, against servers that misbehave like real ones:
+//! expired tokens, rejected calls, connections that break mid-transfer.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "backup/broken.rs"]

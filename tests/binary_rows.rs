@@ -1,13 +1,13 @@
-//! Binary rows are exact: what `rows::Transcoder` makes of COPY text is, once stored, what
+//! Binary rows are exact: what `rows::Transcoder` makes of COPY text equals, once stored, what
 //! PostgreSQL makes of the same text.
 //!
-//! For each codec many texts, valid, nearly valid and extreme. Those that the transcoder takes are
-//! loaded in both formats and the two tables are compared by `COPY TO`, as text and as binary
-//! (that is, by the `send` functions). Then PostgreSQL's own output of these values, which is what
-//! pg_dump writes, must be taken as well, every one of it. `archives` does the same with all
-//! tables of the archives in `fixtures/`.
+//! Each codec gets many texts: valid, nearly valid and extreme. Those the transcoder accepts are
+//! loaded in both formats, and the two tables are compared by `COPY TO`, as text and as binary
+//! (that is, by the `send` functions). Then every output of PostgreSQL for these values, which is
+//! what pg_dump writes, must also be accepted. `archives` does the same with all tables of the
+//! archives in `fixtures/`.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "binary_rows/archives.rs"]
@@ -85,7 +85,7 @@ fn invalid_text_is_refused_at_the_line_of_postgresqls_error() {
     });
 }
 
-/// Where only the server can tell, both formats give the same error at the same line.
+/// Where only the server can decide, both formats give the same error at the same line.
 #[test]
 fn text_that_only_the_server_can_judge_fails_alike() {
     let invalid: [(&str, &[u8]); 10] = [

@@ -1,18 +1,18 @@
-//! Chaos: restores with `--resume` that are disturbed at random moments, in every way that a night
-//! knows. However each ends, the next one makes the right database of it.
+//! Chaos: restores with `--resume` that are disturbed at random moments, in every way that can
+//! happen at night. However each one ends, the next one completes the right database.
 //!
-//! A round takes an archive of some format, some number of jobs and one of the families of
+//! A round draws an archive format, a number of jobs and one of the families of
 //! [`disturbance::Family`]; its seed is printed and repeats it:
 //!
 //! ```text
 //! NOCTURNE_CHAOS_SEED=42 NOCTURNE_CHAOS_ROUNDS=1 cargo test --test chaos
 //! ```
 //!
-//! `NOCTURNE_CHAOS_FAMILY=Crashed` asks for rounds of one family. `make chaos` runs 200 rounds. A
-//! disturbance may come too late, or be noticed by nobody: a family that has had no effect gets
-//! further rounds until it has, and fails the run if it still has none.
+//! `NOCTURNE_CHAOS_FAMILY=Crashed` selects one family. `make chaos` runs 200 rounds. A
+//! disturbance may come too late or have no effect: a family without any effect gets
+//! further rounds until it has one, and fails the run if it still has none.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "chaos/archives.rs"]
@@ -34,13 +34,13 @@ use disturbance::Family;
 use round::{Round, World};
 use server::Server;
 
-/// Rounds when nothing else is asked for: a little more than one for each family.
+/// Default number of rounds: slightly more than one per family.
 const ROUNDS: u64 = 15;
 
-/// Further rounds of a family that has had no effect, at most.
+/// Maximum number of further rounds for a family without any effect.
 const MORE: usize = 10;
 
-/// How many rounds each family has had, and how many of them had an effect.
+/// Rounds of each family, and how many of them had an effect.
 type Tally = BTreeMap<Family, (u64, u64)>;
 
 fn effects(tally: &Tally, family: Family) -> u64 {
@@ -53,7 +53,7 @@ fn however_a_restore_is_disturbed_the_next_one_ends_well() {
     let first = variable("NOCTURNE_CHAOS_SEED").unwrap_or_else(seed);
     let mut tally = Tally::new();
     run((0..rounds).map(|round| first.wrapping_add(round)), &mut tally, |_| false);
-    // Of a whole turn of all families each must have done its part.
+    // Over one turn of all families, each must have had an effect.
     if rounds >= Family::ALL.len() as u64 {
         let wanted = Family::asked_for().map_or(Family::ALL.to_vec(), |family| vec![family]);
         for family in &wanted {
@@ -71,8 +71,8 @@ fn however_a_restore_is_disturbed_the_next_one_ends_well() {
     }
 }
 
-/// Runs the rounds of these seeds until it is enough. Those one after the other that are of one
-/// version share a server.
+/// Runs the rounds of these seeds until they suffice. Consecutive rounds of one version
+/// share a server.
 fn run(seeds: impl Iterator<Item = u64>, tally: &mut Tally, is_enough: impl Fn(&Tally) -> bool) {
     let mut seeds = seeds.peekable();
     while !is_enough(tally)
@@ -97,13 +97,13 @@ fn run(seeds: impl Iterator<Item = u64>, tally: &mut Tally, is_enough: impl Fn(&
     }
 }
 
-/// Says how to repeat the round that panics.
+/// Prints how to repeat the round that panics.
 struct OnPanic(u64);
 
 impl Drop for OnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("repeat it with NOCTURNE_CHAOS_SEED={} NOCTURNE_CHAOS_ROUNDS=1", self.0);
+            eprintln!("repeat with NOCTURNE_CHAOS_SEED={} NOCTURNE_CHAOS_ROUNDS=1", self.0);
         }
     }
 }

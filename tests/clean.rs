@@ -1,6 +1,6 @@
-//! Dropping what the last night left, as somebody who owns the objects and is no superuser.
+//! Dropping what the last night left, as the owner of the objects without superuser rights.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -36,7 +36,7 @@ impl<'a> Owned<'a> {
         (plan, result)
     }
 
-    /// What is left that is the role's own, but for what is in the schema `nocturne`.
+    /// The remaining objects of the role, except those in the schema `nocturne`.
     fn left(&self) -> String {
         self.database.query(&format!(
             "SELECT string_agg(i.type || ' ' || i.identity, ', ' ORDER BY i.type, i.identity)
@@ -49,8 +49,8 @@ impl<'a> Owned<'a> {
     }
 }
 
-/// Every kind of object that somebody can make without being a superuser, and all the cases that
-/// lists of drops have stumbled over.
+/// Every kind of object that a role can create without being a superuser, and all the cases
+/// that have broken lists of drops before.
 const EVERYTHING: &str = r#"
 CREATE SCHEMA pgboss;
 CREATE SCHEMA "odd ""schema";
@@ -107,7 +107,7 @@ fn nothing_of_the_role_is_left() {
             result.unwrap_or_else(|error| panic!("{major}: {error}: {plan:#?}"));
             assert_eq!(owned.left(), "", "{major}");
             assert_eq!(owned.database.query("SELECT count(*) FROM nocturne.runs"), "0");
-            // What was there can be made again: nothing is in its way.
+            // Everything can be created again: nothing is in its way.
             owned.execute(EVERYTHING).await;
             // And a clean target has nothing to drop.
             owned.clean(|_, _| false).await.1.unwrap();
@@ -155,7 +155,7 @@ fn kept_tables_stay_with_all_that_they_need() {
                 "{major}"
             );
             assert_eq!(owned.database.query("SELECT string_agg(id || name || n, ',' ORDER BY id) FROM answers"), "1a1,2b2");
-            // The sequence goes on, the key between the two kept tables is there.
+            // The sequence continues, and the key between the two kept tables exists.
             owned.execute("INSERT INTO answers (name) VALUES ('c')").await;
             assert_eq!(owned.database.query("SELECT max(id) FROM answers"), "3");
             assert_eq!(
@@ -163,7 +163,7 @@ fn kept_tables_stay_with_all_that_they_need() {
                 "answers_ke"
             );
             assert_eq!(owned.database.query("SELECT count(*) FROM pg_indexes WHERE tablename = 'answers'"), "2");
-            // Once more: nothing is left to do.
+            // Once more: there is nothing left to do.
             let (plan, result) = owned.clean(keep).await;
             result.unwrap();
             assert_eq!(plan.drops, []);
@@ -317,7 +317,7 @@ fn a_drop_that_would_touch_a_kept_table_is_rolled_back() {
         owned.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE answers (id integer)").await;
         let session = owned.session().await;
         let plan = clean::plan(&session, |_, table| table == "answers", |_| true).await.unwrap();
-        // Between the plan and its execution the table comes to need the type.
+        // Between planning and execution the table starts to depend on the type.
         owned.execute("ALTER TABLE answers ADD mood mood").await;
         let stop = CancellationToken::new();
         let error = clean::execute(&session, &plan, None, &stop, |_| {}).await.unwrap_err();
@@ -422,7 +422,7 @@ fn schema_of_another_role_is_named_before_drop() {
         assert!(refused.stderr().contains(&format!("hint: connect as \"{other}\"")), "{refused}");
         assert_eq!(owned.left(), "table public.users");
     }
-    // A superuser's schema has no records of ours, and stops nothing.
+    // A superuser's schema contains none of our records and stops nothing.
     owned.database.execute("ALTER SCHEMA nocturne OWNER TO postgres");
     let done = command(&[]).expect_code(0);
     assert_eq!(owned.left(), "", "{done}");

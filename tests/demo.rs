@@ -1,6 +1,6 @@
-//! What `make demo` does, and what `restore --embedded --query` promises.
+//! The commands of `make demo`, and the promises of `restore --embedded --query`.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -32,7 +32,7 @@ fn the_demo_answers_from_the_restored_rows() {
     assert!(answer.starts_with("rows in answers\t60800\n"), "{answer}");
     assert_eq!(answer.lines().count(), 7, "{answer}");
     assert!(finished.stderr().contains("no errors: 180 entries done"), "{finished}");
-    assert_eq!(temporary.path().read_dir().unwrap().count(), 0, "something is left behind");
+    assert_eq!(temporary.path().read_dir().unwrap().count(), 0, "files are left behind");
 }
 
 #[test]

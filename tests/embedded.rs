@@ -1,7 +1,7 @@
-//! The throw-away server, on every version: what it promises about its end, its data and who
+//! The throw-away server, on every version: its promises about its end, its data and who
 //! can connect.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -32,7 +32,7 @@ fn psql(server: &Embedded, url: &str, sql: &str) -> common::Finished {
 }
 
 fn is_running(pid: u32) -> bool {
-    // The shell's own kill: ps is not everywhere.
+    // The shell's own kill: ps is not available everywhere.
     Tool::new("sh").args(["-c", &format!("kill -s 0 {pid}")]).run().success()
 }
 
@@ -65,23 +65,23 @@ fn every_version_answers_through_its_url() {
     });
 }
 
-/// Where the helper below is told to run, and how.
+/// Tells the helper below to run, and how.
 const OWNER: &str = "EMBEDDED_TEST_OWNER";
 
 /// Not a test: the process that [`the_server_ends_with_a_killed_owner`] kills.
 #[test]
 #[ignore = "waits to be killed by another test"]
 fn an_owner_to_be_killed() {
-    let data_dir = env::var_os(OWNER).expect("set by the test that starts this");
+    let data_dir = env::var_os(OWNER).expect("set by the test that starts this process");
     let data_dir = (data_dir != "-").then(|| PathBuf::from(data_dir));
     let server = start(&EmbeddedOptions { data_dir, ..Cluster::options(newest()) });
     psql(&server, &server.url("postgres"), "CREATE TABLE witness ()");
     println!("\nowner {} {}", server.postmaster_pid().unwrap(), server.socket_dir().display());
     thread::sleep(Duration::from_secs(600));
-    panic!("nobody killed this process");
+    panic!("this process was not killed");
 }
 
-/// Starts an owner and kills it. What is left: the postmaster's number, the server's folder.
+/// Starts an owner and kills it. Returns what is left: the postmaster's PID, the server's folder.
 fn kill_an_owner(data_dir: &str) -> (u32, PathBuf) {
     let mut owner = Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", "an_owner_to_be_killed", "--nocapture"])
@@ -91,7 +91,7 @@ fn kill_an_owner(data_dir: &str) -> (u32, PathBuf) {
         .unwrap();
     let stdout = BufReader::new(owner.stdout.take().unwrap());
     let line = stdout.lines().map(Result::unwrap).find(|line| line.starts_with("owner "));
-    let line = line.expect("the owner tells its server");
+    let line = line.expect("the owner prints its server");
     let (pid, folder) = line["owner ".len()..].split_once(' ').unwrap();
     let pid = pid.parse().unwrap();
     assert!(is_running(pid));
@@ -104,7 +104,7 @@ fn kill_an_owner(data_dir: &str) -> (u32, PathBuf) {
 fn the_server_ends_with_a_killed_owner() {
     let (pid, folder) = kill_an_owner("-");
     wait_until("the server ends", || !is_running(pid));
-    wait_until("the folder goes", || !folder.exists());
+    wait_until("the folder is removed", || !folder.exists());
 }
 
 #[test]
@@ -114,16 +114,16 @@ fn kept_data_survive_a_killed_owner() {
     let data_dir = home.path().join("data");
     let (pid, folder) = kill_an_owner(data_dir.to_str().unwrap());
     wait_until("the server ends", || !is_running(pid));
-    wait_until("the folder goes", || !folder.exists());
+    wait_until("the folder is removed", || !folder.exists());
     let server = start(&EmbeddedOptions { data_dir: Some(data_dir), ..Cluster::options(newest()) });
-    // What an asynchronous server had not written yet is there too.
+    // What an asynchronous server had not yet written also exists.
     let answer = psql(&server, &server.url("postgres"), "SELECT count(*) FROM witness");
     assert_eq!(answer.stdout(), "0\n", "{answer}");
-    // It was stopped in order.
+    // It was stopped cleanly.
     assert!(!server.log().contains("not properly shut down"), "{}", server.log());
 }
 
-/// The server's account must get through, which a temporary folder does not let it.
+/// The server's account must be able to enter, which a temporary folder does not allow.
 fn open_to_all(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
@@ -187,7 +187,7 @@ fn a_locale_that_initdb_refuses_is_reported() {
 #[test]
 fn data_of_another_version_are_refused() {
     let versions = versions();
-    // One version alone has no other: nothing to test then.
+    // With a single version there is no other: nothing to test then.
     let [oldest, .., newest] = versions[..] else { return };
     let home = tempfile::tempdir().unwrap();
     open_to_all(home.path());
@@ -206,7 +206,7 @@ fn the_installation_of_a_version_is_that_version() {
     }
 }
 
-// The harness: other tests stand on it.
+// The harness: other tests build on it.
 
 #[test]
 fn a_restored_database_is_the_same_until_something_changes() {

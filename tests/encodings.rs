@@ -1,9 +1,9 @@
-//! Archives in every encoding that PostgreSQL has, with all characters of each.
+//! Archives in every encoding that PostgreSQL supports, with all characters of each.
 //!
-//! What nocturne restores is compared with the source, and its script with pg_restore's, byte by
-//! byte: text that is not UTF-8 is no `String`.
+//! nocturne's restore is compared with the source, and its script with pg_restore's, byte by
+//! byte: text that is not UTF-8 is not a `String`.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -16,7 +16,7 @@ use common::{Cluster, Database, Finished, Tool, cluster, nocturne};
 
 const KEY: &str = "--restrict-key=Key1";
 
-/// Encodings of one byte to a character, and any bytes.
+/// Single-byte encodings, and arbitrary bytes.
 const SINGLE_BYTE: [&str; 28] = [
     "LATIN1",
     "LATIN2",
@@ -53,8 +53,8 @@ const EUC: &[&str] = &["80-ff a0-ff"];
 
 const EUC_WITH_THREE: &[&str] = &["80-ff a0-ff", "8f a1-fe a1-fe"];
 
-/// The other encodings of servers, and the ranges of bytes that their characters are made of
-/// (`src/common/wchar.c`). The server sorts out what is no character.
+/// The other server encodings, and the byte ranges that their characters consist of
+/// (`src/common/wchar.c`). The server rejects invalid characters.
 const MULTIBYTE: [(&str, &[&str]); 7] = [
     ("EUC_JP", EUC_WITH_THREE),
     ("EUC_CN", EUC),
@@ -69,8 +69,8 @@ const MULTIBYTE: [(&str, &[&str]); 7] = [
 const MULE_INTERNAL: (&str, &[&str]) =
     ("MULE_INTERNAL", &["81-8d a0-ff", "91 a1-fe a1-fe", "9a-9b a0-ff a0-ff", "9c f0 a1-fe a1-fe"]);
 
-/// The encodings of clients alone: the second byte of a character may look like ASCII. The
-/// characters beyond the first plane of Unicode, which GB18030 has all, follow one rule.
+/// The client-only encodings: the second byte of a character may look like ASCII. The
+/// characters outside Unicode's first plane, all of which GB18030 has, follow one rule.
 const CLIENTS: [(&str, &[&str]); 7] = [
     ("SJIS", &["81-fc 40-fc", "a1-df"]),
     ("SHIFT_JIS_2004", &["81-fc 40-fc", "a1-df"]),
@@ -95,9 +95,9 @@ fn create(encoding: &str, name: &str) -> Database<'static> {
     database
 }
 
-/// A schema `<encoding> …` with all characters that the ranges of bytes make in the encoding, where
-/// the database's has them, in rows. Names, defaults, checks, comments, functions, views and labels
-/// have some hundred of them.
+/// A schema `<encoding> …` with all characters that the byte ranges form in the encoding, if
+/// the database's encoding has them, in rows. Names, defaults, checks, comments, functions, views
+/// and labels contain a few hundred of them.
 fn schema(encoding: &str, ranges: &[&str]) -> String {
     let number = |hex: &str| u8::from_str_radix(hex, 16).unwrap();
     let candidates = ranges.iter().chain(&["01-7f"]).map(|range| {
@@ -183,8 +183,8 @@ fn dump(database: &Database<'_>, encoding: &str, options: &[&str]) -> Tool {
     tool.args(options)
 }
 
-/// Restores an archive of an encoding's schema, and compares: with the archive by
-/// `verify -d`, the script with pg_restore's, and what pg_dump shows of the database with it, too.
+/// Restores an archive of an encoding's schema, and compares: the database with the archive by
+/// `verify -d`, the script with pg_restore's, and pg_dump's output with the source's.
 fn check(archive: &Path, database: &Database<'_>, encoding: &str, options: &[&str]) {
     nocturne().args(["restore", "-j1", "-d", &database.url()]).arg(archive).succeed();
     nocturne().arg("verify").arg(archive).args(["-d", &database.url()]).succeed();
@@ -197,15 +197,15 @@ fn check(archive: &Path, database: &Database<'_>, encoding: &str, options: &[&st
     assert_same(&sorted(&restored), &sorted(&oracle), encoding);
 }
 
-/// Lines in order: rows of INSERTs lie in a table as its pages had room.
+/// Lines in order: rows of INSERTs are stored wherever pages had room.
 fn sorted(script: &Finished) -> Vec<u8> {
     let mut lines: Vec<&[u8]> = script.stdout_bytes().split(|byte| *byte == b'\n').collect();
     lines.sort_unstable();
     lines.join(&b'\n')
 }
 
-/// A database of one encoding holds the schema of each other one in turn: pg_dump reads all names
-/// that there are.
+/// A database of one encoding holds the schemas of the others one at a time, as pg_dump reads all
+/// names that exist.
 fn every_encoding<'a>(
     database: &str,
     name: &str,
@@ -235,7 +235,7 @@ const DROP: &str = "
         END LOOP;
     END $$;";
 
-/// A database of SQL_ASCII takes and gives the bytes of all encodings that servers have.
+/// A SQL_ASCII database accepts and returns the bytes of all server encodings.
 #[test]
 fn server_encodings_keep_all_bytes() {
     let single = SINGLE_BYTE.map(|encoding| (encoding, &["80-ff"][..]));
@@ -264,7 +264,7 @@ fn latin1_archive_in_sql_ascii_database_keeps_its_bytes() {
     check(&archive, &create("SQL_ASCII", "latin1_target"), "LATIN1", &[]);
 }
 
-/// Names that the archive has nothing to do with, and its encoding no characters for.
+/// Names unrelated to the archive whose characters its encoding lacks.
 #[test]
 fn names_of_others_beyond_the_encoding_hold_nothing_up() {
     let source = create("LATIN1", "others_source");

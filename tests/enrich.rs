@@ -1,6 +1,6 @@
-//! Indexes and views of the warehouse's own, as somebody who owns the tables and is no superuser.
+//! The warehouse's own indexes and views, created by the tables' owner without superuser rights.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -24,7 +24,7 @@ async fn enrich(owned: &Owned<'_>, folder: &Path, sessions: usize) -> Report {
     enrich::run(&enrichment, &owned.target(), sessions, &stop, |_| {}).await.unwrap()
 }
 
-/// What became of each file, by name.
+/// The outcome of each file, by name.
 fn told(report: &Report) -> Vec<String> {
     let mut told: Vec<String> =
         report.files.iter().map(|one| format!("{}: {}", one.file, one.outcome)).collect();
@@ -67,13 +67,13 @@ fn the_shipped_files_make_the_indexes_and_views_of_the_replaced_system() {
                  USING btree ((((\"createdAt\" AT TIME ZONE 'UTC+1'::text))::date) DESC)"
             );
             assert_eq!(owned.database.query("SELECT count(*) FROM students"), "0");
-            // The reports' own expression finds the index.
+            // The expression used by the reports finds the index.
             let plan = owned.database.query(
                 "SET enable_seqscan = off; EXPLAIN SELECT FROM users \
                  WHERE cast(\"createdAt\" AT TIME ZONE 'UTC+1' as date) = '2026-01-01'",
             );
             assert!(plan.contains("users_createdAt_idx"), "{plan}");
-            // Once more on the same target: a kept table has its index already.
+            // Once more on the same target: a kept table already has its index.
             let again = enrich(&owned, &shipped, 4).await;
             assert_eq!(again.failures().count(), 0, "{again:?}");
             assert_eq!(

@@ -1,8 +1,8 @@
-//! What goes wrong in the night, on real servers: sessions cut, servers stopped, disks full, rows
-//! refused. A table is whole or empty, every wanted entry is accounted for, the exit code and
-//! the words say what happened.
+//! Failures of a night on real servers: sessions cut, servers stopped, disks full, rows
+//! refused. Tables are whole or empty, every wanted entry is accounted for, and the exit code
+//! and messages report what happened.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;

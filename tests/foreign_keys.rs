@@ -1,7 +1,7 @@
-//! Foreign keys on real servers: as asked for, in whatever order their tables refer to each other,
-//! and with rows that refer to nothing.
+//! Foreign keys on real servers: in the requested mode, whatever the order of references between
+//! tables, and with orphaned rows.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -13,7 +13,7 @@ mod orphans;
 use common::{Archive, assert_same_database, for_each_version, restore};
 
 /// Tables that refer to each other in a ring, and to themselves, with enough rows that their keys
-/// are made in steps.
+/// are created in steps.
 const RING: &str = "
     CREATE TABLE a (id int PRIMARY KEY, other int, own int, note text);
     CREATE TABLE b (id int PRIMARY KEY, other int, own int, note text);
@@ -35,7 +35,7 @@ fn tables_that_refer_to_each_other_never_stop_each_other() {
         expected.execute(RING);
         for _ in 0..5 {
             let target = cluster.fresh_db("ring");
-            // Whoever waits in the server for another looks for a deadlock at once.
+            // A session that waits for another checks for a deadlock at once.
             let sql = format!("ALTER DATABASE \"{}\" SET deadlock_timeout = '1ms'", target.name);
             target.execute(&sql);
             restore(&archive.path(), &target, &["-j", "4"]).expect(0);

@@ -1,9 +1,9 @@
-//! Files of SQL between the stages of a restore, and tables that are distributed by one of them.
+//! SQL files between the stages of a restore, and tables that one of them distributes.
 //!
-//! Citus cannot be installed here. What stands in its place is a table `pg_dist_partition` where
+//! Citus cannot be installed here. Its stand-in is a table `pg_dist_partition` where
 //! Citus has it, and an event trigger and a trigger that refuse what a distributed table refuses.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -34,7 +34,7 @@ const SOURCE: &str = "
     INSERT INTO answers SELECT n, 1 + n % 1000, repeat(md5(n::text), 8) FROM generate_series(1, 4000) n;
 ";
 
-/// Dumps a database of these tables; keeps the file as long as the folder.
+/// Dumps a database of these tables; the file lives as long as the folder.
 fn archive(cluster: &Cluster, name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let source = cluster.fresh_db(name);
     source.execute(SOURCE);
@@ -44,7 +44,7 @@ fn archive(cluster: &Cluster, name: &str) -> (tempfile::TempDir, std::path::Path
     (folder, path)
 }
 
-/// As the night restores: what failed, in words, with the warnings that were told.
+/// Restores like the night: returns the failures as text, with the reported warnings.
 async fn restore_with(
     path: &Path,
     target: Target,
@@ -84,7 +84,7 @@ async fn restore_with(
     (result, said)
 }
 
-/// The stages that run the hooks of a folder, as the night has them.
+/// The stages that run the hooks of a folder, as in a night.
 fn stages(folder: &Path, target: &Target) -> Stages {
     let hooks = Arc::new(Hooks::read(folder).unwrap());
     let mut stages = Stages::default();
@@ -102,7 +102,7 @@ fn stages(folder: &Path, target: &Target) -> Stages {
     stages
 }
 
-/// Writes down what there is: tables of the restore, their rows, their indexes.
+/// Records what exists: tables of the restore, their rows, their indexes.
 fn note(stage: Stage) -> String {
     let rows = match stage {
         Stage::BeforeRestore => "0",
@@ -184,7 +184,7 @@ fn a_hook_that_fails_ends_the_restore_and_says_where() {
             ),
             "{said}"
         );
-        // Rows are there, indexes were not begun.
+        // The rows exist, and no index was started.
         assert_eq!(owned.database.query("SELECT count(*) FROM answers"), "4000");
         assert_eq!(
             owned.database.query("SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'"),
@@ -198,7 +198,7 @@ fn a_stream_waits_at_the_stages_too() {
     block_on(async {
         let owned = Owned::new(cluster(15), "hooks_stream");
         let (kept, path) = archive(owned.database.cluster, "hooks_stream_source");
-        // A compressed tar can be read once, from its start to its end.
+        // A compressed tar can only be read once, from start to end.
         let tar = kept.path().join("backup.tar.gz");
         common::Tool::new("tar")
             .args(["-czf"])
@@ -252,17 +252,17 @@ fn a_stopped_hook_is_cancelled_on_the_server() {
         let error = result.unwrap_err();
         assert!(matches!(error, HookError::Failed { .. }) && error.is_passing(), "{error}");
         owned.database.wait_until(&format!("NOT {sleeps}"));
-        // One that is dropped where it stands, as a restore that ends early does.
+        // A session dropped midway, as by a restore that ends early.
         let stop = CancellationToken::new();
         tokio::select! {
-            _ = hooks.run(Stage::AfterRestore, &target, &stop) => panic!("it sleeps for an hour"),
+            _ = hooks.run(Stage::AfterRestore, &target, &stop) => panic!("it sleeps an hour"),
             () = asleep() => {}
         }
         until("it is cancelled", || !is_asleep()).await;
     });
 }
 
-/// Stands in the place of Citus.
+/// The stand-in for Citus.
 fn install_stand_in(database: &Database<'_>) {
     database.execute(
         "SET allow_system_table_mods = on;
@@ -308,8 +308,8 @@ fn a_distributed_table_gets_the_archive_s_own_statements() {
                 "answers_pkey true, answers_userId_fkey true, users_name_key true, users_pkey true",
                 "{major}"
             );
-            // The other table went the quick way: its rows are frozen. Not every server here has
-            // what shows it.
+            // The other table was loaded directly: its rows are frozen. Not every server here has
+            // the extension that shows it.
             let available =
                 "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_visibility'";
             if owned.database.query(available) == "0" {

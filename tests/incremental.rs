@@ -1,7 +1,7 @@
-//! The incremental copy between real databases: what is new and nothing else, whole or not at
-//! all, whoever dies.
+//! The incremental copy between real databases: it copies new rows and nothing else, completely or
+//! not at all, whichever side dies.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "incremental/command.rs"]

@@ -1,7 +1,7 @@
 //! Sizes: many entries, wide fields, large tables, in bounded memory; and damage to the data of
-//! one table, which must not touch the others.
+//! one table, which must not affect the others.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;

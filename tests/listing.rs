@@ -1,10 +1,10 @@
 //! `nocturne list` writes what `pg_restore -l` writes, and each program reads the other's list.
 //!
-//! The only wanted differences: names are UTF-8 whatever the archive's encoding is, the time of
-//! the dump has no time zone, because the archive does not tell which one it was, and the
-//! compression is named as PostgreSQL 16 and later do.
+//! The only intended differences: names are UTF-8 whatever the archive's encoding, the time of
+//! the dump has no time zone, because the archive does not store it, and the compression is named
+//! as in PostgreSQL 16 and later.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -21,7 +21,7 @@ const BELOW_HEADER: &str = "; Selected TOC Entries:\n;\n";
 
 fn list(fixture: &Fixture, options: &[&str]) -> String {
     let listed = nocturne().arg("list").args(options).arg(&fixture.path).succeed();
-    // A name that matches nothing is told.
+    // A name that matches nothing is reported.
     let told = listed.stderr();
     assert!(told.lines().all(|line| line.ends_with(" not found")), "{listed}");
     String::from_utf8(listed.stdout_bytes().to_vec()).unwrap()
@@ -56,8 +56,8 @@ fn assert_same_lines(ours: &str, theirs: &str, what: &str) {
         assert_eq!(ours, theirs, "{what}: line {}", number + 1);
     }
     assert_eq!(ours.lines().count(), theirs.lines().count(), "{what}: number of lines");
-    // Line ends and what else `lines` hides.
-    assert!(ours == theirs, "{what}: the lines are alike, the bytes are not");
+    // Line ends and whatever else `lines` hides.
+    assert!(ours == theirs, "{what}: the lines are equal, the bytes are not");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn what_is_selected_is_listed_as_pg_restore_lists_it() {
     let all = choices.iter().chain(since_18.iter().filter(|_| versions().contains(&18)));
     let idle: Vec<_> = all
         .filter(|options| !different.contains(**options))
-        // There is no provider of labels to make one with.
+        // There is no label provider to create one with.
         .filter(|options| versions().len() == 4 || options[0] == "-v")
         .collect();
     assert!(idle.is_empty(), "no effect in any fixture: {idle:?}");
@@ -183,7 +183,7 @@ fn the_json_listing_has_the_same_entries() {
                 .collect();
             let text = list(&fixture, options);
             assert_eq!(found, ids(&text), "{} {options:?}", fixture.name);
-            // The names are those of the lines too.
+            // The names match those of the lines.
             let lines = text.lines().filter(|line| !line.starts_with(';'));
             for (entry, line) in entries.iter().zip(lines) {
                 let name = entry["name"].as_str().unwrap().replace(['\n', '\r'], " ");
@@ -194,7 +194,7 @@ fn the_json_listing_has_the_same_entries() {
     }
 }
 
-/// Scripts made with a list file, which need no server; they show choice and order.
+/// Scripts written with a list file, which need no server; they show selection and order.
 fn scripts_with_list(fixture: &Fixture, archive: &Path, list: &str) -> (Vec<u8>, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("some.list");
@@ -202,13 +202,13 @@ fn scripts_with_list(fixture: &Fixture, archive: &Path, list: &str) -> (Vec<u8>,
     let options = ["-f", "-", "--restrict-key", "key", "-L", path.to_str().unwrap()];
     let ours = nocturne().arg("restore").args(options).arg(archive).succeed();
     let theirs = fixture.pg_restore().args(options).arg(archive).succeed();
-    // Our list files are not wrong in pg_restore's eyes, and the other way round.
+    // pg_restore accepts our list files, and vice versa.
     assert_eq!(theirs.stderr(), "", "{}", fixture.name);
     assert!(!ours.stderr().contains("warning"), "{}: {ours}", fixture.name);
     (ours.stdout_bytes().to_vec(), theirs.stdout_bytes().to_vec())
 }
 
-/// The lines of the entries in another order, the same at every run.
+/// The entries' lines in another order, the same in every run.
 fn shuffled(mut lines: Vec<&str>, seed: u64) -> Vec<&str> {
     let mut state = seed;
     for place in (1..lines.len()).rev() {
@@ -220,7 +220,7 @@ fn shuffled(mut lines: Vec<&str>, seed: u64) -> Vec<&str> {
     lines
 }
 
-/// Every archive that both can read at any place, of the two large schemas.
+/// Every archive of the two large schemas that both programs can read with random access.
 fn large() -> Vec<Fixture> {
     fixtures_where(|fixture| {
         let large = ["every-", "mission-", "latin1-"];
@@ -242,7 +242,7 @@ fn each_program_takes_the_list_of_the_other() {
 
 #[test]
 fn an_edited_list_chooses_and_orders_as_in_pg_restore() {
-    // pg_restore cannot go back in a tar.
+    // pg_restore cannot seek back in a tar.
     let fixtures = large().into_iter().filter(|fixture| !fixture.name.contains("-tar-"));
     for (number, fixture) in fixtures.enumerate() {
         let fixture = &fixture;
@@ -285,8 +285,8 @@ fn a_database_restored_from_an_edited_list_is_the_one_that_pg_restore_makes() {
     let cluster = cluster(fixture.major);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("some.list");
-    // Without comments and rights, with tables in the opposite order, without a third of the
-    // rows: what needs what is left out fails in both.
+    // Without comments and privileges, with tables in the opposite order, without a third of the
+    // rows: whatever needs an excluded entry fails in both.
     let whole = list(fixture, &[]);
     let mut kept: Vec<&str> = body(&whole)
         .lines()
@@ -307,7 +307,7 @@ fn a_database_restored_from_an_edited_list_is_the_one_that_pg_restore_makes() {
     let ours =
         nocturne().args(["restore", "-d", &actual.url()]).args(option).arg(&fixture.path).run();
     assert_eq!(ours.code(), theirs.code(), "{ours}");
-    // Keys whose rows are left out: pg_restore adds none of them, we leave them NOT VALID.
+    // Keys whose rows are excluded: pg_restore adds none of them, nocturne leaves them NOT VALID.
     let keys = "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I;', conrelid::regclass, conname) \
                 FROM pg_constraint \
                 WHERE contype = 'f' AND NOT convalidated AND conparentid = 0 ORDER BY 1";

@@ -1,7 +1,7 @@
-//! What pg_restore loads is loaded: rows that triggers take, data of a role that may not disable
-//! triggers, INSERTs of which one is refused, servers that a statement does not reach.
+//! Whatever pg_restore loads is loaded: rows that triggers divert, data of a role that may not
+//! disable triggers, INSERTs of which one is refused, servers that a statement does not reach.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -50,7 +50,7 @@ fn row_triggers_that_skip_or_move_rows_lose_nothing() {
         assert_eq!(actual.rows("merged"), 10);
         let warned = restored.stderr();
         assert!(warned.contains("2000 rows sent, 0 stored"), "{}", restored.finished);
-        // A trigger that is disabled explains nothing, and takes nothing.
+        // A disabled trigger neither explains nor diverts anything.
         actual.execute("TRUNCATE moved; ALTER TABLE moved DISABLE TRIGGER move");
         restore(&archive.path(), &actual, &["--data-only", "--table=moved"]).expect(0);
         assert_eq!(actual.rows("moved"), 2000);
@@ -60,7 +60,7 @@ fn row_triggers_that_skip_or_move_rows_lose_nothing() {
 #[test]
 fn disable_triggers_by_plain_owner_is_reported_and_rows_load() {
     let cluster = cluster(newest());
-    // The key's triggers are the system's.
+    // The key's triggers are internal ones.
     let table = "CREATE TABLE node (id int PRIMARY KEY, up int REFERENCES node);";
     let rows = "INSERT INTO node SELECT i, i FROM generate_series(1, 500) i;";
     for dump in [&["--format=custom"][..], &["--format=custom", "--inserts"]] {
@@ -149,7 +149,7 @@ fn resume_with_missing_tablespace_uses_the_default() {
     assert_eq!(target.query("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"), "2");
 }
 
-/// Event triggers that record every definition, and refuse to drop tables and schemas.
+/// Event triggers that record every definition and refuse to drop tables and schemas.
 const EVENT_TRIGGERS: &str = "
     CREATE TABLE audit (tag text);
     CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
@@ -235,7 +235,7 @@ fn rules_and_triggers_that_take_inserted_rows_are_reported() {
         }
         assert_eq!(told.matches(" rows sent").count(), 3, "{more:?}: {told}");
     }
-    // Rows that exist are skipped on purpose.
+    // Existing rows are skipped on purpose.
     let args = ["--format=custom", "--inserts", "--on-conflict-do-nothing"];
     let unique = "CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u SELECT generate_series(1, 9);";
     let archive = Archive::with(cluster, unique, &args);
@@ -254,7 +254,7 @@ fn exit_on_error_leaves_an_existing_object_unchanged() {
     for (object, kind, is_new) in [
         ("TABLE t (id int)", "TABLE t", false),
         ("FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "FUNCTION f()", false),
-        // Its tablespace is missing: pg_restore ends before the table.
+        // Its tablespace is missing: pg_restore stops before the table.
         ("TABLE t (id int) TABLESPACE gone", "TABLE t", true),
     ] {
         source.execute(&format!("CREATE {object}; ALTER {kind} OWNER TO {owner};"));
@@ -279,7 +279,7 @@ fn exit_on_error_leaves_an_existing_object_unchanged() {
 #[test]
 fn existing_large_object_leaves_the_others_and_gets_its_owner() {
     let owner = format!("keeper_{}", std::process::id());
-    // Until 16 each object is an entry, later all of an owner are one.
+    // Up to 16 each object is an entry, later all objects of an owner are one.
     for major in [15, newest()] {
         let cluster = cluster(major);
         let source = cluster.fresh_db("source");
@@ -313,7 +313,7 @@ fn tables_with_oids_are_restored_with_a_warning() {
     let cluster = cluster(newest());
     let sql = "CREATE TABLE old (id int); CREATE TABLE other (id int); INSERT INTO old VALUES (1);";
     let archive = Archive::with(cluster, sql, &["--format=directory"]);
-    // What pg_dump before 12 wrote of a table WITH OIDS: a string in its entry.
+    // What pg_dump before 12 wrote for a table WITH OIDS: a string in its entry.
     let toc = archive.path().join("toc.dat");
     let bytes = std::fs::read(&toc).unwrap();
     let (plain, with_oids) = (b"\0\x05\0\0\0false", b"\0\x04\0\0\0true");

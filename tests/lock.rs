@@ -10,7 +10,7 @@ use nocturne::target::{ConnectOptions, Target};
 
 fn target(database: &Database<'_>) -> Target {
     let options = ConnectOptions { dbname: Some(database.url()), ..ConnectOptions::default() };
-    Target::resolve(&options, &|_| None).expect("the URL of a test is sound")
+    Target::resolve(&options, &|_| None).expect("the test's URL is valid")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,41 +23,41 @@ async fn a_session_that_only_the_server_believes_in_does_not_keep_the_lock_from_
             false => TargetLock::take(&target).await,
             true => TargetLock::share(&target).await,
         };
-        let ghost = ghost.expect("nobody has it");
-        let again = ghost.take_again(&target).await.expect("its own session is not in the way");
-        again.check().await.expect("its session is there");
-        assert_eq!(ghost.check().await.is_ok(), shared, "only what is in the way is ended");
+        let ghost = ghost.expect("the lock is free");
+        let again = ghost.take_again(&target).await.expect("its own session does not block it");
+        again.check().await.expect("its session exists");
+        assert_eq!(ghost.check().await.is_ok(), shared, "only sessions in the way are terminated");
         drop(ghost);
         // Another run's session stays.
-        let other = TargetLock::take(&target).await.err().expect("it is taken");
+        let other = TargetLock::take(&target).await.err().expect("the lock is taken");
         assert!(matches!(other, LockError::Taken { .. }));
     }
     let database = cluster(15).fresh_db("lock_stolen");
     let target = target(&database);
-    let lost = TargetLock::take(&target).await.expect("nobody has it");
+    let lost = TargetLock::take(&target).await.expect("the lock is free");
     database.kill_backends("application_name = 'nocturne lock'");
     let other = until_taken(&target).await;
-    let refused = lost.take_again(&target).await.err().expect("another run has it");
+    let refused = lost.take_again(&target).await.err().expect("another run holds it");
     assert!(matches!(refused, LockError::Taken { .. }));
-    other.check().await.expect("it is not ended");
+    other.check().await.expect("the session is alive");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_shares_the_lock_keeps_out_those_alone_who_want_it_for_themselves() {
     let database = cluster(15).fresh_db("lock_shared");
     let target = target(&database);
-    let first = TargetLock::share(&target).await.expect("nobody has it");
-    let second = TargetLock::share(&target).await.expect("it is shared");
-    let refused = TargetLock::take(&target).await.err().expect("it is taken");
+    let first = TargetLock::share(&target).await.expect("the lock is free");
+    let second = TargetLock::share(&target).await.expect("the lock is shared");
+    let refused = TargetLock::take(&target).await.err().expect("the lock is taken");
     assert!(matches!(refused, LockError::Taken { holder: Some(_) }), "{refused}");
     drop((first, second));
     let alone = until_taken(&target).await;
-    let refused = TargetLock::share(&target).await.err().expect("it is taken");
+    let refused = TargetLock::share(&target).await.err().expect("the lock is taken");
     assert!(matches!(refused, LockError::Taken { holder: Some(_) }), "{refused}");
     drop(alone);
 }
 
-/// The lock, as soon as the server has let go of it: a session's end takes a moment.
+/// The lock, once the server has released it: ending a session takes a moment.
 async fn until_taken(target: &Target) -> TargetLock {
     let next = async {
         loop {
@@ -74,15 +74,15 @@ async fn until_taken(target: &Target) -> TargetLock {
 async fn the_second_run_is_told_who_is_at_work_and_may_go_on_after_it() {
     let database = cluster(15).fresh_db("lock");
     let other = cluster(15).fresh_db("lock_other");
-    let first = TargetLock::take(&target(&database)).await.expect("nobody has it");
-    first.check().await.expect("its session is there");
-    let error = TargetLock::take(&target(&database)).await.err().expect("it is taken");
+    let first = TargetLock::take(&target(&database)).await.expect("the lock is free");
+    first.check().await.expect("its session exists");
+    let error = TargetLock::take(&target(&database)).await.err().expect("the lock is taken");
     assert!(error.is_passing());
     let said = error.to_string();
     assert!(said.starts_with("another run is using this target: process "), "{said}");
     assert!(said.contains(" since 20"), "{said}");
     // Another database of the same server is another target.
-    TargetLock::take(&target(&other)).await.expect("nobody has that one");
+    TargetLock::take(&target(&other)).await.expect("that lock is free");
 
     database.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \

@@ -1,11 +1,11 @@
-//! Whole nights: from a fake host's API and its archive, made by a real pg_dump, to a warehouse
-//! that belongs to a role which is no superuser; compared with what the old system's steps give.
+//! Whole nights: from a fake host's API and its archive, written by a real pg_dump, to a warehouse
+//! owned by a role that is not a superuser; compared with the result of the old system's steps.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
-// They serve other tests, too, with more than is used here.
+// They also serve other tests, which use more of them.
 #[allow(dead_code)]
 #[path = "backup/files.rs"]
 mod files;

@@ -1,9 +1,9 @@
 //! Every option of `nocturne restore` against a real server: each test fails when its option is
 //! ignored. Where pg_restore has the option, its run is the oracle.
 //!
-//! Options that change a script or a listing only are in `script.rs` and `listing.rs`.
+//! Options that only change a script or a listing are in `script.rs` and `listing.rs`.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;

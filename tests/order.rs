@@ -1,10 +1,10 @@
-//! Dependencies that the archive does not show: each case ends as pg_restore's default ends, whatever
-//! order jobs start in.
+//! Dependencies that the archive does not show: each case ends as pg_restore's default does,
+//! whatever order the jobs start in.
 //!
-//! `NOCTURNE_ORDER_ROUNDS` tries more random orders of each case, `NOCTURNE_ORDER_SEED` those of a
-//! failure.
+//! `NOCTURNE_ORDER_ROUNDS` tries more random orders of each case, `NOCTURNE_ORDER_SEED` repeats
+//! those of a failure.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "order/case.rs"]

@@ -1,6 +1,6 @@
-//! What `nocturne plan` predicts, and what restores learn from each other.
+//! The predictions of `nocturne plan`, and what restores learn from each other.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -24,7 +24,7 @@ fn json(archive: &str, args: &[&str]) -> Value {
     serde_json::from_str(&finished.stdout()).unwrap()
 }
 
-/// The sums of the night of 2020-10-22 of the system that nocturne replaces.
+/// The totals of the night of 2020-10-22 of the system that nocturne replaces.
 const NIGHT: [&str; 8] = [
     "--as-if",
     "FK CONSTRAINT=7h57min25s",
@@ -40,7 +40,7 @@ const NIGHT: [&str; 8] = [
 fn on_the_night_s_durations_the_order_beats_pg_restore_s_and_nears_the_lower_bound() {
     let report = json("mission-demo.tar.gz", &[&NIGHT[..], &["--compare"]].concat());
     let hours = |row: &Value, name: &str| row[name].as_f64().unwrap() / 3600.0;
-    // How many times pg_restore's order takes, at least, and how far above the bound we may be.
+    // Minimum ratio of pg_restore's order to ours, and maximum excess over the bound.
     let expected = [
         (2, 1.05, 1.01),
         (4, 1.25, 1.4),
@@ -123,7 +123,7 @@ fn a_restore_writes_down_what_the_next_one_and_the_plan_go_by() {
     let app = &written["databases"]["app_1234"];
     let jobs = app["jobs"].as_array().unwrap();
     let answers = jobs.iter().find(|job| job["desc"] == "TABLE DATA" && job["name"] == "answers");
-    let answers = answers.expect("the largest table is remembered");
+    let answers = answers.expect("the largest table is recorded");
     assert_eq!(answers["rows"], 60_800);
     assert!(answers["rates"]["binary"]["rows"].as_f64().unwrap() > 0.0, "{answers}");
     assert_eq!(app["nights"][0]["jobs"], 2);

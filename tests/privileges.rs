@@ -1,6 +1,6 @@
-//! Restores by somebody who is no superuser, and into servers that lack roles or extensions.
+//! Restores by a role that is not a superuser, and into servers that lack roles or extensions.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -14,7 +14,7 @@ use common::{
 };
 use tempfile::TempDir;
 
-/// A role that owns databases and nothing else.
+/// A role that owns databases and has no other privilege.
 struct Owner<'a> {
     cluster: &'a Cluster,
     name: String,
@@ -42,7 +42,7 @@ impl<'a> Owner<'a> {
 
     /// What pg_restore does as this role.
     fn pg_restore(&self, archive: &Path, database: &Database<'_>, args: &[&str]) -> Theirs {
-        // Only with --verbose does it say which entry an error belongs to.
+        // Only --verbose shows which entry an error belongs to.
         let tool = self.cluster.tool("pg_restore").arg("--verbose").args(args);
         let url = self.url(database);
         let finished = tool.args(["--dbname", &url]).arg(archive).run();
@@ -57,12 +57,12 @@ impl<'a> Owner<'a> {
 
 struct Theirs {
     code: i32,
-    /// The numbers of the entries that failed.
+    /// The IDs of the entries that failed.
     failed: BTreeSet<i64>,
     said: String,
 }
 
-/// The numbers of the entries that failed, on their own account or another's.
+/// The IDs of the entries that failed, from their own cause or another's.
 fn failed(restored: &Restored) -> BTreeSet<i64> {
     let of = |entry: &serde_json::Value| entry["dump_id"].as_i64().unwrap();
     let own = restored.summary["failures"].as_array().unwrap().iter().map(of);
@@ -157,12 +157,12 @@ fn a_missing_role_is_told_once_before_any_row() {
     let said = restored.stderr();
     let message = format!("role \"{role}\" does not exist on the target");
     let told: Vec<usize> = said.match_indices(&message).map(|(place, _)| place).collect();
-    // Once when it is noticed, once in the summary.
+    // Once when it is detected, once in the summary.
     assert_eq!(told.len(), 2, "{}", restored.finished);
     assert!(told[0] < said.find("TABLE DATA public.a started").unwrap(), "{said}");
     assert!(said.contains(&format!("{message}: needed by 2 entries")), "{said}");
     assert_eq!(restored.summary["errors"], 1, "{}", restored.finished);
-    assert_eq!(target.query("SELECT count(*) FROM a, b"), "1", "rows come all the same");
+    assert_eq!(target.query("SELECT count(*) FROM a, b"), "1", "rows are loaded all the same");
 
     let target = cluster.fresh_db("missing_role");
     let restored = restore(&archive, &target, &["--tolerate", "missing-role"]).expect(0);
@@ -188,7 +188,7 @@ fn missing_owner_is_not_called_a_missing_object() {
     let said = format!("\n{message}: owner not set on 2 entries, 1 entry not restored\n");
     assert!(restored.stderr().contains(&said), "{}", restored.finished);
     assert_eq!(restored.summary["causes"][0]["without_owner"], 2, "{}", restored.finished);
-    // Indexes and constraints have no owner of their own: nothing is missing.
+    // Indexes and constraints have no separate owner: nothing is missing.
     let target = cluster.fresh_db("owner");
     target.execute("CREATE TABLE a (id int); CREATE TABLE b (id int)");
     let args = ["--section=post-data", "--no-privileges"];
@@ -217,7 +217,7 @@ fn missing_extension_counts_wanted_entries_only() {
     assert!(restored.stderr().contains(&told), "{}", restored.finished);
 }
 
-/// An archive of a database with citext, in which the extension has a name that no server knows.
+/// An archive of a database with citext, in which the extension has a name unknown to any server.
 fn without_extension(source: &Database<'_>) -> (TempDir, PathBuf) {
     let (folder, archive) = dumped(source);
     let bytes = std::fs::read(&archive).unwrap();

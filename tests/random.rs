@@ -1,18 +1,18 @@
-//! Databases made at random: what nocturne restores of them is what pg_restore restores.
+//! Random databases: nocturne restores of them what pg_restore restores.
 //!
-//! A round makes a database with objects of some of the kinds of [`kinds::Kind`] and rows in them,
-//! dumps it in some format, and restores it with pg_restore and in two or three ways with nocturne.
-//! Its seed is printed when it fails, and repeats it:
+//! A round creates a database with objects of some of the kinds of [`kinds::Kind`] and rows in
+//! them, dumps it in some format, and restores it with pg_restore and in two or three ways with
+//! nocturne. Its seed is printed when it fails, and repeats it:
 //!
 //! ```text
 //! NOCTURNE_RANDOM_SEED=42 NOCTURNE_RANDOM_ROUNDS=1 cargo test --test random -- --nocapture
 //! ```
 //!
-//! A single round that fails is tried with fewer and fewer statements, which takes minutes.
-//! `NOCTURNE_RANDOM_KIND=Views,Keys` asks for databases of these kinds alone. `make random` runs
+//! A single round that fails is reduced to fewer and fewer statements, which takes minutes.
+//! `NOCTURNE_RANDOM_KIND=Views,Keys` limits the databases to these kinds. `make random` runs
 //! 2000 rounds.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -63,7 +63,7 @@ use common::random::{seed, variable};
 use kinds::Kind;
 use round::{Failure, Round};
 
-/// Rounds when nothing else is asked for: the same each time, so that what fails is what was changed.
+/// Default number of rounds: always the same ones, so that a failure comes from the last change.
 const ROUNDS: u64 = 25;
 
 /// The seed of the first of them.
@@ -111,7 +111,7 @@ fn random_database_restores_as_with_pg_restore() {
     }
 }
 
-/// Says how a round fails, how to repeat it, and where its statements are.
+/// Prints how a round fails, how to repeat it, and where its statements are.
 fn report(round: &Round, failure: Option<Failure>, shrinks: bool) {
     let seed = round.seed;
     let keep = |name: &str, statements: &[String]| {
@@ -121,14 +121,14 @@ fn report(round: &Round, failure: Option<Failure>, shrinks: bool) {
     };
     let path = keep("", &round.statements());
     eprintln!("--- round {seed} fails");
-    eprintln!("repeat it with NOCTURNE_RANDOM_SEED={seed} NOCTURNE_RANDOM_ROUNDS=1");
+    eprintln!("repeat with NOCTURNE_RANDOM_SEED={seed} NOCTURNE_RANDOM_ROUNDS=1");
     eprintln!("its statements are in {}", path.display());
-    // Without a difference a tool has failed, and has said so.
+    // Without a difference a tool has failed and reported it.
     let Some(Failure { way, reason }) = failure else { return };
     eprintln!("{way:?}: {reason}");
     if shrinks {
         let few = shrink::shrink(round, way);
-        eprintln!("fewer statements that fail are in {}:", keep("-small", &few).display());
+        eprintln!("a smaller failing set of statements is in {}:", keep("-small", &few).display());
         few.iter().for_each(|statement| eprintln!("{statement};"));
     }
 }

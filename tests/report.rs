@@ -1,10 +1,10 @@
-//! `nocturne report` on the logs in `fixtures/logs/`, and on what nocturne itself writes; and
+//! `nocturne report` on the logs in `fixtures/logs/` and on nocturne's own output; and
 //! `restore --timeline`.
 //!
-//! `2020-10-22.txt` is what the documentation of the replaced system printed for that night, but
-//! for its `60s`, which are carried here.
+//! `2020-10-22.txt` is what the documentation of the replaced system printed for that night, except
+//! for its `60s`, which are carried over here.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -143,7 +143,7 @@ fn nocturne_s_night_reads_the_same_as_text_and_as_json() {
     let expected =
         ["find-backup", "drop", "download", "restore", "enrich", "incremental", "notify"];
     assert_eq!(stages, expected);
-    // Its key was made in two steps, 70 s and 0.2 s, with a pause between them.
+    // Its key was created in two steps, 70 s and 0.2 s, with a pause between them.
     let item = |id: i64| run["items"].as_array().unwrap().iter().find(|item| item["id"] == id);
     assert_eq!(item(313).unwrap()["seconds"], 70.2);
     assert_eq!(item(314).unwrap()["outcome"], "failed");

@@ -1,8 +1,8 @@
-//! `restore --resume` on real servers: runs that are broken off in every way, and what another run
-//! makes of it. It ends with the database that one undisturbed run would have made; a table that
-//! was done is not touched; the journal is gone.
+//! `restore --resume` on real servers: runs interrupted in every way, and the result of the
+//! next run. It ends with the database that one undisturbed run would have created; finished
+//! tables are not touched; the journal is gone.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;

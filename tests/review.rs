@@ -1,7 +1,7 @@
-//! What a restore must not lose sight of: each test is a failure that was once told wrongly, or
+//! What a restore must not overlook: each test is a failure that was once reported wrongly, or
 //! not at all.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,12 +10,12 @@ use std::path::Path;
 
 use common::{Cluster, Interactive, Running, Tool, cluster, nocturne};
 
-/// The newest version will do: none of this differs between versions.
+/// The newest version is enough: none of this differs between versions.
 fn newest() -> &'static Cluster {
     cluster(common::versions::newest())
 }
 
-/// A tar archive in gzip: it can be read as a stream only.
+/// A tar archive in gzip: it can only be read as a stream.
 fn tar_gz(database: &common::Database<'_>, folder: &Path) -> Vec<u8> {
     let tar = folder.join("a.tar");
     database.pg_dump(&["--format=tar", "--file"]).arg(&tar).succeed();
@@ -23,7 +23,7 @@ fn tar_gz(database: &common::Database<'_>, folder: &Path) -> Vec<u8> {
     std::fs::read(folder.join("a.tar.gz")).unwrap()
 }
 
-/// A list of the archive's entries without those of which `left_out` holds.
+/// A list of the archive's entries without those containing `left_out`.
 fn list_without(archive: &Path, list: &Path, mut left_out: impl FnMut(&str) -> bool) {
     let listing = nocturne().arg("list").arg(archive).succeed().stdout();
     let kept: Vec<&str> = listing.lines().filter(|line| !left_out(line)).collect();
@@ -62,7 +62,7 @@ fn the_last_large_object_of_a_stream_is_not_forgotten() {
 fn large_objects_that_are_not_wanted_are_read_over_in_a_stream() {
     let cluster = newest();
     let (source, target) = (cluster.fresh_db("source"), cluster.fresh_db("target"));
-    // With different owners' rights there are two entries of large objects.
+    // With different owners there are two large object entries.
     source.execute(
         "SELECT lo_from_bytea(oid::oid, 'abc') FROM generate_series(70001, 70004) oid;
          GRANT SELECT ON LARGE OBJECT 70003, 70004 TO PUBLIC;

@@ -1,8 +1,8 @@
-//! The main promise: a database restored by nocturne is the one that pg_restore makes. Every
+//! The main promise: a database restored by nocturne equals the one that pg_restore creates. Every
 //! archive in `fixtures/` is restored by both, with the pg_restore of its own version as the
 //! oracle, and the two databases' pg_dump outputs are compared, schema and data.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -23,7 +23,7 @@ fn restore(database: &Database<'_>, archive: &Path, jobs: usize) -> Finished {
         .run()
 }
 
-/// Each fixture with the number of jobs given; the next one with another.
+/// Each fixture with the given number of jobs; the next one with another.
 fn round_trip(choose: impl Fn(&str) -> bool) {
     let mut tested = 0;
     for (number, fixture) in fixtures().iter().filter(|fixture| choose(&fixture.name)).enumerate() {
@@ -47,8 +47,8 @@ fn every_object_type_comes_back() {
     round_trip(|name| name.starts_with("every-"));
 }
 
-/// From a stream, where sizes are not known, constraints are made in steps whatever the table's
-/// size: every kind of constraint must come out as pg_restore makes it.
+/// From a stream, where sizes are not known, constraints are created in steps whatever the table's
+/// size: every kind of constraint must come out as pg_restore creates it.
 #[test]
 fn every_object_type_comes_back_from_a_stream_in_steps() {
     let mut tested = 0;

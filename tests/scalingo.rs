@@ -1,7 +1,7 @@
-//! What the guide to a deployment says, as far as it can be tried without the host: its buildpack,
+//! The deployment guide, as far as it can be tested without the host: its buildpack,
 //! the Procfile, the commands, the variables.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -31,7 +31,7 @@ fn processes() -> Vec<(String, String)> {
     procfile.lines().filter(|line| !line.is_empty()).map(process).collect()
 }
 
-/// A program that is built as quickly as any, in the place of this one.
+/// A program that is quick to build, in place of nocturne.
 fn stand_in(folder: &Path) {
     let manifest = "[package]\nname = \"nocturne\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
@@ -50,7 +50,7 @@ fn the_buildpack_puts_the_program_where_the_procfile_runs_it() {
     let detected = script("detect").arg(build.path()).succeed();
     assert_eq!(detected.stdout(), "nocturne\n");
     script("detect").arg(cache.path()).run().expect_code(1);
-    // Twice, as after a change: the second takes what the first has left.
+    // Twice, as after a change: the second build reuses the first one's output.
     for _ in 0..2 {
         let tool = script("compile").arg(build.path()).arg(cache.path()).arg(cache.path());
         tool.succeed();
@@ -84,7 +84,7 @@ fn the_commands_of_the_guide_are_understood() {
         after.or_else(|| typed.strip_prefix("nocturne "))
     });
     for arguments in commands {
-        // The help is printed if all before it is understood.
+        // The help is printed if everything before it is accepted.
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         nocturne().args(&arguments).arg("--help").succeed();
         tried += 1;

@@ -1,10 +1,10 @@
 //! `nocturne restore -f FILE` writes the script that `pg_restore -f FILE` writes, byte for byte.
 //!
-//! The only wanted differences: a script for servers before 17 also sets `transaction_timeout`,
+//! The only intended differences: a script for servers before 17 also sets `transaction_timeout`,
 //! and the owners of sequences and views are set as since PostgreSQL 16. The key of \restrict is
 //! random and given to both here.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -27,7 +27,7 @@ fn script_of_pg_restore(fixture: &Fixture, archive: &Path, options: &[&str]) -> 
     fixture.pg_restore().args(["-f", "-"]).args(KEY).args(options).arg(archive).succeed()
 }
 
-/// Compares; gives our script.
+/// Compares; returns our script.
 #[track_caller]
 fn compare(fixture: &Fixture, for_pg_restore: &Path, options: &[&str]) -> Vec<u8> {
     let ours = script(&fixture.path, options);
@@ -41,7 +41,7 @@ fn compare(fixture: &Fixture, for_pg_restore: &Path, options: &[&str]) -> Vec<u8
 }
 
 /// A tar inside gzip is read as a stream, and a script needs its data in the order of the table
-/// of contents. These two have them in another order.
+/// of contents. These two have it in another order.
 fn has_another_order(fixture: &Fixture) -> bool {
     [
         // Tar archives have the large objects at their end, each a member.
@@ -157,7 +157,7 @@ fn a_stream_in_another_order_is_refused_with_the_way_out() {
         let refused = nocturne().args(["restore", "-f", "-"]).arg(&fixture.path).run();
         assert!(refused.stderr().contains("unpack"), "{refused}");
         refused.expect_code(3);
-        // What needs no data in order is written all the same.
+        // What needs no ordered data is written all the same.
         script(&fixture.path, &["-s"]);
     }
 }
@@ -171,7 +171,7 @@ fn a_script_goes_to_the_file_that_is_named() {
         nocturne().args(["restore", "-f"]).arg(&path).args(KEY).arg(&fixture.path).succeed();
     assert_eq!(written.stdout(), "");
     assert_same(&fs::read(&path).unwrap(), script(&fixture.path, &[]).stdout_bytes(), "-f FILE");
-    // What cannot be written is told.
+    // What cannot be written is reported.
     let nowhere = folder.path().join("missing/some.sql");
     let refused = nocturne().args(["restore", "-f"]).arg(nowhere).arg(&fixture.path).run();
     assert!(refused.stderr().contains("cannot write"), "{refused}");
@@ -226,7 +226,7 @@ fn loaded(fixture: &Fixture) {
     assert!(theirs.success() || fixture.name.starts_with("every-"), "{theirs}");
     let path: PathBuf = tempfile::NamedTempFile::new().unwrap().into_temp_path().to_path_buf();
     nocturne().args(["restore", "-f"]).arg(&path).arg(&fixture.path).succeed();
-    // As pg_restore, psql goes on after an error.
+    // Like pg_restore, psql continues after an error.
     let psql = cluster.tool("psql").args(["--no-psqlrc", "--quiet", "--dbname", &actual.name]);
     psql.arg("--file").arg(&path).succeed();
     fs::remove_file(&path).unwrap();
@@ -251,7 +251,7 @@ fn a_script_that_psql_runs_makes_the_same_database() {
     }
 }
 
-/// Every way to cut a table's data that no framing shows. `None` takes the file away.
+/// Every way to truncate a table's data that no framing reveals. `None` removes the file.
 #[test]
 fn cut_data_ends_in_failure_for_nocturne_and_psql() {
     let cluster = cluster(common::versions::newest());
@@ -263,7 +263,7 @@ fn cut_data_ends_in_failure_for_nocturne_and_psql() {
         let archive = common::Archive::with(cluster, source, &args);
         let data = largest_data_file(&archive.path());
         let whole = fs::read(&data).unwrap();
-        // Emptied; in a row; behind a row; without the end.
+        // Emptied; in a row; after a row; without the end.
         for cut in [0, whole.len() / 2, line_end(&whole), whole.len() - 1] {
             fs::write(&data, &whole[..cut]).unwrap();
             let ours = nocturne().args(["restore", "-f", "-"]).arg(archive.path()).run();
@@ -286,13 +286,13 @@ fn largest_data_file(archive: &Path) -> PathBuf {
         .unwrap()
 }
 
-/// Behind the last row or statement but a few.
+/// The offset after the first line end past the middle.
 fn line_end(data: &[u8]) -> usize {
     let half = data.len() / 2;
     half + data[half..].iter().position(|byte| *byte == b'\n').unwrap() + 1
 }
 
-/// Ways to damage a directory archive, by a shell that stands in it.
+/// Ways to damage a directory archive, by a shell that runs in it.
 const DAMAGES: &[(&str, &str)] = &[
     ("list emptied", "truncate -s 0 blobs_*.toc"),
     ("list without its last line", "sed -i '$d' blobs_*.toc"),
@@ -328,7 +328,7 @@ fn damage_that_verify_names_fails_script_and_restore() {
             let script = format!("cp {}/* . && {damage}", whole.path().display());
             let damaged = common::Tool::new("sh").args(["-c", &script]).current_dir(archive.path());
             if !damaged.run().success() {
-                // There is no file of this compression.
+                // There is no file with this compression.
                 continue;
             }
             tried.push(name);
@@ -346,7 +346,7 @@ fn damage_that_verify_names_fails_script_and_restore() {
         }
     }
     assert!(DAMAGES.iter().all(|(name, _)| tried.contains(&name)), "{tried:?}");
-    // INSERT statements may hold such a byte, too.
+    // INSERT statements may also contain such a byte.
     let archive = common::Archive::dump(&source, &["--format=directory", "-Z0", "--inserts"]);
     let data = largest_data_file(&archive.path());
     let rows = fs::read(&data).unwrap();

@@ -1,6 +1,6 @@
-//! What `SECURITY.md`, `docs/testing.md` and `docs/dependencies.md` say is there.
+//! Checks that what `SECURITY.md`, `docs/testing.md` and `docs/dependencies.md` name exists.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -10,7 +10,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The parts of a text that stand in backticks.
+/// The parts of a text in backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -31,7 +31,7 @@ fn every_test_that_a_threat_names_is_in_the_file_that_it_names() {
                 tests += 1;
             }
         }
-        assert!(!file.is_empty(), "nothing shows it: {row}");
+        assert!(!file.is_empty(), "no test shows it: {row}");
     }
     assert!(rows.len() > 30 && tests > 40, "{} threats, {tests} tests", rows.len());
 }

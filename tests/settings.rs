@@ -1,7 +1,7 @@
 //! What a restore sets on real servers, and what it leaves behind for speed: frozen rows,
 //! statistics, memory and parallel workers.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "settings/analyze.rs"]

@@ -1,7 +1,7 @@
-//! One table through several sessions, on real servers: the same rows as by one, and all of them or
-//! none whatever goes wrong.
+//! One table through several sessions, on real servers: the same rows as through one, and all of
+//! them or none whatever fails.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "split/broken.rs"]

@@ -1,7 +1,7 @@
 //! Archives that come as a stream, wrapped or through a pipe: the same database as from the file,
-//! and never silence about a stream that is cut.
+//! and a truncated stream is never silently accepted.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "streams/ahead.rs"]

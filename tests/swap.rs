@@ -1,7 +1,7 @@
-//! A new database in the place of the old one, as a role that may create databases and is no
+//! A new database that replaces the old one, as a role that may create databases and is not a
 //! superuser.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -16,7 +16,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
 }
 
-/// A database with a table that says which night it is of, and handles that drop the others.
+/// A database with a table that identifies its night, and handles that drop the others.
 struct Warehouse<'a> {
     owned: Owned<'a>,
     names: Names,
@@ -36,7 +36,7 @@ impl<'a> Warehouse<'a> {
         self.owned.target()
     }
 
-    /// What the night's table says in one of the databases. No session of who asks is left there: the
+    /// The night's table in one of the databases. The query leaves no session behind: the
     /// warehouse's role may not end a superuser's.
     fn night(&self, database: &str) -> String {
         let cluster = self.owned.database.cluster;
@@ -85,7 +85,7 @@ async fn fill(next: &Target, night: u32) {
     session.execute(&sql).await.unwrap();
 }
 
-/// All that is copied, of one database.
+/// Everything that is copied, of one database.
 const PROPERTIES: &str = "
     SELECT concat_ws(' | ', pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate,
         datctype, to_jsonb(d) ->> 'datlocprovider', to_jsonb(d) ->> 'datlocale',
@@ -133,9 +133,9 @@ fn the_new_database_has_the_name_and_the_properties_of_the_old_one() {
             assert_eq!(owned.database.query(PROPERTIES), before, "{major}");
             assert_eq!(warehouse.night(name), "2");
             assert_eq!(warehouse.night(&warehouse.names.previous), "1");
-            // Who was connected to the old one is not left there without a word.
+            // Sessions of the old one do not stay there unnoticed.
             assert!(reader.execute("SELECT 1").await.unwrap_err().is_connection_lost());
-            // The analyst reads the new one as the old one.
+            // The analyst reads the new one like the old one.
             let url = owned.database.url().replace("user=postgres", &format!("user={analyst}"));
             let psql = common::Tool::new(owned.database.cluster.server().bin_dir().join("psql"));
             psql.args(["-X", "-c", "SELECT n FROM public.night", &url]).succeed();
@@ -214,7 +214,7 @@ fn an_abandoned_swap_leaves_the_old_database_and_no_other() {
         assert_eq!(swap.next().dbname(), warehouse.names.next);
         assert_eq!(swap.names().next.len(), 63);
         fill(swap.next(), 2).await;
-        // A run that goes on where it stopped finds what it had.
+        // A run that resumes finds what it had.
         let again = swap::prepare(&warehouse.target(), Leftover::Reuse, None).await.unwrap();
         assert_eq!(warehouse.night(&warehouse.names.next), "2");
         drop(again);
@@ -250,7 +250,7 @@ fn sessions_that_cannot_be_ended_are_named_and_nothing_is_renamed() {
         let gone = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dashboard'";
         let cluster = warehouse.owned.database.cluster;
         until("the dashboard is gone", || cluster.ask(gone) == "0").await;
-        // The same swap can be tried again.
+        // The same swap can be retried.
         swap.finish().await.unwrap();
         assert_eq!(warehouse.night(&warehouse.names.current), "2");
     });
@@ -283,7 +283,7 @@ fn clients_that_connect_again_at_once_do_not_keep_the_old_database() {
             let target = warehouse.target();
             let mut refused = 0;
             while !over.load(Ordering::Relaxed) {
-                // In the moment of the renaming there is no database of this name.
+                // At the moment of the renaming no database has this name.
                 match Session::connect(&target, &SessionSettings::default()).await {
                     Ok(session) => {
                         while session.execute("SELECT 1").await.is_ok()

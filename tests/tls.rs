@@ -1,7 +1,7 @@
-//! TLS and authentication, from the command line to a real server: whom the program trusts, how it
-//! proves who it is, and what it says when that fails.
+//! TLS and authentication, from the command line to a real server: what the program trusts, how it
+//! authenticates, and its messages when that fails.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "tls/certificates.rs"]

@@ -1,7 +1,7 @@
-//! `nocturne verify -d`: an archive beside a real database. What was restored is equal, whatever
-//! the settings of the sessions; whatever is changed after that is found.
+//! `nocturne verify -d`: an archive compared with a real database. A restored database is equal,
+//! whatever the settings of the sessions; any later change is found.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 #[path = "verify_database/changes.rs"]

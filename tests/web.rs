@@ -1,6 +1,6 @@
 //! The web process on a real database, and its page in a real browser.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -23,7 +23,7 @@ use common::{Database, Secrets, Tool, bare_nocturne, cluster};
 
 const TOKEN: &str = "sixteen-letters-and-more";
 
-/// The process, and where it listens.
+/// The process, and its address.
 struct Web {
     child: Child,
     address: String,
@@ -54,7 +54,7 @@ impl Web {
         (head[9..12].parse().unwrap(), body.to_owned())
     }
 
-    /// Stops it as the host does, and gives the exit code.
+    /// Stops it like the host, and returns the exit code.
     fn stop(self) -> Option<i32> {
         Tool::new("sh").args(["-c", &format!("kill -s TERM {}", self.child.id())]).succeed();
         let output = self.child.wait_with_output().unwrap();
@@ -219,7 +219,7 @@ fn browser() -> Option<PathBuf> {
     places.into_iter().find(|place| place.is_file())
 }
 
-/// What a browser makes of the page, as text; and a picture of it.
+/// The page as the browser's text, and a screenshot of it.
 fn look(browser: &Path, url: &str, size: &str, more: &str, picture: &Path) -> String {
     let profile = tempfile::tempdir().unwrap();
     let run = |argument: &str| {
@@ -240,7 +240,7 @@ fn look(browser: &Path, url: &str, size: &str, more: &str, picture: &Path) -> St
 #[test]
 fn a_browser_shows_the_page_on_a_desk_and_on_a_phone_by_day_and_by_night() {
     let Some(browser) = browser() else {
-        eprintln!("SKIPPED: no chromium in PATH, so the page is not looked at in a browser");
+        eprintln!("SKIPPED: no chromium in PATH, so the page is not checked in a browser");
         return;
     };
     let database = cluster(newest()).fresh_db("web_browser");
@@ -258,7 +258,7 @@ fn a_browser_shows_the_page_on_a_desk_and_on_a_phone_by_day_and_by_night() {
         for expected in ["pix-datawarehouse", "Next runs", "missed"] {
             assert!(page.contains(expected), "{expected} in {page}");
         }
-        // A page that was not drawn compresses to nothing.
+        // A blank page compresses to nothing.
         let bytes = std::fs::metadata(&picture).unwrap().len();
         assert!(bytes > 40_000, "{}: {bytes} bytes", picture.display());
         page
@@ -282,7 +282,7 @@ fn a_browser_shows_the_page_on_a_desk_and_on_a_phone_by_day_and_by_night() {
     (restore.ended, restore.state) = (None, StageState::Running);
     keep(&database, &[going_on]);
     let page = see("status-running", "1000,1500", "--blink-settings=defaultFontSize=16");
-    // Or a little more, when the browser takes its time.
+    // Or a little more, when the browser is slow.
     assert!(page.contains("running for 5"), "{page}");
     assert_eq!(web.stop(), Some(0));
 }

@@ -1,7 +1,7 @@
-//! The background process, as a host starts and stops it, and the records that it leaves in real
+//! The background process, as a host starts and stops it, and its records in real
 //! databases.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -17,7 +17,7 @@ use nocturne::target::{ConnectOptions, Target};
 use common::versions::newest;
 use common::{Beside, Database, Finished, Tool, bare_nocturne, cluster, for_each_version};
 
-/// A worker's settings that are right; neither the host nor the database is there.
+/// Valid worker settings; neither the host nor the database exists.
 const RIGHT: [(&str, &str); 7] = [
     ("SCALINGO_AUTH_URL", "http://127.0.0.1:1"),
     ("SCHEDULE", "10 5 * * 1-5"),
@@ -87,7 +87,7 @@ fn all_wrong_settings_are_told_at_once_and_no_secret() {
     assert!(!finished.stderr().contains("word-2"), "{finished}");
 }
 
-/// Asks a process to stop, as a host does, and waits until it has.
+/// Asks a process to stop, like a host, and waits until it has.
 fn stop(background: Beside) -> Finished {
     background.signal("TERM");
     background.end()
@@ -208,7 +208,7 @@ fn records_come_back_as_they_were_kept_the_newest_first() {
             history.save(&ended).await.unwrap();
             assert_eq!(history.latest(1).await.unwrap(), std::slice::from_ref(&ended));
             assert_eq!(database.query("SELECT count(*) FROM nocturne.runs"), "2");
-            // jsonb has no such character.
+            // jsonb does not allow this character.
             let zero = RunRecord { error: Some("a\0b".to_owned()), ..record("zero", 2) };
             history.save(&zero).await.unwrap();
             let error = history.latest(10).await.unwrap().pop().unwrap().error;
@@ -217,7 +217,7 @@ fn records_come_back_as_they_were_kept_the_newest_first() {
 
             let other_database = cluster.fresh_db("history_copy");
             let other = self::history(&other_database);
-            // One of another version comes along, too.
+            // A record of another version is also returned.
             database.execute("INSERT INTO nocturne.runs VALUES ('?', now(), NULL, 'failed', '{}')");
             history.copy_to(&other).await.unwrap();
             assert_eq!(other.latest(10).await.unwrap(), [ended, first]);

@@ -1,4 +1,4 @@
-//! Runs many damaged archives: each must be done in time, and without a panic.
+//! Runs many damaged archives: each case must finish in time and without a panic.
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -9,24 +9,24 @@ use nocturne::verify::Digests;
 
 use crate::fixtures::verified;
 
-/// The time for one case, which takes some milliseconds, on a busy machine.
+/// Time limit of one case on a busy machine; a case takes a few milliseconds.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Panics on any thread, also those that nobody waits for.
+/// Panics on any thread, including threads that are never joined.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// What became of a damaged archive.
+/// The outcome for a damaged archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Verifying says what is wrong.
+    /// Verification reports an error.
     Refused(String),
-    /// Verifying finds nothing, but the digests differ.
+    /// Verification finds nothing, but the digests differ.
     Differs(String),
-    /// It reads as the undamaged archive does.
+    /// It reads like the undamaged archive.
     Same,
 }
 
-/// Verifies the archive at `path`, and compares it with the digests of the undamaged one.
+/// Verifies the archive at `path` and compares it with the digests of the undamaged one.
 pub fn outcome(path: &Path, digests: &Digests) -> Outcome {
     let report = match verified(path) {
         Ok(report) => report,
@@ -41,8 +41,8 @@ pub fn outcome(path: &Path, digests: &Digests) -> Outcome {
     }
 }
 
-/// Does `work` on a thread for each of `parts`, which calls its argument before each case with
-/// what the case is. Fails when a case takes too long, or when anything panics.
+/// Runs `work` on a thread for each of `parts`; it calls its argument before each case with a
+/// description of the case. Fails when a case takes too long or anything panics.
 pub fn run<P: Send + 'static>(
     parts: Vec<P>,
     work: impl Fn(P, &dyn Fn(String)) + Send + Sync + 'static,
@@ -51,7 +51,7 @@ pub fn run<P: Send + 'static>(
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            // Those of the tests themselves show where they are joined.
+            // Panics of the tests' own threads surface where they are joined.
             if info.location().is_none_or(|location| !location.file().starts_with("tests/")) {
                 PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(info.to_string());
             }
@@ -79,7 +79,7 @@ pub fn run<P: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        // A worker without work has long been at its last case, but then the other one is not.
+        // A worker that is out of work has long been at its last case, but then the other is not.
         let newest = running.iter().max_by_key(|(_, started)| *started).unwrap();
         assert!(newest.1.elapsed() < DEADLINE, "a case hangs: {running:?}");
     }
@@ -88,7 +88,7 @@ pub fn run<P: Send + 'static>(
             std::panic::resume_unwind(panic);
         }
     }
-    // Not under the lock, which the hook wants when this fails.
+    // Not under the lock: the panic hook takes it when this fails.
     let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert!(panics.is_empty(), "{panics:?}");
 }

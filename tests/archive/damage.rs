@@ -1,4 +1,4 @@
-//! Archives cut and with bits flipped at very many places.
+//! Archives truncated and with bits flipped at very many positions.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -12,7 +12,7 @@ use nocturne::verify::Digests;
 use crate::cases::{Outcome, outcome, run};
 use crate::fixtures::{self, copy_directory, verified};
 
-/// Custom archives and tars of every compression and wrapping, offsets set and not, COPY and
+/// Custom archives and tars with every compression and wrapper, with and without offsets, COPY and
 /// INSERT data, large objects.
 const FILES: [&str; 12] = [
     "every-pg15-custom-gzip.dump",
@@ -62,7 +62,7 @@ impl Patient {
         outcome(&self.path, &self.digests)
     }
 
-    /// Makes it whole again after a cut.
+    /// Restores it after a truncation.
     fn mend(&self) {
         self.file.set_len(self.bytes.len() as u64).unwrap();
         self.file.write_all_at(&self.bytes, 0).unwrap();
@@ -77,7 +77,7 @@ impl Patient {
     }
 }
 
-/// Where the first block of data begins in a custom archive.
+/// Offset of the first data block in a custom archive.
 fn data_start(path: &Path) -> usize {
     let archive = source::open(&Input::Path(path.to_owned())).unwrap();
     let offsets = archive.toc.entries.iter().filter_map(|entry| match entry.data {
@@ -87,8 +87,8 @@ fn data_start(path: &Path) -> usize {
     offsets.min().unwrap()
 }
 
-/// Steps of at least 97 bytes, odd, so that no structure of the archive is stepped over, and as
-/// many as there is time for.
+/// Steps of at least 97 bytes, odd so that no structure is skipped, and as many as time
+/// allows.
 fn step(length: usize, cases: usize) -> usize {
     (length / cases).max(97) | 1
 }
@@ -101,7 +101,7 @@ fn a_cut_anywhere_is_an_error() {
         for cut in (0..length).step_by(step(length, 150)).collect::<Vec<_>>().into_iter().rev() {
             case(format!("{name} cut at {cut}"));
             let outcome = patient.cut(cut);
-            // After its data a tar holds restore.sql and padding, which nobody needs.
+            // After its data a tar contains restore.sql and padding, which are never read.
             let allowed = name.ends_with(".tar") && outcome == Outcome::Same;
             assert!(matches!(outcome, Outcome::Refused(_)) || allowed, "{name} {cut}: {outcome:?}");
         }
@@ -124,12 +124,12 @@ fn every_prefix_of_a_small_archive_is_an_error() {
         for cut in (0..patient.bytes.len()).rev() {
             case(format!("{name} cut at {cut}"));
             match patient.cut(cut) {
-                Outcome::Refused(_) => assert!(!tar || same > 0, "{name}: padding is no data"),
+                Outcome::Refused(_) => assert!(!tar || same > 0, "{name}: padding is not data"),
                 Outcome::Same if tar => same += 1,
                 outcome => panic!("{name} {cut}: {outcome:?}"),
             }
         }
-        assert!(same < patient.bytes.len() / 2, "{name}: {same} prefixes are good");
+        assert!(same < patient.bytes.len() / 2, "{name}: {same} prefixes are accepted");
     });
 }
 
@@ -167,7 +167,7 @@ fn a_flipped_bit_is_an_error_or_differs_from_the_digests_or_changes_nothing() {
             case(format!("{name} bit {} flipped at {at}", number % 8));
             let outcome = patient.flip(at, number % 8);
             if name.ends_with(".gz") && at >= 10 {
-                // Past gzip's own header, of which nothing is checked, everything is.
+                // After gzip's own header, which is not checked, every byte is.
                 assert!(matches!(outcome, Outcome::Refused(_)), "{name} {at}: {outcome:?}");
             }
         }
@@ -205,7 +205,7 @@ fn a_bit_flipped_in_gzip_data_is_an_error_without_digests() {
             case(format!("{name} bit flipped at {at}"));
             match patient.flip(at, at % 8) {
                 Outcome::Refused(_) => {}
-                // Up to seven bits between the last code and the checksum mean nothing.
+                // Up to seven bits between the last code and the checksum are unused.
                 Outcome::Same => harmless += 1,
                 Outcome::Differs(what) => panic!("{name} {at}: {what}"),
             }

@@ -1,4 +1,4 @@
-//! The archives in `fixtures/`, and what is known of them.
+//! The archives in `fixtures/` and their known properties.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// What `pg_restore -l` said, if it can read the fixture.
+    /// Output of `pg_restore -l`, if it can read the fixture.
     pub fn listing(&self) -> Option<String> {
         let stem = ["tar.gz", "tar", "dump"]
             .iter()

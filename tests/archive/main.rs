@@ -1,6 +1,6 @@
-//! Archives of every pg_dump from 15 to 18: that they are read, and that no damage goes unnoticed.
+//! Archives of every pg_dump from 15 to 18: they are read, and no damage goes undetected.
 
-// Its helpers are tests as well, where a broken expectation may panic.
+// Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
 mod cases;

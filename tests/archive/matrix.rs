@@ -1,6 +1,6 @@
-//! The damage of which pg_restore says nothing, for each compression and each format.
+//! Damage that pg_restore does not report, for each compression and format.
 //!
-//! pg_restore exits with 0 and a short or wrong table for most of these: a file cut in half at the
+//! For most of these pg_restore exits with 0 and a short or wrong table: a file cut in half at the
 //! end of a row, one without its last bytes (lz4, zstd), an empty one, a flipped bit.
 
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use nocturne::verify::Digests;
 use crate::cases::{Outcome, outcome};
 use crate::fixtures::{self, copy_directory, verified};
 
-/// Whether a compression's own checksum finds a flipped bit.
+/// Whether the compression's own checksum detects a flipped bit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Checksum {
     Yes,
     No,
 }
 
-/// One archive of the matrix: what to damage in it, and how it is checked.
+/// One archive of the matrix: what is damaged in it and how it is checked.
 struct Subject {
     name: String,
     _directory: tempfile::TempDir,
     archive: PathBuf,
-    /// The file that is damaged: the archive, or one of its files.
+    /// The damaged file: the archive or one of its files.
     file: PathBuf,
     whole: Vec<u8>,
     /// The bytes of the largest table in it.
@@ -65,7 +65,7 @@ impl Subject {
             let file = files.next().unwrap();
             (archive, file)
         };
-        // Past the header of gzip, of which nothing is checked.
+        // After the gzip header, which is not checked.
         Self::new(name, checksum, prepare, |_, whole, _| 10..whole.len())
     }
 
@@ -94,7 +94,7 @@ impl Subject {
     }
 }
 
-/// The block of an entry in a custom archive, without its first bytes of framing.
+/// The block of an entry in a custom archive, without its leading framing bytes.
 fn block(archive: &Path, whole: &[u8], id: DumpId) -> std::ops::Range<usize> {
     let archive = source::open(&Input::Path(archive.to_owned())).unwrap();
     let offset = |location: &DataLocation| match location {
@@ -163,7 +163,7 @@ fn a_file_cut_at_the_end_of_a_row_is_an_error() {
 fn a_file_without_its_last_4_bytes_is_an_error() {
     for subject in subjects() {
         let outcome = subject.damaged(&subject.whole[..subject.whole.len() - 4]);
-        // A tar ends with empty blocks, which nobody needs.
+        // A tar ends with empty blocks, which are never read.
         let expected = if subject.name.ends_with(".tar") {
             outcome == Outcome::Same
         } else {

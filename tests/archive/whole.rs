@@ -26,7 +26,7 @@ fn every_archive_opens_and_says_what_pg_restore_says() {
         assert_eq!(format!("1.{}-0", header.version.minor), said("Dump Version"), "{name}");
         assert_eq!(header.remote_version, said("Dumped from database version"), "{name}");
         assert_eq!(header.dump_version, said("Dumped by pg_dump version"), "{name}");
-        // A directory inside a tar is a tar here; pg_restore was given the directory.
+        // A directory inside a tar counts as a tar here; pg_restore was given the directory.
         if !name.contains("directory-gzip-wrapped") {
             assert_eq!(archive.format.name(), said("Format"), "{name}");
         }
@@ -72,7 +72,7 @@ fn the_same_database_gives_the_same_rows_in_every_format() {
             })
             .collect();
         let database = fixture.name.split('-').next().unwrap().to_owned();
-        // Other databases: a demonstration, another encoding, other rows in partitions' roots.
+        // Other databases: a demo, another encoding, different rows in partition roots.
         let other = ["demo", "utf8", "scalingo"].iter().any(|word| fixture.name.contains(word));
         if !other && !rows.is_empty() {
             let server = fixture.pg_dump.split('.').next().unwrap().to_owned();

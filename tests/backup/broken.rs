@@ -1,4 +1,4 @@
-//! Downloads that break, and servers that answer something else than before.
+//! Downloads that break, and servers whose answers change.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn bytes() -> Vec<u8> {
     noise(LENGTH, 1)
 }
 
-/// What came, and the download's progress.
+/// The received bytes and the download's progress.
 type Came = (Result<Vec<u8>, Arc<DownloadError>>, Progress);
 
 async fn take(mut download: Download) -> Came {
@@ -34,7 +34,7 @@ async fn take(mut download: Download) -> Came {
     }
 }
 
-/// Downloads from a fixed address that has secrets.
+/// Downloads from a fixed address that contains secrets.
 async fn get(files: &Files, promised: Option<u64>) -> Came {
     crate::log::collect();
     let address = files.url(&format!("/x.tar.gz?signature={SIGNATURE}"));
@@ -44,7 +44,7 @@ async fn get(files: &Files, promised: Option<u64>) -> Came {
 
 async fn fails(files: &Files, promised: Option<u64>) -> (String, Arc<DownloadError>) {
     let (came, progress) = get(files, promised).await;
-    let error = came.expect_err("it fails");
+    let error = came.expect_err("the download fails");
     assert!(progress.sha256().is_none());
     assert!(Arc::ptr_eq(&progress.failure().unwrap(), &error));
     (told(&error), error)
@@ -113,7 +113,7 @@ async fn another_tag_or_another_length_is_another_backup() {
             let address = Fixed(Address::parse(&files.url("/")).unwrap());
             let mut download = Download::start(address, None, Start::default(), hasty()).unwrap();
             assert!(download.next().await.unwrap().is_some());
-            // While the second request gets nothing.
+            // While the second request gets no answer.
             files.change(change);
             files.release();
             let error = take(download).await.0.unwrap_err();
@@ -159,7 +159,7 @@ async fn a_silent_server_counts_as_broken() {
     let acts = [Act::Stall(100_000), Act::Stall(0)];
     let files = Files::serve(Served::new(bytes()).acts(acts));
     let address = Fixed(Address::parse(&files.url("/")).unwrap());
-    // On a slow machine the whole file may seem to be late as well.
+    // On a slow machine the whole file may also seem to be late.
     let options = DownloadOptions { idle: Duration::from_millis(1500), tries: 100, ..hasty() };
     let download = Download::start(address, None, Start::default(), options).unwrap();
     let (came, progress) = take(download).await;
@@ -169,7 +169,7 @@ async fn a_silent_server_counts_as_broken() {
 
 #[tokio::test]
 async fn a_reader_that_takes_its_time_is_no_silence_of_the_server() {
-    // More than socket buffers and channel hold.
+    // More than socket buffers and the channel can hold.
     let body = noise(24 << 20, 2);
     let files = Files::serve(Served::new(body.clone()));
     let address = Fixed(Address::parse(&files.url("/")).unwrap());

@@ -1,4 +1,4 @@
-//! The chain of calls, and what goes wrong in it.
+//! The chain of API calls and its failures.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ async fn the_newest_backup_of_today_is_found_and_downloaded_without_a_token() {
     let asked = files.asked();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].header("authorization"), None);
-    assert_eq!(host.count(EXCHANGE).await, 1, "tokens are kept");
+    assert_eq!(host.count(EXCHANGE).await, 1, "tokens are cached");
     assert_eq!(host.count(&token_path()).await, 1);
     assert_no_secret(&format!("{found:?} {:?}", host.source(TODAY)));
 }
@@ -188,7 +188,7 @@ async fn too_many_requests_are_followed_by_the_pause_that_the_api_asks_for() {
     host.instead(&backups_path(), answer, Some(1)).await;
     let start = Instant::now();
     assert_eq!(host.source(TODAY).find(now()).await.unwrap().id, "5f3");
-    assert!(start.elapsed() >= Duration::from_secs(1), "the pause was not kept");
+    assert!(start.elapsed() >= Duration::from_secs(1), "the requested pause was too short");
     assert_eq!(host.count(&backups_path()).await, 2);
 }
 
@@ -220,7 +220,7 @@ async fn a_server_that_stays_broken_is_told_and_may_be_tried_later() {
 #[tokio::test]
 async fn an_api_that_is_not_there_is_told_and_may_be_tried_later() {
     crate::log::collect();
-    // Nobody has this port: it is none of those that are given out.
+    // An unused port: it is outside the range that the system assigns.
     let uri = "http://127.0.0.1:1";
     let source = BackupSource::Scalingo { client: client_of(uri, None), choice: TODAY };
     let error = source.find(now()).await.unwrap_err();

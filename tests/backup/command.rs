@@ -11,12 +11,12 @@ use crate::host::{API_TOKEN, Host, assert_no_secret, backup};
 
 fn fetch(host: &Host, folder: &Path) -> Tool {
     let tool = bare_nocturne().arg("fetch-backup").env("NOCTURNE_LOG", "trace").current_dir(folder);
-    // Bytes that are no archive will do for most of these.
+    // Bytes that are not an archive are enough for most of these tests.
     let tool = tool.env("VERIFY_BACKUP", "false");
     host.variables().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value))
 }
 
-/// A host with a backup of today, of these bytes, and one of another day.
+/// A host with a backup of today with these bytes, and one of another day.
 async fn host(bytes: &[u8], acts: impl IntoIterator<Item = Act>) -> (Host, Files) {
     let files = Files::serve(Served::new(bytes).acts(acts));
     let now = Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -96,7 +96,7 @@ async fn an_interrupted_fetch_leaves_a_part_that_the_next_one_goes_on_with() {
     let mut command = fetch(&host, folder.path()).args(["-o", "b"]).into_command();
     let mut child = command.spawn().unwrap();
     let part = folder.path().join("b.part");
-    wait_until("the part is there", || {
+    wait_until("the part exists", || {
         assert!(child.try_wait().unwrap().is_none(), "it ended");
         std::fs::metadata(&part).map_or(0, |metadata| metadata.len()) >= 200_000
     });
@@ -120,7 +120,7 @@ fn a_backup_at_another_address_needs_no_host() {
     assert_no_secret(&format!("{} {}", finished.stdout(), finished.stderr()));
 }
 
-/// A whole backup, which was made years ago.
+/// A complete backup made years ago.
 fn whole() -> Vec<u8> {
     let path = crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz");
     std::fs::read(path).unwrap()
@@ -150,14 +150,14 @@ async fn damaged_download_leaves_the_earlier_file() {
     let before = [("b".to_owned(), bytes.clone())];
     for bytes in [&bytes[..bytes.len() - 3000], &flipped, b"no archive", b""] {
         let (damaged, _files) = host(bytes, []).await;
-        // The second try has nothing to go on with.
+        // The second attempt has nothing to resume.
         for _ in 0..2 {
             let failed = tool(&damaged).run().expect_code(3);
             assert!(failed.stderr().contains("hint: nothing was written"), "{failed}");
             assert!(files_in(folder.path()) == before, "{failed}");
         }
     }
-    // What is wanted all the same.
+    // The same file, requested explicitly.
     let (damaged, _files) = host(b"no archive", []).await;
     tool(&damaged).arg("--verify-backup=false").succeed();
     assert_eq!(files_in(folder.path()), [("b".to_owned(), b"no archive".to_vec())]);

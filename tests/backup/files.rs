@@ -1,4 +1,4 @@
-//! A server of one file that can be told to break.
+//! A server of one file that breaks on request.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,26 +7,26 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-/// What becomes of one request. The requests after the last one are served well.
+/// How one request is served. Requests after the last one are served normally.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// All that was asked for.
+    /// Everything requested.
     Serve,
-    /// So many bytes, then the end of the connection.
+    /// This many bytes, then the connection closes.
     Cut(usize),
-    /// So many bytes, then nothing, until the client goes.
+    /// This many bytes, then silence until the client leaves.
     Stall(usize),
-    /// No answer, and the end of the connection when the test wants: [`Files::release`].
+    /// No answer; the connection closes when the test says so: [`Files::release`].
     Hold,
     /// A status and header lines, without a body.
     Answer(u16, String),
-    /// A range that was not asked for.
+    /// A range that was not requested.
     WrongRange,
-    /// A length that is not true, and no byte.
+    /// A wrong length and no bytes.
     Length(u64),
 }
 
-/// What was asked for.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The path with the query.
@@ -35,7 +35,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// A header, by its name in small letters.
+    /// A header by its lowercase name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
@@ -46,9 +46,9 @@ impl Asked {
 pub struct Served {
     pub body: Vec<u8>,
     pub etag: Option<String>,
-    /// Whether ranges are known.
+    /// Whether ranges are supported.
     pub ranges: bool,
-    /// Whether the length is told; if not, the body is chunked.
+    /// Whether the length is sent; if not, the body is chunked.
     pub length: bool,
     pub acts: VecDeque<Act>,
     /// Whether [`Act::Hold`] is over.
@@ -74,7 +74,7 @@ impl Served {
     }
 }
 
-/// The server. Its threads go with the test binary.
+/// The server. Its threads end with the test binary.
 pub struct Files {
     port: u16,
     state: Arc<Mutex<(Served, Vec<Asked>)>>,
@@ -89,19 +89,19 @@ impl Files {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let state = Arc::clone(&shared);
-                // A client that goes away is what is tested.
+                // Clients that disconnect are part of the test.
                 thread::spawn(move || drop(answer(client, &state)));
             }
         });
         Self { port, state }
     }
 
-    /// The address of the file, with a path and a query of the test's choice.
+    /// The file's address with a path and a query chosen by the test.
     pub fn url(&self, target: &str) -> String {
         format!("http://127.0.0.1:{}{target}", self.port)
     }
 
-    /// What was asked for so far.
+    /// The requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.lock().1.clone()
     }
@@ -111,7 +111,7 @@ impl Files {
         change(&mut self.lock().0);
     }
 
-    /// Lets go of the request that is held, or of the one that will be.
+    /// Releases the request that is held, or the next one that would be.
     pub fn release(&self) {
         self.lock().0.released = true;
     }
@@ -219,7 +219,7 @@ fn wait_for_end(mut client: TcpStream) -> std::io::Result<()> {
     client.read(&mut [0]).map(drop)
 }
 
-/// Bytes that look like nothing in particular, and differ from seed to seed.
+/// Pseudo-random bytes that differ from seed to seed.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     let mut next = || {

@@ -22,10 +22,10 @@ pub const API_TOKEN: &str = "tk-us-secret-api-token";
 pub const BASIC: &str = "Basic OnRrLXVzLXNlY3JldC1hcGktdG9rZW4=";
 pub const APP: &str = "pix-api-production";
 pub const ADDON: &str = "ad-11111111-2222-3333-4444-555555555555";
-/// What signed addresses are signed with; a number follows.
+/// The signature prefix in signed addresses; a number follows.
 pub const SIGNATURE: &str = "secret-signature";
 
-/// All that must not be seen anywhere.
+/// Everything that must never appear in any output.
 pub const SECRETS: [&str; 5] =
     [API_TOKEN, SIGNATURE, "bearer-secret", "addon-secret", "OnRrLXVzLXNlY3JldC"];
 
@@ -51,7 +51,7 @@ pub fn now() -> DateTime<Utc> {
     "2024-05-02T05:10:00Z".parse().unwrap()
 }
 
-/// A backup as the list shows it.
+/// A backup as an item of the list.
 pub fn backup(id: &str, created: &str, status: &str, size: Option<usize>) -> Value {
     json!({
         "id": id, "created_at": created, "started_at": null, "status": status, "size": size,
@@ -60,11 +60,11 @@ pub fn backup(id: &str, created: &str, status: &str, size: Option<usize>) -> Val
     })
 }
 
-/// A token that says that it is of now and lives so long.
+/// A token issued now with this lifetime.
 fn jwt(name: &str, lifetime: u64) -> String {
     let claims = json!({"jti": name, "iat": 1_700_000_000, "exp": 1_700_000_000 + lifetime});
     let claims = claims.to_string();
-    // Base64 with the alphabet of URLs.
+    // Base64 with the URL alphabet.
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for group in claims.as_bytes().chunks(3) {
@@ -78,7 +78,7 @@ fn jwt(name: &str, lifetime: u64) -> String {
     format!("{name}.{text}.sig")
 }
 
-/// Answers with one after the other; the last one again and again.
+/// Answers with each in turn, then keeps repeating the last one.
 pub struct InTurn {
     answers: Vec<ResponseTemplate>,
     next: AtomicUsize,
@@ -103,7 +103,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// The API without an answer to anything.
+    /// The API without any answers.
     pub async fn silent() -> Self {
         super::log::collect();
         SECRETS.into_iter().for_each(secrets::hand_out);
@@ -111,7 +111,7 @@ impl Host {
     }
 
     /// The API of an app with these backups, whose archives are downloaded from this address. Every
-    /// token is another one, and is accepted only for what it is for.
+    /// token differs and is accepted only for its own purpose.
     pub async fn with(backups: Vec<Value>, archive: &str) -> Self {
         let host = Self::silent().await;
         host.exchange(3600).await;
@@ -164,7 +164,7 @@ impl Host {
             .await;
     }
 
-    /// Answers with the add-on's token only.
+    /// Answers only with the add-on's token.
     pub async fn get(&self, at: &str, body: Value) {
         Mock::given(method("GET"))
             .and(path(at))
@@ -174,7 +174,7 @@ impl Host {
             .await;
     }
 
-    /// Every request for an archive gets an address that is signed anew.
+    /// Every request for an archive gets a freshly signed address.
     async fn archives(&self, address: &str) {
         let answers = (1..20).map(|number| {
             let url = format!("{address}?signature={SIGNATURE}-{number}");
@@ -188,7 +188,7 @@ impl Host {
             .await;
     }
 
-    /// Something goes before what is answered well: `count` times, or always.
+    /// An answer that precedes the normal ones: `count` times, or always.
     pub async fn instead(&self, at: &str, answer: ResponseTemplate, count: Option<u64>) {
         let mock = Mock::given(path(at)).respond_with(answer).with_priority(1);
         let mock = match count {
@@ -198,7 +198,7 @@ impl Host {
         mock.mount(&self.server).await;
     }
 
-    /// How often this path was asked for.
+    /// How often this path was requested.
     pub async fn count(&self, at: &str) -> usize {
         let requests = self.server.received_requests().await.unwrap();
         requests.iter().filter(|request| request.url.path() == at).count()
@@ -208,7 +208,7 @@ impl Host {
         BackupSource::Scalingo { client: client_of(&self.server.uri(), None), choice }
     }
 
-    /// The variables that lead a program here.
+    /// The variables that point a program here.
     pub fn variables(&self) -> [(&'static str, String); 6] {
         [
             ("SCHEDULE_TIMEZONE", zone_of_midday()),
@@ -221,10 +221,10 @@ impl Host {
     }
 }
 
-/// A zone in which it is about noon: a backup that is made now is of today there for hours.
+/// A zone in which it is about noon, so that a backup made now stays today's for hours.
 fn zone_of_midday() -> String {
     match 12 - i64::from(Utc::now().hour()) {
-        // The signs of these names are those of POSIX: hours west of Greenwich.
+        // POSIX signs: hours west of Greenwich.
         east @ 1.. => format!("Etc/GMT-{east}"),
         west => format!("Etc/GMT+{}", -west),
     }
@@ -256,8 +256,8 @@ fn has_bearer(kind: &'static str) -> impl Fn(&Request) -> bool + Send + Sync {
     }
 }
 
-/// Few tries and short pauses, for servers that are broken on purpose. Silence is not what breaks
-/// them: here a machine may be as slow as it likes.
+/// Few attempts and short pauses, for servers that are broken on purpose. Silence never breaks
+/// them: the test machine may be arbitrarily slow.
 pub fn hasty() -> DownloadOptions {
     DownloadOptions {
         idle: Duration::from_secs(120),
@@ -268,7 +268,7 @@ pub fn hasty() -> DownloadOptions {
     }
 }
 
-/// The error and its causes, as they are told.
+/// The error and its causes, as reported.
 pub fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -282,7 +282,7 @@ pub fn told(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// No secret of the host is in this text, nor in any log line.
+/// No secret of the host is in this text or in any log line.
 pub fn assert_no_secret(text: &str) {
     for secret in SECRETS {
         assert!(!text.contains(secret), "{secret} in {text}");

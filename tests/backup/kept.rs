@@ -1,4 +1,4 @@
-//! Backups on the disk: kept as a file, or for the time of a restore.
+//! Backups on disk: kept as a file, or only during a restore.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ async fn a_backup_is_kept_under_its_name_when_it_is_whole() {
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     let expected = Saved { path, size: 300_000, sha256: Sha256Sum::of(&bytes), kept: 0 };
     assert_eq!(saved, expected);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part remains");
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn the_part_of_an_earlier_try_is_gone_on_with() {
     assert_eq!((saved.size, saved.kept), (300_000, 200_000));
     assert_eq!(saved.sha256, Sha256Sum::of(&bytes));
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
-    // A little before its end, to compare.
+    // Shortly before its end, for comparison.
     assert_eq!(files.asked().last().unwrap().header("range"), Some("bytes=134464-"));
 }
 
@@ -93,7 +93,7 @@ async fn two_processes_do_not_write_one_file() {
     let path = folder.path().join("b.tar.gz");
     let files = Files::serve(Served::new(noise(300_000, 1)).acts([Act::Stall(1000)]));
     let mut backup = found(&files).await;
-    // The first is in its silence while the second looks.
+    // The first is stalled while the second looks.
     backup.download.idle = std::time::Duration::from_secs(10);
     let (sender, started) = tokio::sync::oneshot::channel();
     let mut sender = Some(sender);

@@ -1,4 +1,4 @@
-//! Every log line of this test binary, of every level and every crate, to look for secrets in.
+//! Every log line of this test binary, at every level and from every crate, to search for secrets.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, Once, PoisonError};
@@ -25,7 +25,7 @@ impl Write for Lines {
 pub fn collect() {
     START.call_once(|| {
         tracing_subscriber::fmt()
-            // The fake host writes down what it gets.
+            // The fake host logs the requests it receives.
             .with_env_filter(EnvFilter::new("trace,wiremock=off"))
             .with_ansi(false)
             .with_writer(|| Lines)
@@ -33,7 +33,7 @@ pub fn collect() {
     });
 }
 
-/// What was collected so far, by all tests.
+/// The lines collected so far, by all tests.
 pub fn text() -> String {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     String::from_utf8_lossy(&lines).into_owned()

@@ -1,4 +1,4 @@
-//! Restores of what comes over HTTP, into real servers.
+//! Restores over HTTP into real servers.
 
 use nocturne::source::remote::Sha256Sum;
 
@@ -11,7 +11,7 @@ const DEMO: &str = "fixtures/mission-demo.tar.gz";
 const QUERY: &str = "/b/mission-demo.tar.gz?signature=secret-signature";
 
 fn newest() -> u32 {
-    *versions().last().expect("a version is under test")
+    *versions().last().expect("at least one version under test")
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_download_that_is_refused_in_the_middle_fails_the_restore() {
 fn every_kind_of_archive_can_be_listed_and_verified_at_an_address() {
     let mut tested = 0;
     for fixture in fixtures().iter().filter(|fixture| fixture.path.is_file()) {
-        // A tar with its table of contents after the data is for files only.
+        // A tar with its table of contents after the data works only as a file.
         if fixture.name.contains("directory") {
             continue;
         }
@@ -95,8 +95,8 @@ fn an_address_without_an_archive_is_told() {
     }
 }
 
-/// The library's way, as the nightly run goes it: the host's API, then a restore while the backup
-/// downloads, and at its end the SHA-256 of what was restored.
+/// Uses the library like the nightly run: the host's API, then a restore while the backup
+/// downloads, and finally the SHA-256 of what was restored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_the_host_is_verified_while_it_downloads() {
     let demo = std::fs::read(DEMO).unwrap();
@@ -108,7 +108,7 @@ async fn a_backup_of_the_host_is_verified_while_it_downloads() {
     found.download = hasty();
     let open = found.open().await.unwrap();
     let progress = open.progress.unwrap();
-    assert_eq!(progress.sha256(), None, "the table of contents alone is read");
+    assert_eq!(progress.sha256(), None, "only the table of contents is read");
     let report = tokio::task::spawn_blocking(move || {
         nocturne::verify::verify(open.archive, &Default::default(), &|_| {})
     });

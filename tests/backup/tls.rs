@@ -1,4 +1,4 @@
-//! Downloads over TLS: whom the program trusts, and where it does not follow.
+//! Downloads over TLS: trusted certificates and redirects that are not followed.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -32,7 +32,7 @@ fn serve(certificate: &Path, answer: String) -> u16 {
         for client in listener.incoming().flatten() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, client);
-            // A client that does not trust the server goes away: that is tested.
+            // A client that distrusts the server disconnects: that is the test.
             if stream.read(&mut [0; 4096]).is_ok() {
                 let _ = stream.write_all(answer.as_bytes());
                 stream.conn.send_close_notify();

@@ -1,4 +1,4 @@
-//! What real pg_dumps wrote.
+//! Archives written by real pg_dumps.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use nocturne::source::{self, Access, Input};
 use super::common::{cluster, for_each_version};
 use super::loader::Loader;
 
-/// Every table of an archive, loaded both ways.
+/// Loads every table of an archive in both formats.
 #[test]
 fn the_tables_of_every_archive_are_the_same_both_ways() {
     for_each_version(|cluster| {
@@ -19,7 +19,7 @@ fn the_tables_of_every_archive_are_the_same_both_ways() {
         for file in std::fs::read_dir(&folder).unwrap() {
             let path = file.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            // Of the formats, one each is enough; a wrapped one is no other.
+            // One archive per format is enough; wrapped ones add nothing.
             if !name.contains(&format!("-pg{}-", cluster.major))
                 || [".list", ".gz", ".tar"].iter().any(|suffix| name.ends_with(suffix))
                 || ["data-only", "schema-only", "latin1-"].iter().any(|part| name.contains(part))
@@ -30,7 +30,7 @@ fn the_tables_of_every_archive_are_the_same_both_ways() {
             assert!(archive.toc.encoding.is_utf8(), "{name}");
             let Access::Random(access) = archive.access else { panic!("{name} is a stream") };
             let loader = Loader::new(cluster.fresh_db("archive"));
-            // Some objects need what a test server lacks, say a role.
+            // Some objects need what a test server lacks, such as a role.
             let args = ["--section=pre-data", "--no-owner", "--no-privileges"];
             loader.db.pg_restore(&path, &args);
             for entry in archive.toc.entries.iter().filter(|entry| !entry.copy_stmt.is_empty()) {
@@ -42,7 +42,7 @@ fn the_tables_of_every_archive_are_the_same_both_ways() {
                 while let Some(piece) = reader.next_piece().unwrap() {
                     rows.extend_from_slice(&piece);
                 }
-                // The same in several formats.
+                // The same tables in several formats.
                 if !seen.insert((entry.copy_stmt.clone(), rows.clone())) {
                     continue;
                 }
@@ -54,6 +54,6 @@ fn the_tables_of_every_archive_are_the_same_both_ways() {
             }
         }
         println!("{taken} tables, {} without a codec: {without_codec:#?}", without_codec.len());
-        assert!(taken > 20, "only {taken} tables went both ways");
+        assert!(taken > 20, "only {taken} tables were loaded in both formats");
     });
 }

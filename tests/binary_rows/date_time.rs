@@ -99,7 +99,7 @@ fn timestamps() {
     ];
     on_each_version(|loader| {
         for kind in ["timestamp", "timestamp(0)", "timestamp(3)"] {
-            // Rounded up, it would be out of range, an error both ways.
+            // Rounded up it would be out of range: an error in both formats.
             let edges = TIMESTAMP_EDGES
                 .iter()
                 .filter(|text| kind == "timestamp" || !text.starts_with("294276-12-31 23:59:59.9"));

@@ -1,4 +1,4 @@
-//! A database into which rows are loaded both ways, and texts to load.
+//! A database that loads rows in both formats, and texts to load.
 
 use bytes::{Bytes, BytesMut};
 use nocturne::rows::{
@@ -31,7 +31,7 @@ impl<'a> Loader<'a> {
         let target = Target::resolve(&options, &|_| None).unwrap();
         let settings = SessionSettings::default();
         let session = runtime.block_on(Session::connect(&target, &settings)).unwrap();
-        // The session's own styles must not matter, nor its zone.
+        // The session's own date and interval styles and time zone must not matter.
         let set = "SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Kathmandu'; \
                    SET IntervalStyle = 'sql_standard'";
         runtime.block_on(session.execute(set)).unwrap();
@@ -59,7 +59,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// A table's rows in the order in which they came, in the given format.
+    /// A table's rows in insertion order, in the given format.
     pub(super) fn contents(&self, table: &str, format: &str) -> Vec<u8> {
         let settings = "SET DateStyle = ISO; SET IntervalStyle = postgres; \
                         SET extra_float_digits = 3; SET synchronize_seqscans = off";
@@ -81,7 +81,7 @@ impl<'a> Loader<'a> {
         assert!(one == other, "{what}: the send functions differ");
     }
 
-    /// Tries the texts of a type, each the field of COPY text. At least a tenth must be taken.
+    /// Tries the texts of a type, each one a COPY text field. At least a tenth must be accepted.
     pub(super) fn agree(&self, kind: &str, texts: &[String]) {
         self.db.execute(&format!(
             "SET client_min_messages = error; DROP TABLE IF EXISTS public.text_way, public.binary_way; \
@@ -95,7 +95,7 @@ impl<'a> Loader<'a> {
             .filter(|row| to_binary(std::slice::from_ref(&column), row.as_bytes()).is_ok())
             .map(String::as_str)
             .collect();
-        assert!(taken.len() * 10 >= rows.len(), "{kind}: only {} are taken", taken.len());
+        assert!(taken.len() * 10 >= rows.len(), "{kind}: only {} are accepted", taken.len());
         self.load_both(kind, &column, taken.concat().as_bytes());
         // What PostgreSQL itself writes for these values.
         let written = self.contents("public.text_way", "text");
@@ -103,7 +103,7 @@ impl<'a> Loader<'a> {
         self.load_both(kind, &column, &written);
     }
 
-    /// All that PostgreSQL writes for the values of a query must be taken.
+    /// Everything PostgreSQL writes for the values of a query must be accepted.
     pub(super) fn agree_on_query(&self, kind: &str, query: &str) {
         self.db.execute(&format!(
             "SET client_min_messages = error; DROP TABLE IF EXISTS public.text_way, public.binary_way; \
@@ -150,7 +150,7 @@ pub(super) fn samples<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) ->
     (0..SAMPLES).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// Texts of one or more regular expressions, and some by hand.
+/// Texts matching one or more regular expressions, and some written by hand.
 pub(super) fn texts(patterns: &[&'static str], more: &[&str]) -> Vec<String> {
     let mut texts: Vec<String> = more.iter().map(|&text| text.to_owned()).collect();
     for &pattern in patterns {
@@ -159,7 +159,7 @@ pub(super) fn texts(patterns: &[&'static str], more: &[&str]) -> Vec<String> {
     texts
 }
 
-/// As COPY text writes a value.
+/// A value as COPY text.
 pub(super) fn escaped(value: &str) -> String {
     let mut text = String::new();
     for character in value.chars() {
@@ -183,7 +183,7 @@ pub(super) fn on_each_version(test: impl Fn(&Loader<'_>)) {
 }
 
 impl Loader<'_> {
-    /// Loads a table both ways. False if it has columns without a codec.
+    /// Loads a table in both formats. False if it has columns without a codec.
     pub(super) fn table_agrees(&self, what: &str, copy: &str, rows: &[u8]) -> bool {
         let statement = CopyStatement::parse(copy).unwrap();
         let all = self.columns(statement.table);
@@ -200,7 +200,7 @@ impl Loader<'_> {
             let row = rows.split(|&byte| byte == b'\n').nth(error.row as usize - 1).unwrap();
             panic!("{what}: {error}: {}", String::from_utf8_lossy(row))
         });
-        // Tables of their own: what else hangs on the archive's table does not matter.
+        // Tables of our own: other objects attached to the archive's table do not matter.
         let list: Vec<_> = statement.columns.iter().map(|name| quoted(name)).collect();
         let query = format!("SELECT {} FROM {} WITH NO DATA", list.join(", "), statement.table);
         self.db.execute(&format!(

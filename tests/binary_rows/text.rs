@@ -17,7 +17,7 @@ fn text_of_all_kinds() {
     on_each_version(|loader| {
         loader.agree("text", &strings());
         loader.agree("varchar", &strings());
-        // Too many characters are an error both ways, unless they are spaces.
+        // Too many characters are an error in both formats, unless they are spaces.
         let short = || {
             let mut all = texts(&["[é漢a]{0,4} {0,6}"], &["\\N", "", "abcde", "漢漢漢漢漢   "]);
             all.extend(samples("\\PC{0,5}").iter().map(|text| escaped(text)));

@@ -8,8 +8,8 @@ use crate::common::compare::dump_with;
 use crate::common::{Cluster, dump};
 use crate::server::ROLE;
 
-/// What is restored in different ways: large and small tables, keys in two steps, partitions,
-/// rows that a crash of the server takes, large objects, views that are filled last.
+/// Objects that are restored in different ways: large and small tables, keys in two steps,
+/// partitions, rows lost in a server crash, large objects, views that are filled last.
 const SOURCE: &str = "
     CREATE TYPE mood AS ENUM ('sad', 'happy');
     CREATE SEQUENCE numbers START 42;
@@ -48,7 +48,7 @@ const SOURCE: &str = "
     SELECT lo_from_bytea(4243, '');
 ";
 
-/// Leaves out of a dump what a crash of the server takes.
+/// Excludes from a dump what a server crash loses.
 pub const WITHOUT_UNLOGGED: [&str; 1] = ["--exclude-table-data=public.unlogged"];
 
 /// How an archive is written and read.
@@ -67,9 +67,9 @@ impl Form {
         [Self::Custom, Self::Directory, Self::Tar, Self::Inserts, Self::Stream];
 }
 
-/// What the database is, and an archive of it in every form.
+/// The database's expected dump, and an archive of it in every form.
 pub struct Source {
-    /// What pg_dump says of the database. A crash of the server takes its unlogged rows.
+    /// pg_dump's output for the database. A server crash empties its unlogged tables.
     pub dump: String,
     /// The same without those rows.
     pub dump_of_logged: String,

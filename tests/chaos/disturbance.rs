@@ -1,5 +1,5 @@
-//! The ways in which a restore is disturbed. Each says whether there was something to disturb; a
-//! run's end tells whether the restore felt it.
+//! The ways to disturb a restore. Each reports whether there was something to disturb; the end
+//! of the run shows whether the restore noticed.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::common::{Database, Interactive, Proxy, SmallDisk, Tool};
 use crate::round::Run;
 use crate::server::{ROLE, Server};
 
-/// What disturbs.
+/// The kinds of disturbance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
     /// Sessions are ended by `pg_terminate_backend`.
     Terminated,
     /// nocturne is killed.
     Killed,
-    /// The server is stopped at once, and started again a little later.
+    /// The server is stopped immediately and restarted a little later.
     Stopped,
     /// A backend is killed, so that the server ends all sessions and recovers.
     Crashed,
@@ -24,7 +24,7 @@ pub enum Family {
     Cut,
     /// Connections are silent or slow for a while, and perhaps cut then.
     Stalled,
-    /// The role may have too few connections.
+    /// The role runs out of connections.
     Crowded,
     /// A reader of the target holds locks.
     Locked,
@@ -47,15 +47,15 @@ impl Family {
 }
 
 impl Family {
-    /// The only family that is wanted, `NOCTURNE_CHAOS_FAMILY=Crashed`.
+    /// The only family to run: `NOCTURNE_CHAOS_FAMILY=Crashed`.
     pub fn asked_for() -> Option<Self> {
         let name = std::env::var("NOCTURNE_CHAOS_FAMILY").ok()?;
         let found = Self::ALL.into_iter().find(|family| format!("{family:?}") == name);
-        Some(found.unwrap_or_else(|| panic!("{name} is none of {:?}", Self::ALL)))
+        Some(found.unwrap_or_else(|| panic!("{name} is not one of {:?}", Self::ALL)))
     }
 }
 
-/// All that a disturbance may need.
+/// Everything a disturbance may need.
 pub struct Scene<'a> {
     pub server: &'a Server,
     pub disk: &'a SmallDisk,
@@ -66,7 +66,7 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Disturbs a restore that has just begun, at a random moment. True if it was at work then.
+    /// Disturbs a restore that has just started, at a random moment. True if it was still working.
     pub fn disturb(&self, family: Family, run: &mut Run, random: &mut Random) -> bool {
         if family == Family::Stalled && random.below(3) == 0 {
             self.proxy.slow_down(Duration::from_micros(500 + random.below(3000)));
@@ -138,7 +138,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Takes back what outlives a restore.
+    /// Undoes what would outlive a restore.
     pub fn heal(&self) {
         self.proxy.stall(false);
         self.proxy.refuse(false);
@@ -155,13 +155,13 @@ impl Scene<'_> {
         ))
     }
 
-    /// The answer to a question; 0 if the server gives none, because it recovers.
+    /// The answer to a query; 0 if the server does not answer because it is recovering.
     fn count(&self, query: &str) -> u64 {
         let psql = self.target.psql().args(["--tuples-only", "--no-align", "--command", query]);
         psql.run().stdout().trim().parse().unwrap_or(0)
     }
 
-    /// Ends so many sessions of the restore, any of them.
+    /// Ends this many sessions of the restore, chosen at random.
     fn terminate(&self, most: u64) -> u64 {
         self.count(&format!(
             "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity \
@@ -197,8 +197,8 @@ impl Scene<'_> {
         self.server.cluster.psql("postgres").args(["--command", &sql]).succeed();
     }
 
-    /// Holds a lock, as a reader does, on a table that is there, until the restore has waited for it
-    /// for a while. False if it ends without.
+    /// Holds a reader's lock on an existing table until the restore has waited for it for a
+    /// while. False if the restore ends without waiting.
     fn lock(&self, run: &mut Run, random: &mut Random) -> bool {
         let tables = "FROM pg_class WHERE relkind = 'r' AND \
                       relnamespace = 'public'::regnamespace";
@@ -208,7 +208,7 @@ impl Scene<'_> {
             }
             sleep(Duration::from_millis(10));
         }
-        // A reader whom the restore's locks keep out waits, and reads later.
+        // A reader blocked by the restore's locks waits and reads later.
         let lock = format!(
             "BEGIN; SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', oid::regclass) \
              {tables} ORDER BY random() LIMIT 1 \\gexec"

@@ -1,4 +1,4 @@
-//! One round: a restore is disturbed, perhaps twice, and ended.
+//! One round: a restore is disturbed, perhaps twice, and completed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,21 +18,21 @@ use crate::common::{Database, Proxy, SmallDisk, compare, nocturne, versions};
 use crate::disturbance::{Family, Scene};
 use crate::server::{ROLE, Server, owned};
 
-/// No restore of this size takes so long, whatever disturbs it and however slow the machine is.
+/// No restore of this size takes this long, however disturbed it is and slow the machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What is done in a round, from its seed.
+/// The parameters of a round, from its seed.
 pub struct Round {
     random: Random,
     pub family: Family,
     form: Form,
     jobs: u64,
-    /// How many times it is disturbed, if it does not come to its end before.
+    /// Maximum number of disturbances; it may finish before.
     disturbances: u64,
 }
 
 impl Round {
-    /// Seeds one after the other have families one after the other.
+    /// Consecutive seeds have consecutive families.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let in_turn = Family::ALL[(seed % Family::ALL.len() as u64) as usize];
@@ -42,8 +42,7 @@ impl Round {
         Self { random, family, form, jobs, disturbances }
     }
 
-    /// The version of the server that belongs to a seed: the same for as many as there are
-    /// families.
+    /// The server version of a seed; it changes after as many seeds as there are families.
     pub fn major(seed: u64) -> u32 {
         let versions = versions();
         versions[((seed / Family::ALL.len() as u64) % versions.len() as u64) as usize]
@@ -68,7 +67,7 @@ impl Round {
             Scene { server: world.server, disk: world.disk, proxy: &proxy, target: &target, whole };
         let mut was_disturbed = false;
         let mut is_over = false;
-        // Kept for the case that the round fails.
+        // Kept in case the round fails.
         let mut runs = Vec::new();
         for _ in 0..self.disturbances {
             let mut run = world.start(self.form, &url, self.jobs);
@@ -82,7 +81,7 @@ impl Round {
             let too_late = is_over && run.was_done_when_the_server_had_gone();
             runs.push(run);
             if too_late {
-                // What PostgreSQL takes from an unlogged table then is not the restore's fault.
+                // Losing rows of an unlogged table then is PostgreSQL's doing, not the restore's.
                 let (expected, args) = (&world.source.dump_of_logged, &WITHOUT_UNLOGGED);
                 compare::assert_same_dump_with(&target, expected, args);
                 return false;
@@ -120,10 +119,10 @@ impl fmt::Display for Round {
     }
 }
 
-/// Whether a restore that was killed had come to its end: all is there, and the journal is gone.
+/// Whether a killed restore had finished: everything exists and the journal is gone.
 fn ended_before_it_was_killed(target: &Database<'_>) -> bool {
-    // What it had sent before may be on its way yet: sessions that look idle have to notice first
-    // that nobody is there.
+    // Statements it sent before may still be in flight: idle-looking sessions first have to
+    // notice that their client is gone.
     target.wait_until(&format!(
         "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
          AND usename = '{ROLE}' AND (state <> 'active' OR query ~ 'DROP TABLE nocturne'))"
@@ -138,18 +137,18 @@ fn url(database: &Database<'_>) -> String {
     database.url().replace("user=postgres", &format!("user={ROLE}"))
 }
 
-/// A server with what rounds need.
+/// A server with everything a round needs.
 pub struct World<'a> {
     pub server: &'a Server,
     pub disk: &'a SmallDisk,
     pub source: &'a Source,
-    /// How long undisturbed restores take.
+    /// Duration of an undisturbed restore.
     pub durations: HashMap<Form, Duration>,
 }
 
 impl World<'_> {
     fn undisturbed(&mut self, form: Form, jobs: u64) -> Duration {
-        // The number of jobs makes no great difference.
+        // The number of jobs makes little difference.
         if let Some(duration) = self.durations.get(&form) {
             return *duration;
         }
@@ -166,7 +165,7 @@ impl World<'_> {
     }
 }
 
-/// A restore that runs.
+/// A running restore.
 pub struct Run {
     child: Child,
     /// When the server was found to be gone.
@@ -193,7 +192,7 @@ impl Run {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(folder.path().join("stderr")).unwrap());
         if through_a_pipe {
-            // A file as standard input would be read at any place.
+            // As standard input a file would still be seekable.
             let mut cat = Command::new("cat");
             let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().unwrap();
             command.stdin(cat.stdout.take().unwrap());
@@ -202,12 +201,12 @@ impl Run {
         Self { child: command.spawn().unwrap(), server_went: None, folder }
     }
 
-    /// Notes that the server was stopped or crashed, and is not back for long, if at all.
+    /// Records that the server was stopped or crashed and may not be back for a while.
     pub fn server_has_gone(&mut self) {
         self.server_went = Some(Utc::now());
     }
 
-    /// Whether it has noticed what disturbed it: what came between two of its steps may have cost
+    /// Whether it noticed the disturbance: one between two of its steps may have cost
     /// it nothing.
     fn has_felt(&self, family: Family, code: Option<i32>) -> bool {
         match family {
@@ -218,12 +217,12 @@ impl Run {
             | Family::Crowded => code != Some(0) || self.stderr().contains(" WARN "),
             Family::Full => self.stderr().contains("No space left on device"),
             Family::Killed => code.is_none(),
-            // They are measured where they are done.
+            // These are counted where they happen.
             Family::Stalled | Family::Locked => true,
         }
     }
 
-    /// Whether the last entry had been done at that time, by the log.
+    /// Whether the last entry had finished by that time, according to the log.
     fn was_done_when_the_server_had_gone(&self) -> bool {
         let said = self.stderr();
         let done = said.lines().filter(|line| line.contains(" done dump_id=")).filter_map(|line| {
@@ -236,14 +235,14 @@ impl Run {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Kills it; false if it has ended by itself.
+    /// Kills it; false if it has already ended.
     pub fn kill(&mut self) -> bool {
         let was_alive = !self.has_ended();
         self.child.kill().unwrap();
         was_alive
     }
 
-    /// Waits for its end no longer than this.
+    /// Waits for its end, but no longer than this.
     pub fn wait_at_most(&mut self, limit: Duration) -> bool {
         let started = Instant::now();
         while !self.has_ended() {
@@ -259,12 +258,12 @@ impl Run {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 
-    /// Waits for its end. The exit code, `None` if it was killed; any but 0 comes with words, and
-    /// the summary accounts for every entry.
+    /// Waits for its end. Returns the exit code, `None` if killed; any other than 0 comes with a
+    /// message, and the summary accounts for every entry.
     fn end(&mut self) -> Option<i32> {
         if !self.wait_at_most(PATIENCE) {
             self.kill();
-            panic!("the restore does not end: {}", self.stderr());
+            panic!("the restore does not exit: {}", self.stderr());
         }
         let code = self.child.wait().unwrap().code();
         let said = self.stderr();

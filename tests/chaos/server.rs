@@ -1,4 +1,4 @@
-//! A server that can be stopped at once and started again, with the same address.
+//! A server that can be stopped immediately and restarted at the same address.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,19 +8,19 @@ use std::sync::Mutex;
 
 use crate::common::{Cluster, Database, Tool, wait_until};
 
-/// The role that restores: the owner of its database, and no superuser.
+/// The role that restores: the owner of its database, not a superuser.
 pub const ROLE: &str = "chaos";
 
 /// A server of one version.
 pub struct Server {
     pub cluster: Cluster,
-    /// The process that keeps a server which was started again; it ends with its input.
+    /// The process that keeps a restarted server alive; it ends with its input.
     keeper: Mutex<Option<Child>>,
 }
 
 impl Server {
     pub fn start(major: u32) -> Self {
-        // A server for tests is quick and forgets its last commits in a crash; one in use does not.
+        // Test servers are fast and lose their last commits in a crash; real ones do not.
         let settings = [("max_connections", "40"), ("synchronous_commit", "on")];
         let cluster = Cluster::start(major, &settings);
         cluster.psql("postgres").input(format!("CREATE ROLE {ROLE} LOGIN")).succeed();
@@ -32,9 +32,9 @@ impl Server {
         fs::read_to_string(path).ok()?.lines().next()?.trim().parse().ok()
     }
 
-    /// `pg_ctl stop -m immediate`: all processes leave without writing anything out.
+    /// `pg_ctl stop -m immediate`: all processes exit without flushing anything.
     pub fn stop_at_once(&self) {
-        let pid = self.pid().expect("it runs");
+        let pid = self.pid().expect("the server is running");
         Tool::new("sh").args(["-c", &format!("kill -s QUIT {pid}")]).succeed();
         wait_until("the server stops", || self.pid().is_none());
         if let Some(mut keeper) = self.keeper.lock().unwrap().take() {
@@ -62,10 +62,10 @@ impl Server {
         self.wait_until_ready();
     }
 
-    /// Waits until it takes sessions.
+    /// Waits until it accepts sessions.
     pub fn wait_until_ready(&self) {
         let psql = || self.cluster.psql("postgres").args(["--command", "SELECT 1"]).run();
-        wait_until("the server takes sessions", || psql().success());
+        wait_until("the server accepts sessions", || psql().success());
     }
 }
 
@@ -78,7 +78,7 @@ impl Drop for Server {
     }
 }
 
-/// A new database that belongs to the role.
+/// A new database owned by the role.
 pub fn owned<'a>(cluster: &'a Cluster, name: &str, tablespace: Option<&str>) -> Database<'a> {
     let database = cluster.fresh_db(name);
     let alter = |what: &str| {

@@ -11,7 +11,7 @@ use nocturne::embedded::{self, Embedded, EmbeddedOptions};
 use super::tool::{Finished, Tool};
 use super::versions::installation;
 
-/// Settings of the shared servers. What pg_dump shows must not depend on autovacuum.
+/// Settings of the shared servers. pg_dump's output must not depend on autovacuum.
 const SETTINGS: [(&str, &str); 11] = [
     ("autovacuum", "off"),
     ("max_connections", "100"),
@@ -24,7 +24,7 @@ const SETTINGS: [(&str, &str); 11] = [
     ("log_timezone", "UTC"),
     // Publications and slots are restored without warnings.
     ("wal_level", "logical"),
-    // Nothing that the tests restore may reach for the network.
+    // Nothing that the tests restore may access the network.
     ("max_logical_replication_workers", "0"),
 ];
 
@@ -35,23 +35,23 @@ pub struct Cluster {
     server: Embedded,
 }
 
-/// The shared server of a version, started by the first test that asks.
+/// The shared server of a version, started by the first test that needs it.
 ///
-/// It is never dropped: it ends with the test binary because its supervisor sees that end.
+/// It is never dropped: its supervisor ends it with the test binary.
 pub fn cluster(major: u32) -> &'static Cluster {
     static CLUSTERS: Mutex<Option<HashMap<u32, &'static OnceLock<Cluster>>>> = Mutex::new(None);
     let cell: &'static OnceLock<Cluster> = CLUSTERS
         .lock()
-        .expect("nothing under the lock panics")
+        .expect("the lock is not poisoned")
         .get_or_insert_default()
         .entry(major)
         .or_insert_with(|| Box::leak(Box::default()));
-    // Outside the lock: tests of other versions go on meanwhile.
+    // Outside the lock, so that tests of other versions continue meanwhile.
     cell.get_or_init(|| Cluster::start(major, &[]))
 }
 
 impl Cluster {
-    /// A server of the test's own, with more settings: for tests that change or stop it. It
+    /// A server for one test, with more settings: for tests that change or stop it. It
     /// stops when dropped.
     pub fn start(major: u32, settings: &[(&str, &str)]) -> Self {
         let settings = SETTINGS.iter().chain(settings);
@@ -63,8 +63,8 @@ impl Cluster {
         if roles.exists() {
             cluster.psql("postgres").arg("--file").arg(roles).succeed();
         }
-        // The owner in the fixtures that are wrapped as a host does it. All roles are made here,
-        // where no other test makes or alters them at the same time.
+        // The owner in the fixtures that are wrapped the way a host does it. All roles are created
+        // here, where no other test creates or alters them at the same time.
         cluster.psql("postgres").args(["--command", "CREATE ROLE app_1234"]).succeed();
         cluster
     }
@@ -89,7 +89,7 @@ impl Cluster {
         self.server.url(database)
     }
 
-    /// One of the version's own programs, set to connect to this server.
+    /// One of the version's own programs, configured to connect to this server.
     pub fn tool(&self, program: &str) -> Tool {
         Tool::new(self.server.bin_dir().join(program))
             .env("PGHOST", self.server.socket_dir())
@@ -109,7 +109,7 @@ impl Cluster {
         ])
     }
 
-    /// A new, empty database: UTF8, from template0. Its name begins with `name` and is unique.
+    /// A new, empty database: UTF8, from template0. Its name starts with `name` and is unique.
     pub fn fresh_db(&self, name: &str) -> Database<'_> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("{name}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -117,7 +117,7 @@ impl Cluster {
         Database { cluster: self, name }
     }
 
-    /// A handle of a database that something else creates under this name; dropped at the end.
+    /// A handle to a database that something else creates under this name; dropped at the end.
     pub fn adopt_db(&self, name: impl Into<String>) -> Database<'_> {
         Database { cluster: self, name: name.into() }
     }
@@ -147,7 +147,7 @@ impl Database<'_> {
         self.psql().input(sql).succeed();
     }
 
-    /// The answer to a query: columns separated by `|`, rows by line ends.
+    /// The result of a query: columns separated by `|`, rows by line ends.
     pub fn query(&self, sql: &str) -> String {
         let psql = self.psql().args(["--tuples-only", "--no-align", "--command", sql]);
         psql.succeed().stdout().trim_end().to_owned()
@@ -180,10 +180,10 @@ impl Database<'_> {
         tool.args(["--dbname", &self.name]).arg(archive).run()
     }
 
-    /// Waits until a query answers `t`; for states that nothing announces.
+    /// Waits until a query returns `t`; for states that nothing announces.
     ///
     /// # Panics
-    /// When it does not within [`super::PATIENCE`].
+    /// If it does not within [`super::PATIENCE`].
     pub fn wait_until(&self, condition: &str) {
         let query = format!("SELECT ({condition})");
         super::wait_until(condition, || self.query(&query) == "t");
@@ -194,8 +194,8 @@ impl Database<'_> {
         self.query(&format!("SELECT count(*) FROM {table}")).parse().expect("a count")
     }
 
-    /// Cuts the sessions of this database for which a condition on `pg_stat_activity` holds;
-    /// tells how many there were.
+    /// Terminates the sessions of this database that match a condition on `pg_stat_activity`;
+    /// returns their number.
     pub fn kill_backends(&self, condition: &str) -> usize {
         let answer = self.query(&format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -207,12 +207,12 @@ impl Database<'_> {
 
 impl Drop for Database<'_> {
     fn drop(&mut self) {
-        // A subscription keeps its database alive. None of them has a slot anywhere.
+        // A subscription blocks DROP DATABASE. None of them has a remote slot.
         let detach = "SELECT format('ALTER SUBSCRIPTION %1$I DISABLE; \
              ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I', subname) \
              FROM pg_subscription JOIN pg_database d ON d.oid = subdbid \
              WHERE datname = current_database() \\gexec\n";
-        // It may not exist: a test can fail before that, or drop it itself.
+        // It may not exist: a test can fail before creating it or drop it itself.
         let _ = self.psql().input(detach).run();
         let _ = self.cluster.tool("dropdb").args(["--force", "--if-exists", &self.name]).run();
     }
@@ -223,10 +223,10 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A data directory to copy, made once for each version of the programs and kept in `target`.
+/// A data directory to copy, created once per program version and kept in `target`.
 fn template(options: &EmbeddedOptions) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // A failure below is every test's failure: it need not be hidden by a poisoned lock.
+    // A failure below fails every test: do not hide it behind a poisoned lock.
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let version = options.installation.as_ref().expect("chosen by the caller").version;
     let home = repository().join("target/postgres/templates");
@@ -234,11 +234,11 @@ fn template(options: &EmbeddedOptions) -> PathBuf {
     if !template.join("PG_VERSION").exists() {
         // Other test binaries may do the same: the first rename wins.
         let partial = home.join(format!("{version}.partial.{}", std::process::id()));
-        // Of an earlier process with this number.
+        // Left by an earlier process with this ID.
         let _ = fs::remove_dir_all(&partial);
         embedded::initialize(options, &partial).unwrap_or_else(|error| panic!("{error}"));
         if fs::rename(&partial, &template).is_err() {
-            fs::remove_dir_all(&partial).expect("it was just made");
+            fs::remove_dir_all(&partial).expect("removing the folder just created");
         }
     }
     template

@@ -1,17 +1,17 @@
-//! Whether two databases are the same, by what pg_dump says of them and what it hides.
+//! Compares two databases by pg_dump's output and by what pg_dump hides.
 
 use std::collections::BTreeMap;
 
 use super::cluster::Database;
 use super::hidden::{hidden, statistics};
 
-/// The whole database as pg_dump's script, and what it hides, in a form that two equal databases
-/// share.
+/// The whole database as pg_dump's script plus what it hides, in a form that is equal for two
+/// equal databases.
 pub fn dump(database: &Database<'_>) -> String {
     dump_with(database, &[])
 }
 
-/// The same with more options for pg_dump.
+/// The same with more pg_dump options.
 pub fn dump_with(database: &Database<'_>, args: &[&str]) -> String {
     let dumped = database.pg_dump(&["--format=plain", "--no-sync"]).args(args).succeed();
     format!(
@@ -21,37 +21,37 @@ pub fn dump_with(database: &Database<'_>, args: &[&str]) -> String {
     )
 }
 
-/// The same without a schema and all that is in it.
+/// The same without a schema and everything in it.
 pub fn dump_without(database: &Database<'_>, schema: &str) -> String {
     dump_with(database, &["--exclude-schema", schema])
 }
 
-/// Fails the test with the first differences when the databases differ in anything that
-/// pg_dump shows: objects, rights, comments, rows, large objects, sequence values; or hides:
+/// Fails the test with the first differences if the databases differ in anything that
+/// pg_dump shows: objects, privileges, comments, rows, large objects, sequence values; or hides:
 /// see [`hidden`].
 pub fn assert_same_database(actual: &Database<'_>, expected: &Database<'_>) {
     assert_same_database_with(actual, expected, &[]);
 }
 
-/// The same, with what [`dump`] has given of the expected database earlier.
+/// The same, with an earlier result of [`dump`] for the expected database.
 pub fn assert_same_dump(actual: &Database<'_>, expected: &str) {
     assert_same_dump_with(actual, expected, &[]);
 }
 
-/// The same with more options for pg_dump, with which `expected` was made too.
+/// The same with more pg_dump options, which `expected` was also created with.
 pub fn assert_same_dump_with(actual: &Database<'_>, expected: &str, args: &[&str]) {
     if let Some(difference) = difference(&dump_with(actual, args), expected) {
         let (name, major) = (&actual.name, actual.cluster.major);
         panic!(
-            "{name} (+) differs from what it should be (-) on PostgreSQL {major}:\n{difference}"
+            "{name} (+) differs from the expected database (-) on PostgreSQL {major}:\n{difference}"
         );
     }
 }
 
-/// The same with more options for pg_dump, which leave something out of the comparison.
+/// The same with more pg_dump options that exclude something from the comparison.
 ///
-/// Statistics are compared where the expected database has some: nothing but an archive brings
-/// them there, as autovacuum is off.
+/// Statistics are compared if the expected database has any: only an archive brings
+/// them, as autovacuum is off.
 pub fn assert_same_database_with(actual: &Database<'_>, expected: &Database<'_>, args: &[&str]) {
     let mut texts = (dump_with(actual, args), dump_with(expected, args));
     if let Some(expected) = statistics(expected) {
@@ -70,11 +70,11 @@ pub fn assert_same_database_with(actual: &Database<'_>, expected: &Database<'_>,
     }
 }
 
-/// Removes what differs from dump to dump, and the order of rows, which a table does not have:
+/// Removes what differs from dump to dump, and the order of rows, which a table does not define:
 /// several sessions may have filled it.
 ///
-/// Rows that pg_dump loads by way of the partition root are counted for the root: it does so
-/// where the partition of a row depends on object numbers (hash of an enum), which a restore
+/// Rows that pg_dump loads through the partition root are counted for the root: it does so
+/// where the partition of a row depends on OIDs (hash of an enum), which a restore
 /// changes.
 fn normalised(script: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
@@ -107,7 +107,7 @@ fn normalised(script: &str) -> String {
     lines.join("\n")
 }
 
-/// The first places where two texts differ, as a unified diff; `None` when they do not.
+/// The first places where two texts differ, as a unified diff; `None` if they are equal.
 pub fn difference(actual: &str, expected: &str) -> Option<String> {
     const PLACES: usize = 4;
     const WIDTH: usize = 200;
@@ -138,8 +138,8 @@ pub fn difference(actual: &str, expected: &str) -> Option<String> {
     Some(shown)
 }
 
-/// How many lines to pass over on each side until both go on alike: the least in sum, looked
-/// for as far as is cheap, and in two lines running because single ones are often alike.
+/// How many lines to skip on each side until both continue alike: the smallest sum, searched
+/// as far as is cheap, and two matching lines in a row because single ones often match.
 fn resynchronise(new: &[&str], old: &[&str]) -> (usize, usize) {
     const FAR: usize = 2000;
     for sum in 1..FAR.min(new.len() + old.len()) {
@@ -157,7 +157,7 @@ fn resynchronise(new: &[&str], old: &[&str]) -> (usize, usize) {
     (new.len(), old.len())
 }
 
-// A harness that finds no differences would pass every test: it is tested itself.
+// A harness that finds no differences would pass every test, so it is tested itself.
 mod tests {
     use super::*;
 

@@ -10,21 +10,21 @@ use super::tool::Tool;
 /// The tablespace on the small disk.
 pub const TABLESPACE: &str = "small";
 
-/// A file system in memory, mounted as long as this lives.
+/// A file system in memory, mounted for the lifetime of this value.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Mounts one of this size (`8M`), and makes a tablespace there. A server has one at most.
+    /// Mounts one with this size (`8M`) and creates a tablespace there. A server has at most one.
     ///
     /// # Panics
     /// Without the right to mount: root, or sudo without a password.
     pub fn mount(cluster: &Cluster, size: &str) -> Self {
         // Where the server's account can reach it.
         let path = cluster.server().socket_dir().join("small-disk");
-        fs::create_dir(&path).expect("it is not there yet");
+        fs::create_dir(&path).expect("creating the mount point");
         let size = format!("size={size}");
         let mounted = as_root(&["mount", "-t", "tmpfs", "-o", &size, "tmpfs"], &path);
-        assert!(mounted, "a full disk cannot be tried: this needs the right to mount (root, sudo)");
+        assert!(mounted, "cannot test a full disk: needs the right to mount (root, sudo)");
         let disk = Self(path);
         let place = disk.0.join("tablespace");
         assert!(as_root(&["mkdir"], &place));
@@ -36,16 +36,16 @@ impl SmallDisk {
         disk
     }
 
-    /// Takes all the space that is left.
+    /// Uses up the remaining space.
     pub fn fill(&self) {
-        let mut file = File::create(self.filler()).expect("the folder is open to all");
+        let mut file = File::create(self.filler()).expect("creating the filler file");
         let piece = vec![1; 64 * 1024];
         while file.write_all(&piece).is_ok() {}
     }
 
-    /// Gives it back.
+    /// Frees it again.
     pub fn clear(&self) {
-        // It may not be there.
+        // It may not exist.
         let _ = fs::remove_file(self.filler());
     }
 

@@ -1,4 +1,4 @@
-//! The archives in `fixtures/`, with the pg_restore that knows each best.
+//! The archives in `fixtures/`, each with its matching pg_restore.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct Fixture {
 
 /// All archives of the versions under test, from the manifest.
 pub fn fixtures() -> Vec<Fixture> {
-    let manifest = fs::read_to_string(folder().join("manifest.tsv")).expect("the manifest");
+    let manifest = fs::read_to_string(folder().join("manifest.tsv")).expect("a readable manifest");
     let lines = manifest.lines().skip(1).map(|line| {
         let mut fields = line.split('\t');
         let mut field = || fields.next().expect("a line has a name and a version");
@@ -33,10 +33,10 @@ pub fn fixtures() -> Vec<Fixture> {
     fixtures
 }
 
-/// The archives of the versions under test that `choose` takes; at least one.
+/// The archives of the versions under test that `choose` accepts; at least one.
 pub fn fixtures_where(choose: impl Fn(&Fixture) -> bool) -> Vec<Fixture> {
     let chosen: Vec<_> = fixtures().into_iter().filter(choose).collect();
-    // With few versions under test some kinds may be missing, but not all.
+    // With few versions under test some kinds may be missing, but not all of them.
     assert!(!chosen.is_empty() || versions().len() < 4, "no such fixture: nothing would be tested");
     chosen
 }
@@ -56,7 +56,7 @@ impl Fixture {
         self.name.starts_with("latin1-") && !self.name.contains("utf8")
     }
 
-    /// What its pg_restore printed for `-l` when it was made.
+    /// The output of its pg_restore for `-l` at the time it was created.
     pub fn stored_listing(&self) -> Vec<u8> {
         let endings = [".tar.gz", ".dump", ".tar"];
         let stem = endings.iter().find_map(|ending| self.name.strip_suffix(ending));
@@ -64,18 +64,18 @@ impl Fixture {
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// What pg_restore can read: a wrapped archive is unpacked into a folder that must live as
-    /// long.
+    /// A form that pg_restore can read: a wrapped archive is unpacked into a folder, which must
+    /// live as long as the result.
     pub fn for_pg_restore(&self, folder: &Path) -> PathBuf {
         if !self.is_wrapped() {
             return self.path.clone();
         }
         Tool::new("tar").arg("-xzf").arg(&self.path).arg("-C").arg(folder).succeed();
         let mut found = folder.to_owned();
-        // The archive lies at the end of a chain of folders, unless one of them is the archive.
+        // The archive is at the end of a chain of folders, unless one of them is the archive.
         while found.is_dir() && !found.join("toc.dat").exists() {
-            let mut inside = fs::read_dir(&found).expect("a folder");
-            found = inside.next().expect("something in it").expect("readable").path();
+            let mut inside = fs::read_dir(&found).expect("a readable folder");
+            found = inside.next().expect("a file in the folder").expect("readable").path();
         }
         found
     }

@@ -1,7 +1,7 @@
-//! Gates in the target: advisory locks at which a session of a restore waits as long as the test
-//! wants, in place of a `pg_sleep` that is either too short or too long.
+//! Gates in the target: advisory locks that hold a session of a restore as long as the test
+//! wants, instead of a `pg_sleep` that is either too short or too long.
 //!
-//! A gate is shut by the test, in one database. Where it is open, what passes there does not notice
+//! The test closes a gate in one database. Where it is open, sessions pass without noticing
 //! it: the same archive is restored with and without.
 
 use std::time::{Duration, Instant};
@@ -20,12 +20,12 @@ pub const TRAP: u32 = 78;
 /// The gate that slows rows down: [`PACED`].
 pub const PACE: u32 = 79;
 
-/// An expression that is true, at the latest when the gate [`ROW`] is open.
+/// An expression that is true, at the latest once the gate [`ROW`] is open.
 pub const AT_GATE: &str = "pg_catalog.pg_advisory_xact_lock_shared(77)::text = ''";
 
-/// The function `public.paced(milliseconds)`, for a CHECK: it is true, and takes so long as long as
-/// the gate [`PACE`] is shut. So rows come slowly enough for other sessions to help, and nobody
-/// waits any more when they are there.
+/// The function `public.paced(milliseconds)`, for a CHECK: it is true, and takes this long while
+/// the gate [`PACE`] is closed. Rows then arrive slowly enough for other sessions to help, and
+/// the wait ends once they do.
 pub const PACED: &str = "
     CREATE FUNCTION public.paced(milliseconds int) RETURNS boolean LANGUAGE plpgsql AS $$
         BEGIN
@@ -37,26 +37,26 @@ pub const PACED: &str = "
         END $$;
 ";
 
-/// How many wait at a gate.
+/// How many sessions wait at a gate.
 pub const WAITING: &str = "(SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
      WHERE locktype = 'advisory' AND objid IN (77, 78) AND NOT granted \
        AND datname = current_database())";
 
-/// Whether one stands at a gate.
+/// Whether a session waits at a gate.
 pub const ONE_WAITS: &str = "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
      WHERE locktype = 'advisory' AND objid IN (77, 78) AND NOT granted \
        AND datname = current_database())";
 
-/// Whether a session of `pg_stat_activity` stands at a gate.
+/// Whether a session of `pg_stat_activity` waits at a gate.
 pub const AT_A_GATE: &str = "pid IN (SELECT pid FROM pg_locks \
      WHERE locktype = 'advisory' AND objid IN (77, 78) AND NOT granted)";
 
-/// No session is left in the database but the gates' own.
+/// No session is left in the database except the gates' own.
 pub const NO_SESSION: &str = "NOT EXISTS (SELECT FROM pg_stat_activity \
      WHERE datname = current_database() AND pid <> pg_backend_pid() \
        AND application_name <> 'gate')";
 
-/// How many sessions have begun to copy rows into a table, and have not ended their transaction.
+/// How many sessions have started to copy rows into a table and not ended their transaction.
 pub fn copying(table: &str) -> String {
     format!(
         "(SELECT count(DISTINCT pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
@@ -65,13 +65,13 @@ pub fn copying(table: &str) -> String {
     )
 }
 
-/// A gate that is shut. Dropped, it is open.
+/// A closed gate. Dropping it opens it.
 pub struct Gate {
     _session: Interactive,
 }
 
 impl Gate {
-    /// Shuts a gate of a database.
+    /// Closes a gate of a database.
     pub fn shut(database: &Database<'_>, number: u32) -> Self {
         let sql = format!("SELECT pg_catalog.pg_advisory_lock({number});");
         let session = Interactive::start(database, "gate", &sql);
@@ -84,13 +84,13 @@ impl Gate {
     }
 }
 
-/// A restore that was started and stands at the gate.
+/// A started restore that waits at the gate.
 pub fn at_gate(mut running: Running, database: &Database<'_>) -> Running {
-    assert!(stands_at_gate(&mut running, database), "it ended before the gate");
+    assert!(stands_at_gate(&mut running, database), "the restore ended before the gate");
     running
 }
 
-/// Waits until a restore stands at the gate. False if it ended before that.
+/// Waits until a restore waits at the gate. False if it ended before that.
 pub fn stands_at_gate(running: &mut Running, database: &Database<'_>) -> bool {
     let started = Instant::now();
     loop {
@@ -100,13 +100,13 @@ pub fn stands_at_gate(running: &mut Running, database: &Database<'_>) -> bool {
         if running.has_ended() {
             return false;
         }
-        assert!(started.elapsed() < PATIENCE, "neither at the gate nor at its end");
+        assert!(started.elapsed() < PATIENCE, "the restore neither reached the gate nor ended");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Lays a trap in a database: the command of this number among those that define something waits
-/// at the gate, in its transaction.
+/// Sets a trap in a database: the command with this number among those that define something
+/// waits at the gate, in its transaction.
 pub fn trap_command(database: &Database<'_>, number: u32) {
     database.execute(&format!(
         "CREATE SCHEMA trap;
@@ -121,12 +121,12 @@ pub fn trap_command(database: &Database<'_>, number: u32) {
     ));
 }
 
-/// Lays a trap: the first command with this tag waits at the gate, in its transaction.
+/// Sets a trap: the first command with this tag waits at the gate, in its transaction.
 pub fn trap_first(database: &Database<'_>, tag: &str) {
     trap_tag(database, tag, &format!("pg_catalog.pg_advisory_xact_lock_shared({TRAP})"), 1);
 }
 
-/// Lays a trap: the first commands with this tag are refused with an SQLSTATE.
+/// Sets a trap: the first commands with this tag are refused with an SQLSTATE.
 pub fn refuse_first(database: &Database<'_>, tag: &str, times: u32, sqlstate: &str) {
     database.execute(&format!(
         "CREATE SCHEMA trap;
@@ -136,7 +136,7 @@ pub fn refuse_first(database: &Database<'_>, tag: &str, times: u32, sqlstate: &s
     trap_tag(database, tag, "trap.refuse()", times);
 }
 
-/// What is counted by a sequence stays counted when its transaction is rolled back.
+/// A sequence keeps its count when its transaction is rolled back.
 fn trap_tag(database: &Database<'_>, tag: &str, call: &str, times: u32) {
     database.execute(&format!(
         "CREATE SCHEMA IF NOT EXISTS trap;
@@ -148,16 +148,16 @@ fn trap_tag(database: &Database<'_>, tag: &str, call: &str, times: u32) {
     ));
 }
 
-/// Lays a trap: the COMMIT of the transaction that writes this line of the journal waits at the
-/// gate. It is laid by the first definition of the restore, after it has made the journal, which event
+/// Sets a trap: the COMMIT of the transaction that writes this line of the journal waits at the
+/// gate. The first definition of the restore sets it, after creating the journal, which event
 /// triggers do not see.
 pub fn trap_commit(database: &Database<'_>, dump_id: &str, mark: &str) {
     let row = format!("NEW.dump_id = {dump_id} AND NEW.mark = '{mark}'");
     trap_commit_of(database, "nocturne.restore_journal_line", &row);
 }
 
-/// The same for the transaction that writes such a row of any table. It is laid by the first definition
-/// after the table's, or its own.
+/// The same for the transaction that writes such a row of any table. It is set by the first
+/// definition after the table's, or by that one.
 pub fn trap_commit_of(database: &Database<'_>, table: &str, row: &str) {
     database.execute(&format!(
         "CREATE SCHEMA trap;
@@ -176,7 +176,7 @@ pub fn trap_commit_of(database: &Database<'_>, table: &str, row: &str) {
     ));
 }
 
-/// Takes the trap away, with what belongs to it.
+/// Removes the trap and everything that belongs to it.
 pub fn untrap(database: &Database<'_>) {
     database.execute("DROP SCHEMA trap CASCADE;");
 }

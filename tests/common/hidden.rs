@@ -1,14 +1,14 @@
-//! What a restore can get wrong and pg_dump does not show.
+//! What a restore can get wrong without pg_dump showing it.
 
 use super::cluster::Database;
 
-/// Objects of the database itself. `HIDDEN` is replaced by the schemas left out.
+/// Objects of the database itself. `HIDDEN` is replaced by the excluded schemas.
 const OWN: &str = "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema' HIDDEN)";
 
 /// One line for each index, constraint, materialized view and stored generated column.
 ///
 /// Constraints of partitions that belong to one of the parent are not named: the server chose the
-/// name. Columns that an older server does not have are asked for by way of JSON.
+/// name. Columns that an older server lacks are read through JSON.
 const QUERIES: &str = r#"
 SET search_path = pg_catalog;
 SELECT concat('index ', indexrelid::regclass, ' of ', indrelid::regclass,
@@ -65,7 +65,7 @@ pub fn hidden(database: &Database<'_>, args: &[&str]) -> String {
 }
 
 /// The statistics of tables and columns, as pg_dump shows them; `None` before PostgreSQL 18, which
-/// cannot dump them, and where no column has any.
+/// cannot dump them, and if no column has any.
 pub fn statistics(database: &Database<'_>) -> Option<String> {
     let any = "SELECT EXISTS (SELECT FROM pg_stats \
                WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'nocturne'))";

@@ -1,22 +1,22 @@
-//! A psql whose statements come one by one, to hold a transaction or a lock as long as a test wants.
+//! A psql fed statement by statement, to hold a transaction or a lock as long as a test needs it.
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, Stdio};
 
 use super::cluster::Database;
 
-/// Such a psql. Dropped, its session ends.
+/// An interactive psql. Dropping it ends its session.
 pub struct Interactive {
     child: Child,
     input: Option<ChildStdin>,
 }
 
 impl Interactive {
-    /// Begins with these statements, in a session of this name. They need not be done when this
+    /// Starts with these statements, in a session of this name. They may still be running when this
     /// returns.
     pub fn start(database: &Database<'_>, name: &str, sql: &str) -> Self {
         let mut command = database.psql().env("PGAPPNAME", name).into_command();
-        // It is told by its exit status what the server said.
+        // Its exit status shows the server's result.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().expect("psql starts");
         let input = child.stdin.take();
@@ -25,19 +25,19 @@ impl Interactive {
         interactive
     }
 
-    /// Sends more statements. Psql reads them when it is done with those before.
+    /// Sends more statements. psql reads them after the previous ones.
     pub fn say(&mut self, sql: &str) {
-        let input = self.input.as_mut().expect("it has not ended");
+        let input = self.input.as_mut().expect("psql is still running");
         writeln!(input, "{sql}").and_then(|()| input.flush()).expect("psql reads");
     }
 
-    /// Waits until all is done.
+    /// Waits until all statements are done.
     ///
     /// # Panics
-    /// When a statement failed.
+    /// If a statement failed.
     pub fn end(mut self) {
         drop(self.input.take());
-        let status = self.child.wait().expect("it ends");
+        let status = self.child.wait().expect("psql exits");
         assert!(status.success(), "a statement of the other session failed: {status}");
     }
 }
@@ -45,7 +45,7 @@ impl Interactive {
 impl Drop for Interactive {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // It may wait for what the test does not do any more.
+            // It may be waiting for something the test will no longer do.
             let _ = self.child.kill();
         }
         // psql ends with its input.

@@ -1,9 +1,9 @@
-//! What integration tests share: real servers of every version, their own tools as oracle, the
+//! Shared by the integration tests: real servers of every version, their own tools as oracle, the
 //! built program, and ways to make things fail.
 //!
-//! A test takes a server with [`cluster`] or runs on all of them with [`for_each_version`], a
-//! database of its own with [`Cluster::fresh_db`], and compares with
-//! [`compare::assert_same_database`]. A version that is missing is a failure that says how to
+//! A test uses a server of [`cluster`] or runs on all of them with [`for_each_version`], creates
+//! its own database with [`Cluster::fresh_db`], and compares with
+//! [`compare::assert_same_database`]. A missing version is a failure that explains how to
 //! get it, never a silent pass.
 
 // Every test binary compiles this module and uses a part of it.

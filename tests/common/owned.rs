@@ -1,4 +1,4 @@
-//! A database that belongs to a role of its own, which is no superuser: as hosts give them.
+//! A database owned by a dedicated role that is not a superuser, as hosts provide it.
 
 use nocturne::target::{ConnectOptions, Session, SessionSettings, Target};
 
@@ -16,7 +16,7 @@ impl<'a> Owned<'a> {
         Self::with(cluster, name, "")
     }
 
-    /// The same, of a role with more attributes: `CREATEDB`.
+    /// The same, for a role with more attributes: `CREATEDB`.
     pub fn with(cluster: &'a Cluster, name: &str, attributes: &str) -> Self {
         let database = cluster.fresh_db(name);
         // As unique as that of the database.
@@ -36,19 +36,19 @@ impl<'a> Owned<'a> {
     /// The database for the role.
     pub fn target(&self) -> Target {
         let options = ConnectOptions { dbname: Some(self.url()), ..ConnectOptions::default() };
-        Target::resolve(&options, &|_| None).expect("the URL of a test is sound")
+        Target::resolve(&options, &|_| None).expect("the test's URL is valid")
     }
 
     /// A session of the role.
     pub async fn session(&self) -> Session {
         let session = Session::connect(&self.target(), &SessionSettings::default()).await;
-        session.expect("the server takes sessions")
+        session.expect("the server accepts sessions")
     }
 
     /// Runs statements as the role.
     pub async fn execute(&self, sql: &str) {
         let session = self.session().await;
-        session.execute("SET search_path = public").await.expect("it can be set");
+        session.execute("SET search_path = public").await.expect("setting search_path");
         session.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }

@@ -1,4 +1,4 @@
-//! A connection that can be cut: a TCP port in front of a server.
+//! A TCP proxy in front of a server whose connections can be cut.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::cluster::{Cluster, Database};
 
-/// Forwards connections to a server's socket until it is told to break them. The threads go
+/// Forwards connections to a server's socket until told to break them. The threads end
 /// with the test binary.
 pub struct Proxy {
     port: u16,
@@ -20,25 +20,25 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct State {
-    /// Bytes that the next connections may still send to the server, all together; 0: no limit.
+    /// Bytes that the next connections may still send to the server in total; 0: unlimited.
     budget: AtomicU64,
     cut: AtomicUsize,
     refused: AtomicUsize,
     held_up: AtomicUsize,
     refuse: AtomicBool,
     stall: AtomicBool,
-    /// Microseconds that each piece of up to 16 KiB waits.
+    /// Delay of each chunk of up to 16 KiB, in microseconds.
     delay: AtomicU64,
     accepted: AtomicUsize,
-    /// Pieces of what clients have sent.
+    /// Chunks sent by clients.
     sent: AtomicUsize,
     /// How many connections are answered at all.
     answered: AtomicUsize,
-    /// Those beyond, which are kept open.
+    /// Connections beyond that, which are kept open.
     waiting: Mutex<Vec<TcpStream>>,
-    /// Connections that are still to be told that the server is starting up.
+    /// Connections that will still be answered that the server is starting up.
     starting: AtomicUsize,
-    /// Whether what the server sends is kept back.
+    /// Whether the server's output is held back.
     mute: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -49,7 +49,7 @@ impl Proxy {
         let server = cluster.server();
         let socket = server.socket_dir().join(format!(".s.PGSQL.{}", server.port()));
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
+        let port = listener.local_addr().expect("the listener is bound").port();
         let state = Arc::new(State::default());
         state.answered.store(usize::MAX, Ordering::SeqCst);
         let shared = Arc::clone(&state);
@@ -60,13 +60,13 @@ impl Proxy {
                     continue;
                 }
                 if shared.is_starting() {
-                    // Whoever hangs up meanwhile was told as well.
+                    // A client that hangs up meanwhile counts as answered.
                     let _ = tell_starting(client);
                     continue;
                 }
                 if shared.accepted.load(Ordering::SeqCst) >= shared.answered.load(Ordering::SeqCst)
                 {
-                    shared.waiting.lock().expect("nothing under the lock panics").push(client);
+                    shared.waiting.lock().expect("the lock is not poisoned").push(client);
                     continue;
                 }
                 let Ok(server) = UnixStream::connect(&socket) else { continue };
@@ -77,7 +77,7 @@ impl Proxy {
         Self { port, user: server.superuser().to_owned(), state }
     }
 
-    /// The connection URL of a database by way of the proxy.
+    /// The connection URL of a database through the proxy.
     pub fn url(&self, database: &Database<'_>) -> String {
         format!("postgresql://{}@127.0.0.1:{}/{}", self.user, self.port, database.name)
     }
@@ -91,7 +91,7 @@ impl Proxy {
 
     /// Cuts all open connections now.
     pub fn cut_all(&self) {
-        for client in self.state.open.lock().expect("nothing under the lock panics").drain(..) {
+        for client in self.state.open.lock().expect("the lock is not poisoned").drain(..) {
             // It may be closed already.
             let _ = client.shutdown(Shutdown::Both);
         }
@@ -102,37 +102,37 @@ impl Proxy {
         self.state.refuse.store(refuse, Ordering::SeqCst);
     }
 
-    /// Connections after so many are kept waiting, as by a pooler.
+    /// Connections after this many are kept waiting, as by a pooler.
     pub fn answer_first(&self, connections: usize) {
         self.state.answered.store(connections, Ordering::SeqCst);
     }
 
     /// How many connections are kept waiting.
     pub fn kept_waiting(&self) -> usize {
-        self.state.waiting.lock().expect("nothing under the lock panics").len()
+        self.state.waiting.lock().expect("the lock is not poisoned").len()
     }
 
-    /// Tells so many of the next connections what a server says that is starting up.
+    /// Answers this many of the next connections like a server that is starting up.
     pub fn starting_up(&self, connections: usize) {
         self.state.starting.store(connections, Ordering::SeqCst);
     }
 
-    /// How many connections are still to be told so.
+    /// How many connections will still be answered that way.
     pub fn still_to_tell(&self) -> usize {
         self.state.starting.load(Ordering::SeqCst)
     }
 
-    /// Whether the server's answers wait on their way; what is sent to it does not.
+    /// Whether the server's answers are held back; what is sent to it is not.
     pub fn mute(&self, mute: bool) {
         self.state.mute.store(mute, Ordering::SeqCst);
     }
 
-    /// Whether bytes wait on their way, in both directions.
+    /// Whether bytes are held back in both directions.
     pub fn stall(&self, stall: bool) {
         self.state.stall.store(stall, Ordering::SeqCst);
     }
 
-    /// How long each piece of up to 16 KiB waits on its way to the server.
+    /// Delay of each chunk of up to 16 KiB on its way to the server.
     pub fn slow_down(&self, delay: Duration) {
         self.state.delay.store(delay.as_micros() as u64, Ordering::SeqCst);
     }
@@ -157,7 +157,7 @@ impl Proxy {
         self.state.refused.load(Ordering::SeqCst)
     }
 
-    /// How many pieces have waited because of [`Proxy::stall`].
+    /// How many chunks have waited because of [`Proxy::stall`].
     pub fn held_up(&self) -> usize {
         self.state.held_up.load(Ordering::SeqCst)
     }
@@ -171,7 +171,7 @@ impl State {
         };
         let (mut to_client, mut from_server) = (client, server);
         if let Ok(handle) = to_client.try_clone() {
-            self.open.lock().expect("nothing under the lock panics").push(handle);
+            self.open.lock().expect("the lock is not poisoned").push(handle);
         }
         let state = Arc::clone(self);
         thread::spawn(move || {
@@ -185,7 +185,7 @@ impl State {
                     break;
                 }
             }
-            // Both ways: the client must see the cut at once.
+            // In both directions: the client must see the cut at once.
             let _ = from_client.shutdown(Shutdown::Both);
             let _ = to_server.shutdown(Shutdown::Both);
         });
@@ -220,7 +220,7 @@ impl State {
         }
     }
 
-    /// Whether these bytes use the budget up.
+    /// Whether these bytes exhaust the budget.
     fn spend(&self, bytes: u64) -> bool {
         let before = self.budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
             (left > 0).then(|| left.saturating_sub(bytes))
@@ -233,7 +233,7 @@ impl State {
     }
 }
 
-/// Answers a connection as a server does that is starting up (PostgreSQL documentation, "Message
+/// Answers a connection like a server that is starting up (PostgreSQL documentation, "Message
 /// Formats": StartupMessage, SSLRequest, ErrorResponse).
 fn tell_starting(mut client: TcpStream) -> std::io::Result<()> {
     const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
@@ -247,7 +247,7 @@ fn tell_starting(mut client: TcpStream) -> std::io::Result<()> {
     client.write_all(fields)
 }
 
-/// The body of a message as a client sends it before it is let in: a length, and no type.
+/// The body of a message that a client sends before authentication: a length, and no type.
 fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut length = [0; 4];
     client.read_exact(&mut length)?;

@@ -1,17 +1,17 @@
-//! Random numbers that a seed repeats.
+//! Random numbers that are reproducible from a seed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The number in a variable of the environment.
+/// The number in an environment variable.
 ///
 /// # Panics
-/// When it is there and is no number.
+/// If it is set and not a number.
 pub fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
-/// A seed that is another one each time.
+/// A new seed each time.
 pub fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     // Short enough to be typed again.
@@ -36,7 +36,7 @@ impl Random {
         (mixed ^ (mixed >> 31)) % limit
     }
 
-    /// True in so many of a hundred cases.
+    /// True in this many of a hundred cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -46,7 +46,7 @@ impl Random {
         of[self.below(of.len() as u64) as usize]
     }
 
-    /// A time between none and this.
+    /// A time between zero and this.
     pub fn within(&mut self, limit: Duration) -> Duration {
         limit.mul_f64(self.below(1 << 20) as f64 / (1 << 20) as f64)
     }

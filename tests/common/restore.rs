@@ -1,4 +1,4 @@
-//! A restore by the built program, and what it says of itself.
+//! A restore by the built program, and its own report.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,10 +10,10 @@ use super::program::nocturne;
 use super::secrets::Secrets;
 use super::tool::{Finished, Tool};
 
-/// A restore that came to its end.
+/// A finished restore.
 pub struct Restored {
     pub finished: Finished,
-    /// What `--summary` wrote; null if it wrote nothing.
+    /// The output of `--summary`; null if there was none.
     pub summary: Value,
 }
 
@@ -29,7 +29,7 @@ fn started(archive: &Path, url: &str, args: &[&str]) -> Tool {
 
 /// Restores to a URL.
 pub fn restore_to(archive: &Path, url: &str, args: &[&str]) -> Restored {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("summary.json");
     let tool = started(archive, url, args);
     let finished = tool.arg("--summary").arg(&path).run();
@@ -49,15 +49,15 @@ impl Restored {
         self
     }
 
-    /// What was written on standard error.
+    /// Its standard error.
     pub fn stderr(&self) -> String {
         self.finished.stderr()
     }
 
-    /// The failures that entries had on their own account: kind and name, SQLSTATE, message.
+    /// The entries' own failures: kind and name, SQLSTATE, message.
     pub fn failures(&self) -> Vec<(String, String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let failures = self.summary["failures"].as_array().expect("a list");
+        let failures = self.summary["failures"].as_array().expect("a JSON list");
         failures
             .iter()
             .map(|failure| {
@@ -73,31 +73,31 @@ impl Restored {
         failures.map(|(label, state, _)| format!("{label}: {state}")).collect()
     }
 
-    /// The entries that fell with a common cause: its message, kinds and names.
+    /// The entries that failed from a common cause: its message, kinds and names.
     pub fn causes(&self) -> Vec<(String, Vec<String>)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let causes = self.summary["causes"].as_array().expect("a list");
+        let causes = self.summary["causes"].as_array().expect("a JSON list");
         let name = |entry: &Value| format!("{} {}", text(&entry["desc"]), text(&entry["name"]));
         causes
             .iter()
             .map(|cause| {
-                let entries = cause["entries"].as_array().expect("a list");
+                let entries = cause["entries"].as_array().expect("a JSON list");
                 (text(&cause["message"]), entries.iter().map(name).collect())
             })
             .collect()
     }
 
-    /// The number of entries that ended in this way.
+    /// The number of entries with this outcome.
     pub fn total(&self, outcome: &str) -> u64 {
         self.summary["total"][outcome].as_u64().expect("a number")
     }
 }
 
-/// A restore that runs. It is killed when the test fails.
+/// A running restore. It is killed when the test fails.
 pub struct Running {
     /// Taken out to wait for its end.
     child: Option<Child>,
-    /// What feeds its standard input.
+    /// The process that feeds its standard input.
     feeder: Option<Child>,
     secrets: Secrets,
     folder: tempfile::TempDir,
@@ -113,20 +113,20 @@ impl Running {
     /// Starts a restore of an archive that comes through a pipe.
     pub fn start_stream(archive: &Path, url: &str, args: &[&str]) -> Self {
         let (folder, mut command) = Self::prepared(Path::new("-"), url, args);
-        // A file as standard input would be read at any place.
+        // As standard input a file would still be seekable.
         let mut cat = Command::new("cat");
-        let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("it starts");
-        command.stdin(cat.stdout.take().expect("it is a pipe"));
+        let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("cat starts");
+        command.stdin(cat.stdout.take().expect("stdout is a pipe"));
         Self::spawned(folder, command, Some(cat))
     }
 
     fn spawned(folder: tempfile::TempDir, mut command: Command, feeder: Option<Child>) -> Self {
         let secrets = Secrets::of(&command);
-        Self { child: Some(command.spawn().expect("it starts")), feeder, secrets, folder }
+        Self { child: Some(command.spawn().expect("the program starts")), feeder, secrets, folder }
     }
 
     fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let tool = started(archive, url, args);
         let tool = tool.arg("--summary").arg(folder.path().join("summary.json"));
         let mut command = tool.into_command();
@@ -134,35 +134,41 @@ impl Running {
         (folder, command)
     }
 
-    /// Sends a signal by its name, `TERM`.
+    /// Sends a signal by its name, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let line = format!("kill -s {name} {}", self.child.as_ref().expect("it runs").id());
+        let line =
+            format!("kill -s {name} {}", self.child.as_ref().expect("the restore is running").id());
         super::Tool::new("sh").args(["-c", &line]).succeed();
     }
 
-    /// The process's ID.
+    /// The process ID.
     pub fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
+        self.child.as_ref().expect("the restore is running").id()
     }
 
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        self.child.as_mut().expect("it runs").try_wait().expect("it can be asked").is_some()
+        self.child
+            .as_mut()
+            .expect("the restore is running")
+            .try_wait()
+            .expect("reading its status")
+            .is_some()
     }
 
-    /// Ends it as the kernel does when memory is short: it cannot do anything any more.
+    /// Kills it as the kernel does when memory is short, without any chance to react.
     pub fn kill(mut self) {
-        let mut child = self.child.take().expect("it runs");
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ends");
-        self.feeder.take().map(|mut feeder| feeder.wait().expect("its pipe is closed"));
+        let mut child = self.child.take().expect("the restore is running");
+        child.kill().expect("killing the restore");
+        child.wait().expect("the restore exits");
+        self.feeder.take().map(|mut feeder| feeder.wait().expect("the feeder exits"));
     }
 
     /// Waits for its end.
     pub fn wait(mut self) -> Restored {
-        let child = self.child.take().expect("it runs");
-        let output = child.wait_with_output().expect("it ends");
-        self.feeder.take().map(|mut feeder| feeder.wait().expect("its pipe is closed"));
+        let child = self.child.take().expect("the restore is running");
+        let output = child.wait_with_output().expect("the restore exits");
+        self.feeder.take().map(|mut feeder| feeder.wait().expect("the feeder exits"));
         let summary = std::fs::read(self.folder.path().join("summary.json"))
             .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
             .unwrap_or_default();

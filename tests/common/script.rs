@@ -1,10 +1,10 @@
-//! Comparing the SQL scripts that two programs make of one archive.
+//! Compares the SQL scripts that two programs make of one archive.
 
-/// A script without what may differ: the servers that a program knows, and the times in the
+/// A script without what may differ: the servers that a program supports, and the times in the
 /// comments of `-v`.
 pub fn comparable(script: &[u8], major: u32) -> Vec<u8> {
     let lines = script.split(|byte| *byte == b'\n').filter(|line| {
-        // Ours are for servers of any version, where psql goes on after an error.
+        // Ours are for servers of any version, where psql continues after an error.
         let newer = major < 17 && *line == b"SET transaction_timeout = 0;";
         let time = line.starts_with(b"-- Started on ") || line.starts_with(b"-- Completed on ");
         !newer && !time
@@ -13,7 +13,7 @@ pub fn comparable(script: &[u8], major: u32) -> Vec<u8> {
     lines.join(&b'\n')
 }
 
-/// Before 16, pg_restore changed the owners of all relations with ALTER TABLE, which is the same.
+/// Before 16, pg_restore changed the owners of all relations with ALTER TABLE, which is equivalent.
 fn owner_of_relation(line: &[u8], major: u32) -> Vec<u8> {
     let relations = [&b"ALTER SEQUENCE "[..], b"ALTER VIEW ", b"ALTER MATERIALIZED VIEW "];
     let owner = line.windows(10).any(|window| window == b" OWNER TO ");

@@ -1,4 +1,4 @@
-//! What a program was given and must keep to itself: all its output is searched for it, always.
+//! The secrets a program was given: all its output is always searched for them.
 
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
@@ -7,14 +7,14 @@ use std::sync::{Mutex, PoisonError};
 const VARIABLES: [&str; 4] =
     ["PGPASSWORD", "SCALINGO_API_TOKEN", "STATUS_TOKEN", "NOTIFICATION_URLS"];
 
-/// A shorter text may be a part of any message.
+/// Shorter texts may be part of any message.
 const SHORTEST: usize = 6;
 
-/// What servers of the tests hand out: every program is searched for them.
+/// Secrets that test servers hand out: the output of every program is searched for them.
 static HANDED_OUT: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Has the output of every program of this test binary searched for `secret`: a token or a signed
-/// address that it is handed by a server.
+/// address that a server hands to it.
 pub fn hand_out(secret: impl Into<String>) {
     let secret = secret.into();
     let mut all = HANDED_OUT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,12 +23,12 @@ pub fn hand_out(secret: impl Into<String>) {
     }
 }
 
-/// What one program was given.
+/// The secrets given to one program.
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
     /// The secrets among the arguments and the variables of a command. Only this project's own
-    /// program is held to them: PostgreSQL's are what they are.
+    /// program is checked; PostgreSQL's programs are not.
     pub fn of(command: &Command) -> Self {
         let program = command.get_program().to_string_lossy();
         if program.rsplit('/').next() != Some("nocturne") {
@@ -49,7 +49,7 @@ impl Secrets {
         Self(found)
     }
 
-    /// Fails the test when the output has one of them.
+    /// Fails the test if the output contains one of them.
     pub fn check(&self, line: &str, output: &Output) {
         let handed_out = HANDED_OUT.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for secret in self.0.iter().chain(&handed_out) {
@@ -61,7 +61,7 @@ impl Secrets {
     }
 }
 
-/// Passwords of connection strings of both kinds, and what signs an address.
+/// Passwords of connection strings of both kinds, and signatures of addresses.
 fn in_text(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Some((scheme, rest)) = text.split_once("://") {

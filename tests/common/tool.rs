@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::secrets::Secrets;
 
-/// Programs that were made by this test binary.
+/// Programs built by this test binary.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
-/// A command under construction. Its environment has nothing of the machine's PostgreSQL
+/// A command under construction. Its environment has none of the machine's PostgreSQL
 /// settings, the time zone is UTC and the messages are English.
 #[must_use = "a tool does nothing until it runs"]
 pub struct Tool {
@@ -32,7 +32,7 @@ impl Tool {
             }
         }
         command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
-        // What one test's restores took is nothing to another's, nor to the user's own.
+        // The timings of one test's restores must not reach another's, nor the user's own.
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let cache = format!("cache/{}-{number}", std::process::id());
         command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join(cache));
@@ -57,7 +57,7 @@ impl Tool {
         self
     }
 
-    /// Takes all variables of the environment away but `PATH` and what [`Tool::env`] adds later.
+    /// Removes all environment variables except `PATH` and those [`Tool::env`] adds later.
     pub fn bare(mut self) -> Self {
         self.command.env_clear();
         if let Some(path) = std::env::var_os("PATH") {
@@ -72,7 +72,7 @@ impl Tool {
         self
     }
 
-    /// What it reads on standard input; without, nothing.
+    /// Its standard input; by default none.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = Some(input.into());
         self
@@ -83,7 +83,7 @@ impl Tool {
         self.command
     }
 
-    /// Runs it to the end, whatever that is. What it was given in secret must not be seen.
+    /// Runs it to the end, whatever the result. Secrets it was given must not appear.
     pub fn run(self) -> Finished {
         let Self { mut command, input } = self;
         let line = format!("{command:?}");
@@ -91,9 +91,9 @@ impl Tool {
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
-        // Beside the reading of its output: either pipe may fill up.
+        // Written while its output is read: either pipe may fill up.
         let writer = input.zip(child.stdin.take()).map(|(bytes, mut stdin)| {
-            // It may end without reading all: its exit status tells what that means.
+            // It may exit without reading everything: its exit status shows what that means.
             std::thread::spawn(move || drop(stdin.write_all(&bytes)))
         });
         let output = child.wait_with_output().unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -111,7 +111,7 @@ impl Tool {
     }
 }
 
-/// How a program ended and what it wrote.
+/// How a program ended, and its output.
 pub struct Finished {
     line: String,
     output: Output,
@@ -131,7 +131,7 @@ impl Finished {
     /// The exit code.
     ///
     /// # Panics
-    /// When a signal ended it.
+    /// If a signal ended it.
     pub fn code(&self) -> i32 {
         self.output.status.code().unwrap_or_else(|| panic!("ended by a signal: {self}"))
     }
@@ -144,8 +144,8 @@ impl Finished {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
-    /// Standard output to compare: no two outputs give one text. Bytes that are not UTF-8 become
-    /// the letters of their numbers.
+    /// Standard output for comparisons: different outputs give different texts. Bytes that are not
+    /// UTF-8 become the letters of their numbers.
     pub fn comparable_stdout(&self) -> String {
         let bytes = self.stdout_bytes();
         let as_letters = || bytes.iter().map(|byte| char::from(*byte)).collect();
@@ -156,9 +156,9 @@ impl Finished {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
 
-    /// Fails the test unless the exit code is this one; shows what was written.
+    /// Fails the test unless the exit code is this one; shows the output.
     pub fn expect_code(self, code: i32) -> Self {
-        assert!(self.output.status.code() == Some(code), "wanted exit code {code}: {self}");
+        assert!(self.output.status.code() == Some(code), "expected exit code {code}: {self}");
         self
     }
 }
@@ -176,7 +176,7 @@ impl fmt::Display for Finished {
     }
 }
 
-/// The end of a long text is where the reason stands.
+/// The end of a long text contains the reason.
 fn shortened(text: &str) -> String {
     const LINES: usize = 60;
     let lines: Vec<&str> = text.lines().collect();

@@ -1,4 +1,4 @@
-//! Which PostgreSQL versions the tests run on.
+//! The PostgreSQL versions that the tests run on.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use nocturne::embedded::{Installation, find_binaries};
 
 use super::cluster::{Cluster, cluster};
 
-/// All that the tests know; what a run without `NOCTURNE_TEST_VERSIONS` asks for.
+/// All supported versions; the default without `NOCTURNE_TEST_VERSIONS`.
 const ALL: [u32; 4] = [15, 16, 17, 18];
 
 /// The major versions to test, oldest first: `NOCTURNE_TEST_VERSIONS=15,17` or all.
@@ -20,16 +20,16 @@ pub fn versions() -> Vec<u32> {
         .filter(|word| !word.is_empty())
         .map(|word| match word.parse() {
             Ok(version) if ALL.contains(&version) => version,
-            _ => panic!("NOCTURNE_TEST_VERSIONS: {word:?} is none of {ALL:?}"),
+            _ => panic!("NOCTURNE_TEST_VERSIONS: {word:?} is not one of {ALL:?}"),
         })
         .collect();
     versions.sort_unstable();
     versions.dedup();
-    assert!(!versions.is_empty(), "NOCTURNE_TEST_VERSIONS is empty: it would test nothing");
+    assert!(!versions.is_empty(), "NOCTURNE_TEST_VERSIONS is empty: nothing would be tested");
     versions
 }
 
-/// The newest version under test: for what need not run on all of them.
+/// The newest version under test, for tests that need not run on all of them.
 pub fn newest() -> u32 {
     *versions().last().expect("never empty")
 }
@@ -37,7 +37,7 @@ pub fn newest() -> u32 {
 /// Runs a test on each version; a panic names the version.
 pub fn for_each_version(test: impl Fn(&'static Cluster)) {
     for major in versions() {
-        // The test's own message says nothing of the version.
+        // The test's own message does not name the version.
         let _named = NameOnPanic(major);
         test(cluster(major));
     }
@@ -56,7 +56,7 @@ impl Drop for NameOnPanic {
 /// The programs of a version.
 ///
 /// # Panics
-/// When they are not there, with the way to get them.
+/// If they are missing; the message says how to get them.
 pub fn installation(major: u32) -> Installation {
     let places = [
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/postgres/{major}/bin")),

@@ -1,17 +1,17 @@
-//! Waiting for what nothing announces.
+//! Waiting for events that nothing announces.
 //!
-//! No test supposes that something has come to pass after some time: it asks until it has. How long
-//! that takes says nothing, so there is one limit for all, for what will never be.
+//! No test assumes that something has happened after some time: it polls until it has. How long
+//! that takes means nothing, so there is one limit for everything, for what never happens.
 
 use std::time::{Duration, Instant};
 
-/// How long anything is waited for: with other tests beside it a machine can be slow.
+/// Limit of every wait: with other tests running a machine can be slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until a condition holds.
 ///
 /// # Panics
-/// When it does not within [`PATIENCE`].
+/// If it does not within [`PATIENCE`].
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
@@ -20,10 +20,10 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The same in an async test, whose other futures go on meanwhile.
+/// The same in an async test, whose other futures continue meanwhile.
 ///
 /// # Panics
-/// When it does not within [`PATIENCE`].
+/// If it does not within [`PATIENCE`].
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {

@@ -1,4 +1,4 @@
-//! Servers that cannot be reached, or do not let in.
+//! Servers that cannot be reached or refuse the login.
 
 use crate::common::versions::newest;
 use crate::common::{Archive, Cluster, cluster, restore_to};

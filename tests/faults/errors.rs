@@ -1,4 +1,4 @@
-//! What the server refuses: rows, constraints, objects that are there or lack something.
+//! What the server refuses: rows, constraints, objects that exist already or miss a dependency.
 
 use crate::common::gate::{Gate, TRAP, at_gate, untrap};
 use crate::common::versions::newest;
@@ -44,7 +44,7 @@ fn a_constraint_that_fails_takes_those_that_need_it_under_its_name() {
     );
     let archive = Archive::dump(&source, &["--format=custom"]);
     let target = cluster.fresh_db("unique");
-    // The rows that were there make the key fail.
+    // The existing rows make the key fail.
     target.execute("CREATE TABLE parent (id int); INSERT INTO parent VALUES (1);");
     let restored = restore(&archive.path(), &target, &["-j", "2", "--tolerate", "already-exists"]);
     let restored = restored.expect(1);
@@ -71,7 +71,7 @@ fn rows_are_loaded_into_a_table_that_is_there_unless_that_is_not_wanted() {
     assert_eq!(target.rows("t"), 2);
 
     restore(&archive.path(), &target, &["--tolerate", "already-exists"]).expect(0);
-    assert_eq!(target.rows("t"), 4, "the rows that were there stay, as with pg_restore");
+    assert_eq!(target.rows("t"), 4, "existing rows stay, as with pg_restore");
 
     let restored = restore(&archive.path(), &target, &["--no-data-for-failed-tables"]).expect(1);
     assert_eq!(restored.total("skipped"), 1, "{}", restored.finished);
@@ -120,8 +120,8 @@ fn the_victim_of_a_deadlock_is_tried_again() {
     });
     let [key, rest] = &lists;
     restore(&archive.path(), &target, &["-L", rest]).expect(0);
-    // When the key has its locks on both tables, its session waits at the gate, and then wants
-    // another lock: the last one of the circle. Who comes last to a deadlock finds it, and is its
+    // When the key has its locks on both tables, its session waits at the gate and then requests
+    // another lock: the last one of the cycle. The last session in a deadlock detects it and is its
     // victim.
     target.execute(&format!(
         "CREATE SCHEMA trap;

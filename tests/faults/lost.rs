@@ -1,11 +1,11 @@
-//! Sessions that are lost while the server works for them: what it does goes on, and counts.
+//! Sessions lost while the server works for them: their work continues and counts.
 
 use crate::common::gate::{Gate, PACE};
 use crate::common::versions::newest;
 use crate::common::{Archive, Proxy, Running, cluster};
 
-/// An index that is built as long as the gate [`PACE`] is shut, by a session that waits for no lock.
-/// The sequence counts how often this was begun: the first time is in the source.
+/// An index build that lasts while the gate [`PACE`] is closed, without waiting for a lock.
+/// The sequence counts how often it was started: the first time is in the source.
 const SLOW: &str = "
     CREATE SEQUENCE builds;
     CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
@@ -30,7 +30,7 @@ const ASKS: &str = "(SELECT coalesce(max(pid), 0) FROM pg_stat_activity \
      WHERE pid <> pg_backend_pid() AND datname = current_database() \
        AND query ~ 'txid_status|wait_event_type')";
 
-/// Every connection is cut, twice: that of the statement, and that of the session that asks for it.
+/// Every connection is cut, twice: that of the statement, and that of the session asking for it.
 #[test]
 fn statement_that_outlives_its_connection_is_completed_once() {
     let cluster = cluster(newest());

@@ -1,4 +1,4 @@
-//! Sessions that end before their time.
+//! Sessions that end early.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::common::{
 };
 use crate::source::PAUSED;
 
-/// Cuts the session that loads the big table, by any means and as often as it is tried again, and
-/// looks at what is left.
+/// Kills the session that loads the big table, by any means and on every retry, and
+/// checks what is left.
 fn broken_in_the_middle(jobs: &str, cut: impl Fn(&Database<'_>)) -> Restored {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
@@ -27,7 +27,7 @@ fn broken_in_the_middle(jobs: &str, cut: impl Fn(&Database<'_>)) -> Restored {
     assert_eq!(target.rows("a_before"), 500);
     assert_eq!(target.rows("big"), 0);
     assert_eq!(target.rows("z_after"), 500);
-    // The keys came after, in a new session.
+    // The keys came later, in a new session.
     let keys = target.query(
         "SELECT count(*) FROM pg_constraint \
          WHERE contype = 'p' AND connamespace = 'public'::regnamespace",
@@ -45,7 +45,7 @@ fn a_backend_killed_whenever_it_loads_costs_its_table_alone() {
         let tries =
             restored.stderr().matches("WARN TABLE DATA public.big interrupted, retrying").count();
         assert_eq!(tries, 5, "{}", restored.finished);
-        // Rows of z_after refer to those that are not there: a failure of its own.
+        // Rows of z_after refer to missing ones: a failure of its own.
         let failed = restored.failed();
         let expected = ["TABLE DATA big: 57P01", "FK CONSTRAINT z_after z_after_big_fkey: 23503"];
         assert_eq!(failed, expected, "{}", restored.finished);
@@ -76,7 +76,7 @@ fn a_server_stopped_at_once_leaves_every_entry_accounted_for() {
     Tool::new("sh").args(["-c", &format!("kill -s QUIT {pid}")]).succeed();
     let restored = running.wait().expect(1);
     let failed = restored.failed();
-    // It was waited for, and did not come back.
+    // The restore waited for it, but it did not come back.
     assert!(failed.iter().any(|f| f.starts_with("TABLE DATA big")), "{}", restored.finished);
     assert!(restored.stderr().contains("cannot connect to"), "{}", restored.finished);
     assert!(restored.total("skipped") > 0, "{}", restored.finished);
@@ -110,8 +110,8 @@ fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
         let jobs = ["1", "3"][number % 2];
         let restored = restore_to(&archive.path(), &proxy.url(&target), &["-j", jobs]);
         assert_eq!(proxy.cut(), 1, "{bytes}: {}", restored.finished);
-        // A cut at the very beginning may be before anything was done. After that what was being
-        // defined or loaded is done again.
+        // A cut at the very beginning may precede all work. After that, interrupted definitions
+        // and loads are repeated.
         let is_whole = bytes >= 20_000 || restored.finished.code() == 0;
         let restored = restored.expect(i32::from(!is_whole));
         for (table, whole) in [("a_before", 500), ("big", 20_000), ("z_after", 500)] {
@@ -139,8 +139,8 @@ fn a_signal_ends_the_restore_and_what_it_runs() {
         running.signal(signal);
         let restored = running.wait().expect(130);
         assert!(restored.stderr().contains("interrupted"), "{}", restored.finished);
-        // The server has been told before the end, and rolls back at its own pace, though the gate
-        // is still shut.
+        // The cancel request was sent before the end, and the server rolls back at its own pace,
+        // although the gate is still closed.
         target.wait_until(NO_SESSION);
         assert_eq!(target.rows("big"), 0);
         assert!([0, 500].contains(&target.rows("a_before")));
@@ -232,7 +232,7 @@ fn more_jobs_than_free_connections_are_one_warning() {
     assert!(restored.summary["jobs"].as_u64().unwrap() < 20, "{}", restored.finished);
 }
 
-/// A pooler lets a client wait, for minutes, until another one leaves.
+/// A pooler makes a client wait, for minutes, until another one leaves.
 #[test]
 fn sessions_that_a_pooler_keeps_waiting_hold_nothing_up() {
     let cluster = cluster(newest());
@@ -242,7 +242,7 @@ fn sessions_that_a_pooler_keeps_waiting_hold_nothing_up() {
     proxy.answer_first(1);
     let restored = restore_to(&archive.path(), &proxy.url(&target), &["-j", "4"]).expect(0);
     assert_eq!(proxy.kept_waiting(), 3, "{}", restored.finished);
-    assert!(!restored.stderr().contains(" WARN "), "nobody waited: {}", restored.finished);
+    assert!(!restored.stderr().contains(" WARN "), "no connection waited: {}", restored.finished);
     assert_eq!(target.rows("big"), 20_000);
 }
 
@@ -256,7 +256,7 @@ fn refused_tables_keep_their_session() {
     let rows = (1..=50).map(|number| format!("INSERT INTO t{number} VALUES (1, 2);"));
     let archive = Archive::of(cluster, &(tables("a int, b int") + &rows.collect::<String>()));
     let target = cluster.fresh_db("refused");
-    // No column, no privilege, no table.
+    // A missing column, a missing privilege, a missing table.
     target.execute(&tables("a int"));
     target.execute("DROP TABLE t7; REVOKE ALL ON t8 FROM PUBLIC;");
     let theirs = target.pg_restore(&archive.path(), &["--data-only"]);
@@ -267,18 +267,18 @@ fn refused_tables_keep_their_session() {
     assert_eq!(proxy.accepted(), 1, "{}", restored.finished);
 }
 
-/// As long as a statement runs, a proxy that ends idle connections sees bytes.
+/// While a statement runs, a proxy that closes idle connections sees traffic.
 #[test]
 fn long_statement_is_kept_alive_and_answers_stay_in_order() {
     let cluster = cluster(newest());
     let target = cluster.fresh_db("alive");
     let proxy = Proxy::start(cluster);
     let options = ConnectOptions { dbname: Some(proxy.url(&target)), ..Default::default() };
-    let through = Target::resolve(&options, &|_| None).expect("the URL of a test is sound");
+    let through = Target::resolve(&options, &|_| None).expect("the test's URL is valid");
     let settings = SessionSettings { keep_alive: Duration::from_millis(20), ..Default::default() };
-    let runtime = tokio::runtime::Runtime::new().expect("threads for a test");
+    let runtime = tokio::runtime::Runtime::new().expect("creating the runtime");
     runtime.block_on(async {
-        let session = Session::connect(&through, &settings).await.expect("the server runs");
+        let session = Session::connect(&through, &settings).await.expect("the server is running");
         for (before, sql, after) in [
             (
                 "SELECT 1",
@@ -291,7 +291,7 @@ fn long_statement_is_kept_alive_and_answers_stay_in_order() {
                 TransactionStatus::Failed,
             ),
         ] {
-            session.execute(before).await.expect("nothing is in its way");
+            session.execute(before).await.expect("preparing the statement");
             let gate = Gate::shut(&target, ROW);
             let opened = async {
                 let before = proxy.sent();
@@ -304,8 +304,8 @@ fn long_statement_is_kept_alive_and_answers_stay_in_order() {
             assert_eq!(run.is_ok(), after == TransactionStatus::Idle, "{run:?}");
             assert_eq!(session.transaction_status(), after);
         }
-        session.rollback().await.expect("the session lives");
-        let value = session.query_value("SELECT 42").await.expect("the session lives");
+        session.rollback().await.expect("the session is alive");
+        let value = session.query_value("SELECT 42").await.expect("the session is alive");
         assert_eq!(value.as_deref(), Some("42"));
     });
 }

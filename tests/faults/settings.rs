@@ -1,4 +1,4 @@
-//! Settings that would break a restore, and those that a server does not know.
+//! Settings that would break a restore, and settings that a server does not support.
 
 use crate::common::versions::newest;
 use crate::common::{
@@ -17,7 +17,7 @@ fn time_limits_of_the_role_do_not_hold() {
     let target = cluster.fresh_db("limits");
     let user = format!("hasty_{}", std::process::id());
     target.execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER;"));
-    // Long enough for a session to begin on a slow machine, and shorter than the rows take.
+    // Long enough for a session to start on a slow machine, and shorter than the rows take.
     let mut limits =
         vec!["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
     if cluster.major >= 17 {
@@ -32,8 +32,8 @@ fn time_limits_of_the_role_do_not_hold() {
     target.execute(&format!("REASSIGN OWNED BY {user} TO postgres; DROP ROLE {user};"));
 }
 
-/// Every archive of the every-object database that another version wrote, restored into this one
-/// by both programs. Errors may differ in their words only.
+/// Every archive of the every-object database written by another version, restored into this one
+/// by both programs. Errors may differ only in their wording.
 fn across(from: &Cluster, to: &Cluster) {
     let source = from.fresh_db("source");
     source.execute(
@@ -50,7 +50,7 @@ fn across(from: &Cluster, to: &Cluster) {
     );
     let archive = Archive::dump(&source, &["--format=custom"]);
     let (expected, actual) = (to.fresh_db("expected"), to.fresh_db("actual"));
-    // An older pg_restore does not read a newer archive: the newer one writes the oracle.
+    // An older pg_restore does not read a newer archive: the newer one serves as oracle.
     let newer = if from.major > to.major { from } else { to };
     let theirs = crate::common::Tool::new(newer.server().bin_dir().join("pg_restore"))
         .args(["--dbname", &expected.url()])

@@ -1,7 +1,7 @@
 //! The database that most tests dump.
 
-/// Three tables, of which the one in the middle stops at its row 5000 as long as the gate
-/// [`ROW`](crate::common::gate::ROW) is shut.
+/// Three tables; the middle one stops at its row 5000 while the gate
+/// [`ROW`](crate::common::gate::ROW) is closed.
 pub const PAUSED: &str = "
     CREATE TABLE a_before (id int PRIMARY KEY, t text);
     CREATE TABLE big (id int PRIMARY KEY, t text, CONSTRAINT pause CHECK

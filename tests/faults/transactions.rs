@@ -8,7 +8,7 @@ use crate::source::PAUSED;
 const TABLES: &str = "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE c (id int);
      INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); INSERT INTO c VALUES (1);";
 
-/// How many tables there are in the schema `public`.
+/// The number of tables in the schema `public`.
 const TABLE_COUNT: &str =
     "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
 
@@ -24,7 +24,7 @@ fn a_single_transaction_is_rolled_back_at_the_first_error() {
     assert_eq!(
         restored.total("done"),
         0,
-        "nothing is done that was rolled back: {}",
+        "rolled back work is not reported as done: {}",
         restored.finished
     );
 

@@ -7,7 +7,7 @@ use crate::common::{
     versions,
 };
 
-/// Keys of every kind. One of them is of a table large enough to be made in steps.
+/// Keys of every kind. One of them is on a table large enough to be created in steps.
 const KEYS: &str = "
     CREATE TABLE parent (id int PRIMARY KEY, a int, b text, UNIQUE (a, b));
     CREATE TABLE \"the Child\" (id bigint, a int, b text, note text,
@@ -36,7 +36,7 @@ fn archive(cluster: &Cluster, sql: &str) -> Archive {
     Archive::with(cluster, sql, &["--format=custom", "--compress=0"])
 }
 
-/// The names of the keys that are there, and whether they are valid.
+/// The names of the existing keys, and whether they are valid.
 fn keys(database: &Database<'_>) -> String {
     database.query(
         "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname)
@@ -44,7 +44,7 @@ fn keys(database: &Database<'_>) -> String {
     )
 }
 
-/// pg_restore with a list from which the lines with one of these words are gone.
+/// pg_restore with a list that lacks the lines with one of these words.
 fn by_pg_restore<'a>(cluster: &'a Cluster, archive: &Archive, without: &[&str]) -> Database<'a> {
     let listing = cluster.tool("pg_restore").arg("-l").arg(archive.path()).succeed().stdout();
     let kept = listing.lines().filter(|line| !without.iter().any(|word| line.contains(word)));
@@ -88,7 +88,7 @@ fn keys_that_are_left_out_are_skipped_with_their_comments() {
                 "foreign keys not restored, as requested"
             );
         }
-        // Again, over what is there: the old keys must be dropped before their tables are.
+        // Again, over the existing objects: the old keys must be dropped before their tables are.
         let target = cluster.fresh_db("keys");
         restore(&archive.path(), &target, &[]).expect(0);
         let options = ["--clean", "-j", "2", "--foreign-keys", "none"];
@@ -192,7 +192,7 @@ fn a_script_has_the_keys_that_are_asked_for() {
         let (not_valid, told) = keys_of(KEYS, "not-valid");
         assert_eq!(not_valid, "by, \"both\" false, by_id false, small_fkey false, unchecked false");
         assert_eq!(told, "");
-        // The script does not know its server.
+        // The script cannot know its server.
         let (partitioned, told) = keys_of(PARTITIONED, "not-valid");
         assert_eq!(partitioned, "parts_id_fkey true");
         assert!(told.contains("parts_id_fkey is validated, not added NOT VALID"), "{told}");

@@ -1,9 +1,9 @@
-//! Rows that refer to nothing: the key stays, `NOT VALID`, and the rows are shown.
+//! Orphaned rows: the key stays, `NOT VALID`, and the rows are shown.
 
 use crate::common::{Archive, Cluster, Database, Restored, for_each_version, restore};
 
-/// A large table (whose key is made in steps) and a small one, each with rows that refer to
-/// nothing, of types that differ from what they refer to.
+/// A large table (whose key is created in steps) and a small one, each with orphaned
+/// rows, of types that differ from those of the referenced columns.
 const ORPHANS: &str = "
     CREATE TABLE parent (id int PRIMARY KEY, a int, b text, UNIQUE (a, b));
     INSERT INTO parent SELECT i, i, 'b' || i FROM generate_series(1, 100) i;
@@ -51,7 +51,7 @@ fn a_key_with_orphans_stays_unchecked_and_shows_some() {
             );
             assert_eq!(restored.summary["errors"], 2, "{}", restored.finished);
             assert_eq!(keys(&target), "large_key false, small_key false");
-            // The key is there, and so is its comment.
+            // The key exists, and so does its comment.
             let comment = "SELECT count(*) FROM pg_description WHERE description = 'a key'";
             assert_eq!(target.query(comment), "1");
             let large = detail(&restored, "large_key");
@@ -67,7 +67,7 @@ fn a_key_with_orphans_stays_unchecked_and_shows_some() {
                 "{small}"
             );
             assert!(small.contains("(null, b3)"), "{small}");
-            assert!(!small.contains(&"long".repeat(16)), "values are cut: {small}");
+            assert!(!small.contains(&"long".repeat(16)), "values are truncated: {small}");
             let told = restored.stderr();
             assert!(told.contains("\nforeign keys with orphaned rows\n"), "{told}");
         }

@@ -1,4 +1,4 @@
-//! `nocturne incremental`: its settings, its exit codes, its lines, its memory.
+//! `nocturne incremental`: its settings, exit codes, output and memory.
 
 use std::process::{Command, Stdio};
 
@@ -59,7 +59,7 @@ fn nothing_is_copied_while_a_whole_run_is_at_work_on_the_target() {
         "NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'nocturne lock' \
          AND datname = current_database())",
     );
-    // Several copies may go on side by side.
+    // Several copies may run in parallel.
     let other = runtime.block_on(TargetLock::share(&target(&pair.target.url()))).unwrap();
     copy().succeed();
     assert_eq!(counts(&pair), "1000|0");
@@ -126,7 +126,7 @@ fn its_lines_have_the_fields_of_the_replaced_system() {
 #[test]
 fn exit_codes_tell_what_went_wrong() {
     let pair = pair("exit");
-    // Nothing to do, and nothing to do it with.
+    // Nothing to do, and no connection to do it with.
     let finished = incremental(&pair).run().expect_code(2);
     assert!(finished.stderr().contains("no incremental tables"), "{finished}");
     let finished = bare_nocturne().arg("incremental").run().expect_code(2);
@@ -157,7 +157,7 @@ fn exit_codes_tell_what_went_wrong() {
     );
 }
 
-/// A hundred megabytes, of which the target takes a few rows and then none.
+/// A hundred megabytes, of which the target accepts a few rows and then no more.
 #[test]
 fn what_the_target_does_not_take_stays_in_the_source() {
     let pair = pair("memory");
@@ -204,7 +204,7 @@ fn key_that_need_not_grow_is_warned_of_once() {
     }
     assert_eq!(text.matches(warned).count(), doubtful.len(), "{finished}");
 
-    // The plan of a night shows it, too, whether the target has the table or not.
+    // The plan of a night also shows it, whether or not the target has the table.
     pair.target.execute("DROP TABLE by_text");
     let folder = tempfile::tempdir().unwrap();
     let backup = folder.path().join("backup.dump");

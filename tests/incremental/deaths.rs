@@ -1,4 +1,4 @@
-//! Who dies in the middle leaves nothing behind, and the next run copies everything.
+//! A process that dies midway leaves nothing behind, and the next run copies everything.
 
 use nocturne::replicate::incremental::{IncrementalError, Retries, Settings, Side};
 use nocturne::target::{Session, SessionSettings};
@@ -9,7 +9,7 @@ use crate::pair::{Pair, copied, error, execute, start, table, target};
 
 const EMPTY: &str = "CREATE TABLE answers (id bigint PRIMARY KEY, value text NOT NULL)";
 
-/// Rows that lie in descending order of their keys, 16 MB: more than fits between two servers.
+/// Rows stored in descending order of their keys, 16 MB: more than fits between two servers.
 const DESCENDING: &str = "\
 INSERT INTO answers SELECT id, repeat(md5(id::text), 25) FROM generate_series(20000, 1, -1) id";
 
@@ -29,7 +29,7 @@ fn the_replaced_system_lost_rows_for_good_and_the_check_for_gaps_finds_them() {
     let pair = Pair::new("loss");
     pair.both(EMPTY);
     pair.source.execute("INSERT INTO answers SELECT id, id FROM generate_series(200000, 1, -1) id");
-    // Two psql and a pipe, of which the first ends early: what the second has got is committed.
+    // Two psql and a pipe, of which the first ends early: what the second received is committed.
     let pipe = |condition: &str, rows: u64| {
         let copy = format!("COPY (SELECT * FROM answers WHERE {condition}) TO STDOUT");
         let line = format!(
@@ -83,7 +83,7 @@ fn a_target_that_dies_in_the_middle_leaves_nothing_behind_and_the_source_is_let_
     assert_eq!(pair.target.kill_backends("query LIKE 'COPY public.answers%'"), 1);
     let error = error(running.join().unwrap());
     assert!(matches!(error, IncrementalError::Server { side: Side::Target, .. }), "{error:?}");
-    // The source does not read on for nobody.
+    // The source does not keep reading without a client.
     pair.source.wait_until(
         "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() \
          AND query LIKE 'COPY (%' AND state = 'active'",
@@ -157,7 +157,7 @@ fn a_run_waits_for_what_a_dead_one_may_still_commit() {
     pair.source.execute("INSERT INTO answers SELECT id, id::text FROM generate_series(1, 100) id");
     let oid = pair.target.query("SELECT 'answers'::regclass::oid::int");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    // As a writer of another run: its process is gone, its transaction is not.
+    // Like a writer of another run: its process is gone, its transaction is not.
     let orphan = runtime.block_on(async {
         let session =
             Session::connect(&target(&pair.target.url()), &SessionSettings::default()).await.unwrap();
@@ -203,7 +203,7 @@ fn a_lost_snapshot_is_replaced_by_a_later_one() {
     let pair = pair("snapshot");
     pair.both("CREATE TABLE later (id int PRIMARY KEY)");
     let stall = pair.stall("answers", 19_900);
-    // The row comes after the run has noted the highest keys.
+    // The row arrives after the run has recorded the highest keys.
     let settings = Settings {
         jobs: 1.try_into().unwrap(),
         late_commits_timeout: None,

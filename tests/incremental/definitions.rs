@@ -1,4 +1,4 @@
-//! What must be alike on both sides, and what is told when it is not.
+//! What must match on both sides, and what is reported if it does not.
 
 use nocturne::replicate::incremental::{Change, IncrementalError, Settings, Side};
 
@@ -51,7 +51,7 @@ fn a_difference_is_told_with_the_statement_that_mends_it() {
         pair.source.execute(source);
         pair.target.execute(target);
         assert_eq!(drift(&pair), [expected]);
-        // The statement is what it takes.
+        // Applying the statement is enough.
         let statement = expected.split_once(": ").unwrap().1;
         pair.target.execute(statement);
         assert_eq!(pair.copy("knowledge-elements").rows, 10);
@@ -93,7 +93,7 @@ fn columns_that_may_be_null_are_added_when_that_is_wanted() {
     let counts = "SELECT count(*), count(\"skillId\") FROM \"knowledge-elements\"";
     assert_eq!(pair.target.query(counts), "11|1");
 
-    // With anything else beside it nothing is added.
+    // With any other difference nothing is added.
     pair.source.execute(
         "ALTER TABLE \"knowledge-elements\" ADD COLUMN a int, ADD COLUMN b int NOT NULL DEFAULT 1",
     );
@@ -166,10 +166,10 @@ fn sequences_go_on_behind_the_copied_rows() {
     assert_eq!(next("answers_id_seq"), "101");
     assert_eq!(next("\"Events_id_seq\""), "51");
     assert_eq!(next("\"Events_other_seq\""), "51");
-    // No index to look its highest value up in.
+    // There is no index to look up its highest value.
     assert_eq!(next("\"Events_third_seq\""), "1");
 
-    // Never down, and also when no row was left to copy.
+    // Never down, and also when there were no rows left to copy.
     pair.target.execute("SELECT setval('answers_id_seq', 5000), setval('\"Events_id_seq\"', 3)");
     assert_eq!(execute(&pair.settings(&["answers", "Events"])).rows(), 0);
     assert_eq!((next("answers_id_seq"), next("\"Events_id_seq\"")), ("5001".into(), "51".into()));

@@ -20,7 +20,7 @@ const ASCENDING: [(&str, &str); 11] = [
     ("double precision", "1 + n / 3.0"),
     ("text", "lpad(n::text, 5, '0') || 'é''\\'"),
     ("varchar(20)", "lpad(n::text, 5, '0')"),
-    // Bare names of these mean a length of 1.
+    // The bare names of these types mean a length of 1.
     ("character(26)", "lpad(n::text, 26, '0')"),
     ("bit(16)", "n::bit(16)"),
 ];
@@ -28,7 +28,7 @@ const ASCENDING: [(&str, &str); 11] = [
 #[test]
 fn keys_of_any_ascending_type_are_followed() {
     let pair = Pair::across_versions("keys");
-    // A column of the name that the server gives to a result is not to be taken for the key.
+    // A column named like a result column of the server must not be mistaken for the key.
     let create = |(type_name, _): &(&str, &str)| {
         format!("CREATE TABLE \"{type_name}\" (\"text\" {type_name} PRIMARY KEY, \"max\" int);")
     };
@@ -107,7 +107,7 @@ fn a_key_that_is_no_key_is_told() {
     assert_eq!(source.sqlstate(), Some("42883"));
     let settings = Settings { lag: 1, ..by_key(&pair, "public", "rows", "t") };
     assert!(matches!(error(execute(&settings)), IncrementalError::Lag { .. }));
-    // An empty target key that the target alone lacks.
+    // An empty target whose key only the target lacks.
     pair.source.execute("ALTER TABLE rows ADD COLUMN id int");
     assert!(matches!(fails("id"), IncrementalError::Drift(_)));
 }

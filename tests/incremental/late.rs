@@ -1,4 +1,4 @@
-//! Rows that the source commits late, with keys below those that are committed already.
+//! Rows that the source commits late, with keys below those already committed.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::common::{Owned, bare_nocturne, cluster, versions};
 use crate::pair::{Pair, copied, execute, start, table, target};
 
-/// Both ways of the run to wait for the transactions of the source.
+/// Both methods of waiting for the source's transactions.
 const RUN_WAITS: &str = "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
     AND datname = current_database() AND (query LIKE '%virtualtransaction = ANY%' OR query LIKE '% x = ANY%'))";
 
@@ -23,10 +23,10 @@ async fn writer(url: &str) -> Session {
     session
 }
 
-/// How a transaction has taken the key 1, and how it writes its row before it commits.
+/// How a transaction takes the key 1, and how it writes its row before it commits.
 const WAYS: [(&str, &str); 5] = [
     ("INSERT INTO answers DEFAULT VALUES", ""),
-    // As object mappers do.
+    // As object-relational mappers do.
     ("SELECT nextval('answers_id_seq')", "INSERT INTO answers VALUES (1)"),
     ("SELECT nextval('answers_id_seq'); SAVEPOINT a", "INSERT INTO low VALUES (1)"),
     ("INSERT INTO low VALUES (nextval('answers_id_seq'))", ""),
@@ -50,7 +50,7 @@ async fn open_transactions_are_waited_for_and_their_rows_copied() {
         pair.source.execute("INSERT INTO answers DEFAULT VALUES");
         let running = start(pair.settings(&["answers"]), CancellationToken::new());
         pair.source.wait_until(RUN_WAITS);
-        // Above what the run has noted: below it there may be open transactions again.
+        // Above the recorded key: below it there may be open transactions again.
         pair.source.execute("INSERT INTO answers DEFAULT VALUES");
         writer.execute(writes).await.unwrap();
         writer.commit().await.unwrap();
@@ -71,7 +71,7 @@ async fn view_waits_for_writers_of_its_tables() {
     pair.target.execute("CREATE TABLE answers (id bigint PRIMARY KEY)");
     let writer = writer(&pair.source.url()).await;
     writer.execute("INSERT INTO rows DEFAULT VALUES").await.unwrap();
-    // The highest key is not that of the first one to commit, and an empty table has none.
+    // The highest key is not that of the first to commit, and an empty table has none.
     let running = start(pair.settings(&["answers"]), CancellationToken::new());
     pair.source.wait_until(RUN_WAITS);
     pair.source.execute("INSERT INTO rows DEFAULT VALUES");
@@ -146,7 +146,7 @@ fn gaps_of_any_key_are_filled_once() {
     let settings =
         Settings { fill_gaps: true, jobs: 1.try_into().unwrap(), ..pair.settings(&tables) };
     execute(&settings);
-    // Missed rows in several places, and a row that the source has deleted since.
+    // Missed rows in several places, and a row that the source has since deleted.
     pair.target.execute(
         "DELETE FROM answers WHERE id IN (-5000, -4999, 17, 4998); \
          INSERT INTO answers VALUES (20000, 'source deleted it'); \
@@ -160,7 +160,7 @@ fn gaps_of_any_key_are_filled_once() {
         (outcomes[n].copied.filled, outcomes[n].copied.gaps.as_ref().unwrap().missing())
     };
     assert_eq!((filled(0), filled(1)), ((4, 0), (2, 0)));
-    // Which of the rows with the same key is missing cannot be seen.
+    // Rows with equal keys do not show which one is missing.
     assert_eq!(filled(2), (0, 1));
     assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "10002");
     pair.assert_same("events", "*");
@@ -175,7 +175,7 @@ fn zero_timeout_copies_up_to_the_snapshot() {
     pair.source.execute("INSERT INTO answers VALUES (1), (2)");
     let settings = Settings { late_commits_timeout: None, ..pair.settings(&["answers"]) };
     assert_eq!(copied(execute(&settings)).rows, 2);
-    // What cannot be looked at beforehand is reported with its table.
+    // What cannot be checked beforehand is reported with its table.
     let missing = Table { key: "no_key".into(), ..table("answers") };
     let late_commits_timeout = Some(Duration::from_millis(1));
     let settings = Settings { tables: vec![missing], late_commits_timeout, ..settings };
@@ -205,7 +205,7 @@ fn gaps_that_cannot_be_filled_say_why() {
     assert!(refused.stderr().contains("cannot fill the gaps: the key is not unique"), "{refused}");
     assert!(!refused.stderr().contains(advice), "{refused}");
 
-    // Without the right to make the temporary table.
+    // Without the privilege to create the temporary table.
     let role = format!("{}_filler", pair.target.name);
     let name = &pair.target.name;
     pair.target.execute(&format!(

@@ -1,4 +1,4 @@
-//! A source, a target, and what is done with them.
+//! A source, a target, and operations on them.
 
 use std::thread;
 
@@ -68,7 +68,7 @@ impl Pair {
         assert_eq!(self.source.query(&sql), self.target.query(&sql));
     }
 
-    /// Makes the target's COPY into a table wait at the row of an `id`, until the gate is dropped.
+    /// Makes the COPY into a target table wait at the row with this `id` until the gate is dropped.
     pub fn stall(&self, table: &str, id: u64) -> Gate {
         self.target.execute(&format!(
             "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -79,8 +79,8 @@ impl Pair {
         Gate::shut(&self.target, TRAP)
     }
 
-    /// Waits until the copy waits at the row of [`Pair::stall`], and the source waits to be rid of
-    /// more rows.
+    /// Waits until the copy waits at the row of [`Pair::stall`] and the source is blocked on
+    /// sending more rows.
     pub fn wait_for_stall(&self) {
         self.target.wait_until(ONE_WAITS);
         self.source.wait_until(
@@ -90,7 +90,7 @@ impl Pair {
     }
 }
 
-/// A table in `public` that goes by its `id`.
+/// A table in `public` whose key is `id`.
 pub fn table(name: &str) -> Table {
     Table { schema: "public".into(), name: name.into(), key: "id".into() }
 }
@@ -100,7 +100,7 @@ pub fn target(url: &str) -> Target {
     Target::resolve(&options, &|_| None).unwrap()
 }
 
-/// A run that nobody stops.
+/// A run that is never stopped.
 pub fn execute(settings: &Settings) -> Summary {
     execute_until(settings, &CancellationToken::new())
 }
@@ -110,12 +110,12 @@ pub fn execute_until(settings: &Settings, stop: &CancellationToken) -> Summary {
     runtime.block_on(run(settings, stop))
 }
 
-/// A run that goes on in another thread.
+/// A run in another thread.
 pub fn start(settings: Settings, stop: CancellationToken) -> thread::JoinHandle<Summary> {
     thread::spawn(move || execute_until(&settings, &stop))
 }
 
-/// What a run of one table copied.
+/// The result of a run of one table.
 pub fn copied(summary: Summary) -> Copied {
     let outcome = summary.tables.into_iter().next().unwrap();
     if let Some(error) = outcome.error {
@@ -124,10 +124,10 @@ pub fn copied(summary: Summary) -> Copied {
     outcome.copied
 }
 
-/// Why a run of one table failed.
+/// The error of a run of one table.
 pub fn error(summary: Summary) -> IncrementalError {
     let outcome = summary.tables.into_iter().next().unwrap();
-    outcome.error.expect("it fails")
+    outcome.error.expect("the copy fails")
 }
 
 /// An error and its causes on one line.

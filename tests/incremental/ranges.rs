@@ -1,4 +1,4 @@
-//! Large tables in ranges: side by side, committed in ascending order.
+//! Large tables in ranges: in parallel, committed in ascending order.
 
 use nocturne::replicate::incremental::{IncrementalError, Settings};
 use tokio_util::sync::CancellationToken;
@@ -7,7 +7,7 @@ use crate::pair::{Pair, copied, error, execute, start};
 
 const TABLE: &str = "CREATE TABLE answers (id bigint PRIMARY KEY, value text NOT NULL)";
 
-/// A hundred thousand rows, in ranges of ten thousand when three are read side by side.
+/// A hundred thousand rows, in ranges of ten thousand when three are read in parallel.
 fn pair(name: &str) -> (Pair, Settings) {
     let pair = Pair::new(name);
     pair.both(TABLE);
@@ -33,7 +33,7 @@ fn ranges_side_by_side_bring_every_row_once() {
     let first = copied(execute(&settings));
     assert_eq!((first.rows, first.ranges), (100_000, 10));
     pair.assert_same("answers", "*");
-    // Keys that lie far apart do not make more ranges.
+    // Widely spaced keys do not create more ranges.
     pair.source
         .execute("INSERT INTO answers SELECT id * 1000000, 'x' FROM generate_series(1, 100) id");
     let second = copied(execute(&settings));
@@ -51,7 +51,9 @@ fn a_range_that_is_refused_leaves_those_before_it_and_none_after() {
     pair.target.execute("ALTER TABLE answers ADD CONSTRAINT bad CHECK (id <> 34567)");
     let summary = execute(&settings);
     assert_eq!(summary.rows(), 30_000);
-    let IncrementalError::Server { source, .. } = error(summary) else { panic!("not the server") };
+    let IncrementalError::Server { source, .. } = error(summary) else {
+        panic!("not a server error")
+    };
     assert_eq!(source.sqlstate(), Some("23514"));
     assert_eq!(extent(&pair), "30000|1|30000");
 
@@ -67,7 +69,7 @@ fn ranges_that_are_done_before_an_earlier_one_wait_for_it() {
     let stall = pair.stall("answers", 15_000);
     let stop = CancellationToken::new();
     let running = start(settings.clone(), stop.clone());
-    // The third range has nothing to wait for but the second.
+    // The third range waits only for the second.
     pair.target.wait_until(
         "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
          AND state = 'idle in transaction' AND query LIKE 'COPY public.answers%'",
@@ -104,18 +106,18 @@ fn source_below_the_target_fails_unless_allowed() {
     copied(execute(&settings));
     pair.source.execute("DELETE FROM answers WHERE id > 90000");
     let IncrementalError::Behind { source_key, target, .. } = error(execute(&settings)) else {
-        panic!("not behind")
+        panic!("expected a source behind the target")
     };
     assert_eq!((source_key.as_deref(), target.as_str()), (Some("90000"), "100000"));
     let allowed = Settings { allow_behind: true, ..settings.clone() };
     assert_eq!(copied(execute(&allowed)).rows, 0);
     pair.source.execute("DELETE FROM answers");
     let IncrementalError::Behind { source_key: None, .. } = error(execute(&settings)) else {
-        panic!("not behind")
+        panic!("expected a source behind the target")
     };
 }
 
-/// A line break in a name ends a comment of SQL.
+/// A line break in a name ends an SQL comment.
 #[test]
 fn hostile_table_name_runs_nothing() {
     let pair = Pair::new("hostile");

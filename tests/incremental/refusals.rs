@@ -1,4 +1,4 @@
-//! What a server refuses, told with what to do about it.
+//! What a server refuses, reported with a remedy.
 
 use nocturne::replicate::incremental::{IncrementalError, Settings, Side};
 
@@ -16,7 +16,7 @@ fn pair(name: &str) -> Pair {
     pair
 }
 
-/// The URL of a database as a role of its own, which is not dropped.
+/// The URL of a database as a dedicated role, which is not dropped.
 fn as_role(database: &Database<'_>, role: &str) -> String {
     database.execute(&format!("CREATE ROLE {role} LOGIN"));
     let (url, superuser) = (database.url(), database.cluster.server().superuser());
@@ -39,7 +39,7 @@ fn a_role_that_may_only_read_is_enough_and_less_is_told() {
          incremental_reader): ERROR: permission denied for table answers"
     );
     pair.source.execute("GRANT SELECT ON public.answers TO incremental_reader");
-    // A source that shares no snapshot is read all the same.
+    // A source that cannot export a snapshot is read all the same.
     pair.source.execute("REVOKE EXECUTE ON FUNCTION pg_export_snapshot() FROM PUBLIC");
     let settings = Settings { range_rows: 300.try_into().ok(), ..settings };
     let copied = copied(execute(&settings));
@@ -74,7 +74,7 @@ fn a_target_s_role_needs_to_write() {
         matches!(refused, IncrementalError::Privilege { side: Side::Target, .. }),
         "{refused:?}"
     );
-    // Which moves no sequence: that is no reason to do without the rows.
+    // It then moves no sequence: that is no reason to skip the rows.
     pair.target.execute(
         "GRANT INSERT ON answers TO incremental_writer; \
          CREATE SEQUENCE numbers OWNED BY answers.id",
@@ -161,7 +161,7 @@ fn the_source_s_time_limit_holds() {
          CREATE VIEW answers AS SELECT id, slow(id) AS value FROM real",
     );
     let settings = Settings {
-        // Long enough for all but the rows.
+        // Long enough for everything except the rows.
         statement_timeout: Some(std::time::Duration::from_secs(2)),
         ..pair.settings(&["answers"])
     };

@@ -1,4 +1,4 @@
-//! Values of many types, in binary where that means the same on both sides and as text elsewhere.
+//! Values of many types, in binary where it means the same on both sides and otherwise as text.
 
 use crate::common::Database;
 use crate::pair::Pair;
@@ -15,7 +15,7 @@ fn create(database: &Database<'_>, name: &str, columns: &[&str]) {
         .execute(&format!("CREATE TABLE {name} (id bigint PRIMARY KEY, {})", columns.join(", ")));
 }
 
-/// The types whose numbers are the same everywhere.
+/// The types whose OIDs are the same everywhere.
 const BINARY: [&str; 18] = [
     "\"createdAt\" timestamp with time zone",
     "b timestamp(3)",
@@ -77,7 +77,7 @@ fn values_that_hold_numbers_of_the_catalogue_travel_as_text_across_versions() {
         ("v positive[]", "ARRAY[id]::positive[]"),
     ] {
         let pair = Pair::across_versions("text");
-        // Numbers of objects differ between the two.
+        // OIDs of objects differ between the two.
         pair.target.execute("CREATE TABLE other (a int); CREATE TYPE more AS ENUM ('x')");
         pair.both(TYPES);
         pair.both("CREATE TABLE \"text-0\" ()");
@@ -88,7 +88,7 @@ fn values_that_hold_numbers_of_the_catalogue_travel_as_text_across_versions() {
             "INSERT INTO rows SELECT id, {value}, id / 7.0, '2024-01-02 00:00:00.000001+00', \
              '-1 mons +2 days -00:00:03.5' FROM generate_series(1, 100) id"
         ));
-        // What each session would write and read by itself would not do.
+        // Settings under which each session's own output and input would not match.
         pair.source.execute(&format!(
             "ALTER DATABASE {name} SET datestyle = 'SQL, MDY'; \
              ALTER DATABASE {name} SET intervalstyle = 'sql_standard'; \
@@ -104,7 +104,7 @@ fn values_that_hold_numbers_of_the_catalogue_travel_as_text_across_versions() {
 
 #[test]
 fn other_definitions_below_the_same_name_travel_as_text() {
-    // An enum here, a domain there: the same words, not the same bytes.
+    // An enum here, a domain there: the same text, but not the same bytes.
     let pair = Pair::new("below");
     pair.source.execute("CREATE TYPE kind AS ENUM ('a', 'b')");
     pair.target.execute("CREATE TYPE whole AS (a int); CREATE DOMAIN kind AS text");

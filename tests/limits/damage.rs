@@ -33,7 +33,7 @@ fn source(cluster: &'static Cluster) -> Database<'static> {
     source
 }
 
-/// Restores what is damaged; only the table `b` may miss its rows, and all of them.
+/// Restores a damaged archive; only the table `b` may miss its rows, and all of them.
 fn restores_the_others(cluster: &Cluster, archive: &Path, what: &str) {
     for jobs in ["1", "2"] {
         let target = cluster.fresh_db("damaged");
@@ -49,7 +49,7 @@ fn restores_the_others(cluster: &Cluster, archive: &Path, what: &str) {
     }
 }
 
-/// The file with the data of `b`: the second of three that are alike.
+/// The file with the data of `b`: the second of three similar ones.
 fn data_file(folder: &Path) -> PathBuf {
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -81,7 +81,7 @@ fn damaged_files_of_a_directory_or_a_tar_empty_their_table_alone() {
         let restored = restore(&folder, &target, &[]);
         assert_eq!(restored.finished.code(), 3, "{codec}: {}", restored.finished);
         let nothing = target.query("SELECT to_regclass('a') IS NULL");
-        assert_eq!(nothing, "t", "what is missing is noticed before anything is done");
+        assert_eq!(nothing, "t", "missing data is detected before anything is done");
     }
 }
 
@@ -93,7 +93,7 @@ fn a_damaged_block_of_a_custom_archive_empties_its_table_alone() {
         let archive = scratch.path().join("archive");
         source.pg_dump(&["-Fc", codec]).arg("-f").arg(&archive).succeed();
         let mut bytes = fs::read(&archive).unwrap();
-        // Three blocks of the same size, after a table of contents that is small beside them.
+        // Three blocks of the same size, after a table of contents that is much smaller.
         let middle = bytes.len() / 2;
         bytes[middle..middle + 64].fill(0);
         fs::write(&archive, &bytes).unwrap();

@@ -1,4 +1,4 @@
-//! How much memory a restore takes, whatever the archive's size.
+//! The memory of a restore, whatever the archive's size.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +9,12 @@ use crate::common::versions::newest;
 use crate::common::{Database, Tool, cluster, nocturne};
 use crate::writer::Writer;
 
-/// Restores, expects success, and gives the most memory that was resident, in MB.
+/// Restores, expects success, and returns the peak resident memory in MB.
 fn peak(archive: &Path, target: &Database<'_>, args: &[&str]) -> u64 {
     peak_of("restore", archive, target, args)
 }
 
-/// The same of a command. The last twentieth of a second is not seen.
+/// The same for a command. The last twentieth of a second is not measured.
 fn peak_of(command: &str, archive: &Path, target: &Database<'_>, args: &[&str]) -> u64 {
     let tool = nocturne().arg(command).arg(archive).args(["-d", &target.url()]).args(args);
     let log = tempfile::NamedTempFile::new().unwrap();
@@ -34,7 +34,7 @@ fn peak_of(command: &str, archive: &Path, target: &Database<'_>, args: &[&str]) 
         std::thread::sleep(Duration::from_millis(20));
     };
     assert!(code.success(), "{}", fs::read_to_string(log.path()).unwrap());
-    assert!(most > 0, "the memory in use could not be read");
+    assert!(most > 0, "cannot read the memory in use");
     eprintln!("{args:?}: {} MB", most / 1024);
     most / 1024
 }
@@ -108,7 +108,7 @@ fn a_table_twenty_times_as_large_takes_no_more_memory() {
     }
 }
 
-/// Of a stream, as much more as may be read ahead.
+/// For a stream: the read-ahead limit may be added.
 #[test]
 fn a_stream_takes_no_more_memory_than_what_may_be_read_ahead() {
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ fn a_stream_takes_no_more_memory_than_what_may_be_read_ahead() {
 #[test]
 fn a_comparison_of_a_table_twenty_times_as_large_takes_no_more_memory() {
     let folder = tempfile::tempdir().unwrap();
-    // In another time zone, the rows have another text: they are loaded as well.
+    // In another time zone the rows have other texts, so they are also loaded.
     let of = |rows: usize| {
         let sql = format!(
             "SET timezone = 'Asia/Tokyo';

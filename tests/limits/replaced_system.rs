@@ -10,7 +10,7 @@ const DATABASE: &str = "pix_replication_test";
 fn a_hundred_thousand_rows_are_replicated() {
     let cluster = cluster(newest());
     let psql = cluster.server().bin_dir().join("psql");
-    // A server that somebody names, or a throw-away one.
+    // A server given by the environment, or a throw-away one.
     let named = std::env::var("TEST_POSTGRES_URL").ok();
     let url = named.unwrap_or_else(|| cluster.url("postgres"));
     let target = with_database(&url, DATABASE);

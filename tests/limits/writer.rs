@@ -11,8 +11,8 @@ impl Writer {
         Self { entries: Vec::new(), count: 0 }
     }
 
-    /// One more entry, in the section before the data; depends on the entry of that number.
-    /// Returns its own.
+    /// Adds an entry in the pre-data section that depends on the entry with that ID.
+    /// Returns its own ID.
     pub fn entry(
         &mut self,
         desc: &str,
@@ -42,7 +42,7 @@ impl Writer {
             string(out, Some(&number.to_string()));
         }
         string(out, None);
-        // No data: K_OFFSET_NO_DATA and an offset that nobody reads.
+        // No data: K_OFFSET_NO_DATA and an offset that is never read.
         out.push(3);
         out.extend([0; 8]);
         self.count

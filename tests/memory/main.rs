@@ -1,8 +1,8 @@
-//! How much memory an archive can make the reader take: a stated share of its size and a constant.
+//! The memory that an archive can make the reader use: a stated share of its size and a constant.
 //!
-//! A test binary of its own, with one test, because its allocator counts for the whole process.
+//! A test binary with a single test, because its allocator counts for the whole process.
 
-// Helpers of tests are tests, which clippy does not see.
+// Clippy does not recognize test helpers as tests.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -14,16 +14,16 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// Memory for each byte of an archive that lies uncompressed in a file. What takes it is the table
-/// of contents: an entry of the 60 bytes that make the smallest one becomes some hundred, and is
-/// there raw and decoded for a moment. 16,500 of them are just more than a vector has grown for.
+/// Memory per byte of an archive stored uncompressed in a file. The table of contents uses
+/// it: an entry of 60 bytes, the smallest possible, becomes a few hundred, and exists
+/// raw and decoded for a moment. 16,500 of them are just more than a vector has grown for.
 const FACTOR: usize = 16;
 
-/// Memory that does not depend on the archive: the buffers of one decoder, and the pieces that may
-/// wait for it.
+/// Memory that does not depend on the archive: the buffers of one decoder, and the chunks that may
+/// be queued for it.
 const CONSTANT: usize = 1 << 20;
 
-/// Bytes at the highest point while `path` is opened and all of it is read.
+/// Peak bytes while `path` is opened and fully read.
 fn peak(path: &Path) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
@@ -44,8 +44,8 @@ fn header(int_size: u8, count: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Archives made to take memory: with the smallest entries there are, with lengths that are not
-/// there, with numbers of dependencies, with a chunk of the largest size.
+/// Archives built to use memory: with the smallest possible entries, with lengths beyond the
+/// data, with numbers of dependencies, with a chunk of the largest size.
 fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     let sized = |value: i32, size: usize| [&[0][..], &value.to_le_bytes()[..size]].concat();
     let int = |value| sized(value, 4);
@@ -128,6 +128,6 @@ fn an_archive_takes_no_more_memory_than_stated() {
         highest = highest.max((share, name.clone()));
         assert!(peak <= CONSTANT + FACTOR * size, "{name}: {peak} bytes for {size}");
     }
-    // The limits are of use only while they are near the truth.
+    // The limits are only useful while they are close to the truth.
     assert!(highest.0 > FACTOR / 2, "{highest:?}");
 }

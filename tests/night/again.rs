@@ -1,4 +1,4 @@
-//! A backup that is restored already is not restored again, unless someone asks.
+//! A backup that is already restored is not restored again unless requested.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::scene::{GATE, Scene, stages};
 use crate::source::grow;
 
 impl Scene<'_> {
-    /// What shows that the table was created anew.
+    /// Shows that the table was created anew.
     fn users(&self) -> String {
         self.warehouse.database.query("SELECT 'users'::regclass::oid")
     }
@@ -22,7 +22,7 @@ impl Scene<'_> {
         worker.end().expect_code(0);
     }
 
-    /// The runs that succeeded, the oldest first: id, and by whom the backup had been restored.
+    /// The successful runs, oldest first: ID, and which run had restored the backup.
     fn succeeded(&self) -> Vec<(String, Value)> {
         let sql = "SELECT pg_catalog.json_agg(pg_catalog.json_build_array(id, \
                    record->'restored_by') ORDER BY started_at) FROM nocturne.runs \
@@ -68,14 +68,14 @@ async fn second_scheduled_run_of_a_backup_leaves_the_warehouse_and_copies_rows()
     let users = scene.users();
     scene.worker_until(|tool| enriched(tool).env("RESTORE_FK_CONSTRAINTS", "true"), &anew(2));
     assert_ne!(scene.users(), users);
-    // What is dropped by hand is not there.
+    // Manually dropped objects are missing.
     scene.command("drop-objects").succeed();
     scene.worker_until(|tool| enriched(tool).env("RESTORE_FK_CONSTRAINTS", "true"), &anew(3));
-    // A run by hand is a wish.
+    // A manual run is an explicit request.
     let users = scene.users();
     scene.night().succeed();
     assert_ne!(scene.users(), users);
-    // And so is a worker that is told to start from scratch.
+    // And so is a worker told to start from scratch.
     scene.worker_until(|tool| tool.env("FROM_SCRATCH", "true"), &anew(5));
 }
 
@@ -135,7 +135,7 @@ async fn retry_after_a_failed_copy_skips_download_and_restore() {
     assert_eq!(scene.host.count(&archive_path("5f2")).await, downloads);
     assert_eq!(scene.users(), users);
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM answers"), "4400");
-    // What is asked for is done.
+    // An explicit request is honoured.
     night().arg("--from-scratch").succeed();
     assert_ne!(scene.users(), users);
 }
@@ -145,7 +145,7 @@ async fn from_scratch_drops_what_an_unfinished_attempt_restored() {
     let scene = Scene::new("night_scratch").await;
     let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
     let failed = scene.night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
-    // Nothing in the log advises an option that `run` does not have.
+    // Nothing in the log recommends an option that `run` does not have.
     assert!(!failed.stderr().contains("--resume"), "{failed}");
     let users = scene.users();
     let planned = |args: &[&str]| {

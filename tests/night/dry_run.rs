@@ -1,4 +1,4 @@
-//! The plan of a night before the night: what it shows, what it finds, and that it changes nothing.
+//! The plan of a night in advance: what it shows, what it finds, and that it changes nothing.
 
 use crate::common::folder;
 use crate::scene::{Scene, without_secrets};
@@ -41,7 +41,7 @@ async fn dry_run_shows_the_plan_and_changes_nothing() {
     assert_eq!((scene.state(), scene.record()), (state, record));
     assert_eq!(scene.told().await.len(), told);
 
-    // A restore that broke off is what the next night resumes.
+    // The next night resumes an interrupted restore.
     let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
     scene.night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     let resumed = scene.night().arg("--dry-run").succeed();
@@ -101,7 +101,7 @@ async fn dry_run_fails_with_everything_that_would_fail() {
     warehouse.execute(&format!("REVOKE ALL ON SCHEMA public FROM PUBLIC, {role}"));
     fails("cannot create objects in schema public");
     warehouse.execute("DROP EXTENSION pg_trgm");
-    // Trusted: who may create in the database may create it, too.
+    // Trusted: a role that may create objects in the database may create it.
     scene.source.execute("CREATE EXTENSION pageinspect");
     scene.backup_again();
     fails("extension pageinspect is not installed, and only a superuser can create it");
@@ -156,7 +156,7 @@ async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
     assert!(failed.stderr().contains("lacks a privilege in the source"), "{failed}");
     assert_eq!(users(), before);
     scene.source.execute(&format!("GRANT SELECT ON \"knowledge-elements\" TO {reader}"));
-    // Rights on columns are enough, as for COPY.
+    // Column privileges are enough, as for COPY.
     scene.source.execute(&format!(
         "REVOKE SELECT ON answers FROM {reader}; GRANT SELECT (id, \"assessmentId\", \
          \"challengeId\", result, \"createdAt\") ON answers TO {reader}"
@@ -165,7 +165,7 @@ async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
     night().succeed();
     assert_ne!(users(), before);
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM answers"), "4400");
-    // A night from scratch drops also what an unfinished restore could be resumed with.
+    // A night from scratch also drops what an unfinished restore could be resumed with.
     let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
     night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     let before = users();

@@ -1,4 +1,4 @@
-//! Entries that are not tables: kept out of a target, or tolerated when it refuses them.
+//! Entries that are not tables: excluded from a target, or tolerated when it refuses them.
 
 use crate::scene::Scene;
 
@@ -22,7 +22,7 @@ async fn excluded_entries_do_not_reach_the_target() {
              to_regclass('priced') IS NOT NULL, (SELECT count(*) FROM users)",
         )
     };
-    // As it is: the event trigger is a superuser's.
+    // Without --exclude: the event trigger is a superuser's.
     scene.night().run().expect_code(1);
     assert_eq!(held(), "1|1|t|1000");
     let exclude = r#"["BLOB*", "FUNCTION public.pricing(*", "EVENT TRIGGER *"]"#;

@@ -1,4 +1,4 @@
-//! Nights that fail: what is left, what is told, and whether they are tried again.
+//! Failed nights: what is left, what is reported, and whether they are retried.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::common::{Beside, folder, nocturne};
 use crate::host::backups_path;
 use crate::scene::{Scene, stages, without_secrets};
 
-/// What a second attempt needs to come at once.
+/// Settings that make a second attempt start at once.
 fn tried_again(tool: crate::common::Tool, times: &str) -> crate::common::Tool {
     tool.env("MAX_RETRY_COUNT", times).env("MIN_TIMEOUT", "1").env("MAX_TIMEOUT", "1")
 }
@@ -25,7 +25,7 @@ async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
     assert!(error.contains("the restore ended early") && error.contains("tar.gz"), "{error}");
     // The second attempt has nothing to drop.
     assert_eq!(stages(&record), "find-backup download restore!");
-    // Whole tables or none: nothing of a row that was cut.
+    // Whole tables or none: no part of a truncated row.
     let counts = "SELECT count(*) IN (0, 1000) FROM users";
     assert_eq!(scene.warehouse.database.query(counts), "t");
     let told = scene.told().await;
@@ -47,7 +47,7 @@ async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_fails_keeps_nothing_else_and_is_not_tried_again() {
     let scene = Scene::new("night_entry").await;
-    // Only a superuser may have one, so pg_dump has it and the warehouse refuses it.
+    // Only a superuser may create one, so pg_dump writes it and the warehouse refuses it.
     scene.source.execute(
         "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
          CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
@@ -73,7 +73,7 @@ async fn a_run_by_hand_after_an_entry_failed_does_what_is_left_of_the_same_backu
     let scene = Scene::new("night_mended").await;
     scene.night().succeed();
     let expected = scene.state();
-    // Somebody else's view is in the way: it is not the warehouse's to drop.
+    // Another role's view is in the way: the warehouse may not drop it.
     scene.warehouse.execute("DROP VIEW \"user-days\" CASCADE").await;
     scene.warehouse.database.execute("CREATE VIEW \"user-days\" AS SELECT 1");
     scene.night().run().expect_code(1);
@@ -112,7 +112,7 @@ async fn a_day_without_a_backup_leaves_the_target_as_it_was() {
     scene.host.instead(&backups_path(), answer, None).await;
     let failed = tried_again(scene.night(), "2").run().expect_code(1);
     let record = scene.record();
-    // It may come later.
+    // It may arrive later.
     assert_eq!(record["attempts"], 3);
     assert_eq!(stages(&record), "find-backup!");
     assert!(failed.stderr().contains("the newest is 5f1 of 2020-10-21"), "{failed}");
@@ -140,7 +140,7 @@ async fn files_that_are_no_sql_fail_the_night_before_anything_is_dropped() {
     }
     let there = "SELECT to_regclass('yesterday') IS NOT NULL";
     assert_eq!(scene.warehouse.database.query(there), "t");
-    // Where nobody named a folder, none need be there.
+    // If no folder was configured, none has to exist.
     scene.night().current_dir(broken.path()).succeed();
 }
 
@@ -187,7 +187,7 @@ async fn the_report_that_is_kept_is_the_one_that_its_log_gives() {
         std::fs::write(&log, finished.stderr()).unwrap();
         let read = nocturne().args(["report", "--lang", "fr"]).arg(&log).succeed().stdout();
         let kept = scene.record()["report"].as_str().unwrap().to_owned();
-        // But for the seconds, of which the log has the one in which the run's last line came.
+        // Except for the seconds: the log has the one in which the run's last line was written.
         assert_eq!(shape(&read), shape(&kept), "{format}");
         assert!(kept.starts_with("Durée de récupération du backup: 0h 0min "), "{kept}");
         assert!(kept.contains("\n\tTABLE DATA public."), "{kept}");
@@ -198,7 +198,7 @@ async fn the_report_that_is_kept_is_the_one_that_its_log_gives() {
     }
 }
 
-/// A report without its numbers, and without the entries' order, which they make.
+/// A report without its numbers and the order of entries that they determine.
 fn shape(report: &str) -> Vec<String> {
     let mut lines: Vec<String> = report
         .lines()
@@ -225,7 +225,7 @@ async fn a_target_that_is_gone_for_a_while_is_waited_for() {
     let tool = tool.env("DATABASE_URL", url).env("HOOKS_DIR", hooks.path());
     let night = Beside::start(tool);
     scene.wait_at_the_gate();
-    // A crash: every session ends, and the server is not there until it has recovered.
+    // A crash: every session ends, and the server is unavailable until it has recovered.
     proxy.refuse(true);
     let backend = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
                    AND wait_event = 'advisory'";

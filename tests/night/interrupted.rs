@@ -50,7 +50,7 @@ async fn a_run_that_was_killed_leaves_no_lock_and_the_next_one_ends_right() {
         let gone = "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
                     AND application_name = 'nocturne lock')";
         scene.warehouse.database.wait_until(gone);
-        // With other hooks it is another restore, which begins again; with the same it goes on.
+        // With other hooks it is another restore, which starts over; with the same it resumes.
         let again = scene.incremental(scene.night());
         let is_other = stage.ends_with("-data");
         let again = match is_other && begins_again {
@@ -79,7 +79,7 @@ async fn a_signal_ends_the_run_in_order_and_is_recorded() {
         let night = Beside::start(scene.night().env("HOOKS_DIR", hooks.path()));
         scene.wait_at_the_gate();
         night.signal(signal);
-        // While the gate is still closed: what waits there is cancelled.
+        // While the gate is still closed: the waiting statement is cancelled.
         let finished = night.end().expect_code(130);
         let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -87,7 +87,7 @@ async fn a_signal_ends_the_run_in_order_and_is_recorded() {
         assert_eq!(scene.record()["outcome"], "interrupted", "{finished}");
         drop(gate);
     }
-    // Nobody is told of what will be resumed.
+    // No notification about what will be resumed.
     assert_eq!(scene.told().await, Vec::<serde_json::Value>::new());
     scene.night().succeed();
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM users"), "1000");
@@ -98,7 +98,7 @@ async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
     let scene = Scene::new("night_resumed").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-data.sql", GATE)]);
-    // Once a day, the last time just now. That of yesterday was done, so this one is due; the next
+    // Once a day, the last time just now. Yesterday's succeeded, so this one is due; the next
     // one is far away.
     let turn = Utc::now().trunc_subsecs(0);
     let schedule = turn.format("%-S %-M %-H * * *").to_string();
@@ -127,7 +127,7 @@ async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
     assert_eq!(scene.warehouse.database.query("SELECT count(*) FROM nocturne.runs"), "3");
 }
 
-/// The record of a turn that ended well.
+/// The record of a successful turn.
 fn done(turn: DateTime<Utc>, schedule: &str) -> RunRecord {
     RunRecord {
         id: "yesterday".to_owned(),

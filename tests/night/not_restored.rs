@@ -1,4 +1,4 @@
-//! What the defaults keep out is said at the end, with the variable that decides.
+//! Objects excluded by defaults are reported at the end, with the variable that decides.
 
 use crate::scene::Scene;
 
@@ -11,7 +11,7 @@ async fn defaults_that_keep_things_out_are_named_at_the_end() {
     let scene = Scene::new("night_by_default").await;
     for (variables, expected) in [
         (&[][..], &[TABLES, KEYS][..]),
-        // What was asked for is no surprise.
+        // What was requested is no surprise.
         (&[("RESTORE_ANSWERS_AND_KES", "false"), ("RESTORE_FK_CONSTRAINTS", "false")], &[]),
         (&[("BACKUP_MODE", "{}"), ("RESTORE_FK_CONSTRAINTS", "true")], &[]),
     ] {
@@ -19,7 +19,7 @@ async fn defaults_that_keep_things_out_are_named_at_the_end() {
             variables.iter().fold(scene.night(), |tool, (name, value)| tool.env(name, value));
         let finished = night.succeed();
         let text = finished.stderr();
-        let (_, end) = text.split_once("night succeeded").expect("it succeeded");
+        let (_, end) = text.split_once("night succeeded").expect("the night succeeded");
         for line in [TABLES, KEYS] {
             assert_eq!(end.contains(line), expected.contains(&line), "{line}: {finished}");
         }

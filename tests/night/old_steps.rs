@@ -1,11 +1,11 @@
-//! The night beside the steps of the system that it replaces, done by hand with PostgreSQL's own
-//! programs: the two databases are the same.
+//! The night compared with the steps of the system that it replaces, done by hand with
+//! PostgreSQL's own programs: the two databases are equal.
 
 use crate::common::{Database, Tool, dump_without};
 use crate::scene::{Scene, stages, without_secrets};
 use crate::source::grow;
 
-/// A database beside the warehouse, of the same role.
+/// A second database of the same role.
 fn twin<'a>(scene: &Scene<'a>, name: &str) -> Database<'a> {
     let (cluster, role) = (scene.warehouse.database.cluster, &scene.warehouse.role);
     let twin = cluster.fresh_db(name);
@@ -38,21 +38,21 @@ fn old_restore(scene: &Scene<'_>, twin: &Database<'_>, left_out: &[&str]) {
         .succeed();
 }
 
-/// The old enrichment, as far as its tables are there.
+/// The old enrichment, for the tables that exist.
 const ENRICHMENT: &str = r#"
 CREATE INDEX "users_createdAt_idx" ON users (cast("createdAt" AT TIME ZONE 'UTC+1' as date) DESC);
 CREATE VIEW "schooling-registrations" AS SELECT * FROM "organization-learners";
 CREATE VIEW students AS SELECT * FROM "schooling-registrations";
 "#;
 
-/// That of the two large tables.
+/// The enrichment of the two large tables.
 const LARGE: &str = r#"
 CREATE INDEX "answers_challengeId_idx" ON answers ("challengeId");
 CREATE INDEX "knowledge-elements_createdAt_idx"
     ON "knowledge-elements" (cast("createdAt" AT TIME ZONE 'UTC+1' as date) DESC);
 "#;
 
-/// Lines of the list that are about the two tables, or over them.
+/// Lines of the list about the two tables or objects built on them.
 const ABOUT_LARGE: [&str; 7] = [
     " answers ",
     " answers_id_seq",
@@ -79,7 +79,7 @@ async fn a_night_without_the_large_tables_and_a_second_one_over_it() {
     assert_eq!(record["entries"]["failed"], 0);
     assert_eq!(record["entries"]["tolerated"], 1, "the comment on the extension");
 
-    // The next night: more rows, a table less, a new one.
+    // The next night: more rows, one table fewer, a new one.
     grow(&scene.source, 6000);
     scene.source.execute(
         "DROP TABLE \"element-answers\"; CREATE TABLE tutorials (id int PRIMARY KEY); \
@@ -112,7 +112,7 @@ async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new
     old_copy(&scene, &expected);
     assert_eq_text(&scene.state(), &dump_without(&expected, "nocturne"));
     assert_eq!(stages(&scene.record()), "find-backup download drop restore incremental enrich");
-    // Each row from where it came.
+    // Each row from its origin.
     let rows = |record: &serde_json::Value, name: &str| {
         let stages = record["stages"].as_array().unwrap();
         stages.iter().find(|stage| stage["name"] == name).unwrap()["rows"].clone()
@@ -120,7 +120,7 @@ async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new
     assert_eq!(rows(&scene.record(), "incremental"), 2000);
     assert_eq!(notes(&scene), "0");
 
-    // The second night keeps the tables with all that they need, and copies what is new.
+    // The second night keeps the tables with everything they need, and copies the new rows.
     let oid = "SELECT 'answers'::regclass::oid";
     let before = scene.warehouse.database.query(oid);
     grow(&scene.source, 7000);
@@ -131,7 +131,7 @@ async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new
     assert_eq!(scene.warehouse.database.query(oid), before, "the table is the same one");
     assert_eq!(rows(&scene.record(), "incremental"), 5000);
     let expected = twin(&scene, "night_inc_again");
-    // From scratch, and all rows: the same state.
+    // From scratch, with all rows: the same state.
     old_restore(&scene, &expected, &[]);
     psql(&scene, &expected).input([ENRICHMENT, LARGE].concat()).succeed();
     old_copy(&scene, &expected);
@@ -141,7 +141,7 @@ async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new
     assert!(second.stderr().contains(copied), "{second}");
 }
 
-/// How many first loads are noted.
+/// How many first loads are recorded.
 fn notes(scene: &Scene<'_>) -> String {
     let sql = "SELECT count(*) FROM nocturne.first_loads";
     scene.warehouse.database.query(sql)
@@ -155,7 +155,7 @@ fn old_copy(scene: &Scene<'_>, twin: &Database<'_>) {
         let rows = scene.source.psql().args(["--command", &copy]).succeed();
         let script = format!("COPY {table} FROM STDIN;\n{}\\.\n", rows.stdout());
         psql(scene, twin).input(script).succeed();
-        // nocturne moves the sequence along.
+        // nocturne advances the sequence.
         let sequence = format!("pg_get_serial_sequence('{table}', 'id')");
         let set = format!("SELECT setval({sequence}, (SELECT max(id) FROM {table}))");
         psql(scene, twin).args(["--command", &set]).succeed();

@@ -1,4 +1,4 @@
-//! Rules of `BACKUP_MODE` for partitioned tables hold for their partitions at every level.
+//! Rules of `BACKUP_MODE` for partitioned tables apply to their partitions at every level.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl Case {
         night(self.folder.path(), &self.warehouse.url()).env("BACKUP_MODE", modes)
     }
 
-    /// The tables that have rows, each with their number.
+    /// The tables that have rows, each with its row count.
     fn filled(database: &Database<'_>) -> String {
         let tables = "events_1 events_2a events_2b people workers".split(' ');
         let counts: Vec<String> = tables
@@ -61,7 +61,7 @@ impl Case {
         counts.join(", ")
     }
 
-    /// The same of the source, for some tables.
+    /// The same for the source, for some tables.
     fn expected(&self, tables: &str) -> String {
         let all = Self::filled(&self.source);
         let wanted = all
@@ -95,7 +95,7 @@ fn rule_of_partitioned_table_holds_for_its_partitions() {
         (&[], r#"{"events_2":"schema-only"}"#, "events_1 people workers"),
         (&[], r#"{"*":"schema-only","events_2":"full"}"#, "events_2a events_2b"),
         (&[], r#"{"events":"none","events_2a":"schema-only"}"#, "people workers"),
-        // Tables that inherit are not partitions.
+        // Inheriting tables are not partitions.
         (&[], r#"{"people":"schema-only"}"#, "events_1 events_2a events_2b workers"),
     ] {
         case.dump(args);
@@ -108,7 +108,7 @@ fn rule_of_partitioned_table_holds_for_its_partitions() {
         assert_eq!(warehouse.query(tables), expected, "{modes}: {finished}");
         assert!(!finished.stderr().contains("events_1 is not restored"), "{finished}");
     }
-    // The plan says what happens to each.
+    // The plan shows what happens to each.
     let planned =
         case.night(r#"{"events":"schema-only","events_2b":"full"}"#).arg("--dry-run").run();
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");

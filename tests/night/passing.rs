@@ -1,4 +1,4 @@
-//! Entries that fail for a reason that passes: the next attempt mends them.
+//! Entries that fail for a transient reason: the next attempt restores them.
 
 use crate::common::folder;
 use crate::scene::Scene;
@@ -14,7 +14,7 @@ async fn entry_lost_to_a_passing_error_is_restored_by_the_next_attempt() {
     .into_iter()
     .enumerate()
     {
-        // A sequence remembers what a rollback forgets.
+        // A sequence keeps what a rollback undoes.
         let tries = format!("nocturne.tries_{number}");
         let hook = format!(
             "CREATE SEQUENCE IF NOT EXISTS {tries};

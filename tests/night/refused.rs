@@ -1,9 +1,9 @@
-//! Nights that must leave yesterday's warehouse as it was.
+//! Nights that must leave yesterday's warehouse unchanged.
 
 use crate::common::Tool;
 use crate::scene::{Scene, pack, stages};
 
-/// A warehouse of yesterday, and what it must still be.
+/// Yesterday's warehouse, and its expected state.
 async fn yesterday(scene: &Scene<'_>) -> String {
     scene.warehouse.execute("CREATE TABLE yesterday AS SELECT 1 AS id").await;
     scene.state()
@@ -12,7 +12,7 @@ async fn yesterday(scene: &Scene<'_>) -> String {
 /// The archive's header with another year, in the dump and in the backup.
 pub fn redate(scene: &Scene<'_>, years: i8) {
     let mut dump = std::fs::read(scene.dump()).unwrap();
-    // Magic, version, sizes of numbers, format: then the compression, and seven numbers of five
+    // Magic, version, sizes of integers, format: then the compression, and seven integers of five
     // bytes each, of which the sixth is the year since 1900.
     let compression = if dump[6] >= 15 { 1 } else { 5 };
     let year = 11 + compression + 5 * 5;
@@ -27,7 +27,7 @@ async fn stale_file_leaves_the_warehouse_as_it_was() {
     let scene = Scene::new("night_stale").await;
     redate(&scene, -3);
     let state = yesterday(&scene).await;
-    // A fresh file of an old archive: a copy, say.
+    // A fresh file of an old archive, such as a copy.
     let file = scene.folder.path().join("backup.tar.gz");
     let places = [
         file.display().to_string(),
@@ -48,7 +48,7 @@ async fn stale_file_leaves_the_warehouse_as_it_was() {
         .args(["--max-age-hours", "8784"])
         .run()
         .expect_code(1);
-    // What a plan, the log and the record show is the header's time, too.
+    // The plan, the log and the record also show the time of the header.
     let any_day = || scene.night().env("BACKUP_SOURCE", &file).arg("--any-day");
     let planned = any_day().arg("--dry-run").succeed();
     let age = |line: &str| {
@@ -80,7 +80,7 @@ async fn backup_from_the_future_is_a_warning() {
     }
     let night = scene.night().env("BACKUP_SOURCE", url).succeed();
     assert!(night.stderr().contains(said), "{night}");
-    // The time of a backup of the host is the host's.
+    // The time of a host's backup is the host's.
     let hosts = scene.night().arg("--dry-run").succeed();
     assert!(!hosts.stdout().contains(" in the future"), "{hosts}");
 }
@@ -90,7 +90,7 @@ async fn missing_right_to_create_fails_night_before_drop() {
     let scene = Scene::new("night_rights").await;
     let database = &scene.warehouse.database;
     let (name, role) = (&database.name, &scene.warehouse.role);
-    // The schemas: one that is dropped and created again, and one of someone else, which stays.
+    // The schemas: one that is dropped and created again, and one of another role, which stays.
     scene.warehouse.execute("CREATE SCHEMA learning; CREATE TABLE learning.skills (id int)").await;
     scene.source.execute("CREATE SCHEMA shared; CREATE TABLE shared.pages (id int)");
     scene.backup_again();
@@ -150,7 +150,7 @@ async fn damaged_backup_leaves_the_warehouse_as_it_was() {
             assert!(!stages(&scene.record()).contains("drop"));
         }
     }
-    // Only who asks for it trusts what was not read.
+    // Unread data is trusted only on request.
     let trusting = scene.night().env("BACKUP_SOURCE", &file).arg("--any-day");
     trusting.arg("--verify-backup=false").run().expect_code(1);
     assert_ne!(scene.state(), state);
@@ -213,7 +213,7 @@ async fn swap_names_extensions_that_the_new_database_lacks() {
     let lost = scene.night().args(["--swap", "--swap-drops-others"]).succeed();
     let said = "will not have extension pageinspect of postgres (SWAP_DROPS_OTHERS)";
     assert!(lost.stderr().contains(said), "{lost}");
-    // What the role itself had is no reason to stop, nor to be silent.
+    // The role's own extensions are neither a reason to stop nor to stay silent.
     let said = "the new database lacks extensions hstore, pageinspect";
     assert!(lost.stderr().contains(said), "{lost}");
     let there = "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension";
@@ -241,7 +241,7 @@ async fn swap_template_brings_extensions_of_a_superuser() {
     let warehouse = &scene.warehouse.database;
     let there = "SELECT count(*) FROM pg_extension WHERE extname = 'pageinspect'";
     assert_eq!(warehouse.query(there), "1");
-    // What comes with the template again is no loss, but for rows that came since.
+    // What the template brings again is not lost, except for rows added since.
     night().arg("--dry-run").succeed();
     let second = night().succeed();
     let said = "will have the template's version of table public.notes of postgres";

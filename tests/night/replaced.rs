@@ -1,4 +1,4 @@
-//! A backup's bytes are told, and others in their place are not gone on with.
+//! A backup's bytes are identified, and a replaced backup is not resumed.
 
 use sha2::{Digest as _, Sha256};
 
@@ -25,7 +25,7 @@ async fn replaced(name: &str, download_first: &str, words: &str) {
     let bytes = archive(&scene.source, scene.folder.path(), &["--compress=0"]);
     scene.serve(bytes.clone());
     let night = || scene.night().env("DOWNLOAD_FIRST", download_first);
-    // All rows are there, and the night is not over.
+    // All rows have arrived, and the night is not over.
     let hooks = folder(&[("after-restore.sql", "SELECT 1 / 0;")]);
     night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     assert_eq!(scene.record()["backup"]["sha256"], sum(&bytes));
@@ -43,7 +43,7 @@ async fn replaced(name: &str, download_first: &str, words: &str) {
             == (download_first == "false")
     );
     assert!(again.stderr().contains(words), "{again}");
-    // The attempt that was given up has nothing to say of its entries.
+    // The abandoned attempt reports nothing about its entries.
     assert!(!again.stderr().contains("not reached"), "{again}");
     assert_eq!([users("user7"), users("other")], ["0", "1"]);
     assert_eq!(scene.record()["backup"]["sha256"], sum(&other));

@@ -15,10 +15,10 @@ use crate::files::{Files, Served};
 use crate::host::{Host, assert_no_secret, backup};
 use crate::source::source;
 
-/// Contrib extensions are there on this version only.
+/// The only version with contrib extensions here.
 pub const MAJOR: u32 = 15;
 
-/// The address that is told how a night ended.
+/// The address that is notified of a night's outcome.
 const HOOK: &str = "/hooks/word-in-a-path";
 
 /// A hook that waits.
@@ -34,7 +34,7 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'static> {
-    /// A source with rows, its backup of today with the host, and an empty warehouse.
+    /// A source with rows, its backup of today at the host, and an empty warehouse.
     pub async fn new(name: &str) -> Self {
         Self::with(name, "").await
     }
@@ -46,18 +46,18 @@ impl Scene<'static> {
 }
 
 impl<'a> Scene<'a> {
-    /// The same on a server of the test's own.
+    /// The same on the test's own server.
     pub async fn on(cluster: &'a Cluster, name: &str, attributes: &str) -> Self {
         let source = source(cluster, &format!("{name}_source"));
         let warehouse = Owned::with(cluster, name, attributes);
-        // As a host does it: enabled by its superuser, in whichever database it is asked for.
+        // As a host does it: enabled by its superuser, in any database on request.
         warehouse.database.execute("CREATE EXTENSION pg_trgm");
         let folder = tempfile::tempdir().unwrap();
         let bytes = archive(&source, folder.path(), &[]);
         let files = Files::serve(Served::new(bytes));
         let list = vec![
             backup("5f1", "2020-10-21T00:00:12Z", "done", None),
-            // Of unknown size: other bytes may come in its place.
+            // Of unknown size: other bytes may replace it.
             backup("5f2", &today(), "done", None),
         ];
         let host = Host::with(list, &files.url("/backup.tar.gz")).await;
@@ -89,13 +89,13 @@ impl<'a> Scene<'a> {
             .env("SOURCE_DATABASE_URL", self.source.url())
     }
 
-    /// Another backup of the source in the place of the first one.
+    /// Replaces the first backup with another one of the source.
     pub fn backup_again(&self) {
         let bytes = archive(&self.source, self.folder.path(), &[]);
         self.serve(bytes);
     }
 
-    /// Other bytes in the place of the backup.
+    /// Replaces the backup with other bytes.
     pub fn serve(&self, bytes: Vec<u8>) {
         self.files.change(|served| served.body = bytes);
     }
@@ -105,7 +105,7 @@ impl<'a> Scene<'a> {
         self.folder.path().join("20201022/pix.pgsql")
     }
 
-    /// The warehouse, but for nocturne's own records.
+    /// The warehouse without nocturne's own records.
     pub fn state(&self) -> String {
         dump_without(&self.warehouse.database, "nocturne")
     }
@@ -123,7 +123,7 @@ impl<'a> Scene<'a> {
         session
     }
 
-    /// Waits until somebody stands at the gate.
+    /// Waits until a session waits at the gate.
     pub fn wait_at_the_gate(&self) {
         self.warehouse.database.wait_until(
             "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4242 \
@@ -132,7 +132,7 @@ impl<'a> Scene<'a> {
         );
     }
 
-    /// What the webhook was told, in order.
+    /// The notifications that the webhook received, in order.
     pub async fn told(&self) -> Vec<Value> {
         let requests = self.host.server.received_requests().await.unwrap();
         let told = requests.iter().filter(|request| request.url.path() == HOOK);
@@ -140,12 +140,12 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// The present moment, as the host writes times.
+/// The current time, in the host's format.
 pub fn today() -> String {
     Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A backup as the host makes one: a custom archive one folder deep in a `.tar.gz`. The parts stay
+/// A backup as the host creates it: a custom archive one folder deep in a `.tar.gz`. The parts stay
 /// in the folder.
 pub fn archive(source: &Database<'_>, folder: &Path, args: &[&str]) -> Vec<u8> {
     std::fs::create_dir_all(folder.join("20201022")).unwrap();
@@ -161,7 +161,7 @@ pub fn pack(folder: &Path) -> Vec<u8> {
     std::fs::read(packed).unwrap()
 }
 
-/// What a program wrote, without any secret in it.
+/// The output of a program, without any secret in it.
 pub fn without_secrets(finished: &Finished) -> String {
     let text = format!("{}{}", finished.stdout(), finished.stderr());
     assert_no_secret(&text);
@@ -171,7 +171,7 @@ pub fn without_secrets(finished: &Finished) -> String {
     text
 }
 
-/// The names of the stages of a record's last attempt, in order, with a `!` for what failed.
+/// The names of the stages of a record's last attempt, in order, with a `!` for failed ones.
 pub fn stages(record: &Value) -> String {
     let stages = record["stages"].as_array().unwrap();
     let last = stages.iter().filter(|stage| stage["attempt"] == record["attempts"]);

@@ -1,4 +1,4 @@
-//! What variables do to a whole night, as far as no other test here has them.
+//! Effects of variables on a whole night that no other test here covers.
 
 use crate::common::bare_nocturne;
 use crate::scene::{Scene, stages, without_secrets};
@@ -23,12 +23,12 @@ async fn a_backup_may_be_on_the_disk_first_or_be_a_file_a_folder_or_another_id()
     let file = scene.folder.path().join("backup.tar.gz");
     for place in [file.as_path(), scene.folder.path()] {
         let tool = scene.night().env("SCALINGO_API_TOKEN", "").env("SCALINGO_APP", "");
-        // The server that dumps may be in another zone.
+        // The server of the dump may be in another zone.
         tool.env("BACKUP_SOURCE", place).arg("--any-day").succeed();
         assert_eq!(users(), "1000");
         assert_eq!(stages(&scene.record()), "find-backup drop restore enrich");
         let bytes = &scene.record()["stages"][2]["bytes"];
-        assert!(bytes.as_u64().unwrap() > 0, "bytes of a file are counted by the restore");
+        assert!(bytes.as_u64().unwrap() > 0, "the restore counts the bytes of a file");
     }
     let url = scene.files.url("/elsewhere.tar.gz?signature=secret-signature");
     let finished = scene.night().env("BACKUP_SOURCE", url).arg("--any-day").succeed();
@@ -86,7 +86,7 @@ async fn the_webhook_gets_what_happened_and_the_old_name_of_its_variable_counts(
 async fn schemas_of_others_stay_and_are_not_made_again() {
     let scene = Scene::new("night_shared").await;
     scene.night().succeed();
-    // An analyst's view in a schema of the warehouse's own.
+    // An analyst's view in one of the warehouse's own schemas.
     let role = format!("analyst_{}", std::process::id());
     scene.warehouse.database.execute(&format!(
         "CREATE ROLE {role}; GRANT ALL ON SCHEMA learning TO {role}; SET ROLE {role};

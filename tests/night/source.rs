@@ -1,9 +1,9 @@
-//! The source: a small database with what has fooled replications before.
+//! The source: a small database with what has misled replications before.
 
 use crate::common::{Cluster, Database};
 
-/// Tables with keys in all directions, names that contain each other, an enum, functions of one
-/// name, views over views, and an extension, which belongs to a superuser in the target.
+/// Tables with keys in all directions, names that contain each other, an enum, functions with the
+/// same name, views over views, and an extension owned by a superuser in the target.
 pub const SCHEMA: &str = r#"
 CREATE EXTENSION pg_trgm;
 CREATE TYPE "answer-result" AS ENUM ('ok', 'ko', 'aband');
@@ -38,7 +38,7 @@ CREATE TABLE learning.skills (id serial PRIMARY KEY, name text NOT NULL);
 COMMENT ON TABLE users IS 'Who answers';
 "#;
 
-/// Rows up to a number of answers; those that are there stay.
+/// Rows up to a number of answers; existing ones stay.
 pub fn grow(source: &Database<'_>, answers: u32) {
     source.execute(&format!(
         r#"

@@ -1,4 +1,4 @@
-//! Nights that restore beside the old database.
+//! Nights that restore into a new database beside the old one.
 
 use crate::common::{Beside, Database, folder};
 use crate::scene::{Scene, stages, without_secrets};
@@ -26,7 +26,7 @@ pub fn others<'a>(scene: &Scene<'a>) -> [Database<'a>; 2] {
     [names.next, names.previous].map(|name| database.cluster.adopt_db(name))
 }
 
-/// Drops the database of the night before.
+/// Drops the previous night's database.
 pub fn drop_others(scene: &Scene<'_>) {
     let database = &scene.warehouse.database;
     let drop = format!("DROP DATABASE \"{}\"", Names::of(&database.name).previous);
@@ -47,13 +47,13 @@ async fn readers_have_the_old_rows_until_the_new_database_is_whole() {
     let first = scene.state();
     grow(&scene.source, 6000);
     scene.backup_again();
-    // All is restored, and the hook waits for a reader of the old database to have had a look.
+    // Everything is restored, and the hook waits until a reader has seen the old database.
     let hooks = folder(&[("after-restore.sql", WAITS)]);
     let night = Beside::start(scene.night().arg("--swap").env("HOOKS_DIR", hooks.path()));
     let warehouse = &scene.warehouse.database;
     warehouse.wait_until(&waits_in(&next));
     assert_eq!(scene.state(), first);
-    // A superuser is let in there, and nobody else.
+    // A superuser may connect to it, and no other role.
     next.execute("CREATE TABLE go ()");
     let finished = night.end().expect_code(0);
     without_secrets(&finished);
@@ -61,13 +61,13 @@ async fn readers_have_the_old_rows_until_the_new_database_is_whole() {
     assert_eq!(previous.query("SELECT count(*) FROM users"), "1000");
     assert!(!exists(&next));
     assert_ne!(scene.state(), first);
-    // The records came along, with that of the swap itself.
+    // The records were carried over, with that of the swap itself.
     let record = scene.record();
     assert_eq!(record["outcome"], "succeeded");
     assert_eq!(stages(&record), "find-backup download drop restore hooks enrich swap");
     assert_eq!(warehouse.query("SELECT count(*) FROM nocturne.runs"), "2");
     warehouse.execute("DROP TABLE go");
-    // A third one takes the place of the second.
+    // A third one replaces the second.
     scene.night().arg("--swap").succeed();
     assert_eq!(previous.query("SELECT count(*) FROM users"), "1500");
     assert_eq!(warehouse.query("SELECT count(*) FROM nocturne.runs"), "3");
@@ -80,13 +80,13 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
     scene.night().succeed();
     let state = scene.state();
     let whole = std::fs::read(scene.folder.path().join("backup.tar.gz")).unwrap();
-    // An end before its time: another attempt goes on there.
+    // Interrupted: another attempt continues there.
     scene.serve(whole[..whole.len() / 2].to_vec());
     scene.night().arg("--swap").run().expect_code(1);
     assert!(exists(&next) && !exists(&previous));
     assert_eq!(scene.state(), state);
     scene.serve(whole);
-    // Whoever cannot look at what there is does not take it for nothing.
+    // A run that cannot inspect the existing database does not treat it as missing.
     let limit =
         |n: i32| next.execute(&format!("ALTER DATABASE \"{}\" CONNECTION LIMIT {n}", next.name));
     limit(0);
@@ -96,7 +96,7 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
     assert!(went_on.stderr().contains("resuming the restore of this backup"), "{went_on}");
     assert!(!exists(&next) && exists(&previous));
     assert_eq!(scene.state(), state);
-    // An entry that the role may not make: no other attempt will do better.
+    // An entry that the role may not create: no further attempt would succeed.
     scene.source.execute(
         "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
          CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
@@ -117,7 +117,7 @@ async fn a_night_whose_database_is_in_place_is_done_whatever_cannot_be_tidied_up
     let night = Beside::start(scene.night().arg("--swap").env("HOOKS_DIR", hooks.path()));
     let warehouse = &scene.warehouse.database;
     warehouse.wait_until(&waits_in(&next));
-    // Nobody but a superuser gets in any more, here and, as the limit is copied, in the new one.
+    // Only a superuser may connect, here and, as the limit is copied, in the new one.
     warehouse.execute(&format!("ALTER DATABASE \"{}\" CONNECTION LIMIT 0", warehouse.name));
     next.execute("CREATE TABLE go ()");
     let finished = night.end().expect_code(0);
@@ -128,7 +128,7 @@ async fn a_night_whose_database_is_in_place_is_done_whatever_cannot_be_tidied_up
     assert_eq!(warehouse.query("SELECT count(*) FROM users"), "1000", "{finished}");
 }
 
-/// Who has the lock on the target now.
+/// The current holder of the lock on the target.
 const HOLDER: &str = "SELECT COALESCE(max(l.pid), 0) FROM pg_locks l \
     JOIN pg_stat_activity a ON a.pid = l.pid AND a.application_name = 'nocturne lock' \
     WHERE l.locktype = 'advisory' AND l.granted AND l.database = \
@@ -142,7 +142,7 @@ async fn nobody_else_can_begin_between_two_tries_of_the_renaming() {
     let url = warehouse.url();
     let options = nocturne::target::ConnectOptions { dbname: Some(url), ..Default::default() };
     let superuser = nocturne::target::Target::resolve(&options, &|_| None).unwrap();
-    // Which cannot be shown out, so that the first try fails.
+    // It cannot be terminated, so the first attempt fails.
     let in_the_way = Session::connect(&superuser, &SessionSettings::default()).await.unwrap();
     let hooks = folder(&[("after-restore.sql", WAITS)]);
     let night = Beside::start(scene.night().arg("--swap").env("HOOKS_DIR", hooks.path()));

@@ -1,4 +1,4 @@
-//! What becomes of each table by its mode, and the hooks around it.
+//! The result for each table by its mode, and the hooks between the stages.
 
 use crate::common::folder;
 use crate::scene::{Scene, stages, without_secrets};
@@ -30,13 +30,13 @@ async fn tables_without_rows_tables_left_out_and_foreign_keys_of_the_others() {
     let rows = "SELECT (SELECT count(*) FROM secrets), (SELECT count(*) FROM learning.skills), \
                 (SELECT count(*) FROM answers)";
     assert_eq!(warehouse.query(rows), "0|0|4000");
-    // Those between tables that are restored whole, validated.
+    // The keys between fully restored tables, validated.
     let keys = "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname) \
                 FROM pg_constraint WHERE contype = 'f'";
     let expected = "answers_assessmentId_fkey true, assessments_userId_fkey true, \
                     organization-learners_userId_fkey true";
     assert_eq!(warehouse.query(keys), expected);
-    // A name that means nothing is told, an old variable's default is not.
+    // A name without effect is reported, an old variable's default is not.
     let unused = "no table of the archive matches \"no-such-table\" (none)";
     assert!(finished.stderr().contains(unused), "{finished}");
     assert_eq!(finished.stderr().matches("no table of the archive").count(), 1, "{finished}");
@@ -86,7 +86,7 @@ async fn hooks_run_between_the_stages_in_order() {
 async fn a_first_load_that_broke_off_is_done_again() {
     let scene = Scene::new("night_broken_load").await;
     let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
-    // The hook ends the first night when rows are there and keys are not.
+    // The hook ends the first night when the rows exist and the keys do not.
     let night = || scene.incremental(scene.night());
     let failed = night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     assert!(failed.stderr().contains("after-data.sql, line 1: statement failed (SQLSTATE 22012)"));

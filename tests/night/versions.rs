@@ -1,4 +1,4 @@
-//! Nights on every version of the server: what the catalogue is asked, and what is kept, differs.
+//! Nights on every version of the server: catalog queries and kept objects differ.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ CREATE VIEW seen AS SELECT u.name, e.kind FROM users u JOIN kept.events e ON e.i
 INSERT INTO users SELECT n, 'user ' || n FROM generate_series(1, 100) n;
 "#;
 
-/// A table that is kept with objects of every kind that it can need, or that stays with it.
+/// A kept table with objects of every kind that it can need or that stays with it.
 const ALL_KINDS: &str = r#"
 CREATE SCHEMA kept;
 CREATE COLLATION kept.letters FROM "C";
@@ -75,7 +75,7 @@ fn objects_of_every_kind_that_stay_are_no_reason_to_fail_the_next_night() {
         let source = cluster.fresh_db("night_kinds_source");
         source.execute(ALL_KINDS);
         source.execute(OF_THE_HOST);
-        // Operator classes take a superuser.
+        // Operator classes require a superuser.
         let warehouse = Owned::with(cluster, "night_kinds", "SUPERUSER");
         warehouse.database.execute(OF_THE_HOST);
         let folder = tempfile::tempdir().unwrap();
@@ -88,7 +88,7 @@ fn objects_of_every_kind_that_stay_are_no_reason_to_fail_the_next_night() {
             source.pg_dump(&["--format=custom", "--file"]).arg(&backup).succeed();
             night(&backup, "kept.answers", &source, &warehouse).succeed();
         }
-        // All is as in the source, but for the foreign key of the kept table.
+        // Everything equals the source, except the foreign key of the kept table.
         source.execute("ALTER TABLE kept.answers DROP CONSTRAINT to_user");
         assert_alike(&warehouse, &source);
     });
@@ -104,7 +104,7 @@ fn assert_alike(warehouse: &Owned<'_>, source: &Database<'_>) {
     }
 }
 
-/// A night from a file, in whose folder it works, with a table that is copied incrementally.
+/// A night from a file, working in the file's folder, with a table that is copied incrementally.
 fn night(backup: &Path, kept: &str, source: &Database<'_>, warehouse: &Owned<'_>) -> Tool {
     bare_nocturne()
         .arg("run")
@@ -134,7 +134,7 @@ fn nights_with_a_kept_table_and_all_that_it_needs() {
             source.pg_dump(&["--format=custom", "--file"]).arg(&backup).succeed();
             night().succeed();
         }
-        // Owners apart, the two are the same: rows, types, functions, the sequence's value.
+        // Owners apart, the two are equal: rows, types, functions, the sequence's value.
         assert_alike(&warehouse, &source);
     });
 }

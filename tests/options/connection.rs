@@ -1,4 +1,4 @@
-//! Where the target is, and who asks: options, environment, passwords.
+//! How the target and the role are chosen: options, environment, passwords.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ fn options_name_the_server() {
     let server = server().server();
     let socket = server.socket_dir().to_str().unwrap().to_owned();
     let port = server.port().to_string();
-    // Alone, an option would be made good by a default of the machine.
+    // Alone, a default of the machine would make up for the option.
     let wrong = |name: &str, value: &str| {
         let mut options =
             vec![("-h", &*socket), ("-p", &*port), ("-U", "postgres"), ("-d", &*database.name)];
@@ -104,7 +104,7 @@ fn key_value_pairs_are_a_target() {
     assert_eq!(database.query(ROWS), "20");
 }
 
-/// A server that wants a password over TCP, with a role that has one.
+/// A server that requires a password over TCP, with a role that has one.
 fn guarded() -> &'static Embedded {
     static SERVER: OnceLock<Embedded> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -157,7 +157,7 @@ fn a_password_comes_from_the_environment_or_from_a_file() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     knock("by_file", &[]).env("PGPASSFILE", &file).succeed();
     assert_eq!(psql(guarded(), "by_file", ROWS), "20");
-    // Others may read it: it is not used, and that is told.
+    // Others may read it: it is not used, and this is reported.
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let refused = knock("by_file", &["-w"]).env("PGPASSFILE", &file).run();
     assert!(refused.stderr().contains("pgpass"), "{refused}");
@@ -201,7 +201,7 @@ fn a_password_is_asked_for_on_the_terminal_unless_that_is_forbidden() {
     assert_eq!(wrong.code(), 4, "{wrong}");
 }
 
-/// -W asks even where no password is needed.
+/// -W prompts even where no password is needed.
 #[test]
 fn a_password_is_asked_for_when_that_is_wished() {
     let database = target(Before::Schemas);

@@ -1,5 +1,5 @@
-//! Who is connected to, and who is not: targets that no one chose, misspelt URLs, addresses where
-//! no one answers, records that another role owns.
+//! Which servers are contacted, and which are not: targets never chosen, misspelt URLs, addresses
+//! without a listener, records owned by another role.
 
 use std::fs;
 use std::net::TcpListener;
@@ -39,7 +39,7 @@ fn server_without_a_database_is_no_target() {
 #[test]
 fn url_without_a_database_chooses_no_target() {
     let cluster = server();
-    // What libpq would take: the database of the role's name.
+    // What libpq would use: the database with the role's name.
     cluster.tool("createdb").args(["-O", "options_plain", "options_plain"]).succeed();
     let own = cluster.adopt_db("options_plain".to_owned());
     own.execute("SET ROLE options_plain; CREATE TABLE public.kept (id integer)");
@@ -106,7 +106,7 @@ fn undefined_service_beside_url_is_what_the_error_names() {
         assert!(said.stderr().contains("PGSERVICE is set: unset it"), "{said}");
         assert!(!said.stderr().contains("looks like"), "{said}");
     }
-    // Who names the service is told of that name alone; a wrong URL keeps its hint.
+    // If the user names a service, the error names only it; a wrong URL keeps its hint.
     let named = nocturne().args(["restore", "-d", "service=nowhere-defined"]).arg(archive()).run();
     assert!(!named.stderr().contains("PGSERVICE"), "{named}");
     let wrong = bare_nocturne().arg("restore").env("DATABASE_URL", "postgresql://h:x/d");
@@ -129,7 +129,7 @@ fn misspelled_url_shows_no_password() {
     }
 }
 
-/// Wherever it was typed, by mistake or not: in the place of an archive, a file, a number, a word.
+/// Wherever it was typed, by mistake or not: as an archive, a file, a number, a word.
 #[test]
 fn password_in_any_argument_is_not_shown() {
     let path = archive().to_str().unwrap();
@@ -181,7 +181,7 @@ fn address_where_no_one_answers_fails_at_once() {
             let _ = std::io::Write::write_all(&mut &stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    // A server that expects TLS, and answers anything else with an alert.
+    // A server that expects TLS and answers anything else with an alert.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let expects_tls = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

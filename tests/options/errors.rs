@@ -1,9 +1,9 @@
-//! What the server refuses: `--tolerate` in each of its kinds, and what is said of the rest.
+//! What the server refuses: `--tolerate` in each of its kinds, and reports of the rest.
 
 use crate::common::{Database, Finished, nocturne};
 use crate::probe::{self, Before, archive, restore, restore_as, scratch, server, target};
 
-/// The number of tolerated and of failed entries in the summary that a run left in a file.
+/// The number of tolerated and failed entries in the summary file of a run.
 fn counts(path: &std::path::Path) -> (u64, u64) {
     let summary = std::fs::read_to_string(path).unwrap();
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
@@ -11,7 +11,7 @@ fn counts(path: &std::path::Path) -> (u64, u64) {
     (count("tolerated"), count("failed"))
 }
 
-/// A run that counts nothing tolerated and fails, and one in which all is tolerated.
+/// A run that tolerates nothing and fails, and one in which everything is tolerated.
 fn tolerates(name: &str, words: &[&str], run: impl Fn(&[&str]) -> Finished) {
     let path = scratch(&format!("tolerate-{name}.json"));
     let summary = ["--summary", path.to_str().unwrap()];
@@ -24,13 +24,13 @@ fn tolerates(name: &str, words: &[&str], run: impl Fn(&[&str]) -> Finished) {
         assert!(still_tolerated > 0 && still_failed == 0, "{word}: {done}");
         done.expect_code(0);
     }
-    // Another kind does not help.
+    // Another kind has no effect.
     run(&[&summary[..], &["--tolerate", "22012"]].concat()).expect_code(1);
 }
 
 #[test]
 fn objects_that_are_there_are_tolerated() {
-    // Definitions only: rows that are there twice are another matter.
+    // Definitions only: duplicate rows are a different case.
     tolerates("exists", &["already-exists"], |options| {
         let database = target(Before::More);
         restore(&database, &[&["-s", "--no-subscriptions"], options].concat())
@@ -72,7 +72,7 @@ fn a_role_that_is_missing_is_tolerated() {
     for role in ["options_leaving", "options_reader_leaving"] {
         assert!(refused.stderr().contains(&format!("role \"{role}\" does not exist")), "{refused}");
     }
-    // The tables are there even so.
+    // The tables exist all the same.
     assert_eq!(database.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "2");
     let database = server.fresh_db("options_role");
     let summary = scratch("roles.json");
@@ -89,7 +89,7 @@ fn the_comment_of_an_extension_is_tolerated() {
     let source = server.fresh_db("options_extension");
     let has = "SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'";
     if source.query(has) == "0" {
-        eprintln!("PostgreSQL {} is here without hstore: not tested", server.major);
+        eprintln!("PostgreSQL {} has no hstore here: not tested", server.major);
         return;
     }
     source.execute("CREATE EXTENSION hstore; COMMENT ON EXTENSION hstore IS 'another comment'");
@@ -97,7 +97,7 @@ fn the_comment_of_an_extension_is_tolerated() {
     probe::dump(&source, &path, &[]);
     tolerates("comment", &["comment-on-extension"], |options| {
         let database = server.fresh_db("options_extension");
-        // The provider's, so to say.
+        // Stands in for a hosting provider's extension.
         database.execute("CREATE EXTENSION hstore");
         restore_as("options_plain", &database, &path).args(options).run()
     });

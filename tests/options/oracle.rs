@@ -1,5 +1,5 @@
-//! Options that change what is in the target: the end is that of pg_restore with the same
-//! options, and not that of a run without the option.
+//! Options that change the contents of the target: the result equals that of pg_restore with the
+//! same options, and differs from that of a run without the option.
 
 use std::collections::HashMap;
 use std::fs;
@@ -25,7 +25,7 @@ const fn case(
     Case { before, with, without }
 }
 
-/// Compares each case with pg_restore, whose version must know the options.
+/// Compares each case with pg_restore, whose version must support the options.
 fn compare_with(cases: &[Case], for_pg_dump: &[&str]) {
     let mut baselines = HashMap::new();
     for Case { before, with, without } in cases {
@@ -44,7 +44,7 @@ fn compare_with(cases: &[Case], for_pg_dump: &[&str]) {
             restore(&database, without);
             dump_with(&database, for_pg_dump)
         });
-        assert!(ours != *baseline, "{before:?} {with:?} differs in nothing from {without:?}");
+        assert!(ours != *baseline, "{before:?} {with:?} does not differ from {without:?}");
     }
 }
 
@@ -223,8 +223,8 @@ fn a_filter_comes_from_a_file_or_from_standard_input() {
 
 #[test]
 fn security_labels_are_left_out_of_what_is_chosen() {
-    // No provider of labels exists to make one with; a comment is the same kind of entry. A
-    // directory archive has no offsets, so that a longer word moves nothing.
+    // No label provider exists to create one with; a comment is the same kind of entry. A
+    // directory archive has no offsets, so that a longer word shifts nothing.
     let fixture = fixtures_where(|fixture| fixture.name.starts_with("every-pg18-directory"));
     let Some(fixture) = fixture.first() else { return };
     let folder = scratch("labels");
@@ -268,8 +268,8 @@ fn jobs_say_how_many_sessions_work() {
         assert!(stderr.contains(&format!("\"jobs\":{jobs}")), "{stderr}");
         assert_eq!(jobs != "1", stderr.contains("\"lane\":1"), "{stderr}");
     }
-    // Rows for tables that are there come in the archive's order unless several jobs are asked
-    // for: the foreign keys are there too.
+    // Rows for existing tables are loaded in the archive's order unless several jobs are
+    // requested: the foreign keys also exist.
     let database = target(Before::Schema);
     let done = restore(&database, &["-a", "--log-format", "json"]).expect_code(0);
     assert!(done.stderr().contains("\"jobs\":1"), "{done}");
@@ -279,12 +279,12 @@ fn jobs_say_how_many_sessions_work() {
     assert_same_database(&actual, &expected);
 }
 
-/// The option changes how owners are set, not which: who may not become somebody else sees it.
+/// The option changes how owners are set, not which: a role that may not become another sees it.
 #[test]
 fn owners_can_be_set_by_session_authorization() {
     let (expected, actual) = (target(Before::Nothing), target(Before::Nothing));
     let option = "--use-set-session-authorization";
-    // The new owner may not create a table before the rights are restored.
+    // The new owner may not create a table before the privileges are restored.
     assert!(!expected.pg_restore(archive(), &[option]).success());
     restore(&actual, &[option]).expect_code(1);
     assert_same_database(&actual, &expected);
@@ -319,7 +319,7 @@ fn row_security_stays_on_when_asked() {
          CREATE POLICY all_of_it ON public.forced USING (true)",
     );
     let path = scratch("rows.dump");
-    // Only INSERT can do with row security.
+    // Only INSERT works with row security.
     crate::probe::dump(&source, &path, &["--inserts"]);
     let rows = |options: &[&str]| {
         let target = server.fresh_db("options_rows");
@@ -358,7 +358,7 @@ fn create_makes_the_database_with_its_properties() {
     drop_it();
     run(&["-C"]).expect_code(0);
     assert_eq!(state(), before);
-    // It is there already: an error, and what is in it stays.
+    // It already exists: an error, and its contents stay.
     created.execute("INSERT INTO t VALUES (2)");
     run(&["-C"]).expect_code(1);
     assert_eq!(created.query("SELECT count(*) FROM t WHERE a = 2"), "1");
@@ -367,7 +367,7 @@ fn create_makes_the_database_with_its_properties() {
         run(options).expect_code(0);
         assert_eq!(state(), before);
     }
-    // It is not there: only --if-exists makes that right.
+    // It does not exist: only --if-exists avoids the error.
     drop_it();
     run(&["-C", "-c"]).expect_code(1);
     drop_it();
@@ -403,7 +403,7 @@ fn a_reconnection_option_of_old_is_accepted() {
     assert_eq!(database.query("SELECT count(*) FROM one.counted"), "20");
 }
 
-/// The versions that have no probe of their own at least get the options once, over everything.
+/// Versions without their own probe get at least the options once, over everything.
 #[test]
 fn every_object_type_is_cleaned_as_by_pg_restore() {
     for fixture in fixtures_where(|fixture| {

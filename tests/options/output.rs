@@ -1,4 +1,4 @@
-//! What is told: on standard error, and in files.
+//! What is printed: on standard error and in files.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn lines(done: &Finished) -> Vec<Value> {
 
 #[test]
 fn every_line_of_a_json_log_is_json() {
-    // All goes well, something fails, nothing can begin; with and without the details.
+    // Success, a failure, and runs that cannot start; with and without the details.
     for (before, options, code) in [
         (Before::Nothing, &[][..], 0),
         (Before::Taken, &["-v"], 1),
@@ -29,7 +29,7 @@ fn every_line_of_a_json_log_is_json() {
         assert!(!lines(&done).is_empty(), "{options:?}: {done}");
         done.expect_code(code);
     }
-    // No connection, no sense, no database at all.
+    // No connection, an invalid command line, no database at all.
     for (options, code) in [
         (&["-d", "postgres://127.0.0.1:1/x"][..], 4),
         (&["-d", "x", "-a", "-s"], 2),
@@ -74,14 +74,14 @@ fn verbose_tells_more_and_quiet_tells_nothing() {
     };
     let plain = told(&["--progress", "log"]);
     let (verbose, debug) = (told(&["-v"]), told(&["-vv"]));
-    // The definition of a table takes no time and is not told.
+    // The definition of a table takes no time and is not printed.
     let table = |text: &str| text.lines().any(|line| line.contains("TABLE one.counted "));
     assert!(!table(&plain) && table(&verbose), "{plain}\n{verbose}");
     assert!(debug.lines().count() > verbose.lines().count(), "{debug}");
     assert!(plain.contains("TABLE DATA one.counted"), "{plain}");
     // A subscription makes the server warn.
     assert_eq!(told(&["-q", "--no-subscriptions"]), "");
-    // What goes wrong is told even so.
+    // Problems are printed all the same.
     let database = target(Before::Taken);
     let done = restore(&database, &["--quiet"]).expect_code(1);
     assert!(done.stderr().contains("already exists"), "{done}");
@@ -126,7 +126,7 @@ fn successful_restore_without_terminal_writes_its_summary_alone() {
         assert!(told.starts_with("restore of ") && !told.contains(" INFO "), "{done}");
         assert!(told.ends_with(" entries done\n"), "the verdict is the last line: {done}");
     }
-    // Whoever sets a filter for log lines wants them.
+    // A user who sets a filter for log lines asks for them.
     let database = target(Before::Nothing);
     let tool = from_file().args(["-d", &database.url()]).env("NOCTURNE_LOG", "nocturne=info");
     assert!(tool.succeed().stderr().contains(" INFO TABLE DATA one.counted started"));
@@ -200,8 +200,8 @@ fn bars_are_drawn_on_a_terminal() {
         );
         crate::connection::on_terminal(&command, "").stdout()
     };
-    // The cursor is moved, which is done for bars only; the summary follows. Of a stream it is not
-    // known how much comes.
+    // Only bars move the cursor; the summary follows. The size of a stream
+    // is unknown.
     let first = shown();
     assert!(first.contains('\u{1b}') && first.contains("entries done"), "{first}");
     assert!(!first.contains(" %"), "{first}");

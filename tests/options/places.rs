@@ -1,4 +1,4 @@
-//! Targets that are no running server: none at all, one of the restore's own.
+//! Targets that are not a running server: none at all, or the restore's own.
 
 use std::fs;
 
@@ -46,7 +46,7 @@ fn a_server_of_its_own_stays_until_it_is_interrupted() {
     let query = Tool::new(versions::installation(versions::newest()).program("psql"));
     let answer = query.args(["-XAt", "-d", &url, "-c", "SELECT count(*) FROM one.counted"]).run();
     assert_eq!(answer.stdout(), "20\n", "{answer}");
-    assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+    assert!(child.try_wait().unwrap().is_none(), "the server ended by itself");
     Tool::new("kill").args(["-INT", &child.id().to_string()]).succeed();
     let rest: Vec<String> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
@@ -58,7 +58,7 @@ fn kept_data_can_be_served_again() {
     let _ = fs::remove_dir_all(&folder);
     let path = folder.to_str().unwrap();
     let kept = embedded(&["--exit", "--no-tablespaces", "--keep", path, "--log-format", "json"]);
-    // The words about the server are log lines too.
+    // The lines about the server are log lines too.
     for line in kept.succeed().stderr().lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
     }

@@ -1,5 +1,5 @@
-//! A small database in which every option has something to change, its archive, and targets in
-//! which an archive meets something.
+//! A small database in which every option has an effect, its archive, and targets with
+//! existing objects.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ SELECT lo_from_bytea(4711, 'large');
 ANALYZE;
 ";
 
-/// The shared server, with what the probe needs of a cluster.
+/// The shared server, with the cluster-wide objects of the probe.
 pub fn server() -> &'static Cluster {
     static READY: OnceLock<()> = OnceLock::new();
     let cluster = cluster(versions::newest());
@@ -62,7 +62,7 @@ pub fn server() -> &'static Cluster {
     cluster
 }
 
-/// The probe's archive, made once: custom format, with statistics where pg_dump has them.
+/// The probe's archive, created once: custom format, with statistics where pg_dump writes them.
 pub fn archive() -> &'static Path {
     static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
     ARCHIVE.get_or_init(|| {
@@ -83,34 +83,34 @@ pub fn scratch(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// Archives a database in custom format.
+/// Dumps a database in custom format.
 pub fn dump(database: &Database<'_>, path: &Path, options: &[&str]) {
     let file = ["-Fc", "--no-sync", "-f", path.to_str().unwrap()];
     database.pg_dump(&[&file, options].concat()).succeed();
 }
 
-/// What is in the target already.
+/// The target's existing contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Before {
     /// Nothing.
     Nothing,
-    /// The schemas: what -n and -t take for granted.
+    /// The schemas, which -n and -t assume to exist.
     Schemas,
     /// The archive's objects, without rows.
     Schema,
-    /// All of the archive, and a row more.
+    /// All of the archive, and one more row.
     More,
-    /// All definitions but those that come after the data.
+    /// All definitions except the post-data ones.
     Tables,
     /// A publication of the same name: an error near the end.
     Late,
-    /// A schema and a table of the same names, with a column less: an error at once, and more.
+    /// A schema and a table of the same names, with one column fewer: an immediate error, and more.
     Taken,
-    /// A table with the right columns and no rows, which cannot be created either.
+    /// A table with the right columns and no rows, which cannot be created again.
     Empty,
 }
 
-/// A database in such a state, with a name of its own.
+/// A database in such a state, with a unique name.
 pub fn target(before: Before) -> Database<'static> {
     static MADE: Mutex<Vec<Before>> = Mutex::new(Vec::new());
     static COUNT: AtomicU32 = AtomicU32::new(1);
@@ -160,7 +160,7 @@ pub fn restore(database: &Database<'_>, options: &[&str]) -> Finished {
     nocturne().args(["restore", "-d", &database.url()]).args(options).arg(archive()).run()
 }
 
-/// Restores the probe as another role: the user of a URL would win over `-U`.
+/// Restores the probe as another role: the user of a URL would override `-U`.
 pub fn restore_as(role: &str, database: &Database<'_>, archive: &Path) -> Tool {
     let server = database.cluster.server();
     let port = server.port().to_string();

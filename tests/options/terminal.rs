@@ -1,4 +1,4 @@
-//! What a terminal gets to see: names that would move its cursor, the question for a password.
+//! What reaches a terminal: names that would move its cursor, the password prompt.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,24 +12,24 @@ use crate::common::{Finished, Secrets, Tool, bare_nocturne, nocturne};
 use crate::connection::on_terminal;
 use crate::probe::{Before, archive, dump, scratch, server, target};
 
-/// `nocturne` with these words, as a shell command.
+/// `nocturne` with these arguments, as a shell command.
 fn command(words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     format!("exec '{}' {}", env!("CARGO_BIN_EXE_nocturne"), words.join(" "))
 }
 
-/// How a question for a password is ended.
+/// How a password prompt is ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     ControlC,
     Signal(&'static str),
 }
 
-/// Runs `nocturne` on a terminal of its own, and ends it once it asks for a password. What comes last
-/// is the state of the terminal.
+/// Runs `nocturne` on its own terminal, and ends it once it prompts for a password. The output ends
+/// with the state of the terminal.
 fn ended_at_the_prompt(words: &[&str], end: End) -> Finished {
     let line = command(words);
-    // Ctrl-C reaches the shell, too.
+    // Ctrl-C also reaches the shell.
     let line =
         format!("trap : INT; (sh -c 'echo pid=$PPID='; {line}); code=$?; stty -a; exit $code");
     let mut command = Command::new("timeout");
@@ -41,7 +41,7 @@ fn ended_at_the_prompt(words: &[&str], end: End) -> Finished {
     let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let (asks, asked) = mpsc::channel();
     let mut asks = Some(asks);
-    // Its input stays open: nothing but this ends the question.
+    // Its input stays open: nothing else ends the prompt.
     let ending = thread::spawn(move || {
         let pid: Option<String> = asked.recv().ok();
         match (end, pid) {
@@ -70,7 +70,7 @@ fn ended_at_the_prompt(words: &[&str], end: End) -> Finished {
     Finished::new(&line, &secrets, output)
 }
 
-/// No line is forged, and nothing would be obeyed.
+/// No line is forged, and no control character is output.
 fn assert_harmless(said: &str) {
     for line in said.lines() {
         assert!(!line.starts_with("forged"), "{said:?}");
@@ -81,7 +81,7 @@ fn assert_harmless(said: &str) {
     }
 }
 
-/// A tar that ends inside of a member with such a name.
+/// A tar that ends inside a member with such a name.
 fn hostile_tar() -> PathBuf {
     let mut header = tar::Header::new_gnu();
     let mut tar = tar::Builder::new(Vec::new());
@@ -115,7 +115,7 @@ fn hostile_names_reach_no_terminal() {
         assert!(said.stderr().contains("u{1b}[2J") || said.stderr().contains("u001b"), "{said}");
         assert_ne!(said.code(), 0, "{said}");
     }
-    // Messages of a server, which an archive's functions write.
+    // Server messages written by an archive's functions.
     let source = server().fresh_db("hostile");
     source.execute(
         "CREATE FUNCTION \"f\u{1b}[2J\nforged\"() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ \
@@ -132,7 +132,7 @@ fn hostile_names_reach_no_terminal() {
         assert!(said.success() && said.stdout().contains("[2J"), "{said}");
         assert_harmless(&said.stdout());
     }
-    // JSON on a terminal says what it says elsewhere.
+    // JSON on a terminal contains the same as elsewhere.
     for words in [
         &["list", "--format", "json", path][..],
         &["plan", "--format", "json", path],
@@ -144,20 +144,20 @@ fn hostile_names_reach_no_terminal() {
         let piped = nocturne().args(words).run();
         assert_eq!(json(&said.stdout())["entries"], json(&piped.stdout())["entries"], "{words:?}");
     }
-    // The plan of a night, wherever it goes.
+    // The plan of a night, wherever it is written.
     let folder = tempfile::tempdir().unwrap();
     let night = bare_nocturne().args(["run", "--dry-run", "--any-day", "--from", path, "-d"]);
     let night = night.arg(source.url()).env("BACKUP_MODE", "{}").current_dir(folder.path());
     let planned = night.run();
     assert_harmless(&planned.stdout());
     assert!(planned.stdout().contains("u{1b}[2J"), "{planned}");
-    // What reads the list otherwise gets pg_restore's.
+    // Other readers of the list get pg_restore's.
     let theirs = server().tool("pg_restore").args(["-l", path]).succeed();
     assert_eq!(nocturne().args(["list", path]).succeed().stdout_bytes(), theirs.stdout_bytes());
-    // What it is compared with has nothing of all this.
+    // The oracle contains none of these characters.
     let said = nocturne().args(["verify", "-d", &url, path]).run().expect_code(1);
     assert_harmless(&(said.stdout() + &said.stderr()));
-    // A script of what would be dropped is one that runs nothing else.
+    // A script of planned drops runs nothing else.
     let said = bare_nocturne().args(["drop-objects", "--dry-run", "-d", &source.url()]);
     let said = said.args(["--keep", "t*"]).succeed().stdout();
     for line in said.lines().filter(|line| line.contains("kept")) {

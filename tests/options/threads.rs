@@ -1,5 +1,5 @@
-//! A system without threads to spare: an error with its cure before anything is changed, and never
-//! a panic or a wait without end.
+//! A system without spare threads: an error with its remedy before anything is changed, and never
+//! a panic or an endless wait.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -10,21 +10,21 @@ use crate::probe::{Before, archive, target};
 /// `timeout` is a process, too.
 const LIMITS: [u32; 6] = [2, 3, 5, 9, 14, 40];
 
-/// Runs nocturne with so many threads and processes for all of its user; of a user of its own, where
+/// Runs nocturne with a limit on the threads and processes of its user; of a separate user, if
 /// the test may choose.
 fn limited(limit: u32, args: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new("timeout");
     command.args(["120", "prlimit", &format!("--nproc={limit}"), env!("CARGO_BIN_EXE_nocturne")]);
     command.args(args).env_clear().envs(variables.iter().copied());
-    // The limit does not hold for root.
+    // The limit does not apply to root.
     if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
         command.uid(100_000 + std::process::id() % 100_000);
     }
     command.output().unwrap()
 }
 
-/// Whether it had its threads. Otherwise it has said so. That the server lets the user in is not
-/// needed: connecting comes after.
+/// Whether it got its threads. Otherwise it has reported it. The server need not accept the
+/// user: connecting comes later.
 fn worked(output: &Output) -> bool {
     let said = String::from_utf8_lossy(&output.stderr);
     let code = output.status.code();

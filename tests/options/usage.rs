@@ -1,9 +1,9 @@
-//! Command lines that make no sense, which pg_restore refuses too; and completions.
+//! Invalid command lines, which pg_restore refuses too; and completions.
 
 use crate::common::{nocturne, versions};
 use crate::probe::{archive, server};
 
-/// Refused by both, for nothing but the command line: exit code 2 here, 1 there.
+/// Both programs refuse the command line itself: exit code 2 here, 1 there.
 const CONFLICTS: &[&[&str]] = &[
     &["-a", "-s"],
     &["-a", "-c"],
@@ -38,7 +38,7 @@ const SINCE_18: &[&[&str]] = &[
     &["-s", "--statistics"],
 ];
 
-/// Ours alone.
+/// Only ours.
 const OWN: &[&[&str]] = &[
     &["-q", "-v"],
     &["--tolerate", "everything"],
@@ -69,7 +69,7 @@ fn options_that_exclude_each_other_are_refused_as_by_pg_restore() {
         let tool = nocturne().arg("restore").args(target).args(*options).arg(archive());
         let ours = tool.run().expect_code(2);
         assert_eq!(ours.stdout(), "", "{options:?}");
-        // The option is named, and it is no other fault.
+        // The option is named, and there is no other error.
         let told = ours.stderr();
         let option = options.iter().find(|word| word.starts_with('-'));
         let named = option.is_none_or(|option| {
@@ -92,7 +92,7 @@ fn every_shell_gets_a_completion_script_with_the_options() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = nocturne().args(["completions", shell]).succeed().stdout();
         assert!(script.contains("transaction-size") && script.contains("tolerate"), "{shell}");
-        assert!(!scripts.contains(&script), "{shell} is that of another");
+        assert!(!scripts.contains(&script), "{shell} gets another shell's script");
         scripts.push(script);
     }
     let bash = crate::common::Tool::new("bash").arg("-n").input(scripts[0].clone()).run();
@@ -100,7 +100,7 @@ fn every_shell_gets_a_completion_script_with_the_options() {
     nocturne().args(["completions", "nosh"]).run().expect_code(2);
 }
 
-/// What bash offers for the last word of a line, in a folder.
+/// bash's completions for the last word of a line, in a folder.
 fn offered_by_bash(folder: &std::path::Path, line: &[&str]) -> Vec<String> {
     let script = folder.join("nocturne.bash");
     if !script.exists() {
@@ -164,13 +164,13 @@ fn fish_script_has_no_pattern_outside_quotes() {
                 (_, '\\') => drop(characters.next()),
                 (None, '\'' | '"') => quote = Some(character),
                 (Some(open), _) if open == character => quote = None,
-                (None, '?' | '*') => panic!("fish takes it for a file name's pattern: {line}"),
+                (None, '?' | '*') => panic!("fish reads it as a file name pattern: {line}"),
                 _ => {}
             }
         }
     }
-    assert_eq!(quote, None, "a quotation does not end");
-    // Where there is a fish, it judges itself.
+    assert_eq!(quote, None, "an unterminated quotation");
+    // If fish is installed, it checks the script itself.
     if std::process::Command::new("fish").arg("--version").output().is_ok() {
         crate::common::Tool::new("fish").input(script).succeed();
     }

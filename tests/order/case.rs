@@ -1,4 +1,4 @@
-//! A database whose restore depends on order, and how it is tried.
+//! A database whose restore depends on order, and how it is tested.
 
 use std::path::Path;
 
@@ -22,23 +22,23 @@ const ROUNDS: u64 = 1;
 
 /// A database whose restore depends on order.
 pub struct Case<'a> {
-    /// Names its databases.
+    /// Prefix of its databases' names.
     pub name: &'a str,
-    /// Makes the source.
+    /// Creates the source.
     pub source: &'a str,
     /// Options for pg_dump.
     pub dump: &'a [&'a str],
-    /// Makes the target ready.
+    /// Prepares the target.
     pub target: &'a str,
-    /// Restore data alone.
+    /// Restore only data.
     pub data_only: bool,
-    /// Who restores, if it is not the superuser.
+    /// The restoring role, if it is not the superuser.
     pub role: Option<&'a str>,
-    /// How many errors pg_restore reports; `None` for a case that is made by chance.
+    /// How many errors pg_restore reports; `None` for a random case.
     pub errors: Option<usize>,
-    /// The seed that the case was made from.
+    /// The seed of the case.
     pub seed: Option<u64>,
-    /// What is compared after each restore: a query.
+    /// The query whose result is compared after each restore.
     pub probe: &'a str,
 }
 
@@ -66,7 +66,7 @@ impl Case<'_> {
         self.hold_with(cluster, &archive.path());
     }
 
-    /// The same with an archive that was made otherwise.
+    /// The same with an archive created in another way.
     pub fn hold_with(&self, cluster: &'static Cluster, archive: &Path) {
         let oracle = self.database(cluster);
         let mut args = vec!["--no-owner"];
@@ -93,7 +93,7 @@ impl Case<'_> {
         }
     }
 
-    /// A target, ready.
+    /// A prepared target.
     fn database(&self, cluster: &'static Cluster) -> Database<'static> {
         let database = cluster.fresh_db(self.name);
         if let Some(role) = self.role {
@@ -109,7 +109,7 @@ impl Case<'_> {
         database
     }
 
-    /// Restores, and returns what failed.
+    /// Restores, and returns the failures.
     fn restore(
         &self,
         database: &Database<'_>,

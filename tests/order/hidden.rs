@@ -16,7 +16,7 @@ const HIDDEN: &str = "
     CREATE CAST (int AS unsaid) WITH FUNCTION convert(int) AS IMPLICIT;
     CREATE FUNCTION found_in(u unsaid) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT u.found';";
 
-/// A type whose values are compared by what a table holds.
+/// A type whose comparison functions read a table.
 const COMPARED: &str = "
     CREATE TYPE ranked AS (code int);
     CREATE FUNCTION rank(r ranked) RETURNS int LANGUAGE plpgsql IMMUTABLE
@@ -32,7 +32,7 @@ const COMPARED: &str = "
     CREATE OPERATOR CLASS by_rank DEFAULT FOR TYPE ranked USING btree AS
         OPERATOR 1 <, OPERATOR 3 =, FUNCTION 1 compare(ranked, ranked);";
 
-/// Tables with a stored column that each of these expressions makes of a code.
+/// Tables with a stored column that each of these expressions computes from a code.
 fn generated(expressions: &[&str]) -> String {
     let table = |(number, expression): (usize, &&str)| {
         format!(
@@ -44,7 +44,7 @@ fn generated(expressions: &[&str]) -> String {
     expressions.iter().enumerate().map(table).collect()
 }
 
-/// What each of these tables has in its stored column.
+/// The stored column of each of these tables.
 fn probe(tables: usize) -> String {
     let counts: Vec<String> =
         (0..tables).map(|n| format!("(SELECT count(label) FROM made_{n})")).collect();

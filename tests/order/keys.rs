@@ -1,4 +1,4 @@
-//! Foreign keys: those that are there when rows come, old archives', and row security beside them.
+//! Foreign keys: those that exist before the rows, old archives', and row security with them.
 
 use std::fs;
 
@@ -80,7 +80,7 @@ fn key_with_a_dependency_without_entry_waits_for_all_keys() {
         INSERT INTO self SELECT n, n FROM generate_series(1, 3000) n;",
         &["--format=directory"],
     );
-    // As pg_dump 8.4 to 9.1 wrote it: a key depends on an index that has no entry of its own.
+    // As pg_dump 8.4 to 9.1 wrote it: a key depends on an index without an entry.
     let list = cluster.tool("pg_restore").arg("--list").arg(archive.path()).succeed().stdout();
     let toc = archive.path().join("toc.dat");
     let mut bytes = fs::read(&toc).unwrap();
@@ -99,7 +99,7 @@ fn key_with_a_dependency_without_entry_waits_for_all_keys() {
     .hold_with(cluster, &archive.path());
 }
 
-/// Lets what depends on a number depend on one that no entry has. A dependency is a text with its
+/// Changes dependencies on one ID to an ID that no entry has. A dependency is a text with its
 /// length before it (`WriteStr` in `pg_backup_archiver.c`).
 fn rename_dependency(toc: &mut [u8], number: &str) {
     let mut written = vec![0];

@@ -1,4 +1,4 @@
-//! Statistics, triggers and views that are refreshed.
+//! Statistics, triggers and refreshed views.
 
 use crate::case::Case;
 use crate::common::versions::newest;
@@ -18,7 +18,7 @@ fn statistics_stay_where_the_archive_has_them() {
             CREATE TABLE small (n int); INSERT INTO small SELECT generate_series(1, 5);
             ANALYZE;",
         dump: &["--format=custom", "--statistics"],
-        // The pages that are all visible depend on how rows were written, not on order.
+        // The all-visible pages depend on how rows were written, not on order.
         probe: "SELECT (SELECT string_agg(format('%s %s %s %s', tablename, attname, n_distinct,
                 histogram_bounds::text), chr(10) ORDER BY tablename, attname) FROM pg_stats
                 WHERE schemaname = 'public'),
@@ -51,7 +51,7 @@ fn event_triggers_stay_in_order_with_refreshed_views() {
 
 #[test]
 fn state_of_inherited_trigger_follows_its_trigger() {
-    // The table between has no entry for the trigger: pg_dump notes no dependency through it.
+    // The table in between has no entry for the trigger: pg_dump records no dependency through it.
     let tree = |n: usize| {
         format!(
             "CREATE TABLE p{n} (id int, k int) PARTITION BY LIST (k);

@@ -1,21 +1,21 @@
-//! Random schemas whose tables depend on each other through functions alone.
+//! Random schemas whose tables depend on each other only through functions.
 
 use crate::case::Case;
 use crate::common::random::{Random, seed, variable};
 
 const TABLES: u64 = 6;
 
-/// Statements that make tables, functions that read tables made before, and what calls these.
+/// Statements that create tables, functions that read earlier tables, and callers of these.
 fn schema(random: &mut Random) -> (String, Vec<String>) {
     let mut sql = String::new();
     let mut probes = Vec::new();
     for number in 0..TABLES {
-        // The name decides the place in the archive.
+        // The name determines the position in the archive.
         let letter = char::from(b'a' + u8::try_from(random.below(26)).unwrap());
         let table = format!("{letter}{number}");
         let other = (number > 0).then(|| random.below(number));
         let language = random.one(&[
-            // With a setting it is not inlined where the view is still missing.
+            // With a SET clause it is not inlined where the view is still missing.
             "LANGUAGE sql IMMUTABLE SET search_path = '' AS 'SELECT {}'",
             "LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN ({}); END'",
             "LANGUAGE plpgsql IMMUTABLE AS

@@ -1,4 +1,4 @@
-//! What is said of jobs that wait.
+//! How waiting jobs are reported.
 
 use crate::common::archive::Archive;
 use crate::common::cluster;

@@ -1,5 +1,5 @@
-//! An extension whose tables have rows of the user's, with keys between them: pg_dump writes these
-//! rows, and they come into tables that have their keys already.
+//! An extension whose tables have user rows with keys between them: pg_dump writes these
+//! rows, and they are loaded into tables that already have their keys.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::names::literal;
 use crate::source::{Source, Table};
 
-/// The name of the extension: those of a server's own folder have others.
+/// The name of the extension: those in a server's own folder have other names.
 const NAME: &str = "nocturne_random";
 
 /// The files of an extension, where a server of PostgreSQL 18 finds them.
@@ -25,21 +25,21 @@ impl Extension {
         let control = "default_version = '1.0'\nrelocatable = false\n";
         fs::write(extension.join(format!("{NAME}.control")), control).unwrap();
         fs::write(extension.join(format!("{NAME}--1.0.sql")), script).unwrap();
-        // The server's account is another one.
+        // The server runs as another account.
         for path in [folder.path(), &extension] {
             fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
         }
         Self { folder }
     }
 
-    /// The setting with which a server finds it.
+    /// The setting that makes a server find it.
     pub fn path(&self) -> String {
         format!("$system:{}", self.folder.path().display())
     }
 }
 
 pub fn make(source: &mut Source) {
-    // Plain names: the script has no encoding of its own. Their order is not that of the keys.
+    // Plain names: the script has no encoding of its own. Their order differs from the keys.
     let tables: Vec<String> = (0..2 + source.random.below(4))
         .map(|number| format!("{}{number}", source.random.one(&["a", "m", "z"])))
         .collect();

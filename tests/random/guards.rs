@@ -1,4 +1,4 @@
-//! Policies, row security that the owner obeys too, and rules.
+//! Policies, row security that also applies to the owner, and rules.
 
 use crate::readers::reader;
 use crate::source::{ROLES, Source};
@@ -24,7 +24,7 @@ pub fn make(source: &mut Source) {
             source.run(format!("CREATE POLICY {policy} ON {name} {kind} {what}"));
             source.comment(&format!("POLICY {policy} ON {name}"));
         }
-        // Only once nothing is inserted any more: an owner that obeys might not see its own rows.
+        // Only after the last insert: an owner subject to it might not see its own rows.
         let force = source.random.one(&["", "FORCE", "FORCE"]);
         source.at_end(format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"));
         if !force.is_empty() {

@@ -6,15 +6,15 @@ use crate::common::Database;
 use crate::common::compare::{difference, dump};
 use crate::common::hidden::statistics;
 
-/// How a restore ended, and what it made.
+/// The result of a restore.
 pub struct Result {
     pub code: i32,
     pub picture: String,
-    /// What it said, for a report.
+    /// Its messages, for a report.
     pub said: String,
 }
 
-/// All that pg_dump shows of a database, and what it hides.
+/// Everything pg_dump shows of a database, and what it hides.
 pub fn picture(database: &Database<'_>, with_statistics: bool) -> String {
     let mut picture = dump(database);
     if with_statistics && let Some(statistics) = statistics(database) {
@@ -25,16 +25,16 @@ pub fn picture(database: &Database<'_>, with_statistics: bool) -> String {
     picture
 }
 
-/// Why a restore is wrong beside pg_restore's of the same archive; `None` if it is right.
+/// Why a restore is wrong compared with pg_restore's of the same archive; `None` if it is right.
 ///
-/// What pg_restore restores right must be there. What it loses or gets wrong, because it came to
+/// What pg_restore restores correctly must exist. What it loses or gets wrong, because it loaded
 /// rows before those that a function reads, may be as with pg_restore or as in the source.
 pub fn fault(ours: &Result, theirs: &Result, source: &str) -> Option<String> {
     let codes = format!("exit code {}, pg_restore's is {}", ours.code, theirs.code);
     if ours.picture == theirs.picture && ours.code == theirs.code {
         return None;
     }
-    // A foreign key whose rows refer to nothing is kept NOT VALID, where pg_restore has none.
+    // A foreign key with orphaned rows is kept NOT VALID, where pg_restore has none.
     let kept = |text: &str| text.replace(" NOT VALID;", ";").replace(", not validated", "");
     let is_bounded = if theirs.code == 0 {
         is_between(&ours.picture, &theirs.picture, source)
@@ -46,14 +46,14 @@ pub fn fault(ours: &Result, theirs: &Result, source: &str) -> Option<String> {
         return Some(format!("{codes}; it (+) differs from pg_restore (-):\n{places}"));
     }
     if ours.code == 0 && theirs.code != 0 {
-        // It says that nothing is missing.
+        // It reports that nothing is missing.
         return difference(&ours.picture, source)
             .map(|places| format!("{codes}; it (+) differs from the source (-):\n{places}"));
     }
     None
 }
 
-/// Whether each line is there as often as in one of two texts, or in between.
+/// Whether each line occurs as often as in one of two texts, or in between.
 fn is_between(text: &str, one: &str, other: &str) -> bool {
     let [text, one, other] = [text, one, other].map(|text| {
         let mut lines: HashMap<&str, usize> = HashMap::new();
@@ -67,7 +67,7 @@ fn is_between(text: &str, one: &str, other: &str) -> bool {
     })
 }
 
-// A judge that finds no fault would pass every restore: it is tested itself.
+// A judge that finds no fault would pass every restore, so it is tested itself.
 mod tests {
     use super::*;
 

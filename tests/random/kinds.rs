@@ -1,35 +1,35 @@
-//! The kinds of objects that a database is made of.
+//! The kinds of objects in a random database.
 
 use crate::common::random::Random;
 use crate::source::Source;
 use crate::{extension, guards, objects, partitions, readers, tables, triggers, types, views};
 
-/// A kind of objects: what is named here is named in reports and in `NOCTURNE_RANDOM_KIND`.
+/// A kind of objects; these names appear in reports and in `NOCTURNE_RANDOM_KIND`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Tables with columns of all types, keys, identities and sequences.
     Tables,
-    /// Foreign keys: chains, to itself, in a circle, NOT VALID, deferred.
+    /// Foreign keys: chains, self-references, cycles, NOT VALID, deferred.
     Keys,
     /// Inheritance and tables of a type.
     Inheritance,
-    /// Functions that read tables, where rows, indexes, domains and defaults call them.
+    /// Functions that read tables, called by rows, indexes, domains and defaults.
     Readers,
-    /// Views and materialized views that read others, themselves or by functions.
+    /// Views and materialized views that read others, directly or through functions.
     Views,
     /// Trees of partitions with two levels below the root.
     Partitions,
-    /// Policies, row security that the owner obeys too, and rules.
+    /// Policies, row security that also applies to the owner, and rules.
     Guards,
     /// Triggers that write into other tables.
     Triggers,
-    /// Triggers on events.
+    /// Event triggers.
     EventTriggers,
     /// Enums, composites, ranges, domains, operators, aggregates, casts.
     Types,
-    /// Large objects with owners and rights.
+    /// Large objects with owners and privileges.
     LargeObjects,
-    /// Rights and owners.
+    /// Privileges and owners.
     Privileges,
     /// Foreign servers and tables, publications, collations, text search.
     Others,
@@ -55,15 +55,16 @@ impl Kind {
         Self::Extension,
     ];
 
-    /// The kinds that `NOCTURNE_RANDOM_KIND=Views,Keys` names, or all.
+    /// The kinds in `NOCTURNE_RANDOM_KIND=Views,Keys`, or all.
     pub fn asked_for() -> Vec<Self> {
         let Ok(asked) = std::env::var("NOCTURNE_RANDOM_KIND") else {
             return Self::ALL.to_vec();
         };
         let kind = |name: &str| {
             let found = Self::ALL.into_iter().find(|kind| format!("{kind:?}") == name);
-            found
-                .unwrap_or_else(|| panic!("NOCTURNE_RANDOM_KIND={name} is none of {:?}", Self::ALL))
+            found.unwrap_or_else(|| {
+                panic!("NOCTURNE_RANDOM_KIND={name} is not one of {:?}", Self::ALL)
+            })
         };
         asked.split(',').map(kind).collect()
     }
@@ -73,7 +74,7 @@ impl Kind {
         (0..3 + random.below(4)).map(|_| random.one(kinds)).collect()
     }
 
-    /// Whether the server and the role can have it.
+    /// Whether the server and the role support it.
     pub fn is_possible(self, source: &Source) -> bool {
         match self {
             Self::EventTriggers => source.is_superuser,

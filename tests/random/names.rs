@@ -1,16 +1,16 @@
-//! Encodings of databases, and names and texts that are hard to quote in them.
+//! Database encodings, and names and texts that are hard to quote in them.
 
 use crate::common::random::Random;
 
 /// An encoding of a database and some of its letters.
 pub struct Alphabet {
-    /// As `CREATE DATABASE` names it.
+    /// Its name in `CREATE DATABASE`.
     pub encoding: &'static str,
-    /// Letters as Unicode. In SQL_ASCII, bytes by their numbers: not UTF-8.
+    /// Letters as Unicode. In SQL_ASCII, bytes by number: not UTF-8.
     letters: &'static str,
 }
 
-/// Characters that SQL, psql, COPY, list files or shells treat in their own way.
+/// Characters that are special in SQL, psql, COPY, list files or shells.
 const ODD: &[&str] = &[
     " ", "\"", "'", "\\", ".", ",", ";", "$", "%", "-- ", "/*", ":a", "\t", "\n", "(", "[1]", "{",
     "|", "&", "=", "#", "@", "*", "A", "select", "\\.", "\\N", "$1", "%s", "~",

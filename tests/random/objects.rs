@@ -1,10 +1,10 @@
-//! Large objects, rights, and objects of rare kinds.
+//! Large objects, privileges, and rare kinds of objects.
 
 use crate::source::{ROLES, Source};
 
 pub fn make_large(source: &mut Source) {
     for _ in 0..1 + source.random.below(4) {
-        // Numbers far apart: two of them are hardly ever alike.
+        // Numbers far apart, so that two of them rarely coincide.
         let oid = 20_000 + source.random.below(2_000_000_000);
         let size = source.random.one(&[0, 1, 2047, 2048, 40_000]);
         let text = source.odd_literal();
@@ -112,6 +112,6 @@ fn publication(source: &mut Source) {
         2 => format!("FOR TABLE {} WHERE ({} > 3)", table.name, table.key),
         _ => format!("FOR TABLE {} WITH (publish = 'insert, truncate')", table.name),
     };
-    // Rows without a replica identity cannot be updated once it is there.
+    // Rows without a replica identity cannot be updated once it exists.
     source.at_end(format!("CREATE PUBLICATION {publication} {what}"));
 }

@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 
-/// Columns of a root, and the rows that it gets.
+/// Columns of a root, and its rows.
 const COLUMNS: &str = "a integer NOT NULL, b text, c integer NOT NULL DEFAULT 7, d date";
 const ROWS: &str = "SELECT i, 'b' || i % 4, i % 10, date '2026-01-01' + i";
 
@@ -42,7 +42,7 @@ pub fn make(source: &mut Source) {
     }
 }
 
-/// Bounds that take all rows.
+/// Bounds that accept all rows.
 fn bounds(by: &str) -> &'static [&'static str] {
     match by {
         "RANGE (a)" => {
@@ -58,7 +58,7 @@ fn bounds(by: &str) -> &'static [&'static str] {
     }
 }
 
-/// A partition, perhaps with partitions of its own, perhaps attached later and of other columns.
+/// A partition, perhaps with its own partitions, perhaps attached later and with other columns.
 fn branch(source: &mut Source, root: &str, bounds: &str) {
     let name = source.qualified();
     match source.random.below(4) {
@@ -102,13 +102,13 @@ fn indexes(source: &mut Source, root: &str) {
         source.comment(&format!("INDEX {index}"));
     }
     if source.chance(25) {
-        // Of the root alone: invalid for ever.
+        // On the root alone: invalid for ever.
         let index = source.name();
         source.run(format!("CREATE INDEX {index} ON ONLY {root} (c, d)"));
     }
 }
 
-/// A key with all columns that partitions may be made by, and keys to and from it.
+/// A key with all possible partition key columns, and keys to and from it.
 fn keys(source: &mut Source, root: &str, rows: u64, can_be_unique: bool) {
     if source.chance(40) {
         let to = source.filled();

@@ -1,4 +1,4 @@
-//! Functions that read tables, in all places where a restore evaluates them: pg_dump notes no
+//! Functions that read tables, in all places where a restore evaluates them: pg_dump records no
 //! dependency on what they read.
 
 use crate::names::literal;
@@ -13,7 +13,7 @@ pub fn make(source: &mut Source) {
     }
 }
 
-/// A function of an integer that reads a table, mostly a new one.
+/// A function of an integer that reads a table, usually a new one.
 pub fn reader(source: &mut Source) -> Reader {
     if !source.readers.is_empty() && source.chance(30) {
         return source.readers[source.random.below(source.readers.len() as u64) as usize].clone();
@@ -28,7 +28,7 @@ pub fn reader(source: &mut Source) -> Reader {
     let name = source.qualified();
     let mut finds = table.rows;
     let body = match source.random.below(10) {
-        // Another function between.
+        // Another function in between.
         0 => {
             let inner = source.qualified();
             source.run(format!(
@@ -46,7 +46,7 @@ pub fn reader(source: &mut Source) -> Reader {
             )
         }
         3 | 4 => format!("LANGUAGE plpgsql IMMUTABLE AS $body$ BEGIN RETURN ({query}); END $body$"),
-        // A view between.
+        // A view in between.
         5 => {
             let view = source.qualified();
             source.run(format!(
@@ -55,7 +55,7 @@ pub fn reader(source: &mut Source) -> Reader {
             let query = query.replace(from, &view).replace(key, "key").replace(text, "text");
             format!("LANGUAGE sql IMMUTABLE SET search_path TO pg_catalog AS $body$ {query} $body$")
         }
-        // An operator or a cast between.
+        // An operator or a cast in between.
         6 | 7 => {
             let inner = source.qualified();
             source.run(format!(
@@ -83,7 +83,7 @@ pub fn reader(source: &mut Source) -> Reader {
     reader
 }
 
-/// An operator or a cast that calls a function of an integer; SQL that uses it on `{}`.
+/// An operator or a cast that calls a function of an integer; SQL that applies it to `{}`.
 fn unspoken(source: &mut Source, function: &str, returns: &str) -> String {
     if source.chance(50) {
         let operator = source.operator();
@@ -184,7 +184,7 @@ fn call(source: &mut Source, reader: &Reader) {
             ));
         }
         10 => {
-            // Rows that break it came before it.
+            // Rows that violate it came before it.
             draft.column(&column, "integer", Some("-i".to_owned()));
             let table = source.make(draft).name;
             let constraint = source.name();
@@ -210,10 +210,10 @@ fn call(source: &mut Source, reader: &Reader) {
     }
 }
 
-/// Tables of a domain whose CHECK calls it: itself, as an array, in a composite, in another domain.
+/// Tables with a domain whose CHECK calls it: itself, as an array, in a composite, in a domain.
 fn in_domain(source: &mut Source, reader: &Reader) {
     let domain = source.qualified();
-    // pg_dump does not note the cast that an expression uses, and writes domains before casts.
+    // pg_dump does not record the cast that an expression uses, and writes domains before casts.
     let by_name = Reader { call: format!("{}({{}})", reader.name), ..reader.clone() };
     let check = by_name.finds("VALUE");
     let not_valid = source.chance(20);

@@ -18,21 +18,21 @@ const SCHEMAS: u64 = 4;
 /// How a restore is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// With nothing said.
+    /// With default options.
     Default,
-    /// In four sessions, its jobs in an order by chance.
+    /// In four sessions, with its jobs in a random order.
     Shuffled,
     /// As a script that psql runs.
     Script,
     /// Through a pipe.
     Stream,
-    /// The data into a schema that is there.
+    /// The data into an existing schema.
     DataOnly,
     /// Over a database that was restored before.
     Clean,
 }
 
-/// What is done in a round, from its seed.
+/// The parameters of a round, from its seed.
 pub struct Round {
     pub seed: u64,
     pub kinds: Vec<Kind>,
@@ -92,13 +92,13 @@ impl Round {
         self.source.alphabet.encode(&script)
     }
 
-    /// Restores what its statements make; whether pg_restore has made the same database again.
+    /// Restores the database of its statements; whether pg_restore has restored it exactly.
     pub fn run(&self) -> Result<bool, Failure> {
         self.run_with(&self.statements(), &self.ways, true)
     }
 
-    /// Restores what some of the statements make, by one of the ways. Statements that fail without
-    /// others are no matter.
+    /// Restores the database of some of the statements, in one of the ways. Statements that fail
+    /// because others are missing do not matter.
     pub fn run_part(&self, statements: &[String], way: Way) -> Result<bool, Failure> {
         self.run_with(statements, &[way], false)
     }
@@ -145,7 +145,7 @@ impl Round {
         }
     }
 
-    /// A database that is as a way needs it.
+    /// A database in the state that a way needs.
     fn prepared<'a>(&self, place: &'a Place, archive: &Path, way: Way) -> Database<'a> {
         let database = place.database();
         let before: Option<&[&str]> = match way {
@@ -188,7 +188,7 @@ impl Round {
             }
             _ => tool.args(["-d", &url]).arg(archive).run(),
         };
-        // psql's exit code is 0 whatever its statements end with.
+        // psql's exit code is 0 whatever the result of its statements.
         let has_errors = way == Way::Script && finished.stderr().contains("ERROR:");
         let code = if has_errors { 1 } else { finished.code() };
         self.result(&database, code, finished.stderr())
@@ -228,7 +228,7 @@ fn dump_options(random: &mut Random, major: u32, has_statistics: bool) -> Vec<St
     options
 }
 
-/// Where the databases of a round are made, and by whom.
+/// Where the databases of a round are created, and by whom.
 struct Place<'a> {
     cluster: &'static Cluster,
     /// Owns them, and is dropped with this value if it is not the superuser.
@@ -267,7 +267,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         if !self.source.is_superuser {
             let drop = format!("DROP ROLE IF EXISTS {}", self.role);
-            // A database of a round that fails may still be there.
+            // A database of a failed round may still exist.
             let _ = self.cluster.psql("postgres").args(["-c", &drop]).run();
         }
     }

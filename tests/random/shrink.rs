@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::round::{Round, Way};
 
-/// How many restores are tried, at most.
+/// Maximum number of restores.
 const TRIES: usize = 150;
 
-/// Leaves out as many statements as it can, halves first and single ones last.
+/// Removes as many statements as it can, halves first and single ones last.
 pub fn shrink(round: &Round, way: Way) -> Vec<String> {
     let mut left = round.statements();
     if !fails(round, &left, way) {
-        eprintln!("it does not fail each time");
+        eprintln!("it does not fail every time");
     }
     let mut tries = 0;
     let mut size = left.len() / 2;
@@ -24,7 +24,7 @@ pub fn shrink(round: &Round, way: Way) -> Vec<String> {
             if tries > TRIES {
                 return left;
             }
-            // What fails by chance is given another try.
+            // A random failure gets another attempt.
             if (0..2).any(|_| fails(round, &fewer, way)) {
                 left = fewer;
             } else {

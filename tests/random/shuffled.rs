@@ -1,4 +1,4 @@
-//! A restore whose jobs start in an order drawn from a seed, as far as their waits allow.
+//! A restore whose jobs start in an order drawn from a seed, as far as their dependencies allow.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
 use nocturne::target::{ConnectOptions, Target};
 
-/// Restores in four sessions; returns what failed.
+/// Restores in four sessions; returns the failures.
 pub fn restore_shuffled(archive: &Path, url: &str, seed: u64) -> Vec<String> {
     let failed: Arc<Mutex<Vec<String>>> = Arc::default();
     let failures = failed.clone();

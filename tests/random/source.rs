@@ -1,11 +1,11 @@
-//! The statements that make a database, and what they have made so far.
+//! The statements that create a database, and the objects created so far.
 
 use crate::common::random::Random;
 use crate::extension::Extension;
 use crate::names::{Alphabet, literal, quoted};
 use crate::values;
 
-/// Grantees and owners that every server of the tests has.
+/// Grantees and owners that exist on every test server.
 pub const ROLES: &[&str] = &[
     "nocturne_owner",
     "nocturne_writer",
@@ -24,17 +24,17 @@ pub struct Table {
     /// A text column, quoted.
     pub text: String,
     pub rows: u64,
-    /// Whether foreign keys can refer to its key: it is unique, and the table is no unlogged one.
+    /// Whether foreign keys can refer to its key: it is unique, and the table is not unlogged.
     pub is_unique: bool,
 }
 
-/// A table that is not made yet.
+/// A table that is not created yet.
 pub struct Draft {
     pub key: String,
     pub text: String,
     pub rows: u64,
     pub is_unique: bool,
-    /// What stands between CREATE and TABLE.
+    /// The words between CREATE and TABLE.
     pub persistence: &'static str,
     columns: Vec<Column>,
     constraints: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Draft {
 struct Column {
     name: String,
     definition: String,
-    /// SQL of the value in row `i`; without, the column's default.
+    /// SQL of the value in row `i`; if missing, the column's default.
     value: Option<String>,
 }
 
@@ -66,24 +66,24 @@ impl Draft {
 pub struct Reader {
     /// Qualified and quoted.
     pub name: String,
-    /// SQL that calls it, itself or as an operator or a cast, with `{}` for the argument.
+    /// SQL that calls it, directly or as an operator or a cast, with `{}` for the argument.
     pub call: String,
     pub returns: &'static str,
     /// Arguments from 1 to this find a row.
     pub finds: u64,
 }
 
-/// What makes a database.
+/// The statements of a database.
 pub struct Source {
     pub random: Random,
     pub major: u32,
     pub alphabet: &'static Alphabet,
-    /// Made, dumped and restored by a role that is a superuser.
+    /// Created, dumped and restored by a role that is a superuser.
     pub is_superuser: bool,
     statements: Vec<String>,
-    /// What comes when all rows are there.
+    /// Statements that run once all rows exist.
     last: Vec<String>,
-    /// Of which new objects are part; quoted.
+    /// The schema of new objects; quoted.
     pub schema: String,
     pub tables: Vec<Table>,
     pub readers: Vec<Reader>,
@@ -117,7 +117,7 @@ impl Source {
         self.statements.push(statement.into());
     }
 
-    /// The same when all rows are there.
+    /// The same once all rows exist.
     pub fn at_end(&mut self, statement: impl Into<String>) {
         self.last.push(statement.into());
     }
@@ -135,8 +135,8 @@ impl Source {
         self.number
     }
 
-    /// A new name without quotes. Most of them sort in the order in which they were made, as
-    /// pg_dump sorts entries by their names: what reads a table mostly comes after it.
+    /// A new name without quotes. Most of them sort in creation order, as
+    /// pg_dump sorts entries by their names: a reader usually comes after its table.
     pub fn plain_name(&mut self) -> String {
         let number = self.number();
         let first = if self.random.chance(12) { self.random.one(&["a", "z"]) } else { "n" };
@@ -155,7 +155,7 @@ impl Source {
         format!("{}.{name}", self.schema)
     }
 
-    /// A new name of an operator in the current schema. It has a few characters alone.
+    /// A new operator name in the current schema. Operators allow only a few characters.
     pub fn operator(&mut self) -> String {
         let digits = format!("{:b}", self.number()).replace('0', "+").replace('1', "*");
         format!("{}.<{digits}>", self.schema)
@@ -210,13 +210,13 @@ impl Source {
         draft
     }
 
-    /// Makes the table and its rows.
+    /// Creates the table and its rows.
     pub fn make(&mut self, draft: Draft) -> Table {
         let name = self.qualified();
         self.make_as(name, draft)
     }
 
-    /// The same by a name.
+    /// The same with a given name.
     pub fn make_as(&mut self, name: String, mut draft: Draft) -> Table {
         if draft.is_unique {
             let kind = self.random.one(&["PRIMARY KEY", "PRIMARY KEY", "UNIQUE"]);
@@ -261,7 +261,7 @@ impl Source {
         self.make(draft)
     }
 
-    /// A table that has rows and a unique key: one that is there, or a new one.
+    /// A table that has rows and a unique key: an existing or a new one.
     pub fn filled(&mut self) -> Table {
         let fit: Vec<Table> =
             self.tables.iter().filter(|t| t.rows > 0 && t.is_unique).cloned().collect();

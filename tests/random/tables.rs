@@ -118,7 +118,7 @@ fn decorate(source: &mut Source, table: &Table) {
         2 => source.run(format!("ALTER TABLE {name} ALTER {text} SET STORAGE EXTERNAL")),
         3 => source.run(format!("ALTER TABLE {name} ALTER {text} SET STATISTICS 7")),
         4 => source.run(format!("ALTER TABLE {name} ALTER {text} SET COMPRESSION pglz")),
-        // What pg_dump shows of it is a column less.
+        // pg_dump then shows one column fewer.
         5 => {
             source.run(format!("ALTER TABLE {name} ADD gone text DEFAULT 'x'"));
             source.run(format!("ALTER TABLE {name} DROP gone"));
@@ -127,7 +127,7 @@ fn decorate(source: &mut Source, table: &Table) {
     }
 }
 
-/// The value of a foreign key in row `i`: one of the other table's keys, sometimes none.
+/// The value of a foreign key in row `i`: one of the other table's keys, sometimes NULL.
 fn reference(source: &mut Source, to: &Table) -> String {
     let value = format!("1 + i % {}", to.rows);
     if source.chance(30) { format!("CASE WHEN i % 4 > 0 THEN {value} END") } else { value }
@@ -169,7 +169,7 @@ pub fn make_keys(source: &mut Source) {
     }
 }
 
-/// Two tables with keys to each other, and one to itself.
+/// Two tables with keys to each other, and one with a key to itself.
 fn circle(source: &mut Source) {
     let (mut one, mut two) = (source.draft(), source.draft());
     (one.rows, two.rows) = (20, 20);

@@ -28,7 +28,7 @@ pub fn make(source: &mut Source) {
                 format!("AFTER INSERT ON {name} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"),
             ),
         };
-        // What is inserted from now on would go into the log, too.
+        // Later inserts would also be logged.
         source.at_end(format!(
             "CREATE {constraint} TRIGGER {trigger} {when} EXECUTE FUNCTION {function}({argument})"
         ));
@@ -47,7 +47,7 @@ pub fn make(source: &mut Source) {
     }
 }
 
-/// Triggers on events that do nothing, or write down what comes after them.
+/// Event triggers that do nothing or record the commands that follow.
 pub fn make_for_events(source: &mut Source) {
     let log = source.qualified();
     source.run(format!("CREATE TABLE {log} (event text, tag text)"));

@@ -1,4 +1,4 @@
-//! Types of columns, and values of them.
+//! Column types, and values of them.
 
 use crate::names::literal;
 use crate::source::Source;

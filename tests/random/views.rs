@@ -1,4 +1,4 @@
-//! Views and materialized views that read others, themselves or by functions.
+//! Views and materialized views that read others, directly or through functions.
 
 use crate::readers::reader;
 use crate::source::Source;
@@ -46,7 +46,7 @@ pub fn make(source: &mut Source) {
         } else {
             let options = ["", "WITH (security_barrier)", "WITH (check_option = local)"];
             let mut options = source.random.one(&options);
-            // Only a view that can be written to checks what is written.
+            // Only an updatable view checks what is written.
             if relation != table.name || query.contains("generate_series") {
                 options = "";
             }

@@ -1,11 +1,11 @@
-//! Definitions whose session is lost, without a journal: whether they were made is looked up.
+//! Definitions whose session is lost, without a journal: the restore checks whether they exist.
 
 use crate::common::versions::newest;
 use crate::common::{Database, Proxy, Running, cluster};
 use crate::gate::{Gate, TRAP, at_gate, trap_first, untrap};
 use crate::source::{Source, assert_whole};
 
-/// One of each kind of statement that a definition is.
+/// One of each kind of definition statement.
 const KINDS: &str = "
     CREATE TYPE mood AS ENUM ('sad', 'happy');
     CREATE SEQUENCE numbers START 42;
@@ -69,13 +69,13 @@ fn a_definition_whose_session_was_ended_is_made_again() {
     }
 }
 
-/// The server does not notice that its client is gone, and goes on: what the new session makes does
+/// The server does not notice that its client is gone, and continues: the new session's work does
 /// not wait for that.
 #[test]
 fn what_a_lost_session_still_runs_is_ended() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, KINDS, &["--format=custom"]);
-    // With a journal, tables are made before the trap can tell the journal's own from others.
+    // With a journal, tables are created before the trap can tell the journal's own from others.
     let without = ["CREATE TABLE", "CREATE INDEX", "COMMENT"].map(|tag| (tag, &["-j", "1"][..]));
     let resumable: &[&str] = &["-j", "1", "--resume"];
     for (tag, args) in without.into_iter().chain([("CREATE INDEX", resumable)]) {
@@ -86,7 +86,7 @@ fn what_a_lost_session_still_runs_is_ended() {
         let running = Running::start(&source.path(), &proxy.url(&target), args);
         let running = at_gate(running, &target);
         proxy.cut_all();
-        // The gate is shut all the time: only an end of the waiting session lets the restore go on.
+        // The gate stays closed: only ending the waiting session lets the restore continue.
         let restored = running.wait().expect(0);
         assert!(
             restored.stderr().contains("interrupted, retrying: "),
@@ -99,7 +99,7 @@ fn what_a_lost_session_still_runs_is_ended() {
     }
 }
 
-/// The answer to COMMIT does not come back.
+/// The answer to COMMIT is lost.
 #[test]
 fn an_index_that_was_committed_is_not_built_again() {
     let cluster = cluster(newest());

@@ -1,4 +1,4 @@
-//! nocturne is killed, by SIGKILL, at chosen places.
+//! nocturne is killed, by SIGKILL, at chosen points.
 
 use crate::common::versions::newest;
 use crate::common::{Cluster, Database, Running, cluster, for_each_version};
@@ -8,7 +8,7 @@ use crate::gate::{
 };
 use crate::source::{SOURCE, Source, assert_whole, resume, trace};
 
-/// Kills a restore in the middle of the big table's rows and goes on with it.
+/// Kills a restore in the middle of the big table's rows and resumes it.
 fn killed_in_the_rows(cluster: &Cluster, dump: &[&str], first: &[&str], then: &[&str]) {
     let source = Source::of(cluster, SOURCE, dump);
     let target = cluster.fresh_db("killed");
@@ -67,7 +67,7 @@ fn a_stream_is_read_past_what_is_done() {
 #[test]
 fn a_table_of_which_not_all_sessions_have_committed_is_loaded_again() {
     let cluster = cluster(newest());
-    // Nothing else is to be done meanwhile.
+    // No other work remains meanwhile.
     let sql = "CREATE TABLE big (id int PRIMARY KEY, t text,
              CONSTRAINT pace CHECK (id % 100 <> 0 OR public.paced(50)));
          INSERT INTO big SELECT i, repeat(md5(i::text), 4) FROM generate_series(1, 200000) i;";
@@ -91,7 +91,7 @@ fn a_table_of_which_not_all_sessions_have_committed_is_loaded_again() {
     resume(&source, &target, &args);
 }
 
-/// Steps through all that is defined in a restore, its journal included.
+/// Steps through all definitions of a restore, including its journal.
 #[test]
 fn whatever_is_being_defined_when_it_is_killed_it_ends_well() {
     let cluster = cluster(newest());
@@ -109,7 +109,7 @@ fn whatever_is_being_defined_when_it_is_killed_it_ends_well() {
         }
         running.kill();
         killed += 1;
-        // The last command drops the journal: killed behind that, there is nothing left to do.
+        // The last command drops the journal: killed after that, there is nothing left to do.
         let dropping = "EXISTS (SELECT FROM pg_stat_activity WHERE query ~ 'DROP TABLE nocturne' \
              AND datname = current_database() AND pid <> pg_backend_pid())";
         if target.query(&format!("SELECT {dropping}")) == "t" {
@@ -149,7 +149,7 @@ fn constraints_begun_in_two_steps_are_finished_in_one() {
     }
 }
 
-/// What follows waits no more. The backend that waits is ended.
+/// Later commits do not wait. The waiting backend is ended.
 fn drop_trap_of_journal(target: &Database<'_>) {
     target.kill_backends(&format!(
         "pid IN (SELECT pid FROM pg_locks WHERE objid = {TRAP} AND NOT granted)"
@@ -193,7 +193,7 @@ fn a_commit_of_a_dead_client_that_has_not_gone_through_never_will() {
     let pid = target.query(&waiting);
     first.kill();
     let second = Running::start(&source.path(), &target.url(), &args);
-    // It comes to the same place, where the first one stands no more.
+    // It reaches the same point, where the first one no longer waits.
     target.wait_until(&format!("({waiting}) <> {pid}"));
     drop(gate);
     second.wait().expect(0);

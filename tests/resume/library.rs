@@ -1,4 +1,4 @@
-//! The journal for callers of the library: what they do at points inside a restore, what they keep
+//! The journal for callers of the library: their work at points inside a restore, what they keep
 //! and forget.
 
 use std::path::Path;
@@ -71,7 +71,7 @@ async fn what_a_caller_has_done_at_a_point_is_not_done_again() {
     assert!(matches!(first, Err(Error::Stage { point: StagePoint::AfterData, .. })), "{first:?}");
     let second = run(&source.path(), target(&database), counting(&counts), options).await;
     assert_eq!(second.unwrap(), Ended { errors: 0 });
-    // What failed is done again, what was done is not.
+    // Failed work is repeated, finished work is not.
     let counts = [0, 1].map(|place: usize| counts[place].load(Ordering::Relaxed));
     assert_eq!(counts, [1, 2]);
     assert_whole(&source, &database);
@@ -86,7 +86,7 @@ async fn a_journal_can_be_kept_and_forgotten() {
     assert!(!journal::exists(&target).await.unwrap());
     let keep = JournalOptions { keep: true };
     for _ in 0..2 {
-        // The second finds that all is done.
+        // The second finds everything done.
         let ended = run(&source.path(), target.clone(), Stages::default(), keep).await;
         assert_eq!(ended.unwrap(), Ended { errors: 0 });
         assert!(journal::exists(&target).await.unwrap());
@@ -101,7 +101,7 @@ async fn a_journal_can_be_kept_and_forgotten() {
     }
     journal::forget(&target).await.unwrap();
     assert!(!journal::exists(&target).await.unwrap());
-    // Twice is no error.
+    // Twice is not an error.
     journal::forget(&target).await.unwrap();
     assert_whole(&source, &database);
 }

@@ -1,4 +1,4 @@
-//! Sessions and servers that are lost while nocturne lives on.
+//! Sessions and servers that are lost while nocturne survives.
 
 use crate::common::versions::newest;
 use crate::common::{Cluster, Database, Proxy, Running, Tool, cluster};
@@ -29,7 +29,7 @@ fn a_table_whose_session_was_ended_is_loaded_again() {
     }
 }
 
-/// Somebody who looks at the server's statistics resets them: no crash.
+/// Someone monitoring the server resets its statistics: not a crash.
 #[test]
 fn statistics_that_somebody_resets_are_no_crash() {
     let server = Cluster::start(newest(), &[]);
@@ -63,7 +63,7 @@ fn a_stream_cannot_be_read_again_but_gone_on_with() {
     assert_whole(&source, &target);
 }
 
-/// The connection is cut while the server is at the COMMIT, which then goes through or does not.
+/// The connection is cut while the server is at the COMMIT, which then succeeds or fails.
 #[test]
 fn a_commit_without_an_answer_is_looked_up() {
     let cluster = cluster(newest());
@@ -89,7 +89,7 @@ fn a_commit_without_an_answer_is_looked_up() {
     }
 }
 
-/// The same without a journal: the server knows the transaction by its number.
+/// The same without a journal: the server identifies the transaction by its number.
 #[test]
 fn without_a_journal_the_server_is_asked_for_the_transaction() {
     let cluster = cluster(newest());
@@ -115,7 +115,7 @@ fn without_a_journal_the_server_is_asked_for_the_transaction() {
     }
 }
 
-/// No session can be had for a moment; the server itself goes on.
+/// No session is available for a moment; the server itself continues.
 #[test]
 fn an_outage_of_the_network_is_survived() {
     let cluster = cluster(newest());
@@ -128,7 +128,7 @@ fn an_outage_of_the_network_is_survived() {
             at_gate(Running::start(&source.path(), &proxy.url(&target), args), &target);
         proxy.refuse(true);
         proxy.cut_all();
-        // The server would notice only when the row is through.
+        // The server would notice only after the row.
         end_waiting(&target);
         std::thread::sleep(std::time::Duration::from_secs(1));
         assert!(!running.has_ended());
@@ -139,7 +139,7 @@ fn an_outage_of_the_network_is_survived() {
     }
 }
 
-/// All sessions are cut, and what was committed without waiting is lost: the server recovers.
+/// All sessions are cut, and asynchronous commits are lost: the server recovers.
 #[test]
 fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {
     let server = Cluster::start(newest(), &[]);
@@ -154,7 +154,7 @@ fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {
             &target,
         );
         crash(&target);
-        // The gate's own session is gone as well.
+        // The gate's own session is also gone.
         drop(gate);
         let restored = running.wait().expect(0);
         assert!(restored.stderr().contains("interrupted, retrying"), "{}", restored.finished);
@@ -184,7 +184,7 @@ fn after_a_crash_rows_of_unlogged_tables_are_loaded_again() {
     assert_eq!(trace(&target, "a_first"), done);
 }
 
-/// Kills the session that waits at a gate, which the server takes for a crash.
+/// Kills the session that waits at a gate, which the server treats as a crash.
 fn crash(target: &Database<'_>) {
     let pid = target.query("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
     assert_eq!(target.query(&format!("SELECT {WAITING}")), "1");

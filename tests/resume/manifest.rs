@@ -1,5 +1,5 @@
-//! What was loaded is held against the archive when another run goes on: by the file system's word
-//! where nobody has written to its files, else by what is in them.
+//! Loaded data is checked against the archive when another run resumes: by the file system's
+//! metadata if the files were not modified, otherwise by their contents.
 
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::source::{SOURCE, Source, assert_whole, resume, trace};
 
 const ARGS: [&str; 3] = ["-j", "1", "--resume"];
 
-/// The words that tell that the archive was read once more.
+/// The words that show that the archive was read once more.
 const COMPARING: &str = "comparing the data of";
 
-/// A target in which `a_first` is done and `z_last` is not.
+/// A target in which `a_first` is finished and `z_last` is not.
 fn begun<'a>(cluster: &'a Cluster, archive: &Path) -> Database<'a> {
     killed(cluster, |url| Running::start(archive, url, &ARGS))
 }
@@ -29,7 +29,7 @@ fn killed<'a>(cluster: &'a Cluster, start: impl FnOnce(&str) -> Running) -> Data
     target
 }
 
-/// Changes the first row that holds these bytes, and nothing of the length.
+/// Changes the first row with these bytes without changing its length.
 fn change(path: &Path, row: &str) {
     let mut bytes = fs::read(path).unwrap();
     let place = bytes.windows(row.len()).position(|part| part == row.as_bytes()).unwrap();
@@ -37,11 +37,11 @@ fn change(path: &Path, row: &str) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Rows of the table that is done, and of one that is not.
+/// Rows of the finished table, and of an unfinished one.
 const DONE: &str = "\taaaaaaaaaa";
 const NOT_DONE: &str = "\tz499";
 
-/// The file of an archive that holds a table's rows.
+/// The file of an archive with a table's rows.
 fn file_of(source: &Source<'_>, table: &str) -> std::path::PathBuf {
     if !source.path().is_dir() {
         return source.path();
@@ -57,7 +57,7 @@ fn refused(restored: &Restored) {
     assert!(said.contains("the data of TABLE DATA public.a_first had SHA-256 "), "{said}");
 }
 
-/// What the journal holds, and what is in the tables: a refusal changes nothing of it.
+/// The contents of the journal and the tables: a refusal does not change them.
 fn state(target: &Database<'_>) -> String {
     let journal = "SELECT run, file_state FROM nocturne.restore_journal";
     let lines =
@@ -87,7 +87,7 @@ fn another_content_of_the_same_size_is_refused_where_it_was_loaded() {
     }
 }
 
-/// Nothing of it is in the database: it is restored as it is now.
+/// None of it is in the database: it is restored in its current form.
 #[test]
 fn another_content_is_loaded_where_nothing_was() {
     let cluster = cluster(newest());
@@ -125,7 +125,7 @@ fn an_archive_that_was_touched_or_copied_is_gone_on_with() {
     let running = at_gate(Running::start(&source.path(), &target.url(), &ARGS), &target);
     running.kill();
     drop(gate);
-    // What the second run has compared counts for the third.
+    // The second run's comparison also counts for the third.
     fs::copy(source.path(), source.other_path()).unwrap();
     let done = trace(&target, "a_first");
     let restored = restore(&source.other_path(), &target, &ARGS).expect(0);
@@ -134,7 +134,7 @@ fn an_archive_that_was_touched_or_copied_is_gone_on_with() {
     assert_whole(&source, &target);
 }
 
-/// Objects are files of their own there, behind a list.
+/// Objects are separate files there, listed in another.
 #[test]
 fn a_large_object_that_is_another_is_refused() {
     let cluster = cluster(newest());
@@ -163,7 +163,7 @@ fn gzip(from: &Path, to: &Path) {
     Tool::new("sh").args(["-c", "gzip -c \"$0\" > \"$1\""]).arg(from).arg(to).succeed();
 }
 
-/// It is read as a stream, but before anything is done.
+/// It is read as a stream, but before any other work.
 #[test]
 fn an_archive_in_a_wrapper_is_compared_before_anything_is_done() {
     let cluster = cluster(newest());

@@ -1,4 +1,4 @@
-//! Refusals that pass: each SQLSTATE that is worth another try, with and without a journal.
+//! Transient errors: each SQLSTATE that is worth retrying, with and without a journal.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use crate::common::{Database, Proxy, Running, cluster, nocturne, restore, restor
 use crate::gate::{Gate, ROW, at_gate, refuse_first, untrap};
 use crate::source::{SOURCE, Source, assert_whole};
 
-/// How many lines of the log have these words; the summary repeats them.
+/// How many lines of the log contain this text; the summary repeats them.
 fn logged(said: &str, words: &str) -> usize {
     said.lines().filter(|line| line.contains(" WARN ") && line.contains(words)).count()
 }
@@ -37,7 +37,7 @@ fn a_deadlock_or_a_serialization_failure_is_tried_again() {
     }
 }
 
-/// Refused more often than it is tried.
+/// Refused more often than it is retried.
 #[test]
 fn what_does_not_pass_is_a_failure_in_the_end() {
     let cluster = cluster(newest());
@@ -79,7 +79,7 @@ fn a_lock_that_a_reader_holds_is_waited_for() {
     assert_whole(&source, &target);
 }
 
-/// Lets a role have so many sessions; -1: as many as it likes.
+/// Limits a role's sessions; -1: unlimited.
 fn limit(target: &Database<'_>, role: &str, sessions: i32) {
     target.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT {sessions}"));
 }
@@ -150,7 +150,7 @@ fn a_server_that_starts_up_is_waited_for_and_that_is_told_once() {
         let waited = "waiting for the server: cannot connect to";
         let lines = said.lines().filter(|line| line.contains(waited));
         let why = |line: &str| line.ends_with("FATAL: the database system is starting up");
-        // The summary of a restore has it once more.
+        // The summary of a restore repeats it.
         let lines: Vec<&str> = lines.filter(|line| !line.starts_with("  ")).collect();
         assert!(matches!(lines[..], [line] if why(line)), "{said}");
     };

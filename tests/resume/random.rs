@@ -1,4 +1,4 @@
-//! The program, or its sessions, ended at random moments, with a seed that is printed:
+//! The program or its sessions are ended at random moments, with a seed that is printed:
 //! `NOCTURNE_SEED` repeats a run, and `NOCTURNE_ROUNDS` makes it longer.
 
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use crate::common::versions::newest;
 use crate::common::{Running, cluster, restore};
 use crate::source::{SOURCE, Source, assert_whole};
 
-/// Rounds when nothing else is asked for.
+/// Default number of rounds.
 const ROUNDS: u64 = 6;
 
-/// Further rounds, at most, if nothing was disturbed in those.
+/// Maximum number of further rounds if those disturbed nothing.
 const MORE: u64 = 10;
 
 fn seeded() -> Random {
@@ -20,7 +20,7 @@ fn seeded() -> Random {
     Random::new(seed)
 }
 
-/// Sessions are ended at random while the restore lives on.
+/// Sessions are ended at random while the restore survives.
 #[test]
 fn restores_whose_sessions_are_ended_at_any_moment_end_well() {
     let mut random = seeded();
@@ -65,7 +65,7 @@ fn restores_killed_at_any_moment_end_well() {
             break;
         }
         let target = cluster.fresh_db("random");
-        // How long an undisturbed one takes on this machine.
+        // Duration of an undisturbed restore on this machine.
         let jobs = random.one(&["1", "2", "4"]);
         let args = ["-j", jobs, "--split-size", "64kB", "--resume"];
         let started = Instant::now();

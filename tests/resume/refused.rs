@@ -1,11 +1,11 @@
-//! What another run must not go on with, and what cannot have a journal.
+//! Restores that another run must not resume, and restores that cannot have a journal.
 
 use crate::common::versions::newest;
 use crate::common::{Cluster, Database, Running, cluster, restore, restore_to};
 use crate::gate::{Gate, NO_SESSION, ROW, at_gate};
 use crate::source::{SOURCE, Source, resume};
 
-/// A target with the journal of a restore that was killed.
+/// A target with the journal of a killed restore.
 fn begun<'a>(cluster: &'a Cluster, source: &Source<'_>, args: &[&str]) -> Database<'a> {
     let target = cluster.fresh_db("begun");
     let gate = Gate::shut(&target, ROW);
@@ -59,7 +59,7 @@ fn another_archive_selection_option_or_target_is_refused_with_what_differs() {
     );
     source.database.execute("DROP TABLE more");
 
-    // None of these has done anything.
+    // None of these refusals has changed anything.
     resume(&source, &target, &[]);
 }
 
@@ -92,7 +92,7 @@ fn data_of_another_size_are_refused() {
     resume(&source, &target, &[]);
 }
 
-/// Of a stream nobody knows the size beforehand: what passes by is compared.
+/// A stream's size is not known beforehand: the data is compared as it passes.
 #[test]
 fn other_data_in_a_stream_are_refused() {
     let cluster = cluster(newest());
@@ -129,7 +129,7 @@ fn a_second_restore_beside_one_that_runs_is_refused() {
     refused_beside(first, gate, &source, &target);
 }
 
-/// A second restore is refused while the first stands at the gate, which then goes on to its end.
+/// A second restore is refused while the first waits at the gate, which then finishes.
 fn refused_beside(first: Running, gate: Gate, source: &Source, target: &Database<'_>) {
     let second = restore(&source.path(), target, &["--resume"]);
     assert_eq!(second.finished.code(), 1);
@@ -140,13 +140,13 @@ fn refused_beside(first: Running, gate: Gate, source: &Source, target: &Database
     crate::source::assert_whole(source, target);
 }
 
-/// The session that keeps others out is idle all night.
+/// The session that excludes others is idle all night.
 #[test]
 fn a_second_restore_is_refused_also_where_idle_sessions_are_ended() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("idle");
-    // The gate's session, which is idle as well, is there already.
+    // The gate's session, which is also idle, already exists.
     let gate = Gate::shut(&target, ROW);
     target.execute(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_session_timeout = 200', \

@@ -1,4 +1,4 @@
-//! A server that is stopped and started again in the middle of a restore.
+//! A server that is stopped and restarted in the middle of a restore.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::common::versions::newest;
 use crate::common::{Cluster, Running, Tool, cluster};
 use crate::source::{SOURCE, Source};
 
-/// A server whose socket stays at the same place over restarts.
+/// A server whose socket stays at the same place across restarts.
 struct Restarting {
     options: EmbeddedOptions,
     folder: tempfile::TempDir,
@@ -20,7 +20,7 @@ struct Restarting {
 impl Restarting {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // The server's account must get through.
+        // The server's account must be able to enter.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let data_dir = Some(folder.path().join("data"));
         let options = EmbeddedOptions { data_dir, ..Cluster::options(newest()) };
@@ -44,14 +44,14 @@ impl Restarting {
         psql.arg(self.url()).succeed().stdout().trim_end().to_owned()
     }
 
-    /// Stops the server by a signal to its first process, and starts it again.
+    /// Stops the server by a signal to its first process, and restarts it.
     fn restart(&mut self, signal: &str) {
         let pid = self.server.postmaster_pid().unwrap();
         Tool::new("sh").args(["-c", &format!("kill -s {signal} {pid}")]).succeed();
         let ended = || !Path::new(&format!("/proc/{pid}")).exists();
         let started = Instant::now();
         while !ended() {
-            assert!(started.elapsed() < Duration::from_secs(30), "it does not end");
+            assert!(started.elapsed() < Duration::from_secs(30), "the server does not exit");
             std::thread::sleep(Duration::from_millis(20));
         }
         self.server = Embedded::start(&self.options).unwrap();
@@ -70,10 +70,10 @@ fn restarted_in_the_rows(signal: &str, args: &[&str]) -> (Restarting, Running) {
     let mut running = Running::start(&source.path(), &server.url(), args);
     let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
     while server.query(asleep) != "1" {
-        assert!(!running.has_ended(), "it has passed the row");
+        assert!(!running.has_ended(), "the restore has passed the row");
     }
     server.restart(signal);
-    // Its archive is open already.
+    // Its archive is already open.
     (server, running)
 }
 
@@ -98,7 +98,7 @@ fn a_server_stopped_at_once_and_started_again_is_waited_for() {
     assert_whole(&server);
 }
 
-/// Nothing that was committed is lost, so that no journal is needed.
+/// No commit is lost, so that no journal is needed.
 #[test]
 fn a_server_stopped_in_order_and_started_again_is_waited_for() {
     let (server, running) = restarted_in_the_rows("INT", &["-j", "3"]);

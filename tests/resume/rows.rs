@@ -1,4 +1,4 @@
-//! Rows that cannot be loaded, dropping, and what else decides about what another run does.
+//! Rows that cannot be loaded, dropping, and other factors that decide what another run does.
 
 use crate::common::versions::newest;
 use crate::common::{Running, assert_same_database, cluster, fixtures, restore};
@@ -31,7 +31,7 @@ fn what_comes_after_rows_that_failed_is_left_for_the_run_that_loads_them() {
             "0"
         );
         let done = trace(&target, "z_last");
-        // The reason is gone.
+        // The cause is gone.
         target.execute(
             "CREATE OR REPLACE FUNCTION ok() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$",
         );
@@ -84,7 +84,7 @@ fn dropping_that_was_broken_off_is_done_again() {
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("clean");
     restore(&source.path(), &target, &[]).expect(0);
-    // The restore's first definition beside its journal is that of the type.
+    // The restore's first definition apart from its journal is that of the type.
     trap_command(&target, 4);
     let gate = Gate::shut(&target, TRAP);
     let args = ["-j", "1", "--clean"];
@@ -93,7 +93,7 @@ fn dropping_that_was_broken_off_is_done_again() {
     running.kill();
     drop(gate);
     untrap(&target);
-    // As if the line had not been written, which comes after the last DROP.
+    // As if the line after the last DROP had not been written.
     target.execute("DELETE FROM nocturne.restore_journal_line WHERE mark = 'dropped'");
     resume(&source, &target, &args);
 }

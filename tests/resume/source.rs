@@ -1,4 +1,4 @@
-//! The databases that the tests dump, and what must be true of a restored one.
+//! The databases that the tests dump, and what must hold for a restored one.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use crate::common::{Cluster, Database, Restored, assert_same_database, nocturne, restore};
 
-/// Tables of which the big one's row 25000 waits at the gate, if that is shut; objects of the kinds
-/// that are restored in different ways.
+/// Tables of which the big one's row 25000 waits at the gate while it is closed; objects of the
+/// kinds that are restored in different ways.
 pub const SOURCE: &str = "
     CREATE TYPE mood AS ENUM ('sad', 'happy');
     CREATE SEQUENCE numbers START 42;
@@ -35,14 +35,14 @@ pub const SOURCE: &str = "
     SELECT lo_from_bytea(4242, convert_to(repeat('object', 1000), 'UTF8'));
 ";
 
-/// An archive, the database that it is of, and a folder for it.
+/// An archive, its source database, and a folder for it.
 pub struct Source<'a> {
     pub database: Database<'a>,
     folder: TempDir,
 }
 
 impl<'a> Source<'a> {
-    /// Makes a database with these statements, and dumps it.
+    /// Creates a database with these statements, and dumps it.
     pub fn of(cluster: &'a Cluster, sql: &str, args: &[&str]) -> Self {
         let database = cluster.fresh_db("source");
         database.execute(sql);
@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
         self.database.pg_dump(args).arg("--file").arg(path).succeed();
     }
 
-    /// The number of the entry that the listing has under these words.
+    /// The ID of the entry that the listing has under these words.
     pub fn dump_id(&self, words: &str) -> String {
         let list = nocturne().arg("list").arg(self.path()).succeed().stdout();
         let line = list.lines().find(|line| line.contains(words)).unwrap();
@@ -72,7 +72,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What another run leaves alone of a table that is done: where its rows are, and which
+/// What another run leaves unchanged of a finished table: where its rows are, and which
 /// transactions have written them.
 pub fn trace(database: &Database<'_>, table: &str) -> String {
     database.query(&format!(
@@ -81,7 +81,7 @@ pub fn trace(database: &Database<'_>, table: &str) -> String {
     ))
 }
 
-/// Goes on with a restore until its end; the result is that of an undisturbed one.
+/// Resumes a restore until its end; the result is that of an undisturbed one.
 pub fn resume(source: &Source<'_>, target: &Database<'_>, args: &[&str]) -> Restored {
     let args = [args, &["--resume"]].concat();
     let restored = restore(&source.path(), target, &args).expect(0);
@@ -89,7 +89,7 @@ pub fn resume(source: &Source<'_>, target: &Database<'_>, args: &[&str]) -> Rest
     restored
 }
 
-/// Fails the test unless a database is as the dumped one, and holds nothing half-made.
+/// Fails the test unless a database equals the dumped one and contains nothing unfinished.
 pub fn assert_whole(source: &Source<'_>, target: &Database<'_>) {
     assert_same_database(target, &source.database);
     let odd = target.query(

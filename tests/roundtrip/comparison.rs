@@ -70,7 +70,7 @@ fn constraint_not_validated_is_found() {
 fn unpopulated_view_and_other_generated_values_are_found() {
     let cluster = cluster(versions::newest());
     assert_found(cluster, "REFRESH MATERIALIZED VIEW seen WITH NO DATA", true);
-    // As if the expression had been evaluated beside another function.
+    // As if the expression had been evaluated with another function.
     let other = "CREATE TABLE other (id int, n int, twice int); INSERT INTO other VALUES (1, 1, 3), (2, 1, 2);
         DO $$ DECLARE file oid = pg_relation_filenode('child'); BEGIN
             UPDATE pg_class SET relfilenode = (SELECT relfilenode FROM pg_class WHERE relname = 'other')
@@ -84,7 +84,7 @@ fn unpopulated_view_and_other_generated_values_are_found() {
 fn missing_or_other_statistics_are_found() {
     let cluster = cluster(versions::newest());
     if cluster.major >= 18 {
-        // Statistics come from archives alone, which a text of pg_dump does not know.
+        // Only archives contain statistics; a plain pg_dump script does not.
         assert_found(cluster, "DELETE FROM pg_statistic WHERE starelid = 'child'::regclass", false);
         assert_found(cluster, "UPDATE pg_class SET reltuples = 0 WHERE relname = 'child'", false);
     }

@@ -29,7 +29,7 @@ const TRAP_LAST_LEAF: &str = "
     CREATE EVENT TRIGGER wait ON ddl_command_end WHEN TAG IN ('ALTER INDEX')
         EXECUTE FUNCTION trap.wait();";
 
-/// No session but those at the gate has done anything for a while: what can overlap does.
+/// No session except those at the gate has done anything for a while: whatever can overlap does.
 const STILL: &str = "(SELECT max(state_change) < clock_timestamp() - interval '300 ms'
     FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND application_name <> 'gate')";

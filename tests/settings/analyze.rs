@@ -1,4 +1,4 @@
-//! `--analyze`: statistics of what was filled, once, and none that the archive has itself.
+//! `--analyze`: statistics of filled tables, once, and not those in the archive.
 
 use crate::common::{
     Archive, Database, assert_same_database, cluster, for_each_version, nocturne, restore,
@@ -22,7 +22,7 @@ const TABLES: &str = "
     INSERT INTO parts SELECT i, i % 2 FROM generate_series(1, 8000) i;
     INSERT INTO base SELECT generate_series(1, 100); INSERT INTO heir SELECT i, i FROM generate_series(101, 300) i;";
 
-/// Tables with statistics of their columns, those over all partitions marked with a star.
+/// Tables with column statistics; those over all partitions are marked with a star.
 fn analyzed(database: &Database<'_>) -> String {
     database.query(
         "SELECT string_agg(DISTINCT tablename || CASE WHEN inherited THEN '*' ELSE '' END, ' ')
@@ -30,7 +30,7 @@ fn analyzed(database: &Database<'_>) -> String {
     )
 }
 
-/// How often each table was analysed, where the server counts that.
+/// How often each table was analyzed, where the server counts that.
 fn counts(database: &Database<'_>) -> String {
     database.query(
         "SELECT pg_stat_force_next_flush(); SELECT string_agg(relname || ' ' || analyze_count, ', ' ORDER BY relname)
@@ -59,7 +59,7 @@ fn tables_that_were_filled_have_statistics_afterwards() {
             assert_eq!(target.query(extended), "1", "{options:?}");
             let inherited =
                 "SELECT n_distinct FROM pg_stats WHERE tablename = 'base' AND inherited";
-            assert_eq!(target.query(inherited), "-1", "with the rows of the heir: {options:?}");
+            assert_eq!(target.query(inherited), "-1", "with the rows of the child: {options:?}");
             let reltuples = "SELECT reltuples FROM pg_class WHERE relname = 'parts'";
             assert_eq!(target.query(reltuples), "8000");
             let once = counts(&target);
@@ -70,7 +70,7 @@ fn tables_that_were_filled_have_statistics_afterwards() {
         }
         let target = cluster.fresh_db("analyze");
         let restored = restore(&archive.path(), &target, &["-j", "3"]).expect(0);
-        assert_eq!(analyzed(&target), "", "only when it is asked for");
+        assert_eq!(analyzed(&target), "", "only on request");
         assert_eq!(restored.summary["analyzed"]["count"], 0);
     });
 }
@@ -94,7 +94,7 @@ fn of_a_selection_only_what_was_filled_is_analyzed() {
     let restored = restore(&archive.path(), &target, &options).expect(0);
     assert_eq!(analyzed(&target), "child part_1");
     assert_eq!(restored.summary["warnings"].as_array().unwrap().len(), 0, "{}", restored.finished);
-    // A table whose rows are refused has none to analyse.
+    // A table whose rows are refused has nothing to analyze.
     let target = cluster.fresh_db("analyze");
     target.execute("CREATE TABLE child (id int CHECK (id < 100))");
     let options = ["-a", "--analyze", "-t", "child"];

@@ -1,4 +1,4 @@
-//! Rows of tables that the restore made are frozen and known to be visible to all.
+//! Rows of tables created by the restore are frozen and marked all-visible.
 
 use crate::common::{
     Archive, Cluster, Database, assert_same_database, for_each_version, restore, versions,
@@ -16,9 +16,9 @@ const TABLES: &str = "
     INSERT INTO unlogged SELECT * FROM plain; INSERT INTO other SELECT * FROM plain;
     INSERT INTO parts SELECT * FROM plain;";
 
-/// Whether every page of a table is known to be visible to all.
+/// Whether every page of a table is marked all-visible.
 fn is_frozen(database: &Database<'_>, table: &str) -> bool {
-    // Which is counted by ANALYZE; nothing else sets it, as autovacuum is off. From PostgreSQL 16
+    // ANALYZE counts it; nothing else sets it, as autovacuum is off. From PostgreSQL 16
     // on a table has pages without rows at its end.
     database.execute(&format!("ANALYZE {table}"));
     let query = format!(
@@ -43,11 +43,11 @@ fn rows_of_new_tables_are_frozen() {
             for table in ["plain", "unlogged", "part_1", "part_2"] {
                 assert!(is_frozen(&target, table), "{table}");
             }
-            // Who knows what another access method makes of FREEZE.
+            // Another access method may treat FREEZE differently.
             assert!(!is_frozen(&target, "other"));
         }
-        // Asked last, as ANALYZE leaves statistics behind.
-        assert!(!is_frozen(&expected, "plain"), "else the test would show nothing");
+        // Queried last, as ANALYZE leaves statistics behind.
+        assert!(!is_frozen(&expected, "plain"), "otherwise the test would show nothing");
     });
 }
 

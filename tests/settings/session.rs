@@ -1,6 +1,6 @@
 //! Settings of the sessions: memory, parallel workers, `--set`.
 //!
-//! What a session is set to is told by a function that an index is built on.
+//! A function that an index is built on reports a session's settings.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::common::{
     Archive, Cluster, Restored, cluster, for_each_version, nocturne, restore, restore_to, versions,
 };
 
-/// A table whose index tells a setting, twice if it is built together with another one.
+/// A table whose index reports a setting, twice if it is built together with another one.
 fn telling(settings: &[&str]) -> String {
     let told: Vec<String> = settings
         .iter()
@@ -56,7 +56,7 @@ fn sessions_that_rest_lend_their_processors_to_an_index_build() {
 #[test]
 fn no_build_has_workers_while_all_sessions_are_busy() {
     let cluster = cluster(versions::newest());
-    // Each build waits until the other runs as well.
+    // Each build waits until the other also runs.
     let archive = Archive::of(
         cluster,
         "CREATE FUNCTION public.tell(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS

@@ -1,4 +1,4 @@
-//! What goes wrong while several sessions load a table: it is empty afterwards, and told.
+//! Failures while several sessions load a table: it is empty afterwards, and this is reported.
 
 use crate::common::gate::{Gate, NO_SESSION, ONE_WAITS, PACED, ROW};
 use crate::common::versions::newest;
@@ -21,7 +21,7 @@ fn a_refused_row_leaves_the_table_empty_and_is_told_by_its_place_in_the_archive(
         let detail = restored.summary["failures"][0]["detail"].as_str().unwrap();
         assert!(detail.contains("ROW: 25000 of the archive's data"), "{detail}");
         assert_eq!(target.rows("big"), 0);
-        // The sessions go on with what comes after.
+        // The sessions continue with what comes next.
         assert_eq!(target.rows("small"), 10);
     }
 }
@@ -29,14 +29,14 @@ fn a_refused_row_leaves_the_table_empty_and_is_told_by_its_place_in_the_archive(
 #[test]
 fn a_table_is_loaded_again_when_a_session_was_killed_in_the_middle() {
     let archive = archive(&["--format=custom"]);
-    // The one that waits at its row, and those that go on beside it.
+    // The one that waits at its row, and those that continue meanwhile.
     for (victims, count) in [("=", 1), ("<>", 2)] {
         let target = cluster(newest()).fresh_db("killed");
         let gate = Gate::shut(&target, ROW);
         let args = ["--copy-format", "binary"];
         let (running, pace) = met(&archive.path(), &target, "big", 3, &args);
         target.wait_until(ONE_WAITS);
-        // By the lock that each has on the table until its transaction ends.
+        // By the lock that each holds on the table until its transaction ends.
         let waiting = "(SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 \
              AND NOT granted AND database = (SELECT oid FROM pg_database \
                  WHERE datname = current_database()))";
@@ -85,8 +85,8 @@ fn a_truncated_archive_leaves_the_table_empty() {
     }
 }
 
-/// In the database there is a deferred trigger as soon as there is the table, which lets only one
-/// transaction commit: each looks once whether another has.
+/// As soon as the table exists, the database has a deferred trigger that lets only one
+/// transaction commit: each checks once whether another has.
 #[test]
 fn a_table_of_which_one_session_could_not_commit_is_emptied() {
     let archive = archive(&["--format=custom"]);

@@ -9,7 +9,7 @@ use crate::toc::divide;
 
 const PARTS: usize = 3;
 
-/// A table whose last row waits where the gate is shut.
+/// A table whose last row waits while the gate is closed.
 fn source(cluster: &Cluster) -> (Database<'_>, Archive) {
     let source = cluster.fresh_db("source");
     source.execute(&format!(
@@ -77,8 +77,8 @@ fn rows_in_several_entries_of_a_stream_are_all_restored() {
     }
 }
 
-/// Stands at the gate with the last part, when the others are committed: nothing but the rows is
-/// there yet.
+/// Waits at the gate with the last part, after the others are committed: only the rows exist
+/// by then.
 fn with_two_parts_done(archive: &Archive, target: &Database<'_>) -> Running {
     let running = Running::start(&archive.path(), &target.url(), &["-j", "4", "--resume"]);
     let running = at_gate(running, target);

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::common::gate::{Gate, PACE, copying};
 use crate::common::{Database, Restored, Running};
 
-/// One table of 12 MB, the rows in the order of `id`. As long as the gates are shut every hundredth
-/// row takes its time, so that sessions have time to meet, and row 10000 waits. Row 25000 is refused
+/// One table of 12 MB, its rows in the order of `id`. While the gates are closed every hundredth
+/// row is slow, so that sessions have time to meet, and row 10000 waits. Row 25000 is refused
 /// in a database whose name begins with `refuse`.
 pub const BIG: &str = "
     CREATE TABLE big (
@@ -23,13 +23,13 @@ pub const BIG: &str = "
     INSERT INTO small SELECT i, i FROM generate_series(1, 10) i;
 ";
 
-/// Rows of it.
+/// Number of its rows.
 pub const ROWS: u64 = 50_000;
 
 /// The options that split such a table.
 pub const SPLIT: [&str; 2] = ["--split-size", "64kB"];
 
-/// Restores through so many sessions, all of which copy rows into the table at the same time.
+/// Restores through this many sessions, all of which copy rows into the table at the same time.
 pub fn together(
     archive: &Path,
     target: &Database<'_>,
@@ -42,7 +42,7 @@ pub fn together(
     running.wait()
 }
 
-/// The same, at the moment when all have begun. The rows are slow as long as the gate is kept.
+/// The same, at the moment when all have started. The rows are slow while the gate is kept.
 pub fn met(
     archive: &Path,
     target: &Database<'_>,
@@ -51,7 +51,7 @@ pub fn met(
     args: &[&str],
 ) -> (Running, Gate) {
     let pace = Gate::shut(target, PACE);
-    // Through the socket: the buffers of a TCP connection would take most of the table at once.
+    // Through the socket: the buffers of a TCP connection would hold most of the table at once.
     let jobs = sessions.to_string();
     let args = [&["-j", &jobs, SPLIT[0], SPLIT[1]], args].concat();
     let running = Running::start(archive, &target.url(), &args);

@@ -1,5 +1,5 @@
 //! Archives with the rows of a table in several entries, as a pg_dump that dumps large tables in
-//! parts writes them: made of a directory archive, whose table of contents is read and written
+//! parts writes them: derived from a directory archive, whose table of contents is read and written
 //! (`WriteHead` and `WriteToc` in `pg_backup_archiver.c`).
 
 use std::fs;
@@ -34,13 +34,13 @@ fn string(text: &str) -> Vec<u8> {
     [int(i32::try_from(text.len()).unwrap()), text.into()].concat()
 }
 
-/// Divides the rows of a table of a directory archive that is not compressed into so many entries.
+/// Divides the rows of a table of an uncompressed directory archive into this many entries.
 pub fn divide(archive: &Path, table: &str, parts: usize) {
     let path = archive.join("toc.dat");
     let bytes = fs::read(&path).unwrap();
     let minor = bytes[6];
     let mut reader = Reader { bytes: &bytes, at: 11 };
-    // How it is compressed: a byte since 1.15, and a number before.
+    // Its compression: a byte since 1.15, and a number before.
     if minor >= 15 {
         reader.at += 1;
     } else {
@@ -51,7 +51,7 @@ pub fn divide(archive: &Path, table: &str, parts: usize) {
     let head = &bytes[..reader.at];
     let count = reader.int();
     let mut entries: Vec<(i32, Vec<u8>)> = Vec::new();
-    // Where the number, the data file's name and the end of the table's data stand.
+    // Positions of the ID, the data file's name and the end of the table's data.
     let mut found = None;
     for place in 0..usize::try_from(count).unwrap() {
         let start = reader.at;

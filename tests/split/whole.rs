@@ -1,4 +1,4 @@
-//! What several sessions load is what one loads.
+//! Several sessions load the same as one.
 
 use crate::common::gate::{Gate, PACE, PACED, copying};
 use crate::common::versions::newest;
@@ -45,7 +45,7 @@ fn a_stream_is_split_too_whether_or_not_it_tells_sizes() {
         .args(["-C", folder, "-czf", wrapped.to_str().unwrap(), "archive/toc.dat", "archive"])
         .succeed();
     let custom = Archive::dump(&source, &["--format=custom"]);
-    // Behind a port the server may have any number of processors. Those of this machine are
+    // Behind a port the server may have any number of processors. This machine's are
     // known, and where there are two of them reading the stream keeps one busy.
     let elsewhere = Proxy::start(cluster);
     for archive in [&wrapped, &custom.path()] {
@@ -64,8 +64,8 @@ fn a_stream_is_split_too_whether_or_not_it_tells_sizes() {
 #[test]
 fn rows_longer_than_a_piece_are_not_divided() {
     let cluster = cluster(newest());
-    // Of 100 bytes to 1.5 MB; one of 20 MB, too long to be collected, and one of a type that has
-    // no binary form in the middle of those that have.
+    // From 100 bytes to 1.5 MB; one of 20 MB, too long to be buffered, and one of a type without
+    // a binary form among those that have one.
     let sql = "
         CREATE TABLE wide (id int CHECK (public.paced(500)), t text, odd numeric);
         INSERT INTO wide SELECT i, (SELECT string_agg(md5((i * n)::text), '-' ORDER BY n)
@@ -91,7 +91,7 @@ fn what_keeps_an_order_or_was_there_before_is_loaded_by_one_session() {
     let cluster = cluster(newest());
     let source = source(cluster);
     let archive = Archive::dump(&source, &["--format=custom"]);
-    // Long enough for others to come, if they were asked.
+    // Long enough for others to join, if asked to.
     let slowly = |target: &Database<'_>, args: &[&str]| {
         let pace = Gate::shut(target, PACE);
         let running = Running::start(&archive.path(), &target.url(), args);
@@ -99,7 +99,7 @@ fn what_keeps_an_order_or_was_there_before_is_loaded_by_one_session() {
             "EXISTS (SELECT FROM pg_stat_progress_copy \
              WHERE datname = current_database() AND tuples_processed >= 2000)",
         );
-        // None is seen of a table that others do not see yet.
+        // No session is counted for a table that others cannot see yet.
         assert_eq!(target.query(&format!("SELECT {} <= 1", copying("big"))), "t", "{args:?}");
         drop(pace);
         running.wait().expect(0);

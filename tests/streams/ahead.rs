@@ -1,4 +1,4 @@
-//! What is read of a stream before a session takes it, and what becomes of it.
+//! What is read from a stream before a session takes it, and what happens to it.
 
 use crate::common::gate::{AT_GATE, Gate, ONE_WAITS, ROW, at_gate};
 use crate::common::versions::newest;
@@ -9,7 +9,7 @@ use crate::sources::{archive, piped, sample};
 fn other_tables_of_a_stream_are_loaded_while_one_takes_long() {
     let cluster = cluster(newest());
     let source = cluster.fresh_db("slow");
-    // More than what is on its way to a session anyhow.
+    // More than what is in flight to a session anyway.
     source.execute(&format!(
         "CREATE TABLE a_slow (id int, t text, CONSTRAINT gate CHECK (id <> 1 OR {AT_GATE}));
          CREATE TABLE b (id int);
@@ -32,7 +32,7 @@ fn other_tables_of_a_stream_are_loaded_while_one_takes_long() {
     }
 }
 
-/// Without any room, and with room for less than a table.
+/// Without any buffer, and with a buffer smaller than a table.
 #[test]
 fn little_room_changes_nothing_of_the_result() {
     let cluster = cluster(newest());
@@ -49,14 +49,14 @@ fn little_room_changes_nothing_of_the_result() {
     }
 }
 
-/// As the archive writes a string, which its dependencies are: an Int for its length before it.
+/// A string as the archive stores it, such as a dependency: an Int for its length before it.
 fn string(text: &str) -> Vec<u8> {
     let length = u32::try_from(text.len()).unwrap();
     [&[0][..], &length.to_le_bytes(), text.as_bytes()].concat()
 }
 
-/// Rows that wait for others, which come behind them: as long as there is room. No pg_dump says so
-/// of rows, so an archive is changed to.
+/// Rows that depend on later ones wait while there is buffer space. No pg_dump writes such
+/// dependencies, so the test adds one to an archive.
 #[test]
 fn what_depends_on_what_comes_later_waits_if_there_is_room() {
     let cluster = cluster(newest());
@@ -119,7 +119,7 @@ fn a_table_whose_rows_are_refused_holds_nothing_up() {
     }
 }
 
-/// Tables that had come when the stream broke off are worth having: all of them, each whole.
+/// Tables that arrived before the stream broke off are worth keeping: all of them, each whole.
 #[test]
 fn what_had_come_of_a_stream_that_breaks_off_is_loaded() {
     let cluster = cluster(newest());

@@ -1,5 +1,5 @@
-//! Archives with bytes behind their end, as pg_dump leaves them when it appends to a file: sound, as
-//! for pg_restore, from a file and from a stream, into a database and as a script.
+//! Archives with bytes after their end, as pg_dump leaves them when it appends to a file: accepted,
+//! as by pg_restore, from a file and from a stream, into a database and as a script.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::common::versions::newest;
 use crate::common::{Cluster, Database, cluster, nocturne, restore};
 use crate::sources::{archive, gzip, piped};
 
-/// What the remark begins with.
+/// The start of the remark.
 const REMARK: &str = "the archive ends ";
 
 /// `pg_dump … >> FILE`.
@@ -46,16 +46,16 @@ fn appended_archive_is_sound_and_restored() {
     let source = source(cluster);
     let scratch = tempfile::tempdir().unwrap();
     let path = |name: &str| scratch.path().join(name);
-    // Behind the data comes a second table of contents, or another archive.
+    // After the data comes a second table of contents, or another archive.
     append(&source, &["-Fc"], &path("once"));
     append(&source, &["-Fc", "-Z0", "--inserts"], &path("twice"));
     append(&cluster.fresh_db("other"), &["-Fc"], &path("twice"));
     append(&source, &["-Ft"], &path("tar"));
     append(&source, &["-Ft"], &path("tar"));
-    // Without data nothing else tells where the archive ends.
+    // Without data nothing else shows where the archive ends.
     append(&source, &["-Fc", "-s"], &path("schema"));
     append(&source, &["-Fc", "-s"], &path("schema"));
-    // The table of contents tells all offsets.
+    // The table of contents has all offsets.
     let (_keep, whole) = archive(&source, "c", &[]);
     std::fs::copy(&whole, path("junk")).unwrap();
     append_bytes(b"Connection to backup closed.\n", &path("junk"));
@@ -97,7 +97,7 @@ fn appended_archive_with_damage_is_damaged() {
     let (code, said) = verified(&file, &[]);
     assert_eq!(code, 0, "{said}");
     let bytes = std::fs::read(&file).unwrap();
-    // The last end marker of rows, and all from there on.
+    // From the last end marker of rows to the end.
     let end = bytes.windows(4).rposition(|four| four == b"\\.\n\n").unwrap();
     let cut = scratch.path().join("cut");
     std::fs::write(&cut, &bytes[..end]).unwrap();

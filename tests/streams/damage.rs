@@ -1,4 +1,4 @@
-//! Streams that are cut or damaged.
+//! Truncated or damaged streams.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::common::versions::newest;
 use crate::common::{Database, Restored, Tool, cluster, restore};
 use crate::sources::{archive, gzip, piped, sample, tar};
 
-/// Whether each table of the sample is empty (or not there) or whole.
+/// Whether each table of the sample is empty (or missing) or whole.
 fn whole_or_empty(database: &Database<'_>, what: &str) {
     for table in ["a", "s.b", "c"] {
         if database.query(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t" {
@@ -50,7 +50,7 @@ fn a_stream_that_is_cut_is_never_a_success() {
         for (number, at) in
             [3, 60, length / 4, length / 2, length * 9 / 10, length - 4].into_iter().enumerate()
         {
-            // The end of a tar is zeros only; a tar without them is whole.
+            // The end of a tar is only zeros; a tar without them is whole.
             if path == &tar_archive && at == length - 4 {
                 continue;
             }

@@ -35,7 +35,7 @@ pub fn tar(folder: &Path, members: &[&str], to: &Path) {
     Tool::new("tar").arg("-C").arg(folder).arg(option).arg(to).args(members).succeed();
 }
 
-/// Each fixture in one way of coming as a stream, the next one in another; all ways are used.
+/// Each fixture in one kind of stream, the next one in another; all kinds are used.
 #[test]
 fn every_fixture_comes_back_from_a_stream() {
     let scratch = tempfile::tempdir().unwrap();
@@ -47,7 +47,7 @@ fn every_fixture_comes_back_from_a_stream() {
             nocturne().arg("restore").arg(fixture).args(["-d", &expected.url(), "-j", "2"]).run();
         let jobs = ["1", "2", "4"][number % 3];
         let name = fixture.file_name().unwrap().to_str().unwrap();
-        // A tar with its table of contents after the data is for files only: see tars.rs.
+        // A tar with its table of contents after the data works only as a file: see tars.rs.
         let way = if name.contains("directory") { 1 } else { number % 5 };
         let wrapped = scratch.path().join(["", "w.gz", "w.tar", "w.tar.gz", "w.gz"][way]);
         match way {

@@ -1,4 +1,4 @@
-//! Directory archives in a tar, with their table of contents at any place.
+//! Directory archives in a tar, with their table of contents at any position.
 
 use std::path::Path;
 

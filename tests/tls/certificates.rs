@@ -1,4 +1,4 @@
-//! Certificates of two authorities, one of which the server and the tests know.
+//! Certificates of two authorities, of which the server and the tests trust one.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use rcgen::{
 };
 
 /// A folder of PEM files: `ca.crt` and `other.crt`, the authorities; `server`, for `localhost`;
-/// `expired`, the same of long ago; `client`, for the role `with_cert`; `stranger`, the same from
-/// the other authority. Each of the latter as `.crt` and `.key`.
+/// `expired`, the same but expired long ago; `client`, for the role `with_cert`; `stranger`, the
+/// same from the other authority. Each of the latter as `.crt` and `.key`.
 pub fn write(folder: &Path) {
     let (ca, known) = authority("known authority");
     let (other, unknown) = authority("unknown authority");

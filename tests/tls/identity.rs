@@ -1,4 +1,4 @@
-//! How the program proves who it is with a certificate, and who is turned away.
+//! How the program authenticates with a certificate, and which roles are rejected.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -16,7 +16,7 @@ fn a_client_certificate_opens_the_door_to_the_role_that_it_names() {
     };
     with("with_cert", "client").comes_in(true);
     with("tls_only", "client").comes_in(true);
-    // Signed by an authority that the server does not know: it ends the handshake.
+    // Signed by an authority unknown to the server: it ends the handshake.
     with("with_cert", "stranger").fails("cannot connect to with_cert@localhost:");
     let none = server.attempt("with_cert", "sslmode=require");
     none.fails("requires a valid client certificate");

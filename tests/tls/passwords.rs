@@ -1,4 +1,4 @@
-//! Passwords: SCRAM with and without channel binding, MD5, files of passwords.
+//! Passwords: SCRAM with and without channel binding, MD5, password files.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -17,7 +17,7 @@ fn scram_binds_itself_to_the_channel_as_far_as_asked_for() {
         with(&format!("sslmode=disable channel_binding={binding}")).comes_in(false);
     }
     with("sslmode=disable channel_binding=require").fails("channel binding");
-    // The other ways in have nothing to bind.
+    // The other methods have nothing to bind.
     let md5 = format!("password={PASSWORD} sslmode=require channel_binding=require");
     server.attempt("with_md5", &md5).fails("channel binding");
     server.attempt("trusted", "sslmode=require channel_binding=require").fails("channel binding");
@@ -99,7 +99,7 @@ fn passwords_come_from_the_environment_and_from_a_file_that_nobody_else_reads() 
         let said = allow(mode).fails("requests a password but none was given");
         assert!(said.stderr().contains("has group or world access"), "{said}");
     }
-    // A line for another host is no help.
+    // A line for another host does not help.
     let said = allow(0o600).env("PGHOST", "ignored");
     said.comes_in(true);
     let elsewhere = server.attempt("with_scram", "host=127.0.0.1");

@@ -1,4 +1,4 @@
-//! A server with TLS, roles that come in by different ways, and the program connecting to it.
+//! A server with TLS, roles with different authentication methods, and the program that connects.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::common::cluster::repository;
 use crate::common::versions::installation;
 use crate::common::{Cluster, Finished, Tool, bare_nocturne, versions, wait_until};
 
-/// Who may come in, and how, by role. The last line of PostgreSQL's own rules is kept: the socket.
+/// Which roles may connect, and how. The last line of PostgreSQL's own rules is kept: the socket.
 const RULES: &str = "\
 local     all all                      trust
 hostssl   all tls_only    127.0.0.1/32 trust
@@ -45,7 +45,7 @@ pub struct TlsServer {
     folder: tempfile::TempDir,
 }
 
-/// The server whose certificate is in order.
+/// The server with a valid certificate.
 pub fn server() -> &'static TlsServer {
     static SERVER: OnceLock<TlsServer> = OnceLock::new();
     SERVER.get_or_init(|| TlsServer::start("server"))
@@ -96,7 +96,7 @@ impl TlsServer {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    /// An attempt to connect by a role, with these parameters of a connection string.
+    /// A connection attempt of a role, with these parameters of a connection string.
     pub fn attempt(&self, role: &str, parameters: &str) -> Attempt<'_> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("attempt-{}-", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -106,7 +106,7 @@ impl TlsServer {
             self.server.port()
         );
         let home = self.folder.path().join("no-home");
-        // Nothing of the machine: neither a password file nor certificates of whoever runs this.
+        // Nothing from the machine: neither a password file nor certificates of the current user.
         let tool = bare_nocturne().args(["restore", "-w", "-d", &conninfo]).arg(archive());
         Attempt { server: self, name, tool: tool.env("HOME", home) }
     }
@@ -118,7 +118,7 @@ fn newest_with_tls() -> u32 {
         let configuration = Tool::new(installation(*major).bin.join("pg_config"));
         configuration.arg("--configure").run().stdout().contains("ssl")
     };
-    versions().into_iter().rev().find(has_tls).expect("a PostgreSQL with TLS among those tested")
+    versions().into_iter().rev().find(has_tls).expect("a tested PostgreSQL with TLS")
 }
 
 fn archive() -> PathBuf {
@@ -140,7 +140,7 @@ impl Attempt<'_> {
         self
     }
 
-    /// Expects to come in, by TLS or not: as the server sees it.
+    /// Expects success, with TLS or not: as the server sees it.
     pub fn comes_in(self, by_tls: bool) {
         let finished = self.tool.succeed();
         let log = self.server.server.log();
@@ -151,11 +151,11 @@ impl Attempt<'_> {
         assert_eq!(line.contains("SSL enabled"), by_tls, "{line}");
     }
 
-    /// Expects to be refused, or to refuse, for a reason that is told.
+    /// Expects a refusal by either side, for a reported reason.
     pub fn fails(self, reason: &str) -> Finished {
         let finished = self.tool.run();
-        assert!(!finished.success(), "it came in: {finished}");
-        assert!(finished.stderr().contains(reason), "not for \"{reason}\": {finished}");
+        assert!(!finished.success(), "it was admitted: {finished}");
+        assert!(finished.stderr().contains(reason), "not refused for \"{reason}\": {finished}");
         finished
     }
 }

@@ -1,4 +1,4 @@
-//! Whom the program trusts, by `sslmode` and `sslrootcert`.
+//! What the program trusts, by `sslmode` and `sslrootcert`.
 
 use crate::server::{TlsServer, server};
 
@@ -42,7 +42,7 @@ fn the_servers_certificate_is_checked_as_far_as_the_mode_says() {
         let said = with("localhost", mode, &absent).fails("does not exist");
         assert!(said.stderr().contains("set sslrootcert to a file"), "{said}");
     }
-    // hostaddr says where, host says who.
+    // hostaddr is the address, host the name to verify.
     with("localhost hostaddr=127.0.0.1", "verify-full", &ca).comes_in(true);
     with("elsewhere.example hostaddr=127.0.0.1", "verify-full", &ca).fails("not valid for name");
 }

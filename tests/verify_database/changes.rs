@@ -1,4 +1,4 @@
-//! What was changed after the restore is found, and nothing else is.
+//! Changes after the restore are found, and nothing else is.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn every_change_is_found_and_told() {
             "UPDATE plain SET big = NULL WHERE id = 7",
             "plain different same row count, different rows",
         ),
-        // One of ten equal rows goes, another one comes twice.
+        // One of ten equal rows is deleted, another one duplicated.
         (
             "DELETE FROM doubled WHERE ctid = (SELECT min(ctid) FROM doubled WHERE a = 1); \
              INSERT INTO doubled VALUES (2, 'C')",
@@ -95,7 +95,7 @@ fn only_what_is_selected_is_compared() {
     verify(&archive.path(), &target.url(), &["-t", "doubled"]).expect(0);
     let one = verify(&archive.path(), &target.url(), &["-t", "plain"]).expect(1);
     assert_eq!(one.items().len(), 1, "{}", one.finished);
-    // Which rows of a partition the root holds cannot be told.
+    // Which rows of a partition belong to the root cannot be determined.
     let part = verify(&archive.path(), &target.url(), &["-t", "parts_0"]).expect(1);
     assert!(part.differences()[0].starts_with("parts unknown"), "{}", part.finished);
     let parts = ["-t", "parts_0", "-t", "parts_1"];

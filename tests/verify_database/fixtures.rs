@@ -5,7 +5,7 @@ use std::fs;
 use crate::common::{cluster, fixtures, nocturne, restore};
 use crate::source::verify;
 
-/// Compares each fixture that is chosen with what nocturne restored of it.
+/// Compares each chosen fixture with nocturne's restore of it.
 fn equal_when_restored(choose: impl Fn(&str) -> bool) {
     let mut compared = 0;
     for (number, fixture) in fixtures().iter().filter(|fixture| choose(&fixture.name)).enumerate() {

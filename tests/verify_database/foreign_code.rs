@@ -1,4 +1,4 @@
-//! Code that a role without rights has planted in the database does not run when a superuser
+//! Code that an unprivileged role has planted in the database does not run when a superuser
 //! compares it with an archive.
 
 use std::path::Path;
@@ -13,7 +13,7 @@ const SOURCE: &str = "CREATE TABLE seen (id int, word text); INSERT INTO seen VA
      CREATE TABLE cast_to (id int); INSERT INTO cast_to VALUES (1); \
      CREATE SEQUENCE counter;";
 
-/// A function that leaves a file, as only a superuser's session can.
+/// A function that creates a file, which only a superuser's session can.
 fn planted(database: &Database<'_>, marker: &Path) {
     let role = format!("{}_low", database.name);
     database.execute(&format!(
@@ -33,7 +33,7 @@ fn planted(database: &Database<'_>, marker: &Path) {
          CREATE TABLE cast_to (id wrapped);",
         marker.display()
     ));
-    // As many rows as the archive has, so that values have to be compared in the exact way. These
+    // As many rows as in the archive, so that values have to be compared exactly. These
     // ran the code themselves: not as a superuser, who alone can write the file.
     database.execute(
         "ALTER DOMAIN checked DROP CONSTRAINT checked_check; INSERT INTO typed VALUES (1, 'b'); \
@@ -53,7 +53,7 @@ fn planted_code_does_not_run() {
         let marker = Path::new(marker.trim()).join(format!("{}.marker", target.name));
         planted(&target, &marker);
         let verified = verify(&archive.path(), &target.url(), &[]).expect(1);
-        assert!(!marker.exists(), "{args:?}: code ran: {}", verified.finished);
+        assert!(!marker.exists(), "{args:?}: planted code ran: {}", verified.finished);
         let found = verified.differences();
         let of = |name: &str| found.iter().find(|line| line.starts_with(name)).cloned();
         let view = "seen different not a table: the database has a view with this name";

@@ -1,4 +1,4 @@
-//! Forms of archives in which the rows of a table are told otherwise than by COPY into the table itself.
+//! Forms of archives in which the rows of a table are not stored as a COPY into the table itself.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::common::versions::newest;
 use crate::common::{Archive, Database, cluster, nocturne, restore};
 use crate::source::{restored, verify};
 
-/// Rewrites the data files of a directory archive without compression.
+/// Rewrites the data files of an uncompressed directory archive.
 fn rewrite(archive: &Path, edit: impl Fn(&str) -> String) -> usize {
     let files = std::fs::read_dir(archive).unwrap().map(|file| file.unwrap().path());
     let data = files.filter(|path| path.extension().is_some_and(|ext| ext == "dat"));
@@ -91,7 +91,7 @@ fn stored_generated_columns_are_named_as_not_compared() {
          (n int, g int GENERATED ALWAYS AS (n * 2) STORED); INSERT INTO computed VALUES (1), (2);";
     let archive = Archive::of(cluster, sql);
     let target = restored(&archive, cluster);
-    // What only the generated values tell cannot be seen: the archive has none of them.
+    // Differences in generated values alone cannot be seen: the archive has none of them.
     target.execute("ALTER TABLE computed ALTER COLUMN g SET EXPRESSION AS (n * 3)");
     let text = |args: &[&str]| {
         let tool = nocturne().arg("verify").arg(archive.path()).args(["-d", &target.url()]);

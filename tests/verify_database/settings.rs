@@ -1,5 +1,5 @@
-//! What the sessions of the dump, of the restore and of the comparison are set to is no
-//! difference: values are compared, not how they are written.
+//! The settings of the dump's, the restore's and the comparison's sessions are not a
+//! difference: values are compared, not their text.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::common::versions::newest;
 use crate::common::{Archive, Tool, cluster, for_each_version, nocturne};
 use crate::source::{SOURCE, restored, verify};
 
-/// What a database can be set to that changes the text of values.
+/// Database settings that change the text of values.
 const SETTINGS: [(&str, &str); 8] = [
     ("timezone", "America/St_Johns"),
     ("datestyle", "German, DMY"),
@@ -54,13 +54,13 @@ fn settings_of_the_dump_are_no_difference_and_hide_none() {
         let target = restored(&archive, cluster);
         let verified = verify(&archive.path(), &target.url(), &[]).expect(0);
         assert_eq!(verified.exactly(), ["kinds"], "{}", verified.finished);
-        // Of a stream from a file, too.
+        // Also from a file read as a stream.
         let zipped = archive.path().with_extension("gz");
         let gzip = Tool::new("gzip").arg("-c").arg(archive.path()).succeed();
         fs::write(&zipped, gzip.stdout_bytes()).unwrap();
         let verified = verify(&zipped, &target.url(), &[]).expect(0);
         assert_eq!(verified.exactly(), ["kinds"], "{}", verified.finished);
-        // What cannot be read twice leaves it open.
+        // A source that cannot be read twice leaves it open.
         let tool = nocturne().args(["verify", "-d", &target.url()]);
         let piped = tool.input(fs::read(&zipped).unwrap()).run().expect_code(1);
         assert!(piped.stdout().contains("NOT COMPARED: its rows differ as text"), "{piped}");
@@ -71,7 +71,7 @@ fn settings_of_the_dump_are_no_difference_and_hide_none() {
             let differences = verified.differences();
             assert_eq!(differences, ["kinds different same row count, different rows"]);
         }
-        // Nothing of the comparison stays.
+        // The comparison leaves nothing behind.
         let left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'nocturne%'";
         assert_eq!(target.query(left), "0");
     });
@@ -120,7 +120,7 @@ fn rows_in_the_archive_s_encoding_are_compared_with_those_in_another() {
     let archive = Archive::with(cluster, sql, &["--format=custom", "--encoding=LATIN9"]);
     let target = restored(&archive, cluster);
     verify(&archive.path(), &target.url(), &[]).expect(0);
-    // A character that the archive's encoding has not.
+    // A character that the archive's encoding lacks.
     target.execute("UPDATE words SET word = '日本' WHERE word = 'œuf'");
     let verified = verify(&archive.path(), &target.url(), &[]).expect(1);
     assert_eq!(verified.differences(), ["words different same row count, different rows"]);

@@ -1,4 +1,4 @@
-//! A small database with a value of every kind whose text depends on something, its archive, and
+//! A small database with a value of every kind whose text depends on settings, its archive, and
 //! a comparison by the built program.
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::common::{Archive, Cluster, Database, Finished, nocturne, restore};
 
-/// Tables with rows that are there twice, with times, floats, bytes and names of objects.
+/// Tables with duplicate rows, times, floats, bytes and names of objects.
 pub const SOURCE: &str = r#"
     CREATE TABLE plain (id int PRIMARY KEY, word text, big text);
     INSERT INTO plain SELECT n, 'w' || n, repeat('x', n) FROM generate_series(1, 500) n;
@@ -47,14 +47,14 @@ pub fn restored<'a>(archive: &Archive, cluster: &'a Cluster) -> Database<'a> {
     target
 }
 
-/// A comparison that came to its end.
+/// A finished comparison.
 pub struct Verified {
     pub finished: Finished,
-    /// What it printed.
+    /// Its output.
     pub json: Value,
 }
 
-/// Compares an archive with what a URL leads to.
+/// Compares an archive with the database of a URL.
 pub fn verify(archive: &Path, url: &str, args: &[&str]) -> Verified {
     let tool = nocturne().arg("verify").arg(archive).args(["-d", url, "--format", "json"]);
     let finished = tool.args(args).run();
@@ -70,10 +70,10 @@ impl Verified {
     }
 
     pub fn items(&self) -> &[Value] {
-        self.json["items"].as_array().expect("a list")
+        self.json["items"].as_array().expect("a JSON list")
     }
 
-    /// What is not equal: name, verdict and detail.
+    /// The items that are not equal: name, verdict and detail.
     pub fn differences(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let items = self.items().iter().filter(|item| item["verdict"] != "equal");
@@ -85,7 +85,7 @@ impl Verified {
             .collect()
     }
 
-    /// Names of what had to be compared in the exact way.
+    /// Names of the items that had to be compared exactly.
     pub fn exactly(&self) -> Vec<String> {
         let items = self.items().iter().filter(|item| item["exact"] == true);
         items.map(|item| item["name"].as_str().unwrap_or_default().to_owned()).collect()

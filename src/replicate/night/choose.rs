@@ -82,11 +82,18 @@ fn unused(entries: &[Entry], settings: &Restore) -> Vec<String> {
     rules.chain(patterns).collect()
 }
 
-/// Refuses settings that leave no table of an archive which has some, and, if they are strict,
-/// names that mean nothing in it.
+/// Refuses an archive without tables, settings that leave none of them or contradict each other, and,
+/// if they are strict, names that mean nothing in the archive.
 pub(super) fn check(entries: &[Entry], settings: &Restore) -> Result<(), NightError> {
-    if tables(entries).next().is_some() && !leaves_a_table(entries, settings)? {
+    if tables(entries).next().is_none() {
+        return Err(NightError::NoDefinitions);
+    }
+    if !leaves_a_table(entries, settings)? {
         return Err(NightError::NoTable);
+    }
+    let contradictions = Modes::new(entries, &settings.tables).contradictions();
+    if !contradictions.is_empty() {
+        return Err(NightError::Contradiction { partitions: contradictions.join("; ") });
     }
     match unused(entries, settings).join("; ") {
         names if settings.strict && !names.is_empty() => Err(NightError::Unused { names }),
@@ -240,7 +247,7 @@ pub(super) fn tables(entries: &[Entry]) -> impl Iterator<Item = &Entry> + Clone 
     entries.iter().filter(|entry| is_table(entry))
 }
 
-fn is_table(entry: &Entry) -> bool {
+pub(super) fn is_table(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Table | Desc::ForeignTable)
 }
 

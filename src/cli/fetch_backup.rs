@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::args::FetchBackup as Typed;
 use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE, interrupted};
 use super::threads;
 use super::{list, say};
+use crate::archive;
 use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::scalingo::{ApiError, Choice, ScalingoError};
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, save};
@@ -173,12 +175,26 @@ fn show(bar: &ProgressBar, progress: Progress) {
 fn failure(error: BackupError) -> Failure {
     let code = match &error {
         BackupError::NoSource | BackupError::Address(_) | BackupError::IsLocal { .. } => USAGE,
-        BackupError::Archive(_) | BackupError::Damaged { .. } => ARCHIVE,
+        BackupError::Archive(archive) => downloading(archive).map_or(ARCHIVE, of_download),
+        BackupError::Damaged { .. } => ARCHIVE,
         BackupError::Scalingo(error) if is_unreachable(error) => CONNECT,
-        BackupError::Download(error) if matches!(**error, DownloadError::Broken { .. }) => CONNECT,
+        BackupError::Download(error) => of_download(error),
         _ => ERRORS,
     };
     Failure::of(code, &error)
+}
+
+/// The download that ended the reading of an archive.
+fn downloading(error: &archive::Error) -> Option<&DownloadError> {
+    let archive::ErrorKind::Io(error) = error.kind() else { return None };
+    error.get_ref()?.downcast_ref::<Arc<DownloadError>>().map(Arc::as_ref)
+}
+
+fn of_download(error: &DownloadError) -> u8 {
+    match error {
+        DownloadError::Broken { .. } | DownloadError::Unreachable(_) => CONNECT,
+        _ => ERRORS,
+    }
 }
 
 fn is_unreachable(error: &ScalingoError) -> bool {

@@ -24,7 +24,8 @@ fn secrets(word: &str) -> Vec<(String, String)> {
     {
         parts.extend(letters.char_indices().nth(1).map(|(at, _)| &letters[at..]));
     }
-    let parts = parts.into_iter().map(str::trim);
+    // A scheme alone hides nothing.
+    let parts = parts.into_iter().map(str::trim).filter(|part| !part.ends_with("://"));
     parts.filter_map(|part| Some((part.to_owned(), concealed(part)?))).collect()
 }
 
@@ -48,7 +49,9 @@ mod tests {
         ] {
             assert_eq!(shown(word, part).as_deref(), Some(expected), "{word}");
         }
-        for harmless in ["app.dump", "-j", "--jobs=4", "me@example.org", "host=h dbname=app"] {
+        for harmless in
+            ["app.dump", "-j", "--jobs=4", "me@example.org", "host=h dbname=app", "https://"]
+        {
             assert!(secrets(harmless).is_empty(), "{harmless}");
         }
     }

@@ -38,7 +38,7 @@ fn retried_download_is_reported_by_commands_without_a_log() {
         // Within the table of contents.
         let files = Files::serve(Served::new(demo.clone()).acts([Act::Cut(3000)]));
         let said = nocturne().args([command, &files.url(QUERY)]).succeed();
-        assert!(said.stderr().contains("the download broke"), "{command}: {said}");
+        assert!(said.stderr().contains("download interrupted"), "{command}: {said}");
         assert_no_secret(&said.stderr());
     }
 }

@@ -82,11 +82,18 @@ fn unused(entries: &[Entry], settings: &Restore) -> Vec<String> {
     rules.chain(patterns).collect()
 }
 
-/// Rejects settings that exclude all tables of an archive, and, if strict, names that match nothing
-/// in it.
+/// Rejects an archive without tables, settings that exclude all of them or contradict each other, and,
+/// if strict, names that match nothing in it.
 pub(super) fn check(entries: &[Entry], settings: &Restore) -> Result<(), NightError> {
-    if tables(entries).next().is_some() && !leaves_a_table(entries, settings)? {
+    if tables(entries).next().is_none() {
+        return Err(NightError::NoDefinitions);
+    }
+    if !leaves_a_table(entries, settings)? {
         return Err(NightError::NoTable);
+    }
+    let contradictions = Modes::new(entries, &settings.tables).contradictions();
+    if !contradictions.is_empty() {
+        return Err(NightError::Contradiction { partitions: contradictions.join("; ") });
     }
     match unused(entries, settings).join("; ") {
         names if settings.strict && !names.is_empty() => Err(NightError::Unused { names }),
@@ -245,7 +252,7 @@ pub(super) fn tables(entries: &[Entry]) -> impl Iterator<Item = &Entry> + Clone 
     entries.iter().filter(|entry| is_table(entry))
 }
 
-fn is_table(entry: &Entry) -> bool {
+pub(super) fn is_table(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Table | Desc::ForeignTable)
 }
 

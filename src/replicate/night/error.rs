@@ -108,6 +108,18 @@ pub enum NightError {
          (hint: run --dry-run shows their effect; nocturne list shows the names)"
     )]
     NoTable,
+    /// The archive defines no tables.
+    #[error(
+        "nothing was dropped: the backup defines no tables (hint: make it with pg_dump of a \
+         database that has some, without --data-only and --section)"
+    )]
+    NoDefinitions,
+    /// Partitions whose mode contradicts that of their table.
+    #[error("nothing was dropped: {partitions} (hint: set the same mode for both in BACKUP_MODE)")]
+    Contradiction {
+        /// Each partition, with both modes.
+        partitions: String,
+    },
     /// The role lacks privileges to create the restored objects.
     #[error("nothing was dropped: {missing}")]
     Rights {
@@ -174,6 +186,8 @@ impl NightError {
             | Self::Select(_)
             | Self::Unused { .. }
             | Self::NoTable
+            | Self::NoDefinitions
+            | Self::Contradiction { .. }
             | Self::Rights { .. } => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::guard::Guard;
+use super::modes::Modes;
 use super::others;
 use super::present::Present;
 use super::{first_load, resume};
@@ -89,8 +90,9 @@ impl Drops {
         toc: &Toc,
     ) -> Result<Self, NightError> {
         let unfinished = first_load::unfinished(session).await?;
+        let modes = Modes::new(&toc.entries, &settings.tables);
         let keep = |schema: &str, table: &str| {
-            settings.tables.mode(schema, table) == TableMode::Incremental
+            modes.of(schema, table) == TableMode::Incremental
                 && !unfinished.contains(&(schema.to_owned(), table.to_owned()))
         };
         let brings = |name: &str| others::extensions(toc, settings).any(|own| own == name);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::choose::name;
+use super::choose::{is_table, name};
 use crate::archive::{DumpId, Entry};
 use crate::replicate::config::{TableMode, TableModes, TableRule};
 use crate::select::{up, wholes};
@@ -54,6 +54,42 @@ impl<'a> Modes<'a> {
     pub(super) fn is_inherited(&self, table: &'a Entry) -> bool {
         let whole = self.wholes.get(&table.dump_id).and_then(|whole| self.tables.get(whole));
         whole.is_some_and(|whole| self.mode(whole) == self.mode(table))
+    }
+
+    /// The mode of a table by its name, whether the archive has it or not.
+    pub(super) fn of(&self, schema: &str, table: &str) -> TableMode {
+        let is_named = |entry: &&&Entry| is_table(entry) && name(entry) == (schema, table);
+        match self.tables.values().find(is_named) {
+            Some(entry) => self.mode(entry),
+            None => self.modes.mode(schema, table),
+        }
+    }
+
+    /// Partitions that are to be incremental where their table is not, or the other way round: rows
+    /// are copied into a table with all its partitions, or not at all.
+    pub(super) fn contradictions(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for (part, whole) in &self.wholes {
+            let (Some(part), Some(whole)) = (self.tables.get(part), self.tables.get(whole)) else {
+                continue;
+            };
+            let (own, of_whole) = (self.mode(part), self.mode(whole));
+            if own != of_whole && [own, of_whole].contains(&TableMode::Incremental) {
+                let label = |table| {
+                    let (schema, table) = name(table);
+                    format!("{schema}.{table}")
+                };
+                found.push(format!(
+                    "partition {} is \"{}\", but its table {} is \"{}\"",
+                    label(part),
+                    own.word(),
+                    label(whole),
+                    of_whole.word()
+                ));
+            }
+        }
+        found.sort();
+        found
     }
 
     pub(super) fn is_partition(&self, table: &Entry) -> bool {

@@ -8,6 +8,7 @@
 mod incremental;
 mod last;
 
+use std::collections::HashSet;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use super::present::Present;
 use super::restored::Wanted;
 use super::rights::Rights;
 use super::{enrich, others, resume};
-use crate::archive::{Entry, Toc};
+use crate::archive::{DumpId, Entry, Toc};
 use crate::replicate::backup::scalingo::ApiPatience;
 use crate::replicate::backup::{BackupSource, FoundBackup, Made};
 use crate::replicate::config::{Config, Restore, TableMode};
@@ -215,7 +216,7 @@ impl Preview {
             Ok(chosen) => chosen,
             Err(error) => return self.problem(chain(&error)),
         };
-        self.modes(config, toc, &planned.present);
+        self.modes(config, toc, &planned.present, &chosen);
         self.not_restored(config, toc, &chosen);
         if planned.is_resumed {
             self.heading("Dropped");
@@ -237,10 +238,15 @@ impl Preview {
     }
 
     /// Lists each table of the archive with its mode.
-    fn modes(&mut self, config: &Config, toc: &Toc, present: &Present) {
+    fn modes(&mut self, config: &Config, toc: &Toc, present: &Present, chosen: &Chosen) {
         self.heading("Tables of the backup");
         let modes = Modes::new(&toc.entries, &config.restore.tables);
         let mut rows: Vec<_> = choose::tables(&toc.entries).collect();
+        let places = toc.entries.iter().enumerate();
+        let unwanted: HashSet<DumpId> = places
+            .filter(|(place, _)| !chosen.selection.want(*place).schema)
+            .map(|(_, entry)| entry.dump_id)
+            .collect();
         rows.sort_unstable_by_key(|entry| choose::name(entry));
         let named = |entry: &Entry| {
             let (schema, table) = choose::name(entry);
@@ -262,6 +268,9 @@ impl Preview {
                     "  restored once, then new rows are copied"
                 }
                 (TableMode::Incremental, _) => "  new rows are copied to TARGET_DATABASE_URL",
+                (TableMode::Full | TableMode::SchemaOnly, _) if unwanted.contains(&row.dump_id) => {
+                    "  not restored: excluded, or depends on an excluded entry"
+                }
                 _ => "",
             };
             self.line(format_args!("{:width$}  {}{note}", named(row), mode.word()));

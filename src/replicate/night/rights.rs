@@ -54,7 +54,7 @@ impl<'a> Rights<'a> {
             is_read_only: value(3) == "t",
         };
         let wanted = toc.entries.iter().enumerate();
-        let wanted = wanted.filter(|(place, _)| chosen.selection.want(*place).any());
+        let wanted = wanted.filter(|(place, _)| chosen.selection.want(*place).schema);
         let wanted = wanted.map(|(_, entry)| entry).collect();
         Ok(Self { config, session, wanted, drops, role })
     }
@@ -69,6 +69,13 @@ impl<'a> Rights<'a> {
             return Ok(missing);
         }
         missing.extend(self.to_create().await?);
+        if !self.config.restore.swap && !self.role.creates && !self.is_tolerated() {
+            let publications = self.entries(&Desc::Publication);
+            let mut denied: Vec<String> =
+                publications.map(|entry| format!("publication {}", quoted(&entry.tag))).collect();
+            denied.extend(self.trusted_extensions().await?);
+            missing.extend(self.denied_in_database(&denied));
+        }
         for desc in [Desc::EventTrigger, Desc::ForeignDataWrapper] {
             missing.extend(self.entries(&desc).filter(|_| !self.is_tolerated()).map(|entry| {
                 format!(
@@ -85,32 +92,46 @@ impl<'a> Rights<'a> {
     /// The missing privileges to create objects in the database or in a schema: without them, most
     /// dropped objects could not be restored. Each can be granted.
     pub(super) async fn to_create(&self) -> target::Result<Vec<String>> {
-        let role = &self.role.name;
         // The new database of a swap belongs to the role.
         if self.config.restore.swap || self.role.is_superuser || self.is_tolerated() {
             return Ok(Vec::new());
         }
         let mut missing = Vec::new();
         if !self.role.creates {
-            let mut denied: Vec<String> = [Desc::Schema, Desc::Publication]
-                .iter()
-                .flat_map(|desc| self.entries(desc))
-                .map(|entry| {
-                    format!("{} {}", entry.desc.as_str().to_lowercase(), quoted(&entry.tag))
-                })
-                .collect();
-            denied.extend(self.trusted_extensions().await?);
-            if !denied.is_empty() {
-                let database = quoted(self.session.target().dbname());
-                missing.push(format!(
-                    "role {role} cannot create {} (hint: GRANT CREATE ON DATABASE {database} TO \
-                     {role})",
-                    denied.join(", ")
-                ));
-            }
+            missing.extend(self.denied_in_database(&self.new_schemas().await?));
         }
         missing.extend(self.closed_schemas().await?);
         Ok(missing)
+    }
+
+    /// What the role cannot create without CREATE on the database.
+    fn denied_in_database(&self, denied: &[String]) -> Option<String> {
+        let (role, database) = (&self.role.name, quoted(self.session.target().dbname()));
+        (!denied.is_empty()).then(|| {
+            format!(
+                "role {role} cannot create {} (hint: GRANT CREATE ON DATABASE {database} TO {role})",
+                denied.join(", ")
+            )
+        })
+    }
+
+    /// Schemas that do not exist when the restore starts.
+    async fn new_schemas(&self) -> target::Result<Vec<String>> {
+        // The entry of `public` may hold no more than its owner and rights.
+        let created = self.entries(&Desc::Schema).filter(|entry| entry.defn.contains("CREATE "));
+        let names: Vec<String> =
+            created.map(|entry| format!("({})", literal(&entry.tag))).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT 'schema ' || pg_catalog.quote_ident(w.name) FROM (VALUES {}) w (name) \
+             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = w.name \
+                 AND pg_catalog.quote_ident(n.nspname) NOT IN ({})) ORDER BY 1",
+            names.join(", "),
+            self.dropped("schema")
+        );
+        self.names(&sql).await
     }
 
     /// Whether missing privileges are tolerated.
@@ -133,8 +154,9 @@ impl<'a> Rights<'a> {
     /// Existing schemas that are not dropped and on which the role lacks a privilege. Even their
     /// owner may lack it; it can grant itself the privilege, but a restore does not do that.
     async fn closed_schemas(&self) -> target::Result<Vec<String>> {
+        let created = self.wanted.iter().filter(|entry| is_created_in_schema(&entry.desc));
         let schemas: BTreeSet<&str> =
-            self.wanted.iter().filter_map(|entry| entry.namespace.as_deref()).collect();
+            created.filter_map(|entry| entry.namespace.as_deref()).collect();
         let sql = format!(
             "SELECT pg_catalog.quote_ident(nspname), pg_catalog.concat_ws(', ', \
                  CASE WHEN NOT pg_catalog.has_schema_privilege(oid, 'CREATE') THEN 'CREATE' END, \
@@ -220,6 +242,26 @@ impl<'a> Rights<'a> {
     async fn names(&self, sql: &str) -> target::Result<Vec<String>> {
         Ok(self.session.query_text(sql).await?.into_iter().flatten().flatten().collect())
     }
+}
+
+/// Whether an entry of this kind creates something that takes CREATE on its schema. Rows, comments
+/// and values of sequences do not, and what the kinds below do need comes with a table.
+fn is_created_in_schema(desc: &Desc) -> bool {
+    matches!(
+        desc,
+        Desc::Table
+            | Desc::ForeignTable
+            | Desc::View
+            | Desc::MaterializedView
+            | Desc::Sequence
+            | Desc::Function
+            | Desc::Procedure
+            | Desc::Aggregate
+            | Desc::Type
+            | Desc::Domain
+            | Desc::Collation
+            | Desc::Operator
+    )
 }
 
 /// Literals for IN; never empty.

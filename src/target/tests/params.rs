@@ -129,7 +129,11 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         assert_eq!(error.to_string(), message, "{text}");
     }
     let error = resolve(&ConnectOptions::default(), &[("PGSERVICE", "prod")]).unwrap_err();
-    assert_eq!(error.to_string(), "definition of service \"prod\" not found");
+    assert_eq!(
+        error.to_string(),
+        "definition of service \"prod\" not found (the environment has PGSERVICE: unset it, or \
+         define the service)"
+    );
 }
 
 #[test]

@@ -211,6 +211,41 @@ fn partitions_follow_their_table_unless_overridden() {
 }
 
 #[test]
+fn partition_that_contradicts_its_table_is_refused() {
+    let entries: Vec<Entry> = [
+        entry(1, "TABLE", "events"),
+        entry(2, "TABLE", "events_1").after(&[1]),
+        entry(3, "TABLE ATTACH", "events_1").after(&[2, 1]),
+        entry(4, "TABLE", "users"),
+    ]
+    .map(Builder::build)
+    .into();
+    for (modes, is_refused) in [
+        (r#"{"events":"incremental","events_1":"none"}"#, true),
+        (r#"{"events":"incremental","events_1":"schema-only"}"#, true),
+        (r#"{"events":"incremental","events_*":"full"}"#, true),
+        (r#"{"events":"none","events_1":"incremental"}"#, true),
+        (r#"{"events_1":"incremental"}"#, true),
+        (r#"{"*":"incremental","events":"full"}"#, false),
+        (r#"{"events":"incremental","*":"none"}"#, false),
+        (r#"{"events":"incremental","events_1":"incremental"}"#, false),
+        (r#"{"events":"none","events_1":"full"}"#, false),
+    ] {
+        let settings = self::modes(modes);
+        assert_eq!(check(&entries, &settings).is_err(), is_refused, "{modes}");
+        let modes = Modes::new(&entries, &settings.tables);
+        assert_eq!(modes.of("public", "events_1"), modes.mode(&entries[1]));
+    }
+}
+
+#[test]
+fn archive_without_tables_is_refused() {
+    let entries: Vec<Entry> =
+        [entry(1, "FUNCTION", "f()"), entry(2, "TABLE DATA", "events")].map(Builder::build).into();
+    assert!(check(&entries, &modes("{}")).is_err());
+}
+
+#[test]
 fn settings_that_exclude_every_table_are_rejected() {
     for (variables, is_refused) in [
         (&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", r#"["*"]"#)][..], true),

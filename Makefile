@@ -70,7 +70,7 @@ bench:
 
 chaos: postgres
 	NOCTURNE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(if $(CHAOS_SEED),NOCTURNE_CHAOS_SEED=$(CHAOS_SEED)) \
-	    cargo test --test chaos -- --nocapture however
+	    cargo test --test chaos -- --nocapture disturbed
 
 random: postgres
 	NOCTURNE_RANDOM_ROUNDS=$(RANDOM_ROUNDS) $(if $(RANDOM_SEED),NOCTURNE_RANDOM_SEED=$(RANDOM_SEED)) \

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown() {
+    fn terminal_controls_are_shown_escaped() {
         assert_eq!(one_line("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(one_line("first\r\n\n  second\tword"), "first   second word");
         assert_eq!(one_line("safe\u{202e}txt"), "safe\\u{202e}txt");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_the_same_json_without_anything_to_obey() {
+    fn json_without_controls_is_unchanged() {
         let text = "a\u{1b}[2J\u{7f}\u{9b}2J\u{202e}\u{2028}b\n\t\u{10ff80}é";
         let written = serde_json::to_string_pretty(&[text]).unwrap();
         let shown = json(&written);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn log_line_keeps_only_its_own_colours_and_end() {
+    fn log_line_keeps_only_its_colours_and_end() {
         let text =
             "\u{1b}[2m12:00\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m \ta\nb\u{1b}[2Jc\u{1b}]0;x\u{7}\n";
         let shown = log_line(text, true);

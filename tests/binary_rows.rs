@@ -43,7 +43,7 @@ fn types_without_an_exact_codec_have_none() {
 
 /// Where text is refused, PostgreSQL's own error is at that line, and nothing is stored.
 #[test]
-fn invalid_text_is_refused_at_the_line_of_postgresqls_error() {
+fn invalid_text_fails_at_postgresqls_error_line() {
     let invalid = [
         ("boolean", "maybe"),
         ("integer", "1.5"),
@@ -87,7 +87,7 @@ fn invalid_text_is_refused_at_the_line_of_postgresqls_error() {
 
 /// Where only the server can decide, both formats give the same error at the same line.
 #[test]
-fn text_that_only_the_server_can_judge_fails_alike() {
+fn text_only_the_server_can_judge_fails_alike() {
     let invalid: [(&str, &[u8]); 10] = [
         ("json", b"{"),
         ("jsonb", b"{\"a\"}"),

@@ -48,7 +48,7 @@ fn effects(tally: &Tally, family: Family) -> u64 {
 }
 
 #[test]
-fn however_a_restore_is_disturbed_the_next_one_ends_well() {
+fn disturbed_restore_ends_well_on_the_next_run() {
     let rounds = variable("NOCTURNE_CHAOS_ROUNDS").unwrap_or(ROUNDS);
     let first = variable("NOCTURNE_CHAOS_SEED").unwrap_or_else(seed);
     let mut tally = Tally::new();

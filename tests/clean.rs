@@ -97,7 +97,7 @@ SELECT lo_create(4711);
 "#;
 
 #[test]
-fn nothing_of_the_role_is_left() {
+fn everything_owned_by_the_role_is_dropped() {
     for major in versions() {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let owned = Owned::new(cluster(major), "clean_all");
@@ -117,7 +117,7 @@ fn nothing_of_the_role_is_left() {
 }
 
 #[test]
-fn kept_tables_stay_with_all_that_they_need() {
+fn kept_tables_stay_with_everything_they_need() {
     for major in versions() {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let owned = Owned::new(cluster(major), "clean_kept");
@@ -172,7 +172,7 @@ fn kept_tables_stay_with_all_that_they_need() {
 }
 
 #[test]
-fn extensions_of_the_role_go_unless_a_kept_table_needs_them() {
+fn extensions_of_the_role_are_dropped_unless_needed() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let owned = Owned::new(cluster(15), "clean_extensions");
         owned.execute("CREATE EXTENSION citext; CREATE EXTENSION pgcrypto").await;
@@ -204,7 +204,7 @@ fn extensions_the_restore_lacks_stay_with_their_schema() {
 }
 
 #[test]
-fn what_others_own_is_left_alone_or_told() {
+fn objects_of_others_are_kept_or_reported() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let owned = Owned::new(cluster(15), "clean_others");
         owned.execute("CREATE SCHEMA shared; CREATE TABLE shared.t (a integer); CREATE TABLE users (id integer)").await;
@@ -226,7 +226,7 @@ fn what_others_own_is_left_alone_or_told() {
 }
 
 #[test]
-fn who_uses_a_table_is_named() {
+fn user_of_a_table_is_named() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let owned = Owned::new(cluster(15), "clean_in_use");
         owned.execute("CREATE TABLE a (a integer); CREATE TABLE users (id integer)").await;
@@ -264,7 +264,7 @@ const HELD: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn object_in_use_stops_the_drop_before_it_starts() {
+fn object_in_use_stops_drop_before_it_starts() {
     let server = Cluster::start(15, &[("max_prepared_transactions", "1")]);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let owned = Owned::new(&server, "clean_whole");
@@ -311,7 +311,7 @@ fn object_in_use_stops_the_drop_before_it_starts() {
 }
 
 #[test]
-fn a_drop_that_would_touch_a_kept_table_is_rolled_back() {
+fn drop_affecting_a_kept_table_is_rolled_back() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let owned = Owned::new(cluster(15), "clean_touch");
         owned.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE answers (id integer)").await;
@@ -327,7 +327,7 @@ fn a_drop_that_would_touch_a_kept_table_is_rolled_back() {
 }
 
 #[test]
-fn more_tables_than_the_server_has_locks_for_are_dropped() {
+fn more_tables_than_locks_can_be_dropped() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let small = Cluster::start(15, &[("max_locks_per_transaction", "10"), ("max_connections", "10")]);
         let owned = Owned::new(&small, "clean_many");
@@ -348,7 +348,7 @@ fn more_tables_than_the_server_has_locks_for_are_dropped() {
 }
 
 #[test]
-fn the_command_prints_what_it_would_drop_and_drops_it() {
+fn command_prints_the_plan_and_drops_it() {
     let owned = Owned::new(cluster(15), "clean_command");
     owned.database.execute(&format!(
         "SET ROLE {}; CREATE TABLE users (id int); CREATE TABLE answers (id int);
@@ -377,7 +377,7 @@ fn the_command_prints_what_it_would_drop_and_drops_it() {
 }
 
 #[test]
-fn another_role_s_table_loses_a_column_and_only_that_is_named() {
+fn column_lost_by_another_roles_table_is_named() {
     let owned = Owned::new(cluster(15), "clean_column");
     let (role, other) = (&owned.role, format!("{}_analyst", owned.role));
     owned.database.execute(&format!(

@@ -24,7 +24,7 @@ fn demo(temporary: &std::path::Path, query: &str) -> Tool {
 }
 
 #[test]
-fn the_demo_answers_from_the_restored_rows() {
+fn demo_answers_from_the_restored_rows() {
     let temporary = tempfile::tempdir().unwrap();
     let finished = demo(temporary.path(), include_str!("../sql/mission/demo.sql")).run();
     assert_eq!(finished.code(), 0, "{finished}");
@@ -36,7 +36,7 @@ fn the_demo_answers_from_the_restored_rows() {
 }
 
 #[test]
-fn a_query_that_fails_makes_the_exit_code_1() {
+fn failed_query_makes_the_exit_code_1() {
     let temporary = tempfile::tempdir().unwrap();
     let finished = demo(temporary.path(), "SELECT 1 FROM nowhere").run();
     assert_eq!(finished.code(), 1, "{finished}");

@@ -37,7 +37,7 @@ fn is_running(pid: u32) -> bool {
 }
 
 #[test]
-fn it_starts_without_a_template_answers_and_leaves_nothing() {
+fn server_without_template_answers_and_leaves_nothing() {
     let installation = Some(common::versions::installation(newest()));
     let server = start(&EmbeddedOptions { installation, ..EmbeddedOptions::default() });
     let (pid, folder) = (server.postmaster_pid().unwrap(), server.socket_dir().to_owned());
@@ -68,10 +68,10 @@ fn every_version_answers_through_its_url() {
 /// Tells the helper below to run, and how.
 const OWNER: &str = "EMBEDDED_TEST_OWNER";
 
-/// Not a test: the process that [`the_server_ends_with_a_killed_owner`] kills.
+/// Not a test: the process that [`server_ends_when_its_owner_is_killed`] kills.
 #[test]
 #[ignore = "waits to be killed by another test"]
-fn an_owner_to_be_killed() {
+fn owner_process_for_the_kill_test() {
     let data_dir = env::var_os(OWNER).expect("set by the test that starts this process");
     let data_dir = (data_dir != "-").then(|| PathBuf::from(data_dir));
     let server = start(&EmbeddedOptions { data_dir, ..Cluster::options(newest()) });
@@ -84,7 +84,7 @@ fn an_owner_to_be_killed() {
 /// Starts an owner and kills it. Returns what is left: the postmaster's PID, the server's folder.
 fn kill_an_owner(data_dir: &str) -> (u32, PathBuf) {
     let mut owner = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "an_owner_to_be_killed", "--nocapture"])
+        .args(["--ignored", "--exact", "owner_process_for_the_kill_test", "--nocapture"])
         .env(OWNER, data_dir)
         .stdout(Stdio::piped())
         .spawn()
@@ -101,14 +101,14 @@ fn kill_an_owner(data_dir: &str) -> (u32, PathBuf) {
 }
 
 #[test]
-fn the_server_ends_with_a_killed_owner() {
+fn server_ends_when_its_owner_is_killed() {
     let (pid, folder) = kill_an_owner("-");
     wait_until("the server ends", || !is_running(pid));
     wait_until("the folder is removed", || !folder.exists());
 }
 
 #[test]
-fn kept_data_survive_a_killed_owner() {
+fn kept_data_survives_a_killed_owner() {
     let home = tempfile::tempdir().unwrap();
     open_to_all(home.path());
     let data_dir = home.path().join("data");
@@ -130,7 +130,7 @@ fn open_to_all(folder: &Path) {
 }
 
 #[test]
-fn kept_data_are_there_on_the_next_start() {
+fn kept_data_is_available_on_next_start() {
     let home = tempfile::tempdir().unwrap();
     open_to_all(home.path());
     let data_dir = Some(home.path().join("parent/data"));
@@ -147,7 +147,7 @@ fn kept_data_are_there_on_the_next_start() {
 }
 
 #[test]
-fn tcp_wants_the_password_and_the_socket_does_not() {
+fn tcp_requires_the_password_and_socket_does_not() {
     let listen = Listen::Loopback { port: None };
     let server = start(&EmbeddedOptions { listen, ..Cluster::options(newest()) });
     let url = server.tcp_url("postgres").unwrap();
@@ -158,7 +158,7 @@ fn tcp_wants_the_password_and_the_socket_does_not() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error_when_it_was_asked_for() {
+fn requested_port_in_use_is_an_error() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let listen = Listen::Loopback { port: Some(port) };
@@ -168,7 +168,7 @@ fn a_port_that_is_taken_is_an_error_when_it_was_asked_for() {
 }
 
 #[test]
-fn a_server_that_does_not_start_says_why() {
+fn server_that_cannot_start_explains_why() {
     let settings = vec![("shared_buffers".to_owned(), "a lot".to_owned())];
     let error =
         Embedded::start(&EmbeddedOptions { settings, ..Cluster::options(newest()) }).unwrap_err();
@@ -176,7 +176,7 @@ fn a_server_that_does_not_start_says_why() {
 }
 
 #[test]
-fn a_locale_that_initdb_refuses_is_reported() {
+fn locale_refused_by_initdb_is_reported() {
     let installation = Some(common::versions::installation(newest()));
     let locale = Some("xx_YY".to_owned());
     let options = EmbeddedOptions { installation, locale, ..EmbeddedOptions::default() };
@@ -185,7 +185,7 @@ fn a_locale_that_initdb_refuses_is_reported() {
 }
 
 #[test]
-fn data_of_another_version_are_refused() {
+fn data_of_another_version_is_refused() {
     let versions = versions();
     // With a single version there is no other: nothing to test then.
     let [oldest, .., newest] = versions[..] else { return };
@@ -199,7 +199,7 @@ fn data_of_another_version_are_refused() {
 }
 
 #[test]
-fn the_installation_of_a_version_is_that_version() {
+fn installation_matches_the_requested_version() {
     for major in versions() {
         let Installation { bin, version } = common::versions::installation(major);
         assert_eq!(version.major, major, "{}", bin.display());
@@ -209,7 +209,7 @@ fn the_installation_of_a_version_is_that_version() {
 // The harness: other tests build on it.
 
 #[test]
-fn a_restored_database_is_the_same_until_something_changes() {
+fn restored_database_is_unchanged_until_written() {
     let folder = tempfile::tempdir().unwrap();
     for_each_version(|cluster| {
         let original = cluster.fresh_db("original");
@@ -237,7 +237,7 @@ fn a_restored_database_is_the_same_until_something_changes() {
 }
 
 #[test]
-fn a_database_with_a_subscription_is_dropped_too() {
+fn database_with_a_subscription_is_also_dropped() {
     let cluster = cluster(newest());
     let database = cluster.fresh_db("subscribed");
     let name = database.name.clone();
@@ -253,7 +253,7 @@ fn a_database_with_a_subscription_is_dropped_too() {
 }
 
 #[test]
-fn the_proxy_forwards_until_it_cuts() {
+fn proxy_forwards_until_it_cuts() {
     let cluster = cluster(newest());
     let database = cluster.fresh_db("proxied");
     let proxy = Proxy::start(cluster);

@@ -255,7 +255,7 @@ fn mule_internal_database_keeps_all_characters() {
 }
 
 #[test]
-fn latin1_archive_in_sql_ascii_database_keeps_its_bytes() {
+fn latin1_archive_in_sql_ascii_database_keeps_bytes() {
     let source = create("LATIN1", "latin1_source");
     source.execute(&schema("LATIN1", &["80-ff"]));
     let folder = tempfile::tempdir().unwrap();
@@ -266,7 +266,7 @@ fn latin1_archive_in_sql_ascii_database_keeps_its_bytes() {
 
 /// Names unrelated to the archive whose characters its encoding lacks.
 #[test]
-fn names_of_others_beyond_the_encoding_hold_nothing_up() {
+fn foreign_names_outside_the_encoding_block_nothing() {
     let source = create("LATIN1", "others_source");
     source.execute(
         "CREATE TABLE a_codes (a int); INSERT INTO a_codes VALUES (1); \

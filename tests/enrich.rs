@@ -33,7 +33,7 @@ fn told(report: &Report) -> Vec<String> {
 }
 
 #[test]
-fn the_shipped_files_make_the_indexes_and_views_of_the_replaced_system() {
+fn shipped_files_create_replaced_systems_indexes_and_views() {
     let shipped = repository().join("sql/enrichment");
     for major in versions() {
         block_on(async {
@@ -88,7 +88,7 @@ fn the_shipped_files_make_the_indexes_and_views_of_the_replaced_system() {
 }
 
 #[test]
-fn default_folder_is_the_programs_wherever_it_is_started() {
+fn default_folder_is_found_from_any_working_directory() {
     let app = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (bin, sql) = (app.path().join("bin"), app.path().join("sql/enrichment"));
     std::fs::create_dir_all(&bin).unwrap();
@@ -116,7 +116,7 @@ fn default_folder_is_the_programs_wherever_it_is_started() {
 }
 
 #[test]
-fn what_was_not_restored_is_not_enriched() {
+fn unrestored_tables_are_not_enriched() {
     let shipped = repository().join("sql/enrichment");
     block_on(async {
         let owned = Owned::new(cluster(15), "enrich_skipped");
@@ -147,7 +147,7 @@ fn what_was_not_restored_is_not_enriched() {
 }
 
 #[test]
-fn a_file_that_fails_takes_its_dependents_along_and_no_other() {
+fn failed_file_skips_only_its_dependents() {
     let folder = folder(&[
         ("1.sql", "-- depends: 2\nSELECT 1;"),
         ("2.sql", "CREATE TABLE two (a int);\n\nINSERT INTO two\nVALUES ('x');\nSELECT 1;"),
@@ -176,7 +176,7 @@ fn a_file_that_fails_takes_its_dependents_along_and_no_other() {
 }
 
 #[test]
-fn files_on_larger_tables_begin_first() {
+fn files_on_larger_tables_start_first() {
     let folder = folder(&[
         ("a.sql", "-- requires-table: small\nSELECT 1;"),
         ("b.sql", "SELECT 1;"),
@@ -223,7 +223,7 @@ fn deadlock(first: &str, second: &str) -> String {
 }
 
 #[test]
-fn a_statement_that_ends_a_deadlock_is_run_again() {
+fn deadlock_victim_is_retried() {
     let (a, b) = (deadlock("a", "b"), deadlock("b", "a"));
     let folder = folder(&[("a.sql", &a), ("b.sql", &b)]);
     block_on(async {
@@ -242,7 +242,7 @@ fn a_statement_that_ends_a_deadlock_is_run_again() {
 }
 
 #[test]
-fn when_it_is_stopped_the_server_stops_too() {
+fn stopping_cancels_the_statement_on_the_server() {
     let folder =
         folder(&[("a.sql", "SELECT pg_sleep(3600);"), ("b.sql", "-- depends: a\nSELECT 1;")]);
     block_on(async {
@@ -268,7 +268,7 @@ fn when_it_is_stopped_the_server_stops_too() {
 }
 
 #[test]
-fn the_command_tells_each_file_and_fails_when_one_does() {
+fn command_reports_each_file_and_fails_with_any() {
     let owned = Owned::new(cluster(15), "enrich_command");
     let folder = folder(&[
         ("bad.sql", "SELECT nothing;"),
@@ -297,7 +297,7 @@ fn the_command_tells_each_file_and_fails_when_one_does() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_not_a_file_s_failure() {
+fn unreachable_server_is_not_a_file_failure() {
     let folder = folder(&[("a.sql", "SELECT 1;")]);
     block_on(async {
         let enrichment = Enrichment::read(folder.path()).unwrap();
@@ -313,7 +313,7 @@ fn a_server_that_is_not_there_is_not_a_file_s_failure() {
 }
 
 #[test]
-fn an_outcome_holds_the_error_of_its_file() {
+fn outcome_holds_the_error_of_its_file() {
     let folder = folder(&[("a.sql", "SELECT 1/0;")]);
     block_on(async {
         let owned = Owned::new(cluster(15), "enrich_error");

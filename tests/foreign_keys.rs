@@ -28,7 +28,7 @@ const RING: &str = "
     CREATE INDEX ON a (other); CREATE INDEX ON b (own);";
 
 #[test]
-fn tables_that_refer_to_each_other_never_stop_each_other() {
+fn mutually_referencing_tables_never_deadlock() {
     for_each_version(|cluster| {
         let archive = Archive::with(cluster, RING, &["--format=custom", "--compress=0"]);
         let expected = cluster.fresh_db("ring_expected");

@@ -161,7 +161,7 @@ fn hooks_run_between_the_stages() {
 }
 
 #[test]
-fn a_hook_that_fails_ends_the_restore_and_says_where() {
+fn failed_hook_ends_restore_and_names_its_place() {
     block_on(async {
         let owned = Owned::new(cluster(15), "hooks_failure");
         let (_kept, path) = archive(owned.database.cluster, "hooks_failure_source");
@@ -194,7 +194,7 @@ fn a_hook_that_fails_ends_the_restore_and_says_where() {
 }
 
 #[test]
-fn a_stream_waits_at_the_stages_too() {
+fn stream_also_waits_at_the_stages() {
     block_on(async {
         let owned = Owned::new(cluster(15), "hooks_stream");
         let (kept, path) = archive(owned.database.cluster, "hooks_stream_source");
@@ -232,7 +232,7 @@ fn a_stream_waits_at_the_stages_too() {
 }
 
 #[test]
-fn a_stopped_hook_is_cancelled_on_the_server() {
+fn interrupted_hook_is_cancelled_on_the_server() {
     block_on(async {
         let owned = Owned::new(cluster(15), "hooks_stop");
         let folder = folder(&[("after-restore.sql", "SELECT pg_sleep(3600);")]);
@@ -287,7 +287,7 @@ fn install_stand_in(database: &Database<'_>) {
 }
 
 #[test]
-fn a_distributed_table_gets_the_archive_s_own_statements() {
+fn distributed_table_gets_the_archives_own_statements() {
     let folder =
         folder(&[("after-pre-data.sql", "SELECT create_distributed_table('answers', 'id');")]);
     for major in versions() {
@@ -326,7 +326,7 @@ fn a_distributed_table_gets_the_archive_s_own_statements() {
 }
 
 #[test]
-fn keys_of_a_distributed_table_are_checked_where_others_are_not() {
+fn distributed_keys_are_checked_where_others_are_not() {
     block_on(async {
         let owned = Owned::new(cluster(15), "hooks_not_valid");
         install_stand_in(&owned.database);
@@ -346,7 +346,7 @@ fn keys_of_a_distributed_table_are_checked_where_others_are_not() {
 }
 
 #[test]
-fn the_stand_in_refuses_what_a_restore_does_with_ordinary_tables() {
+fn citus_stand_in_refuses_statements_for_ordinary_tables() {
     block_on(async {
         let owned = Owned::new(cluster(15), "hooks_refusal");
         install_stand_in(&owned.database);

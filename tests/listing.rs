@@ -61,7 +61,7 @@ fn assert_same_lines(ours: &str, theirs: &str, what: &str) {
 }
 
 #[test]
-fn every_fixture_is_listed_as_its_own_pg_restore_listed_it() {
+fn every_fixture_lists_like_its_own_pg_restore() {
     for fixture in fixtures() {
         let stored = decoded(&fixture, &fixture.stored_listing());
         assert_same_lines(body(&list(&fixture, &[])), body(&stored), &fixture.name);
@@ -69,7 +69,7 @@ fn every_fixture_is_listed_as_its_own_pg_restore_listed_it() {
 }
 
 #[test]
-fn the_header_tells_what_pg_restore_tells() {
+fn header_matches_pg_restore() {
     for fixture in fixtures() {
         let stored = decoded(&fixture, &fixture.stored_listing());
         let ours = list(&fixture, &[]);
@@ -87,7 +87,7 @@ fn the_header_tells_what_pg_restore_tells() {
 }
 
 #[test]
-fn what_is_selected_is_listed_as_pg_restore_lists_it() {
+fn selection_lists_like_pg_restore() {
     let choices: &[&[&str]] = &[
         &["-v"],
         &["-n", "public"],
@@ -158,7 +158,7 @@ fn restore_with_list_is_the_same_command() {
 }
 
 #[test]
-fn a_listing_goes_to_the_file_that_is_named() {
+fn listing_goes_to_the_named_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("some.list");
     for fixture in fixtures().iter().take(1) {
@@ -171,7 +171,7 @@ fn a_listing_goes_to_the_file_that_is_named() {
 }
 
 #[test]
-fn the_json_listing_has_the_same_entries() {
+fn json_listing_has_the_same_entries() {
     for fixture in fixtures() {
         for options in [&[][..], &["--section", "data"], &["-v", "-s"]] {
             let json = list(&fixture, &[options, &["--format", "json"]].concat());
@@ -229,7 +229,7 @@ fn large() -> Vec<Fixture> {
 }
 
 #[test]
-fn each_program_takes_the_list_of_the_other() {
+fn each_program_accepts_the_others_list() {
     for fixture in large() {
         let (ours, theirs) =
             (list(&fixture, &["-v"]), list_of_pg_restore(&fixture, &fixture.path, &["-v"]));
@@ -241,7 +241,7 @@ fn each_program_takes_the_list_of_the_other() {
 }
 
 #[test]
-fn an_edited_list_chooses_and_orders_as_in_pg_restore() {
+fn edited_list_selects_and_orders_like_pg_restore() {
     // pg_restore cannot seek back in a tar.
     let fixtures = large().into_iter().filter(|fixture| !fixture.name.contains("-tar-"));
     for (number, fixture) in fixtures.enumerate() {
@@ -275,7 +275,7 @@ fn assert_same_script(ours: &[u8], theirs: &[u8], fixture: &Fixture) {
 }
 
 #[test]
-fn a_database_restored_from_an_edited_list_is_the_one_that_pg_restore_makes() {
+fn edited_list_restores_same_database_as_pg_restore() {
     let fixture = fixtures_where(|fixture| {
         fixture.major == common::versions::newest()
             && fixture.name.starts_with("every-")

@@ -12,7 +12,7 @@ use common::{
 };
 
 #[test]
-fn row_triggers_that_skip_or_move_rows_lose_nothing() {
+fn row_triggers_skipping_or_moving_rows_lose_nothing() {
     let cluster = cluster(newest());
     let tables = "
         CREATE TABLE moved (id int, t text);
@@ -58,7 +58,7 @@ fn row_triggers_that_skip_or_move_rows_lose_nothing() {
 }
 
 #[test]
-fn disable_triggers_by_plain_owner_is_reported_and_rows_load() {
+fn disable_triggers_by_plain_owner_reports_and_loads() {
     let cluster = cluster(newest());
     // The key's triggers are internal ones.
     let table = "CREATE TABLE node (id int PRIMARY KEY, up int REFERENCES node);";
@@ -162,7 +162,7 @@ const EVENT_TRIGGERS: &str = "
         EXECUTE FUNCTION refuse();";
 
 #[test]
-fn journal_is_not_seen_by_event_triggers_of_the_archive() {
+fn journal_is_hidden_from_the_archives_event_triggers() {
     for major in [15, newest()] {
         let cluster = cluster(major);
         let source = cluster.fresh_db("source");
@@ -178,7 +178,7 @@ fn journal_is_not_seen_by_event_triggers_of_the_archive() {
 }
 
 #[test]
-fn owner_empties_the_journal_where_dropping_fires_event_triggers() {
+fn owner_empties_journal_where_drop_fires_event_triggers() {
     for major in [15, newest()] {
         let cluster = cluster(major);
         let [first, second] = ["a", "b"].map(|table| {
@@ -208,7 +208,7 @@ fn two<'a>(cluster: &'a Cluster, sql: &str) -> [Database<'a>; 2] {
 }
 
 #[test]
-fn rules_and_triggers_that_take_inserted_rows_are_reported() {
+fn rules_and_triggers_diverting_rows_are_reported() {
     let cluster = cluster(newest());
     let tables = "CREATE TABLE void (id int); CREATE TABLE odds (id int, t text);
         CREATE TABLE half (id int); CREATE TABLE plain (\"(\" text, t text); CREATE TABLE bare ();";
@@ -277,7 +277,7 @@ fn exit_on_error_leaves_an_existing_object_unchanged() {
 }
 
 #[test]
-fn existing_large_object_leaves_the_others_and_gets_its_owner() {
+fn existing_large_object_keeps_others_and_gets_owner() {
     let owner = format!("keeper_{}", std::process::id());
     // Up to 16 each object is an entry, later all objects of an owner are one.
     for major in [15, newest()] {

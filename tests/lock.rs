@@ -14,7 +14,7 @@ fn target(database: &Database<'_>) -> Target {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_only_the_server_believes_in_does_not_keep_the_lock_from_its_owner() {
+async fn owner_retakes_lock_from_its_ghost_session() {
     for shared in [false, true] {
         let database = cluster(15).fresh_db("lock_ghost");
         let target = target(&database);
@@ -43,7 +43,7 @@ async fn a_session_that_only_the_server_believes_in_does_not_keep_the_lock_from_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_shares_the_lock_keeps_out_those_alone_who_want_it_for_themselves() {
+async fn shared_lock_excludes_only_exclusive_requests() {
     let database = cluster(15).fresh_db("lock_shared");
     let target = target(&database);
     let first = TargetLock::share(&target).await.expect("the lock is free");
@@ -71,7 +71,7 @@ async fn until_taken(target: &Target) -> TargetLock {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_run_is_told_who_is_at_work_and_may_go_on_after_it() {
+async fn second_run_names_the_first_and_follows_it() {
     let database = cluster(15).fresh_db("lock");
     let other = cluster(15).fresh_db("lock_other");
     let first = TargetLock::take(&target(&database)).await.expect("the lock is free");

@@ -37,7 +37,7 @@ const NIGHT: [&str; 8] = [
 ];
 
 #[test]
-fn on_the_night_s_durations_the_order_beats_pg_restore_s_and_nears_the_lower_bound() {
+fn order_beats_pg_restore_and_nears_lower_bound() {
     let report = json("mission-demo.tar.gz", &[&NIGHT[..], &["--compare"]].concat());
     let hours = |row: &Value, name: &str| row[name].as_f64().unwrap() / 3600.0;
     // Minimum ratio of pg_restore's order to ours, and maximum excess over the bound.
@@ -64,7 +64,7 @@ fn on_the_night_s_durations_the_order_beats_pg_restore_s_and_nears_the_lower_bou
 }
 
 #[test]
-fn a_stream_is_planned_like_the_file_in_it() {
+fn stream_is_planned_like_its_file() {
     let jobs = |archive| {
         let report = json(archive, &["-j", "4"]);
         let jobs = report["jobs"].as_array().unwrap().clone();
@@ -80,7 +80,7 @@ fn a_stream_is_planned_like_the_file_in_it() {
 }
 
 #[test]
-fn the_selection_decides_what_is_planned() {
+fn selection_determines_the_plan() {
     let all = json("mission-pg15-custom-gzip.dump", &[]);
     let some = json("mission-pg15-custom-gzip.dump", &["--foreign-keys", "none", "--no-acl"]);
     let keys = |report: &Value| {
@@ -94,7 +94,7 @@ fn the_selection_decides_what_is_planned() {
 }
 
 #[test]
-fn what_cannot_be_planned_is_refused_with_a_reason() {
+fn unplannable_archive_is_refused_with_a_reason() {
     for (args, message) in [
         (&["--as-if", "INDEX"][..], "expected a kind of entry"),
         (&["--as-if", "NOTHING=1h"], "no job restores an entry of kind NOTHING"),
@@ -107,7 +107,7 @@ fn what_cannot_be_planned_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_restore_writes_down_what_the_next_one_and_the_plan_go_by() {
+fn restore_saves_timings_for_the_next_plan() {
     let cluster = cluster(common::versions::newest());
     let folder = tempfile::tempdir().unwrap();
     let costs = folder.path().join("costs.json");
@@ -143,7 +143,7 @@ fn a_restore_writes_down_what_the_next_one_and_the_plan_go_by() {
 }
 
 #[test]
-fn a_history_that_cannot_be_used_is_a_warning_and_stays_as_it_is() {
+fn unusable_history_is_a_warning_and_stays_unchanged() {
     let cluster = cluster(common::versions::newest());
     let folder = tempfile::tempdir().unwrap();
     let notes = folder.path().join("notes.txt");
@@ -161,7 +161,7 @@ fn a_history_that_cannot_be_used_is_a_warning_and_stays_as_it_is() {
 }
 
 #[test]
-fn by_default_the_history_is_in_the_user_s_cache_folder() {
+fn history_defaults_to_the_users_cache_folder() {
     let cluster = cluster(common::versions::newest());
     let home = tempfile::tempdir().unwrap();
     let database = cluster.fresh_db("cached");

@@ -79,7 +79,7 @@ fn dumped(database: &Database<'_>) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn an_owner_restores_what_pg_restore_restores_and_fails_where_it_fails() {
+fn database_owner_matches_pg_restore_successes_and_failures() {
     for major in versions().into_iter().filter(|major| [15, 18].contains(major)) {
         let cluster = cluster(major);
         let source = cluster.fresh_db("source");
@@ -114,7 +114,7 @@ fn with_extensions() -> Option<&'static Cluster> {
 
 /// A server whose extension belongs to the superuser, as at hosts that install extensions.
 #[test]
-fn a_comment_on_somebody_else_s_extension_can_be_tolerated() {
+fn comment_on_another_roles_extension_can_be_tolerated() {
     let Some(cluster) = with_extensions() else { return };
     let source = cluster.fresh_db("source");
     source.execute("CREATE TABLE t (id int); CREATE EXTENSION citext");
@@ -141,7 +141,7 @@ fn a_comment_on_somebody_else_s_extension_can_be_tolerated() {
 }
 
 #[test]
-fn a_missing_role_is_told_once_before_any_row() {
+fn missing_role_is_reported_once_before_any_row() {
     let cluster = cluster(newest());
     let role = format!("gone_{}", std::process::id());
     let source = cluster.fresh_db("source");
@@ -232,7 +232,7 @@ fn without_extension(source: &Database<'_>) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn a_missing_extension_is_told_once_with_all_that_needs_it() {
+fn missing_extension_is_reported_once_with_its_dependents() {
     let Some(cluster) = with_extensions() else { return };
     let source = cluster.fresh_db("source");
     source.execute("CREATE EXTENSION citext; CREATE TABLE t (id citext); INSERT INTO t VALUES ('a'); CREATE TABLE u (id int); INSERT INTO u VALUES (1);");

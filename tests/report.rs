@@ -42,14 +42,14 @@ fn runs(json: &str) -> Vec<Value> {
 }
 
 #[test]
-fn the_night_of_the_documentation_is_reported_byte_for_byte() {
+fn documented_night_is_reported_byte_for_byte() {
     let expected = std::fs::read_to_string(log("2020-10-22.txt")).unwrap();
     let options = ["--date", "2020-10-22", "--lang", "fr"];
     assert_eq!(report("2020-10-22.log", &options), expected);
 }
 
 #[test]
-fn a_compressed_log_and_standard_input_are_read_alike() {
+fn compressed_log_and_standard_input_are_read_alike() {
     let expected = report("2020-10-22.log", &[]);
     let plain = std::fs::read(log("2020-10-22.log")).unwrap();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
@@ -61,7 +61,7 @@ fn a_compressed_log_and_standard_input_are_read_alike() {
 }
 
 #[test]
-fn the_language_is_the_locale_s_unless_it_is_named() {
+fn language_follows_the_locale_unless_named() {
     let first = |tool: Tool| tool.succeed().stdout().lines().next().unwrap().to_owned();
     let french = "Durée de récupération du backup: 1h 27min 42s";
     let english = "Backup retrieval: 1h 27min 42s";
@@ -89,7 +89,7 @@ fn two_runs_of_one_day_are_both_reported() {
 }
 
 #[test]
-fn an_incomplete_run_tells_what_is_known() {
+fn incomplete_run_reports_what_is_known() {
     let told = report("incomplete.log", &["--lang", "fr"]);
     for line in [
         "Exécution du 2020-12-06 à 05:10:00 (background-1) : incomplète",
@@ -105,7 +105,7 @@ fn an_incomplete_run_tells_what_is_known() {
 }
 
 #[test]
-fn a_run_across_midnight_is_the_night_s_on_which_it_began() {
+fn run_across_midnight_belongs_to_its_starting_night() {
     let whole = report("midnight.log", &[]);
     assert!(whole.contains("Total: 1h 15min 27s"), "{whole}");
     assert_eq!(report("midnight.log", &["--date", "2020-12-07"]), whole);
@@ -128,7 +128,7 @@ fn json_messages_of_the_later_system_are_understood() {
 }
 
 #[test]
-fn nocturne_s_night_reads_the_same_as_text_and_as_json() {
+fn nocturne_night_reads_alike_as_text_and_json() {
     let text = json("nocturne-text.log");
     assert_eq!(text, json("nocturne-json.log"));
     let [run] = &text[..] else { panic!("{} runs", text.len()) };
@@ -151,7 +151,7 @@ fn nocturne_s_night_reads_the_same_as_text_and_as_json() {
 }
 
 #[test]
-fn the_page_shows_every_entry_and_needs_nothing_else() {
+fn page_shows_every_entry_and_needs_nothing_else() {
     let page = report("2020-10-22.log", &["--format", "html"]);
     let night = json("2020-10-22.log");
     for item in night[0]["items"].as_array().unwrap() {
@@ -164,7 +164,7 @@ fn the_page_shows_every_entry_and_needs_nothing_else() {
 }
 
 #[test]
-fn a_log_without_a_run_is_a_failure_that_says_so() {
+fn log_without_a_run_fails_with_that_reason() {
     let told = nocturne().args(["report", "-"]).input("hello\nworld\n").expect_failure(1);
     assert!(told.contains("standard input has no run (2 lines read)"), "{told}");
     let told = nocturne().args(["report", "/nowhere/logs.txt"]).expect_failure(1);
@@ -192,7 +192,7 @@ fn restored(name: &str, options: &[&str]) -> Restored {
 }
 
 #[test]
-fn the_timeline_s_spans_are_what_the_summary_counts() {
+fn timeline_spans_match_the_summary_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spans.json");
     let options = ["-j", "3", "--timeline", path.to_str().unwrap()];
@@ -227,7 +227,7 @@ fn the_timeline_s_spans_are_what_the_summary_counts() {
 }
 
 #[test]
-fn the_timeline_is_a_page_unless_its_name_ends_in_json() {
+fn timeline_is_html_unless_named_json() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("night.html");
     restored("report_page", &["-j", "2", "--timeline", path.to_str().unwrap()]);
@@ -238,7 +238,7 @@ fn the_timeline_is_a_page_unless_its_name_ends_in_json() {
 }
 
 #[test]
-fn the_reader_understands_what_a_restore_writes() {
+fn reader_understands_what_a_restore_writes() {
     for format in ["text", "json"] {
         let options = ["-j", "2", "-v", "--progress", "log", "--log-format", format];
         let restored = restored(&format!("report_log_{format}"), &options);

@@ -31,7 +31,7 @@ fn list_without(archive: &Path, list: &Path, mut left_out: impl FnMut(&str) -> b
 }
 
 #[test]
-fn the_last_large_object_of_a_stream_is_not_forgotten() {
+fn last_large_object_of_a_stream_is_restored() {
     let cluster = newest();
     let (source, target) = (cluster.fresh_db("source"), cluster.fresh_db("target"));
     source.execute(
@@ -59,7 +59,7 @@ fn the_last_large_object_of_a_stream_is_not_forgotten() {
 }
 
 #[test]
-fn large_objects_that_are_not_wanted_are_read_over_in_a_stream() {
+fn unwanted_large_objects_in_a_stream_are_skipped() {
     let cluster = newest();
     let (source, target) = (cluster.fresh_db("source"), cluster.fresh_db("target"));
     // With different owners there are two large object entries.
@@ -88,7 +88,7 @@ fn large_objects_that_are_not_wanted_are_read_over_in_a_stream() {
 }
 
 #[test]
-fn a_broken_stream_is_told_with_what_was_restored() {
+fn broken_stream_is_reported_with_what_was_restored() {
     let cluster = newest();
     let (source, target) = (cluster.fresh_db("source"), cluster.fresh_db("target"));
     source.execute(
@@ -113,7 +113,7 @@ fn a_broken_stream_is_told_with_what_was_restored() {
 }
 
 #[test]
-fn large_objects_come_back_from_a_tar() {
+fn large_objects_round_trip_through_a_tar() {
     common::for_each_version(|cluster| {
         let (source, target) = (cluster.fresh_db("source"), cluster.fresh_db("target"));
         source.execute(

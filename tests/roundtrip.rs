@@ -43,14 +43,14 @@ fn round_trip(choose: impl Fn(&str) -> bool) {
 }
 
 #[test]
-fn every_object_type_comes_back() {
+fn every_object_type_round_trips() {
     round_trip(|name| name.starts_with("every-"));
 }
 
 /// From a stream, where sizes are not known, constraints are created in steps whatever the table's
 /// size: every kind of constraint must come out as pg_restore creates it.
 #[test]
-fn every_object_type_comes_back_from_a_stream_in_steps() {
+fn every_object_type_round_trips_through_stepped_stream() {
     let mut tested = 0;
     for fixture in fixtures().iter().filter(|f| f.name.ends_with("-custom-gzip.dump")) {
         if !fixture.name.starts_with("every-") {
@@ -71,12 +71,12 @@ fn every_object_type_comes_back_from_a_stream_in_steps() {
 }
 
 #[test]
-fn the_mission_database_comes_back_from_every_format_and_codec() {
+fn mission_database_round_trips_in_every_format() {
     round_trip(|name| name.starts_with("mission-"));
 }
 
 #[test]
-fn partitions_encodings_and_extensions_come_back() {
+fn partitions_encodings_and_extensions_round_trip() {
     // The wheel of PostgreSQL 16 has no contrib extensions.
     round_trip(|name| !name.starts_with("every-") && !name.starts_with("mission-"));
 }

@@ -43,7 +43,7 @@ fn stand_in(folder: &Path) {
 }
 
 #[test]
-fn the_buildpack_puts_the_program_where_the_procfile_runs_it() {
+fn buildpack_installs_program_where_procfile_runs_it() {
     let (build, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     stand_in(build.path());
     fs::create_dir(build.path().join("fixtures")).unwrap();
@@ -65,7 +65,7 @@ fn the_buildpack_puts_the_program_where_the_procfile_runs_it() {
 }
 
 #[test]
-fn the_procfile_hands_signals_to_the_program() {
+fn procfile_passes_signals_to_the_program() {
     let names: Vec<String> = processes().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["web", "background"]);
     for (_, command) in processes() {
@@ -75,7 +75,7 @@ fn the_procfile_hands_signals_to_the_program() {
 }
 
 #[test]
-fn the_commands_of_the_guide_are_understood() {
+fn commands_in_the_guide_are_valid() {
     let guide = read("docs/scalingo.md");
     let mut tried = 0;
     let commands = guide.split(['`', '\n']).filter_map(|part| {
@@ -93,7 +93,7 @@ fn the_commands_of_the_guide_are_understood() {
 }
 
 #[test]
-fn the_variables_of_the_guide_are_known() {
+fn variables_in_the_guide_exist() {
     let (guide, table) = (read("docs/scalingo.md"), read("docs/variables.md"));
     let mut tried = 0;
     let words = guide.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));

@@ -53,7 +53,7 @@ fn has_another_order(fixture: &Fixture) -> bool {
 }
 
 #[test]
-fn the_script_of_every_fixture_is_that_of_its_own_pg_restore() {
+fn every_fixtures_script_matches_its_own_pg_restore() {
     for fixture in fixtures().iter().filter(|fixture| !has_another_order(fixture)) {
         let folder = tempfile::tempdir().unwrap();
         let archive = fixture.for_pg_restore(folder.path());
@@ -63,7 +63,7 @@ fn the_script_of_every_fixture_is_that_of_its_own_pg_restore() {
 }
 
 #[test]
-fn the_options_change_the_script_as_in_pg_restore() {
+fn options_change_the_script_as_in_pg_restore() {
     let choices: &[&[&str]] = &[
         &["-a"],
         &["-a", "--disable-triggers"],
@@ -133,7 +133,7 @@ fn the_options_change_the_script_as_in_pg_restore() {
 }
 
 #[test]
-fn the_script_of_a_stream_is_that_of_the_file() {
+fn script_of_a_stream_equals_the_files() {
     for fixture in fixtures_where(|fixture| {
         [
             "mission-pg15-custom-gzip.dump",
@@ -152,7 +152,7 @@ fn the_script_of_a_stream_is_that_of_the_file() {
 }
 
 #[test]
-fn a_stream_in_another_order_is_refused_with_the_way_out() {
+fn stream_in_another_order_is_refused_with_advice() {
     for fixture in fixtures_where(has_another_order) {
         let refused = nocturne().args(["restore", "-f", "-"]).arg(&fixture.path).run();
         assert!(refused.stderr().contains("unpack"), "{refused}");
@@ -163,7 +163,7 @@ fn a_stream_in_another_order_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn a_script_goes_to_the_file_that_is_named() {
+fn script_goes_to_the_named_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("some.sql");
     let fixture = &fixtures()[0];
@@ -179,7 +179,7 @@ fn a_script_goes_to_the_file_that_is_named() {
 }
 
 #[test]
-fn the_key_of_restrict_is_the_one_given_or_another_each_time() {
+fn restrict_key_is_given_or_random() {
     let fixture = &fixtures()[0];
     let keys = |options: &[&str]| -> Vec<String> {
         let tool = nocturne().args(["restore", "-s", "-f", "-"]).args(options).arg(&fixture.path);
@@ -206,7 +206,7 @@ fn the_key_of_restrict_is_the_one_given_or_another_each_time() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_disaster() {
+fn closed_reader_ends_the_script_quietly() {
     let fixture = &fixtures_where(|fixture| fixture.name.starts_with("mission-"))[0];
     let program = nocturne().args(["restore", "-f", "-"]).arg(&fixture.path);
     let mut program = program.into_command();
@@ -234,7 +234,7 @@ fn loaded(fixture: &Fixture) {
 }
 
 #[test]
-fn a_script_that_psql_runs_makes_the_same_database() {
+fn script_run_by_psql_makes_the_same_database() {
     for fixture in fixtures_where(|fixture| {
         [
             "every-pg15-custom-gzip.dump",
@@ -253,7 +253,7 @@ fn a_script_that_psql_runs_makes_the_same_database() {
 
 /// Every way to truncate a table's data that no framing reveals. `None` removes the file.
 #[test]
-fn cut_data_ends_in_failure_for_nocturne_and_psql() {
+fn cut_data_fails_in_nocturne_and_psql() {
     let cluster = cluster(common::versions::newest());
     let source = "CREATE TABLE a (id int, word text); \
                   INSERT INTO a SELECT n, 'word ' || n FROM generate_series(1, 50) n; \
@@ -309,7 +309,7 @@ const DAMAGES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn damage_that_verify_names_fails_script_and_restore() {
+fn damage_found_by_verify_fails_script_and_restore() {
     let cluster = cluster(common::versions::newest());
     let source = cluster.fresh_db("objects");
     source.execute(

@@ -16,7 +16,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_test_that_a_threat_names_is_in_the_file_that_it_names() {
+fn every_test_named_by_a_threat_exists() {
     let text = read("SECURITY.md");
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
     let mut tests = 0;
@@ -37,7 +37,7 @@ fn every_test_that_a_threat_names_is_in_the_file_that_it_names() {
 }
 
 #[test]
-fn every_test_of_a_family_is_in_the_file_that_it_is_said_to_be_in() {
+fn every_test_named_by_a_family_exists() {
     let text = read("docs/testing.md");
     let rows = text.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`: `"));
     let (mut families, mut tests) = (0, 0);

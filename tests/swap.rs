@@ -101,7 +101,7 @@ const PROPERTIES: &str = "
     FROM pg_database d WHERE datname = current_database()";
 
 #[test]
-fn the_new_database_has_the_name_and_the_properties_of_the_old_one() {
+fn new_database_has_the_olds_name_and_properties() {
     for major in versions() {
         block_on(async {
             let warehouse = Warehouse::new(cluster(major), "swap_whole", "CREATEDB").await;
@@ -152,7 +152,7 @@ fn the_new_database_has_the_name_and_the_properties_of_the_old_one() {
 }
 
 #[test]
-fn a_renaming_that_was_left_halfway_is_finished_at_the_next_start() {
+fn half_finished_rename_is_completed_at_next_start() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_halfway", "CREATEDB").await;
         let target = warehouse.target();
@@ -181,7 +181,7 @@ fn a_renaming_that_was_left_halfway_is_finished_at_the_next_start() {
 }
 
 #[test]
-fn who_may_not_is_told_before_anything_is_changed() {
+fn missing_privilege_is_reported_before_any_change() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_forbidden", "").await;
         let error = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap_err();
@@ -206,7 +206,7 @@ fn who_may_not_is_told_before_anything_is_changed() {
 }
 
 #[test]
-fn an_abandoned_swap_leaves_the_old_database_and_no_other() {
+fn abandoned_swap_leaves_only_the_old_database() {
     block_on(async {
         let warehouse =
             Warehouse::new(cluster(15), &format!("swap_{}", "x".repeat(45)), "CREATEDB").await;
@@ -227,7 +227,7 @@ fn an_abandoned_swap_leaves_the_old_database_and_no_other() {
 }
 
 #[test]
-fn sessions_that_cannot_be_ended_are_named_and_nothing_is_renamed() {
+fn unkillable_sessions_are_named_and_nothing_is_renamed() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_in_use", "CREATEDB").await;
         let mut swap = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
@@ -257,7 +257,7 @@ fn sessions_that_cannot_be_ended_are_named_and_nothing_is_renamed() {
 }
 
 #[test]
-fn a_database_that_another_run_has_made_anew_is_neither_swapped_in_nor_dropped() {
+fn database_recreated_by_another_run_is_left_untouched() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_anew", "CREATEDB").await;
         let mut first = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
@@ -275,7 +275,7 @@ fn a_database_that_another_run_has_made_anew_is_neither_swapped_in_nor_dropped()
 }
 
 #[test]
-fn clients_that_connect_again_at_once_do_not_keep_the_old_database() {
+fn reconnecting_clients_do_not_block_the_swap() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_pool", "CREATEDB").await;
         let over = AtomicBool::new(false);
@@ -307,7 +307,7 @@ fn clients_that_connect_again_at_once_do_not_keep_the_old_database() {
 }
 
 #[test]
-fn default_privileges_that_are_refused_are_one_line() {
+fn refused_default_privileges_are_one_line() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_defaults", "CREATEDB").await;
         let database = &warehouse.owned.database;

@@ -74,7 +74,7 @@ fn with_status(database: &Database<'_>) -> Tool {
 }
 
 #[test]
-fn the_web_process_answers_health_without_any_other_setting_and_stops_when_asked() {
+fn web_process_serves_health_without_settings_and_stops() {
     let web = Web::start(bare_nocturne().arg("web"));
     let hello = format!("nocturne {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(web.get("/"), (200, hello.clone()));
@@ -85,7 +85,7 @@ fn the_web_process_answers_health_without_any_other_setting_and_stops_when_asked
 }
 
 #[test]
-fn the_status_page_shows_what_the_worker_has_recorded() {
+fn status_page_shows_recorded_runs() {
     let database = cluster(newest()).fresh_db("web");
     let web = Web::start(with_status(&database));
     let status = format!("/status?token={TOKEN}");
@@ -102,7 +102,7 @@ fn the_status_page_shows_what_the_worker_has_recorded() {
 }
 
 #[test]
-fn a_database_that_is_away_makes_the_page_say_so_and_health_stays() {
+fn unavailable_database_shows_on_page_and_health_stays() {
     let tool = bare_nocturne()
         .arg("web")
         .env("DATABASE_URL", "postgres://owner:word-1@127.0.0.1:1/warehouse?connect_timeout=2")
@@ -238,7 +238,7 @@ fn look(browser: &Path, url: &str, size: &str, more: &str, picture: &Path) -> St
 }
 
 #[test]
-fn a_browser_shows_the_page_on_a_desk_and_on_a_phone_by_day_and_by_night() {
+fn page_fits_desktop_and_phone_in_both_themes() {
     let Some(browser) = browser() else {
         eprintln!("SKIPPED: no chromium in PATH, so the page is not checked in a browser");
         return;

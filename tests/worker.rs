@@ -34,7 +34,7 @@ fn worker(variables: &[(&str, &str)]) -> Tool {
 }
 
 #[test]
-fn a_dry_run_prints_the_settings_and_the_next_runs_and_no_secret() {
+fn dry_run_prints_settings_and_runs_without_secrets() {
     let finished = worker(&RIGHT).args(["--dry-run", "--jobs", "8"]).run().expect_code(1);
     let text = finished.stdout();
     let lines: Vec<String> =
@@ -65,7 +65,7 @@ fn a_dry_run_prints_the_settings_and_the_next_runs_and_no_secret() {
 }
 
 #[test]
-fn all_wrong_settings_are_told_at_once_and_no_secret() {
+fn all_wrong_settings_are_reported_without_secrets() {
     let wrong = [
         ("SCHEDULE", "often"),
         ("BACKUP_MODE", "{"),
@@ -104,7 +104,7 @@ fn failing_each_second(database: &Database<'_>) -> Tool {
 }
 
 #[test]
-fn a_failed_night_is_recorded_and_the_process_goes_on_until_it_is_asked_to_stop() {
+fn failed_night_is_recorded_and_the_process_continues() {
     let database = cluster(newest()).fresh_db("worker");
     let background = Beside::start(failing_each_second(&database));
     database.wait_until("to_regclass('nocturne.runs') IS NOT NULL");
@@ -120,7 +120,7 @@ fn a_failed_night_is_recorded_and_the_process_goes_on_until_it_is_asked_to_stop(
 }
 
 #[test]
-fn a_worker_without_the_right_to_record_goes_on() {
+fn worker_without_the_right_to_record_continues() {
     let database = cluster(newest()).fresh_db("worker_rights");
     database.execute(
         "CREATE ROLE records_nothing LOGIN; \
@@ -189,7 +189,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn records_come_back_as_they_were_kept_the_newest_first() {
+fn records_round_trip_newest_first() {
     for_each_version(|cluster| {
         let database = cluster.fresh_db("history");
         let history = history(&database);
@@ -228,7 +228,7 @@ fn records_come_back_as_they_were_kept_the_newest_first() {
 }
 
 #[test]
-fn a_late_word_that_a_run_goes_on_does_not_stand_above_its_end() {
+fn late_progress_record_does_not_override_the_end() {
     let database = cluster(newest()).fresh_db("history_late");
     let history = history(&database);
     block_on(async {
@@ -248,7 +248,7 @@ fn a_late_word_that_a_run_goes_on_does_not_stand_above_its_end() {
 }
 
 #[test]
-fn runs_whose_processes_were_killed_are_closed_by_the_next_one() {
+fn runs_of_killed_processes_are_closed_later() {
     let database = cluster(newest()).fresh_db("history_killed");
     let history = history(&database);
     block_on(async {
@@ -270,7 +270,7 @@ fn runs_whose_processes_were_killed_are_closed_by_the_next_one() {
 }
 
 #[test]
-fn records_are_forgotten_after_a_year_and_unreadable_ones_passed_over() {
+fn year_old_records_are_deleted_and_unreadable_skipped() {
     let database = cluster(newest()).fresh_db("history_old");
     let history = history(&database);
     block_on(async {

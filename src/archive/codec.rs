@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_after_the_end_are_an_error() {
+    fn trailing_bytes_are_an_error() {
         for pair in COMPRESSED {
             let mut whole = compress(pair.0, pair.1, b"rows\n");
             whole.extend_from_slice(b"more");

@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_leads_out_of_the_archive_is_refused_before_it_is_opened() {
+    fn path_outside_the_archive_is_refused_before_open() {
         let outside = tempfile::tempdir().unwrap();
         std::fs::write(outside.path().join("secret.dat"), "secret").unwrap();
         let inside = outside.path().join("archive");

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_int_that_pg_dump_does_not_write_is_damage() {
+    fn int_pg_dump_never_writes_is_damage() {
         assert!(int(LAYOUT)(&[2, 1, 0, 0, 0]).is_err());
         assert!(int(LAYOUT)(&[1, 0, 0, 0, 0]).is_err());
         assert!(string(LAYOUT)(&[1, 3, 0, 0, 0]).is_err());

@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn directory_and_tar_read_back(model in model()) {
+    fn directory_and_tar_round_trip(model in model()) {
         let case = Case::new();
         for path in [case.directory(&model), case.file("tar", &model.tar())] {
             let archive = open(&path);
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn every_way_to_read_gives_the_same_report(model in model(), chunk in 1..500usize) {
+    fn every_reader_gives_the_same_report(model in model(), chunk in 1..500usize) {
         let case = Case::new();
         let custom = model.custom(Custom { offsets: true, chunk });
         let piped = model.custom(Custom { offsets: false, chunk });
@@ -264,7 +264,7 @@ fn tar_with_toc_last_is_read_as_a_file() {
 }
 
 #[test]
-fn an_entry_that_names_a_file_outside_is_refused() {
+fn entry_naming_an_outside_file_is_refused() {
     let case = Case::new();
     let mut outside = std::fs::File::create(case.0.path().join("secret")).unwrap();
     outside.write_all(b"1\n\\.\n\n\n").unwrap();

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_of_a_connection_string_hides_it() {
+    fn debug_of_connection_string_hides_it() {
         let secret = ConnectionString::from("postgres://u:hunter2@h/db");
         assert!(!format!("{secret:?}").contains("hunter2"));
         assert_eq!(secret.expose(), "postgres://u:hunter2@h/db");

@@ -93,7 +93,7 @@ macro_rules! targets {
         })*
 
         #[test]
-        fn every_target_of_the_fuzzer_is_tested_here() {
+        fn every_fuzz_target_is_tested_here() {
             let mut tested = [$(concat!(stringify!($target), ".rs")),*];
             tested.sort_unstable();
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets");

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_come_before_wholes_and_each_table_once() {
+    fn partitions_precede_parents_and_each_table_appears_once() {
         let entries = tree();
         let expected = [
             ("t3", Step::AnalyzePartition),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_that_is_not_restored_needs_all_its_partitions() {
+    fn unrestored_parent_requires_all_its_partitions() {
         let entries = tree();
         let data = |entry: &Entry| entry.desc == Desc::TableData;
         let all = plan(&entries, data, false);
@@ -211,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn partitions_in_a_ring_do_not_keep_the_plan_from_ending() {
+    fn circular_partitions_do_not_hang_the_plan() {
         let mut entries = tree();
         entries.push(attach(1, 2));
         assert!(analyzed(&plan(&entries, |_| true, false), &entries).len() >= 3);
     }
 
     #[test]
-    fn a_table_is_analyzed_when_nothing_else_needs_it_any_more() {
+    fn table_is_analyzed_when_no_job_needs_it() {
         let mut entries = tree();
         entries.extend([about(201, Desc::Index, 5), about(202, Desc::Statistics, 5)]);
         let mut key = about(203, Desc::FkConstraint, 5);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_in_the_archive_are_enough() {
+    fn archived_statistics_are_sufficient() {
         let mut entries = tree();
         entries.push(about(301, Desc::StatisticsData, 5));
         let with = analyzed(&plan(&entries, |_| true, false), &entries);

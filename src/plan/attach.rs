@@ -43,7 +43,7 @@ mod tests {
     use crate::plan::testing::entry;
 
     #[test]
-    fn attaches_of_one_tree_share_a_lock_others_do_not() {
+    fn attaches_share_a_lock_only_within_one_tree() {
         let of = |id, desc, on: &[i32]| {
             let mut entry = entry(id, desc);
             entry.dependencies = on.iter().copied().map(DumpId).collect();

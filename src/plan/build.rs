@@ -347,7 +347,7 @@ mod tests {
     use crate::plan::testing::entry;
 
     #[test]
-    fn a_definition_that_a_list_puts_behind_rows_waits_for_them() {
+    fn definition_listed_after_rows_waits_for_them() {
         let entries = [entry(1, Desc::Table), entry(2, Desc::View), entry(3, Desc::TableData)];
         for (strictly_in_order, prelude, rest) in
             [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn who_grants_as_another_role_waits_for_the_schemas() {
+    fn grants_as_another_role_wait_for_the_schemas() {
         let acl = |id, defn: &str| Entry { defn: defn.into(), ..entry(id, Desc::Acl) };
         let grant = "GRANT SELECT ON TABLE s.t TO a;\n";
         let as_another =
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_to_be_checked_is_one_step_however_small_its_table() {
+    fn unchecked_key_is_one_step_for_any_table() {
         let mut key = entry(2, Desc::FkConstraint);
         key.defn =
             "ALTER TABLE ONLY t\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES p(id);\n".into();

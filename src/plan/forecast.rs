@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_critical_path_is_the_longest_chain() {
+    fn critical_path_is_the_longest_chain() {
         let plan = plan();
         assert_eq!(critical_path(&plan), [JobId(0), JobId(1), JobId(3)]);
         assert_eq!(longest_chain_of(&plan), Duration::from_secs(9));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lower_bound_is_the_chain_s_or_the_work_s() {
+    fn lower_bound_is_the_chain_or_the_work() {
         for (workers, bound) in [(1, 19.0), (2, 9.5), (3, 9.0), (64, 9.0)] {
             let plan = plan();
             let found = super::bound(total(&plan, cost), workers, longest_chain_of(&plan));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_that_a_lock_keeps_apart_take_their_sum() {
+    fn jobs_with_conflicting_locks_take_their_sum() {
         use crate::plan::LockMode::{Share, ShareUpdateExclusive};
         let mut plan = plan();
         for (number, mode) in [(1, ShareUpdateExclusive), (2, ShareUpdateExclusive), (3, Share)] {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_wanted_is_not_on_the_path() {
+    fn unwanted_jobs_are_not_on_the_path() {
         let mut plan = plan();
         plan.jobs[1].wanted = false;
         plan.rank(|id| if id.0 == 1 { Duration::ZERO } else { cost(id) });

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_conflicts_are_those_seen_on_servers() {
+    fn conflicts_match_those_observed_on_servers() {
         use LockMode::{AccessExclusive, RowShare, Share, ShareRowExclusive, ShareUpdateExclusive};
         for (one, other, conflict) in [
             // CREATE INDEX beside CREATE INDEX on one table.
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_free_again_when_all_who_held_it_are_done() {
+    fn lock_is_free_when_all_holders_finish() {
         let table = |mode| [(DumpId(1), mode)];
         let mut locks = Locks::default();
         locks.take(&table(LockMode::Share));

@@ -230,19 +230,19 @@ mod tests {
     }
 
     #[test]
-    fn indexes_of_a_table_are_built_side_by_side() {
+    fn indexes_of_a_table_are_built_in_parallel() {
         let indexes = [named(5, Desc::Index, "a", &[1]), named(6, Desc::Index, "b", &[1])];
         assert_eq!(spans(&indexes), [(0, 1), (0, 1)]);
     }
 
     #[test]
-    fn a_constraint_keeps_the_indexes_of_its_table_away() {
+    fn constraint_excludes_index_builds_on_its_table() {
         let both = [named(5, Desc::Constraint, "child pk", &[1]), named(6, Desc::Index, "b", &[1])];
         assert_eq!(spans(&both), [(0, 1), (1, 2)]);
     }
 
     #[test]
-    fn foreign_keys_to_one_table_are_added_one_after_the_other() {
+    fn foreign_keys_to_one_table_are_added_serially() {
         let keys = [
             named(5, Desc::FkConstraint, "child a", &[1, 2]),
             named(6, Desc::FkConstraint, "child b", &[2]),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_a_larger_table_goes_first() {
+    fn jobs_on_larger_tables_go_first() {
         let entries = [
             named(5, Desc::Index, "of the parent, 1 byte", &[2]),
             named(6, Desc::Index, "of the child, 100 bytes", &[1]),

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rank_is_the_longest_chain_from_the_job_on() {
+    fn rank_is_the_longest_chain_from_the_job() {
         // 3 waits for 1 and 2, which wait for 0.
         assert_eq!(ranks(&[&[], &[0], &[0], &[1, 2]]), [1101, 1010, 1100, 1000]);
         // The same from the other end, a dependency given twice.
@@ -114,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn jobs_in_a_circle_keep_at_least_their_own_cost() {
+    fn jobs_in_a_cycle_keep_their_own_cost() {
         let ranks = ranks(&[&[1], &[0], &[]]);
         assert!(ranks[0] >= 1 && ranks[1] >= 10, "{ranks:?}");
         assert_eq!(ranks[2], 100);
     }
 
     #[test]
-    fn what_a_lock_keeps_apart_is_all_behind_who_comes_before() {
+    fn lock_conflicts_add_up_behind_their_predecessor() {
         let mut jobs = jobs(&[&[], &[0], &[0]]);
         for job in &mut jobs[1..] {
             job.locks = vec![(DumpId(7), LockMode::ShareUpdateExclusive)];

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_chain_goes_first_although_its_first_job_is_short() {
+    fn longest_chain_goes_first_despite_short_first_job() {
         let mut plan = plan(4);
         plan.jobs[3].after = vec![JobId(2)];
         // By size of the jobs alone, the chain 2, 3 would begin last: 5 and then 1 + 5.
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_keeps_jobs_apart_however_many_workers_there_are() {
+    fn lock_separates_jobs_with_any_number_of_workers() {
         let mut plan = plan(2);
         for job in &mut plan.jobs {
             job.locks = vec![(DumpId(1), LockMode::AccessExclusive)];
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_does_one_job_at_a_time_and_every_job_is_done() {
+    fn worker_runs_one_job_and_all_jobs_finish() {
         let plan = plan(20);
         let simulation = simulate(&plan, 3, |id| Duration::from_secs(id.0 as u64 % 5));
         assert_eq!(simulation.spans.len(), 20);
@@ -243,7 +243,7 @@ mod tests {
         /// Any greedy schedule ends within twice the bound without locks (Graham). Ours is far
         /// nearer: see the average below.
         #[test]
-        fn the_end_is_between_the_lower_bound_and_graham_s(
+        fn end_is_between_lower_bound_and_grahams_bound(
             (mut plan, costs) in restores(),
             workers in 1usize..17,
         ) {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn on_average_of_random_restores_the_end_is_within_a_few_percent_of_the_lower_bound() {
+    fn random_restores_average_near_the_lower_bound() {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         for (workers, most) in [(2, 1.01), (4, 1.03), (8, 1.05), (16, 1.05)] {
             let (mut took, mut least) = (0.0, 0.0);

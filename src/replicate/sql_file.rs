@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_file_and_the_line_once() {
+    fn errors_name_the_file_and_line_once() {
         let error = SqlFile::parse("f.sql".to_owned(), "SELECT 1;\n\\q\n".to_owned()).unwrap_err();
         assert_eq!(
             crate::restore::chain(&error),

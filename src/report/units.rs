@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nouns_follow_their_number() {
+    fn nouns_agree_with_their_number() {
         assert_eq!(plural(0, "entry", "entries"), "0 entries");
         assert_eq!(plural(1, "entry", "entries"), "1 entry");
         assert_eq!(plural(1200, "entry", "entries"), "1,200 entries");

@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_a_copy_is_found_in_the_context_of_an_error() {
+    fn copy_line_is_found_in_error_context() {
         assert_eq!(line("COPY t, line 3, column a: \"line 7\"", "t"), Some(3));
         assert_eq!(line("COPY t, Zeile 12", "t"), Some(12));
         assert_eq!(line("COPY a 1, line 3, line 12", "a 1, line 3"), Some(12));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_the_row_of_the_archive_that_was_sent_as_it() {
+    fn sent_line_maps_to_its_archive_row() {
         let mut places = Places::new("t");
         places.add(0, 10);
         places.add(10, 0);

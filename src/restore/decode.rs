@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decoder_that_panics_is_not_taken_for_one_that_is_done() {
+    fn panicking_decoder_is_not_taken_as_finished() {
         struct Panics;
         impl Read for Panics {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

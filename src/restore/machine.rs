@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_available_is_read_and_nothing_made_up() {
+    fn available_memory_is_read_and_never_invented() {
         let text = "MemTotal:       24683292 kB\nMemAvailable:   23503056 kB\nBuffers: 1 kB\n";
         assert_eq!(available(text), Some(23_503_056 << 10));
         for text in ["", "MemTotal: 7 kB\n", "MemAvailable: much kB\n", "MemAvailable: 7 MB\n"] {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_narrowest_of_the_groups_counts() {
+    fn smallest_group_limit_counts() {
         let mounted = tempfile::tempdir().unwrap();
         let write = |folder: &str, files: [(&str, &str); 2]| {
             let folder = mounted.path().join(folder);

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn orphans_are_counted_where_that_was_possible() {
+    fn orphans_are_counted_where_possible() {
         assert_eq!(
             in_words(&found(&[&["(7)", "12", "2"], &["(8)", "12", "2"]])),
             "ORPHANS: 12 rows with the keys (7), (8)"

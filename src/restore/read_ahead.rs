@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn several_items_are_held_until_there_is_no_room() {
+    fn several_items_are_buffered_until_full() {
         let ahead = ReadAhead::new(3 * MIB);
         let (first, mut one) = ahead.begin();
         assert!(first.send(piece(MIB)) && first.send(Piece::End));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_read_comes_in_though_others_hold_all_the_room() {
+    fn item_being_read_enters_a_full_buffer() {
         let ahead = ReadAhead::new(4 * MIB);
         let (first, _kept) = ahead.begin();
         assert!(first.send(piece(3 * MIB)));
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_does_not_wait_for_room_that_others_hold() {
+    fn unwanted_item_does_not_wait_for_space() {
         let ahead = ReadAhead::new(2 * MIB);
         let (first, _kept) = ahead.begin();
         assert!(first.send(piece(2 * MIB - 2 * ITEM)));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_up_makes_room_and_is_told_no_more() {
+    fn abandoned_data_frees_space_and_stops_the_writer() {
         let ahead = ReadAhead::new(MIB);
         let (writer, reader) = ahead.begin();
         assert!(writer.send(piece(MIB - ITEM)));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_is_larger_than_the_room_goes_through() {
+    fn chunk_larger_than_the_buffer_passes() {
         let ahead = ReadAhead::new(0);
         let (writer, mut reader) = ahead.begin();
         reader.take();

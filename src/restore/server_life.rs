@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_lives_on_when_one_of_its_statistics_is_reset() {
+    fn server_survives_reset_of_one_statistic() {
         let life = |text: &str| ServerLife::from_text(text.to_owned());
         let first = life("2026-01-01 00:00:00+00/2026-01-01 00:00:00+00");
         assert!(first.lasts(&first));

@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_a_name_and_a_value() {
+    fn setting_is_a_name_and_a_value() {
         for (text, sql) in [
             ("work_mem=64MB", "SELECT pg_catalog.set_config('work_mem', '64MB', false);"),
             (" app.who = it's ", "SELECT pg_catalog.set_config('app.who', 'it''s', false);"),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_or_is_the_restore_s_own_is_refused() {
+    fn invalid_or_reserved_setting_is_refused() {
         let refused = |text: &str| text.parse::<ServerSetting>().unwrap_err();
         assert_eq!(refused("work_mem"), SettingError::NoValue);
         for name in ["", "1a", "a b", "a'b", "a..b", ".a", "a.", "a;b", "é"] {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_together_get_half_of_the_shared_memory_and_none_too_much() {
+    fn sessions_together_get_half_of_shared_memory() {
         const MB: u64 = 1 << 20;
         assert_eq!(memory(128 * MB, None, 1), 64 * MB);
         assert_eq!(memory(1024 * MB, None, 4), 128 * MB);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_machine_is_known_sessions_together_get_a_quarter_of_what_it_has_left() {
+    fn sessions_get_a_quarter_of_the_machines_memory() {
         const MB: u64 = 1 << 20;
         assert_eq!(memory(128 * MB, Some(800 * MB), 2), 100 * MB);
         assert_eq!(memory(128 * MB, Some(100 * MB), 2), 32 * MB, "it has room for its own");
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_read_with_its_unit() {
+    fn size_is_read_with_its_unit() {
         assert_eq!(in_bytes("16384", "8kB"), Some(128 << 20));
         assert_eq!(in_bytes("65536", "kB"), Some(64 << 20));
         assert_eq!(in_bytes("-1", "kB"), None);

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_helps_where_most_is_left_for_each() {
+    fn session_helps_where_each_has_most_left() {
         let shares = Shares::default();
         let (small, _a) = shares.open(Some(100), ReadCounter::default(), 10);
         let (large, mut joining) = shares.open(Some(150), ReadCounter::default(), 10);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn no_session_comes_where_too_little_is_left_or_the_decoder_is_not_ahead() {
+    fn no_session_joins_without_enough_data_ahead() {
         let shares = Shares::default();
         let read = ReadCounter::default();
         let (share, _joining) = shares.open(Some(100), read.clone(), 40);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_unknown_size_as_much_is_left_as_was_read() {
+    fn unknown_size_assumes_as_much_left_as_read() {
         let shares = Shares::default();
         let read = ReadCounter::default();
         let (share, _joining) = shares.open(None, read.clone(), 40);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_comes_too_late_is_given_back() {
+    fn late_session_is_given_back() {
         let shares = Shares::default();
         let (share, joining) = shares.open(Some(100), ReadCounter::default(), 10);
         share.look(true);

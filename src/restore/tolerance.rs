@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_tolerated_is_a_name_or_an_sqlstate() {
+    fn tolerance_is_a_name_or_an_sqlstate() {
         assert_eq!("already-exists".parse(), Ok(Tolerance::AlreadyExists));
         assert_eq!("missing-role".parse(), Ok(Tolerance::MissingRole));
         assert_eq!("comment-on-extension".parse(), Ok(Tolerance::CommentOnExtension));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tolerated_reads_back_from_its_text() {
+    fn tolerance_round_trips_as_text() {
         for word in ["already-exists", "missing-role", "comment-on-extension", "23505"] {
             assert_eq!(word.parse::<Tolerance>().unwrap().to_string(), word);
         }

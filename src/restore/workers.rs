@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_build_gets_what_the_others_leave() {
+    fn longest_build_gets_the_idle_sessions_workers() {
         let mut workers = Workers::default();
         assert_eq!(workers.lend(2, &[(0, 1), (1, 5)]), Some((1, 2)));
         assert_eq!(workers.lend(2, &[(3, 9)]), None, "they are lent already");
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_a_worker_while_all_sessions_have_jobs() {
+    fn no_build_gets_workers_while_sessions_are_busy() {
         let mut workers = Workers::default();
         assert_eq!(workers.lend(0, &[(0, 1)]), None);
         assert_eq!(workers.lend(3, &[]), None);

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn nul_is_refused_with_its_place() {
+    fn nul_is_refused_with_its_offset() {
         refuse_nul(b"1\ta\n", 7).unwrap();
         let error = refuse_nul(b"1\t\0\n", 7).unwrap_err().to_string();
         assert!(error.contains("byte 9 "), "{error}");

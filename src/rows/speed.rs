@@ -71,7 +71,7 @@ fn measure(name: &str, columns: &[ColumnType], mut row: impl FnMut(&mut Numbers,
 
 #[test]
 #[ignore = "a measurement"]
-fn megabytes_each_second() {
+fn megabytes_per_second() {
     measure("4 integers", &[Int4, Int4, Int8, Int8], |n, row| {
         let (a, b, c, d) = (n.below(1 << 31), n.below(1000), n.next() >> 1, n.below(1 << 40));
         write!(row, "{a}\t-{b}\t{c}\t{d}").unwrap();

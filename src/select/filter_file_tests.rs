@@ -15,7 +15,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn each_line_goes_where_its_option_would() {
+fn each_line_acts_like_its_option() {
     let text = "# a comment\n\n  include table orders # and another\n\
         INCLUDE Index orders_pkey\r\ninclude function f(integer)\ninclude schema shop\n\
         include trigger orders audit\n\texclude\tschema\ttemp";
@@ -34,7 +34,7 @@ fn each_line_goes_where_its_option_would() {
 }
 
 #[test]
-fn spaces_are_squeezed_as_the_archive_spells_signatures() {
+fn spaces_are_normalized_as_in_archived_signatures() {
     for (written, read) in [
         ("f ( integer ,text )", "f(integer, text)"),
         ("f(timestamp   with  time zone)", "f(timestamp with time zone)"),
@@ -60,7 +60,7 @@ fn lines_are_counted_through_quoted_names() {
 }
 
 #[test]
-fn errors_say_what_and_where() {
+fn errors_name_the_problem_and_the_place() {
     for (text, expected) in [
         (
             "\nwith table x\n",
@@ -86,7 +86,7 @@ fn errors_say_what_and_where() {
 }
 
 #[test]
-fn exactly_what_pg_restore_takes_is_taken() {
+fn exactly_pg_restores_syntax_is_accepted() {
     let mut taken = Vec::new();
     for command in ["include", "exclude"] {
         for kind in KINDS {
@@ -110,7 +110,7 @@ fn exactly_what_pg_restore_takes_is_taken() {
 }
 
 #[test]
-fn quotes_that_keep_a_name_from_matching_are_pointed_out() {
+fn quotes_that_prevent_a_match_are_reported() {
     let file = FilterFile::parse(
         b"include table \"T\"\ninclude table t\ninclude function \"F\"(integer)\n",
     )
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn any_quoted_name_is_read_as_it_is(name in "[^\r\0]{0,20}") {
+    fn any_quoted_name_is_read_verbatim(name in "[^\r\0]{0,20}") {
         let escaped = name.replace('\\', r"\\").replace('"', "\"\"");
         let read = one(&format!("include table \"{escaped}\"")).name;
         prop_assert_eq!(read, format!("\"{}\"", name.replace('"', "\"\"")));

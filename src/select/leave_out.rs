@@ -246,28 +246,28 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_table_takes_all_with_it_that_cannot_be_without_it() {
+    fn absent_table_excludes_everything_that_needs_it() {
         assert_eq!(left(Leave::Absent), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17, 19, 20]);
     }
 
     #[test]
-    fn a_kept_table_takes_its_own_with_it_and_leaves_the_views() {
+    fn kept_table_excludes_its_objects_but_not_views() {
         assert_eq!(left(Leave::Kept), [1, 2, 3, 4, 6, 8, 9, 10, 12, 13, 16, 19, 20]);
     }
 
     #[test]
-    fn a_table_without_rows_takes_foreign_keys_with_it() {
+    fn table_without_rows_excludes_foreign_keys() {
         // Also foreign keys from it: nothing is lost, since it has no rows.
         assert_eq!(left(Leave::WithoutRows), [6, 12, 13, 19]);
     }
 
     #[test]
-    fn a_table_that_others_fill_later_loses_its_foreign_keys_only() {
+    fn table_filled_later_loses_only_its_foreign_keys() {
         assert_eq!(left(Leave::WithoutForeignKeys), [12, 13, 19]);
     }
 
     #[test]
-    fn what_is_there_already_is_left_out_with_that_as_the_reason() {
+    fn existing_objects_are_excluded_with_that_reason() {
         let entries = entries();
         let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
         selection.leave_out_present(&entries, |entry| entry.desc == Desc::View);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_go_with_their_parent_and_not_the_other_way_round() {
+    fn partitions_follow_their_parent_but_not_vice_versa() {
         let entries: Vec<Entry> = [
             entry(1, "TABLE", "parent"),
             entry(2, "TABLE", "part"),

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_of_pg_restore_is_read_in_its_order() {
+    fn pg_restore_listing_is_read_in_its_order() {
         let text = b";\n; Archive created at 2024-01-01 00:00:00 UTC\n;     dbname: shop\n;\n\
             300; 1259 16390 TABLE public b alice\n\
             ;200; 1259 16388 TABLE public off alice\n\
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_c_does() {
+    fn numbers_are_parsed_as_in_c() {
         for (line, expected) in [
             ("7", Some(7)),
             ("  \t+7 trailing words", Some(7)),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn carriage_returns_a_byte_order_mark_and_other_encodings_do_no_harm() {
+    fn crlf_bom_and_other_encodings_do_no_harm() {
         let text = b"\xef\xbb\xbf2; TABLE public caf\xe9 alice\r\n\r\n \t\r\n1\r\n";
         let list = ListFile::parse(text, &archive(&[1, 2])).unwrap();
         assert_eq!(ids(&list), [2, 1]);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn ignored_lines_say_where_and_why() {
+    fn ignored_lines_are_reported_with_place_and_reason() {
         let text = b"1\n\n-- a comment; of SQL\n1 again\n0\n3\n";
         let list = ListFile::parse(text, &archive(&[1, 2])).unwrap();
         assert_eq!(ids(&list), [1]);
@@ -227,13 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_not_in_the_archive_is_an_error() {
+    fn entry_not_in_the_archive_is_an_error() {
         let error = ListFile::parse(b"1\n2\n", &archive(&[1, 3])).unwrap_err();
         assert_eq!(error.to_string(), "line 2: the archive has no entry 2");
     }
 
     #[test]
-    fn a_listing_in_json_is_refused_rather_than_taken_as_empty() {
+    fn json_listing_is_refused_instead_of_ignored() {
         for text in [&b"{\"dump_id\": 1}\n"[..], b"\n[\n  {\n\"dump_id\": 1\n}\n]\n"] {
             let error = ListFile::parse(text, &archive(&[1])).unwrap_err();
             assert!(matches!(error, ListError::Json { .. }), "{error}");
@@ -244,14 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_nothing_chooses_nothing() {
+    fn empty_list_selects_nothing() {
         let list = ListFile::parse(b"; all off\n", &archive(&[1])).unwrap();
         assert!(list.ids().is_empty() && list.ignored().is_empty());
     }
 
     proptest! {
         #[test]
-        fn any_bytes_give_entries_of_the_archive_each_once(text: Vec<u8>) {
+        fn any_bytes_yield_each_archive_entry_once(text: Vec<u8>) {
             if let Ok(list) = ListFile::parse(&text, &archive(&[1, 2, 3, 4])) {
                 let mut ids = ids(&list);
                 ids.sort_unstable();

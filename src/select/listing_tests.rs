@@ -8,7 +8,7 @@ use crate::select::testing::entry;
 use crate::select::{ListFile, SelectOptions, select};
 
 #[test]
-fn a_line_reads_as_that_of_pg_restore() {
+fn line_matches_pg_restore() {
     for (entry, expected) in [
         (entry(7, "TABLE", "users"), "7; 1259 16391 TABLE public users alice"),
         (entry(8, "SCHEMA", "a b"), "8; 1259 16392 SCHEMA - a b alice"),
@@ -52,7 +52,7 @@ fn only_wanted_entries_are_listed_unless_verbose() {
 }
 
 #[test]
-fn objects_tell_all_about_an_entry() {
+fn json_objects_describe_entries_fully() {
     let entries = [entry(3, "TABLE DATA", "t")
         .after(&[5, 4])
         .data(DataLocation::File("3.dat".into()))
@@ -76,7 +76,7 @@ fn objects_tell_all_about_an_entry() {
 }
 
 #[test]
-fn every_place_of_data_has_its_kind() {
+fn every_data_location_has_its_kind() {
     for (data, expected) in [
         (DataLocation::None, serde_json::json!({"kind": "none"})),
         (DataLocation::Offset(12), serde_json::json!({"kind": "offset", "offset": 12})),
@@ -94,7 +94,7 @@ fn every_place_of_data_has_its_kind() {
 
 proptest! {
     #[test]
-    fn a_listing_read_back_chooses_the_same_entries_in_the_same_order(
+    fn rereading_a_listing_selects_same_entries_in_order(
         tags in prop::collection::vec(".*", 1..12),
         seed: u64,
     ) {

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_never_met_are_missing_in_the_order_given() {
+    fn only_unmatched_names_are_missing_in_given_order() {
         let given = ["c", "b", "a", "b"].map(str::to_owned);
         let mut names = Names::new(&given);
         assert!(names.meet("b"));

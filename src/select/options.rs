@@ -253,7 +253,7 @@ mod tests {
     ];
 
     #[test]
-    fn exactly_the_pairs_that_pg_restore_rejects_are_rejected() {
+    fn pairs_rejected_by_pg_restore_are_rejected() {
         use Flag::*;
         let rejected = [
             (DataOnly, SchemaOnly),
@@ -280,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_both_options() {
+    fn conflict_names_both_options() {
         let options = with(with(SelectOptions::default(), Flag::DataOnly), Flag::NoData);
         let message = options.check().unwrap_err().to_string();
         assert_eq!(message, "-a/--data-only cannot be used together with --no-data");
     }
 
     #[test]
-    fn each_mode_leaves_out_what_it_says() {
+    fn each_mode_excludes_what_it_documents() {
         // What remains of (schema, data, statistics).
         for (flag, left) in [
             (Flag::DataOnly, (false, true, false)),
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_are_read_by_their_exact_names() {
+    fn sections_are_parsed_by_exact_name() {
         for section in RestoreSection::ALL {
             assert_eq!(section.as_str().parse(), Ok(section));
         }

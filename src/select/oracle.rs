@@ -212,7 +212,7 @@ fn with_settings() -> proptest::test_runner::TestRunner {
 
 #[test]
 #[ignore = "needs NOCTURNE_PG_RESTORE, a pg_restore 18"]
-fn the_same_entries_are_listed_as_by_pg_restore() {
+fn same_entries_are_listed_as_by_pg_restore() {
     let oracle = Oracle::new();
     let list_lines = prop::option::weighted(
         0.4,
@@ -261,7 +261,7 @@ fn the_same_entries_are_listed_as_by_pg_restore() {
 
 #[test]
 #[ignore = "needs NOCTURNE_PG_RESTORE, a pg_restore 18"]
-fn names_in_filter_files_are_read_as_by_pg_restore() {
+fn filter_file_names_are_read_like_pg_restore() {
     let oracle = Oracle::new();
     // With strict names, pg_restore prints how it read a name that is not found.
     let entries = [entry(1, "TABLE", "no such name").build()];

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_of_every_version_of_pg_dump_are_found() {
+    fn partitions_are_found_for_every_pg_dump_version() {
         // Since 14.
         let attached = vec![
             entry(1, "TABLE", "events"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn ring_of_partitions_ends() {
+    fn partition_cycle_terminates() {
         let ring = HashMap::from([(DumpId(1), DumpId(2)), (DumpId(2), DumpId(1))]);
         assert!(up(&ring, DumpId(1)).count() <= 3);
     }

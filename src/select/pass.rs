@@ -43,7 +43,7 @@ mod tests {
     use crate::select::testing::entry;
 
     #[test]
-    fn entries_fall_into_the_pass_of_pg_restore() {
+    fn entries_fall_into_pg_restores_passes() {
         for (desc, tag, section, expected) in [
             ("TABLE", "t", Section::PreData, Pass::Main),
             ("ACL", "TABLE t", Section::None, Pass::Acl),
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn passes_sort_in_the_order_in_which_they_run() {
+    fn passes_sort_in_execution_order() {
         assert!(Pass::ALL.is_sorted());
     }
 }

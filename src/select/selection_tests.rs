@@ -9,7 +9,7 @@ use crate::select::testing::entry;
 use crate::select::{Flag, RestoreSection};
 
 #[test]
-fn by_default_all_is_wanted_but_the_database() {
+fn everything_but_the_database_is_selected_by_default() {
     let entries = archive();
     let selection = select(&entries, &SelectOptions::default(), None).unwrap();
     for (index, entry) in entries.iter().enumerate() {
@@ -23,7 +23,7 @@ fn by_default_all_is_wanted_but_the_database() {
 }
 
 #[test]
-fn a_list_chooses_and_orders() {
+fn list_selects_and_orders() {
     let entries = archive();
     let list = ListFile::parse(b"41\n25\n20\n4\n", &entries).unwrap();
     let selection = select(&entries, &SelectOptions::default(), Some(&list)).unwrap();
@@ -40,7 +40,7 @@ fn a_list_chooses_and_orders() {
 }
 
 #[test]
-fn the_reason_is_told_for_each_entry_left_out() {
+fn reason_is_given_for_each_excluded_entry() {
     let entries = archive();
     let reason = |id: i32, options: &SelectOptions| {
         let selection = select(&entries, options, None).unwrap();
@@ -83,7 +83,7 @@ fn the_reason_is_told_for_each_entry_left_out() {
 }
 
 #[test]
-fn names_that_match_nothing_are_an_error_only_when_names_are_strict() {
+fn unmatched_names_are_errors_only_when_strict() {
     let entries = archive();
     let mut options = options(|o| {
         o.schemas = names(&["public", "pulbic"]);
@@ -103,7 +103,7 @@ fn names_that_match_nothing_are_an_error_only_when_names_are_strict() {
 }
 
 #[test]
-fn strict_names_look_only_at_what_other_options_leave() {
+fn strict_names_apply_after_the_other_options() {
     let entries = archive();
     let strict = |change: fn(&mut SelectOptions)| {
         let mut options = options(change);
@@ -123,7 +123,7 @@ fn strict_names_look_only_at_what_other_options_leave() {
 }
 
 #[test]
-fn statistics_bear_the_name_of_what_they_describe() {
+fn statistics_are_named_after_what_they_describe() {
     let entries = [
         entry(1, "TABLE", "t").build(),
         entry(2, "INDEX", "i").section(Section::PreData).build(),
@@ -148,7 +148,7 @@ fn statistics_bear_the_name_of_what_they_describe() {
 }
 
 #[test]
-fn contradicting_options_choose_nothing() {
+fn contradictory_options_select_nothing() {
     let options = options(|o| (o.data_only, o.schema_only) = (true, true));
     let error = select(&archive(), &options, None).unwrap_err();
     assert_eq!(
@@ -158,7 +158,7 @@ fn contradicting_options_choose_nothing() {
 }
 
 #[test]
-fn a_restore_without_any_definition_is_one_of_data_alone() {
+fn restore_without_any_definition_is_data_only() {
     let entries = archive();
     let of = |options: &SelectOptions, list: Option<&ListFile>| {
         let selection = select(&entries, options, list).unwrap();
@@ -175,7 +175,7 @@ fn a_restore_without_any_definition_is_one_of_data_alone() {
 
 proptest! {
     #[test]
-    fn any_list_gives_an_order_with_each_entry_once(list in "([0-9]{1,2}\n){0,30}") {
+    fn any_list_orders_each_entry_once(list in "([0-9]{1,2}\n){0,30}") {
         let entries = archive();
         let Ok(list) = ListFile::parse(list.as_bytes(), &entries) else { return Ok(()) };
         let selection = select(&entries, &SelectOptions::default(), Some(&list)).unwrap();
@@ -185,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn an_entry_is_wanted_or_a_setting_or_has_a_reason(options in any_options()) {
+    fn entry_is_wanted_or_setting_or_has_reason(options in any_options()) {
         let entries = archive();
         let Ok(selection) = select(&entries, &options, None) else { return Ok(()) };
         for index in 0..entries.len() {
@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_excluded_is_never_wanted(options in any_options()) {
+    fn excluded_entries_are_never_wanted(options in any_options()) {
         let entries = archive();
         let Ok(selection) = select(&entries, &options, None) else { return Ok(()) };
         for (entry, want) in entries.iter().zip(&selection.wants) {

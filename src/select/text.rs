@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_keep_their_ends_and_are_counted_from_one() {
+    fn lines_keep_their_ends_and_count_from_one() {
         let mut lines = Lines::new(b"\xef\xbb\xbfa\r\n\nb");
         let mut seen = Vec::new();
         while let Some(line) = lines.next() {

@@ -22,7 +22,7 @@ fn parts(entry: Entry, options: &SelectOptions) -> (bool, bool, bool, bool) {
 }
 
 #[test]
-fn options_that_exclude_a_class_exclude_that_class() {
+fn class_exclusion_options_exclude_exactly_that_class() {
     let cases: [(&str, SelectOptions, &[i32]); 6] = [
         ("no_acl", options(|o| o.no_acl = true), &[22, 23, 30, 31, 44]),
         ("no_comments", options(|o| o.no_comments = true), &[21, 65, 69, 73]),
@@ -37,7 +37,7 @@ fn options_that_exclude_a_class_exclude_that_class() {
 }
 
 #[test]
-fn the_database_is_wanted_with_create_whatever_else_is_chosen() {
+fn create_always_selects_the_database() {
     let entries = archive();
     for change in [
         |_: &mut SelectOptions| {},
@@ -61,7 +61,7 @@ fn the_database_is_wanted_with_create_whatever_else_is_chosen() {
 }
 
 #[test]
-fn data_only_leaves_what_makes_data() {
+fn data_only_selects_what_makes_data() {
     let entries = archive();
     let data = [39, 40, 41, 42, 43, 44, 45];
     assert_eq!(wanted(&entries, &options(|o| o.data_only = true)), data);
@@ -70,7 +70,7 @@ fn data_only_leaves_what_makes_data() {
 }
 
 #[test]
-fn schema_only_leaves_definitions() {
+fn schema_only_selects_definitions() {
     let without_data = [39, 40, 41, 42, 43, 44, 45, 46, 75];
     assert_eq!(dropped(&options(|o| o.schema_only = true)), without_data);
     let both = options(|o| (o.no_data, o.no_statistics) = (true, true));
@@ -78,7 +78,7 @@ fn schema_only_leaves_definitions() {
 }
 
 #[test]
-fn statistics_are_a_part_of_their_own() {
+fn statistics_are_a_separate_class() {
     let entries = archive();
     assert_eq!(wanted(&entries, &options(|o| o.statistics_only = true)), [46, 75]);
     assert_eq!(dropped(&options(|o| o.no_statistics = true)), [46, 75]);
@@ -88,7 +88,7 @@ fn statistics_are_a_part_of_their_own() {
 }
 
 #[test]
-fn sections_are_kept_alone_and_together() {
+fn sections_are_selected_alone_and_together() {
     let entries = archive();
     let only = |sections: &[RestoreSection]| {
         wanted(&entries, &options(|o| o.sections = sections.to_vec()))
@@ -104,7 +104,7 @@ fn sections_are_kept_alone_and_together() {
 }
 
 #[test]
-fn an_entry_of_no_section_is_in_that_of_the_entries_before_it() {
+fn sectionless_entry_belongs_to_the_preceding_section() {
     let entries = [
         entry(1, "COMMENT", "SCHEMA first").build(),
         entry(2, "TABLE DATA", "t").build(),
@@ -116,7 +116,7 @@ fn an_entry_of_no_section_is_in_that_of_the_entries_before_it() {
 }
 
 #[test]
-fn chosen_schemas_take_their_objects_and_what_is_said_of_them() {
+fn selected_schemas_include_their_objects_and_comments() {
     let entries = archive();
     let archived = options(|o| o.schemas = names(&["archive"]));
     // Not the schema itself: it is in no schema.
@@ -134,7 +134,7 @@ fn chosen_schemas_take_their_objects_and_what_is_said_of_them() {
 }
 
 #[test]
-fn excluded_schemas_lose_their_objects_alone() {
+fn excluded_schemas_lose_only_their_objects() {
     // 30 goes because comments and privileges then need an object that is restored.
     let without = options(|o| o.exclude_schemas = names(&["archive"]));
     assert_eq!(dropped(&without), [25, 30, 41]);
@@ -145,7 +145,7 @@ fn excluded_schemas_lose_their_objects_alone() {
 }
 
 #[test]
-fn names_choose_objects_of_their_kind() {
+fn names_select_objects_of_their_kind() {
     let entries = archive();
     let cases: [(SelectOptions, &[i32]); 9] = [
         // Both tables of that name, with rows, statistics, comments and privileges, but no indexes.
@@ -174,7 +174,7 @@ fn names_choose_objects_of_their_kind() {
 }
 
 #[test]
-fn an_entry_about_another_needs_a_restored_parent_that_is_no_acl() {
+fn dependent_entry_needs_a_restored_non_acl_parent() {
     let options = options(|o| o.tables = names(&["t"]));
     let table = |id| entry(id, "TABLE", "t").build();
     let comment = |parents: &[i32]| entry(5, "COMMENT", "TABLE t").after(parents).build();
@@ -195,7 +195,7 @@ fn an_entry_about_another_needs_a_restored_parent_that_is_no_acl() {
 }
 
 #[test]
-fn an_entry_holds_what_its_kind_and_its_text_say() {
+fn entry_contents_follow_its_kind_and_text() {
     let via_root = format!("{LOAD_VIA_PARTITION_ROOT}public.root");
     for (name, entry, expected) in [
         ("a definition", entry(1, "TABLE", "t"), (true, false, false, false)),
@@ -249,7 +249,7 @@ fn an_entry_holds_what_its_kind_and_its_text_say() {
 }
 
 #[test]
-fn an_empty_schema_is_a_schema_and_none_is_not() {
+fn empty_schema_differs_from_no_schema() {
     let entries =
         [entry(1, "TYPE", "a").schema("").build(), entry(2, "TYPE", "b").schema(None).build()];
     assert_eq!(wanted(&entries, &options(|o| o.schemas = names(&[""]))), [1]);

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_copy_has_copied_rows() {
+    fn only_copy_tag_has_a_row_count() {
         assert_eq!(copied(b"COPY 18446744073709551615\0"), Some(u64::MAX));
         assert_eq!(copied(b"COPY 0\0"), Some(0));
         assert_eq!(copied(b"SELECT 5\0"), None);

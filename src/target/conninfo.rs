@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn uris_are_taken_apart_as_libpq_does() {
+    fn uris_are_parsed_as_by_libpq() {
         for (uri, expected) in [
             ("postgresql://", ""),
             ("postgres://h", "host=h"),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_string_is_refused_without_showing_it() {
+    fn malformed_string_is_refused_without_showing_it() {
         for text in [
             "postgres://u:secret%4@h",
             "postgres://u:secret%zz@h",
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_name_is_no_connection_string() {
+    fn plain_name_is_not_a_connection_string() {
         assert!(!is_connection_string("my-database"));
         assert!(is_connection_string("dbname=x"));
         assert!(is_connection_string("postgres://h/x"));

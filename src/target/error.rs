@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_statement_is_cut_between_characters() {
+    fn long_statement_is_cut_between_characters() {
         let text = "é".repeat(400);
         assert_eq!(cut(&text).len(), 500);
         let text = format!("x{text}");
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_role_is_told_from_other_missing_objects_in_any_language() {
+    fn missing_role_is_recognized_in_any_language() {
         let error = |sqlstate: &str, message: &str, routine: &str| ServerError {
             sqlstate: sqlstate.into(),
             message: message.into(),

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_ends_the_session_is_kept() {
+    fn only_session_ending_messages_are_kept() {
         let error = last("FATAL", "57P01").unwrap();
         assert_eq!(error.sqlstate, "57P01");
         assert_eq!(error.to_string(), "FATAL: terminating connection");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_message_is_cut() {
+    fn endless_message_is_cut() {
         let mut words = LastWords::default();
         words.begin();
         (0..100).for_each(|_| words.feed(&[b'x'; 1000]));

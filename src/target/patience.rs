@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_is_waited_for_beyond_patience_and_rest_is_not() {
+    async fn working_server_outlasts_patience_and_idle_does_not() {
         let mut wait = WhileItWorks::new(Duration::from_millis(1));
         // Each pause is longer than the patience given.
         for _ in 0..3 {

@@ -138,7 +138,7 @@ too:few:fields
 ";
 
     #[test]
-    fn the_first_line_that_fits_gives_the_password() {
+    fn first_matching_line_gives_the_password() {
         let file = PasswordFile::parse(FILE);
         for (host, port, dbname, user, expected) in [
             ("localhost", 5432, "db", "me", Some("socket")),
@@ -155,7 +155,7 @@ too:few:fields
     }
 
     #[test]
-    fn a_file_that_others_can_read_is_ignored_with_a_warning() {
+    fn file_readable_by_others_is_ignored_with_warning() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "*:*:*:*:secret\n").unwrap();
         for (mode, used) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
@@ -168,7 +168,7 @@ too:few:fields
     }
 
     #[test]
-    fn a_missing_file_is_no_cause_for_a_warning() {
+    fn missing_file_causes_no_warning() {
         let mut warnings = Vec::new();
         PasswordFile::read(Path::new("/nonexistent/pgpass"), &mut warnings);
         assert!(warnings.is_empty());

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_and_accepted_copies_stay_as_they_are() {
+    fn other_bytes_and_accepted_copies_are_unchanged() {
         let start = CopyStart::default();
         assert_eq!(written(&start, UNWANTED, 7), UNWANTED);
         start.ask();

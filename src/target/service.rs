@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_group_of_the_name_counts() {
+    fn section_with_the_name_is_used() {
         let text = "# all\n[a]\nhost=x\n [b] \n port=1\n\nhost=y z\nhost=other\n[b]\nhost=no\n";
         let pairs = |name| {
             let found = group(text, name).unwrap()?;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_lines_are_named_by_number() {
+    fn malformed_lines_are_reported_by_number() {
         for text in ["[a]\nhost\n", "[a]\nservice=b\n", "[a]\nldap://x\n", "[a]\nhots=x\n"] {
             assert_eq!(group(text, "a").unwrap_err().0, 2, "{text}");
         }

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_have_the_class_that_decides_about_a_retry() {
+    fn classes_decide_whether_to_retry() {
         for (code, class) in [
             ("40P01", Class::Retry),
             ("08006", Class::Retry),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn state_of_the_server_passes_and_refusals_do_not() {
+    fn server_states_are_transient_and_refusals_are_not() {
         for code in ["53100", "53200", "53300", "57014", "57P01", "57P02", "57P03", "58030"] {
             assert!(is_passing(code), "{code}");
         }

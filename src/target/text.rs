@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_encoded_and_data_passes_wherever_chunks_end() {
+    fn statements_are_encoded_and_data_passes_unchanged() {
         let startup = b"\0\0\0\x25\0\x03\0\0client_encoding\0UTF8\0a\0b\0\0\0\0\0\0";
         let startup = [&(startup.len() as u32).to_be_bytes(), &startup[4..]].concat();
         let sent = |text: &str| {
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_decoded_from_where_the_server_says() {
+    fn answers_are_decoded_in_the_announced_encoding() {
         let row = |value: &[u8]| {
             message(
                 b'D',

@@ -153,7 +153,7 @@ mod tests {
         C\0\0\0\x0cCOPY 42\0N\0\0\0\x04Z\0\0\0\x05T";
 
     #[test]
-    fn messages_are_told_apart_wherever_the_chunks_end() {
+    fn messages_are_split_at_any_chunk_boundary() {
         for size in 1..=MESSAGES.len() {
             let (mut scanner, watch) = (Scanner::default(), Watch::default());
             let mut seen = Vec::new();

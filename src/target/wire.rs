@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_the_server_said_last_is_read_when_writing_fails() {
+    async fn servers_last_message_is_read_after_failed_write() {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         let body = b"VFATAL\0C57P01\0Mterminating\0\0";
         theirs.write_all(&[b'E', 0, 0, 0, body.len() as u8 + 4]).await.unwrap();

@@ -151,7 +151,7 @@ fn text_report_lists_entries_and_faults() {
 }
 
 #[test]
-fn progress_ends_with_all_entries_and_all_bytes() {
+fn progress_ends_with_all_entries_and_bytes() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&custom(&Model::of(vec![table(1, 300), table(2, 9)]), true)).unwrap();
     let archive = source::open(&Input::Path(file.path().to_owned())).unwrap();

@@ -94,7 +94,7 @@ fn step(length: usize, cases: usize) -> usize {
 }
 
 #[test]
-fn a_cut_anywhere_is_an_error() {
+fn truncation_anywhere_is_an_error() {
     run(FILES.to_vec(), |name, case| {
         let patient = Patient::new(std::fs::read(fixtures::path(name)).unwrap());
         let length = patient.bytes.len();
@@ -109,7 +109,7 @@ fn a_cut_anywhere_is_an_error() {
 }
 
 #[test]
-fn every_prefix_of_a_small_archive_is_an_error() {
+fn every_prefix_of_small_archive_is_an_error() {
     let mut parts: Vec<(String, Vec<u8>)> = SMALL
         .iter()
         .map(|name| ((*name).to_owned(), std::fs::read(fixtures::path(name)).unwrap()))
@@ -134,7 +134,7 @@ fn every_prefix_of_a_small_archive_is_an_error() {
 }
 
 #[test]
-fn every_prefix_of_a_file_of_a_directory_is_an_error() {
+fn every_prefix_of_directory_file_is_an_error() {
     run(vec!["latin1-pg18-directory-gzip"], |name, case| {
         let source = fixtures::path(name);
         let digests = verified(&source).unwrap().digests();
@@ -159,7 +159,7 @@ fn every_prefix_of_a_file_of_a_directory_is_an_error() {
 }
 
 #[test]
-fn a_flipped_bit_is_an_error_or_differs_from_the_digests_or_changes_nothing() {
+fn flipped_bit_fails_or_differs_or_is_harmless() {
     run(FILES.to_vec(), |name, case| {
         let patient = Patient::new(std::fs::read(fixtures::path(name)).unwrap());
         let length = patient.bytes.len();
@@ -177,7 +177,7 @@ fn a_flipped_bit_is_an_error_or_differs_from_the_digests_or_changes_nothing() {
 }
 
 #[test]
-fn a_bit_flipped_in_data_without_compression_never_goes_unnoticed() {
+fn flipped_bit_in_uncompressed_data_is_always_detected() {
     run(vec!["partitions-pg17-custom-none.dump", "mission-pg15-custom-none.dump"], |name, case| {
         let patient = Patient::new(std::fs::read(fixtures::path(name)).unwrap());
         let start = data_start(&patient.path);
@@ -195,7 +195,7 @@ fn a_bit_flipped_in_data_without_compression_never_goes_unnoticed() {
 }
 
 #[test]
-fn a_bit_flipped_in_gzip_data_is_an_error_without_digests() {
+fn flipped_bit_in_gzip_data_fails_without_digests() {
     run(vec!["every-pg15-custom-gzip.dump"], |name, case| {
         let patient = Patient::new(std::fs::read(fixtures::path(name)).unwrap());
         let start = data_start(&patient.path);
@@ -215,7 +215,7 @@ fn a_bit_flipped_in_gzip_data_is_an_error_without_digests() {
 }
 
 #[test]
-fn every_bit_of_a_small_archive_is_checked_or_harmless() {
+fn every_flipped_bit_is_detected_or_harmless() {
     run(SMALL.to_vec(), |name, case| {
         let patient = Patient::new(std::fs::read(fixtures::path(name)).unwrap());
         let mut noticed = 0;

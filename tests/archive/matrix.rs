@@ -140,7 +140,7 @@ fn subjects() -> Vec<Subject> {
 }
 
 #[test]
-fn a_file_cut_in_half_is_an_error() {
+fn file_cut_in_half_is_an_error() {
     for subject in subjects() {
         subject.assert_refused("cut in half", &subject.whole[..subject.whole.len() / 2]);
         let middle = (subject.data.start + subject.data.end) / 2;
@@ -149,7 +149,7 @@ fn a_file_cut_in_half_is_an_error() {
 }
 
 #[test]
-fn a_file_cut_at_the_end_of_a_row_is_an_error() {
+fn file_cut_at_row_end_is_an_error() {
     for subject in subjects() {
         let data = &subject.whole[subject.data.clone()];
         if let Some(row) = data[..data.len() / 2].iter().rposition(|byte| *byte == b'\n') {
@@ -160,7 +160,7 @@ fn a_file_cut_at_the_end_of_a_row_is_an_error() {
 }
 
 #[test]
-fn a_file_without_its_last_4_bytes_is_an_error() {
+fn file_without_last_4_bytes_is_an_error() {
     for subject in subjects() {
         let outcome = subject.damaged(&subject.whole[..subject.whole.len() - 4]);
         // A tar ends with empty blocks, which are never read.
@@ -175,14 +175,14 @@ fn a_file_without_its_last_4_bytes_is_an_error() {
 }
 
 #[test]
-fn an_emptied_file_is_an_error() {
+fn emptied_file_is_an_error() {
     for subject in subjects() {
         subject.assert_refused("emptied", b"");
     }
 }
 
 #[test]
-fn a_flipped_bit_is_an_error_or_the_digests_tell() {
+fn flipped_bit_fails_or_differs_from_the_digests() {
     for subject in subjects() {
         let step = subject.data.len() / 24;
         for at in subject.data.clone().skip(step / 2).step_by(step) {
@@ -199,7 +199,7 @@ fn a_flipped_bit_is_an_error_or_the_digests_tell() {
 }
 
 #[test]
-fn a_table_that_is_missing_is_an_error() {
+fn missing_table_is_an_error() {
     for subject in subjects().iter().filter(|subject| subject.archive != subject.file) {
         std::fs::remove_file(&subject.file).unwrap();
         let report = verified(&subject.archive).unwrap();
@@ -210,7 +210,7 @@ fn a_table_that_is_missing_is_an_error() {
 }
 
 #[test]
-fn one_damaged_entry_does_not_stop_the_others() {
+fn damaged_entry_does_not_stop_the_others() {
     for subject in subjects() {
         let whole = verified(&subject.archive).unwrap();
         if subject.name.ends_with(".gz") {

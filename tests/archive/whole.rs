@@ -8,7 +8,7 @@ use nocturne::verify::Count;
 use crate::fixtures::{self, verified};
 
 #[test]
-fn every_archive_opens_and_says_what_pg_restore_says() {
+fn every_archive_opens_and_agrees_with_pg_restore() {
     let mut listings = 0;
     for fixture in fixtures::all() {
         let archive = source::open(&Input::Path(fixture.path.clone())).unwrap();
@@ -58,7 +58,7 @@ fn every_archive_is_intact() {
 }
 
 #[test]
-fn the_same_database_gives_the_same_rows_in_every_format() {
+fn same_database_yields_same_rows_in_every_format() {
     let mut groups: BTreeMap<(String, String), Vec<(String, BTreeMap<_, _>)>> = BTreeMap::new();
     for fixture in fixtures::all() {
         let report = verified(&fixture.path).unwrap();

@@ -51,7 +51,7 @@ async fn fails(files: &Files, promised: Option<u64>) -> (String, Arc<DownloadErr
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_goes_on_where_it_broke_with_a_fresh_address() {
+async fn broken_download_resumes_with_a_fresh_address() {
     let acts = [Act::Cut(1000), Act::Cut(0), Act::Cut(70_000)];
     let files = Files::serve(Served::new(bytes()).acts(acts));
     let list = vec![backup("5f3", "2024-05-02T00:00:12Z", "done", Some(LENGTH))];
@@ -74,7 +74,7 @@ async fn a_download_that_breaks_goes_on_where_it_broke_with_a_fresh_address() {
 }
 
 #[tokio::test]
-async fn a_server_without_ranges_sends_all_again_and_the_bytes_are_compared() {
+async fn server_without_ranges_resends_and_bytes_are_compared() {
     let acts = [Act::Cut(100_000), Act::Cut(200_000)];
     let files = Files::serve(Served { ranges: false, ..Served::new(bytes()).acts(acts) });
     let (came, progress) = get(&files, None).await;
@@ -84,7 +84,7 @@ async fn a_server_without_ranges_sends_all_again_and_the_bytes_are_compared() {
 }
 
 #[tokio::test]
-async fn other_bytes_of_the_same_length_are_noticed_by_a_server_without_ranges_and_tags() {
+async fn changed_bytes_are_detected_without_ranges_and_tags() {
     let served = Served { ranges: false, etag: None, ..Served::new(bytes()) };
     let files = Files::serve(served.acts([Act::Cut(100_000), Act::Hold]));
     let address = Fixed(Address::parse(&files.url("/")).unwrap());
@@ -99,7 +99,7 @@ async fn other_bytes_of_the_same_length_are_noticed_by_a_server_without_ranges_a
 }
 
 #[tokio::test]
-async fn another_tag_or_another_length_is_another_backup() {
+async fn different_tag_or_length_is_another_backup() {
     type Change = fn(&mut Served);
     let changes: [(&str, Change); 3] = [
         ("its ETag changed", |served| served.etag = Some("\"v2\"".to_owned())),
@@ -145,7 +145,7 @@ async fn listed_size_resumes_a_body_of_unknown_length() {
 }
 
 #[tokio::test]
-async fn a_chunked_body_that_is_cut_goes_on() {
+async fn truncated_chunked_body_is_resumed() {
     let served = Served { length: false, ..Served::new(bytes()) };
     let files = Files::serve(served.acts([Act::Cut(100_000)]));
     let (came, progress) = get(&files, None).await;
@@ -155,7 +155,7 @@ async fn a_chunked_body_that_is_cut_goes_on() {
 }
 
 #[tokio::test]
-async fn a_silent_server_counts_as_broken() {
+async fn silent_server_counts_as_broken() {
     let acts = [Act::Stall(100_000), Act::Stall(0)];
     let files = Files::serve(Served::new(bytes()).acts(acts));
     let address = Fixed(Address::parse(&files.url("/")).unwrap());
@@ -168,7 +168,7 @@ async fn a_silent_server_counts_as_broken() {
 }
 
 #[tokio::test]
-async fn a_reader_that_takes_its_time_is_no_silence_of_the_server() {
+async fn slow_reader_is_not_a_silent_server() {
     // More than socket buffers and the channel can hold.
     let body = noise(24 << 20, 2);
     let files = Files::serve(Served::new(body.clone()));
@@ -188,7 +188,7 @@ async fn a_reader_that_takes_its_time_is_no_silence_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_download_that_never_goes_on_is_given_up() {
+async fn stalled_download_is_given_up() {
     let acts = std::iter::once(Act::Cut(1000)).chain(vec![Act::Cut(0); 9]);
     let files = Files::serve(Served::new(bytes()).acts(acts));
     let (text, error) = fails(&files, None).await;
@@ -200,7 +200,7 @@ async fn a_download_that_never_goes_on_is_given_up() {
 }
 
 #[tokio::test]
-async fn tries_that_bring_bytes_are_not_counted() {
+async fn attempts_that_yield_bytes_are_not_counted() {
     let acts = vec![Act::Cut(20_000); 14];
     let files = Files::serve(Served::new(bytes()).acts(acts));
     let (came, progress) = get(&files, None).await;
@@ -209,7 +209,7 @@ async fn tries_that_bring_bytes_are_not_counted() {
 }
 
 #[tokio::test]
-async fn an_address_that_expired_is_replaced_where_there_is_another() {
+async fn expired_address_is_replaced_when_possible() {
     let acts = || [Act::Cut(1000), Act::Answer(403, String::new())];
     let files = Files::serve(Served::new(bytes()).acts(acts()));
     let list = vec![backup("5f3", "2024-05-02T00:00:12Z", "done", None)];
@@ -226,7 +226,7 @@ async fn an_address_that_expired_is_replaced_where_there_is_another() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_overloaded_is_tried_again() {
+async fn overloaded_server_is_retried() {
     let busy = |status| Act::Answer(status, "Retry-After: 0\r\n".to_owned());
     let files = Files::serve(Served::new(bytes()).acts([busy(503), busy(429), busy(500)]));
     assert_eq!(get(&files, None).await.0.unwrap(), bytes());
@@ -234,7 +234,7 @@ async fn a_server_that_is_overloaded_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_range_that_was_not_asked_for_is_not_taken() {
+async fn unrequested_range_is_refused() {
     let acts = [Act::Cut(100_000), Act::WrongRange];
     let files = Files::serve(Served::new(bytes()).acts(acts));
     assert_eq!(get(&files, None).await.0.unwrap(), bytes());
@@ -244,7 +244,7 @@ async fn a_range_that_was_not_asked_for_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_followed_without_telling_the_signed_address() {
+async fn redirect_is_followed_without_revealing_the_signed_address() {
     let files = Files::serve(Served::new(bytes()));
     let to = format!("Location: {}\r\n", files.url("/elsewhere"));
     let first = Files::serve(Served::new("").acts([Act::Answer(302, to)]));
@@ -253,7 +253,7 @@ async fn a_redirect_is_followed_without_telling_the_signed_address() {
 }
 
 #[tokio::test]
-async fn a_password_in_an_address_is_used_and_not_shown() {
+async fn password_in_an_address_is_used_and_hidden() {
     let files = Files::serve(Served::new("").acts([Act::Answer(401, String::new())]));
     let url = files.url("/x").replace("http://", "http://reader:addon-secret@");
     let fixed = Fixed(Address::parse(&url).unwrap());
@@ -266,7 +266,7 @@ async fn a_password_in_an_address_is_used_and_not_shown() {
 }
 
 #[tokio::test]
-async fn an_empty_file_is_empty() {
+async fn empty_file_is_empty() {
     let (came, progress) = get(&Files::serve(Served::new("")), None).await;
     assert_eq!(came.unwrap(), b"");
     assert_eq!(progress.sha256(), Some(Sha256Sum::of(b"")));

@@ -26,7 +26,7 @@ fn week() -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
-async fn the_newest_backup_of_today_is_found_and_downloaded_without_a_token() {
+async fn newest_backup_of_today_downloads_without_a_token() {
     let files = Files::serve(Served::new("bytes"));
     let host = Host::with(week(), &files.url("/x.tar.gz")).await;
     let found = host.source(TODAY).find(now()).await.unwrap();
@@ -49,7 +49,7 @@ async fn the_newest_backup_of_today_is_found_and_downloaded_without_a_token() {
 }
 
 #[tokio::test]
-async fn another_backup_can_be_asked_for() {
+async fn another_backup_can_be_requested() {
     let host = Host::with(week(), "http://nowhere").await;
     let id = |choice: Choice| {
         let source = host.source(choice);
@@ -63,7 +63,7 @@ async fn another_backup_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_day_without_a_backup_is_told_with_what_there_is_and_passes() {
+async fn day_without_backup_lists_others_and_is_transient() {
     let running = backup("5f4", "2024-05-02T03:00:00Z", "running", None);
     let host = Host::with(vec![running, week().remove(3)], "http://nowhere").await;
     let error = host.source(TODAY).find(now()).await.unwrap_err();
@@ -79,7 +79,7 @@ async fn a_day_without_a_backup_is_told_with_what_there_is_and_passes() {
 }
 
 #[tokio::test]
-async fn of_several_databases_the_one_that_is_named_counts() {
+async fn named_database_is_used_among_several() {
     let host = Host::silent().await;
     host.exchange(3600).await;
     let database = |id: &str| json!({"id": id, "addon_provider": {"id": "postgresql"}});
@@ -95,7 +95,7 @@ async fn of_several_databases_the_one_that_is_named_counts() {
 }
 
 #[tokio::test]
-async fn an_app_without_any_backup_is_told_as_such() {
+async fn app_without_any_backup_is_reported() {
     let host = Host::with(vec![], "http://nowhere").await;
     let error = host.source(Choice::AnyDay).find(now()).await.unwrap_err();
     assert!(told(&error).ends_with("there are no backups"));
@@ -103,7 +103,7 @@ async fn an_app_without_any_backup_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_renewed_once() {
+async fn rejected_token_is_renewed_once() {
     for (refused, renewed) in [(backups_path(), token_path()), (addons_path(), EXCHANGE.to_owned())]
     {
         let host = Host::with(week(), "http://nowhere").await;
@@ -122,7 +122,7 @@ async fn a_token_that_is_refused_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_twice_is_a_permanent_error() {
+async fn token_rejected_twice_is_a_permanent_error() {
     let host = Host::with(week(), "http://nowhere").await;
     let answer = ResponseTemplate::new(401).set_body_json(json!({"error": "no"}));
     host.instead(&backups_path(), answer, None).await;
@@ -135,7 +135,7 @@ async fn a_token_that_is_refused_twice_is_a_permanent_error() {
 }
 
 #[tokio::test]
-async fn a_token_that_says_it_is_over_is_renewed_before_it_is_refused() {
+async fn expired_token_is_renewed_before_use() {
     let host = Host::silent().await;
     host.exchange(0).await;
     host.addons(json!([{"id": ADDON, "addon_provider": {"id": "postgresql"}}])).await;
@@ -147,7 +147,7 @@ async fn a_token_that_says_it_is_over_is_renewed_before_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_api_token_is_told_with_what_to_do() {
+async fn wrong_api_token_error_explains_the_fix() {
     let host = Host::with(week(), "http://nowhere").await;
     let answer = ResponseTemplate::new(401).set_body_json(json!({"error": "Invalid token"}));
     host.instead(EXCHANGE, answer, None).await;
@@ -158,11 +158,11 @@ async fn a_wrong_api_token_is_told_with_what_to_do() {
     assert!(
         text.ends_with("(Invalid token); check that SCALINGO_API_TOKEN is correct and not revoked")
     );
-    assert_eq!(host.count(EXCHANGE).await, 1, "it is not tried again");
+    assert_eq!(host.count(EXCHANGE).await, 1, "it is not retried");
 }
 
 #[tokio::test]
-async fn what_is_refused_for_good_is_not_tried_again() {
+async fn permanent_refusal_is_not_retried() {
     for (status, body, message) in [
         (403, json!({"error": "Forbidden", "code": "collaborator"}), "(Forbidden)"),
         (404, json!({"resource": "app", "error": "not found"}), "(not found)"),
@@ -180,7 +180,7 @@ async fn what_is_refused_for_good_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_followed_by_the_pause_that_the_api_asks_for() {
+async fn rate_limit_waits_for_the_requested_time() {
     let host = Host::with(week(), "http://nowhere").await;
     let answer = ResponseTemplate::new(429)
         .insert_header("retry-after", "1")
@@ -193,7 +193,7 @@ async fn too_many_requests_are_followed_by_the_pause_that_the_api_asks_for() {
 }
 
 #[tokio::test]
-async fn errors_of_the_server_are_tried_again() {
+async fn server_errors_are_retried() {
     let host = Host::with(week(), "http://nowhere").await;
     let page = "<html><body>502 Bad Gateway</body></html>";
     let answer = || ResponseTemplate::new(502).set_body_string(page);
@@ -205,7 +205,7 @@ async fn errors_of_the_server_are_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_broken_is_told_and_may_be_tried_later() {
+async fn persistent_server_error_is_reported_as_transient() {
     let host = Host::with(week(), "http://nowhere").await;
     let answer = ResponseTemplate::new(503).set_body_string("Retry later");
     host.instead(&token_path(), answer, None).await;
@@ -218,7 +218,7 @@ async fn a_server_that_stays_broken_is_told_and_may_be_tried_later() {
 }
 
 #[tokio::test]
-async fn an_api_that_is_not_there_is_told_and_may_be_tried_later() {
+async fn unreachable_api_is_reported_as_transient() {
     crate::log::collect();
     // An unused port: it is outside the range that the system assigns.
     let uri = "http://127.0.0.1:1";
@@ -231,7 +231,7 @@ async fn an_api_that_is_not_there_is_told_and_may_be_tried_later() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_shape_is_told_without_its_text() {
+async fn malformed_answer_is_reported_without_its_text() {
     for (body, what) in [
         (r#"{"token": {"bearer-secret": 1}}"#, "wrong structure at line 1 column 10"),
         ("<html>bearer-secret", "not JSON at line 1 column 1"),
@@ -244,7 +244,7 @@ async fn an_answer_of_another_shape_is_told_without_its_text() {
 }
 
 #[tokio::test]
-async fn a_backup_whose_address_cannot_be_had_is_told_by_the_download() {
+async fn unavailable_backup_address_is_reported_by_the_download() {
     let host = Host::with(week(), "http://nowhere").await;
     let answer = ResponseTemplate::new(404).set_body_json(json!({"error": "no archive"}));
     host.instead(&archive_path("5f3"), answer, None).await;

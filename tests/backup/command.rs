@@ -29,7 +29,7 @@ async fn host(bytes: &[u8], acts: impl IntoIterator<Item = Act>) -> (Host, Files
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_backup_of_today_is_fetched_over_a_broken_connection() {
+async fn backup_of_today_survives_a_broken_connection() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = noise(300_000, 1);
     let (host, _files) = host(&bytes, [Act::Cut(100_000)]).await;
@@ -50,7 +50,7 @@ async fn the_backup_of_today_is_fetched_over_a_broken_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_backup_goes_to_standard_output_and_the_facts_beside_it() {
+async fn backup_goes_to_stdout_and_facts_to_stderr() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = noise(300_000, 1);
     let (host, _files) = host(&bytes, []).await;
@@ -61,7 +61,7 @@ async fn the_backup_goes_to_standard_output_and_the_facts_beside_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_may_be_in_a_file_and_has_no_option() {
+async fn token_comes_from_variable_or_file_only() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, format!("{API_TOKEN}\n")).unwrap();
@@ -75,7 +75,7 @@ async fn the_token_may_be_in_a_file_and_has_no_option() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_without_a_backup_fails_and_any_day_does_not() {
+async fn missing_backup_of_today_fails_unless_any_day() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::serve(Served::new("bytes"));
     let list = vec![backup("5f1", "2024-05-01T00:00:12Z", "done", Some(5))];
@@ -89,7 +89,7 @@ async fn a_day_without_a_backup_fails_and_any_day_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_fetch_leaves_a_part_that_the_next_one_goes_on_with() {
+async fn interrupted_fetch_leaves_a_part_to_resume() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = noise(300_000, 1);
     let (host, files) = host(&bytes, [Act::Stall(200_000)]).await;
@@ -109,7 +109,7 @@ async fn an_interrupted_fetch_leaves_a_part_that_the_next_one_goes_on_with() {
 }
 
 #[test]
-fn a_backup_at_another_address_needs_no_host() {
+fn backup_at_another_address_needs_no_host() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::serve(Served::new("bytes"));
     let url = files.url("/night.tar.gz?signature=secret-signature");

@@ -23,7 +23,7 @@ async fn keep(files: &Files, path: &Path) -> Result<Saved, BackupError> {
 }
 
 #[tokio::test]
-async fn a_backup_is_kept_under_its_name_when_it_is_whole() {
+async fn complete_backup_is_kept_under_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("b.tar.gz");
     let bytes = noise(300_000, 1);
@@ -36,7 +36,7 @@ async fn a_backup_is_kept_under_its_name_when_it_is_whole() {
 }
 
 #[tokio::test]
-async fn the_part_of_an_earlier_try_is_gone_on_with() {
+async fn part_of_an_earlier_attempt_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("b.tar.gz");
     let bytes = noise(300_000, 1);
@@ -55,7 +55,7 @@ async fn the_part_of_an_earlier_try_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn the_part_of_another_backup_is_replaced() {
+async fn part_of_another_backup_is_replaced() {
     let bytes = noise(300_000, 1);
     let mut damaged = bytes[..250_000].to_vec();
     damaged[249_999] ^= 1;
@@ -75,7 +75,7 @@ async fn the_part_of_another_backup_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_whole_is_only_compared() {
+async fn complete_part_is_only_compared() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("b.tar.gz");
     let bytes = noise(300_000, 1);
@@ -88,7 +88,7 @@ async fn a_part_that_is_whole_is_only_compared() {
 }
 
 #[tokio::test]
-async fn two_processes_do_not_write_one_file() {
+async fn two_processes_never_write_one_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("b.tar.gz");
     let files = Files::serve(Served::new(noise(300_000, 1)).acts([Act::Stall(1000)]));
@@ -111,7 +111,7 @@ async fn two_processes_do_not_write_one_file() {
 }
 
 #[tokio::test]
-async fn what_is_on_this_machine_is_not_fetched() {
+async fn local_backup_is_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.dump"), "").unwrap();
     let found = BackupSource::Path(folder.path().to_owned()).find(now()).await.unwrap();
@@ -120,7 +120,7 @@ async fn what_is_on_this_machine_is_not_fetched() {
 }
 
 #[tokio::test]
-async fn a_backup_that_is_downloaded_first_can_be_read_at_any_place_and_leaves_nothing() {
+async fn backup_downloaded_first_is_seekable_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let dump = std::fs::read("fixtures/mission-pg17-custom-zstd.dump").unwrap();
     let sum = Sha256Sum::of(&dump);
@@ -133,7 +133,7 @@ async fn a_backup_that_is_downloaded_first_can_be_read_at_any_place_and_leaves_n
 }
 
 #[tokio::test]
-async fn a_disk_that_is_too_small_is_told_before_it_is_full() {
+async fn insufficient_disk_space_is_reported_before_downloading() {
     let folder = tempfile::tempdir().unwrap();
     let length = 1 << 60;
     let files = Files::serve(Served::new("").acts([Act::Length(length), Act::Length(length)]));
@@ -147,7 +147,7 @@ async fn a_disk_that_is_too_small_is_told_before_it_is_full() {
 }
 
 #[tokio::test]
-async fn the_newest_archive_of_a_folder_is_opened() {
+async fn newest_archive_of_a_folder_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy("fixtures/mission-demo.tar.gz", folder.path().join("a.tar.gz")).unwrap();
     let found = BackupSource::Path(folder.path().to_owned()).find(now()).await.unwrap();

@@ -15,7 +15,7 @@ fn newest() -> u32 {
 }
 
 #[test]
-fn a_restore_goes_on_over_a_connection_that_breaks() {
+fn restore_continues_over_a_broken_connection() {
     let cluster = cluster(newest());
     let (expected, actual) = (cluster.fresh_db("file"), cluster.fresh_db("http"));
     restore(DEMO.as_ref(), &expected, &["-j", "2"]).expect(0);
@@ -32,7 +32,7 @@ fn a_restore_goes_on_over_a_connection_that_breaks() {
 }
 
 #[test]
-fn retried_download_is_reported_by_commands_without_a_log() {
+fn retried_download_is_reported_by_commands_without_log() {
     let demo = std::fs::read(DEMO).unwrap();
     for command in ["list", "plan", "verify"] {
         // Within the table of contents.
@@ -44,7 +44,7 @@ fn retried_download_is_reported_by_commands_without_a_log() {
 }
 
 #[test]
-fn a_download_that_is_refused_in_the_middle_fails_the_restore() {
+fn download_refused_midway_fails_the_restore() {
     let cluster = cluster(newest());
     let target = cluster.fresh_db("cut");
     let acts = [Act::Cut(900_000), Act::Answer(410, String::new())];
@@ -60,7 +60,7 @@ fn a_download_that_is_refused_in_the_middle_fails_the_restore() {
 }
 
 #[test]
-fn every_kind_of_archive_can_be_listed_and_verified_at_an_address() {
+fn remote_archives_can_be_listed_and_verified() {
     let mut tested = 0;
     for fixture in fixtures().iter().filter(|fixture| fixture.path.is_file()) {
         // A tar with its table of contents after the data works only as a file.
@@ -82,7 +82,7 @@ fn every_kind_of_archive_can_be_listed_and_verified_at_an_address() {
 }
 
 #[test]
-fn an_address_without_an_archive_is_told() {
+fn address_without_an_archive_is_reported() {
     let files = Files::serve(Served::new("<html>").acts([Act::Answer(404, String::new())]));
     let missing = nocturne().args(["list", &files.url(QUERY)]).run().expect_code(3);
     assert!(missing.stderr().contains("the server answered 404 Not Found"), "{missing}");
@@ -98,7 +98,7 @@ fn an_address_without_an_archive_is_told() {
 /// Uses the library like the nightly run: the host's API, then a restore while the backup
 /// downloads, and finally the SHA-256 of what was restored.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_of_the_host_is_verified_while_it_downloads() {
+async fn host_backup_is_verified_while_downloading() {
     let demo = std::fs::read(DEMO).unwrap();
     let sum = Sha256Sum::of(&demo);
     let list = vec![backup("5f3", "2024-05-02T00:00:12Z", "done", Some(demo.len()))];

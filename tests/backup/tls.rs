@@ -54,7 +54,7 @@ fn fetch(port: u16, trusted: &Path, folder: &Path) -> Finished {
 }
 
 #[test]
-fn a_server_is_trusted_when_the_system_vouches_for_its_certificate() {
+fn server_with_a_system_trusted_certificate_is_trusted() {
     let folder = tempfile::tempdir().unwrap();
     let (own, other) = (folder.path().join("own.pem"), folder.path().join("other.pem"));
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nbytes";
@@ -69,7 +69,7 @@ fn a_server_is_trusted_when_the_system_vouches_for_its_certificate() {
 }
 
 #[test]
-fn a_redirect_out_of_tls_is_not_followed() {
+fn redirect_out_of_tls_is_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::serve(Served::new("bytes"));
     let location = files.url("/b.tar.gz");

@@ -11,7 +11,7 @@ use super::loader::Loader;
 
 /// Loads every table of an archive in both formats.
 #[test]
-fn the_tables_of_every_archive_are_the_same_both_ways() {
+fn tables_of_every_archive_match_in_both_formats() {
     for_each_version(|cluster| {
         let folder = cluster::repository().join("fixtures");
         let (mut taken, mut without_codec) = (0, Vec::new());

@@ -135,7 +135,7 @@ fn bytes_and_addresses() {
 }
 
 #[test]
-fn bytea_in_the_escape_form() {
+fn bytea_in_escape_format() {
     on_each_version(|loader| {
         let database = &loader.db.name;
         loader.db.execute(&format!("ALTER DATABASE {database} SET bytea_output = 'escape'"));

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_compared_without_their_order() {
+    fn rows_are_compared_regardless_of_order() {
         let one = "COPY t (a) FROM stdin;\n2\n1\n\\.\nSELECT 2;\nSELECT 1;\n";
         let two = "\\restrict x\n-- Dumped by 1\nCOPY t (a) FROM stdin;\n1\n2\n\\.\nSELECT 2;\nSELECT 1;\n";
         assert_eq!(normalised(one), normalised(two));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_go_through_a_partition_root_may_change_their_partition() {
+    fn rows_through_a_partition_root_may_change_partition() {
         let one = "-- load via partition root r\nCOPY r (a) FROM stdin;\n1\n2\n\\.\n\
                    -- load via partition root r\nCOPY r (a) FROM stdin;\n3\n\\.\nEND;\n";
         let moved = one.replace("1\n2", "1").replace("3", "3\n2");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_shown_with_what_surrounds_it() {
+    fn difference_is_shown_with_its_context() {
         let old: Vec<String> = (1..=9).map(|n| format!("line {n}")).collect();
         let old = old.join("\n");
         assert_eq!(difference(&old, &old), None);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_end_is_a_difference() {
+    fn missing_end_is_a_difference() {
         assert_eq!(
             difference("a\nb", "a\nb\nc").unwrap(),
             "@ line 3 (+), line 3 (-)\n  a\n  b\n- c\n"

@@ -90,7 +90,7 @@ fn in_text(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn secrets_are_found_in_what_a_program_is_given() {
+fn secrets_are_found_in_program_input() {
     let mut command = Command::new("target/debug/nocturne");
     command.args(["-d", "postgres://me:open%20sesame@h/d?x=1", "host=h password='two words' a=b"]);
     command.env("STATUS_TOKEN", "sixteen-letters").env("OTHER", "https://h/b?signature=abcdef");
@@ -103,7 +103,7 @@ fn secrets_are_found_in_what_a_program_is_given() {
 
 #[test]
 #[should_panic(expected = "open-sesame is on the standard error of it")]
-fn a_secret_in_the_output_fails_the_test() {
+fn secret_in_the_output_fails_the_test() {
     let mut command = Command::new("nocturne");
     command.env("PGPASSWORD", "open-sesame");
     let output = Output {

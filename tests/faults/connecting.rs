@@ -7,7 +7,7 @@ use nocturne::embedded::{Embedded, EmbeddedOptions, Listen};
 const TABLE: &str = "CREATE TABLE t (id int)";
 
 #[test]
-fn a_wrong_password_is_exit_code_4_and_is_not_shown() {
+fn wrong_password_is_exit_code_4_and_hidden() {
     let archive = Archive::of(cluster(newest()), TABLE);
     let options = Cluster::options(newest());
     let options = EmbeddedOptions { listen: Listen::Loopback { port: None }, ..options };
@@ -28,7 +28,7 @@ fn a_wrong_password_is_exit_code_4_and_is_not_shown() {
 }
 
 #[test]
-fn a_missing_database_is_exit_code_4() {
+fn missing_database_is_exit_code_4() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, TABLE);
     let restored = restore_to(&archive.path(), &cluster.url("no_such_db"), &[]);
@@ -37,7 +37,7 @@ fn a_missing_database_is_exit_code_4() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_exit_code_4() {
+fn unreachable_server_is_exit_code_4() {
     let archive = Archive::of(cluster(newest()), TABLE);
     for url in [
         "postgresql://postgres@127.0.0.1:1/postgres",

@@ -7,7 +7,7 @@ use crate::common::{
 };
 
 #[test]
-fn a_bad_row_at_either_end_empties_its_table_alone() {
+fn bad_row_empties_only_its_own_table() {
     let cluster = cluster(newest());
     let archive = Archive::of(
         cluster,
@@ -34,7 +34,7 @@ fn a_bad_row_at_either_end_empties_its_table_alone() {
 }
 
 #[test]
-fn a_constraint_that_fails_takes_those_that_need_it_under_its_name() {
+fn failed_constraint_takes_its_dependents_by_name() {
     let cluster = cluster(newest());
     let source = cluster.fresh_db("source");
     source.execute(
@@ -61,7 +61,7 @@ fn a_constraint_that_fails_takes_those_that_need_it_under_its_name() {
 }
 
 #[test]
-fn rows_are_loaded_into_a_table_that_is_there_unless_that_is_not_wanted() {
+fn rows_load_into_existing_tables_unless_forbidden() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, "CREATE TABLE t (id int); INSERT INTO t VALUES (1), (2);");
     let target = cluster.fresh_db("exists");
@@ -79,7 +79,7 @@ fn rows_are_loaded_into_a_table_that_is_there_unless_that_is_not_wanted() {
 }
 
 #[test]
-fn what_needs_a_table_that_could_not_be_created_is_listed_under_it() {
+fn dependents_of_failed_table_are_listed_under_it() {
     let cluster = cluster(newest());
     let archive = Archive::of(
         cluster,
@@ -103,7 +103,7 @@ fn what_needs_a_table_that_could_not_be_created_is_listed_under_it() {
 }
 
 #[test]
-fn the_victim_of_a_deadlock_is_tried_again() {
+fn deadlock_victim_is_retried() {
     let cluster = cluster(newest());
     let sql = "CREATE TABLE parent (id int PRIMARY KEY);
          CREATE TABLE child (id int CONSTRAINT child_fkey REFERENCES parent);

@@ -37,7 +37,7 @@ fn broken_in_the_middle(jobs: &str, cut: impl Fn(&Database<'_>)) -> Restored {
 }
 
 #[test]
-fn a_backend_killed_whenever_it_loads_costs_its_table_alone() {
+fn killed_loading_backend_costs_only_its_table() {
     for jobs in ["1", "2"] {
         let restored = broken_in_the_middle(jobs, |target| {
             target.kill_backends(AT_A_GATE);
@@ -54,7 +54,7 @@ fn a_backend_killed_whenever_it_loads_costs_its_table_alone() {
 }
 
 #[test]
-fn a_cancelled_statement_is_an_error_of_its_entry() {
+fn cancelled_statement_fails_only_its_entry() {
     let restored = broken_in_the_middle("1", |target| {
         target.query(&format!(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
@@ -65,7 +65,7 @@ fn a_cancelled_statement_is_an_error_of_its_entry() {
 }
 
 #[test]
-fn a_server_stopped_at_once_leaves_every_entry_accounted_for() {
+fn immediate_shutdown_leaves_every_entry_accounted_for() {
     let server = Cluster::start(newest(), &[]);
     let archive = Archive::of(&server, PAUSED);
     let target = server.fresh_db("paused");
@@ -84,7 +84,7 @@ fn a_server_stopped_at_once_leaves_every_entry_accounted_for() {
 }
 
 #[test]
-fn a_crash_of_the_server_ends_the_restore_because_commits_may_be_lost() {
+fn server_crash_ends_restore_as_commits_may_vanish() {
     let server = Cluster::start(newest(), &[]);
     let archive = Archive::of(&server, PAUSED);
     let target = server.fresh_db("paused");
@@ -100,7 +100,7 @@ fn a_crash_of_the_server_ends_the_restore_because_commits_may_be_lost() {
 }
 
 #[test]
-fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
+fn cut_connection_leaves_tables_whole_or_empty() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     for (number, bytes) in [1_000, 20_000, 2_500, 400_000, 3_000_000].into_iter().enumerate() {
@@ -128,7 +128,7 @@ fn a_connection_cut_anywhere_leaves_tables_whole_or_empty() {
 }
 
 #[test]
-fn a_signal_ends_the_restore_and_what_it_runs() {
+fn signal_ends_the_restore_and_its_statements() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     for (signal, jobs) in [("INT", "1"), ("TERM", "2")] {
@@ -148,7 +148,7 @@ fn a_signal_ends_the_restore_and_what_it_runs() {
 }
 
 #[test]
-fn interrupted_restore_names_what_is_not_loaded_and_how_to_continue() {
+fn interrupted_restore_names_missing_tables_and_next_step() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     for (options, hint) in [
@@ -172,7 +172,7 @@ fn interrupted_restore_names_what_is_not_loaded_and_how_to_continue() {
 }
 
 #[test]
-fn sessions_that_cannot_be_had_are_done_without() {
+fn restore_works_without_the_unavailable_sessions() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     let target = cluster.fresh_db("few");
@@ -198,7 +198,7 @@ fn threads(pid: u32) -> usize {
 }
 
 #[test]
-fn absurd_number_of_jobs_opens_what_the_plan_can_use() {
+fn excessive_jobs_open_only_the_sessions_needed() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     let target = cluster.fresh_db("absurd");
@@ -234,7 +234,7 @@ fn more_jobs_than_free_connections_are_one_warning() {
 
 /// A pooler makes a client wait, for minutes, until another one leaves.
 #[test]
-fn sessions_that_a_pooler_keeps_waiting_hold_nothing_up() {
+fn sessions_queued_by_a_pooler_block_nothing() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     let target = cluster.fresh_db("pooled");
@@ -269,7 +269,7 @@ fn refused_tables_keep_their_session() {
 
 /// While a statement runs, a proxy that closes idle connections sees traffic.
 #[test]
-fn long_statement_is_kept_alive_and_answers_stay_in_order() {
+fn long_statement_is_kept_alive_and_answers_ordered() {
     let cluster = cluster(newest());
     let target = cluster.fresh_db("alive");
     let proxy = Proxy::start(cluster);

@@ -6,7 +6,7 @@ use crate::common::{
 };
 
 #[test]
-fn time_limits_of_the_role_do_not_hold() {
+fn time_limits_of_the_role_are_overridden() {
     let cluster = cluster(newest());
     let archive = Archive::of(
         cluster,
@@ -65,7 +65,7 @@ fn across(from: &Cluster, to: &Cluster) {
 }
 
 #[test]
-fn an_archive_of_another_version_restores_without_an_error() {
+fn archive_of_another_version_restores_without_error() {
     let all = versions();
     for (from, to) in [(15, 18), (16, 17), (18, 15), (17, 16), (18, 16)] {
         if all.contains(&from) && all.contains(&to) {

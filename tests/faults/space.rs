@@ -4,7 +4,7 @@ use crate::common::versions::newest;
 use crate::common::{Archive, Cluster, SmallDisk, cluster, restore};
 
 #[test]
-fn a_full_disk_empties_the_table_that_did_not_fit() {
+fn full_disk_empties_only_the_oversized_table() {
     let server = Cluster::start(newest(), &[]);
     let _disk = SmallDisk::mount(&server, "8M");
     let archive = Archive::of(
@@ -27,7 +27,7 @@ fn a_full_disk_empties_the_table_that_did_not_fit() {
 }
 
 #[test]
-fn a_limit_of_temporary_files_fails_the_index_and_keeps_the_rows() {
+fn temporary_file_limit_fails_index_and_keeps_rows() {
     let cluster = cluster(newest());
     let archive = Archive::of(
         cluster,
@@ -49,7 +49,7 @@ fn a_limit_of_temporary_files_fails_the_index_and_keeps_the_rows() {
 }
 
 #[test]
-fn a_full_lock_table_ends_one_large_transaction_and_small_ones_fit() {
+fn full_lock_table_ends_only_the_large_transaction() {
     let shared = cluster(newest());
     let archive = Archive::of(
         shared,

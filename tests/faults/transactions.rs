@@ -13,7 +13,7 @@ const TABLE_COUNT: &str =
     "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
 
 #[test]
-fn a_single_transaction_is_rolled_back_at_the_first_error() {
+fn single_transaction_rolls_back_at_the_first_error() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, TABLES);
     let target = cluster.fresh_db("single");
@@ -34,7 +34,7 @@ fn a_single_transaction_is_rolled_back_at_the_first_error() {
 }
 
 #[test]
-fn a_single_transaction_is_rolled_back_when_its_session_ends() {
+fn single_transaction_rolls_back_with_its_lost_session() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     for by_signal in [false, true] {
@@ -58,7 +58,7 @@ fn a_single_transaction_is_rolled_back_when_its_session_ends() {
 }
 
 #[test]
-fn batches_before_the_error_are_kept_and_the_rest_is_not() {
+fn batches_before_the_error_are_kept() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, TABLES);
     let target = cluster.fresh_db("batches");
@@ -77,7 +77,7 @@ fn batches_before_the_error_are_kept_and_the_rest_is_not() {
 }
 
 #[test]
-fn the_first_error_can_be_the_end() {
+fn first_error_can_end_the_restore() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, TABLES);
     for jobs in ["1", "2"] {

@@ -57,7 +57,7 @@ fn by_pg_restore<'a>(cluster: &'a Cluster, archive: &Archive, without: &[&str]) 
 }
 
 #[test]
-fn keys_are_checked_unless_something_else_is_asked_for() {
+fn keys_are_checked_by_default() {
     for_each_version(|cluster| {
         let archive = archive(cluster, KEYS);
         let expected = by_pg_restore(cluster, &archive, &[]);
@@ -73,7 +73,7 @@ fn keys_are_checked_unless_something_else_is_asked_for() {
 }
 
 #[test]
-fn keys_that_are_left_out_are_skipped_with_their_comments() {
+fn excluded_keys_are_skipped_with_their_comments() {
     for_each_version(|cluster| {
         let archive = archive(cluster, KEYS);
         let expected = by_pg_restore(cluster, &archive, &["FK CONSTRAINT", "CONSTRAINT by_id"]);
@@ -98,7 +98,7 @@ fn keys_that_are_left_out_are_skipped_with_their_comments() {
 }
 
 #[test]
-fn keys_that_are_not_to_be_checked_are_there_and_counted() {
+fn unchecked_keys_exist_and_are_counted() {
     for_each_version(|cluster| {
         let archive = archive(cluster, KEYS);
         let expected = by_pg_restore(cluster, &archive, &[]);
@@ -125,7 +125,7 @@ fn keys_that_are_not_to_be_checked_are_there_and_counted() {
 }
 
 #[test]
-fn a_key_of_a_partitioned_table_is_checked_where_the_server_wants_it_so() {
+fn partitioned_key_is_checked_where_server_requires_it() {
     for_each_version(|cluster| {
         let archive = archive(cluster, PARTITIONED);
         let can = cluster.major >= 18;
@@ -149,7 +149,7 @@ fn a_key_of_a_partitioned_table_is_checked_where_the_server_wants_it_so() {
 }
 
 #[test]
-fn a_key_over_periods_is_checked_and_that_is_told() {
+fn period_key_is_checked_and_reported() {
     let cluster = cluster(versions::newest());
     if cluster.major < 18 {
         return;
@@ -176,7 +176,7 @@ fn a_key_over_periods_is_checked_and_that_is_told() {
 }
 
 #[test]
-fn a_script_has_the_keys_that_are_asked_for() {
+fn script_follows_the_requested_key_mode() {
     for_each_version(|cluster| {
         let keys_of = |sql: &str, how: &str| {
             let archive = archive(cluster, sql);

@@ -37,7 +37,7 @@ fn detail(restored: &Restored, key: &str) -> String {
 }
 
 #[test]
-fn a_key_with_orphans_stays_unchecked_and_shows_some() {
+fn key_with_orphans_stays_unchecked_and_shows_some() {
     for_each_version(|cluster| {
         let archive = archive(cluster);
         for jobs in ["1", "3"] {
@@ -89,7 +89,7 @@ fn orphans_can_be_tolerated() {
 }
 
 #[test]
-fn one_transaction_for_all_ends_with_the_first_orphan() {
+fn single_transaction_ends_with_the_first_orphan() {
     for_each_version(|cluster| {
         let target = cluster.fresh_db("orphans");
         let restored = restore(&archive(cluster).path(), &target, &["-1"]).expect(1);
@@ -99,7 +99,7 @@ fn one_transaction_for_all_ends_with_the_first_orphan() {
 }
 
 #[test]
-fn orphans_are_no_error_where_rows_are_not_to_be_checked() {
+fn orphans_are_no_error_for_unchecked_keys() {
     for_each_version(|cluster| {
         let target = cluster.fresh_db("orphans");
         let options = ["-j", "3", "--foreign-keys", "not-valid"];

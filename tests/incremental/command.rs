@@ -33,7 +33,7 @@ fn counts(pair: &Pair) -> String {
 }
 
 #[test]
-fn the_environment_says_what_is_copied() {
+fn environment_selects_the_tables_to_copy() {
     let pair = pair("environment");
     incremental(&pair).env("BACKUP_MODE", r#"{"ans*":"incremental","events":"none"}"#).succeed();
     assert_eq!(counts(&pair), "1000|0");
@@ -45,7 +45,7 @@ fn the_environment_says_what_is_copied() {
 }
 
 #[test]
-fn nothing_is_copied_while_a_whole_run_is_at_work_on_the_target() {
+fn nothing_is_copied_during_a_whole_run() {
     let pair = pair("beside_a_night");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let copy = || incremental(&pair).args(["--table", "answers"]);
@@ -67,7 +67,7 @@ fn nothing_is_copied_while_a_whole_run_is_at_work_on_the_target() {
 }
 
 #[test]
-fn the_target_may_be_another_one_than_the_warehouse() {
+fn target_may_differ_from_the_warehouse() {
     let pair = pair("target_url");
     incremental(&pair)
         .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")
@@ -78,7 +78,7 @@ fn the_target_may_be_another_one_than_the_warehouse() {
 }
 
 #[test]
-fn options_stand_above_the_environment() {
+fn options_override_the_environment() {
     let pair = pair("options");
     bare_nocturne()
         .args(["incremental", "--source", &pair.source.url(), "-d", &pair.target.url()])
@@ -99,7 +99,7 @@ fn options_stand_above_the_environment() {
 }
 
 #[test]
-fn its_lines_have_the_fields_of_the_replaced_system() {
+fn lines_have_the_fields_of_the_replaced_system() {
     let pair = pair("lines");
     let run = || {
         let finished = incremental(&pair).args(["-t", "answers", "--log-format", "json"]).succeed();
@@ -124,7 +124,7 @@ fn its_lines_have_the_fields_of_the_replaced_system() {
 }
 
 #[test]
-fn exit_codes_tell_what_went_wrong() {
+fn exit_codes_identify_the_failure() {
     let pair = pair("exit");
     // Nothing to do, and no connection to do it with.
     let finished = incremental(&pair).run().expect_code(2);
@@ -159,7 +159,7 @@ fn exit_codes_tell_what_went_wrong() {
 
 /// A hundred megabytes, of which the target accepts a few rows and then no more.
 #[test]
-fn what_the_target_does_not_take_stays_in_the_source() {
+fn slow_target_does_not_fill_memory() {
     let pair = pair("memory");
     pair.source.execute(
         "DROP TABLE answers; CREATE TABLE answers (id bigint PRIMARY KEY, value text); \
@@ -183,7 +183,7 @@ fn what_the_target_does_not_take_stays_in_the_source() {
 }
 
 #[test]
-fn key_that_need_not_grow_is_warned_of_once() {
+fn key_that_may_not_grow_warns_once() {
     let pair = Pair::new("random_key");
     let create = |(name, key): (&str, &str)| format!("CREATE TABLE {name} (id {key} PRIMARY KEY);");
     let doubtful =

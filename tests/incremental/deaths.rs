@@ -25,7 +25,7 @@ fn rows(pair: &Pair) -> String {
 }
 
 #[test]
-fn the_replaced_system_lost_rows_for_good_and_the_check_for_gaps_finds_them() {
+fn gap_check_finds_rows_the_replaced_system_lost() {
     let pair = Pair::new("loss");
     pair.both(EMPTY);
     pair.source.execute("INSERT INTO answers SELECT id, id FROM generate_series(200000, 1, -1) id");
@@ -56,7 +56,7 @@ fn the_replaced_system_lost_rows_for_good_and_the_check_for_gaps_finds_them() {
 }
 
 #[test]
-fn a_source_that_dies_in_the_middle_leaves_nothing_behind() {
+fn source_dying_midway_leaves_nothing_behind() {
     let pair = pair("source_dies");
     let stall = pair.stall("answers", 19_900);
     let running = start(pair.settings(&["answers"]), CancellationToken::new());
@@ -75,7 +75,7 @@ fn a_source_that_dies_in_the_middle_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_target_that_dies_in_the_middle_leaves_nothing_behind_and_the_source_is_let_go() {
+fn target_dying_midway_rolls_back_and_releases_source() {
     let pair = pair("target_dies");
     let stall = pair.stall("answers", 19_900);
     let running = start(pair.settings(&["answers"]), CancellationToken::new());
@@ -95,7 +95,7 @@ fn a_target_that_dies_in_the_middle_leaves_nothing_behind_and_the_source_is_let_
 }
 
 #[test]
-fn who_is_asked_to_stop_rolls_back_and_lets_both_sides_go() {
+fn stop_request_rolls_back_and_releases_both_sides() {
     let pair = pair("stop");
     let _stall = pair.stall("answers", 19_900);
     let stop = CancellationToken::new();
@@ -112,7 +112,7 @@ fn who_is_asked_to_stop_rolls_back_and_lets_both_sides_go() {
 }
 
 #[test]
-fn a_lost_connection_is_tried_again() {
+fn lost_connection_is_retried() {
     let pair = pair("retry");
     let proxy = Proxy::start(pair.target.cluster);
     let settings = Settings {
@@ -133,7 +133,7 @@ fn a_lost_connection_is_tried_again() {
 }
 
 #[test]
-fn retries_come_to_an_end() {
+fn retries_are_limited() {
     let pair = pair("no_retry");
     let proxy = Proxy::start(pair.target.cluster);
     proxy.refuse(true);
@@ -151,7 +151,7 @@ fn retries_come_to_an_end() {
 }
 
 #[test]
-fn a_run_waits_for_what_a_dead_one_may_still_commit() {
+fn run_waits_for_pending_commits_of_dead_ones() {
     let pair = Pair::new("orphan");
     pair.both("CREATE TABLE answers (id bigint, value text)");
     pair.source.execute("INSERT INTO answers SELECT id, id::text FROM generate_series(1, 100) id");
@@ -180,7 +180,7 @@ fn a_run_waits_for_what_a_dead_one_may_still_commit() {
 }
 
 #[test]
-fn all_tables_are_of_one_moment_of_the_source() {
+fn all_tables_share_one_snapshot_of_the_source() {
     let pair = pair("moment");
     pair.both("CREATE TABLE later (id int PRIMARY KEY)");
     pair.source.execute("INSERT INTO later VALUES (1)");
@@ -199,7 +199,7 @@ fn all_tables_are_of_one_moment_of_the_source() {
 }
 
 #[test]
-fn a_lost_snapshot_is_replaced_by_a_later_one() {
+fn lost_snapshot_is_replaced_by_a_later_one() {
     let pair = pair("snapshot");
     pair.both("CREATE TABLE later (id int PRIMARY KEY)");
     let stall = pair.stall("answers", 19_900);

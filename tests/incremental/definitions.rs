@@ -26,7 +26,7 @@ fn drift(pair: &Pair) -> Vec<String> {
 }
 
 #[test]
-fn a_difference_is_told_with_the_statement_that_mends_it() {
+fn difference_is_reported_with_its_fixing_statement() {
     for (source, target, expected) in [
         (
             "ALTER TABLE \"knowledge-elements\" ADD COLUMN \"skillId\" varchar(255)",
@@ -59,7 +59,7 @@ fn a_difference_is_told_with_the_statement_that_mends_it() {
 }
 
 #[test]
-fn a_new_label_of_an_enum_is_told_before_rows_are_refused() {
+fn new_enum_label_is_reported_before_rows_fail() {
     let pair = pair("labels");
     pair.both(
         "CREATE TYPE source AS ENUM ('direct', 'inferred'); \
@@ -79,7 +79,7 @@ fn a_new_label_of_an_enum_is_told_before_rows_are_refused() {
 }
 
 #[test]
-fn columns_that_may_be_null_are_added_when_that_is_wanted() {
+fn nullable_columns_are_added_on_request() {
     let pair = pair("add");
     assert_eq!(pair.copy("knowledge-elements").rows, 10);
     pair.source.execute(
@@ -107,7 +107,7 @@ fn columns_that_may_be_null_are_added_when_that_is_wanted() {
 }
 
 #[test]
-fn generated_columns_are_made_by_the_target() {
+fn generated_columns_are_computed_by_the_target() {
     let pair = Pair::across_versions("generated");
     pair.both(
         "CREATE TABLE answers (id int PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2) STORED, z text)",
@@ -122,7 +122,7 @@ fn generated_columns_are_made_by_the_target() {
 }
 
 #[test]
-fn a_table_that_is_missing_is_told_by_its_side() {
+fn missing_table_is_reported_with_its_side() {
     let pair = Pair::new("missing");
     let source = pair.error("answers");
     assert!(matches!(source, IncrementalError::Missing { side: Side::Source, .. }), "{source:?}");
@@ -140,7 +140,7 @@ fn a_table_that_is_missing_is_told_by_its_side() {
 }
 
 #[test]
-fn one_table_s_error_does_not_keep_the_others() {
+fn failed_table_does_not_stop_the_others() {
     let pair = pair("others");
     let summary = execute(&pair.settings(&["answers", "knowledge-elements"]));
     assert!(matches!(summary.tables[0].error, Some(IncrementalError::Missing { .. })));
@@ -149,7 +149,7 @@ fn one_table_s_error_does_not_keep_the_others() {
 }
 
 #[test]
-fn sequences_go_on_behind_the_copied_rows() {
+fn sequences_continue_after_the_copied_rows() {
     let pair = Pair::new("sequences");
     pair.both(
         "CREATE TABLE answers (id bigserial PRIMARY KEY, a int); \
@@ -176,7 +176,7 @@ fn sequences_go_on_behind_the_copied_rows() {
 }
 
 #[test]
-fn partitioned_tables_are_copied_by_their_parent() {
+fn partitioned_tables_are_copied_through_their_parent() {
     let pair = Pair::across_versions("partitioned");
     pair.both(
         "CREATE TABLE answers (id int, a text, PRIMARY KEY (id)) PARTITION BY RANGE (id); \

@@ -58,7 +58,7 @@ fn keys_of_any_ascending_type_are_followed() {
 }
 
 #[test]
-fn names_are_taken_as_they_are_written() {
+fn names_are_used_exactly_as_written() {
     let pair = Pair::new("names");
     pair.both(
         "CREATE SCHEMA \"the Schema\"; \
@@ -75,7 +75,7 @@ fn names_are_taken_as_they_are_written() {
 }
 
 #[test]
-fn rows_without_a_key_and_keys_without_an_index_are_no_error() {
+fn null_keys_and_unindexed_keys_are_no_error() {
     let pair = Pair::new("bare");
     pair.both("CREATE TABLE rows (id bigint, a int)");
     pair.source.execute("INSERT INTO rows SELECT n, n FROM generate_series(1, 100) n");
@@ -87,7 +87,7 @@ fn rows_without_a_key_and_keys_without_an_index_are_no_error() {
 }
 
 #[test]
-fn a_key_that_is_no_key_is_told() {
+fn invalid_key_is_reported() {
     let pair = Pair::new("no_key");
     pair.both(
         "CREATE TYPE kind AS ENUM ('a'); \

@@ -41,7 +41,7 @@ const PARTITIONED: &str = "CREATE TABLE answers (id bigserial PRIMARY KEY) PARTI
     CREATE TABLE high PARTITION OF answers FOR VALUES FROM (2) TO (1000)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn open_transactions_are_waited_for_and_their_rows_copied() {
+async fn open_transactions_are_awaited_and_their_rows_copied() {
     for (number, (takes, writes)) in WAYS.into_iter().enumerate() {
         let pair = Pair::new(&format!("late_{number}"));
         pair.both(PARTITIONED);
@@ -99,7 +99,7 @@ async fn role_without_pg_locks_waits_for_all_transactions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn transaction_open_past_the_deadline_is_named_and_its_gap_filled() {
+async fn transaction_past_the_deadline_is_named_and_filled() {
     let pair = Pair::new("late_deadline");
     pair.both(
         "CREATE TABLE answers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
@@ -183,7 +183,7 @@ fn zero_timeout_copies_up_to_the_snapshot() {
 }
 
 #[test]
-fn gaps_that_cannot_be_filled_say_why() {
+fn unfillable_gaps_explain_why() {
     let pair = Pair::new("late_refused");
     pair.both("CREATE TABLE twins (id int); CREATE TABLE answers (id int PRIMARY KEY)");
     for table in ["twins", "answers"] {

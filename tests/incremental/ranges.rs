@@ -28,7 +28,7 @@ fn extent(pair: &Pair) -> String {
 }
 
 #[test]
-fn ranges_side_by_side_bring_every_row_once() {
+fn parallel_ranges_copy_every_row_once() {
     let (pair, settings) = pair("ranges");
     let first = copied(execute(&settings));
     assert_eq!((first.rows, first.ranges), (100_000, 10));
@@ -46,7 +46,7 @@ fn ranges_side_by_side_bring_every_row_once() {
 }
 
 #[test]
-fn a_range_that_is_refused_leaves_those_before_it_and_none_after() {
+fn refused_range_keeps_only_earlier_ones() {
     let (pair, settings) = pair("refused_range");
     pair.target.execute("ALTER TABLE answers ADD CONSTRAINT bad CHECK (id <> 34567)");
     let summary = execute(&settings);
@@ -64,7 +64,7 @@ fn a_range_that_is_refused_leaves_those_before_it_and_none_after() {
 }
 
 #[test]
-fn ranges_that_are_done_before_an_earlier_one_wait_for_it() {
+fn ranges_finished_early_wait_for_their_predecessors() {
     let (pair, settings) = pair("order");
     let stall = pair.stall("answers", 15_000);
     let stop = CancellationToken::new();
@@ -84,7 +84,7 @@ fn ranges_that_are_done_before_an_earlier_one_wait_for_it() {
 }
 
 #[test]
-fn a_lag_leaves_the_last_keys_for_the_next_run() {
+fn lag_leaves_the_last_keys_for_next_run() {
     let (pair, settings) = pair("lag");
     let settings = Settings { lag: 500, ..settings };
     assert_eq!(copied(execute(&settings)).rows, 99_500);
@@ -131,7 +131,7 @@ fn hostile_table_name_runs_nothing() {
 }
 
 #[test]
-fn without_ranges_all_that_is_new_is_one_transaction() {
+fn without_ranges_new_rows_are_one_transaction() {
     let (pair, settings) = pair("whole");
     let settings = Settings { range_rows: None, ..settings };
     pair.target.execute("ALTER TABLE answers ADD CONSTRAINT bad CHECK (id <> 100000)");
@@ -143,7 +143,7 @@ fn without_ranges_all_that_is_new_is_one_transaction() {
 }
 
 #[test]
-fn a_gap_that_a_late_commit_left_is_found() {
+fn gap_left_by_a_late_commit_is_found() {
     let (pair, settings) = pair("late");
     pair.source.execute("DELETE FROM answers WHERE id IN (5, 70000)");
     assert_eq!(copied(execute(&settings)).rows, 99_998);

@@ -26,7 +26,7 @@ fn as_role(database: &Database<'_>, role: &str) -> String {
 }
 
 #[test]
-fn a_role_that_may_only_read_is_enough_and_less_is_told() {
+fn read_only_role_suffices_and_less_is_reported() {
     let pair = pair("reader");
     let url = as_role(&pair.source, "incremental_reader");
     let settings = Settings { source: target(&url), ..pair.settings(&["answers"]) };
@@ -48,7 +48,7 @@ fn a_role_that_may_only_read_is_enough_and_less_is_told() {
 }
 
 #[test]
-fn row_security_never_leaves_rows_out() {
+fn row_security_never_hides_rows() {
     let pair = pair("security");
     let url = as_role(&pair.source, "incremental_limited");
     pair.source.execute(
@@ -64,7 +64,7 @@ fn row_security_never_leaves_rows_out() {
 }
 
 #[test]
-fn a_target_s_role_needs_to_write() {
+fn target_role_needs_write_privileges() {
     let pair = pair("writer");
     let url = as_role(&pair.target, "incremental_writer");
     pair.target.execute("GRANT SELECT ON answers TO incremental_writer");
@@ -85,7 +85,7 @@ fn a_target_s_role_needs_to_write() {
 }
 
 #[test]
-fn a_foreign_key_that_refuses_rows_is_named() {
+fn foreign_key_that_refuses_rows_is_named() {
     let pair = pair("foreign_key");
     pair.target.execute(
         "CREATE TABLE assessments (id bigint PRIMARY KEY); \
@@ -103,7 +103,7 @@ fn a_foreign_key_that_refuses_rows_is_named() {
 }
 
 #[test]
-fn rows_that_the_target_swallows_are_noticed_and_nothing_is_committed() {
+fn swallowed_rows_are_detected_and_nothing_is_committed() {
     let pair = pair("swallow");
     pair.target.execute(
         "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS \
@@ -119,7 +119,7 @@ fn rows_that_the_target_swallows_are_noticed_and_nothing_is_committed() {
 }
 
 #[test]
-fn a_row_that_is_there_already_is_an_error_and_not_a_second_row() {
+fn existing_row_is_an_error_not_a_duplicate() {
     let pair = pair("twice");
     pair.both("CREATE TABLE other (id int PRIMARY KEY, name text UNIQUE)");
     pair.source.execute("INSERT INTO other VALUES (1, 'a'), (2, 'b')");
@@ -133,7 +133,7 @@ fn a_row_that_is_there_already_is_an_error_and_not_a_second_row() {
 }
 
 #[test]
-fn a_second_run_waits_no_longer_than_it_may() {
+fn second_run_waits_no_longer_than_allowed() {
     let pair = pair("busy");
     let oid = pair.target.query("SELECT 'answers'::regclass::oid::int");
     let lock = format!("SELECT pg_advisory_lock({}, {oid});", 0x6e6f_6301);
@@ -153,7 +153,7 @@ fn a_second_run_waits_no_longer_than_it_may() {
 }
 
 #[test]
-fn the_source_s_time_limit_holds() {
+fn time_limit_of_the_source_applies() {
     let pair = pair("limit");
     pair.source.execute(
         "CREATE FUNCTION slow(n bigint) RETURNS text LANGUAGE sql AS \

@@ -53,7 +53,7 @@ INSERT INTO "knowledge-elements" (id, "createdAt", b, e, j) VALUES
 "#;
 
 #[test]
-fn values_of_one_meaning_travel_in_binary_across_versions() {
+fn equivalent_values_travel_in_binary_across_versions() {
     let pair = Pair::across_versions("binary");
     pair.both(TYPES);
     create(&pair.source, "\"knowledge-elements\"", &BINARY);
@@ -68,7 +68,7 @@ fn values_of_one_meaning_travel_in_binary_across_versions() {
 }
 
 #[test]
-fn values_that_hold_numbers_of_the_catalogue_travel_as_text_across_versions() {
+fn catalog_dependent_values_travel_as_text_across_versions() {
     for (column, value) in [
         ("v source[]", "ARRAY['direct', 'été']::source[]"),
         ("v pair", "ROW(id, E'it''s\\n')::pair"),
@@ -103,7 +103,7 @@ fn values_that_hold_numbers_of_the_catalogue_travel_as_text_across_versions() {
 }
 
 #[test]
-fn other_definitions_below_the_same_name_travel_as_text() {
+fn same_name_with_another_definition_travels_as_text() {
     // An enum here, a domain there: the same text, but not the same bytes.
     let pair = Pair::new("below");
     pair.source.execute("CREATE TYPE kind AS ENUM ('a', 'b')");

@@ -60,7 +60,7 @@ fn data_file(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn damaged_files_of_a_directory_or_a_tar_empty_their_table_alone() {
+fn damaged_directory_or_tar_file_empties_one_table() {
     for (codec, cluster) in codecs() {
         let source = source(cluster);
         let scratch = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ fn damaged_files_of_a_directory_or_a_tar_empty_their_table_alone() {
 }
 
 #[test]
-fn a_damaged_block_of_a_custom_archive_empties_its_table_alone() {
+fn damaged_custom_block_empties_one_table() {
     for (codec, cluster) in codecs() {
         let source = source(cluster);
         let scratch = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ fn dumped(sql: &str, folder: &Path, args: &[&str]) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_hundred_thousand_entries_need_no_more_locks_and_little_memory() {
+fn hundred_thousand_entries_need_few_locks_and_memory() {
     let mut writer = Writer::new();
     let tables = 5_000;
     for number in 0..tables {
@@ -70,7 +70,7 @@ fn a_hundred_thousand_entries_need_no_more_locks_and_little_memory() {
 }
 
 #[test]
-fn a_very_wide_field_is_not_held_in_memory() {
+fn very_wide_field_is_not_held_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let archive = dumped(
         "CREATE TABLE wide (id int, t text);
@@ -85,7 +85,7 @@ fn a_very_wide_field_is_not_held_in_memory() {
 }
 
 #[test]
-fn a_table_twenty_times_as_large_takes_no_more_memory() {
+fn twentyfold_table_restores_in_the_same_memory() {
     let folder = tempfile::tempdir().unwrap();
     let table = |rows: usize| {
         format!(
@@ -110,7 +110,7 @@ fn a_table_twenty_times_as_large_takes_no_more_memory() {
 
 /// For a stream: the read-ahead limit may be added.
 #[test]
-fn a_stream_takes_no_more_memory_than_what_may_be_read_ahead() {
+fn stream_memory_is_bounded_by_the_read_ahead() {
     let folder = tempfile::tempdir().unwrap();
     let archive = dumped(
         "CREATE TABLE a (id int, t text); CREATE TABLE b (id int, t text);
@@ -131,7 +131,7 @@ fn a_stream_takes_no_more_memory_than_what_may_be_read_ahead() {
 }
 
 #[test]
-fn a_comparison_of_a_table_twenty_times_as_large_takes_no_more_memory() {
+fn twentyfold_table_compares_in_the_same_memory() {
     let folder = tempfile::tempdir().unwrap();
     // In another time zone the rows have other texts, so they are also loaded.
     let of = |rows: usize| {

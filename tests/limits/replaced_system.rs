@@ -7,7 +7,7 @@ use crate::common::{Tool, cluster, nocturne};
 const DATABASE: &str = "pix_replication_test";
 
 #[test]
-fn a_hundred_thousand_rows_are_replicated() {
+fn hundred_thousand_rows_are_replicated() {
     let cluster = cluster(newest());
     let psql = cluster.server().bin_dir().join("psql");
     // A server given by the environment, or a throw-away one.

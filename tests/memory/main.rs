@@ -91,7 +91,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn an_archive_takes_no_more_memory_than_stated() {
+fn archive_memory_stays_within_the_stated_limit() {
     let directory = tempfile::tempdir().unwrap();
     let mut cases: Vec<(String, PathBuf, usize)> = Vec::new();
     for (name, bytes) in hostile() {

@@ -37,7 +37,7 @@ const TWICE: &str = "EXISTS (SELECT FROM nocturne.runs WHERE outcome = 'succeede
                      AND record->>'restored_by' IS NOT NULL)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn second_scheduled_run_of_a_backup_leaves_the_warehouse_and_copies_rows() {
+async fn second_scheduled_run_of_backup_only_copies_rows() {
     let scene = Scene::new("night_again").await;
     scene.source.execute("CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS n FROM answers");
     scene.backup_again();
@@ -80,7 +80,7 @@ async fn second_scheduled_run_of_a_backup_leaves_the_warehouse_and_copies_rows()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn run_that_waited_for_another_of_the_same_backup_has_nothing_to_do() {
+async fn run_that_waited_for_same_backup_does_nothing() {
     let scene = Scene::new("night_waited").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-restore.sql", GATE)]);
@@ -103,7 +103,7 @@ async fn run_that_waited_for_another_of_the_same_backup_has_nothing_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retry_after_a_failed_copy_skips_download_and_restore() {
+async fn retry_after_failed_copy_skips_download_and_restore() {
     let scene = Scene::new("night_copy_failed").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-restore.sql", GATE)]);
@@ -167,7 +167,7 @@ async fn from_scratch_drops_what_an_unfinished_attempt_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn incremental_copy_alone_is_recorded_and_told() {
+async fn incremental_only_run_is_recorded_and_reported() {
     let scene = Scene::new("night_copy_alone").await;
     scene.incremental(scene.night()).succeed();
     grow(&scene.source, 4400);

@@ -50,7 +50,7 @@ async fn dry_run_shows_the_plan_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dry_run_fails_with_everything_that_would_fail() {
+async fn dry_run_reports_everything_that_would_fail() {
     let scene = Scene::new("night_problems").await;
     scene.source.execute(
         "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
@@ -113,7 +113,7 @@ async fn dry_run_fails_with_everything_that_would_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
+async fn uncopyable_incremental_table_fails_night_before_drop() {
     let scene = Scene::new("night_precheck").await;
     let reader = format!("{}_reader", scene.source.name);
     scene.source.execute(&format!(

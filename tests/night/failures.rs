@@ -12,7 +12,7 @@ fn tried_again(tool: crate::common::Tool, times: &str) -> crate::common::Tool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
+async fn truncated_backup_is_retried_and_next_night_succeeds() {
     let scene = Scene::new("night_cut").await;
     let whole = std::fs::read(scene.folder.path().join("backup.tar.gz")).unwrap();
     scene.serve(whole[..whole.len() * 2 / 3].to_vec());
@@ -45,7 +45,7 @@ async fn a_truncated_backup_fails_is_tried_again_and_the_next_night_is_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_fails_keeps_nothing_else_and_is_not_tried_again() {
+async fn failed_entry_stops_nothing_and_is_not_retried() {
     let scene = Scene::new("night_entry").await;
     // Only a superuser may create one, so pg_dump writes it and the warehouse refuses it.
     scene.source.execute(
@@ -69,7 +69,7 @@ async fn an_entry_that_fails_keeps_nothing_else_and_is_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_by_hand_after_an_entry_failed_does_what_is_left_of_the_same_backup() {
+async fn manual_run_completes_backup_after_a_failed_entry() {
     let scene = Scene::new("night_mended").await;
     scene.night().succeed();
     let expected = scene.state();
@@ -88,7 +88,7 @@ async fn a_run_by_hand_after_an_entry_failed_does_what_is_left_of_the_same_backu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_of_somebody_else_in_the_way_costs_that_table_only() {
+async fn conflicting_table_of_another_role_costs_only_itself() {
     let scene = Scene::new("night_in_the_way").await;
     scene.warehouse.database.execute("CREATE TABLE secrets (id int)");
     let failed = tried_again(scene.night(), "3").run().expect_code(1);
@@ -103,7 +103,7 @@ async fn a_table_of_somebody_else_in_the_way_costs_that_table_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_without_a_backup_leaves_the_target_as_it_was() {
+async fn day_without_a_backup_leaves_the_target_unchanged() {
     let scene = Scene::new("night_none").await;
     scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
     let yesterday = crate::host::backup("5f1", "2020-10-21T00:00:12Z", "done", None);
@@ -125,7 +125,7 @@ async fn a_day_without_a_backup_leaves_the_target_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_no_sql_fail_the_night_before_anything_is_dropped() {
+async fn invalid_sql_files_fail_night_before_drop() {
     let scene = Scene::new("night_files").await;
     scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
     let broken = folder(&[("a.sql", "\\i other.sql\n"), ("after-restore.sql", "\\i x\n")]);
@@ -145,7 +145,7 @@ async fn files_that_are_no_sql_fail_the_night_before_anything_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_the_enrichment_that_fails_does_not_keep_the_others() {
+async fn failed_enrichment_file_does_not_stop_the_others() {
     let scene = Scene::new("night_enrich").await;
     let files = folder(&[
         ("a.sql", "-- requires-table: users\nCREATE VIEW a AS SELECT no_such_column FROM users;"),
@@ -164,7 +164,7 @@ async fn a_file_of_the_enrichment_that_fails_does_not_keep_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_that_stay_too_long_are_named_and_the_night_is_tried_again() {
+async fn lingering_readers_are_named_and_night_is_retried() {
     let scene = Scene::new("night_readers").await;
     scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
     let reader = scene.warehouse.session().await;
@@ -178,7 +178,7 @@ async fn readers_that_stay_too_long_are_named_and_the_night_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_report_that_is_kept_is_the_one_that_its_log_gives() {
+async fn saved_report_equals_the_report_of_its_log() {
     let scene = Scene::new("night_report").await;
     for format in ["text", "json"] {
         let finished = scene.night().env("LOG_FORMAT", format).env("LANG", "fr_FR.UTF-8").succeed();
@@ -210,7 +210,7 @@ fn shape(report: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_is_gone_for_a_while_is_waited_for() {
+async fn unavailable_target_is_waited_for() {
     let server = crate::common::Cluster::start(crate::scene::MAJOR, &[]);
     let scene = Scene::on(&server, "night_gone", "").await;
     scene.night().succeed();
@@ -232,7 +232,7 @@ async fn a_target_that_is_gone_for_a_while_is_waited_for() {
     let pid = scene.warehouse.database.query(backend);
     crate::common::Tool::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).succeed();
     drop(gate);
-    // The first attempt has broken off, and another one has not found the server.
+    // The first attempt was interrupted, and another one has not found the server.
     night.wait_for("retrying in", 2);
     proxy.refuse(false);
     let finished = night.end().expect_code(0);

@@ -7,7 +7,7 @@ use crate::common::{Beside, folder};
 use crate::scene::{GATE, Scene};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_run_says_who_is_at_work_and_does_no_harm() {
+async fn second_run_names_the_first_and_changes_nothing() {
     let scene = Scene::new("night_two").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-pre-data.sql", GATE)]);
@@ -28,7 +28,7 @@ async fn a_second_run_says_who_is_at_work_and_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_killed_leaves_no_lock_and_the_next_one_ends_right() {
+async fn killed_run_leaves_no_lock_and_next_succeeds() {
     let scene = Scene::new("night_killed").await;
     scene.incremental(scene.night()).succeed();
     let expected = scene.state();
@@ -71,7 +71,7 @@ async fn a_run_that_was_killed_leaves_no_lock_and_the_next_one_ends_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_the_run_in_order_and_is_recorded() {
+async fn signal_ends_run_cleanly_and_is_recorded() {
     let scene = Scene::new("night_signal").await;
     for signal in ["TERM", "INT"] {
         let gate = scene.gate().await;
@@ -94,7 +94,7 @@ async fn a_signal_ends_the_run_in_order_and_is_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_stopped_in_the_middle_resumes_when_it_comes_back() {
+async fn stopped_worker_resumes_when_restarted() {
     let scene = Scene::new("night_resumed").await;
     let gate = scene.gate().await;
     let hooks = folder(&[("after-data.sql", GATE)]);
@@ -152,7 +152,7 @@ fn done(turn: DateTime<Utc>, schedule: &str) -> RunRecord {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_that_are_dropped_by_hand_are_restored_again_and_not_gone_on_with() {
+async fn manually_dropped_objects_are_restored_without_resuming() {
     let scene = Scene::new("night_dropped").await;
     let hooks = folder(&[("after-pre-data.sql", "SELECT 1 / 0;")]);
     scene.night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);

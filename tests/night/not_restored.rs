@@ -7,7 +7,7 @@ const TABLES: &str = "TABLE public.answers, TABLE public.knowledge-elements and 
 const KEYS: &str = "2 foreign keys not restored (RESTORE_FK_CONSTRAINTS is not set)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn defaults_that_keep_things_out_are_named_at_the_end() {
+async fn objects_excluded_by_default_are_named_last() {
     let scene = Scene::new("night_by_default").await;
     for (variables, expected) in [
         (&[][..], &[TABLES, KEYS][..]),

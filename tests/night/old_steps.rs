@@ -64,7 +64,7 @@ const ABOUT_LARGE: [&str; 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_night_without_the_large_tables_and_a_second_one_over_it() {
+async fn nights_without_large_tables_match_the_old_steps() {
     let scene = Scene::new("night_old").await;
     let finished = scene.night().env("NOCTURNE_LOG", "trace").succeed();
     without_secrets(&finished);
@@ -97,7 +97,7 @@ async fn a_night_without_the_large_tables_and_a_second_one_over_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nights_with_incremental_tables_load_them_once_and_then_copy_what_is_new() {
+async fn incremental_tables_load_once_and_then_copy() {
     let scene = Scene::new("night_inc").await;
     let night = || scene.incremental(scene.night());
     // Rows that are newer than the backup.

@@ -82,7 +82,7 @@ fn night(folder: &Path, target: &str) -> Tool {
 }
 
 #[test]
-fn rule_of_partitioned_table_holds_for_its_partitions() {
+fn rule_of_partitioned_table_applies_to_its_partitions() {
     let case = Case::new("night_partitions");
     for (args, modes, filled) in [
         (&["--load-via-partition-root"][..], r#"{"events":"schema-only"}"#, "people workers"),
@@ -121,7 +121,7 @@ fn rule_of_partitioned_table_holds_for_its_partitions() {
 }
 
 #[test]
-fn first_load_of_partitions_that_failed_is_done_again() {
+fn failed_first_load_of_partitions_is_repeated() {
     let case = Case::new("night_partition_load");
     case.dump(&[]);
     let modes = r#"{"*":"incremental","people":"full","workers":"full"}"#;

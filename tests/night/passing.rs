@@ -4,7 +4,7 @@ use crate::common::folder;
 use crate::scene::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entry_lost_to_a_passing_error_is_restored_by_the_next_attempt() {
+async fn entry_lost_to_transient_error_returns_on_retry() {
     let scene = Scene::new("night_passing").await;
     for (number, failure) in [
         "RAISE EXCEPTION 'no space' USING ERRCODE = '53100'",

@@ -23,7 +23,7 @@ pub fn redate(scene: &Scene<'_>, years: i8) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stale_file_leaves_the_warehouse_as_it_was() {
+async fn stale_file_leaves_the_warehouse_unchanged() {
     let scene = Scene::new("night_stale").await;
     redate(&scene, -3);
     let state = yesterday(&scene).await;
@@ -86,7 +86,7 @@ async fn backup_from_the_future_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn missing_right_to_create_fails_night_before_drop() {
+async fn missing_create_privilege_fails_night_before_drop() {
     let scene = Scene::new("night_rights").await;
     let database = &scene.warehouse.database;
     let (name, role) = (&database.name, &scene.warehouse.role);
@@ -136,7 +136,7 @@ async fn missing_right_to_create_fails_night_before_drop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_backup_leaves_the_warehouse_as_it_was() {
+async fn damaged_backup_leaves_the_warehouse_unchanged() {
     let scene = Scene::new("night_damaged").await;
     let state = yesterday(&scene).await;
     let whole = std::fs::read(scene.folder.path().join("backup.tar.gz")).unwrap();
@@ -191,7 +191,7 @@ async fn swap_is_refused_where_others_own_objects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn swap_names_extensions_that_the_new_database_lacks() {
+async fn swap_names_extensions_missing_in_the_new_database() {
     let scene = Scene::with("night_swap_extensions", "CREATEDB").await;
     let _others = crate::swapped::others(&scene);
     // Of these the archive has pg_trgm and citext, and every database has plpgsql.

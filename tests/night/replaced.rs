@@ -53,13 +53,13 @@ async fn replaced(name: &str, download_first: &str, words: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_was_replaced_under_its_name_is_noticed_while_it_comes() {
+async fn backup_replaced_during_download_is_detected() {
     let words = "cannot resume the previous attempt; starting over";
     replaced("night_replaced", "false", words).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_was_replaced_under_its_name_is_noticed_when_it_is_here() {
+async fn backup_replaced_after_download_is_detected() {
     let words = "the backup differs from that of the previous attempt";
     replaced("night_replaced_disk", "true", words).await;
 }

@@ -4,7 +4,7 @@ use crate::common::bare_nocturne;
 use crate::scene::{Scene, stages, without_secrets};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_may_be_on_the_disk_first_or_be_a_file_a_folder_or_another_id() {
+async fn backup_may_be_spooled_file_folder_or_id() {
     let scene = Scene::new("night_places").await;
     let users = || scene.warehouse.database.query("SELECT count(*) FROM users");
     let first = scene.night().env("DOWNLOAD_FIRST", "true").succeed();
@@ -37,7 +37,7 @@ async fn a_backup_may_be_on_the_disk_first_or_be_a_file_a_folder_or_another_id()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_prints_the_settings_and_touches_nothing() {
+async fn dry_run_prints_the_settings_and_touches_nothing() {
     let scene = Scene::with("night_dry", "CREATEDB").await;
     let finished = scene.night().args(["--dry-run", "--jobs", "8", "--swap"]).succeed();
     without_secrets(&finished);
@@ -52,7 +52,7 @@ async fn a_dry_run_prints_the_settings_and_touches_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_is_wrong_is_told_at_once() {
+async fn all_problems_are_reported_at_once() {
     let wrong =
         bare_nocturne().arg("run").env("MIN_TIMEOUT", "soon").env("BACKUP_MODE", "[]").run();
     let wrong = wrong.expect_code(2);
@@ -63,7 +63,7 @@ async fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_webhook_gets_what_happened_and_the_old_name_of_its_variable_counts() {
+async fn webhook_gets_the_outcome_under_its_old_variable() {
     let scene = Scene::new("night_told").await;
     let url = format!("[\"{}/hooks/word-in-a-path\"]", scene.host.server.uri());
     let tool = scene.night().env("NOTIFICATIONS", "").env("NOTIFICATION_URLS", url);
@@ -83,7 +83,7 @@ async fn the_webhook_gets_what_happened_and_the_old_name_of_its_variable_counts(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn schemas_of_others_stay_and_are_not_made_again() {
+async fn schemas_of_others_stay_and_are_not_recreated() {
     let scene = Scene::new("night_shared").await;
     scene.night().succeed();
     // An analyst's view in one of the warehouse's own schemas.
@@ -101,7 +101,7 @@ async fn schemas_of_others_stay_and_are_not_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_archive_in_another_format_is_a_backup_too() {
+async fn archive_in_another_format_is_also_a_backup() {
     let scene = Scene::new("night_tar").await;
     let path = scene.folder.path().join("pix.tar");
     scene.source.pg_dump(&["--format=tar", "--file"]).arg(&path).succeed();

@@ -40,7 +40,7 @@ pub fn exists(database: &Database<'_>) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_have_the_old_rows_until_the_new_database_is_whole() {
+async fn readers_see_old_rows_until_swap() {
     let scene = Scene::with("night_swap", "CREATEDB").await;
     let [next, previous] = others(&scene);
     scene.night().succeed();
@@ -74,7 +74,7 @@ async fn readers_have_the_old_rows_until_the_new_database_is_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
+async fn failed_night_leaves_the_old_database_unchanged() {
     let scene = Scene::with("night_swap_fails", "CREATEDB").await;
     let [next, previous] = others(&scene);
     scene.night().succeed();
@@ -110,7 +110,7 @@ async fn a_night_that_fails_leaves_the_old_database_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_night_whose_database_is_in_place_is_done_whatever_cannot_be_tidied_up() {
+async fn swapped_night_succeeds_despite_failed_cleanup() {
     let scene = Scene::with("night_swap_untidy", "CREATEDB").await;
     let [next, _previous] = others(&scene);
     let hooks = folder(&[("after-restore.sql", WAITS)]);
@@ -135,7 +135,7 @@ const HOLDER: &str = "SELECT COALESCE(max(l.pid), 0) FROM pg_locks l \
         (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_can_begin_between_two_tries_of_the_renaming() {
+async fn other_runs_cannot_start_between_rename_attempts() {
     let scene = Scene::with("night_swap_tries", "CREATEDB").await;
     let [next, _previous] = others(&scene);
     let warehouse = &scene.warehouse.database;
@@ -159,7 +159,7 @@ async fn nobody_else_can_begin_between_two_tries_of_the_renaming() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_create_databases_is_told_before_anything_is_dropped() {
+async fn missing_createdb_privilege_is_reported_before_drop() {
     let scene = Scene::new("night_swap_role").await;
     scene.warehouse.execute("CREATE TABLE yesterday (id int)").await;
     let failed = scene.night().env("SWAP", "true").run().expect_code(1);

@@ -7,7 +7,7 @@ use crate::swapped::exists;
 use nocturne::replicate::swap::Names;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tables_without_rows_tables_left_out_and_foreign_keys_of_the_others() {
+async fn foreign_keys_join_only_fully_restored_tables() {
     let scene = Scene::new("night_modes").await;
     let modes = r#"{"secrets":"schema-only","element-*":"none","knowledge-elements":"none",
         "learning.*":"schema-only","no-such-table":"none"}"#;
@@ -83,7 +83,7 @@ async fn hooks_run_between_the_stages_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_load_that_broke_off_is_done_again() {
+async fn interrupted_first_load_is_repeated() {
     let scene = Scene::new("night_broken_load").await;
     let hooks = folder(&[("after-data.sql", "SELECT 1 / 0;")]);
     // The hook ends the first night when the rows exist and the keys do not.
@@ -105,7 +105,7 @@ async fn a_first_load_that_broke_off_is_done_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tables_that_are_fed_in_another_database_are_not_restored_here() {
+async fn tables_copied_to_another_database_are_not_restored() {
     let scene = Scene::new("night_elsewhere").await;
     let other = scene.warehouse.database.cluster.fresh_db("night_elsewhere_large");
     other.execute(
@@ -122,7 +122,7 @@ async fn tables_that_are_fed_in_another_database_are_not_restored_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_get_what_the_default_privileges_say_night_after_night() {
+async fn readers_get_the_default_privileges_every_night() {
     let scene = Scene::with("night_readers_see", "CREATEDB").await;
     let names = Names::of(&scene.warehouse.database.name);
     let cluster = scene.warehouse.database.cluster;
@@ -139,7 +139,7 @@ async fn readers_get_what_the_default_privileges_say_night_after_night() {
     );
     for arguments in [&[][..], &[], &["--swap"], &[]] {
         let finished = scene.night().args(arguments).succeed();
-        // Only the last one is without a swap after one.
+        // Only the last run is without --swap after one with it.
         let left = finished.stderr().contains("is left over from an earlier swap");
         let is_there = exists(&others[1]) && arguments.is_empty();
         assert_eq!(left, is_there, "{finished}");

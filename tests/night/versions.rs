@@ -70,7 +70,7 @@ CREATE USER MAPPING FOR PUBLIC SERVER "the far one";
 "#;
 
 #[test]
-fn objects_of_every_kind_that_stay_are_no_reason_to_fail_the_next_night() {
+fn kept_objects_never_fail_the_next_night() {
     for_each_version(|cluster| {
         let source = cluster.fresh_db("night_kinds_source");
         source.execute(ALL_KINDS);
@@ -118,7 +118,7 @@ fn night(backup: &Path, kept: &str, source: &Database<'_>, warehouse: &Owned<'_>
 }
 
 #[test]
-fn nights_with_a_kept_table_and_all_that_it_needs() {
+fn nights_keep_a_table_and_everything_it_needs() {
     for_each_version(|cluster| {
         let source = cluster.fresh_db("night_versions_source");
         source.execute(SOURCE);

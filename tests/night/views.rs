@@ -5,7 +5,7 @@ use crate::scene::{Scene, stages};
 use crate::source::grow;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn materialized_views_over_incremental_tables_have_the_copied_rows() {
+async fn materialized_views_over_incremental_tables_have_copied_rows() {
     let scene = Scene::new("night_views").await;
     scene.source.execute(
         "CREATE MATERIALIZED VIEW a_direct AS SELECT count(*) AS n FROM answers;

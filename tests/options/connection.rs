@@ -40,7 +40,7 @@ fn options_name_the_server() {
 }
 
 #[test]
-fn long_options_name_the_server_too() {
+fn long_options_also_name_the_server() {
     let database = target(Before::Schemas);
     let server = server().server();
     nocturne()
@@ -54,7 +54,7 @@ fn long_options_name_the_server_too() {
 }
 
 #[test]
-fn the_environment_names_the_server() {
+fn environment_names_the_server() {
     let database = target(Before::Schemas);
     let server = server().server();
     let tool = || bare_nocturne().args(["restore", "-n", "one"]).arg(archive());
@@ -80,7 +80,7 @@ fn the_environment_names_the_server() {
 }
 
 #[test]
-fn a_url_in_the_environment_is_the_target_unless_an_option_says_another() {
+fn url_in_environment_is_target_unless_option_overrides() {
     let (named, other) = (target(Before::Schemas), target(Before::Schemas));
     let tool = || bare_nocturne().args(["restore", "-n", "one"]).env("DATABASE_URL", named.url());
     tool().args(["-d", &other.url()]).arg(archive()).succeed();
@@ -144,7 +144,7 @@ fn knock(database: &str, options: &[&str]) -> Tool {
 }
 
 #[test]
-fn a_password_comes_from_the_environment_or_from_a_file() {
+fn password_comes_from_the_environment_or_a_file() {
     knock("by_variable", &["-w"]).env("PGPASSWORD", "open sesame").succeed();
     assert_eq!(psql(guarded(), "by_variable", ROWS), "20");
     let wrong = knock("by_variable", &["-w"]).env("PGPASSWORD", "secret-and-wrong").run();
@@ -174,7 +174,7 @@ pub fn on_terminal(command: &str, typed: &str) -> Finished {
 }
 
 #[test]
-fn a_password_is_asked_for_on_the_terminal_unless_that_is_forbidden() {
+fn password_is_prompted_for_unless_forbidden() {
     let server = guarded();
     let ask = |database: &str, option: &str, typed: &str| {
         drop(knock(database, &[]));
@@ -203,7 +203,7 @@ fn a_password_is_asked_for_on_the_terminal_unless_that_is_forbidden() {
 
 /// -W prompts even where no password is needed.
 #[test]
-fn a_password_is_asked_for_when_that_is_wished() {
+fn password_is_prompted_for_on_request() {
     let database = target(Before::Schemas);
     let command = |option: &str| {
         format!(

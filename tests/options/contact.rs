@@ -12,7 +12,7 @@ use crate::probe::{Before, archive, scratch, server, target};
 const AT_ONCE: u64 = 45;
 
 #[test]
-fn server_without_a_database_is_no_target() {
+fn server_without_a_database_is_not_a_target() {
     let cluster = server();
     let server = cluster.server();
     let (socket, port) = (server.socket_dir().to_str().unwrap(), server.port().to_string());
@@ -37,7 +37,7 @@ fn server_without_a_database_is_no_target() {
 }
 
 #[test]
-fn url_without_a_database_chooses_no_target() {
+fn url_without_a_database_selects_no_target() {
     let cluster = server();
     // What libpq would use: the database with the role's name.
     cluster.tool("createdb").args(["-O", "options_plain", "options_plain"]).succeed();
@@ -62,7 +62,7 @@ fn url_without_a_database_chooses_no_target() {
 }
 
 #[test]
-fn name_beside_the_url_of_the_environment_is_not_its_server() {
+fn database_name_option_does_not_use_environment_server() {
     let (named, other) = (target(Before::Schemas), target(Before::Schemas));
     let tool = || bare_nocturne().args(["restore", "-n", "one"]).env("DATABASE_URL", named.url());
     let said = tool().args(["-d", &other.name]).env("PGHOST", "/nowhere").arg(archive()).run();
@@ -93,7 +93,7 @@ fn service_names_the_target() {
 }
 
 #[test]
-fn undefined_service_beside_url_is_what_the_error_names() {
+fn undefined_service_with_url_is_named_in_error() {
     let url = target(Before::Schemas).url();
     let tool = |command: &str| bare_nocturne().arg(command).env("PGSERVICE", "nowhere-defined");
     for said in [
@@ -172,7 +172,7 @@ fn password_in_any_argument_is_not_shown() {
 }
 
 #[test]
-fn address_where_no_one_answers_fails_at_once() {
+fn address_without_a_listener_fails_at_once() {
     // Plain bytes where TLS is expected.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain = listener.local_addr().unwrap().port();
@@ -207,7 +207,7 @@ fn address_where_no_one_answers_fails_at_once() {
 }
 
 #[test]
-fn journal_of_another_role_is_refused_and_runs_nothing() {
+fn journal_of_another_role_is_refused_unused() {
     let database = target(Before::Schemas);
     database.execute(
         "CREATE TABLE public.ran (who text);
@@ -267,7 +267,7 @@ fn commonest_mistakes_have_a_hint() {
 }
 
 #[test]
-fn role_or_extension_that_is_missing_has_a_hint() {
+fn missing_role_or_extension_has_a_hint() {
     let source = server().fresh_db("missing");
     source.execute(
         "CREATE TABLE public.t (a int); CREATE ROLE missing_one; \

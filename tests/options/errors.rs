@@ -29,7 +29,7 @@ fn tolerates(name: &str, words: &[&str], run: impl Fn(&[&str]) -> Finished) {
 }
 
 #[test]
-fn objects_that_are_there_are_tolerated() {
+fn existing_objects_are_tolerated() {
     // Definitions only: duplicate rows are a different case.
     tolerates("exists", &["already-exists"], |options| {
         let database = target(Before::More);
@@ -38,7 +38,7 @@ fn objects_that_are_there_are_tolerated() {
 }
 
 #[test]
-fn an_sqlstate_is_tolerated() {
+fn sqlstate_is_tolerated() {
     tolerates("sqlstate", &["42P06,42P07", "42p06,42P07"], |options| {
         let database = target(Before::Empty);
         restore(&database, &[&["-s"], options].concat())
@@ -49,7 +49,7 @@ fn an_sqlstate_is_tolerated() {
 }
 
 #[test]
-fn a_role_that_is_missing_is_tolerated() {
+fn missing_role_is_tolerated() {
     let server = server();
     let source = server.fresh_db("options_role");
     source.execute(
@@ -84,7 +84,7 @@ fn a_role_that_is_missing_is_tolerated() {
 }
 
 #[test]
-fn the_comment_of_an_extension_is_tolerated() {
+fn extension_comment_is_tolerated() {
     let server = server();
     let source = server.fresh_db("options_extension");
     let has = "SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'";
@@ -104,7 +104,7 @@ fn the_comment_of_an_extension_is_tolerated() {
 }
 
 #[test]
-fn without_exit_on_error_the_rest_is_restored_and_counted() {
+fn without_exit_on_error_the_rest_is_restored() {
     let database = target(Before::Late);
     let done = restore(&database, &[]).expect_code(1);
     assert!(done.stderr().contains("publication \"options_publication\" already exists"), "{done}");
@@ -112,7 +112,7 @@ fn without_exit_on_error_the_rest_is_restored_and_counted() {
 }
 
 #[test]
-fn what_comes_after_an_error_is_not_done_with_exit_on_error() {
+fn exit_on_error_skips_everything_after_the_error() {
     for option in ["-e", "--exit-on-error"] {
         let database = target(Before::Late);
         let done = restore(&database, &[option, "-j1"]).expect_code(1);
@@ -127,7 +127,7 @@ fn what_comes_after_an_error_is_not_done_with_exit_on_error() {
 }
 
 #[test]
-fn an_archive_that_is_none_is_another_error_than_a_server_that_is_not_there() {
+fn not_an_archive_and_unreachable_server_differ() {
     let path = scratch("none.dump");
     std::fs::write(&path, "this is no archive").unwrap();
     let database = target(Before::Nothing);

@@ -53,7 +53,7 @@ fn compare(cases: &[Case]) {
 }
 
 #[test]
-fn options_that_choose_entries() {
+fn options_that_select_entries() {
     use Before::{More, Nothing, Schema, Schemas, Tables};
     compare(&[
         case(Schema, &["-a"], &[]),
@@ -82,7 +82,7 @@ fn options_that_choose_entries() {
 }
 
 #[test]
-fn options_that_leave_something_out() {
+fn options_that_exclude_something() {
     use Before::Nothing;
     compare(&[
         case(Nothing, &["-x"], &[]),
@@ -123,7 +123,7 @@ fn options_since_postgresql_18() {
 }
 
 #[test]
-fn options_about_what_is_there_and_what_fails() {
+fn options_for_existing_objects_and_failures() {
     use Before::{Empty, Late, More, Nothing, Schema, Taken};
     compare(&[
         case(More, &["-c"], &[]),
@@ -155,7 +155,7 @@ fn if_exists_makes_missing_objects_no_errors() {
 }
 
 #[test]
-fn a_list_file_chooses() {
+fn list_file_selects() {
     let listed = nocturne().arg("list").arg(archive()).succeed().stdout();
     let path = scratch("some.list");
     let kept: Vec<&str> = listed.lines().filter(|line| !line.contains(" FK CONSTRAINT ")).collect();
@@ -173,7 +173,7 @@ fn a_list_file_chooses() {
 
 /// With one session the order of a list file is kept: a trigger before the rows counts them.
 #[test]
-fn a_list_file_orders() {
+fn list_file_orders() {
     let listed = nocturne().arg("list").arg(archive()).succeed().stdout();
     let trigger = listed.lines().find(|line| line.contains(" TRIGGER one counted ")).unwrap();
     let rows = listed.lines().find(|line| line.contains(" TABLE DATA one counted ")).unwrap();
@@ -190,7 +190,7 @@ fn a_list_file_orders() {
 }
 
 #[test]
-fn a_filter_comes_from_a_file_or_from_standard_input() {
+fn filter_is_read_from_file_or_standard_input() {
     if versions::newest() < 17 {
         return;
     }
@@ -222,7 +222,7 @@ fn a_filter_comes_from_a_file_or_from_standard_input() {
 }
 
 #[test]
-fn security_labels_are_left_out_of_what_is_chosen() {
+fn security_labels_are_excluded_from_a_selection() {
     // No label provider exists to create one with; a comment is the same kind of entry. A
     // directory archive has no offsets, so that a longer word shifts nothing.
     let fixture = fixtures_where(|fixture| fixture.name.starts_with("every-pg18-directory"));
@@ -260,7 +260,7 @@ fn security_labels_are_left_out_of_what_is_chosen() {
 }
 
 #[test]
-fn jobs_say_how_many_sessions_work() {
+fn jobs_set_the_number_of_sessions() {
     for jobs in ["1", "3"] {
         let database = target(Before::Nothing);
         let done = restore(&database, &["-j", jobs, "--log-format", "json"]).expect_code(0);
@@ -300,7 +300,7 @@ fn owners_can_be_set_by_session_authorization() {
 }
 
 #[test]
-fn triggers_are_disabled_as_the_superuser_that_is_named() {
+fn triggers_are_disabled_as_the_named_superuser() {
     let database = target(Before::Schema);
     let done = restore(&database, &["-a", "--disable-triggers", "-S", "nobody_there"]);
     assert!(done.stderr().contains("nobody_there"), "{done}");
@@ -308,7 +308,7 @@ fn triggers_are_disabled_as_the_superuser_that_is_named() {
 }
 
 #[test]
-fn row_security_stays_on_when_asked() {
+fn row_security_stays_on_when_requested() {
     let server = server();
     let source = server.fresh_db("options_rows");
     source.execute(
@@ -376,7 +376,7 @@ fn create_makes_the_database_with_its_properties() {
 }
 
 #[test]
-fn the_format_is_checked_when_it_is_named() {
+fn format_is_checked_when_given() {
     for (format, code) in [("c", 0), ("custom", 0), ("", 0), ("d", 3), ("t", 3), ("p", 2), ("x", 2)]
     {
         let database = target(Before::Schemas);
@@ -397,7 +397,7 @@ fn the_format_is_checked_when_it_is_named() {
 }
 
 #[test]
-fn a_reconnection_option_of_old_is_accepted() {
+fn legacy_reconnection_option_is_accepted() {
     let database = target(Before::Schemas);
     restore(&database, &["-R", "--no-reconnect", "-n", "one"]).expect_code(0);
     assert_eq!(database.query("SELECT count(*) FROM one.counted"), "20");
@@ -405,7 +405,7 @@ fn a_reconnection_option_of_old_is_accepted() {
 
 /// Versions without their own probe get at least the options once, over everything.
 #[test]
-fn every_object_type_is_cleaned_as_by_pg_restore() {
+fn every_object_type_is_cleaned_like_pg_restore() {
     for fixture in fixtures_where(|fixture| {
         fixture.name.starts_with("every-") && fixture.name.ends_with("-custom-gzip.dump")
     }) {

@@ -43,7 +43,7 @@ fn every_line_of_a_json_log_is_json() {
 }
 
 #[test]
-fn the_last_line_of_a_json_log_is_the_summary() {
+fn last_line_of_json_log_is_the_summary() {
     let database = target(Before::Nothing);
     let path = scratch("summary.json");
     let options = ["--log-format", "json", "--summary", path.to_str().unwrap()];
@@ -56,7 +56,7 @@ fn the_last_line_of_a_json_log_is_the_summary() {
 }
 
 #[test]
-fn a_summary_tells_of_failures_too() {
+fn summary_reports_failures() {
     let path = scratch("failures.json");
     let database = target(Before::Taken);
     restore(&database, &["--summary", path.to_str().unwrap()]).expect_code(1);
@@ -67,7 +67,7 @@ fn a_summary_tells_of_failures_too() {
 }
 
 #[test]
-fn verbose_tells_more_and_quiet_tells_nothing() {
+fn verbose_prints_more_and_quiet_prints_nothing() {
     let told = |options: &[&str]| {
         let database = target(Before::Nothing);
         restore(&database, options).expect_code(0).stderr()
@@ -88,7 +88,7 @@ fn verbose_tells_more_and_quiet_tells_nothing() {
 }
 
 #[test]
-fn progress_without_terminal_is_log_lines_only_when_asked_for() {
+fn without_terminal_progress_is_logged_only_on_request() {
     let told = |options: &[&str]| {
         let database = target(Before::Nothing);
         restore(&database, options).expect_code(0).stderr()
@@ -133,7 +133,7 @@ fn successful_restore_without_terminal_writes_its_summary_alone() {
 }
 
 #[test]
-fn entry_made_in_two_steps_starts_once_and_continues() {
+fn entry_of_two_steps_starts_once_and_continues() {
     let database = target(Before::Nothing);
     let archive = crate::common::cluster::repository().join("fixtures/mission-demo.tar.gz");
     let tool = nocturne().args(["restore", "-O", "-j", "2", "-d", &database.url()]);
@@ -212,7 +212,7 @@ fn bars_are_drawn_on_a_terminal() {
 }
 
 #[test]
-fn time_of_an_archive_is_shown_as_by_pg_restore() {
+fn archive_time_is_shown_as_by_pg_restore() {
     for zone in ["UTC", "Europe/Paris", ":America/New_York", "Asia/Tokyo", ""] {
         let theirs = server().tool("pg_restore").arg("-l").arg(archive()).env("TZ", zone);
         let ours = nocturne().arg("list").arg(archive()).env("TZ", zone).succeed().stdout();

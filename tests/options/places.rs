@@ -8,7 +8,7 @@ use crate::common::{Tool, bare_nocturne, nocturne, versions};
 use crate::probe::{archive, scratch};
 
 #[test]
-fn without_a_target_the_way_out_is_told() {
+fn missing_target_error_suggests_the_next_step() {
     let refused = bare_nocturne().arg("restore").arg(archive()).run().expect_code(2);
     for way in ["-d", "-f", "--embedded"] {
         assert!(refused.stderr().contains(way), "{refused}");
@@ -22,7 +22,7 @@ fn embedded(options: &[&str]) -> Tool {
 }
 
 #[test]
-fn a_server_of_its_own_is_gone_at_the_exit() {
+fn embedded_server_is_gone_at_exit() {
     let query = "SELECT count(*), min(id) FROM one.counted";
     let options = ["--exit", "--no-tablespaces", "--progress", "log", "--query", query];
     let done = embedded(&options).succeed();
@@ -34,7 +34,7 @@ fn a_server_of_its_own_is_gone_at_the_exit() {
 }
 
 #[test]
-fn a_server_of_its_own_stays_until_it_is_interrupted() {
+fn embedded_server_stays_until_interrupted() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
     let mut command = embedded(&["--no-tablespaces"]).into_command();
@@ -77,7 +77,7 @@ fn kept_data_can_be_served_again() {
 }
 
 #[test]
-fn what_belongs_to_a_server_of_its_own_needs_one() {
+fn embedded_server_options_require_embedded() {
     for options in [&["--keep", "x"][..], &["--exit"], &["--query", "SELECT 1"]] {
         nocturne().args(["restore", "-d", "x"]).args(options).arg(archive()).run().expect_code(2);
     }

@@ -166,7 +166,7 @@ fn hostile_names_reach_no_terminal() {
 }
 
 #[test]
-fn signal_at_the_password_prompt_ends_at_once_with_echo() {
+fn signal_at_password_prompt_exits_and_restores_echo() {
     let target = target(Before::Nothing);
     let (url, path) = (target.url(), archive());
     let path = path.to_str().unwrap();

@@ -54,7 +54,7 @@ const OWN: &[&[&str]] = &[
 ];
 
 #[test]
-fn options_that_exclude_each_other_are_refused_as_by_pg_restore() {
+fn mutually_exclusive_options_are_refused_like_pg_restore() {
     let since = |major| versions::newest() >= major;
     let of = |major, lines: &'static [&'static [&'static str]]| {
         lines.iter().filter(move |_| since(major))
@@ -80,14 +80,14 @@ fn options_that_exclude_each_other_are_refused_as_by_pg_restore() {
 }
 
 #[test]
-fn a_filter_that_is_wrong_is_told_with_its_line() {
+fn invalid_filter_is_reported_with_its_line() {
     let tool = nocturne().args(["restore", "-f", "-", "--filter", "-"]).arg(archive());
     let refused = tool.input("include schema one\ninclude nonsense x\n").run().expect_code(2);
     assert!(refused.stderr().contains('2') && refused.stderr().contains("nonsense"), "{refused}");
 }
 
 #[test]
-fn every_shell_gets_a_completion_script_with_the_options() {
+fn every_shell_gets_a_completion_script_with_options() {
     let mut scripts = Vec::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = nocturne().args(["completions", shell]).succeed().stdout();
@@ -118,7 +118,7 @@ fn offered_by_bash(folder: &std::path::Path, line: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn bash_completes_archives_and_words_of_options() {
+fn bash_completes_archives_and_option_words() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["app 1.dump", "digests"] {
         std::fs::write(folder.path().join(name), "").unwrap();
@@ -177,7 +177,7 @@ fn fish_script_has_no_pattern_outside_quotes() {
 }
 
 #[test]
-fn wrong_command_line_names_the_help_of_its_command() {
+fn invalid_command_line_names_its_commands_help() {
     let refused = nocturne().args(["restore", "--if-exists", "-d", "x"]).arg(archive()).run();
     assert!(refused.expect_code(2).stderr().contains("nocturne restore --help"));
     let short = nocturne().args(["list", "-h"]).succeed().stdout();
@@ -202,7 +202,7 @@ fn name_pg_restore_acts_as_restore() {
 }
 
 #[test]
-fn missing_name_with_strict_names_is_exit_1_as_in_pg_restore() {
+fn strict_names_without_match_is_exit_1() {
     let options = ["--strict-names", "-t", "not_there", "-f", "-"];
     server().tool("pg_restore").args(options).arg(archive()).run().expect_code(1);
     nocturne().arg("restore").args(options).arg(archive()).run().expect_code(1);

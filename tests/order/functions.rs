@@ -21,7 +21,7 @@ pub const LABELS: &str = "
         RETURN l; END$$;";
 
 #[test]
-fn rows_that_call_functions_wait_for_what_these_read() {
+fn rows_that_call_functions_wait_for_their_reads() {
     Case {
         name: "generated",
         source: &format!(
@@ -53,7 +53,7 @@ fn rows_that_call_functions_wait_for_what_these_read() {
 }
 
 #[test]
-fn rows_of_domains_and_partitions_wait_too() {
+fn rows_of_domains_and_partitions_also_wait() {
     Case {
         name: "domains",
         source: &format!(
@@ -84,7 +84,7 @@ fn rows_of_domains_and_partitions_wait_too() {
 }
 
 #[test]
-fn indexes_wait_for_all_that_their_expressions_read() {
+fn indexes_wait_for_everything_their_expressions_read() {
     Case {
         name: "indexes",
         source: &format!(
@@ -136,7 +136,7 @@ fn views_refresh_after_views_that_functions_read() {
 }
 
 #[test]
-fn rows_alone_wait_for_what_their_triggers_read() {
+fn data_only_rows_wait_for_their_triggers_reads() {
     let schema = format!(
         "{LABELS}
         CREATE TABLE marked (code int, label text);

@@ -52,7 +52,7 @@ fn probe(tables: usize) -> String {
 }
 
 #[test]
-fn rows_wait_for_what_operators_and_casts_read() {
+fn rows_wait_for_reads_of_operators_and_casts() {
     let function = |name: &str, result: &str| {
         format!(
             "CREATE FUNCTION {name}(c int) RETURNS text LANGUAGE plpgsql IMMUTABLE
@@ -122,7 +122,7 @@ fn default_hides_no_check_of_the_same_function() {
 }
 
 #[test]
-fn constraints_wait_for_what_operators_and_casts_read() {
+fn constraints_wait_for_reads_of_operators_and_casts() {
     let table = |n: usize| {
         format!(
             "CREATE TABLE by_operator_{n} (id int, code int,
@@ -160,7 +160,7 @@ fn constraints_wait_for_what_operators_and_casts_read() {
 }
 
 #[test]
-fn keys_and_checks_wait_for_what_comparisons_read() {
+fn keys_and_checks_wait_for_reads_of_comparisons() {
     Case {
         name: "compared",
         source: &format!(
@@ -189,7 +189,7 @@ fn keys_and_checks_wait_for_what_comparisons_read() {
 }
 
 #[test]
-fn view_refreshes_after_views_that_its_index_reads() {
+fn view_refreshes_after_views_its_index_reads() {
     let view = |n: usize| {
         format!(
             "CREATE MATERIALIZED VIEW b_{n} AS SELECT n FROM t;
@@ -225,7 +225,7 @@ fn view_refreshes_after_views_that_its_index_reads() {
 }
 
 #[test]
-fn rows_alone_wait_for_what_operators_of_the_target_read() {
+fn data_only_rows_wait_for_target_operator_reads() {
     let schema = format!(
         "{LABELS} {HIDDEN}
         CREATE FUNCTION by_operator(c int) RETURNS text LANGUAGE plpgsql IMMUTABLE

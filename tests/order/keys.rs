@@ -8,7 +8,7 @@ use crate::common::cluster;
 use crate::common::versions::newest;
 
 #[test]
-fn rows_of_extensions_wait_for_rows_they_refer_to() {
+fn rows_of_extensions_wait_for_referenced_rows() {
     // What an extension's script would do with pg_extension_config_dump.
     let extension = "CREATE EXTENSION citext;
         CREATE TABLE a_topology (id int PRIMARY KEY, filler text);
@@ -36,7 +36,7 @@ fn rows_of_extensions_wait_for_rows_they_refer_to() {
 }
 
 #[test]
-fn rows_alone_wait_for_rows_they_refer_to() {
+fn data_only_rows_wait_for_referenced_rows() {
     let schema = "CREATE TABLE a (id int PRIMARY KEY, filler text);
         CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a);
         CREATE TABLE p (id int PRIMARY KEY, b int REFERENCES b) PARTITION BY RANGE (id);
@@ -68,7 +68,7 @@ fn rows_alone_wait_for_rows_they_refer_to() {
 }
 
 #[test]
-fn key_with_a_dependency_without_entry_waits_for_all_keys() {
+fn key_with_unlisted_dependency_waits_for_all_keys() {
     let cluster = cluster(newest());
     let archive = Archive::with(
         cluster,
@@ -138,7 +138,7 @@ fn row_security_waits_until_keys_are_checked() {
 }
 
 #[test]
-fn what_holds_for_parts_waits_for_their_rows() {
+fn partition_properties_wait_for_their_rows() {
     Case {
         name: "parts",
         source: "CREATE TABLE zref (id int PRIMARY KEY);
@@ -163,7 +163,7 @@ fn what_holds_for_parts_waits_for_their_rows() {
 }
 
 #[test]
-fn domain_constraint_not_valid_comes_after_rows() {
+fn not_valid_domain_constraint_comes_after_rows() {
     Case {
         name: "not_valid",
         source: "CREATE DOMAIN positive AS int;
@@ -180,7 +180,7 @@ fn domain_constraint_not_valid_comes_after_rows() {
 }
 
 #[test]
-fn not_null_not_valid_comes_after_rows_of_parts() {
+fn not_valid_not_null_comes_after_partition_rows() {
     if newest() < 18 {
         return;
     }

@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::common::versions::newest;
 
 #[test]
-fn statistics_stay_where_the_archive_has_them() {
+fn statistics_stay_in_archive_order() {
     if newest() < 18 {
         return;
     }

@@ -65,7 +65,7 @@ fn schema(random: &mut Random) -> (String, Vec<String>) {
 }
 
 #[test]
-fn random_schemas_end_as_pg_restore_ends() {
+fn random_schemas_end_as_by_pg_restore() {
     let seed = variable("NOCTURNE_ORDER_SEED").unwrap_or_else(seed);
     let (source, probes) = schema(&mut Random::new(seed));
     let case = Case {

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn difference_from_a_right_restore_is_a_fault() {
+    fn difference_from_a_correct_restore_is_a_fault() {
         assert!(judge((0, "a\nb"), (0, "a\nb"), "a\nb"));
         assert!(!judge((0, "a"), (0, "a\nb"), "a\nb"));
         assert!(!judge((0, "a\nb\nb"), (0, "a\nb"), "a\nb"));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pg_restore_loses_may_be_missing() {
+    fn losses_of_pg_restore_may_be_missing() {
         assert!(judge((1, "a"), (1, "a"), "a\nb\nc"));
         assert!(judge((1, "a\nc"), (1, "a"), "a\nb\nc"));
         assert!(judge((0, "a\nb\nc"), (1, "a"), "a\nb\nc"));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_error_of_pg_restore_need_not_be_copied() {
+    fn silent_error_of_pg_restore_is_not_required() {
         assert!(judge((0, "10 values"), (0, "0 values"), "10 values"));
         assert!(judge((0, "0 values"), (0, "0 values"), "10 values"));
         assert!(!judge((0, "5 values"), (0, "0 values"), "10 values"));

@@ -30,7 +30,7 @@ fn end_waiting(target: &Database<'_>) {
 }
 
 #[test]
-fn a_definition_whose_session_was_ended_is_made_again() {
+fn definition_of_a_terminated_session_is_repeated() {
     for major in [15, newest()] {
         let cluster = cluster(major);
         let source = Source::of(cluster, KINDS, &["--format=custom"]);
@@ -72,7 +72,7 @@ fn a_definition_whose_session_was_ended_is_made_again() {
 /// The server does not notice that its client is gone, and continues: the new session's work does
 /// not wait for that.
 #[test]
-fn what_a_lost_session_still_runs_is_ended() {
+fn statements_of_a_lost_session_are_ended() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, KINDS, &["--format=custom"]);
     // With a journal, tables are created before the trap can tell the journal's own from others.
@@ -101,7 +101,7 @@ fn what_a_lost_session_still_runs_is_ended() {
 
 /// The answer to COMMIT is lost.
 #[test]
-fn an_index_that_was_committed_is_not_built_again() {
+fn committed_index_is_not_built_again() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, KINDS, &["--format=custom"]);
     let target = cluster.fresh_db("mute");

@@ -29,14 +29,14 @@ fn killed_in_the_rows(cluster: &Cluster, dump: &[&str], first: &[&str], then: &[
 }
 
 #[test]
-fn a_restore_that_was_killed_goes_on_and_touches_no_table_that_is_done() {
+fn killed_restore_resumes_without_touching_finished_tables() {
     for_each_version(|cluster| {
         killed_in_the_rows(cluster, &["--format=custom"], &["-j", "1"], &["-j", "1"]);
     });
 }
 
 #[test]
-fn formats_and_numbers_of_jobs_do_not_matter() {
+fn format_and_job_count_do_not_matter() {
     let cluster = cluster(newest());
     killed_in_the_rows(cluster, &["--format=directory"], &["-j", "1"], &["-j", "4"]);
     killed_in_the_rows(cluster, &["--format=tar"], &["-j", "1"], &["-j", "2"]);
@@ -45,7 +45,7 @@ fn formats_and_numbers_of_jobs_do_not_matter() {
 }
 
 #[test]
-fn a_stream_is_read_past_what_is_done() {
+fn stream_is_read_past_finished_entries() {
     let cluster = cluster(newest());
     for (format, jobs) in [("custom", "1"), ("tar", "1"), ("custom", "3"), ("tar", "3")] {
         let source = Source::of(cluster, SOURCE, &["--format", format]);
@@ -65,7 +65,7 @@ fn a_stream_is_read_past_what_is_done() {
 }
 
 #[test]
-fn a_table_of_which_not_all_sessions_have_committed_is_loaded_again() {
+fn partially_committed_table_is_loaded_again() {
     let cluster = cluster(newest());
     // No other work remains meanwhile.
     let sql = "CREATE TABLE big (id int PRIMARY KEY, t text,
@@ -93,7 +93,7 @@ fn a_table_of_which_not_all_sessions_have_committed_is_loaded_again() {
 
 /// Steps through all definitions of a restore, including its journal.
 #[test]
-fn whatever_is_being_defined_when_it_is_killed_it_ends_well() {
+fn killed_definition_of_any_kind_ends_well() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let mut killed = 0;
@@ -128,7 +128,7 @@ fn whatever_is_being_defined_when_it_is_killed_it_ends_well() {
 }
 
 #[test]
-fn constraints_begun_in_two_steps_are_finished_in_one() {
+fn two_step_constraints_are_finished_in_one_step() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     for entry in ["CONSTRAINT public big big_pkey", "FK CONSTRAINT public z_last"] {
@@ -159,7 +159,7 @@ fn drop_trap_of_journal(target: &Database<'_>) {
 }
 
 #[test]
-fn a_commit_of_a_dead_client_counts_if_it_went_through() {
+fn successful_commit_of_a_dead_client_counts() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("killed");
@@ -178,7 +178,7 @@ fn a_commit_of_a_dead_client_counts_if_it_went_through() {
 }
 
 #[test]
-fn a_commit_of_a_dead_client_that_has_not_gone_through_never_will() {
+fn uncommitted_work_of_a_dead_client_never_commits() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("killed");

@@ -61,7 +61,7 @@ fn counting(counts: &Arc<[AtomicUsize; 2]>) -> Stages {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_caller_has_done_at_a_point_is_not_done_again() {
+async fn work_finished_at_a_point_is_not_repeated() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let database = cluster.fresh_db("stages");
@@ -78,7 +78,7 @@ async fn what_a_caller_has_done_at_a_point_is_not_done_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_journal_can_be_kept_and_forgotten() {
+async fn journal_can_be_kept_and_forgotten() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let database = cluster.fresh_db("kept");
@@ -107,7 +107,7 @@ async fn a_journal_can_be_kept_and_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_was_there_before_is_kept() {
+async fn existing_schema_is_kept() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let database = cluster.fresh_db("schema");

@@ -13,7 +13,7 @@ fn end_waiting(target: &Database<'_>) {
 }
 
 #[test]
-fn a_table_whose_session_was_ended_is_loaded_again() {
+fn table_of_a_terminated_session_is_loaded_again() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     for args in [&["-j", "1"][..], &["-j", "3", "--split-size", "64kB"], &["-j", "1", "--resume"]] {
@@ -31,7 +31,7 @@ fn a_table_whose_session_was_ended_is_loaded_again() {
 
 /// Someone monitoring the server resets its statistics: not a crash.
 #[test]
-fn statistics_that_somebody_resets_are_no_crash() {
+fn statistics_reset_is_not_taken_for_a_crash() {
     let server = Cluster::start(newest(), &[]);
     let source = Source::of(cluster(newest()), SOURCE, &["--format=custom"]);
     let target = server.fresh_db("reset");
@@ -45,7 +45,7 @@ fn statistics_that_somebody_resets_are_no_crash() {
 }
 
 #[test]
-fn a_stream_cannot_be_read_again_but_gone_on_with() {
+fn stream_cannot_be_reread_but_can_be_resumed() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("lost");
@@ -65,7 +65,7 @@ fn a_stream_cannot_be_read_again_but_gone_on_with() {
 
 /// The connection is cut while the server is at the COMMIT, which then succeeds or fails.
 #[test]
-fn a_commit_without_an_answer_is_looked_up() {
+fn commit_without_an_answer_is_looked_up() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let id = source.dump_id("TABLE DATA public a_first");
@@ -91,7 +91,7 @@ fn a_commit_without_an_answer_is_looked_up() {
 
 /// The same without a journal: the server identifies the transaction by its number.
 #[test]
-fn without_a_journal_the_server_is_asked_for_the_transaction() {
+fn without_journal_the_server_reports_the_transaction() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     for goes_through in [true, false] {
@@ -117,7 +117,7 @@ fn without_a_journal_the_server_is_asked_for_the_transaction() {
 
 /// No session is available for a moment; the server itself continues.
 #[test]
-fn an_outage_of_the_network_is_survived() {
+fn network_outage_is_survived() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     for args in [&["-j", "3"][..], &["-j", "1", "--resume"]] {
@@ -141,7 +141,7 @@ fn an_outage_of_the_network_is_survived() {
 
 /// All sessions are cut, and asynchronous commits are lost: the server recovers.
 #[test]
-fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {
+fn server_crash_while_loading_is_survived() {
     let server = Cluster::start(newest(), &[]);
     // Rows of an UNLOGGED table would be lost.
     let sql = SOURCE.replace("CREATE UNLOGGED", "CREATE");
@@ -163,7 +163,7 @@ fn a_crash_of_the_server_while_rows_are_loaded_is_survived() {
 }
 
 #[test]
-fn after_a_crash_rows_of_unlogged_tables_are_loaded_again() {
+fn unlogged_rows_are_reloaded_after_a_crash() {
     let server = Cluster::start(newest(), &[]);
     let source = Source::of(cluster(newest()), SOURCE, &["--format=custom"]);
     let target = server.fresh_db("crash");

@@ -72,7 +72,7 @@ const FORMATS: [&[&str]; 3] = [
 ];
 
 #[test]
-fn another_content_of_the_same_size_is_refused_where_it_was_loaded() {
+fn changed_content_is_refused_where_already_loaded() {
     let cluster = cluster(newest());
     for format in FORMATS {
         let source = Source::of(cluster, SOURCE, format);
@@ -89,7 +89,7 @@ fn another_content_of_the_same_size_is_refused_where_it_was_loaded() {
 
 /// None of it is in the database: it is restored in its current form.
 #[test]
-fn another_content_is_loaded_where_nothing_was() {
+fn changed_content_is_loaded_where_nothing_was() {
     let cluster = cluster(newest());
     for format in FORMATS {
         let source = Source::of(cluster, SOURCE, format);
@@ -104,7 +104,7 @@ fn another_content_is_loaded_where_nothing_was() {
 }
 
 #[test]
-fn a_file_that_nobody_has_written_to_is_not_read_twice() {
+fn unmodified_file_is_not_read_twice() {
     let cluster = cluster(newest());
     for format in FORMATS {
         let source = Source::of(cluster, SOURCE, format);
@@ -115,7 +115,7 @@ fn a_file_that_nobody_has_written_to_is_not_read_twice() {
 }
 
 #[test]
-fn an_archive_that_was_touched_or_copied_is_gone_on_with() {
+fn touched_or_copied_archive_is_resumed() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = begun(cluster, &source.path());
@@ -136,7 +136,7 @@ fn an_archive_that_was_touched_or_copied_is_gone_on_with() {
 
 /// Objects are separate files there, listed in another.
 #[test]
-fn a_large_object_that_is_another_is_refused() {
+fn changed_large_object_is_refused() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=directory", "--compress=0"]);
     let target = cluster.fresh_db("objects");
@@ -165,7 +165,7 @@ fn gzip(from: &Path, to: &Path) {
 
 /// It is read as a stream, but before any other work.
 #[test]
-fn an_archive_in_a_wrapper_is_compared_before_anything_is_done() {
+fn wrapped_archive_is_compared_before_anything_else() {
     let cluster = cluster(newest());
     for format in [FORMATS[0], FORMATS[2]] {
         let source = Source::of(cluster, SOURCE, format);
@@ -186,7 +186,7 @@ fn an_archive_in_a_wrapper_is_compared_before_anything_is_done() {
 }
 
 #[test]
-fn what_began_from_a_stream_goes_on_from_a_file_and_the_other_way_round() {
+fn restore_resumes_between_stream_and_file() {
     let cluster = cluster(newest());
     for format in [FORMATS[0], FORMATS[2], &["--format=custom"][..]] {
         let source = Source::of(cluster, SOURCE, format);
@@ -206,7 +206,7 @@ fn what_began_from_a_stream_goes_on_from_a_file_and_the_other_way_round() {
 }
 
 #[test]
-fn a_stream_of_other_data_than_a_file_has_brought_is_refused() {
+fn stream_differing_from_the_loaded_file_is_refused() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, FORMATS[0]);
     let target = begun(cluster, &source.path());
@@ -218,7 +218,7 @@ fn a_stream_of_other_data_than_a_file_has_brought_is_refused() {
 }
 
 #[test]
-fn a_journal_of_another_shape_is_refused_and_left_as_it_is() {
+fn journal_of_another_shape_is_refused_and_unchanged() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = begun(cluster, &source.path());

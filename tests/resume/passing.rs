@@ -15,7 +15,7 @@ fn logged(said: &str, words: &str) -> usize {
 }
 
 #[test]
-fn a_deadlock_or_a_serialization_failure_is_tried_again() {
+fn deadlocks_and_serialization_failures_are_retried() {
     for (major, sqlstate) in [(15, "40P01"), (newest(), "40001")] {
         let cluster = cluster(major);
         let source = Source::of(cluster, SOURCE, &["--format=custom"]);
@@ -39,7 +39,7 @@ fn a_deadlock_or_a_serialization_failure_is_tried_again() {
 
 /// Refused more often than it is retried.
 #[test]
-fn what_does_not_pass_is_a_failure_in_the_end() {
+fn persistent_error_finally_fails() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("refused");
@@ -51,7 +51,7 @@ fn what_does_not_pass_is_a_failure_in_the_end() {
 }
 
 #[test]
-fn a_lock_that_a_reader_holds_is_waited_for() {
+fn lock_held_by_a_reader_is_waited_for() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("locked");
@@ -96,7 +96,7 @@ fn role_of(target: &Database<'_>) -> (String, String) {
 }
 
 #[test]
-fn a_session_that_cannot_be_had_for_a_while_is_waited_for() {
+fn temporarily_unavailable_session_is_waited_for() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     for more in [&[][..], &["--resume"]] {
@@ -121,7 +121,7 @@ fn a_session_that_cannot_be_had_for_a_while_is_waited_for() {
 }
 
 #[test]
-fn the_first_session_is_waited_for_where_the_role_has_too_many() {
+fn first_session_waits_for_role_connection_limit() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("crowded");
@@ -133,14 +133,14 @@ fn the_first_session_is_waited_for_where_the_role_has_too_many() {
     limit(&target, &role, -1);
     let restored = running.wait().expect(0);
     let said = restored.stderr();
-    // The machine may have been so slow that it came too late to be refused.
+    // On a very slow machine it may have come too late to be refused.
     assert!(logged(&said, "waiting for the server: ") <= 1, "{said}");
     target.execute(&format!("REASSIGN OWNED BY {role} TO postgres; DROP ROLE {role};"));
     assert_whole(&source, &target);
 }
 
 #[test]
-fn a_server_that_starts_up_is_waited_for_and_that_is_told_once() {
+fn starting_server_is_waited_for_and_reported_once() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("starting");

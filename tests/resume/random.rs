@@ -22,7 +22,7 @@ fn seeded() -> Random {
 
 /// Sessions are ended at random while the restore survives.
 #[test]
-fn restores_whose_sessions_are_ended_at_any_moment_end_well() {
+fn randomly_terminated_restores_end_well() {
     let mut random = seeded();
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
@@ -54,7 +54,7 @@ fn restores_whose_sessions_are_ended_at_any_moment_end_well() {
 }
 
 #[test]
-fn restores_killed_at_any_moment_end_well() {
+fn randomly_killed_restores_end_well() {
     let mut random = seeded();
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
@@ -82,7 +82,7 @@ fn restores_killed_at_any_moment_end_well() {
             killed += 1;
         }
         let last = restore(&source.path(), &target, &args);
-        // One that is finished is not begun again.
+        // A finished restore is not started again.
         let finished = last.stderr().contains("a finished restore is not started again");
         assert!(finished || last.finished.code() == 0, "{}", last.finished);
         println!("round {round}: -j {jobs}, killed {killed} times so far");

@@ -19,7 +19,7 @@ fn begun<'a>(cluster: &'a Cluster, source: &Source<'_>, args: &[&str]) -> Databa
 }
 
 #[test]
-fn another_archive_selection_option_or_target_is_refused_with_what_differs() {
+fn other_archive_selection_option_or_target_is_refused() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = begun(cluster, &source, &[]);
@@ -64,7 +64,7 @@ fn another_archive_selection_option_or_target_is_refused_with_what_differs() {
 }
 
 #[test]
-fn a_table_that_was_done_and_is_gone_is_refused() {
+fn finished_but_missing_table_is_refused() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = begun(cluster, &source, &[]);
@@ -76,7 +76,7 @@ fn a_table_that_was_done_and_is_gone_is_refused() {
 }
 
 #[test]
-fn data_of_another_size_are_refused() {
+fn data_of_another_size_is_refused() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=directory", "--compress=0"]);
     let target = begun(cluster, &source, &[]);
@@ -94,7 +94,7 @@ fn data_of_another_size_are_refused() {
 
 /// A stream's size is not known beforehand: the data is compared as it passes.
 #[test]
-fn other_data_in_a_stream_are_refused() {
+fn other_data_in_a_stream_is_refused() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=tar"]);
     let target = cluster.fresh_db("begun");
@@ -120,7 +120,7 @@ fn other_data_in_a_stream_are_refused() {
 }
 
 #[test]
-fn a_second_restore_beside_one_that_runs_is_refused() {
+fn second_concurrent_restore_is_refused() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("busy");
@@ -142,7 +142,7 @@ fn refused_beside(first: Running, gate: Gate, source: &Source, target: &Database
 
 /// The session that excludes others is idle all night.
 #[test]
-fn a_second_restore_is_refused_also_where_idle_sessions_are_ended() {
+fn second_restore_is_refused_despite_idle_session_timeout() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("idle");
@@ -159,7 +159,7 @@ fn a_second_restore_is_refused_also_where_idle_sessions_are_ended() {
 }
 
 #[test]
-fn what_cannot_have_a_journal_is_refused_before_anything_is_done() {
+fn unsupported_journal_is_refused_before_any_change() {
     let cluster = cluster(newest());
     let source =
         Source::of(cluster, "CREATE SCHEMA nocturne; CREATE TABLE t ()", &["--format=custom"]);

@@ -91,7 +91,7 @@ fn assert_whole(server: &Restarting) {
 }
 
 #[test]
-fn a_server_stopped_at_once_and_started_again_is_waited_for() {
+fn server_restarted_after_immediate_shutdown_is_waited_for() {
     let (server, running) = restarted_in_the_rows("QUIT", &["-j", "2", "--resume"]);
     let restored = running.wait().expect(0);
     assert!(restored.stderr().contains("interrupted, retrying"), "{}", restored.finished);
@@ -100,7 +100,7 @@ fn a_server_stopped_at_once_and_started_again_is_waited_for() {
 
 /// No commit is lost, so that no journal is needed.
 #[test]
-fn a_server_stopped_in_order_and_started_again_is_waited_for() {
+fn server_restarted_after_fast_shutdown_is_waited_for() {
     let (server, running) = restarted_in_the_rows("INT", &["-j", "3"]);
     let restored = running.wait().expect(0);
     assert!(restored.stderr().contains("interrupted, retrying"), "{}", restored.finished);

@@ -7,7 +7,7 @@ use crate::source::{SOURCE, Source, assert_whole, resume, trace};
 
 /// Triggers must not fire for rows that another run loads.
 #[test]
-fn what_comes_after_rows_that_failed_is_left_for_the_run_that_loads_them() {
+fn dependents_of_failed_rows_wait_for_their_reload() {
     let cluster = cluster(newest());
     let sql =
         SOURCE.replace("CONSTRAINT gate", "CONSTRAINT ok CHECK (public.ok()), CONSTRAINT gate");
@@ -46,7 +46,7 @@ fn what_comes_after_rows_that_failed_is_left_for_the_run_that_loads_them() {
 }
 
 #[test]
-fn what_was_restored_is_not_dropped_by_another_run() {
+fn another_run_does_not_drop_restored_objects() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("clean");
@@ -64,7 +64,7 @@ fn what_was_restored_is_not_dropped_by_another_run() {
 
 /// Its process may have been killed between the end of the journal and its own.
 #[test]
-fn a_restore_that_was_finished_is_not_begun_again() {
+fn finished_restore_is_not_started_again() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("finished");
@@ -79,7 +79,7 @@ fn a_restore_that_was_finished_is_not_begun_again() {
 }
 
 #[test]
-fn dropping_that_was_broken_off_is_done_again() {
+fn interrupted_drop_is_repeated() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("clean");
@@ -99,7 +99,7 @@ fn dropping_that_was_broken_off_is_done_again() {
 }
 
 #[test]
-fn data_alone_are_loaded_once() {
+fn data_only_restore_loads_once() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("data");
@@ -118,7 +118,7 @@ fn data_alone_are_loaded_once() {
 }
 
 #[test]
-fn a_role_that_may_not_make_a_schema_is_told_so() {
+fn role_without_create_privilege_gets_an_explanation() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, "CREATE TABLE t ()", &["--format=custom"]);
     let target = cluster.fresh_db("schema");
@@ -135,7 +135,7 @@ fn a_role_that_may_not_make_a_schema_is_told_so() {
 
 /// An index on the root, or a key that refers to it, must not be in the way of a partition's rows.
 #[test]
-fn rows_of_a_partition_that_failed_hold_up_what_belongs_to_its_roots() {
+fn failed_partition_rows_hold_up_their_roots_objects() {
     let cluster = cluster(newest());
     let sql = "
         CREATE FUNCTION ok() RETURNS boolean LANGUAGE sql AS
@@ -175,7 +175,7 @@ fn rows_of_a_partition_that_failed_hold_up_what_belongs_to_its_roots() {
 }
 
 #[test]
-fn every_kind_of_object_can_have_a_line() {
+fn every_kind_of_object_can_be_recorded() {
     let mut tested = 0;
     for (number, fixture) in fixtures().iter().enumerate() {
         if !fixture.name.starts_with("every-") || number % 3 > 0 {
@@ -199,7 +199,7 @@ fn every_kind_of_object_can_have_a_line() {
 }
 
 #[test]
-fn transactions_of_several_entries_are_gone_on_with() {
+fn multi_entry_transactions_are_resumed() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, SOURCE, &["--format=custom"]);
     let target = cluster.fresh_db("batches");

@@ -41,7 +41,7 @@ fn counts(database: &Database<'_>) -> String {
 const ALL: &str = "base base* by_length child heir part_1 part_2* part_2_0 part_2_1 parts* plain";
 
 #[test]
-fn tables_that_were_filled_have_statistics_afterwards() {
+fn filled_tables_have_statistics_afterwards() {
     for_each_version(|cluster| {
         let archive = Archive::with(cluster, TABLES, &["--format=custom", "--compress=0"]);
         let expected = cluster.fresh_db("analyze_expected");
@@ -76,7 +76,7 @@ fn tables_that_were_filled_have_statistics_afterwards() {
 }
 
 #[test]
-fn a_stream_is_analyzed_too() {
+fn stream_is_also_analyzed() {
     let cluster = cluster(versions::newest());
     let archive = Archive::of(cluster, TABLES);
     let target = cluster.fresh_db("analyze");
@@ -86,7 +86,7 @@ fn a_stream_is_analyzed_too() {
 }
 
 #[test]
-fn of_a_selection_only_what_was_filled_is_analyzed() {
+fn only_filled_tables_of_a_selection_are_analyzed() {
     let cluster = cluster(versions::newest());
     let archive = Archive::of(cluster, TABLES);
     let target = cluster.fresh_db("analyze");
@@ -103,7 +103,7 @@ fn of_a_selection_only_what_was_filled_is_analyzed() {
 }
 
 #[test]
-fn statistics_of_the_archive_are_not_gathered_again() {
+fn archived_statistics_are_not_gathered_again() {
     let newest = versions::newest();
     if newest < 18 {
         return;
@@ -126,7 +126,7 @@ fn statistics_of_the_archive_are_not_gathered_again() {
 }
 
 #[test]
-fn what_cannot_be_analyzed_is_a_warning() {
+fn failed_analyze_is_a_warning() {
     let cluster = cluster(versions::newest());
     let archive = Archive::of(
         cluster,

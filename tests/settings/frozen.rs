@@ -52,7 +52,7 @@ fn rows_of_new_tables_are_frozen() {
 }
 
 #[test]
-fn rows_that_join_others_are_not_frozen() {
+fn rows_joining_others_are_not_frozen() {
     for_each_version(|cluster| {
         let archive = Archive::of(cluster, TABLES);
         let target = cluster.fresh_db("frozen");
@@ -64,7 +64,7 @@ fn rows_that_join_others_are_not_frozen() {
 }
 
 #[test]
-fn a_server_that_logs_the_least_stores_the_same() {
+fn wal_level_minimal_stores_the_same() {
     let newest = versions::newest();
     let settings = [("wal_level", "minimal"), ("max_wal_senders", "0")];
     let cluster = Cluster::start(newest, &settings);

@@ -33,7 +33,7 @@ fn values(restored: &Restored, name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn sessions_that_rest_lend_their_processors_to_an_index_build() {
+fn idle_sessions_lend_processors_to_index_builds() {
     // The server has this machine's processors, which is known behind a Unix-domain socket.
     let processors = std::thread::available_parallelism().unwrap().get();
     let lent = |sessions: usize| (sessions.min(processors) - 1).to_string();
@@ -54,7 +54,7 @@ fn sessions_that_rest_lend_their_processors_to_an_index_build() {
 }
 
 #[test]
-fn no_build_has_workers_while_all_sessions_are_busy() {
+fn no_build_has_workers_while_sessions_are_busy() {
     let cluster = cluster(versions::newest());
     // Each build waits until the other also runs.
     let archive = Archive::of(
@@ -77,7 +77,7 @@ fn no_build_has_workers_while_all_sessions_are_busy() {
 }
 
 #[test]
-fn memory_for_index_builds_grows_with_that_of_the_server() {
+fn index_build_memory_grows_with_the_servers() {
     let newest = versions::newest();
     let large = Cluster::start(newest, &[("shared_buffers", "400MB")]);
     for (cluster, options, expected) in [
@@ -99,7 +99,7 @@ fn memory_for_index_builds_grows_with_that_of_the_server() {
 
 /// Any machine that these tests run on has more than half a gigabyte left.
 #[test]
-fn memory_for_index_builds_grows_with_that_of_a_machine_that_is_known() {
+fn index_build_memory_grows_with_the_machines() {
     let cluster = cluster(versions::newest());
     let archive = Archive::of(cluster, &telling(&["maintenance_work_mem"]));
     let target = cluster.fresh_db("memory");
@@ -109,7 +109,7 @@ fn memory_for_index_builds_grows_with_that_of_a_machine_that_is_known() {
 }
 
 #[test]
-fn memory_that_is_more_already_is_not_lowered() {
+fn larger_memory_setting_is_not_lowered() {
     let cluster = Cluster::start(versions::newest(), &[("maintenance_work_mem", "300MB")]);
     let archive = Archive::of(&cluster, &telling(&["maintenance_work_mem"]));
     let target = cluster.fresh_db("memory");
@@ -118,7 +118,7 @@ fn memory_that_is_more_already_is_not_lowered() {
 }
 
 #[test]
-fn what_is_set_for_the_database_is_not_changed() {
+fn settings_of_the_database_are_unchanged() {
     let names = ["maintenance_work_mem", "max_parallel_maintenance_workers"];
     let cluster = Cluster::start(versions::newest(), &[("shared_buffers", "400MB")]);
     let archive = Archive::of(&cluster, &telling(&names));
@@ -133,7 +133,7 @@ fn what_is_set_for_the_database_is_not_changed() {
 }
 
 #[test]
-fn what_cannot_be_tuned_stays_and_is_told_to_who_asks() {
+fn untunable_settings_stay_and_are_shown_with_verbose() {
     let cluster = Cluster::start(versions::newest(), &[("shared_buffers", "400MB")]);
     let archive = Archive::of(&cluster, &telling(&["maintenance_work_mem"]));
     let target = cluster.fresh_db("untuned");
@@ -150,7 +150,7 @@ fn what_cannot_be_tuned_stays_and_is_told_to_who_asks() {
 }
 
 #[test]
-fn every_session_gets_what_the_user_sets() {
+fn every_session_gets_the_users_settings() {
     for_each_version(|cluster| {
         let archive = Archive::of(cluster, &telling(&["work_mem", "app.who", "DateStyle"]));
         for jobs in ["1", "3"] {
@@ -181,7 +181,7 @@ fn every_session_gets_what_the_user_sets() {
 }
 
 #[test]
-fn a_script_takes_neither_settings_nor_statistics() {
+fn script_accepts_neither_settings_nor_statistics() {
     let archive = Archive::of(cluster(versions::newest()), "CREATE TABLE t (id int)");
     for options in [&["--analyze"][..], &["--set", "work_mem=1MB"]] {
         let tool = nocturne().args(["restore", "-f", "-"]).args(options).arg(archive.path());
@@ -192,7 +192,7 @@ fn a_script_takes_neither_settings_nor_statistics() {
 }
 
 #[test]
-fn a_setting_that_the_server_refuses_is_told_by_its_name() {
+fn setting_refused_by_the_server_is_named() {
     for_each_version(|cluster| {
         let archive = Archive::of(cluster, "CREATE TABLE t (id int)");
         let target = cluster.fresh_db("set");

@@ -11,7 +11,7 @@ fn archive(args: &[&str]) -> Archive {
 }
 
 #[test]
-fn a_refused_row_leaves_the_table_empty_and_is_told_by_its_place_in_the_archive() {
+fn refused_row_empties_table_and_names_archive_position() {
     let archive = archive(&["--format=custom"]);
     for format in ["text", "binary"] {
         let target = cluster(newest()).fresh_db("refuse");
@@ -27,7 +27,7 @@ fn a_refused_row_leaves_the_table_empty_and_is_told_by_its_place_in_the_archive(
 }
 
 #[test]
-fn a_table_is_loaded_again_when_a_session_was_killed_in_the_middle() {
+fn table_of_a_killed_session_is_loaded_again() {
     let archive = archive(&["--format=custom"]);
     // The one that waits at its row, and those that continue meanwhile.
     for (victims, count) in [("=", 1), ("<>", 2)] {
@@ -54,7 +54,7 @@ fn a_table_is_loaded_again_when_a_session_was_killed_in_the_middle() {
 }
 
 #[test]
-fn a_signal_rolls_every_session_back() {
+fn signal_rolls_every_session_back() {
     let archive = archive(&["--format=custom"]);
     let target = cluster(newest()).fresh_db("signal");
     let _gate = Gate::shut(&target, ROW);
@@ -68,7 +68,7 @@ fn a_signal_rolls_every_session_back() {
 }
 
 #[test]
-fn a_truncated_archive_leaves_the_table_empty() {
+fn truncated_archive_leaves_the_table_empty() {
     let archive = archive(&["--format=directory", "--compress=1"]);
     let largest = std::fs::read_dir(archive.path())
         .unwrap()
@@ -88,7 +88,7 @@ fn a_truncated_archive_leaves_the_table_empty() {
 /// As soon as the table exists, the database has a deferred trigger that lets only one
 /// transaction commit: each checks once whether another has.
 #[test]
-fn a_table_of_which_one_session_could_not_commit_is_emptied() {
+fn table_with_one_failed_commit_is_emptied() {
     let archive = archive(&["--format=custom"]);
     let target = cluster(newest()).fresh_db("one");
     target.execute(

@@ -64,7 +64,7 @@ fn rows_in_several_entries_are_all_restored() {
 }
 
 #[test]
-fn rows_in_several_entries_of_a_stream_are_all_restored() {
+fn rows_in_several_stream_entries_are_all_restored() {
     let cluster = cluster(newest());
     let (source, archive) = source(cluster);
     let tar = archive.folder().join("archive.tar");
@@ -91,7 +91,7 @@ fn with_two_parts_done(archive: &Archive, target: &Database<'_>) -> Running {
 }
 
 #[test]
-fn lost_session_or_killed_restore_keeps_the_other_parts() {
+fn lost_session_or_killed_restore_keeps_other_parts() {
     let cluster = cluster(newest());
     let (source, archive) = source(cluster);
     let target = cluster.fresh_db("parts");

@@ -16,7 +16,7 @@ fn source(cluster: &Cluster) -> Database<'_> {
 }
 
 #[test]
-fn a_table_through_two_to_four_sessions_is_the_one_that_pg_restore_makes() {
+fn split_table_equals_the_one_pg_restore_makes() {
     for (number, major) in versions().into_iter().enumerate() {
         let cluster = cluster(major);
         let source = source(cluster);
@@ -35,7 +35,7 @@ fn a_table_through_two_to_four_sessions_is_the_one_that_pg_restore_makes() {
 }
 
 #[test]
-fn a_stream_is_split_too_whether_or_not_it_tells_sizes() {
+fn stream_is_split_with_or_without_known_sizes() {
     let cluster = cluster(newest());
     let source = source(cluster);
     let directory = Archive::dump(&source, &["--format=directory"]);
@@ -62,7 +62,7 @@ fn a_stream_is_split_too_whether_or_not_it_tells_sizes() {
 }
 
 #[test]
-fn rows_longer_than_a_piece_are_not_divided() {
+fn rows_longer_than_a_chunk_are_not_divided() {
     let cluster = cluster(newest());
     // From 100 bytes to 1.5 MB; one of 20 MB, too long to be buffered, and one of a type without
     // a binary form among those that have one.
@@ -87,7 +87,7 @@ fn rows_longer_than_a_piece_are_not_divided() {
 }
 
 #[test]
-fn what_keeps_an_order_or_was_there_before_is_loaded_by_one_session() {
+fn ordered_or_existing_tables_load_through_one_session() {
     let cluster = cluster(newest());
     let source = source(cluster);
     let archive = Archive::dump(&source, &["--format=custom"]);
@@ -124,7 +124,7 @@ fn what_keeps_an_order_or_was_there_before_is_loaded_by_one_session() {
 }
 
 #[test]
-fn digests_are_compared_with_all_that_the_sessions_load() {
+fn digests_cover_everything_the_sessions_load() {
     let cluster = cluster(newest());
     let archive = Archive::dump(&source(cluster), &["--format=custom"]);
     let digests = archive.folder().join("digests");

@@ -6,7 +6,7 @@ use crate::common::{Running, assert_same_database, cluster, nocturne};
 use crate::sources::{archive, piped, sample};
 
 #[test]
-fn other_tables_of_a_stream_are_loaded_while_one_takes_long() {
+fn other_stream_tables_load_during_a_slow_one() {
     let cluster = cluster(newest());
     let source = cluster.fresh_db("slow");
     // More than what is in flight to a session anyway.
@@ -34,7 +34,7 @@ fn other_tables_of_a_stream_are_loaded_while_one_takes_long() {
 
 /// Without any buffer, and with a buffer smaller than a table.
 #[test]
-fn little_room_changes_nothing_of_the_result() {
+fn small_buffer_does_not_change_the_result() {
     let cluster = cluster(newest());
     let source = sample(cluster);
     for format in ["c", "t"] {
@@ -58,7 +58,7 @@ fn string(text: &str) -> Vec<u8> {
 /// Rows that depend on later ones wait while there is buffer space. No pg_dump writes such
 /// dependencies, so the test adds one to an archive.
 #[test]
-fn what_depends_on_what_comes_later_waits_if_there_is_room() {
+fn dependents_of_later_entries_wait_if_space_allows() {
     let cluster = cluster(newest());
     let source = cluster.fresh_db("family");
     let sql = "CREATE TABLE a_child (id int); CREATE TABLE b_parent (id int);";
@@ -97,7 +97,7 @@ fn what_depends_on_what_comes_later_waits_if_there_is_room() {
 }
 
 #[test]
-fn a_table_whose_rows_are_refused_holds_nothing_up() {
+fn table_with_refused_rows_blocks_nothing() {
     let cluster = cluster(newest());
     let source = sample(cluster);
     for format in ["c", "t"] {
@@ -121,7 +121,7 @@ fn a_table_whose_rows_are_refused_holds_nothing_up() {
 
 /// Tables that arrived before the stream broke off are worth keeping: all of them, each whole.
 #[test]
-fn what_had_come_of_a_stream_that_breaks_off_is_loaded() {
+fn received_part_of_a_broken_stream_is_loaded() {
     let cluster = cluster(newest());
     let source = sample(cluster);
     // Large objects come last.

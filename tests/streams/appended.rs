@@ -41,7 +41,7 @@ fn source(cluster: &'static Cluster) -> Database<'static> {
 }
 
 #[test]
-fn appended_archive_is_sound_and_restored() {
+fn appended_archive_is_intact_and_restored() {
     let cluster = cluster(newest());
     let source = source(cluster);
     let scratch = tempfile::tempdir().unwrap();

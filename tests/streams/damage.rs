@@ -22,7 +22,7 @@ fn cut(from: &Path, to: &Path, length: u64) {
 }
 
 #[test]
-fn a_stream_that_is_cut_is_never_a_success() {
+fn truncated_stream_is_never_a_success() {
     let cluster = cluster(newest());
     let source = sample(cluster);
     let scratch = tempfile::tempdir().unwrap();
@@ -68,7 +68,7 @@ fn a_stream_that_is_cut_is_never_a_success() {
 }
 
 #[test]
-fn a_wrong_checksum_at_the_very_end_is_an_error() {
+fn wrong_checksum_at_the_end_is_an_error() {
     let cluster = cluster(newest());
     let source = sample(cluster);
     let (folder, custom) = archive(&source, "c", &[]);

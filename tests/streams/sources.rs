@@ -37,7 +37,7 @@ pub fn tar(folder: &Path, members: &[&str], to: &Path) {
 
 /// Each fixture in one kind of stream, the next one in another; all kinds are used.
 #[test]
-fn every_fixture_comes_back_from_a_stream() {
+fn every_fixture_round_trips_through_a_stream() {
     let scratch = tempfile::tempdir().unwrap();
     let dashes: [&[&str]; 2] = [&["-"], &[]];
     for (number, Fixture { path: fixture, major, .. }) in archive_files().iter().enumerate() {
@@ -116,7 +116,7 @@ fn pg_dump_writes_into_the_pipe() {
 }
 
 #[test]
-fn a_stream_is_selected_from_like_a_file() {
+fn stream_supports_selection_like_a_file() {
     let cluster = cluster(crate::common::versions::newest());
     let source = sample(cluster);
     for format in ["c", "t"] {

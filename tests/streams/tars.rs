@@ -16,7 +16,7 @@ fn members(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_table_of_contents_may_come_at_any_place_of_a_file() {
+fn toc_may_be_anywhere_in_a_tar_file() {
     let cluster = cluster(newest());
     let source = sample(cluster);
     for compression in ["gzip", "none"] {

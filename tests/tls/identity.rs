@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::server::server;
 
 #[test]
-fn a_client_certificate_opens_the_door_to_the_role_that_it_names() {
+fn client_certificate_authenticates_the_role_it_names() {
     let server = server();
     let with = |role: &str, certificate: &str| {
         let (certificate, key) = (
@@ -25,7 +25,7 @@ fn a_client_certificate_opens_the_door_to_the_role_that_it_names() {
 }
 
 #[test]
-fn a_client_certificate_is_found_where_libpq_finds_it() {
+fn client_certificate_is_found_where_libpq_looks() {
     let server = server();
     let (certificate, key) = (server.file("client.crt"), server.file("client.key"));
     let attempt = server.attempt("with_cert", "sslmode=require");
@@ -41,7 +41,7 @@ fn a_client_certificate_is_found_where_libpq_finds_it() {
 }
 
 #[test]
-fn a_key_that_others_can_read_or_that_is_not_there_is_refused() {
+fn missing_or_world_readable_key_is_refused() {
     let server = server();
     let certificate = server.file("client.crt");
     let with = |key: &str| {
@@ -59,7 +59,7 @@ fn a_key_that_others_can_read_or_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn a_role_that_the_rules_turn_away_is_told_so() {
+fn role_rejected_by_pg_hba_gets_an_explanation() {
     let server = server();
     for (role, reason) in [
         ("turned_away", "pg_hba.conf rejects connection for host"),
@@ -70,7 +70,7 @@ fn a_role_that_the_rules_turn_away_is_told_so() {
 }
 
 #[test]
-fn what_cannot_be_honoured_is_refused_by_its_name() {
+fn unsupported_checks_are_refused_by_name() {
     let server = server();
     for (parameter, value) in
         [("sslcrl", "/tmp/revoked.pem"), ("sslcrldir", "/tmp"), ("requirepeer", "postgres")]

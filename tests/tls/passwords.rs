@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::server::{PASSWORD, server};
 
 #[test]
-fn scram_binds_itself_to_the_channel_as_far_as_asked_for() {
+fn scram_uses_channel_binding_as_requested() {
     let server = server();
     let with = |parameters: &str| {
         server.attempt("with_scram", &format!("password={PASSWORD} {parameters}"))
@@ -26,7 +26,7 @@ fn scram_binds_itself_to_the_channel_as_far_as_asked_for() {
 }
 
 #[test]
-fn a_wrong_password_is_told_once_and_not_shown() {
+fn wrong_password_is_reported_once_and_hidden() {
     let server = server();
     for role in ["with_scram", "with_md5"] {
         for mode in ["disable", "prefer"] {
@@ -45,7 +45,7 @@ fn a_wrong_password_is_told_once_and_not_shown() {
 }
 
 #[test]
-fn only_the_required_way_of_authentication_is_answered() {
+fn only_the_required_authentication_method_is_answered() {
     let server = server();
     let psql = |role: &str, required: &str| {
         let parameters = format!("password={PASSWORD} sslmode=require require_auth={required}");
@@ -85,7 +85,7 @@ fn md5_is_answered() {
 }
 
 #[test]
-fn passwords_come_from_the_environment_and_from_a_file_that_nobody_else_reads() {
+fn passwords_come_from_environment_or_private_file() {
     let server = server();
     server.attempt("with_scram", "").env("PGPASSWORD", PASSWORD).comes_in(true);
     let file = tempfile::NamedTempFile::new().unwrap();

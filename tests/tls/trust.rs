@@ -22,7 +22,7 @@ fn each_mode_encrypts_as_libpq_would() {
 }
 
 #[test]
-fn the_servers_certificate_is_checked_as_far_as_the_mode_says() {
+fn server_certificate_is_checked_as_the_mode_requires() {
     let server = server();
     let (ca, other) = (server.file("ca.crt"), server.file("other.crt"));
     let with = |host: &str, mode: &str, roots: &str| {
@@ -48,7 +48,7 @@ fn the_servers_certificate_is_checked_as_far_as_the_mode_says() {
 }
 
 #[test]
-fn the_environment_says_whom_to_trust_too() {
+fn environment_also_sets_trusted_roots() {
     let server = server();
     let (ca, other) = (server.file("ca.crt"), server.file("other.crt"));
     let with = |roots: &str| {
@@ -67,7 +67,7 @@ fn the_environment_says_whom_to_trust_too() {
 }
 
 #[test]
-fn a_certificate_that_has_expired_is_refused_where_certificates_are_checked() {
+fn expired_certificate_is_refused_by_verifying_modes() {
     let server = TlsServer::start("expired");
     let ca = server.file("ca.crt");
     for mode in ["require", "verify-ca", "verify-full"] {

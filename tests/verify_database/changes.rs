@@ -7,7 +7,7 @@ use crate::common::{Archive, Owned, cluster, for_each_version, restore};
 use crate::source::{SOURCE, restored, verify};
 
 #[test]
-fn every_change_is_found_and_told() {
+fn every_change_is_found_and_reported() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, SOURCE);
     let target = restored(&archive, cluster);
@@ -69,7 +69,7 @@ fn every_change_is_found_and_told() {
 }
 
 #[test]
-fn the_order_of_rows_and_further_columns_are_no_difference() {
+fn row_order_and_extra_columns_are_no_difference() {
     for_each_version(|cluster| {
         let archive = Archive::of(cluster, SOURCE);
         let target = restored(&archive, cluster);
@@ -87,7 +87,7 @@ fn the_order_of_rows_and_further_columns_are_no_difference() {
 }
 
 #[test]
-fn only_what_is_selected_is_compared() {
+fn only_selected_entries_are_compared() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, SOURCE);
     let target = restored(&archive, cluster);
@@ -103,7 +103,7 @@ fn only_what_is_selected_is_compared() {
 }
 
 #[test]
-fn the_text_lists_the_differences_or_everything() {
+fn text_lists_the_differences_or_everything() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, SOURCE);
     let target = restored(&archive, cluster);
@@ -124,7 +124,7 @@ fn the_text_lists_the_differences_or_everything() {
 }
 
 #[test]
-fn a_role_that_owns_the_database_can_compare_and_says_what_it_may_not_read() {
+fn database_owner_can_compare_and_reports_unreadable_tables() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, SOURCE);
     let owned = Owned::new(cluster, "verifier");
@@ -149,7 +149,7 @@ fn a_role_that_owns_the_database_can_compare_and_says_what_it_may_not_read() {
 }
 
 #[test]
-fn of_an_extension_s_table_those_rows_are_compared_that_are_dumped() {
+fn only_dumped_rows_of_extension_tables_are_compared() {
     let cluster = cluster(newest());
     let source = cluster.fresh_db("extended");
     source.execute(
@@ -171,7 +171,7 @@ fn restore_as(archive: &Archive, owned: &Owned<'_>) {
 }
 
 #[test]
-fn a_damaged_archive_and_a_server_that_is_not_there_have_codes_of_their_own() {
+fn damaged_archive_and_unreachable_server_have_own_codes() {
     let cluster = cluster(newest());
     let archive = Archive::with(cluster, SOURCE, &["--format=custom", "--compress=0"]);
     let target = restored(&archive, cluster);
@@ -187,7 +187,7 @@ fn a_damaged_archive_and_a_server_that_is_not_there_have_codes_of_their_own() {
 }
 
 #[test]
-fn a_restore_of_nothing_is_all_missing() {
+fn restore_of_nothing_is_all_missing() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, SOURCE);
     let target = cluster.fresh_db("nothing");

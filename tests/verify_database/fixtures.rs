@@ -39,7 +39,7 @@ fn every_object_type_is_equal_when_restored() {
 }
 
 #[test]
-fn the_mission_database_is_equal_when_restored() {
+fn mission_database_is_equal_when_restored() {
     equal_when_restored(|name| name.starts_with("mission-"));
 }
 
@@ -49,7 +49,7 @@ fn partitions_encodings_and_extensions_are_equal_when_restored() {
 }
 
 #[test]
-fn an_archive_that_streams_is_compared_while_it_is_read() {
+fn streamed_archive_is_compared_while_read() {
     let fixtures = fixtures();
     let fixture = fixtures.iter().find(|f| f.name.starts_with("mission-") && !f.is_wrapped());
     let fixture = fixture.unwrap();

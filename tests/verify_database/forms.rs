@@ -21,7 +21,7 @@ fn rewrite(archive: &Path, edit: impl Fn(&str) -> String) -> usize {
 }
 
 #[test]
-fn insert_archives_are_compared_however_tables_are_named() {
+fn insert_archives_are_compared_for_any_table_name() {
     let cluster = cluster(newest());
     let sql = "CREATE TABLE plain (id int, word text); INSERT INTO plain VALUES (1, 'a'), (2, 'b'); \
          CREATE TABLE \"Od.d \"\"name\" (id int); INSERT INTO \"Od.d \"\"name\" VALUES (1); \
@@ -64,7 +64,7 @@ fn insert_archives_are_compared_however_tables_are_named() {
 }
 
 #[test]
-fn root_with_line_breaks_in_its_name_is_found() {
+fn root_with_line_breaks_in_name_is_found() {
     let cluster = cluster(newest());
     let sql = "CREATE SCHEMA \"s\n\"; \
          CREATE TABLE \"s\n\".\"ro\no \rt\" (id int) PARTITION BY HASH (id); \
@@ -85,7 +85,7 @@ fn root_with_line_breaks_in_its_name_is_found() {
 }
 
 #[test]
-fn stored_generated_columns_are_named_as_not_compared() {
+fn stored_generated_columns_are_reported_as_not_compared() {
     let cluster = cluster(newest());
     let sql = "CREATE TABLE plain (id int); INSERT INTO plain VALUES (1); CREATE TABLE computed \
          (n int, g int GENERATED ALWAYS AS (n * 2) STORED); INSERT INTO computed VALUES (1), (2);";
@@ -103,7 +103,7 @@ fn stored_generated_columns_are_named_as_not_compared() {
 }
 
 #[test]
-fn names_that_the_database_cannot_have_are_missing_alone() {
+fn names_impossible_in_the_database_are_missing() {
     let cluster = cluster(newest());
     let database = |encoding: &str, name: &str| {
         let tool = cluster.tool("createdb").args(["--template=template0", "--locale=C"]);

@@ -28,7 +28,7 @@ fn set_all(url: &str, database: &str) -> String {
 }
 
 #[test]
-fn settings_of_the_database_are_no_difference_and_hide_none() {
+fn database_settings_neither_cause_nor_hide_differences() {
     for_each_version(|cluster| {
         let archive = Archive::of(cluster, SOURCE);
         let target = restored(&archive, cluster);
@@ -45,7 +45,7 @@ fn settings_of_the_database_are_no_difference_and_hide_none() {
 }
 
 #[test]
-fn settings_of_the_dump_are_no_difference_and_hide_none() {
+fn dump_settings_neither_cause_nor_hide_differences() {
     for_each_version(|cluster| {
         let source = cluster.fresh_db("odd_source");
         source.execute(SOURCE);
@@ -78,7 +78,7 @@ fn settings_of_the_dump_are_no_difference_and_hide_none() {
 }
 
 #[test]
-fn times_are_compared_in_the_database_s_own_zone_too() {
+fn times_are_also_compared_in_the_databases_zone() {
     let cluster = cluster(newest());
     let source = cluster.fresh_db("zoned");
     source.execute(SOURCE);
@@ -113,7 +113,7 @@ fn insert_statements_are_compared_by_value() {
 }
 
 #[test]
-fn rows_in_the_archive_s_encoding_are_compared_with_those_in_another() {
+fn rows_are_compared_across_encodings() {
     let cluster = cluster(newest());
     let sql =
         "CREATE TABLE words (word text); INSERT INTO words VALUES ('été'), ('naïve'), ('œuf')";

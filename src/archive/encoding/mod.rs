@@ -374,7 +374,7 @@ mod tests {
         }
 
         #[test]
-        fn utf8_text_stays_itself(text in "\\PC*") {
+        fn utf8_text_is_unchanged(text in "\\PC*") {
             let encoding = Encoding::named("UTF8");
             let decoded = encoding.decode(text.as_bytes());
             prop_assert_eq!(&*encoding.encode(&decoded), text.as_bytes());

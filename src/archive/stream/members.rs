@@ -181,7 +181,7 @@ mod tests {
     use crate::archive::slice::ReadCounter;
 
     #[test]
-    fn a_list_of_large_objects_that_takes_more_memory_than_a_stream_may_is_refused() {
+    fn oversized_large_object_list_in_stream_is_refused() {
         let lines: String = (1..=3_000_000).map(|oid| format!("{oid} x\n")).collect();
         let mut budget = Budget::of_stream(ReadCounter::default());
         let list = FilesWalk::new(None).list(Compression::None, lines.as_bytes(), &mut budget);

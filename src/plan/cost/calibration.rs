@@ -57,12 +57,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_measurements_the_model_is_taken_as_it_is() {
+    fn without_measurements_the_model_is_unchanged() {
         assert!((Calibration::default().factor(Kind::Rows) - 1.0).abs() < 1e-12);
     }
 
     #[test]
-    fn a_kind_follows_what_was_measured_of_it() {
+    fn kind_follows_its_own_measurements() {
         let mut calibration = Calibration::default();
         calibration.observe(Kind::Rows, 10.0, 30.0);
         calibration.observe(Kind::TextIndex, 10.0, 5.0);
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn short_jobs_say_little() {
+    fn short_jobs_carry_little_weight() {
         let mut calibration = Calibration::default();
         calibration.observe(Kind::Rows, 0.002, 0.2);
         assert!(calibration.factor(Kind::Rows) < 3.0);
     }
 
     #[test]
-    fn a_slow_way_to_the_server_does_not_make_the_server_slow() {
+    fn slow_network_does_not_imply_slow_server() {
         let mut calibration = Calibration::default();
         calibration.observe(Kind::Statement, 2.0, 40.0);
         assert!((calibration.factor(Kind::Rows) - 1.0).abs() < 1e-12);

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_and_the_method_are_seen() {
+    fn condition_and_method_are_recognized() {
         let gin = index("CREATE INDEX i ON t USING gin (doc jsonb_path_ops) WHERE (id > 7);\n");
         let expected =
             IndexKey { method: Method::Inverted, keys: vec![Some(Document)], partial: true };
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_primary_key_is_an_index_and_a_check_is_none() {
+    fn primary_key_is_an_index_unlike_a_check() {
         let key = index("ALTER TABLE ONLY t\n    ADD CONSTRAINT k PRIMARY KEY (id, email);\n");
         assert_eq!(key.map(|key| key.keys), Some(vec![Some(Number), Some(Collation)]));
         assert_eq!(index("ALTER TABLE t\n    ADD CONSTRAINT c CHECK ((id > 0));\n"), None);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_columns_of_a_foreign_key_are_those_of_the_child() {
+    fn foreign_key_columns_are_the_childs() {
         let key = "ALTER TABLE ONLY t\n    ADD CONSTRAINT f FOREIGN KEY (email, id) REFERENCES p(a, b);\n";
         assert_eq!(foreign_key(key, &columns()), [Some(Collation), Some(Number)]);
         assert_eq!(foreign_key("", &columns()), []);

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_gives_what_was_measured_on_three_million_rows() {
+    fn model_matches_measurements_on_three_million_rows() {
         let near = |value: f64, measured: f64| (0.7..1.4).contains(&(value / measured));
         assert!(near(seconds(&Work::Rows(0), &table()), 3.5));
         assert!(near(index(vec![Some(Comparison::Number)]), 0.8));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn text_costs_ten_times_a_number_and_more_columns_cost_more() {
+    fn text_costs_ten_times_a_number() {
         let (number, text) = (Some(Comparison::Number), Some(Comparison::Collation));
         assert!(index(vec![text]) > 8.0 * index(vec![number]));
         assert!(index(vec![number, text]) > index(vec![number]));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_rows_costs_a_statement() {
+    fn object_without_rows_costs_one_statement() {
         let empty = vec![Table::default()];
         let sort = IndexKey { method: Method::Sort, keys: vec![None], partial: false };
         for work in [Work::Rows(0), Work::Index(0, sort), Work::Statement, Work::Analyze(0)] {

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_without_columns_has_no_width() {
+    fn definition_without_columns_has_no_width() {
         assert_eq!(Columns::of("CREATE TABLE public.part PARTITION OF whole;\n").width(), None);
         assert_eq!(Columns::of("").width(), None);
     }

@@ -55,7 +55,7 @@ fn seconds(costs: &Costs, id: JobId) -> f64 {
 }
 
 #[test]
-fn an_index_on_text_costs_many_times_one_on_a_number() {
+fn text_index_costs_many_times_a_numeric_index() {
     let costs = costs(Some(50_000_000), None);
     assert!(seconds(&costs, TEXTS) > 8.0 * seconds(&costs, NUMBERS));
     assert_eq!(costs.kind(KEY), Kind::ForeignKey);
@@ -63,7 +63,7 @@ fn an_index_on_text_costs_many_times_one_on_a_number() {
 }
 
 #[test]
-fn a_finished_job_changes_what_others_of_its_kind_are_thought_to_take() {
+fn finished_job_recalibrates_others_of_its_kind() {
     let mut costs = costs(Some(50_000_000), None);
     let (data, key) = (seconds(&costs, DATA), seconds(&costs, KEY));
     costs.observe(DATA, Duration::from_secs_f64(data * 3.0));
@@ -72,7 +72,7 @@ fn a_finished_job_changes_what_others_of_its_kind_are_thought_to_take() {
 }
 
 #[test]
-fn rows_that_were_loaded_decide_over_what_is_built_on_them() {
+fn loaded_rows_determine_the_cost_of_dependents() {
     let mut costs = costs(None, None);
     let before = seconds(&costs, TEXTS);
     assert!(before < 0.01, "a stream does not tell sizes");
@@ -102,7 +102,7 @@ fn history() -> CostHistory {
 }
 
 #[test]
-fn what_was_measured_in_an_earlier_run_is_taken_for_the_data_of_this_one() {
+fn earlier_measurements_are_scaled_to_current_data() {
     let history = history();
     let costs = costs(Some(100_000_000), history.database("app"));
     assert_eq!(costs.of(TEXTS), Duration::from_secs(180));
@@ -112,7 +112,7 @@ fn what_was_measured_in_an_earlier_run_is_taken_for_the_data_of_this_one() {
 }
 
 #[test]
-fn the_history_tells_how_fast_the_server_is_for_what_it_does_not_know() {
+fn history_gives_server_speed_for_unknown_jobs() {
     let history = history();
     let model = costs(Some(50_000_000), None);
     let costs = costs(Some(50_000_000), history.database("app"));
@@ -123,7 +123,7 @@ fn the_history_tells_how_fast_the_server_is_for_what_it_does_not_know() {
 }
 
 #[test]
-fn a_slower_night_than_the_last_one_is_noticed() {
+fn slower_night_is_detected() {
     let history = history();
     let mut costs = costs(Some(50_000_000), history.database("app"));
     costs.observe(TEXTS, Duration::from_secs(180));
@@ -131,7 +131,7 @@ fn a_slower_night_than_the_last_one_is_noticed() {
 }
 
 #[test]
-fn scaled_jobs_take_together_what_was_asked_and_keep_their_shares() {
+fn scaled_jobs_total_the_request_and_keep_proportions() {
     let mut costs = costs(Some(50_000_000), None);
     let share = seconds(&costs, TEXTS) / seconds(&costs, NUMBERS);
     costs.scale(&[NUMBERS, TEXTS], Duration::from_secs(3600));
@@ -141,7 +141,7 @@ fn scaled_jobs_take_together_what_was_asked_and_keep_their_shares() {
 }
 
 #[test]
-fn a_history_that_says_absurd_things_does_no_harm() {
+fn absurd_history_does_no_harm() {
     let text = history().to_json();
     for seconds in ["1e300", "-1e300", "1e19"] {
         let text = text.replace("\"seconds\":90.0", &format!("\"seconds\":{seconds}"));

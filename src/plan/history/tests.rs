@@ -30,7 +30,7 @@ fn seconds(history: &CostHistory, name: &str) -> Option<f64> {
 }
 
 #[test]
-fn what_is_written_is_read_back() {
+fn history_round_trips() {
     let mut history = CostHistory::default();
     let mut table = measured("users", 3.0, 500);
     (table.rows, table.bytes, table.format) = (1000, 9000, Some(RowFormat::Binary));
@@ -42,7 +42,7 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
-fn what_is_no_history_of_this_version_is_refused() {
+fn unsupported_history_file_is_refused() {
     for text in ["", "[]", "{}", "{\"version\":1}", "root:x:0:0", "{\"version\":1,\"databases\":7}"]
     {
         let error = CostHistory::from_json(text.as_bytes()).unwrap_err();
@@ -53,7 +53,7 @@ fn what_is_no_history_of_this_version_is_refused() {
 }
 
 #[test]
-fn the_last_run_counts_half_and_sizes_are_allowed_for() {
+fn last_run_counts_half_and_scales_by_size() {
     let mut history = CostHistory::default();
     history.record("app", run(1, vec![measured("i", 10.0, 1000)]));
     // Twice the data: 20 s expected, 30 s measured.
@@ -69,7 +69,7 @@ fn the_last_run_counts_half_and_sizes_are_allowed_for() {
 }
 
 #[test]
-fn short_jobs_are_not_remembered_unless_they_were_long() {
+fn short_jobs_are_remembered_only_if_formerly_long() {
     let mut history = CostHistory::default();
     history.record("app", run(1, vec![measured("short", 0.001, 1), measured("long", 8.0, 1)]));
     history.record("app", run(2, vec![measured("long", 0.0, 1)]));
@@ -78,7 +78,7 @@ fn short_jobs_are_not_remembered_unless_they_were_long() {
 }
 
 #[test]
-fn what_is_not_met_any_more_is_forgotten() {
+fn jobs_no_longer_seen_are_forgotten() {
     let mut history = CostHistory::default();
     history.record("app", run(0, vec![measured("dropped", 8.0, 1)]));
     for night in 1..=31 {
@@ -94,7 +94,7 @@ fn what_is_not_met_any_more_is_forgotten() {
 }
 
 #[test]
-fn of_too_many_jobs_the_costly_ones_are_kept() {
+fn only_the_costliest_jobs_are_kept() {
     let mut history = CostHistory::default();
     let jobs = (0..30_000).map(|n| measured(&format!("i{n}"), 1.0 + f64::from(n), 1)).collect();
     history.record("app", run(1, jobs));
@@ -123,7 +123,7 @@ fn data(name: &str) -> Entry {
 }
 
 #[test]
-fn the_other_format_is_tried_once_and_the_faster_one_is_kept() {
+fn other_format_is_tried_once_and_fastest_kept() {
     use RowFormat::{Binary, Text};
     let mut history = CostHistory::default();
     load(&mut history, "t", Binary, 10.0);
@@ -142,7 +142,7 @@ fn the_other_format_is_tried_once_and_the_faster_one_is_kept() {
 }
 
 #[test]
-fn one_table_is_tried_in_a_run_the_one_that_takes_longest() {
+fn each_run_tries_only_the_slowest_table() {
     use RowFormat::{Binary, Text};
     let mut history = CostHistory::default();
     for (name, seconds) in [("a", 10.0), ("b", 30.0), ("c", 20.0)] {

@@ -32,7 +32,7 @@ fn run(plan: &Plan, lanes: usize) -> Vec<usize> {
 }
 
 #[test]
-fn jobs_with_longer_chains_go_first_and_passes_do_not_overlap() {
+fn longer_chains_go_first_and_passes_never_overlap() {
     let mut jobs =
         vec![job(0, Pass::PostAcl), job(1, Pass::Acl), job(2, Pass::Main), job(3, Pass::Main)];
     jobs[3].rank = 10;
@@ -46,7 +46,7 @@ fn jobs_with_longer_chains_go_first_and_passes_do_not_overlap() {
 }
 
 #[test]
-fn jobs_that_are_ready_follow_their_new_ranks() {
+fn ready_jobs_follow_their_new_ranks() {
     let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
     jobs[2].after = vec![JobId(1)];
     (jobs[0].rank, jobs[1].rank) = (9, 1);
@@ -61,7 +61,7 @@ fn jobs_that_are_ready_follow_their_new_ranks() {
 }
 
 #[test]
-fn an_exclusive_job_waits_for_those_that_share_its_table() {
+fn exclusive_job_waits_for_sharers_of_its_table() {
     let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
     jobs[0].locks = vec![(DumpId(7), LockMode::Share)];
     jobs[1].locks = vec![(DumpId(7), LockMode::AccessExclusive)];
@@ -77,7 +77,7 @@ fn an_exclusive_job_waits_for_those_that_share_its_table() {
 }
 
 #[test]
-fn a_wanted_job_waits_for_another_through_an_unwanted_one() {
+fn wanted_job_waits_through_an_unwanted_one() {
     let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
     jobs[1].after = vec![JobId(2)];
     jobs[1].wanted = false;
@@ -86,7 +86,7 @@ fn a_wanted_job_waits_for_another_through_an_unwanted_one() {
 }
 
 #[test]
-fn help_gains_what_the_others_have_no_other_work_for() {
+fn help_gains_when_other_sessions_have_no_work() {
     // The first has another job behind it, which no one can do meanwhile.
     let gains = |costs: [u64; 3], sessions| {
         let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
@@ -106,7 +106,7 @@ fn help_gains_what_the_others_have_no_other_work_for() {
 }
 
 #[test]
-fn help_gains_where_the_chain_that_follows_decides() {
+fn help_gains_when_the_following_chain_dominates() {
     // Other work for all sessions, and a long chain behind it.
     let gains = |chain, beside| {
         let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Main)];
@@ -123,7 +123,7 @@ fn help_gains_where_the_chain_that_follows_decides() {
 }
 
 #[test]
-fn long_jobs_do_not_overtake_a_short_one_that_waits_for_a_lock() {
+fn long_jobs_never_overtake_short_lock_waiter() {
     use LockMode::{ShareRowExclusive, ShareUpdateExclusive};
     // 0 checks a key of table 1. 1 adds a key between 1 and 2, and 3 checks it; 2 checks
     // another key of table 2.
@@ -142,7 +142,7 @@ fn long_jobs_do_not_overtake_a_short_one_that_waits_for_a_lock() {
 }
 
 #[test]
-fn a_closed_job_starts_only_when_its_data_has_come() {
+fn closed_job_starts_only_after_its_data_arrives() {
     let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Acl)];
     jobs[1].after = vec![JobId(0)];
     let plan = Plan { prelude: vec![], jobs };
@@ -163,7 +163,7 @@ proptest! {
     /// Every job runs once, whatever the dependencies, cycles included; the rules hold as far as
     /// possible.
     #[test]
-    fn every_wanted_job_runs_once_and_no_lock_is_held_twice(
+    fn every_wanted_job_runs_once_without_lock_conflicts(
         shape in proptest::collection::vec(
             (any::<bool>(), 0u8..3, proptest::collection::vec(0usize..30, 0..3), 0i32..4, any::<bool>(), 0u64..5),
             0..30,
@@ -211,7 +211,7 @@ proptest! {
     }
 
     #[test]
-    fn without_circles_every_job_comes_after_those_it_depends_on(
+    fn acyclic_jobs_follow_their_dependencies(
         shape in proptest::collection::vec(
             (any::<bool>(), proptest::collection::vec(any::<prop::sample::Index>(), 0..4), 0u64..5),
             1..40,
@@ -248,7 +248,7 @@ proptest! {
 }
 
 #[test]
-fn time_left_is_the_longest_chain_or_a_share_of_the_work() {
+fn time_left_is_longest_chain_or_work_share() {
     let mut plan = Plan { prelude: vec![], jobs: (0..4).map(testing::job).collect() };
     plan.jobs[1].after = vec![JobId(0)];
     let seconds = |seconds| Duration::from_secs(seconds);

@@ -116,7 +116,7 @@ mod tests {
     use crate::select::Pass;
 
     #[test]
-    fn key_to_table_of_extension_waits_for_its_rows() {
+    fn key_to_extension_table_waits_for_its_rows() {
         let depends = |entry: Entry, on: &[i32]| Entry {
             dependencies: on.iter().map(|id| DumpId(*id)).collect(),
             ..entry

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn added_column_is_proposed_with_default_and_not_null() {
+    fn added_column_statement_has_default_and_not_null() {
         let defaulted = |default: &str, not_null| Column {
             default: Some(default.to_owned()),
             not_null,

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn only_numbers_and_times_are_trusted_to_grow() {
+    fn only_numbers_and_times_are_assumed_to_grow() {
         for (type_name, expected) in [
             ("bigint", true),
             ("numeric(20,4)", true),

@@ -114,7 +114,7 @@ fn full_names_equal_short_names() {
 }
 
 #[test]
-fn steps_lists_ranges_and_month_names_work_in_every_field() {
+fn steps_lists_ranges_and_names_work_everywhere() {
     let times = upcoming(&schedule("*/20 4-6/2 1,15 jan-mar,Dec *"), "2026-03-15 04:30:00", 4);
     assert_eq!(
         times,
@@ -132,7 +132,7 @@ fn steps_lists_ranges_and_month_names_work_in_every_field() {
 }
 
 #[test]
-fn shorthands_are_those_of_the_replaced_system() {
+fn shorthands_match_the_replaced_system() {
     let times = upcoming(&schedule("@weekly"), "2026-03-04 00:00:00", 1);
     assert_eq!(times, ["Sun 03-08 00:00:00 +0000"]);
     let times = upcoming(&schedule("@weekdays"), "2026-03-06 00:00:00", 1);

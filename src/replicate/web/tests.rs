@@ -292,7 +292,7 @@ async fn metrics_use_the_prometheus_text_format() {
 }
 
 #[tokio::test]
-async fn metrics_of_a_failed_night_keep_the_last_success() {
+async fn metrics_of_failed_night_keep_the_last_success() {
     let mut runs = runs();
     runs.swap(0, 1);
     let text = Running::with(Some(runs)).await.get_with_token("/metrics").await;

@@ -122,7 +122,7 @@ fn run_without_its_start_is_still_a_run() {
 }
 
 #[test]
-fn containers_do_not_mix() {
+fn containers_are_kept_apart() {
     let log = "2020-10-22 05:00:00 +0200 CEST [background-1] Backup ID: 1\n\
                2020-10-22 05:00:01 +0200 CEST [one-off-7] Backup ID: 1\n\
                2020-10-22 06:00:00 +0200 CEST [background-1] Start restore\n\

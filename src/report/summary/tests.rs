@@ -408,7 +408,7 @@ fn last_log_line_is_one_line_of_json() {
 }
 
 #[test]
-fn a_hostile_name_cannot_forge_a_line() {
+fn hostile_name_cannot_forge_a_line() {
     let hostile = entry(1, "TABLE", "a\n\nno errors: all done\u{1b}[2J");
     let text =
         summary(1.0, &[(0.0, planned(1)), (0.0, finished(hostile, failed("no", None), 0.0))])

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_at_round_times_and_few() {
+    fn ticks_are_few_and_at_round_times() {
         assert_eq!(texts(1.6, None, 4), ["0 s", "0.5 s", "1.0 s", "1.5 s"]);
         assert_eq!(texts(95.0, None, 4), ["0:00", "0:30", "1:00", "1:30"]);
         assert_eq!(texts(8.0 * 3600.0, None, 5), ["0h00", "2h00", "4h00", "6h00", "8h00"]);

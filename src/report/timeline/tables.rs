@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_short() {
+    fn percentages_are_short() {
         let share = |part| share(Duration::from_millis(part), Duration::from_secs(1));
         assert_eq!(share(0), "0.0 %");
         assert_eq!(share(3), "0.3 %");

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_said_and_digests_are_not_shown() {
+    fn differences_are_named_without_digests() {
         let (one, two) = (Digest::of(b"1").to_string(), Digest::of(b"2").to_string());
         let then = identity(&[("the selection", &one), ("the role", "a"), ("same", "x")]);
         let now = identity(&[("the selection", &two), ("the role", "b"), ("same", "x")]);
@@ -115,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_of_them_knows_is_a_difference() {
+    fn fact_known_to_one_side_is_a_difference() {
         let then = identity(&[("--clean", "given")]);
         assert_eq!(then.differences(&identity(&[])), ["--clean was given, is now "]);
     }
 
     #[test]
-    fn an_identity_is_read_back_as_it_was_written() {
+    fn identity_round_trips() {
         let identity = identity(&[("the role", "a \"b\" 'c'\\")]);
         assert_eq!(Identity::from_json(&identity.to_json()), Some(identity));
         assert_eq!(Identity::from_json("[]"), None);

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_mark_is_read_back_from_its_word() {
+    fn every_mark_round_trips() {
         for mark in ALL {
             assert_eq!(Mark::from_word(mark.word()), Some(mark));
         }

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_valid_and_never_the_same() {
+    fn restrict_keys_are_valid_and_unique() {
         let key = random_restrict_key().unwrap();
         assert!(is_valid_restrict_key(&key) && key.len() == KEY_LENGTH);
         assert_ne!(key, random_restrict_key().unwrap());

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_for_large_objects_come_in_batches() {
+    fn large_object_statements_come_in_batches() {
         let command =
             Command::PerLargeObject(PerLargeObject::new("SELECT f('", "')", "1\n2\n3\n").unwrap());
         assert_eq!(
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_holds_anything_else_is_refused() {
+    fn list_with_other_statements_is_refused() {
         for bad in ["1\nx\n", "1\n\n2\n", "1'); DROP TABLE t; --\n", "4294967296\n"] {
             assert!(matches!(PerLargeObject::new("", "", bad), Err(StatementError::NotAnOid(_))));
         }

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_is_the_text_in_the_archive() {
+    fn definition_is_the_text_in_the_archive() {
         let mut table = entry(Desc::Table, "t");
         table.defn = "CREATE TABLE t ();\n".to_owned();
         let style = Style::default();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_loses_its_authorization_when_owners_are_ignored() {
+    fn schema_loses_authorization_when_owners_are_ignored() {
         let style = Style { ownership: Ownership::Ignore, ..Style::default() };
         let mut schema = entry(Desc::Schema, "My");
         schema.defn = "CREATE SCHEMA \"My\" AUTHORIZATION x;\n".to_owned();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_large_objects_are_created_and_granted_one_by_one() {
+    fn listed_large_objects_are_created_and_granted_individually() {
         let style = Style::default();
         let mut list = entry(Desc::BlobMetadata, "7..8");
         list.defn = "7\n8\n".to_owned();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_partitioned_table_is_given_its_access_method_afterwards() {
+    fn only_partitioned_table_gets_its_access_method_later() {
         let mut table = entry(Desc::Table, "t");
         table.namespace = Some("s".to_owned());
         table.table_am = Some("heap2".to_owned());

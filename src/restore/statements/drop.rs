@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn large_objects_are_unlinked_one_by_one() {
+    fn large_objects_are_unlinked_individually() {
         let mut list = entry(Desc::BlobMetadata, "7..8");
         list.defn = "7\n8\n".to_owned();
         list.drop_stmt = "SELECT pg_catalog.lo_unlink(oid) …".to_owned();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_forgiven_is_said() {
+    fn drop_that_cannot_use_if_exists_is_reported() {
         let mut cube = entry(Desc::Other("HYPERCUBE".to_owned()), "c");
         cube.drop_stmt = "REMOVE c;\n".to_owned();
         assert!(drop_object(&cube, true).unwrap().without_if_exists);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_drop_statement_is_not_dropped() {
+    fn entry_without_a_drop_statement_is_not_dropped() {
         assert_eq!(drop_object(&entry(Desc::Comment, "x"), true).unwrap().command, None);
     }
 }

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_named_as_alter_wants_them() {
+    fn objects_are_named_as_alter_requires() {
         let mut table = owned(Desc::Table, "T", "DROP TABLE s.\"T\";\n");
         table.namespace = Some("s".to_owned());
         let mut lost = owned(Desc::BlobMetadata, "7..8", "-- dummy");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn public_is_given_to_its_owner_in_either_way() {
+    fn public_is_given_to_its_owner_either_way() {
         let mut public = owned(Desc::Schema, "public", "-- *not* dropping schema\n");
         public.defn = "-- *not* creating schema, since initdb creates it\n".to_owned();
         for ownership in [Ownership::AlterOwner, Ownership::SetSessionAuthorization] {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_is_reported() {
+    fn unknown_kind_is_reported() {
         let cube = owned(Desc::Other("HYPERCUBE".to_owned()), "c", "DROP HYPERCUBE c;\n");
         assert_eq!(
             owner(&cube, &Style::default()),

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn only_changes_are_set_and_only_once_they_worked() {
+    fn only_changes_not_yet_applied_are_set() {
         let style = Style::default();
         let mut state = SessionState::default();
         let expected = [
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_with_a_search_path_of_its_own_keeps_it() {
+    fn archive_with_its_own_search_path_keeps_it() {
         let source = SourceSettings { search_path: Some("…".to_owned()), ..Default::default() };
         let style = Style {
             source,
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partitioned_table_does_not_change_the_default_access_method() {
+    fn partitioned_table_keeps_the_default_access_method() {
         let mut partitioned = table();
         partitioned.relkind = PARTITIONED_TABLE;
         let settings = SessionState::default().before(&partitioned, &Style::default());
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_becomes_the_owner_when_asked_to() {
+    fn session_becomes_the_owner_on_request() {
         let style = Style { ownership: Ownership::SetSessionAuthorization, ..Style::default() };
         let mut state = SessionState::default();
         let settings = state.before_data(&table(), &style);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn parallel_workers_are_set_only_when_their_number_changes() {
+    fn parallel_workers_are_set_only_on_change() {
         let mut state = SessionState::default();
         let setting = state.before_index_build(0).unwrap();
         assert_eq!(setting.sql(), "SET max_parallel_maintenance_workers = 0;");
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn large_objects_are_restored_with_the_catalogue_in_the_path() {
+    fn large_objects_need_pg_catalog_in_search_path() {
         let setting = SessionState::default().before_large_objects(&Style::default()).unwrap();
         assert_eq!(setting.sql(), "SET search_path = pg_catalog;");
     }

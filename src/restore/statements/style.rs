@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_begins_as_pg_restore_begins_it() {
+    fn session_starts_like_pg_restore() {
         let style = Style { role: Some("Boss".to_owned()), ..style("18.6 (Debian)") };
         assert_eq!(
             fixed_settings(&style, None),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_archive_sets_what_its_text_needs() {
+    fn old_archive_sets_what_its_text_needs() {
         let style = Style { enable_row_security: true, ..Style::default() };
         let settings = fixed_settings(&style, None);
         assert!(settings.contains(&"SET client_encoding = 'SQL_ASCII';".to_owned()));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn transaction_timeout_is_set_only_where_it_exists() {
+    fn transaction_timeout_is_set_only_where_supported() {
         let timeout = "SET transaction_timeout = 0;".to_owned();
         for (dumped, target, expected) in [
             ("16.4", None, false),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_another_form_are_refused() {
+    fn malformed_settings_are_refused() {
         let mut entries = [entry(Desc::StdStrings, "STDSTRINGS")];
         entries[0].defn = "SET standard_conforming_strings = 'maybe';".to_owned();
         assert_eq!(

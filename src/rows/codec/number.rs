@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_that_round_to_zero_or_infinity_are_refused() {
+    fn floats_rounding_to_zero_or_infinity_are_refused() {
         for text in ["1e-400", "1e400", "-1e400", "0.0000001e-320"] {
             assert_eq!(float8(text.as_bytes()), None, "{text}");
         }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn singles_are_rounded_once() {
+    fn single_precision_is_rounded_once() {
         // So close to the midpoint of two singles that rounding through a double would pick the
         // wrong one.
         assert_eq!(float4(b"1.00000005960464480"), Some(1.000_000_1));

@@ -14,7 +14,7 @@ fn is_over_the_limit(error: &str) {
 }
 
 #[test]
-fn a_text_inflated_from_few_bytes_is_refused_with_its_place() {
+fn text_inflated_from_few_bytes_is_refused() {
     let mut raw = Raw::header(1);
     raw.int(1).int(1).int(0).text("0").text("0").text("t").text("TABLE");
     let start = raw.0.len();
@@ -40,7 +40,7 @@ fn entries_inflated_from_few_bytes_are_refused() {
 }
 
 #[test]
-fn a_table_of_contents_inflated_inside_a_tar_is_refused() {
+fn toc_inflated_inside_a_tar_is_refused() {
     let mut toc = Raw::header(3);
     toc.int(1).int(1).int(0).text("0").text("0").text("t").text("TABLE").int(2).int(900 << 20);
     toc.0.resize(192 << 20, b' ');
@@ -50,7 +50,7 @@ fn a_table_of_contents_inflated_inside_a_tar_is_refused() {
 }
 
 #[test]
-fn a_name_in_a_tar_inflated_from_few_bytes_is_refused() {
+fn tar_name_inflated_from_few_bytes_is_refused() {
     for kind in [tar::EntryType::GNULongName, tar::EntryType::XHeader] {
         let mut tar = tar::Builder::new(Vec::new());
         add(&mut tar, "name", kind, &vec![b'x'; 2 << 20]);
@@ -61,7 +61,7 @@ fn a_name_in_a_tar_inflated_from_few_bytes_is_refused() {
 }
 
 #[test]
-fn what_is_compressed_several_times_over_is_refused_by_its_proportion() {
+fn repeated_compression_is_refused_by_its_ratio() {
     let archive = model(vec![rows(1)]).custom(CUSTOM);
     let zeros = vec![0; 128 << 20];
     let tar = tar_of(&[("a.dump", &archive), ("zeros", &zeros)]);
@@ -72,7 +72,7 @@ fn what_is_compressed_several_times_over_is_refused_by_its_proportion() {
 }
 
 #[test]
-fn wrappers_in_wrappers_end_at_five() {
+fn nested_wrappers_are_limited_to_five() {
     let mut bytes = model(vec![rows(1)]).custom(CUSTOM);
     for _ in 0..5 {
         bytes = gzip(&bytes);

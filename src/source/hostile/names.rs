@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_file_name_in_the_table_of_contents_that_leads_elsewhere_is_refused_with_its_place() {
+fn toc_path_leading_outside_is_refused_with_offset() {
     for name in ["../../etc/passwd", "/etc/passwd", "..", ".", "a/b", "a\\b", "a\0b"] {
         let mut raw = Raw::header(3);
         raw.int(1).entry(1, "").null();
@@ -24,7 +24,7 @@ fn a_file_name_in_the_table_of_contents_that_leads_elsewhere_is_refused_with_its
 }
 
 #[test]
-fn a_list_of_large_objects_that_names_other_files_is_refused() {
+fn large_object_list_naming_other_files_is_refused() {
     let outside = tempfile::tempdir().unwrap();
     let secret = outside.path().join("secret");
     std::fs::write(&secret, "secret").unwrap();
@@ -41,7 +41,7 @@ fn a_list_of_large_objects_that_names_other_files_is_refused() {
 }
 
 #[test]
-fn a_link_in_a_directory_archive_is_not_followed() {
+fn symlink_in_directory_archive_is_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     let secret = outside.path().join("secret.dat");
     std::fs::write(&secret, ROWS).unwrap();
@@ -72,7 +72,7 @@ fn a_link_in_a_directory_archive_is_not_followed() {
 }
 
 #[test]
-fn what_is_no_regular_file_in_a_directory_archive_is_not_opened() {
+fn special_file_in_directory_archive_is_not_opened() {
     let folder = tempfile::tempdir().unwrap();
     unpack(folder.path(), &model(vec![rows(1)]));
     let file = folder.path().join("1.dat");
@@ -95,7 +95,7 @@ fn what_is_no_regular_file_in_a_directory_archive_is_not_opened() {
 }
 
 #[test]
-fn links_devices_and_fifos_in_a_tar_are_no_files_of_the_archive() {
+fn tar_links_devices_and_fifos_are_not_files() {
     let (name, toc) = model(vec![rows(1)]).files().remove(0);
     let kinds = [
         tar::EntryType::Symlink,
@@ -121,7 +121,7 @@ fn links_devices_and_fifos_in_a_tar_are_no_files_of_the_archive() {
 }
 
 #[test]
-fn a_member_of_a_tar_that_climbs_is_refused() {
+fn tar_member_with_parent_path_is_refused() {
     let files = model(vec![rows(1)]).files();
     let [(_, toc), (_, data)] = &files[..] else { panic!("two files") };
     let tar = tar_of(&[("a/toc.dat", toc), ("a/../a/1.dat", data)]);
@@ -136,7 +136,7 @@ fn a_member_of_a_tar_that_climbs_is_refused() {
 }
 
 #[test]
-fn two_members_of_one_name_are_refused() {
+fn duplicate_member_names_are_refused() {
     let files = model(vec![rows(1)]).files();
     let [(_, toc), (_, data)] = &files[..] else { panic!("two files") };
     let tar = tar_of(&[("toc.dat", toc), ("1.dat", data), ("1.dat", b"2\n\\.\n\n\n")]);

@@ -6,14 +6,14 @@ use crate::plan::{Options, Plan, Schedule};
 use crate::select::Pass;
 
 #[test]
-fn the_largest_number_of_an_entry_costs_no_more_than_any_other() {
+fn largest_entry_number_allocates_nothing_extra() {
     let archive = open_bytes(&model(vec![rows(i32::MAX)]).custom(CUSTOM)).unwrap();
     assert_eq!(archive.toc.position(DumpId(i32::MAX)), Some(0));
     assert_eq!(read(archive).unwrap(), ROWS.as_bytes());
 }
 
 #[test]
-fn numbers_of_entries_that_cannot_be_are_refused_with_their_place() {
+fn impossible_entry_numbers_are_refused_with_offset() {
     for id in [0, -1, i32::MIN] {
         let mut raw = Raw::header(1);
         raw.int(1);
@@ -33,7 +33,7 @@ fn numbers_of_entries_that_cannot_be_are_refused_with_their_place() {
 }
 
 #[test]
-fn lengths_and_counts_below_zero_are_refused_with_their_place() {
+fn negative_lengths_and_counts_are_refused_with_offset() {
     let mut count = Raw::header(1);
     let place = count.0.len();
     count.int(-5);
@@ -55,7 +55,7 @@ fn lengths_and_counts_below_zero_are_refused_with_their_place() {
 }
 
 #[test]
-fn lengths_and_counts_that_are_only_claimed_end_with_the_file() {
+fn claimed_lengths_and_counts_end_with_the_file() {
     let mut entries = Raw::header(1);
     entries.int(1_000_000).entry(1, "").null().offset(3, 0);
     assert!(refused(&entries.0).contains("unexpected end of data: in TOC entry 2 of 1000000"));
@@ -77,7 +77,7 @@ fn lengths_and_counts_that_are_only_claimed_end_with_the_file() {
 }
 
 #[test]
-fn offsets_beyond_the_file_or_into_other_data_are_refused_with_their_place() {
+fn invalid_offsets_are_refused_with_their_position() {
     let with_offset = |offset| {
         let mut raw = Raw::header(1);
         raw.int(2).entry(1, "").null().offset(2, offset).entry(2, "").null().offset(3, 0);
@@ -109,7 +109,7 @@ fn offsets_beyond_the_file_or_into_other_data_are_refused_with_their_place() {
 }
 
 #[test]
-fn data_of_entries_that_are_not_listed_or_come_twice_is_refused() {
+fn data_of_unlisted_or_duplicate_entries_is_refused() {
     let with_blocks = |ids: [i32; 2]| {
         let mut raw = Raw::header(1);
         raw.int(2).entry(1, "").null().offset(1, 0).entry(3, "").null().offset(1, 0);
@@ -128,7 +128,7 @@ fn data_of_entries_that_are_not_listed_or_come_twice_is_refused() {
 }
 
 #[test]
-fn a_block_of_another_kind_than_its_entry_is_refused() {
+fn block_of_the_wrong_kind_is_refused() {
     let mut raw = Raw::header(1);
     raw.int(1).entry(1, "").null().offset(1, 0);
     raw.0.push(3);
@@ -149,7 +149,7 @@ fn both_refuse_or_tell(bytes: &[u8]) -> [String; 2] {
 }
 
 #[test]
-fn entries_that_depend_on_themselves_or_in_a_circle_are_planned() {
+fn self_and_circular_dependencies_are_planned() {
     let mut raw = Raw::header(1);
     raw.int(4);
     for (id, needs) in [(1, ["1", "1"]), (2, ["3", "2147483647"]), (3, ["4", "1"]), (4, ["2", "2"])]

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_no_addresses() {
+    fn other_schemes_are_not_addresses() {
         for text in ["ftp://h/f", "file:///f", "f.dump", "http://", "https:"] {
             assert_eq!(Address::parse(text), Err(AddressError), "{text}");
         }

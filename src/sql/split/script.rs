@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_psql_can_do_is_refused_by_its_line() {
+    fn psql_only_syntax_is_refused_with_its_line() {
         assert_eq!(statements("SELECT 1;\n\\i more.sql\n"), Err(ScriptError::Command { line: 2 }));
         assert_eq!(statements("SELECT 1 \\gset\n"), Err(ScriptError::Command { line: 1 }));
         assert_eq!(texts("SELECT '\\i', E'\\'', \"\\\" -- \\\n;").len(), 1);

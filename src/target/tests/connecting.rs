@@ -46,7 +46,7 @@ async fn each_sslmode_encrypts_as_libpq_would() {
 }
 
 #[tokio::test]
-async fn the_servers_certificate_is_checked_as_much_as_asked_for() {
+async fn server_certificate_is_checked_as_requested() {
     let server = Server::with_roles().await;
     let (ca, other) = (server.file("ca.crt"), server.file("other.crt"));
     for (host, mode, roots, failure) in [
@@ -74,7 +74,7 @@ async fn the_servers_certificate_is_checked_as_much_as_asked_for() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_opens_the_door() {
+async fn client_certificate_is_accepted() {
     let server = Server::with_roles().await;
     let (certificate, key) = (server.file("client.crt"), server.file("client.key"));
     let conninfo = format!("host=localhost user=with_cert sslcert={certificate} sslkey={key}");
@@ -93,7 +93,7 @@ async fn a_client_certificate_opens_the_door() {
 }
 
 #[tokio::test]
-async fn a_password_is_taken_from_wherever_it_is() {
+async fn password_is_found_in_every_source() {
     let server = Server::with_roles().await;
     let host = "host=localhost user=with_word";
     for extra in ["sslmode=disable", "sslmode=require", "channel_binding=require"] {
@@ -116,7 +116,7 @@ async fn a_password_is_taken_from_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn without_a_password_and_without_asking_the_message_says_so() {
+async fn missing_password_without_prompt_is_reported() {
     let server = Server::with_roles().await;
     let options = ConnectOptions {
         dbname: Some("postgres".to_owned()),
@@ -133,7 +133,7 @@ async fn without_a_password_and_without_asking_the_message_says_so() {
 }
 
 #[tokio::test]
-async fn hosts_are_tried_in_turn_until_one_judges() {
+async fn hosts_are_tried_until_one_gives_a_verdict() {
     let server = Server::with_roles().await;
     let (closed, port) = (NOBODY_S, server.port);
     let conninfo = format!("host=127.0.0.1,localhost port={closed},{port} user=postgres");
@@ -150,7 +150,7 @@ async fn hosts_are_tried_in_turn_until_one_judges() {
 }
 
 #[tokio::test]
-async fn a_dead_port_is_a_reason_to_try_again_later() {
+async fn dead_port_is_worth_retrying() {
     let options = ConnectOptions {
         dbname: Some(format!("host=127.0.0.1 port={NOBODY_S} user=u")),
         ..ConnectOptions::default()
@@ -162,7 +162,7 @@ async fn a_dead_port_is_a_reason_to_try_again_later() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_runs_into_the_time_limit() {
+async fn silent_server_hits_the_timeout() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let options = ConnectOptions {

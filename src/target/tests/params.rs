@@ -21,7 +21,7 @@ fn resolve(options: &ConnectOptions, variables: Variables) -> Result<Params, Err
 }
 
 #[test]
-fn the_stronger_source_wins() {
+fn stronger_source_wins() {
     let environment: Variables = &[
         ("PGHOST", "env"),
         ("PGPORT", "1"),
@@ -47,7 +47,7 @@ fn the_stronger_source_wins() {
 }
 
 #[test]
-fn what_nobody_says_is_as_libpq_has_it() {
+fn defaults_match_libpq() {
     let params = resolve(&ConnectOptions::default(), &[("HOME", "/home/me")]).unwrap();
     assert_eq!((params.user.as_str(), params.dbname.as_str()), ("me", "me"));
     assert_eq!(params.hosts.len(), 1);
@@ -92,7 +92,7 @@ fn values_have_their_types() {
 }
 
 #[test]
-fn what_cannot_be_honoured_is_refused_by_name() {
+fn unsupported_checks_are_refused_by_name() {
     for (text, message) in [
         ("postgres://h/d?pgbouncer=true", "unknown connection parameter \"pgbouncer\""),
         ("sslcrl=/x", "connection parameter \"sslcrl\" is not supported"),
@@ -137,7 +137,7 @@ fn what_cannot_be_honoured_is_refused_by_name() {
 }
 
 #[test]
-fn a_password_with_a_bare_slash_is_refused_and_not_shown() {
+fn password_with_a_bare_slash_is_refused_unshown() {
     for text in ["postgres://u:12/34@h/d", "postgres://u:ab/cd@h/d", "postgres://u:12/a:b@h/d"] {
         let error = resolve(&options(text), &[]).unwrap_err();
         let message = "invalid connection string: a \"/\" in a password must be written as %2F";
@@ -150,7 +150,7 @@ fn a_password_with_a_bare_slash_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_password_is_never_shown() {
+fn password_is_never_shown() {
     let target =
         Target::resolve(&options("postgres://u:hidden@h/d"), &lookup(&[("PGPASSWORD", "hidden")]))
             .unwrap();
@@ -160,7 +160,7 @@ fn a_password_is_never_shown() {
 }
 
 #[test]
-fn the_password_file_serves_hosts_sockets_and_other_databases() {
+fn password_file_serves_hosts_sockets_and_other_databases() {
     use std::os::unix::fs::PermissionsExt;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "h:*:one:u:first\nlocalhost:*:*:u:socket\nh:*:two:u:second\n")
@@ -182,7 +182,7 @@ fn the_password_file_serves_hosts_sockets_and_other_databases() {
 }
 
 #[test]
-fn service_stands_between_options_and_variables() {
+fn service_ranks_between_options_and_variables() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = "[other]\nhost=no\n[prod]\n# a remark\nhost=service\nport=7\ndbname=service\n\
                 password=hidden one\n";
@@ -262,7 +262,7 @@ fn misspelled_urls_are_refused_without_their_password() {
 }
 
 #[test]
-fn connection_ends_in_time_unless_it_may_wait_for_ever() {
+fn connection_ends_in_time_unless_unlimited() {
     let within = |text: &str| resolve(&options(text), &[]).unwrap().connect_timeout;
     assert_eq!(within("dbname=d"), Some(std::time::Duration::from_secs(60)));
     assert_eq!(within("connect_timeout=3"), Some(std::time::Duration::from_secs(3)));
@@ -270,7 +270,7 @@ fn connection_ends_in_time_unless_it_may_wait_for_ever() {
 }
 
 #[test]
-fn every_kind_of_server_that_libpq_knows_can_be_asked_for() {
+fn every_libpq_server_type_can_be_requested() {
     for (word, demand) in [
         ("any", Demand::Any),
         ("read-write", Demand::ReadWrite),

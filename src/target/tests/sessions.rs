@@ -8,7 +8,7 @@ use crate::target::{Class, Error, Notices, Session, SessionSettings, Transaction
 use crate::target::{has_bookkeeping, has_record, make_bookkeeping};
 
 #[tokio::test]
-async fn a_session_starts_as_pg_restores_does() {
+async fn session_starts_like_pg_restores() {
     let server = Server::shared();
     let session = server.superuser().await;
     assert_eq!(session.server_version_num() / 10_000, 15);
@@ -41,7 +41,7 @@ async fn rows_are_counted_over_all_statements() {
 }
 
 #[tokio::test]
-async fn a_refused_statement_tells_all_that_the_server_tells() {
+async fn refused_statement_reports_all_server_details() {
     let server = Server::shared();
     let session = server.superuser().await;
     session.execute("CREATE TEMP TABLE u (a int CONSTRAINT positive CHECK (a > 0))").await.unwrap();
@@ -78,7 +78,7 @@ async fn a_refused_statement_tells_all_that_the_server_tells() {
 }
 
 #[tokio::test]
-async fn a_commit_of_an_aborted_transaction_is_an_error() {
+async fn commit_of_aborted_transaction_is_an_error() {
     let server = Server::shared();
     let session = server.superuser().await;
     assert_eq!(session.transaction_status(), TransactionStatus::Idle);
@@ -98,7 +98,7 @@ async fn a_commit_of_an_aborted_transaction_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_constraint_that_fails_at_the_commit_is_the_servers_error() {
+async fn constraint_failing_at_commit_is_a_server_error() {
     let server = Server::shared();
     let session = server.superuser().await;
     let table = "CREATE TEMP TABLE d (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)";
@@ -110,7 +110,7 @@ async fn a_constraint_that_fails_at_the_commit_is_the_servers_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbered_statements_are_inside_of_their_transaction_and_done_or_not() {
+async fn numbered_statements_are_all_or_nothing() {
     let server = Server::shared();
     let session = server.superuser().await;
     session.execute("CREATE TEMP TABLE n (a int)").await.unwrap();
@@ -139,7 +139,7 @@ async fn numbered_statements_are_inside_of_their_transaction_and_done_or_not() {
 
 /// Compiles only if sessions can be used from tasks of a multi-threaded runtime.
 #[test]
-fn what_a_session_does_can_move_between_threads() {
+fn session_futures_can_move_between_threads() {
     fn send<T: Send>(_: impl Fn(&'static Session) -> T) {}
     send(|session| async {
         let target = session.target().clone();
@@ -156,7 +156,7 @@ fn what_a_session_does_can_move_between_threads() {
 }
 
 #[tokio::test]
-async fn notices_come_before_the_answer() {
+async fn notices_precede_the_answer() {
     let server = Server::shared();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&heard);
@@ -174,7 +174,7 @@ async fn notices_come_before_the_answer() {
 }
 
 #[tokio::test]
-async fn a_running_statement_can_be_cancelled_over_any_kind_of_connection() {
+async fn running_statement_can_be_cancelled_on_any_transport() {
     let server = Server::with_roles().await;
     let watcher = server.superuser().await;
     let socket = format!("host={} user=postgres", server.file(""));
@@ -202,7 +202,7 @@ async fn a_running_statement_can_be_cancelled_over_any_kind_of_connection() {
 }
 
 #[tokio::test]
-async fn a_terminated_session_says_by_whom() {
+async fn terminated_session_reports_who_ended_it() {
     let server = Server::shared();
     let session = server.superuser().await;
     let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();

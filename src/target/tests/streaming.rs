@@ -19,7 +19,7 @@ fn chunks(rows: u32, size: usize) -> Vec<Bytes> {
 }
 
 #[tokio::test]
-async fn a_copy_gives_the_rows_that_the_server_stored() {
+async fn copy_returns_the_rows_the_server_stored() {
     let server = Server::with_roles().await;
     for conninfo in
         ["host=localhost user=tls_only sslmode=require", "host=localhost user=plain_only"]
@@ -39,7 +39,7 @@ async fn a_copy_gives_the_rows_that_the_server_stored() {
 }
 
 #[tokio::test]
-async fn a_dropped_copy_stores_nothing_and_leaves_the_session_usable() {
+async fn dropped_copy_stores_nothing_and_session_stays_usable() {
     let server = Server::shared();
     let session = server.superuser().await;
     session.execute("CREATE TEMP TABLE d (a int)").await.unwrap();
@@ -54,7 +54,7 @@ async fn a_dropped_copy_stores_nothing_and_leaves_the_session_usable() {
 }
 
 #[tokio::test]
-async fn a_bad_row_stops_the_copy_long_before_the_end() {
+async fn bad_row_stops_the_copy_early() {
     let server = Server::shared();
     let session = server.superuser().await;
     session.execute("CREATE TEMP TABLE b (a int)").await.unwrap();
@@ -114,7 +114,7 @@ async fn refused_copy_leaves_the_session_usable() {
 }
 
 #[tokio::test]
-async fn a_copy_that_cannot_even_be_parsed_costs_nothing() {
+async fn unparsable_copy_leaves_the_session_usable() {
     let server = Server::shared();
     let session = server.superuser().await;
     let error = session.copy_in("COPY no such syntax").await.unwrap_err();
@@ -129,7 +129,7 @@ async fn a_copy_that_cannot_even_be_parsed_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_killed_in_mid_copy_is_lost() {
+async fn session_killed_during_copy_is_lost() {
     let server = Server::shared();
     let session = server.superuser().await;
     session.execute("CREATE TEMP TABLE k (a int)").await.unwrap();
@@ -148,7 +148,7 @@ async fn a_session_killed_in_mid_copy_is_lost() {
 }
 
 #[tokio::test]
-async fn large_objects_are_written_in_order_and_whole() {
+async fn large_objects_are_written_in_order_and_complete() {
     let server = Server::shared();
     let session = server.superuser().await;
     let long: Vec<u8> =
@@ -186,7 +186,7 @@ async fn large_objects_are_written_in_order_and_whole() {
 }
 
 #[tokio::test]
-async fn a_large_object_that_is_not_there_is_an_error_of_the_server() {
+async fn missing_large_object_is_a_server_error() {
     let server = Server::shared();
     let session = server.superuser().await;
     for bytes in ["", "bytes"] {
@@ -203,7 +203,7 @@ async fn a_large_object_that_is_not_there_is_an_error_of_the_server() {
 }
 
 #[tokio::test]
-async fn bytes_of_no_large_object_are_refused() {
+async fn bytes_outside_a_large_object_are_refused() {
     let server = Server::shared();
     let session = server.superuser().await;
     let mut objects = session.write_large_objects().await.unwrap();
@@ -215,7 +215,7 @@ async fn bytes_of_no_large_object_are_refused() {
 const ENDLESS: &str = "COPY (SELECT pg_catalog.generate_series(1000000000, 9000000000)) TO STDOUT";
 
 #[tokio::test]
-async fn a_copy_out_gives_whole_rows_and_the_count_that_the_server_says() {
+async fn copy_out_yields_whole_rows_and_servers_count() {
     let server = Server::with_roles().await;
     for conninfo in
         ["host=localhost user=tls_only sslmode=require", "host=localhost user=plain_only"]
@@ -243,7 +243,7 @@ async fn a_copy_out_gives_whole_rows_and_the_count_that_the_server_says() {
 }
 
 #[tokio::test]
-async fn a_copy_out_that_is_refused_or_fails_costs_the_session_nothing() {
+async fn failed_copy_out_leaves_the_session_usable() {
     let server = Server::shared();
     let session = server.superuser().await;
     let error = session.copy_out("COPY (SELECT 1 FROM no.table) TO STDOUT").await.unwrap_err();
@@ -266,7 +266,7 @@ async fn a_copy_out_that_is_refused_or_fails_costs_the_session_nothing() {
 }
 
 #[tokio::test]
-async fn a_copy_out_that_is_dropped_is_cancelled_in_the_server() {
+async fn dropped_copy_out_is_cancelled_in_the_server() {
     let server = Server::shared();
     let session = server.superuser().await;
     let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
@@ -289,7 +289,7 @@ async fn a_copy_out_that_is_dropped_is_cancelled_in_the_server() {
 }
 
 #[tokio::test]
-async fn a_session_killed_in_mid_copy_out_is_lost() {
+async fn session_killed_during_copy_out_is_lost() {
     let server = Server::shared();
     let session = server.superuser().await;
     let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();
@@ -308,7 +308,7 @@ async fn a_session_killed_in_mid_copy_out_is_lost() {
 }
 
 #[tokio::test]
-async fn a_copy_out_waits_for_who_takes_its_rows() {
+async fn copy_out_waits_for_its_reader() {
     let server = Server::shared();
     let session = server.superuser().await;
     let pid = session.query_value("SELECT pg_catalog.pg_backend_pid()").await.unwrap().unwrap();

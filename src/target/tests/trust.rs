@@ -19,7 +19,7 @@ fn self_signed() -> rcgen::Certificate {
 }
 
 #[test]
-fn a_self_signed_server_is_trusted_only_if_it_is_the_root_itself_and_in_date() {
+fn self_signed_server_must_be_an_unexpired_root() {
     let (trusted, stranger) = (self_signed(), self_signed());
     let mut roots = tempfile::NamedTempFile::new().unwrap();
     roots.write_all(trusted.pem().as_bytes()).unwrap();

@@ -44,7 +44,7 @@ fn problem(more: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn defaults_are_those_of_the_replaced_system() {
+fn defaults_match_the_replaced_system() {
     let config = config(&[]);
     assert_eq!(config.zone, Tz::UTC);
     assert_eq!(config.schedule.as_ref().unwrap().to_string(), "10 5 * * *");
@@ -332,7 +332,7 @@ fn contradictory_settings_are_rejected() {
 }
 
 #[test]
-fn notifications_are_urls_or_objects_under_either_name() {
+fn notifications_accept_urls_or_objects_and_both_names() {
     let old = config(&[("NOTIFICATION_URLS", r#"["https://one.example"]"#)]);
     assert_eq!(old.notifications.len(), 1);
     for (text, end) in [

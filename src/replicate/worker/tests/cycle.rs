@@ -117,7 +117,7 @@ async fn time_noticed_slightly_late_still_counts() {
 }
 
 #[tokio::test]
-async fn time_noticed_late_counts_within_the_setting() {
+async fn late_time_counts_within_the_setting() {
     for (minutes, expected) in [(9, RunOutcome::Missed), (50, RunOutcome::Succeeded)] {
         let mut scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
         scene.worker.latest_start = TimeDelta::minutes(minutes);

@@ -110,12 +110,12 @@ fn assert_script(options: &ScriptOptions<'_>, data_only: bool, expected: &str) {
 }
 
 #[test]
-fn a_plain_script_is_that_of_pg_restore() {
+fn plain_script_matches_pg_restore() {
     assert_script(&options(&small::entries()), false, include_str!("plain.sql"));
 }
 
 #[test]
-fn a_script_that_creates_the_database_in_batches_is_that_of_pg_restore() {
+fn create_script_in_batches_matches_pg_restore() {
     let options = ScriptOptions {
         create: true,
         clean: Clean::DropIfExists,
@@ -131,7 +131,7 @@ fn a_script_that_creates_the_database_in_batches_is_that_of_pg_restore() {
 }
 
 #[test]
-fn a_script_of_data_alone_is_that_of_pg_restore() {
+fn data_only_script_matches_pg_restore() {
     let mut options = ScriptOptions { disable_triggers: true, ..options(&small::entries()) };
     options.style.ownership = Ownership::SetSessionAuthorization;
     options.style.superuser = Some("root".to_owned());
@@ -139,7 +139,7 @@ fn a_script_of_data_alone_is_that_of_pg_restore() {
 }
 
 #[test]
-fn a_script_without_owners_in_one_transaction_is_that_of_pg_restore() {
+fn ownerless_single_transaction_script_matches_pg_restore() {
     let mut options = ScriptOptions {
         clean: Clean::Drop,
         transactions: Transactions::Single,
@@ -150,7 +150,7 @@ fn a_script_without_owners_in_one_transaction_is_that_of_pg_restore() {
 }
 
 #[test]
-fn before_archive_version_1_12_large_objects_are_created_with_their_data() {
+fn before_1_12_large_objects_come_with_data() {
     let mut blobs = entry(Desc::Blobs, "BLOBS");
     blobs.had_dumper = true;
     let mut options = options(&[]);
@@ -196,7 +196,7 @@ fn warnings_do_not_stop_the_script() {
 }
 
 #[test]
-fn text_is_written_in_the_archive_s_encoding_and_data_as_it_is() {
+fn text_keeps_archive_encoding_and_data_is_verbatim() {
     let mut table = entry(Desc::TableData, "été");
     table.had_dumper = true;
     table.copy_stmt = "COPY t (a) FROM stdin;\n".to_owned();
@@ -217,7 +217,7 @@ fn text_is_written_in_the_archive_s_encoding_and_data_as_it_is() {
 }
 
 #[test]
-fn damaged_data_is_the_archive_s_error_and_names_the_entry() {
+fn damaged_data_is_archive_error_naming_the_entry() {
     struct Damaged;
     impl Read for Damaged {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

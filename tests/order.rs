@@ -7,6 +7,8 @@
 // Test helpers may panic when an expectation fails.
 #![allow(clippy::unwrap_used)]
 
+#[path = "order/bodies.rs"]
+mod bodies;
 #[path = "order/case.rs"]
 mod case;
 mod common;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::archive::{Desc, DumpId, Entry};
-use crate::select::wholes;
+use crate::select::{up, wholes};
 
 /// The tables above and below each table.
 #[derive(Debug)]
@@ -50,6 +50,11 @@ impl Tree {
     /// The representative of all the tables connected to a table.
     pub(super) fn root(&self, table: DumpId) -> DumpId {
         self.roots.get(&table).copied().unwrap_or(table)
+    }
+
+    /// A table and the partitioned tables above it.
+    pub(super) fn up(&self, table: DumpId) -> impl Iterator<Item = DumpId> + '_ {
+        up(&self.whole_of, table)
     }
 
     /// All parts of a table, including their parts.

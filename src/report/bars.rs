@@ -46,7 +46,8 @@ impl Bars {
                 let over = stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
                 let (remarks, frame) = {
                     let mut board = lock(&shared);
-                    (board.take_remarks(), board.frame(start.elapsed(), size()))
+                    let frame = board.frame(start.elapsed(), size());
+                    (board.take_remarks(), (!board.is_connecting).then_some(frame))
                 };
                 if !remarks.is_empty() {
                     screen.write(&format!("{}\n", remarks.join("\n")));
@@ -54,7 +55,11 @@ impl Bars {
                 if over {
                     return drawing.clear();
                 }
-                drawing.show(frame);
+                match frame {
+                    Some(frame) => drawing.show(frame),
+                    // Nothing may overwrite a prompt.
+                    None => drawing.hide(&multi),
+                }
             }
         })?;
         Ok(Some(Self { board, running: Some(running), thread: Some(thread) }))
@@ -90,6 +95,7 @@ struct Drawing {
     bar: ProgressBar,
     frame: Arc<Mutex<Frame>>,
     has_length: bool,
+    is_shown: bool,
 }
 
 impl Drawing {
@@ -97,7 +103,7 @@ impl Drawing {
         let frame = Arc::new(Mutex::new(Frame::default()));
         let bar = multi.add(ProgressBar::no_length());
         bar.set_style(style(WITHOUT_LENGTH, &frame));
-        Self { bar, frame, has_length: false }
+        Self { bar, frame, has_length: false, is_shown: false }
     }
 
     fn show(&mut self, frame: Frame) {
@@ -111,7 +117,15 @@ impl Drawing {
             }
             self.bar.set_position(place);
         }
+        self.is_shown = true;
         self.bar.tick();
+    }
+
+    fn hide(&mut self, multi: &MultiProgress) {
+        if std::mem::take(&mut self.is_shown) {
+            // Writing to a terminal that is gone is no error of the run.
+            let _ = multi.clear();
+        }
     }
 
     fn clear(&self) {

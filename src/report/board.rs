@@ -46,6 +46,10 @@ pub(super) struct Board {
     /// The bar's position.
     place: u64,
     remarks: Vec<String>,
+    /// While the first session opens: it may prompt for a password.
+    pub(super) is_connecting: bool,
+    /// What is not urgent meanwhile.
+    held: Vec<String>,
 }
 
 /// An entry in progress.
@@ -112,7 +116,8 @@ impl Board {
                 self.samples.clear();
                 self.wanted = *wanted as u64;
                 self.data_bytes = data_bytes.filter(|bytes| *bytes > 0);
-                self.remarks.push(wording::planned(
+                self.is_connecting = true;
+                self.held.push(wording::planned(
                     archive,
                     *entries,
                     *wanted,
@@ -124,6 +129,8 @@ impl Board {
             Event::Connected { target, server_version } => {
                 let target = wording::one_line(target);
                 let version = wording::one_line(server_version);
+                self.is_connecting = false;
+                self.remarks.append(&mut self.held);
                 self.remarks.push(format!("connected to {target}, PostgreSQL {version}"));
             }
             Event::Started { entry, lane, data_bytes, .. } => {
@@ -153,6 +160,9 @@ impl Board {
                 if self.lanes.get(lane).is_some_and(|own| own.entry.dump_id == *dump_id) {
                     self.lanes.remove(lane);
                 }
+            }
+            Event::Predicted { wall } if self.is_connecting => {
+                self.held.push(wording::predicted(*wall));
             }
             Event::Predicted { wall } => self.remarks.push(wording::predicted(*wall)),
             Event::Remaining { left } => self.left = Some((*left, now)),

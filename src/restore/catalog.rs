@@ -22,8 +22,9 @@ const KEYS: &str = "SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname
      WHERE contype = 'f' AND conrelid <> confrelid";
 
 /// Which table calls which function when rows are inserted: through a constraint, a generated
-/// column, a domain, a partition key, an index, a policy, a rule or a trigger. C functions and
-/// system functions are excluded; system objects have OIDs below 16384 (`FirstNormalObjectId`).
+/// column, a domain, a partition key, an index, a policy, a rule or a trigger, or through a DEFAULT
+/// if `{defaults}`. C functions and system functions are excluded; system objects have OIDs below
+/// 16384 (`FirstNormalObjectId`).
 const CALLS: &str = "WITH RECURSIVE functions AS ( \
          SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang \
          WHERE p.oid >= 16384 AND lanname NOT IN ('internal', 'c')), \
@@ -64,7 +65,7 @@ const CALLS: &str = "WITH RECURSIVE functions AS ( \
          UNION SELECT adrelid, function FROM callers JOIN pg_catalog.pg_attrdef d ON d.oid = id \
              AND class = 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
              JOIN pg_catalog.pg_attribute ON attrelid = adrelid AND attnum = adnum \
-             WHERE attgenerated <> '' \
+             WHERE attgenerated <> '' OR {defaults} \
          UNION SELECT conrelid, function FROM callers JOIN pg_catalog.pg_constraint o ON o.oid = id \
              AND class = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
          UNION SELECT tgrelid, function FROM callers JOIN pg_catalog.pg_trigger t ON t.oid = id \
@@ -158,16 +159,19 @@ async fn ask(ctx: &Context, lane: &mut Lane, plan: &mut Plan) -> Result<()> {
 /// Extends the archive's entries with the functions and tables it lacks, and plans with them.
 async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Result<()> {
     let own = &ctx.toc.entries;
-    let mut found = functions(session, own).await?;
+    let Functions { mut found, of_archive } = functions(session, own).await?;
     let mut calls: HashMap<(String, String), Vec<DumpId>> = HashMap::new();
-    if found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
-        let numbers: HashMap<&str, DumpId> =
-            found.iter().map(|(oid, entry)| (oid.as_str(), entry.dump_id)).collect();
-        for row in session.query_catalogue(CALLS).await? {
+    let numbers: HashMap<&str, DumpId> =
+        found.iter().map(|(oid, entry)| (oid.as_str(), entry.dump_id)).collect();
+    if !of_archive.is_empty() || found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
+        // A column of the target that the archive lacks gets its DEFAULT.
+        let defaults = if ctx.with_schema { "false" } else { "true" };
+        for row in session.query_catalogue(&CALLS.replace("{defaults}", defaults)).await? {
             let [Some(schema), Some(table), Some(function)] = &row[..] else { continue };
-            if let Some(function) = numbers.get(function.as_str()) {
-                calls.entry((schema.clone(), table.clone())).or_default().push(*function);
-            }
+            let of_archive = of_archive.get(function).into_iter().flatten();
+            let of_target = numbers.get(function.as_str());
+            let called = calls.entry((schema.clone(), table.clone())).or_default();
+            called.extend(of_target.into_iter().chain(of_archive));
         }
         let mut unspoken = Vec::new();
         for row in session.query_catalogue(UNSPOKEN).await? {
@@ -189,41 +193,56 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
     let noted = all.len();
     all.extend(found.into_iter().map(|(_, entry)| entry));
     let mut present: HashSet<DumpId> = own.iter().map(|entry| entry.dump_id).collect();
+    let mut is_more = all.len() > noted;
     for (place, entry) in own.iter().enumerate() {
         match (&entry.desc, entry.dependencies.first()) {
             (Desc::Table | Desc::MaterializedView, _) => {
-                all[place].dependencies.extend(called(entry));
+                // Also of a table that existed before, with triggers of its own.
+                let mut more = called(entry);
+                more.retain(|function| !entry.dependencies.contains(function));
+                is_more |= !more.is_empty();
+                all[place].dependencies.extend(more);
             }
             // A table without an entry belongs to an extension, or only its rows were dumped.
             (Desc::TableData, Some(table)) if present.insert(*table) => {
                 let bare = Entry::bare(table.0, Desc::Table, Section::PreData);
                 let (namespace, tag) = (entry.namespace.clone(), entry.tag.clone());
                 all.push(Entry { namespace, tag, dependencies: called(entry), ..bare });
+                is_more = true;
             }
             _ => {}
         }
     }
-    if all.len() > noted {
+    if is_more {
         plan.keep_order_by_catalog(&all, noted);
     }
     Ok(())
 }
 
-/// The functions and views that the archive lacks, as entries, with their OIDs.
-async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entry)>> {
+/// The target's functions and views.
+struct Functions {
+    /// Those that the archive lacks, as entries, with their OIDs.
+    found: Vec<(String, Entry)>,
+    /// By OID, the archive's functions of that name.
+    of_archive: HashMap<String, Vec<DumpId>>,
+}
+
+/// Looks up the target's functions and views.
+async fn functions(session: &Session, own: &[Entry]) -> Result<Functions> {
     let kinds = [Desc::Function, Desc::Procedure, Desc::View];
-    let known: HashSet<(&str, &str)> = own
-        .iter()
-        .filter(|entry| kinds.contains(&entry.desc))
-        .map(|entry| {
-            let (schema, name) = name(entry);
-            (schema, name.split('(').next().unwrap_or(name))
-        })
-        .collect();
-    let mut found = Vec::new();
+    let mut known: HashMap<(&str, &str), Vec<DumpId>> = HashMap::new();
+    for entry in own.iter().filter(|entry| kinds.contains(&entry.desc)) {
+        let (schema, name) = name(entry);
+        let bare = name.split('(').next().unwrap_or(name);
+        known.entry((schema, bare)).or_default().push(entry.dump_id);
+    }
+    let (mut found, mut of_archive) = (Vec::new(), HashMap::new());
     for row in session.query_catalogue(NAMES).await? {
         let [Some(kind), Some(schema), Some(name), Some(oid)] = &row[..] else { continue };
-        if known.contains(&(schema.as_str(), name.as_str())) {
+        if let Some(own) = known.get(&(schema.as_str(), name.as_str())) {
+            if kind == "f" {
+                of_archive.insert(oid.clone(), own.clone());
+            }
             continue;
         }
         let desc = if kind == "f" { Desc::Function } else { Desc::View };
@@ -244,7 +263,7 @@ async fn functions(session: &Session, own: &[Entry]) -> Result<Vec<(String, Entr
             entry.defn = texts.remove(oid).unwrap_or_default();
         }
     }
-    Ok(found)
+    Ok(Functions { found, of_archive })
 }
 
 /// The dump ID for the next added entry: negative, since the archive's are positive.

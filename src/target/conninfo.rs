@@ -55,7 +55,8 @@ pub(super) fn shown(value: &str) -> String {
 
 /// What to show of a text that may contain a password; `None` if it contains none.
 pub(crate) fn concealed(text: &str) -> Option<String> {
-    let is_pair = text.contains('=') && text.to_ascii_lowercase().contains("password");
+    let lower = text.to_ascii_lowercase();
+    let is_pair = text.contains('=') && ["pass", "pwd"].iter().any(|word| lower.contains(word));
     match is_pair {
         true => Some("…".to_owned()),
         false => may_hold_a_password(text).then(|| shown(text)),

@@ -33,31 +33,41 @@ const OPERATOR: &str = "~!@#^&|`?+-*/%<>=";
 /// Whether an entry is a function whose body could read tables.
 pub(super) fn is_function(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Function | Desc::Procedure)
-        && language(&entry.defn).is_none_or(|language| !COMPILED.contains(&language.as_str()))
+        && (languages(&entry.defn).next().is_none()
+            || languages(&entry.defn).any(|language| !COMPILED.contains(&language.as_str())))
 }
 
 /// Whether everything a body does is visible in its text.
 pub(super) fn is_readable(function: &Entry) -> bool {
-    language(&function.defn).is_some_and(|language| matches!(language.as_str(), "sql" | "plpgsql"))
+    let mut languages = languages(&function.defn).peekable();
+    languages.peek().is_some()
+        && languages.all(|language| matches!(language.as_str(), "sql" | "plpgsql"))
 }
 
 /// The language of a function. pg_dump writes it after the result, on a separate line (`dumpFunc`
-/// in `pg_dump.c`).
-fn language(definition: &str) -> Option<String> {
-    let line = definition.lines().find_map(|line| line.strip_prefix("    LANGUAGE "))?;
-    let word = line.split([' ', '\t', ';']).next()?;
-    Some(word.trim_matches('"').to_lowercase())
+/// in `pg_dump.c`). An argument's default, or the body, may contain such a line, too.
+fn languages(definition: &str) -> impl Iterator<Item = String> + '_ {
+    let lines = definition.lines().filter_map(|line| line.strip_prefix("    LANGUAGE "));
+    let words = lines.filter_map(|line| line.split([' ', '\t', ';']).next());
+    words.map(|word| word.trim_matches('"').to_lowercase())
 }
 
-/// Whether a body with these words reads objects it does not name.
-pub(super) fn is_dynamic(words: &HashSet<String>) -> bool {
-    DYNAMIC.iter().any(|word| words.contains(*word))
+/// Whether a body reads objects it does not name, or names in escapes: its text and its words.
+pub(super) fn is_dynamic(text: &str, words: &HashSet<String>) -> bool {
+    let is_escaped = |at: usize| text[..at].ends_with(['U', 'u']);
+    text.match_indices("&\"").any(|(at, _)| is_escaped(at))
+        || DYNAMIC.iter().any(|word| words.contains(*word))
         || words.iter().any(|word| word.contains("_to_xml") || word.starts_with("dblink_"))
 }
 
 /// The words of a text in lower case, and its operators. A quoted identifier may be several words.
 pub(super) fn words(text: &str) -> HashSet<String> {
-    split(text).map(str::to_lowercase).chain(operators(text).map(str::to_owned)).collect()
+    // `codes$$` is the table's name before the end of a body.
+    let parts = split(text).flat_map(|word| {
+        let parts = word.contains('$').then(|| word.split('$')).into_iter().flatten();
+        std::iter::once(word).chain(parts.filter(|part| !part.is_empty()))
+    });
+    parts.map(str::to_lowercase).chain(operators(text).map(str::to_owned)).collect()
 }
 
 /// The operators of a text. An operator may end before a comment, or before the sign of the next

@@ -32,8 +32,11 @@ impl Plan {
                 if !created.contains(&table) {
                     // The table already has its triggers and indexes.
                     let of_tables = of_tables.get_or_insert_with(|| order.of_tables());
-                    let own = of_tables.get(&table).into_iter().flatten();
-                    functions.extend(own.flat_map(|own| calls.of_definition(own)));
+                    // A partition has those of its partitioned table, too.
+                    for table in order.tree.up(table) {
+                        let own = of_tables.get(&table).into_iter().flatten();
+                        functions.extend(own.flat_map(|own| calls.of_definition(own)));
+                    }
                 }
             }
             let Some(reads) = calls.reads(&functions) else {
@@ -61,6 +64,11 @@ impl Plan {
         rows: &mut Rows,
     ) {
         let mut called = Vec::new();
+        let late: HashMap<DumpId, JobId> = self
+            .of_main(order, |entry| entry.desc == Desc::Function)
+            .into_iter()
+            .map(|id| (order.entry(self, id).dump_id, id))
+            .collect();
         let calls_any = |entry: &Entry| match entry.desc {
             Desc::Index | Desc::Constraint => true,
             Desc::CheckConstraint | Desc::FkConstraint => !entry.defn.contains(" NOT VALID"),
@@ -69,6 +77,10 @@ impl Plan {
         for id in self.of_main(order, calls_any) {
             let entry = order.entry(self, id);
             let functions = calls.of_definition(entry);
+            if !late.is_empty() && !functions.is_empty() {
+                let earlier = calls.late(&functions).into_iter().filter_map(|of| late.get(&of));
+                self.jobs[id.0].after.extend(earlier.filter(|other| **other < id));
+            }
             let Some(reads) = calls.reads(&functions) else { continue };
             let own = order.roots(entry);
             let is_own = |table: &DumpId| own.contains(&order.tree.root(*table));

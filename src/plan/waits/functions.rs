@@ -74,7 +74,8 @@ impl<'a> Calls<'a> {
                     unnoted.add(entry, place);
                 }
             }
-            if entry.section == Section::PreData && (calls || has_rows(entry) || has_text(entry)) {
+            let is_early = entry.section == Section::PreData;
+            if calls || (is_early && (has_rows(entry) || has_text(entry))) {
                 nameable.add(entry, place);
             }
         }
@@ -134,22 +135,39 @@ impl<'a> Calls<'a> {
         reading.map(name).unwrap_or_default()
     }
 
+    /// The functions that pg_dump writes after the rows among those that these call, as far as the
+    /// bodies tell.
+    pub(super) fn late(&mut self, functions: &Functions) -> BTreeSet<DumpId> {
+        let (reached, _) = self.reach(functions);
+        let reached = reached.into_iter().map(|place| &self.entries[place]);
+        let late = reached.filter(|entry| is_function(entry) && entry.section == Section::PostData);
+        late.map(|entry| entry.dump_id).collect()
+    }
+
     fn look(&mut self, functions: &Functions) -> Reads {
+        let (reached, is_complete) = self.reach(functions);
+        let tables = reached.iter().map(|place| &self.entries[*place]).filter(|e| has_rows(e));
+        match is_complete {
+            true => Reads::Of(tables.map(|entry| entry.dump_id).collect()),
+            false => Reads::Anything,
+        }
+    }
+
+    /// All that these functions name, directly or not, themselves included; and whether that is all
+    /// they may read.
+    fn reach(&mut self, functions: &Functions) -> (HashSet<usize>, bool) {
         let mut left: Vec<usize> = functions.iter().copied().collect();
-        let mut seen: HashSet<usize> = functions.iter().copied().collect();
-        let (entries, mut tables) = (self.entries, BTreeSet::new());
+        let mut reached: HashSet<usize> = functions.iter().copied().collect();
+        let mut is_complete = true;
         while let Some(place) = left.pop() {
-            let Some(named) = self.named_in(place) else {
-                return Reads::Anything;
-            };
-            for other in named.iter().copied().filter(|other| seen.insert(*other)) {
-                if has_rows(&entries[other]) {
-                    tables.insert(entries[other].dump_id);
+            match self.named_in(place) {
+                Some(named) => {
+                    left.extend(named.iter().copied().filter(|other| reached.insert(*other)));
                 }
-                left.push(other);
+                None => is_complete = false,
             }
         }
-        Reads::Of(tables)
+        (reached, is_complete)
     }
 
     /// What an entry's text names, and the functions that pg_dump records: those of implicit casts,
@@ -164,7 +182,7 @@ impl<'a> Calls<'a> {
             let mut named: Vec<usize> = noted.copied().collect();
             if has_text(entry) {
                 let words = words(&entry.defn);
-                if is_function(entry) && (!is_readable(entry) || is_dynamic(&words)) {
+                if is_function(entry) && (!is_readable(entry) || is_dynamic(&entry.defn, &words)) {
                     return None;
                 }
                 named.extend(nameable.among(&words));

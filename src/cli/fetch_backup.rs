@@ -23,6 +23,7 @@ use crate::replicate::config::Config;
 use crate::report::{
     LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
 };
+use crate::restore::chain;
 use crate::shown::one_line;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
 
@@ -106,7 +107,17 @@ async fn check_age(backup: &FoundBackup, config: &Config) -> Result<(), BackupEr
     if any || !backup.is_at_url() {
         return Ok(());
     }
-    let header = backup.open().await?.archive.toc.header.created;
+    let header = match backup.open().await {
+        Ok(opened) => opened.archive.toc.header.created,
+        // Without a check it may be anything.
+        Err(BackupError::Archive(error))
+            if !config.backup.verify && downloading(&error).is_none() =>
+        {
+            tracing::warn!("cannot check the backup's age: {}", chain(&error));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     let made = Made { backup, header, zone: config.zone };
     if let Some(warning) = made.check(&config.backup, Utc::now())? {
         tracing::warn!("{warning}");

@@ -131,8 +131,8 @@ fn unsupported_checks_are_refused_by_name() {
     let error = resolve(&ConnectOptions::default(), &[("PGSERVICE", "prod")]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "definition of service \"prod\" not found (the environment has PGSERVICE: unset it, or \
-         define the service)"
+        "definition of service \"prod\" not found (PGSERVICE is set: unset it, or define the \
+         service)"
     );
 }
 

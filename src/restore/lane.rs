@@ -180,7 +180,7 @@ impl Lane {
             &SessionSettings {
                 notices,
                 encoding: ctx.toc.encoding.clone(),
-                ..SessionSettings::default()
+                ..SessionSettings::for_rows()
             },
         )
         .await?;

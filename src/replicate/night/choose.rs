@@ -240,7 +240,7 @@ pub(super) fn tables(entries: &[Entry]) -> impl Iterator<Item = &Entry> + Clone 
     entries.iter().filter(|entry| is_table(entry))
 }
 
-fn is_table(entry: &Entry) -> bool {
+pub(super) fn is_table(entry: &Entry) -> bool {
     matches!(entry.desc, Desc::Table | Desc::ForeignTable)
 }
 

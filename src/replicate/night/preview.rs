@@ -231,6 +231,13 @@ impl Preview {
             Ok(missing) => missing.into_iter().for_each(|problem| self.problem(problem)),
             Err(error) => self.problem(format_args!("cannot ask for rights: {}", chain(&error))),
         }
+        // Its errors are those of the incremental tables, below.
+        let Ok(Some(copied)) = super::incremental::settings(config).await else { return };
+        let present = &planned.present;
+        match super::incremental::unusable(config, &copied, session, toc, &chosen, present).await {
+            Ok(problems) => problems.into_iter().for_each(|problem| self.problem(problem)),
+            Err(error) => self.problem(format_args!("cannot ask for rights: {}", chain(&error))),
+        }
     }
 
     /// Each table of the archive and what is done with it.

@@ -125,6 +125,10 @@ async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
     ));
     // Its default and rule find their functions with a search path only; COPY runs neither.
     scene.backup_again();
+    // Names of the target's catalog come with quotes, the source's without.
+    let role = &scene.warehouse.role;
+    let quotes = format!("ALTER ROLE {role} SET quote_all_identifiers = on");
+    scene.warehouse.database.execute(&quotes);
     let readers = scene.source.url().replace("user=postgres", &format!("user={reader}"));
     let night = || scene.incremental(scene.night()).env("SOURCE_DATABASE_URL", &readers);
     night().succeed();
@@ -156,7 +160,6 @@ async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
         }
     }
     scene.warehouse.execute("ALTER TYPE \"answer-result\" ADD VALUE 'late'").await;
-    let role = &scene.warehouse.role;
     let (revoke, grant) = ("REVOKE INSERT ON answers FROM", "GRANT INSERT ON answers TO");
     for (breaks, mends, problem) in [
         (format!("{revoke} {role}"), format!("{grant} {role}"), "a privilege in the target (GRANT"),
@@ -192,22 +195,20 @@ async fn incremental_table_that_cannot_be_copied_fails_night_before_drop() {
     night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     let before = users();
     scene.source.execute("ALTER TABLE answers ADD COLUMN note text");
-    for from_scratch in [false, true] {
-        let failed = match from_scratch {
-            false => night().env("BACKUP_MODE", r#"{"secrets":"schema-only"}"#),
-            true => night().arg("--from-scratch"),
-        };
-        let failed = failed.run().expect_code(1);
+    // Without the hook the restore is another one, and starts over.
+    for from_scratch in [&[][..], &["--from-scratch"]] {
+        let failed = night().args(from_scratch).run().expect_code(1);
         assert!(failed.stderr().contains("nothing was dropped, because 1 table could"), "{failed}");
         assert_eq!(users(), before);
     }
     let indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = 'secrets'";
     assert_eq!(scene.warehouse.database.query(indexes), "0");
-    let resumed = night().run().expect_code(1);
+    std::fs::write(hooks.path().join("after-data.sql"), "SELECT 1;").unwrap();
+    let resumed = night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     let told = "resuming the unfinished restore; 1 incremental table will not be copied";
     assert!(resumed.stderr().contains(told), "{resumed}");
     assert_eq!(users(), before);
-    assert_eq!(scene.warehouse.database.query(indexes), "2");
+    assert_eq!(scene.warehouse.database.query(indexes), "2", "{resumed}");
     scene.source.execute(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"));
 }
 

@@ -16,8 +16,6 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 const UNDEFINED_OBJECT: &str = "42704";
 /// `ERRCODE_FEATURE_NOT_SUPPORTED`: of an extension that is not on the server.
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
-/// `ERRCODE_UNDEFINED_FILE`: the same, of servers before 15.
-const UNDEFINED_FILE: &str = "58P01";
 
 /// The rights that a restore needs.
 pub(super) struct Rights<'a> {
@@ -140,7 +138,6 @@ impl<'a> Rights<'a> {
     fn tolerates_extension(&self, name: &str, is_unknown: bool) -> bool {
         let sqlstate = match is_unknown {
             false => INSUFFICIENT_PRIVILEGE,
-            true if self.session.server_version_num() < 150_000 => UNDEFINED_FILE,
             true => FEATURE_NOT_SUPPORTED,
         };
         let mut entries = self.entries(&Desc::Extension).filter(|entry| entry.tag == name);

@@ -154,7 +154,7 @@ impl SqlFile {
             "WARNING" => tracing::warn!("{file}: {}", notice.message),
             severity => tracing::info!("{file}: {severity}: {}", notice.message),
         });
-        let settings = SessionSettings { notices, ..SessionSettings::default() };
+        let settings = SessionSettings { notices, ..SessionSettings::for_rows() };
         let connect = async {
             let session = Session::connect(target, &settings).await?;
             session.execute("RESET search_path; SET statement_timeout = 0").await?;

@@ -179,7 +179,7 @@ impl Lane {
             &SessionSettings {
                 notices,
                 encoding: ctx.toc.encoding.clone(),
-                ..SessionSettings::default()
+                ..SessionSettings::for_rows()
             },
         )
         .await?;

@@ -28,15 +28,32 @@ pub struct SessionSettings {
     pub encoding: Encoding,
     /// How often an empty query is sent while a statement runs: proxies close idle connections.
     pub keep_alive: Duration,
+    /// Whether the session keeps the database's `quote_all_identifiers`: for sessions that restore or
+    /// copy rows or run the user's SQL, whose functions may quote names. In all others it is off, as
+    /// names and expressions of the catalog are compared.
+    pub keeps_quoting: bool,
 }
+
+/// Without it, functions of the catalog quote only names that need it (`quote_identifier` in
+/// `src/backend/utils/adt/ruleutils.c`).
+const QUOTING_OFF: &str = ", pg_catalog.set_config('quote_all_identifiers', 'off', false)";
 
 /// Proxies allow at least a few minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
+impl SessionSettings {
+    /// Settings for sessions that copy rows or run the user's SQL: values are written as the
+    /// database is set to write them.
+    #[must_use]
+    pub fn for_rows() -> Self {
+        Self { keeps_quoting: true, ..Self::default() }
+    }
+}
+
 impl Default for SessionSettings {
     fn default() -> Self {
         let (notices, encoding) = (Notices::default(), Encoding::named("UTF8"));
-        Self { notices, encoding, keep_alive: KEEP_ALIVE }
+        Self { notices, encoding, keep_alive: KEEP_ALIVE, keeps_quoting: false }
     }
 }
 
@@ -54,7 +71,8 @@ pub struct Session {
 
 impl Session {
     /// Opens a session with an empty `search_path`, as `pg_restore` does
-    /// (`ALWAYS_SECURE_SEARCH_PATH_SQL`, `src/include/common/connect.h`). Nothing else is set.
+    /// (`ALWAYS_SECURE_SEARCH_PATH_SQL`, `src/include/common/connect.h`). Nothing else is set but what
+    /// the settings say.
     ///
     /// # Errors
     /// [`Error::Connect`] with the reason as its source.
@@ -67,10 +85,9 @@ impl Session {
                 let name = literal(settings.encoding.name());
                 driver.execute(&format!("SET client_encoding = {name}")).await?;
             }
-            driver
-                .execute("SELECT pg_catalog.set_config('search_path', '', false)")
-                .await
-                .map(|()| driver)
+            let quoting = if settings.keeps_quoting { "" } else { QUOTING_OFF };
+            let set = format!("SELECT pg_catalog.set_config('search_path', '', false){quoting}");
+            driver.execute(&set).await.map(|()| driver)
         };
         let driver = Box::pin(set_up).await.map_err(|source| Error::Connect {
             target: target.to_string(),

@@ -191,3 +191,27 @@ fn partitioned_tables_are_copied_through_their_parent() {
     assert_eq!((copied.rows, copied.ranges), (1000, 4));
     pair.assert_same("answers_2", "*");
 }
+
+#[test]
+fn quoted_identifiers_of_one_database_are_no_difference() {
+    for quotes_source in [true, false] {
+        let pair = Pair::new("quoting");
+        pair.both(
+            "CREATE TYPE kind AS ENUM ('a', 'b'); \
+             CREATE TABLE answers (id date PRIMARY KEY, kind kind, kinds kind[], word text, \
+                 own text GENERATED ALWAYS AS (quote_ident(word)) STORED)",
+        );
+        pair.source.execute("INSERT INTO answers VALUES ('2026-11-30', 'a', '{b}', 'word')");
+        let database = if quotes_source { &pair.source } else { &pair.target };
+        let name = &database.name;
+        database.execute(&format!("ALTER DATABASE {name} SET quote_all_identifiers = on"));
+        assert_eq!(pair.copy("answers").rows, 1);
+        // Rows are made as the database makes them.
+        let own = if quotes_source { "word" } else { "\"word\"" };
+        assert_eq!(pair.target.query("SELECT own FROM answers"), own);
+        // What is said of a difference has no more quotes than it needs.
+        pair.source.execute("ALTER TABLE answers ADD COLUMN day date");
+        let error = pair.error("answers");
+        assert!(error.to_string().ends_with("ADD COLUMN day date;"), "{error}");
+    }
+}

@@ -203,6 +203,8 @@ async fn swap_names_extensions_missing_in_the_new_database() {
          CREATE EXTENSION plpgsql",
     );
     scene.warehouse.execute("CREATE EXTENSION hstore").await;
+    let role = &scene.warehouse.role;
+    warehouse.execute(&format!("ALTER ROLE {role} SET quote_all_identifiers = on"));
     let state = yesterday(&scene).await;
     let excluded = r#"["EXTENSION citext"]"#;
     for (exclude, named) in [
@@ -242,7 +244,10 @@ async fn swap_template_brings_extensions_of_a_superuser() {
          CREATE TABLE notes (id int); CREATE VIEW noted AS TABLE notes;
          CREATE FUNCTION note(text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     );
-    template.execute(&format!("ALTER DATABASE \"{}\" IS_TEMPLATE true", template.name));
+    template.execute(&format!(
+        "ALTER DATABASE \"{0}\" IS_TEMPLATE true; ALTER DATABASE \"{0}\" SET quote_all_identifiers = on",
+        template.name
+    ));
     let night = || scene.night().arg("--swap").env("SWAP_TEMPLATE", &template.name);
     night().succeed();
     let warehouse = &scene.warehouse.database;

@@ -119,15 +119,17 @@ fn larger_memory_setting_is_not_lowered() {
 
 #[test]
 fn settings_of_the_database_are_unchanged() {
-    let names = ["maintenance_work_mem", "max_parallel_maintenance_workers"];
+    let names =
+        ["maintenance_work_mem", "max_parallel_maintenance_workers", "quote_all_identifiers"];
+    let set = ["5MB", "4", "on"];
     let cluster = Cluster::start(versions::newest(), &[("shared_buffers", "400MB")]);
     let archive = Archive::of(&cluster, &telling(&names));
     let target = cluster.fresh_db("purpose");
-    for (name, value) in names.iter().zip(["5MB", "4"]) {
+    for (name, value) in names.iter().zip(set) {
         target.execute(&format!("ALTER DATABASE \"{}\" SET {name} = '{value}'", target.name));
     }
     let restored = restore(&archive.path(), &target, &["-j", "2"]).expect(0);
-    for (name, value) in names.iter().zip(["5MB", "4"]) {
+    for (name, value) in names.iter().zip(set) {
         assert_eq!(values(&restored, name), [value.to_owned()].into(), "{}", restored.finished);
     }
 }

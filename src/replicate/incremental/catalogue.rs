@@ -6,11 +6,15 @@ use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session};
 
 /// The definition of a table on one server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Relation {
     pub(super) oid: u32,
     /// `pg_class.relkind`: `r`, `p`, `v` …
     pub(super) kind: String,
+    /// Whether row security applies to the role. No COPY goes around it.
+    pub(super) has_row_security: bool,
+    /// Whether the role has the rights of the owner.
+    pub(super) is_owned: bool,
     pub(super) columns: Vec<Column>,
 }
 
@@ -62,7 +66,11 @@ pub(super) async fn definition(
 ) -> Result<Relation, IncrementalError> {
     let found = Relation::read(session, table).await;
     let found = found.map_err(|source| settings.refused(table, side, source))?;
-    found.ok_or_else(|| IncrementalError::Missing { table: table.clone(), side })
+    let found = found.ok_or_else(|| IncrementalError::Missing { table: table.clone(), side })?;
+    if found.has_row_security {
+        return Err(settings.row_security(table, side, found.is_owned));
+    }
+    Ok(found)
 }
 
 impl Relation {
@@ -70,12 +78,14 @@ impl Relation {
     pub(super) async fn read(session: &Session, table: &Table) -> target::Result<Option<Self>> {
         let (schema, name) = (literal(&table.schema), literal(&table.name));
         let sql = format!(
-            "SELECT c.oid, c.relkind FROM pg_catalog.pg_class c \
+            "SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid), \
+                 pg_catalog.pg_has_role(c.relowner, 'USAGE') \
+             FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE n.nspname = {schema} AND c.relname = {name}"
         );
         let found = session.query_text(&sql).await?;
-        let Some([Some(oid), Some(kind)]) = found.first().map(Vec::as_slice) else {
+        let Some([Some(oid), Some(kind), active, owned]) = found.first().map(Vec::as_slice) else {
             return Ok(None);
         };
         let odd = || {
@@ -86,10 +96,19 @@ impl Relation {
         // that contains it.
         let oid: u32 = oid.parse().map_err(|_| odd())?;
         let sql = include_str!("columns.sql").replace("{table}", &oid.to_string());
+        // Both sides write names and expressions alike. The rows of the session keep its settings.
+        let sql =
+            format!("SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; {sql}");
         let columns = session.query_text(&sql).await?;
         let columns: Option<Vec<Column>> = columns.into_iter().map(Column::of).collect();
         let columns = columns.ok_or_else(odd)?;
-        Ok(Some(Self { oid, kind: kind.clone(), columns }))
+        Ok(Some(Self {
+            oid,
+            kind: kind.clone(),
+            has_row_security: active.as_deref() == Some("t"),
+            is_owned: owned.as_deref() == Some("t"),
+            columns,
+        }))
     }
 
     /// The copied columns: all except generated ones.

@@ -18,7 +18,7 @@ const WRITER: i32 = 0x6e6f_6302;
 
 /// Opens a session of the target.
 pub(super) async fn connect(settings: &Settings) -> Result<Session, IncrementalError> {
-    Session::connect(&settings.target, &SessionSettings::default())
+    Session::connect(&settings.target, &SessionSettings::for_rows())
         .await
         .map_err(|source| IncrementalError::Connect { side: Side::Target, source })
 }

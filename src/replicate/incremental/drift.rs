@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn relation(columns: Vec<Column>) -> Relation {
-        Relation { oid: 1, kind: "r".into(), columns }
+        Relation { oid: 1, kind: "r".into(), columns, ..Relation::default() }
     }
 
     fn labelled(labels: &[&str]) -> Column {

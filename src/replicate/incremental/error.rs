@@ -112,9 +112,27 @@ pub enum IncrementalError {
         side: Side,
         /// The role.
         role: String,
-        /// The server's error.
+        /// The server's error, unless its catalog was asked.
         #[source]
-        source: Box<target::Error>,
+        source: Option<Box<target::Error>>,
+    },
+    /// Row security applies to the role.
+    #[error(
+        "table {table}: row security applies to role {role} in the {side}, which may hide or refuse \
+         rows (hint: {}ALTER ROLE {} BYPASSRLS)",
+        if *.is_owned { format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, or ") }
+        else { String::new() },
+        quoted(.role)
+    )]
+    RowSecurity {
+        /// The table.
+        table: Table,
+        /// Where.
+        side: Side,
+        /// Whose rows it may hide.
+        role: String,
+        /// Whether the role has the rights of the table's owner.
+        is_owned: bool,
     },
     /// The role may not create temporary tables, which are needed to collect missing rows.
     #[error(
@@ -196,7 +214,8 @@ impl IncrementalError {
         match source.sqlstate() {
             // insufficient_privilege
             Some("42501") => {
-                Self::Privilege { table, side, role: role.to_owned(), source: source.into() }
+                let source = Some(source.into());
+                Self::Privilege { table, side, role: role.to_owned(), source }
             }
             // foreign_key_violation
             Some("23503") => {
@@ -236,11 +255,32 @@ impl Settings {
         side: Side,
         source: target::Error,
     ) -> IncrementalError {
-        let of = match side {
-            Side::Source => &self.source,
-            Side::Target => &self.target,
-        };
-        IncrementalError::of(table, side, of.user(), source)
+        IncrementalError::of(table, side, self.role(side), source)
+    }
+
+    /// The role on a side.
+    fn role(&self, side: Side) -> &str {
+        match side {
+            Side::Source => self.source.user(),
+            Side::Target => self.target.user(),
+        }
+    }
+
+    /// Row security applies to the role.
+    pub(super) fn row_security(
+        &self,
+        table: &Table,
+        side: Side,
+        is_owned: bool,
+    ) -> IncrementalError {
+        let (table, role) = (table.clone(), self.role(side).to_owned());
+        IncrementalError::RowSecurity { table, side, role, is_owned }
+    }
+
+    /// The role may not write to the target's table.
+    pub(super) fn no_insert(&self, table: &Table) -> IncrementalError {
+        let (side, role) = (Side::Target, self.target.user().to_owned());
+        IncrementalError::Privilege { table: table.clone(), side, role, source: None }
     }
 }
 

@@ -34,18 +34,28 @@ impl Key {
         source: &Relation,
         target: &Relation,
     ) -> Result<Self, IncrementalError> {
-        let find = |relation: &Relation, side| {
-            let missing = || IncrementalError::NoKey { table: table.clone(), side };
-            relation.column(&table.key).cloned().ok_or_else(missing)
-        };
-        let column = find(source, Side::Source)?;
-        find(target, Side::Target)?;
+        let key = Self::in_source(table, source)?;
+        match target.column(&table.key) {
+            Some(_) => Ok(key),
+            None => Err(IncrementalError::NoKey { table: table.clone(), side: Side::Target }),
+        }
+    }
+
+    /// The key of a table that so far only the source has.
+    ///
+    /// # Errors
+    /// A key that is missing or cannot be compared.
+    pub(super) fn in_source(table: &Table, source: &Relation) -> Result<Self, IncrementalError> {
+        let side = Side::Source;
+        let column = source.column(&table.key);
+        let column =
+            column.ok_or_else(|| IncrementalError::NoKey { table: table.clone(), side })?;
         // The search path is empty, so that operators of other schemas are not found.
         if !column.is_built_in {
-            let (table, type_name) = (table.clone(), column.type_name);
+            let (table, type_name) = (table.clone(), column.type_name.clone());
             return Err(IncrementalError::KeyType { table, type_name });
         }
-        Ok(Self::of_source(&column))
+        Ok(Self::of_source(column))
     }
 
     /// A column of the source as key.

@@ -115,7 +115,7 @@ impl<'a> Readers<'a> {
     }
 
     async fn connect(&self) -> target::Result<Session> {
-        Session::connect(&self.settings.source, &SessionSettings::default()).await
+        Session::connect(&self.settings.source, &SessionSettings::for_rows()).await
     }
 
     async fn begin(&self, session: &Session, snapshot: Option<&str>) -> target::Result<()> {

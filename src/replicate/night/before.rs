@@ -13,6 +13,8 @@ use super::{choose, incremental, resume};
 use crate::archive::Toc;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::worker::Trigger;
+use crate::report::units::plural;
+use crate::restore::chain;
 
 impl Attempt<'_> {
     /// The run that has already done all of this. A manual run repeats what was done before it
@@ -61,8 +63,9 @@ impl Attempt<'_> {
         copied.and(refreshed)
     }
 
-    /// Fails before the drop if the restore could not create its objects after it.
-    pub(super) async fn check_rights(&self, toc: &Toc) -> Result<(), NightError> {
+    /// Fails before the drop if the restore could not create its objects after it, or the copy could
+    /// not write to them.
+    pub(super) async fn check_drop(&self, toc: &Toc) -> Result<(), NightError> {
         let settings = &self.config.restore;
         let session = look_at(self.target).await?;
         let planned = Planned::afresh(&session, settings, toc).await?;
@@ -73,20 +76,41 @@ impl Attempt<'_> {
             Rights::of(self.config, &session, toc, &chosen, drops).await?.to_create().await
         };
         let missing = missing.await.map_err(NightError::target("read the role's privileges"))?;
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(NightError::Rights { missing: missing.join("; ") }),
+        if !missing.is_empty() {
+            return Err(NightError::Rights { missing: missing.join("; ") });
         }
+        let Some(copied) = incremental::settings(self.config).await? else { return Ok(()) };
+        let (config, present) = (self.config, &planned.present);
+        let problems =
+            incremental::unusable(config, &copied, &session, toc, &chosen, present).await;
+        let problems = problems.map_err(NightError::target("read the role's privileges"))?;
+        for problem in &problems {
+            tracing::error!("{problem}");
+        }
+        let Some(first) = problems.first().cloned() else {
+            // A download may have taken hours, or the restore that was to be resumed is another one.
+            return incremental::precheck(config, &session, &copied).await;
+        };
+        Err(NightError::Precheck { count: problems.len() as u64, first, is_passing: false })
     }
 
-    /// Fails before the drop if the copy would fail after it. A resumed restore has already
-    /// dropped.
+    /// Fails before the drop if the copy would fail after it. A resumed restore has already dropped:
+    /// it is finished, because a warehouse with most of its rows is of more use.
     pub(super) async fn precheck(&self, backup: &str, resumes: bool) -> Result<(), NightError> {
         let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
         let session = look_at(self.target).await?;
-        if resumes && resume::find(&session, backup, None).await?.is_some() {
-            return Ok(());
+        let checked = incremental::precheck(self.config, &session, &settings).await;
+        let Err(error) = &checked else { return Ok(()) };
+        if !resumes || resume::find(&session, backup, None).await?.is_none() {
+            return checked;
         }
-        incremental::precheck(self.config, &session, &settings).await
+        match error {
+            NightError::Precheck { count, .. } => tracing::warn!(
+                "resuming the unfinished restore; {} will not be copied",
+                plural(*count, "incremental table", "incremental tables")
+            ),
+            error => tracing::warn!("resuming the unfinished restore: {}", chain(error)),
+        }
+        Ok(())
     }
 }

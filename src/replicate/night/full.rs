@@ -194,7 +194,7 @@ impl Attempt<'_> {
         let ground = match left {
             Some(ground) => ground,
             None => {
-                self.check_rights(toc).await?;
+                self.check_drop(toc).await?;
                 self.staged(Stage::Drop, self.prepare(toc)).await?
             }
         };

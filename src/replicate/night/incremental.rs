@@ -5,11 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::choose::{self, Chosen};
 use super::error::NightError;
 use super::first_load::{self, Name};
 use super::guard::Guard;
 use super::present::Present;
 use super::report;
+use crate::archive::{Desc, Toc};
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, Settings, Summary};
 use crate::replicate::lock::LockError;
@@ -17,7 +19,8 @@ use crate::replicate::worker::{Failure, INCREMENTAL, Job, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::restore::chain;
-use crate::target::Session;
+use crate::sql::ident::quoted;
+use crate::target::{self, Session};
 
 /// Copies new rows, as a stage of the run.
 pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToken) -> Summary {
@@ -77,6 +80,80 @@ pub(super) async fn precheck(
         first: chain(first),
         is_passing: errors.iter().all(incremental::IncrementalError::is_passing),
     })
+}
+
+/// The tables that the copy could not write to after the restore of the chosen entries, each with
+/// its cure. `present` is what the target contains by then.
+pub(super) async fn unusable(
+    config: &Config,
+    settings: &Settings,
+    session: &Session,
+    toc: &Toc,
+    chosen: &Chosen,
+    present: &Present,
+) -> target::Result<Vec<String>> {
+    let mut problems = Vec::new();
+    if !config.databases.is_fed_here() {
+        return Ok(problems);
+    }
+    let is_wanted = |place: usize| chosen.selection.want(place).schema;
+    let mut forced = Vec::new();
+    for table in &settings.tables {
+        if present.has_table(&table.schema, &table.name) {
+            continue;
+        }
+        let is_same = |name| name == (table.schema.as_str(), table.name.as_str());
+        let mut entries = toc.entries.iter().enumerate();
+        let found =
+            entries.find(|(_, entry)| choose::is_table(entry) && is_same(choose::name(entry)));
+        let Some((place, entry)) = found else {
+            // A pattern also matches tables that were created since the backup.
+            let rule = config.restore.tables.rule(&table.schema, &table.name);
+            if rule.is_none_or(|rule| rule.tables.exact().is_none()) {
+                continue;
+            }
+            problems.push(format!(
+                "table {table} is incremental, but neither the target nor the backup has it (hint: \
+                 restore a newer backup, or set the table to \"none\" in BACKUP_MODE)"
+            ));
+            continue;
+        };
+        if !is_wanted(place) {
+            problems.push(format!(
+                "table {table} is incremental and not in the target yet, but RESTORE_EXCLUDE or \
+                 BACKUP_MODE excludes it or an object it depends on (hint: change that, or set the \
+                 table to \"none\" in BACKUP_MODE)"
+            ));
+            continue;
+        }
+        // The last statement but for those of an upgrade (`dumpTableSchema` in pg_dump.c).
+        let is_forced = entry.defn.trim_end().ends_with(" FORCE ROW LEVEL SECURITY;");
+        let enables = toc.entries.iter().enumerate().find(|(place, enables)| {
+            enables.desc == Desc::RowSecurity && is_same(choose::name(enables)) && is_wanted(*place)
+        });
+        if let (true, Some((_, enables))) = (is_forced, enables) {
+            forced.push((table, enables.label()));
+        }
+    }
+    if forced.is_empty() {
+        return Ok(problems);
+    }
+    let sql = "SELECT current_user, rolsuper OR rolbypassrls FROM pg_catalog.pg_roles \
+               WHERE rolname = current_user";
+    let row = session.query_text(sql).await?.into_iter().next().unwrap_or_default();
+    if let [Some(role), Some(bypasses)] = &row[..]
+        && bypasses != "t"
+    {
+        let role = quoted(role);
+        problems.extend(forced.into_iter().map(|(table, enables)| {
+            format!(
+                "table {table} is incremental, and its row security (FORCE) will apply to role {role} \
+                 in the target, which may hide or refuse rows (hint: ALTER ROLE {role} BYPASSRLS, or \
+                 add \"{enables}\" to RESTORE_EXCLUDE)"
+            )
+        }));
+    }
+    Ok(problems)
 }
 
 /// The errors of the copy, combined into one. Each table's own error is already logged.

@@ -235,6 +235,13 @@ impl Preview {
             Ok(missing) => missing.into_iter().for_each(|problem| self.problem(problem)),
             Err(error) => self.problem(format_args!("cannot check privileges: {}", chain(&error))),
         }
+        // Its errors are those of the incremental tables, below.
+        let Ok(Some(copied)) = super::incremental::settings(config).await else { return };
+        let present = &planned.present;
+        match super::incremental::unusable(config, &copied, session, toc, &chosen, present).await {
+            Ok(problems) => problems.into_iter().for_each(|problem| self.problem(problem)),
+            Err(error) => self.problem(format_args!("cannot ask for rights: {}", chain(&error))),
+        }
     }
 
     /// Lists each table of the archive with its mode.

@@ -84,7 +84,7 @@ pub(super) async fn run(
     if views.is_empty() {
         return result;
     }
-    let session = connect(target).await.map_err(failed())?;
+    let session = Session::connect(target, &SessionSettings::for_rows()).await.map_err(failed())?;
     let cancel = session.cancel_handle();
     for view in views {
         let sql = format!("REFRESH MATERIALIZED VIEW {view}");

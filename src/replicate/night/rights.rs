@@ -12,6 +12,10 @@ use crate::target::{self, Session};
 
 /// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// `ERRCODE_UNDEFINED_OBJECT`: of a comment on what could not be created.
+const UNDEFINED_OBJECT: &str = "42704";
+/// `ERRCODE_FEATURE_NOT_SUPPORTED`: of an extension that is not on the server.
+const FEATURE_NOT_SUPPORTED: &str = "0A000";
 
 /// The privileges that a restore needs.
 pub(super) struct Rights<'a> {
@@ -77,7 +81,9 @@ impl<'a> Rights<'a> {
             missing.extend(self.denied_in_database(&denied));
         }
         for desc in [Desc::EventTrigger, Desc::ForeignDataWrapper] {
-            missing.extend(self.entries(&desc).filter(|_| !self.is_tolerated()).map(|entry| {
+            let refused = self.entries(&desc);
+            let refused = refused.filter(|entry| !self.tolerates(entry, INSUFFICIENT_PRIVILEGE));
+            missing.extend(refused.map(|entry| {
                 format!(
                     "{}: only a superuser can create it, and role {} is not one",
                     entry.label(),
@@ -136,8 +142,27 @@ impl<'a> Rights<'a> {
 
     /// Whether missing privileges are tolerated.
     fn is_tolerated(&self) -> bool {
-        let refusal = Tolerance::SqlState(INSUFFICIENT_PRIVILEGE.to_owned());
-        self.config.restore.tolerate.contains(&refusal)
+        self.accepts(INSUFFICIENT_PRIVILEGE)
+    }
+
+    fn accepts(&self, sqlstate: &str) -> bool {
+        self.config.restore.tolerate.contains(&Tolerance::SqlState(sqlstate.to_owned()))
+    }
+
+    /// Whether it is no error of the night that an entry is refused, with the comment on it.
+    fn tolerates(&self, entry: &Entry, sqlstate: &str) -> bool {
+        let mut comments = self.entries(&Desc::Comment);
+        let has_comment = comments.any(|comment| comment.dependencies.contains(&entry.dump_id));
+        self.accepts(sqlstate) && (!has_comment || self.accepts(UNDEFINED_OBJECT))
+    }
+
+    fn tolerates_extension(&self, name: &str, is_unknown: bool) -> bool {
+        let sqlstate = match is_unknown {
+            false => INSUFFICIENT_PRIVILEGE,
+            true => FEATURE_NOT_SUPPORTED,
+        };
+        let mut entries = self.entries(&Desc::Extension).filter(|entry| entry.tag == name);
+        entries.all(|entry| self.tolerates(entry, sqlstate))
     }
 
     /// The dropped objects of a kind, as literals for IN.
@@ -227,6 +252,9 @@ impl<'a> Rights<'a> {
         }
         let rows = self.session.query_text(&sql).await?;
         let problem = |row: Vec<Option<String>>| match &row[..] {
+            [Some(name), Some(is_unknown)] if self.tolerates_extension(name, is_unknown == "t") => {
+                None
+            }
             [Some(name), Some(is_unknown)] if is_unknown == "t" => {
                 Some(format!("extension {name} is not available on the target's server"))
             }

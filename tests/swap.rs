@@ -323,7 +323,7 @@ fn refused_default_privileges_are_one_line() {
         ));
         let not_copied = warehouse.swap_to(2).await;
         let [schemas, refused] = &not_copied[..] else { panic!("{not_copied:?}") };
-        assert!(schemas.contains("in the schemas \"Two\", one: they"), "{schemas}");
+        assert!(schemas.contains("in the schemas \"Two\", one, which"), "{schemas}");
         for kind in ["TABLES", "SEQUENCES", "FUNCTIONS"] {
             let said = format!("default privileges of postgres on {kind}");
             assert_eq!(refused.matches(&said).count(), 1, "{refused}");

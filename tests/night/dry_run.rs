@@ -95,7 +95,7 @@ async fn dry_run_reports_everything_that_would_fail() {
         assert!(failed.stdout().contains(problem), "{problem}: {failed}");
     };
     warehouse.execute("CREATE TABLE secrets (id int)");
-    fails("another TABLE public.secrets is in the way");
+    fails("TABLE public.secrets already exists");
     warehouse.execute("DROP TABLE secrets; ALTER SCHEMA public OWNER TO postgres");
     let role = &scene.warehouse.role;
     warehouse.execute(&format!("REVOKE ALL ON SCHEMA public FROM PUBLIC, {role}"));

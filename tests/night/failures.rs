@@ -92,7 +92,7 @@ async fn conflicting_table_of_another_role_costs_only_itself() {
     let scene = Scene::new("night_in_the_way").await;
     scene.warehouse.database.execute("CREATE TABLE secrets (id int)");
     let failed = tried_again(scene.night(), "3").run().expect_code(1);
-    let warning = "another TABLE public.secrets is in the way";
+    let warning = "TABLE public.secrets already exists";
     assert!(failed.stderr().contains(warning), "{failed}");
     let record = scene.record();
     assert_eq!(record["attempts"], 1, "{failed}");

@@ -11,7 +11,7 @@ use crate::common::{Cluster, Database, cluster, nocturne, restore};
 use crate::sources::{archive, gzip, piped};
 
 /// The start of the remark.
-const REMARK: &str = "the archive ends ";
+const REMARK: &str = "after the end of the archive";
 
 /// `pg_dump … >> FILE`.
 fn append(database: &Database<'_>, args: &[&str], to: &Path) {

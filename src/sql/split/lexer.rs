@@ -3,8 +3,8 @@
 //! # Changing it
 //!
 //! Every state must be self-contained: a chunk may end after any byte, so a decision that depends
-//! on the next byte is a separate state (`Dash`, `Slash`, `AfterQuote`…), never a look at `input[at
-//! + 1]`. A state that cannot handle a byte returns to `Normal` without consuming it. A property
+//! on the next byte is a separate state (`Dash`, `Slash`, `AfterQuote`…), never a look at the
+//! following byte. A state that cannot handle a byte returns to `Normal` without consuming it. A property
 //! test that cuts the input everywhere checks this.
 
 use memchr::{memchr, memchr2};

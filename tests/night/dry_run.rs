@@ -104,7 +104,7 @@ async fn dry_run_reports_everything_that_would_fail() {
     // Trusted: a role that may create objects in the database may create it.
     scene.source.execute("CREATE EXTENSION pageinspect");
     scene.backup_again();
-    fails("extension pageinspect is not installed, and only a superuser can create it");
+    fails("extension pageinspect is not installed, only a superuser can create it");
     let name = &warehouse.name;
     warehouse.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
     fails("the target is read-only");

@@ -87,7 +87,7 @@ fn data_of_another_size_is_refused() {
     let restored = restore(&source.path(), &target, &["--resume"]);
     assert_eq!(restored.finished.code(), 1);
     let said = restored.stderr();
-    assert!(said.contains("the data of TABLE DATA public.a_first were"), "{said}");
+    assert!(said.contains("the data of TABLE DATA public.a_first was"), "{said}");
     std::fs::write(&file, text).unwrap();
     resume(&source, &target, &[]);
 }

@@ -66,7 +66,7 @@ async fn drop_objects(
         CleanError::Stopped => Failure::new(INTERRUPTED, "interrupted"),
         error => Failure::of(ERRORS, &error),
     };
-    // There is no archive to tell which extensions will be restored.
+    // Without an archive, the extensions to be restored are unknown.
     let plan = clean::plan(&session, keep, |_| false).await.map_err(failed)?;
     // A typo must not drop the table that was meant.
     if let Some((pattern, _)) = typed.keep.iter().zip(&used).find(|(_, used)| !used.get()) {

@@ -9,7 +9,7 @@ use super::installation::Version;
 /// Result of operating a throw-away server.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why there is no server. `Display` gives one fragment, followed by the last lines of output from
+/// Why the server could not start. `Display` gives one fragment, followed by the last lines of output from
 /// the server or initdb, if any.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -70,6 +70,16 @@ pub fn row_rate(number: u64, time: Duration) -> Option<String> {
     per_second(number, time).map(|rate| format!("{} rows/s", count(rate)))
 }
 
+/// The first of these names, and how many more there are: `a, b and 3 more`.
+#[must_use]
+pub fn first_of(names: &[impl AsRef<str>], most: usize) -> String {
+    let first: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    match names.len() - first.len() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// A number and its noun: `1 entry`, `2 entries`.
 #[must_use]
 pub fn plural(number: u64, one: &str, many: &str) -> String {

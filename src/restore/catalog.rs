@@ -163,7 +163,8 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
     let mut calls: HashMap<(String, String), Vec<DumpId>> = HashMap::new();
     let numbers: HashMap<&str, DumpId> =
         found.iter().map(|(oid, entry)| (oid.as_str(), entry.dump_id)).collect();
-    if !of_archive.is_empty() || found.iter().any(|(_, entry)| entry.desc == Desc::Function) {
+    let has_functions = found.iter().any(|(_, entry)| entry.desc == Desc::Function);
+    if has_functions || !of_archive.is_empty() {
         // A column of the target that the archive lacks gets its DEFAULT.
         let defaults = if ctx.with_schema { "false" } else { "true" };
         for row in session.query_catalogue(&CALLS.replace("{defaults}", defaults)).await? {
@@ -173,6 +174,8 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
             let called = calls.entry((schema.clone(), table.clone())).or_default();
             called.extend(of_target.into_iter().chain(of_archive));
         }
+    }
+    if has_functions {
         let mut unspoken = Vec::new();
         for row in session.query_catalogue(UNSPOKEN).await? {
             let [Some(kind), Some(tag), Some(oid)] = &row[..] else { continue };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::archive::Desc;
-use crate::target::{Class, ServerError};
+use crate::target::{Class, INSUFFICIENT_PRIVILEGE, ServerError};
 
 /// A kind of server error that the user accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,6 @@ impl fmt::Display for Tolerance {
     }
 }
 
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// Of a constraint: `index_check_primary_key` in `index.c`.
 const INVALID_TABLE_DEFINITION: &str = "42P16";
 

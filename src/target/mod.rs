@@ -62,7 +62,9 @@ pub use params::{ConnectOptions, PasswordPrompt};
 pub use patience::{PATIENCE, once_ready};
 pub(crate) use patience::{WhileItWorks, reconnecting};
 pub use session::{CancelHandle, Session, SessionSettings};
-pub use sqlstate::{CONNECTION_FAILURE, Class, is_passing};
+pub use sqlstate::{
+    CONNECTION_FAILURE, Class, INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT, is_passing,
+};
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
 pub use watch::TransactionStatus;

@@ -44,6 +44,13 @@ impl Class {
 /// The SQLSTATE of a session whose connection broke without a server message (`connection_failure`).
 pub const CONNECTION_FAILURE: &str = "08006";
 
+/// `insufficient_privilege`.
+pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// `undefined_object`: among others of a comment on what could not be created, and of a large object
+/// that no longer exists.
+pub const UNDEFINED_OBJECT: &str = "42704";
+
 /// Whether a code concerns the server's state rather than the request: minutes later, the same work
 /// may succeed.
 #[must_use]

@@ -32,9 +32,10 @@ const OPERATOR: &str = "~!@#^&|`?+-*/%<>=";
 
 /// Whether an entry is a function whose body could read tables.
 pub(super) fn is_function(entry: &Entry) -> bool {
+    let mut languages = languages(&entry.defn).peekable();
     matches!(entry.desc, Desc::Function | Desc::Procedure)
-        && (languages(&entry.defn).next().is_none()
-            || languages(&entry.defn).any(|language| !COMPILED.contains(&language.as_str())))
+        && (languages.peek().is_none()
+            || languages.any(|language| !COMPILED.contains(&language.as_str())))
 }
 
 /// Whether everything a body does is visible in its text.

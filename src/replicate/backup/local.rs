@@ -6,7 +6,7 @@ use std::{fmt, fs};
 
 use super::found::Place;
 use super::{BackupError, FoundBackup};
-use crate::report::units::plural;
+use crate::report::units::{first_of, plural};
 use crate::source::remote::DownloadOptions;
 
 /// The endings of archive names in a folder. A file given by its path may have any name.
@@ -106,13 +106,8 @@ impl Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, named) = (self.names.len(), self.names.len().min(Self::NAMED));
-        let what = plural(count as u64, "file or folder", "files or folders");
-        write!(f, "skipped {what}: {}", self.names[..named].join(", "))?;
-        match count - named {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
+        let what = plural(self.names.len() as u64, "file or folder", "files or folders");
+        write!(f, "skipped {what}: {}", first_of(&self.names, Self::NAMED))
     }
 }
 

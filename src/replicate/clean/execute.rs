@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::CleanError;
 use super::locks::{Locks, Waited};
 use super::plan::{Drop, DropPlan, array};
-use crate::target::{self, Session};
+use crate::target::{self, Session, UNDEFINED_OBJECT};
 
 /// Progress of the drops.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +23,6 @@ pub struct Progress<'a> {
 /// The SQLSTATE of a full lock table (`ERRCODE_OUT_OF_MEMORY`, "out of shared memory" in
 /// `src/backend/storage/lmgr/lock.c`).
 const NO_MORE_LOCKS: &str = "53200";
-
-/// The SQLSTATE of `lo_unlink` for a large object that no longer exists.
-const UNDEFINED_OBJECT: &str = "42704";
 
 /// Drops the objects of a plan: all in one transaction, so that the target stays intact if one of
 /// them is in use.

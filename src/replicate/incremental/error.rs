@@ -212,8 +212,7 @@ impl IncrementalError {
     pub(super) fn of(table: &Table, side: Side, role: &str, source: target::Error) -> Self {
         let table = table.clone();
         match source.sqlstate() {
-            // insufficient_privilege
-            Some("42501") => {
+            Some(target::INSUFFICIENT_PRIVILEGE) => {
                 let source = Some(source.into());
                 Self::Privilege { table, side, role: role.to_owned(), source }
             }

@@ -9,13 +9,10 @@ use super::error::{IncrementalError, Side};
 use super::gaps::Gaps;
 use super::pipe::pipe;
 use super::ranges::Range;
-use crate::target::Session;
+use crate::target::{INSUFFICIENT_PRIVILEGE, Session};
 
 /// The temporary table, dropped at the end of its transaction.
 const TEMPORARY: &str = "pg_temp.nocturne_gap";
-
-/// `ERRCODE_INSUFFICIENT_PRIVILEGE`. It is not about the table itself, whose rows could be counted.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Fills the gaps, if the key is unique, and returns how many rows were copied. `keeper` holds the
 /// claim on the table.
@@ -66,6 +63,7 @@ async fn fill_range(
          WITH NO DATA"
     );
     writer.execute(&create).await.map_err(|error| match error.sqlstate() {
+        // Not about the table itself, whose rows could be counted.
         Some(INSUFFICIENT_PRIVILEGE) => context.settings.no_temporary(table),
         _ => of_target(error),
     })?;

@@ -19,6 +19,7 @@ use super::catalogue::Relation;
 use super::key::Key;
 use super::settings::{Settings, Table};
 use super::snapshot::{common, statement_timeout};
+use crate::report::units::first_of;
 use crate::restore::chain;
 use crate::target::{self, Session};
 
@@ -174,11 +175,6 @@ fn list(rows: Vec<Vec<Option<String>>>) -> Option<String> {
 }
 
 fn names(rows: &[Vec<Option<String>>]) -> String {
-    let named: Vec<&str> =
-        rows.iter().take(NAMED).filter_map(|row| row.first()?.as_deref()).collect();
-    let more = match rows.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", named.join(", "))
+    let named: Vec<&str> = rows.iter().filter_map(|row| row.first()?.as_deref()).collect();
+    first_of(&named, NAMED)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::choose::{is_table, name};
+use super::choose::{self, name};
 use crate::archive::{DumpId, Entry};
 use crate::replicate::config::{TableMode, TableModes, TableRule};
 use crate::select::{up, wholes};
@@ -12,13 +12,15 @@ use crate::select::{up, wholes};
 pub(super) struct Modes<'a> {
     modes: &'a TableModes,
     tables: HashMap<DumpId, &'a Entry>,
+    by_name: HashMap<(&'a str, &'a str), &'a Entry>,
     wholes: HashMap<DumpId, DumpId>,
 }
 
 impl<'a> Modes<'a> {
     pub(super) fn new(entries: &'a [Entry], modes: &'a TableModes) -> Self {
         let tables = entries.iter().map(|entry| (entry.dump_id, entry)).collect();
-        Self { modes, tables, wholes: wholes(entries) }
+        let by_name = choose::tables(entries).map(|table| (name(table), table)).collect();
+        Self { modes, tables, by_name, wholes: wholes(entries) }
     }
 
     /// The rule that applies to a table, if any, and the table that the rule matches.
@@ -58,8 +60,7 @@ impl<'a> Modes<'a> {
 
     /// The mode of a table by its name, whether the archive has it or not.
     pub(super) fn of(&self, schema: &str, table: &str) -> TableMode {
-        let is_named = |entry: &&&Entry| is_table(entry) && name(entry) == (schema, table);
-        match self.tables.values().find(is_named) {
+        match self.by_name.get(&(schema, table)) {
             Some(entry) => self.mode(entry),
             None => self.modes.mode(schema, table),
         }

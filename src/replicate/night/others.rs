@@ -8,6 +8,7 @@ use crate::archive::{Desc, Entry, Toc};
 use crate::replicate::clean;
 use crate::replicate::config::Restore;
 use crate::replicate::swap::SwapError;
+use crate::report::units::first_of;
 use crate::restore::chain;
 use crate::sql::ident::quoted;
 use crate::target::Target;
@@ -65,14 +66,9 @@ pub(super) async fn check(
     Ok(warnings)
 }
 
-/// Lists the first ones, and counts the rest.
 fn listed(others: &[&clean::Other]) -> String {
-    let named: Vec<String> = others.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = match others.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    named.join(", ") + &more
+    let named: Vec<String> = others.iter().map(ToString::to_string).collect();
+    first_of(&named, NAMED)
 }
 
 /// The objects of the new database of a swap before the restore, by kind and identity.

@@ -13,10 +13,9 @@ use crate::replicate::backup::FoundBackup;
 use crate::restore::{chain, journal};
 use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
-
-/// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
+use crate::target::{
+    self, INSUFFICIENT_PRIVILEGE, Session, SessionSettings, Target, has_record, make_bookkeeping,
+};
 
 /// The key that identifies a backup.
 pub(super) fn key(found: &FoundBackup) -> String {

@@ -8,13 +8,9 @@ use crate::archive::{Desc, Entry, Toc};
 use crate::replicate::config::Config;
 use crate::restore::Tolerance;
 use crate::sql::ident::{literal, quoted};
-use crate::target::{self, Session};
+use crate::target::{self, INSUFFICIENT_PRIVILEGE, Session, UNDEFINED_OBJECT};
 
-/// `ERRCODE_INSUFFICIENT_PRIVILEGE`.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
-/// `ERRCODE_UNDEFINED_OBJECT`: of a comment on what could not be created.
-const UNDEFINED_OBJECT: &str = "42704";
-/// `ERRCODE_FEATURE_NOT_SUPPORTED`: of an extension that is not on the server.
+/// `feature_not_supported`: the error of an extension that the server does not have.
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
 
 /// The privileges that a restore needs.
@@ -149,7 +145,7 @@ impl<'a> Rights<'a> {
         self.config.restore.tolerate.contains(&Tolerance::SqlState(sqlstate.to_owned()))
     }
 
-    /// Whether it is no error of the night that an entry is refused, with the comment on it.
+    /// Whether the settings tolerate that an entry and its comment are refused.
     fn tolerates(&self, entry: &Entry, sqlstate: &str) -> bool {
         let mut comments = self.entries(&Desc::Comment);
         let has_comment = comments.any(|comment| comment.dependencies.contains(&entry.dump_id));
@@ -272,8 +268,8 @@ impl<'a> Rights<'a> {
     }
 }
 
-/// Whether an entry of this kind creates something that takes CREATE on its schema. Rows, comments
-/// and values of sequences do not, and what the kinds below do need comes with a table.
+/// Whether creating an entry of this kind needs CREATE on its schema. Indexes and statistics do, too,
+/// but always come with a table.
 fn is_created_in_schema(desc: &Desc) -> bool {
     matches!(
         desc,

@@ -3,7 +3,7 @@
 use super::Summary;
 use crate::archive::Desc;
 use crate::restore::event::Cause;
-use crate::target::Class;
+use crate::target::{Class, INSUFFICIENT_PRIVILEGE};
 
 const NOT_EMPTY: &str = "the target is not empty: restore into an empty database, replace what \
                          exists with --clean --if-exists, or load only rows with --data-only";
@@ -21,8 +21,6 @@ const NO_RIGHT: &str = "restore as a superuser or as the owner of the objects; -
 
 const NO_SPACE: &str = "free disk space on the server, then run the restore again";
 
-/// `insufficient_privilege`.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// `undefined_table`.
 const UNDEFINED_TABLE: &str = "42P01";
 /// `disk_full`.

@@ -19,7 +19,7 @@ VERSIONS := $(subst $(comma), ,$(or $(NOCTURNE_TEST_VERSIONS),15 16 17 18))
 # The restored database has about 8 MB for each unit of SCALE.
 SCALE ?= 100
 ROUNDS ?= 5
-# Further options for benches/bench.py, such as BENCH="--tuned --cases mission,huge".
+# Further options for benches/bench.py, such as BENCH="--tuned --cases warehouse,huge".
 BENCH ?=
 
 # Number of restores to disturb, and the seed of the first (random if empty).
@@ -45,14 +45,16 @@ demo:
 	    tests/postgres/fetch.sh 18; \
 	    export PG_BIN=$(CURDIR)/target/postgres/18/bin; \
 	fi; \
-	echo; echo '$$ nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2 --query "..."'; \
-	target/release/nocturne restore fixtures/mission-demo.tar.gz --embedded --exit -j 2 \
-	    --query "$$(cat sql/mission/demo.sql)"
+	echo; echo '$$ nocturne restore fixtures/warehouse-demo.tar.gz --embedded --exit -j 2 --query "..."'; \
+	target/release/nocturne restore fixtures/warehouse-demo.tar.gz --embedded --exit -j 2 \
+	    --query "$$(cat sql/warehouse/demo.sql)"
 
 test: fmt lint postgres
 	cargo test --no-fail-fast
+	$(if $(filter 18,$(VERSIONS)),NOCTURNE_PG_RESTORE=$(CURDIR)/target/postgres/18/bin/pg_restore \
+	    cargo test --lib -- --ignored oracle)
 
-# The tests that need no server.
+# The tests that need neither a server nor its programs.
 unit:
 	cargo test --lib --doc
 
@@ -70,11 +72,11 @@ bench:
 
 chaos: postgres
 	NOCTURNE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(if $(CHAOS_SEED),NOCTURNE_CHAOS_SEED=$(CHAOS_SEED)) \
-	    cargo test --test chaos -- --nocapture disturbed
+	    cargo test --test it -- --nocapture chaos::disturbed
 
 random: postgres
 	NOCTURNE_RANDOM_ROUNDS=$(RANDOM_ROUNDS) $(if $(RANDOM_SEED),NOCTURNE_RANDOM_SEED=$(RANDOM_SEED)) \
-	    cargo test --test random -- --nocapture random_database
+	    cargo test --test it -- --nocapture random::random_database
 
 fixtures: postgres
 	fixtures/make.sh

@@ -56,9 +56,9 @@ CASES = {
     case.name: case
     for case in (
         Case(
-            "mission",
-            "the mission's database with all its keys",
-            sql("mission/schema.sql", "mission/generate.sql"),
+            "warehouse",
+            "the warehouse database with all its keys",
+            sql("warehouse/schema.sql", "warehouse/generate.sql"),
             archives=tuple(ARCHIVES),
             variants={"keys not valid": ("--foreign-keys", "not-valid")},
             targets={"custom": 1.4, "directory": 1.4, "zstd": 1.4, "tar.gz": 1.6, "keys not valid": 1.8},

@@ -41,7 +41,7 @@
 //! use nocturne::source::{self, Input};
 //! use nocturne::verify::{VerifyOptions, verify};
 //!
-//! let input = Input::Path(PathBuf::from("fixtures/mission-demo.tar.gz"));
+//! let input = Input::Path(PathBuf::from("fixtures/warehouse-demo.tar.gz"));
 //! let archive = source::open(&input)?;
 //! let tables = archive.toc.entries.iter().filter(|entry| entry.desc == Desc::Table);
 //! assert_eq!(tables.count(), 18);

@@ -107,7 +107,8 @@ fn digest_is_the_same_however_it_is_read() {
 
 #[test]
 fn digest_of_custom_entry_covers_block_without_header() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mission-pg15-custom-none.dump");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/warehouse-pg15-custom-none.dump");
     let archive = open(&Input::Path(path.clone())).unwrap();
     let [digests, _] = at_any_place(&archive);
     let Access::Random(random) = &archive.access else { panic!("it is a plain file") };

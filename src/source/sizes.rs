@@ -88,11 +88,11 @@ mod tests {
 
     #[test]
     fn stream_sizes_equal_those_of_its_file() {
-        let (toc, Access::Stream(stream)) = access("mission-pg15-tar-none-wrapped.tar.gz") else {
+        let (toc, Access::Stream(stream)) = access("warehouse-pg15-tar-none-wrapped.tar.gz") else {
             panic!("it is a stream");
         };
         let sizes = stream.sizes().unwrap();
-        let (_, Access::Random(random)) = access("mission-pg15-tar-none.tar") else {
+        let (_, Access::Random(random)) = access("warehouse-pg15-tar-none.tar") else {
             panic!("it is a file");
         };
         let tables = toc.entries.iter().filter(|entry| entry.desc == Desc::TableData);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn truncated_stream_has_no_sizes() {
-        let path = format!("{}/fixtures/mission-demo.tar.gz", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/fixtures/warehouse-demo.tar.gz", env!("CARGO_MANIFEST_DIR"));
         let mut bytes = std::fs::read(path).unwrap();
         bytes.truncate(bytes.len() / 2);
         let folder = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ const UNIQUE_VIOLATION: &str = "23505";
 ///
 /// # Errors
 /// [`Error::NotOurs`] if another role owns it or something in it; otherwise if the query fails.
-pub(crate) async fn has_bookkeeping(session: &Session) -> Result<bool> {
+pub async fn has_bookkeeping(session: &Session) -> Result<bool> {
     refuse_others(session).await?;
     let sql = format!("SELECT pg_catalog.to_regnamespace('{BOOKKEEPING}') IS NOT NULL");
     Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
@@ -30,7 +30,7 @@ pub(crate) async fn has_bookkeeping(session: &Session) -> Result<bool> {
 /// # Errors
 /// [`Error::NotOurs`] if another role owns the schema or something in it; otherwise if the query
 /// fails.
-pub(crate) async fn has_record(session: &Session, table: &str) -> Result<bool> {
+pub async fn has_record(session: &Session, table: &str) -> Result<bool> {
     refuse_others(session).await?;
     // Through the catalog: looking up a name requires USAGE on the schema, which a superuser's
     // schema may not grant.
@@ -70,7 +70,7 @@ async fn refuse_others(session: &Session) -> Result<()> {
 ///
 /// # Errors
 /// When the role may not create it, or the query fails.
-pub(crate) async fn make_bookkeeping(session: &Session) -> Result<()> {
+pub async fn make_bookkeeping(session: &Session) -> Result<()> {
     if has_bookkeeping(session).await? {
         return Ok(());
     }

@@ -46,11 +46,11 @@ mod watch;
 mod wire;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub(crate) use backend::Backend;
-pub use bookkeeping::BOOKKEEPING;
-pub(crate) use bookkeeping::{LOCKS, has_bookkeeping, has_record, make_bookkeeping};
+pub(crate) use bookkeeping::LOCKS;
+pub use bookkeeping::{BOOKKEEPING, has_bookkeeping, has_record, make_bookkeeping};
 pub use connect::Target;
 pub(crate) use conninfo::concealed;
 pub use copy::CopyIn;

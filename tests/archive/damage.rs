@@ -17,15 +17,15 @@ use crate::fixtures::{self, copy_directory, verified};
 const FILES: [&str; 12] = [
     "every-pg15-custom-gzip.dump",
     "every-pg16-tar-none-wrapped.tar.gz",
-    "mission-pg15-custom-gzip-pipe.dump",
-    "mission-pg15-custom-gzip-scalingo.tar.gz",
-    "mission-pg15-custom-none.dump",
-    "mission-pg15-tar-none.tar",
-    "mission-pg16-directory-gzip-wrapped.tar.gz",
-    "mission-pg17-custom-lz4.dump",
-    "mission-pg17-custom-lz4-inserts.dump",
-    "mission-pg17-custom-zstd.dump",
-    "mission-pg17-custom-zstd-pipe.dump",
+    "warehouse-pg15-custom-gzip-pipe.dump",
+    "warehouse-pg15-custom-gzip-scalingo.tar.gz",
+    "warehouse-pg15-custom-none.dump",
+    "warehouse-pg15-tar-none.tar",
+    "warehouse-pg16-directory-gzip-wrapped.tar.gz",
+    "warehouse-pg17-custom-lz4.dump",
+    "warehouse-pg17-custom-lz4-inserts.dump",
+    "warehouse-pg17-custom-zstd.dump",
+    "warehouse-pg17-custom-zstd-pipe.dump",
     "partitions-pg17-custom-none.dump",
 ];
 
@@ -178,20 +178,23 @@ fn flipped_bit_fails_or_differs_or_is_harmless() {
 
 #[test]
 fn flipped_bit_in_uncompressed_data_is_always_detected() {
-    run(vec!["partitions-pg17-custom-none.dump", "mission-pg15-custom-none.dump"], |name, case| {
-        let patient = Patient::new(std::fs::read(fixtures::path(name)).unwrap());
-        let start = data_start(&patient.path);
-        let mut only_by_digests = 0;
-        for at in (start..patient.bytes.len()).step_by(step(patient.bytes.len() - start, 300)) {
-            case(format!("{name} bit flipped at {at}"));
-            match patient.flip(at, at % 8) {
-                Outcome::Refused(_) => {}
-                Outcome::Differs(_) => only_by_digests += 1,
-                Outcome::Same => panic!("{name} {at}: unnoticed"),
+    run(
+        vec!["partitions-pg17-custom-none.dump", "warehouse-pg15-custom-none.dump"],
+        |name, case| {
+            let patient = Patient::new(std::fs::read(fixtures::path(name)).unwrap());
+            let start = data_start(&patient.path);
+            let mut only_by_digests = 0;
+            for at in (start..patient.bytes.len()).step_by(step(patient.bytes.len() - start, 300)) {
+                case(format!("{name} bit flipped at {at}"));
+                match patient.flip(at, at % 8) {
+                    Outcome::Refused(_) => {}
+                    Outcome::Differs(_) => only_by_digests += 1,
+                    Outcome::Same => panic!("{name} {at}: unnoticed"),
+                }
             }
-        }
-        assert!(only_by_digests > 0, "{name}");
-    });
+            assert!(only_by_digests > 0, "{name}");
+        },
+    );
 }
 
 #[test]

@@ -121,19 +121,19 @@ fn subjects() -> Vec<Subject> {
     use Checksum::{No, Yes};
     vec![
         Subject::directory("every-pg18-directory-none", No),
-        Subject::directory("mission-pg16-directory-gzip", Yes),
-        Subject::directory("mission-pg17-directory-lz4", No),
+        Subject::directory("warehouse-pg16-directory-gzip", Yes),
+        Subject::directory("warehouse-pg17-directory-lz4", No),
         Subject::directory("every-pg17-directory-zstd", No),
-        Subject::file("mission-pg15-custom-none.dump", No, block),
-        Subject::file("mission-pg15-custom-gzip.dump", Yes, block),
-        Subject::file("mission-pg17-custom-lz4.dump", No, block),
-        Subject::file("mission-pg17-custom-zstd.dump", No, block),
-        Subject::file("mission-pg15-tar-none.tar", No, member),
+        Subject::file("warehouse-pg15-custom-none.dump", No, block),
+        Subject::file("warehouse-pg15-custom-gzip.dump", Yes, block),
+        Subject::file("warehouse-pg17-custom-lz4.dump", No, block),
+        Subject::file("warehouse-pg17-custom-zstd.dump", No, block),
+        Subject::file("warehouse-pg15-tar-none.tar", No, member),
         Subject::file("every-pg16-tar-none-wrapped.tar.gz", Yes, |_, whole, _| 10..whole.len()),
-        Subject::file("mission-pg16-directory-gzip-wrapped.tar.gz", Yes, |_, whole, _| {
+        Subject::file("warehouse-pg16-directory-gzip-wrapped.tar.gz", Yes, |_, whole, _| {
             10..whole.len()
         }),
-        Subject::file("mission-pg15-custom-gzip-scalingo.tar.gz", Yes, |_, whole, _| {
+        Subject::file("warehouse-pg15-custom-gzip-scalingo.tar.gz", Yes, |_, whole, _| {
             10..whole.len()
         }),
     ]

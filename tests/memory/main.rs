@@ -102,11 +102,11 @@ fn archive_memory_stays_within_the_stated_limit() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     for name in [
         "every-pg18-custom-gzip.dump",
-        "mission-pg15-custom-none.dump",
-        "mission-pg17-custom-lz4.dump",
-        "mission-pg17-custom-zstd-pipe.dump",
-        "mission-pg15-tar-none.tar",
-        "mission-demo.tar.gz",
+        "warehouse-pg15-custom-none.dump",
+        "warehouse-pg17-custom-lz4.dump",
+        "warehouse-pg17-custom-zstd-pipe.dump",
+        "warehouse-pg15-tar-none.tar",
+        "warehouse-demo.tar.gz",
     ] {
         let path = fixtures.join(name);
         let whole = std::fs::read(&path).unwrap();

@@ -17,20 +17,26 @@ use crate::target::Target;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
 
 /// A lock that is checked regularly.
-pub(super) struct Guard<'a> {
+pub struct Guard<'a> {
     lock: TargetLock,
     target: &'a Target,
     between: Duration,
 }
 
 impl<'a> Guard<'a> {
-    /// Takes the lock, or returns who holds it.
-    pub(super) async fn take(target: &'a Target) -> Result<Self, LockError> {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// Who holds it, or why the target cannot be asked.
+    pub async fn take(target: &'a Target) -> Result<Self, LockError> {
         Ok(Self::of(TargetLock::take(target).await?, target))
     }
 
     /// The same, in shared mode.
-    pub(super) async fn share(target: &'a Target) -> Result<Self, LockError> {
+    ///
+    /// # Errors
+    /// As for [`take`](Self::take).
+    pub async fn share(target: &'a Target) -> Result<Self, LockError> {
         Ok(Self::of(TargetLock::share(target).await?, target))
     }
 
@@ -38,9 +44,18 @@ impl<'a> Guard<'a> {
         Self { lock, target, between: BETWEEN_LOOKS }
     }
 
+    /// Checks it this often, instead of once a minute.
+    #[must_use]
+    pub fn every(self, between: Duration) -> Self {
+        Self { between, ..self }
+    }
+
     /// Does the work. If another run takes the lock meanwhile, `halt` is cancelled, and the work
     /// gets the time that it needs to stop.
-    pub(super) async fn during<T>(
+    ///
+    /// # Errors
+    /// The work's error, or who has taken the lock.
+    pub async fn during<T>(
         &mut self,
         halt: &CancellationToken,
         work: impl Future<Output = Result<T, NightError>>,
@@ -59,7 +74,10 @@ impl<'a> Guard<'a> {
     }
 
     /// Checks that the lock is still held, or takes it again.
-    pub(super) async fn check(&mut self) -> Result<(), LockError> {
+    ///
+    /// # Errors
+    /// Who holds it now, or why the target cannot be asked.
+    pub async fn check(&mut self) -> Result<(), LockError> {
         if self.lock.check().await.is_ok() {
             return Ok(());
         }
@@ -81,6 +99,3 @@ impl<'a> Guard<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -58,6 +58,7 @@ mod rights;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};
+pub use guard::Guard;
 pub use incremental::IncrementalRun;
 pub use preview::{Preview, preview};
 pub(crate) use resume::forget_all;

@@ -1,0 +1,21 @@
+//! Whole nights: from a fake host's API and its archive, written by a real pg_dump, to a warehouse
+//! owned by a role that is not a superuser; compared with the result of the old system's steps.
+
+mod again;
+mod dry_run;
+mod excluded;
+mod failures;
+mod interrupted;
+mod not_restored;
+mod old_steps;
+mod partitions;
+mod passing;
+mod refused;
+mod replaced;
+mod scene;
+mod settings;
+mod source;
+mod swapped;
+mod tables;
+mod versions;
+mod views;

@@ -17,6 +17,8 @@ mod keys;
 mod late;
 #[path = "incremental/pair.rs"]
 mod pair;
+#[path = "incremental/partitions.rs"]
+mod partitions;
 #[path = "incremental/ranges.rs"]
 mod ranges;
 #[path = "incremental/refusals.rs"]

@@ -25,6 +25,8 @@ mod excluded;
 mod failures;
 #[path = "night/interrupted.rs"]
 mod interrupted;
+#[path = "night/kept.rs"]
+mod kept;
 #[path = "night/not_restored.rs"]
 mod not_restored;
 #[path = "night/old_steps.rs"]

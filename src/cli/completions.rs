@@ -83,9 +83,8 @@ fn with_values(arg: Arg) -> Arg {
 /// The words that an option accepts, if its type does not list them.
 fn words(arg: &Arg) -> Vec<String> {
     if arg.get_long() == Some("tolerate") {
-        return ["already-exists", "missing-role", "comment-on-extension"]
-            .map(str::to_owned)
-            .into();
+        let words = ["already-exists", "missing-role", "comment-on-extension", "comment-on-others"];
+        return words.map(str::to_owned).into();
     }
     match table::all().find(|variable| arg.get_id() == variable.name).map(|known| known.kind) {
         Some(Kind::Word(words)) => words.iter().map(|word| (*word).to_owned()).collect(),
@@ -112,7 +111,11 @@ mod tests {
         for (command, option, expected) in [
             ("restore", "format", &["c", "d", "t"][..]),
             ("restore", "jobs", &["auto"]),
-            ("restore", "tolerate", &["already-exists", "missing-role", "comment-on-extension"]),
+            (
+                "restore",
+                "tolerate",
+                &["already-exists", "missing-role", "comment-on-extension", "comment-on-others"],
+            ),
             ("run", "region", &["osc-fr1", "osc-secnum-fr1"]),
             ("run", "swap", &["true", "false"]),
             ("restore", "host", &[]),

@@ -17,6 +17,8 @@ pub enum Tolerance {
     MissingRole,
     /// Only the owner of an extension may comment on it.
     CommentOnExtension,
+    /// Only the owner of an object, of whatever kind, may comment on it.
+    CommentOnOthers,
 }
 
 impl Tolerance {
@@ -32,9 +34,10 @@ impl Tolerance {
             }
             Self::MissingRole => error.class() == Class::MissingRole,
             Self::CommentOnExtension => {
-                *desc == Desc::Comment
-                    && tag.starts_with("EXTENSION ")
-                    && error.sqlstate == INSUFFICIENT_PRIVILEGE
+                tag.starts_with("EXTENSION ") && Self::CommentOnOthers.accepts(error, desc, tag)
+            }
+            Self::CommentOnOthers => {
+                *desc == Desc::Comment && error.sqlstate == INSUFFICIENT_PRIVILEGE
             }
         }
     }
@@ -45,8 +48,8 @@ impl Tolerance {
 pub enum ToleranceError {
     /// It is neither a code nor a name.
     #[error(
-        "expected a five-character SQLSTATE, \"already-exists\", \"missing-role\" or \
-         \"comment-on-extension\""
+        "expected a five-character SQLSTATE, \"already-exists\", \"missing-role\", \
+         \"comment-on-extension\" or \"comment-on-others\""
     )]
     Unknown,
     /// `00000`.
@@ -63,6 +66,7 @@ impl FromStr for Tolerance {
             "already-exists" => Ok(Self::AlreadyExists),
             "missing-role" => Ok(Self::MissingRole),
             "comment-on-extension" => Ok(Self::CommentOnExtension),
+            "comment-on-others" => Ok(Self::CommentOnOthers),
             "00000" => Err(ToleranceError::Success),
             code if code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
                 Ok(Self::SqlState(code.to_ascii_uppercase()))
@@ -79,6 +83,7 @@ impl fmt::Display for Tolerance {
             Self::AlreadyExists => "already-exists",
             Self::MissingRole => "missing-role",
             Self::CommentOnExtension => "comment-on-extension",
+            Self::CommentOnOthers => "comment-on-others",
         })
     }
 }
@@ -104,7 +109,8 @@ mod tests {
 
     #[test]
     fn tolerance_round_trips_as_text() {
-        for word in ["already-exists", "missing-role", "comment-on-extension", "23505"] {
+        let words = ["already-exists", "missing-role", "comment-on-extension", "comment-on-others"];
+        for word in words.into_iter().chain(["23505"]) {
             assert_eq!(word.parse::<Tolerance>().unwrap().to_string(), word);
         }
     }

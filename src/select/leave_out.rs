@@ -61,13 +61,28 @@ impl Selection {
         }
     }
 
-    /// Excludes what the target already has, such as types and functions of tables that it keeps.
-    /// `is_there` is called for every entry.
+    /// Excludes what the target already has, such as types and functions of tables that it keeps,
+    /// and the constraints of domains that are entries of their own. `is_there` is called for every
+    /// entry.
     pub fn leave_out_present(&mut self, entries: &[Entry], is_there: impl Fn(&Entry) -> bool) {
+        let mut domains = HashSet::new();
         for (place, entry) in entries.iter().enumerate() {
             if self.wants[place].any() && is_there(entry) {
                 self.wants[place] = Want::default();
                 self.reasons[place] = Some(Unwanted::Present);
+                domains.extend((entry.desc == Desc::Domain).then_some(entry.dump_id));
+            }
+        }
+        for (place, entry) in entries.iter().enumerate() {
+            // One that is NOT VALID (`dumpConstraint` in `pg_dump.c`).
+            let is_of_domain =
+                entry.desc == Desc::CheckConstraint && entry.defn.starts_with("ALTER DOMAIN ");
+            if is_of_domain
+                && self.wants[place].any()
+                && entry.dependencies.iter().any(|id| domains.contains(id))
+            {
+                self.wants[place] = Want::default();
+                self.reasons[place] = Some(Unwanted::ParentUnwanted);
             }
         }
     }
@@ -273,6 +288,26 @@ mod tests {
         selection.leave_out_present(&entries, |entry| entry.desc == Desc::View);
         let left: Vec<_> = selection.unwanted().collect();
         assert_eq!(left, [(13, &Unwanted::Present), (14, &Unwanted::Present)]);
+    }
+
+    #[test]
+    fn constraint_of_an_existing_domain_is_excluded() {
+        let of_domain =
+            "ALTER DOMAIN public.word\n    ADD CONSTRAINT short CHECK (true) NOT VALID;\n";
+        let of_table = of_domain.replace("DOMAIN public.word", "TABLE ONLY public.words");
+        let entries: Vec<Entry> = [
+            entry(1, "CHECK CONSTRAINT", "word short").defn(of_domain).after(&[2]),
+            entry(2, "DOMAIN", "word"),
+            entry(3, "TABLE", "words").after(&[2]),
+            entry(4, "CHECK CONSTRAINT", "words short").defn(&of_table).after(&[2, 3]),
+            entry(5, "COMMENT", "DOMAIN word").after(&[2]),
+        ]
+        .map(Builder::build)
+        .into();
+        let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
+        selection.leave_out_present(&entries, |entry| entry.tag == "word");
+        let left: Vec<_> = selection.unwanted().collect();
+        assert_eq!(left, [(0, &Unwanted::ParentUnwanted), (1, &Unwanted::Present)]);
     }
 
     #[test]

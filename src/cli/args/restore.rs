@@ -206,8 +206,8 @@ pub struct Behaviour {
     ///
     /// Each is an SQLSTATE such as 42P07, or a name: already-exists (the object exists),
     /// missing-role (an owner or grantee does not exist), comment-on-extension (only an
-    /// extension's owner may set its comment). They are counted separately and do not change the
-    /// exit code.
+    /// extension's owner may set its comment), comment-on-others (the same for any object). They
+    /// are counted separately and do not change the exit code.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub tolerate: Vec<Tolerance>,
 

@@ -288,9 +288,9 @@ pub(super) static RESTORE_TOLERATE: Variable = Variable::new(
     "RESTORE_TOLERATE",
     Kind::Text("a JSON array such as `[\"42501\",\"missing-role\"]`"),
     NIGHTS,
-    "Server errors that do not fail a run: SQLSTATEs, `already-exists`, `missing-role` or \
-     `comment-on-extension`, as in `nocturne restore --tolerate`. The last one is always \
-     tolerated. The summary lists the tolerated errors.",
+    "Server errors that do not fail a run: SQLSTATEs, `already-exists`, `missing-role`, \
+     `comment-on-extension` or `comment-on-others`, as in `nocturne restore --tolerate`. The last \
+     two are always tolerated. The summary lists the tolerated errors.",
 )
 .option("tolerate");
 

@@ -25,7 +25,8 @@
 //!   ([`Settings::late_commits_timeout`], `settle`). [`Settings::check_gaps`] finds rows that were
 //!   still missed, and [`Settings::fill_gaps`] copies them.
 //! - **Columns are matched by name.** A difference between the two tables stops the copy before it
-//!   starts; the error lists the statements that resolve it ([`Drift`]).
+//!   starts; the error lists the statements that resolve it ([`Drift`]). Partitions that only the
+//!   source has are created (`partitions`).
 //!
 //! The source gets one connection per range being read and one that holds the snapshot. All are
 //! read-only, have timeouts, and identify themselves in `pg_stat_activity`.
@@ -39,6 +40,7 @@ mod error;
 mod fill;
 mod gaps;
 mod key;
+mod partitions;
 mod pipe;
 mod precheck;
 mod ranges;

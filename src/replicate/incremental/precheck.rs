@@ -6,6 +6,7 @@ use super::catalogue::{Relation, definition};
 use super::drift::Drift;
 use super::error::{IncrementalError, Side};
 use super::key::{Key, doubts};
+use super::partitions;
 use super::settings::{Settings, Table};
 use super::snapshot::common;
 use crate::target::{self, Session, SessionSettings, Target};
@@ -94,8 +95,10 @@ async fn check(
     }
     // Without an index, this reads the whole table, which the copy does again.
     let is_cheap = key.has_index && kept.column(&table.key).is_some_and(|column| column.has_index);
-    let may_be_missed =
+    let mut found =
         key_column.map_or_else(Vec::new, |column| doubts(column, kept.column(&table.key)));
+    let new = partitions::find(settings, table, (source, &relation), (target, &kept)).await?;
+    found.extend(new.iter().map(ToString::to_string));
     if is_cheap && !settings.allow_behind {
         let before =
             target.query_value(&key.highest(table, None, None)).await.map_err(of_target)?;
@@ -103,7 +106,7 @@ async fn check(
             key.not_behind(settings, table, &before, source).await?;
         }
     }
-    Ok(may_be_missed)
+    Ok(found)
 }
 
 /// Whether the role may write the copied columns with COPY, which needs INSERT on each of them.

@@ -15,6 +15,7 @@ use super::error::{IncrementalError, Side};
 use super::fill::fill;
 use super::gaps::{self, Gaps};
 use super::key::{Key, doubts};
+use super::partitions::follow;
 use super::ranges::{Range, split};
 use super::sequences::advance;
 use super::settings::Table;
@@ -131,6 +132,7 @@ async fn attempt(
         tally.doubt(table, &doubts(column, target.column(&table.key)));
     }
     plan.key.check_lag(table, settings.lag)?;
+    follow(settings, table, (&reader, &source), (&keeper, &target)).await?;
 
     claim(&keeper, settings, table, target.oid).await?;
     let highest = plan.key.highest(table, None, None);

@@ -79,8 +79,9 @@ impl Attempt<'_> {
         if !missing.is_empty() {
             return Err(NightError::Rights { missing: missing.join("; ") });
         }
-        let Some(copied) = incremental::settings(self.config).await? else { return Ok(()) };
+        let Some(mut copied) = incremental::settings(self.config).await? else { return Ok(()) };
         let (config, present) = (self.config, &planned.present);
+        incremental::leave_new(config, &mut copied, present, Some(toc));
         let problems =
             incremental::unusable(config, &copied, &session, toc, &chosen, present).await;
         let problems = problems.map_err(NightError::target("read the role's privileges"))?;
@@ -89,7 +90,7 @@ impl Attempt<'_> {
         }
         let Some(first) = problems.first().cloned() else {
             // A download may have taken hours, or the restore that was to be resumed is another one.
-            return incremental::precheck(config, &session, &copied).await;
+            return incremental::precheck(config, &session, copied, Some(toc)).await;
         };
         Err(NightError::Precheck { count: problems.len() as u64, first, is_passing: false })
     }
@@ -99,7 +100,7 @@ impl Attempt<'_> {
     pub(super) async fn precheck(&self, backup: &str, resumes: bool) -> Result<(), NightError> {
         let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
         let session = look_at(self.target).await?;
-        let checked = incremental::precheck(self.config, &session, &settings).await;
+        let checked = incremental::precheck(self.config, &session, settings, None).await;
         let Err(error) = &checked else { return Ok(()) };
         if !resumes || resume::find(&session, backup, None).await?.is_none() {
             return checked;

@@ -1,13 +1,14 @@
 //! Chooses the entries to restore, by the modes of the tables and by the objects in the target.
 
 use super::error::NightError;
-use super::first_load::FirstLoad;
+use super::first_load::{FirstLoad, Name};
 use super::modes::Modes;
 use super::present::Present;
-use crate::archive::{Desc, Entry};
+use crate::archive::{Desc, DumpId, Entry};
 use crate::replicate::config::{Config, EntryPattern, Restore, TableMode};
 use crate::report::units::plural;
 use crate::select::{Leave, SelectError, SelectOptions, Selection, Unwanted, select};
+use crate::sql::ident::qualified;
 
 /// The chosen entries.
 pub(super) struct Chosen {
@@ -16,6 +17,9 @@ pub(super) struct Chosen {
     pub(super) first_loads: Vec<FirstLoad>,
     /// Existing tables of the same name that the role cannot drop, by their labels.
     pub(super) in_the_way: Vec<String>,
+    /// Tables that the target keeps as partitions of incremental tables, although in the backup
+    /// they no longer are: by their entries, each with its partitioned table in the target.
+    pub(super) detached: Vec<(DumpId, Name)>,
 }
 
 /// Chooses entries. `is_fed_here` tells whether incremental tables are copied to this target; if
@@ -30,9 +34,17 @@ pub(super) fn choose(
     let options =
         SelectOptions { no_acl: true, no_security_labels: true, ..SelectOptions::default() };
     let mut selection = select(entries, &options, None)?;
+    let is_kept = |(schema, table): &Name| {
+        modes.of(schema, table) == TableMode::Incremental && present.has_table(schema, table)
+    };
+    let is_detached = |schema: &str, table: &str| {
+        matches!(modes.of(schema, table), TableMode::Full | TableMode::SchemaOnly)
+            && present.up(schema, table).last().is_some_and(is_kept)
+    };
     let leave = |entry: &Entry| {
         let (schema, table) = name(entry);
         match modes.mode(entry) {
+            _ if is_detached(schema, table) => Some(Leave::Kept),
             TableMode::Full => None,
             TableMode::SchemaOnly => Some(Leave::WithoutRows),
             // Partitions follow their partitioned table.
@@ -65,7 +77,15 @@ pub(super) fn choose(
     };
     let in_the_way = entries.iter().enumerate().filter(is_in_the_way);
     let in_the_way = in_the_way.map(|(_, entry)| entry.label()).collect();
-    Ok(Chosen { selection, first_loads, in_the_way })
+    let detached = tables(entries).filter_map(|entry| {
+        let (schema, table) = name(entry);
+        let (of_whole, whole) = present.whole(schema, table)?;
+        // The partitions of a detached partition come with it.
+        let is_topmost = is_detached(schema, table) && !is_detached(of_whole, whole);
+        is_topmost.then(|| (entry.dump_id, (of_whole.clone(), whole.clone())))
+    });
+    let detached = detached.collect();
+    Ok(Chosen { selection, first_loads, in_the_way, detached })
 }
 
 /// Names in the settings that match nothing in the archive, each with the setting.
@@ -157,7 +177,26 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
                 add(true, format!("{} is not restored: it {reason}", label()));
             }
             Unwanted::Present => add(false, format!("{} is kept: {reason}", label())),
+            Unwanted::ParentUnwanted if entries[place].desc == Desc::CheckConstraint => {
+                add(false, format!("{} is not restored: {reason}", label()));
+            }
             _ => {}
+        }
+    }
+    for (part, (schema, whole)) in &chosen.detached {
+        if let Some(entry) = tables(entries).find(|entry| entry.dump_id == *part) {
+            let (own_schema, own) = name(entry);
+            let own = qualified(Some(own_schema), own);
+            let whole = qualified(Some(schema), whole);
+            add(
+                true,
+                format!(
+                    "{} is not restored: in the target it is a partition of {whole}, which is kept \
+                     (hint: ALTER TABLE {whole} DETACH PARTITION {own} lets the next run replace \
+                     it; its rows then leave {whole})",
+                    entry.label()
+                ),
+            );
         }
     }
     for table in &chosen.in_the_way {

@@ -361,7 +361,8 @@ impl Attempt<'_> {
         if self.stop.is_cancelled() {
             return Err(NightError::Stopped);
         }
-        let Some(settings) = incremental::settings(self.config).await? else { return Ok(()) };
+        let settings = incremental::to_copy(self.config, self.target).await?;
+        let Some(settings) = settings else { return Ok(()) };
         incremental::check(&incremental::copy(&settings, self.run, &self.stop).await)
     }
 

@@ -8,19 +8,20 @@ use tokio_util::sync::CancellationToken;
 use super::choose::{self, Chosen};
 use super::error::NightError;
 use super::first_load::{self, Name};
+use super::ground::look_at;
 use super::guard::Guard;
 use super::present::Present;
 use super::report;
 use crate::archive::{Desc, Toc};
 use crate::replicate::config::Config;
-use crate::replicate::incremental::{self, Settings, Summary};
+use crate::replicate::incremental::{self, Settings, Summary, Table};
 use crate::replicate::lock::LockError;
 use crate::replicate::worker::{Failure, INCREMENTAL, Job, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::restore::chain;
 use crate::sql::ident::quoted;
-use crate::target::{self, Session};
+use crate::target::{self, Session, Target};
 
 /// Copies new rows, as a stage of the run.
 pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToken) -> Summary {
@@ -45,17 +46,60 @@ pub(super) async fn settings(config: &Config) -> Result<Option<Settings>, NightE
     Ok(Settings::of(config, tables))
 }
 
+/// The same, once the target is restored.
+pub(super) async fn to_copy(
+    config: &Config,
+    target: &Target,
+) -> Result<Option<Settings>, NightError> {
+    let Some(mut settings) = settings(config).await? else { return Ok(None) };
+    let present = Present::read(&look_at(target).await?).await?;
+    for warning in leave_new(config, &mut settings, &present, None) {
+        tracing::warn!("{warning}");
+    }
+    Ok(Some(settings))
+}
+
+/// Removes the tables that this night cannot load or copy: only a pattern matches them, and neither
+/// the target has them nor, as far as it is known, the backup, because they were created after it.
+/// A newer backup brings them. Returns a warning for each.
+pub(super) fn leave_new(
+    config: &Config,
+    settings: &mut Settings,
+    present: &Present,
+    toc: Option<&Toc>,
+) -> Vec<String> {
+    if !config.databases.is_fed_here() {
+        return Vec::new();
+    }
+    let is_new = |table: &mut Table| {
+        let (schema, name) = (table.schema.as_str(), table.name.as_str());
+        let rule = config.restore.tables.rule(schema, name);
+        let is_named = rule.is_some_and(|rule| rule.tables.exact().is_some());
+        let is_in_backup = |toc: &Toc| {
+            choose::tables(&toc.entries).any(|entry| choose::name(entry) == (schema, name))
+        };
+        !is_named && !present.has_table(schema, name) && !toc.is_some_and(is_in_backup)
+    };
+    let new = settings.tables.extract_if(.., is_new).map(|table| {
+        format!(
+            "table {table} is incremental, but not in the target: its rows are not copied before \
+             a backup that contains it is restored"
+        )
+    });
+    new.collect()
+}
+
 /// The tables whose definition comes from the archive, if the copy goes to the restored target:
 /// those that the target does not have, or whose first load was interrupted.
 pub(super) async fn loaded(
     config: &Config,
     target: &Session,
     settings: &Settings,
+    present: &Present,
 ) -> Result<HashSet<Name>, NightError> {
     if !config.databases.is_fed_here() {
         return Ok(HashSet::new());
     }
-    let present = Present::read(target).await?;
     let absent =
         settings.tables.iter().filter(|table| !present.has_table(&table.schema, &table.name));
     let absent = absent.map(|table| (table.schema.clone(), table.name.clone()));
@@ -63,14 +107,18 @@ pub(super) async fn loaded(
 }
 
 /// Checks before the drop that the copy will not fail for a foreseeable reason. Logs the error of
-/// each table.
+/// each table. Without the backup's table of contents, tables that it may not have are not checked.
 pub(super) async fn precheck(
     config: &Config,
     target: &Session,
-    settings: &Settings,
+    mut settings: Settings,
+    toc: Option<&Toc>,
 ) -> Result<(), NightError> {
-    let loaded = loaded(config, target, settings).await?;
-    let errors = incremental::precheck(settings, &loaded).await?.errors;
+    let present = Present::read(target).await?;
+    // The copy logs them.
+    leave_new(config, &mut settings, &present, toc);
+    let loaded = loaded(config, target, &settings, &present).await?;
+    let errors = incremental::precheck(&settings, &loaded).await?.errors;
     for error in &errors {
         tracing::error!("{}", chain(error));
     }
@@ -107,11 +155,6 @@ pub(super) async fn unusable(
         let found =
             entries.find(|(_, entry)| choose::is_table(entry) && is_same(choose::name(entry)));
         let Some((place, entry)) = found else {
-            // A pattern also matches tables that were created since the backup.
-            let rule = config.restore.tables.rule(&table.schema, &table.name);
-            if rule.is_none_or(|rule| rule.tables.exact().is_none()) {
-                continue;
-            }
             problems.push(format!(
                 "table {table} is incremental, but neither the target nor the backup has it (hint: \
                  restore a newer backup, or set the table to \"none\" in BACKUP_MODE)"

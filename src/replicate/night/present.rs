@@ -1,40 +1,66 @@
 //! The objects in the target before the restore: kept tables, and what they need.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::iter;
 
 use super::error::NightError;
+use super::first_load::Name;
 use crate::archive::{Desc, Entry};
 use crate::replicate::clean::{BOOKKEEPING, Drop};
 use crate::sql::ident::qualified;
 use crate::target::Session;
 
-/// The objects in the target: kind, schema, name.
+/// The partitions in the target, each with its partitioned table.
+const PARTITIONS: &str = "\
+SELECT pn.nspname, p.relname, wn.nspname, w.relname FROM pg_catalog.pg_inherits i
+JOIN pg_catalog.pg_class p ON p.oid = i.inhrelid AND p.relispartition AND p.relkind IN ('r', 'p', 'f')
+JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+JOIN pg_catalog.pg_class w ON w.oid = i.inhparent
+JOIN pg_catalog.pg_namespace wn ON wn.oid = w.relnamespace";
+
+/// An object: kind, schema, name.
+type Object = (String, Option<String>, String);
+
+/// The objects in the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Present(HashSet<(String, Option<String>, String)>);
+pub(super) struct Present {
+    objects: HashSet<Object>,
+    /// The partitioned table of each partition.
+    wholes: HashMap<Name, Name>,
+}
 
 impl Present {
     /// Reads them from the server.
     pub(super) async fn read(session: &Session) -> Result<Self, NightError> {
-        let rows = session.query_text(include_str!("present.sql")).await;
-        let rows = rows.map_err(NightError::target("list the objects in the target"))?;
+        let failed = || NightError::target("list the objects in the target");
+        let rows = session.query_text(include_str!("present.sql")).await.map_err(failed())?;
+        let parts = session.query_text(PARTITIONS).await.map_err(failed())?;
         let object = |row: Vec<Option<String>>| {
             let [kind, schema, name] = row.try_into().ok()?;
             Some((kind?, schema, name?))
         };
-        Ok(Self(rows.into_iter().filter_map(object).collect()))
+        let part = |row: Vec<Option<String>>| {
+            let [schema, part, of_whole, whole] = row.try_into().ok()?;
+            Some(((schema?, part?), (of_whole?, whole?)))
+        };
+        let objects = rows.into_iter().filter_map(object).collect();
+        Ok(Self { objects, wholes: parts.into_iter().filter_map(part).collect() })
     }
 
     /// Serialised, to be stored.
     pub(super) fn to_json(&self) -> String {
-        let mut objects: Vec<_> = self.0.iter().collect();
+        let mut objects: Vec<_> = self.objects.iter().collect();
         objects.sort_unstable();
+        let mut wholes: Vec<_> = self.wholes.iter().collect();
+        wholes.sort_unstable();
         // Strings and lists of them always serialise.
-        serde_json::to_string(&objects).unwrap_or_default()
+        serde_json::to_string(&(objects, wholes)).unwrap_or_default()
     }
 
     /// From stored text; `None` if it is invalid.
     pub(super) fn from_json(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok().map(Self)
+        let (objects, wholes): (_, Vec<_>) = serde_json::from_str(text).ok()?;
+        Some(Self { objects, wholes: wholes.into_iter().collect() })
     }
 
     /// Without the dropped tables and schemas.
@@ -44,7 +70,7 @@ impl Present {
         let goes = |kinds: &[&str], identity: String| {
             kinds.iter().any(|kind| gone.contains(&((*kind).to_owned(), identity.as_str())))
         };
-        self.0.retain(|(kind, schema, name)| match kind.as_str() {
+        self.objects.retain(|(kind, schema, name)| match kind.as_str() {
             "TABLE" => !goes(&["table", "foreign table"], qualified(schema.as_deref(), name)),
             "SCHEMA" => !goes(&["schema"], qualified(None, name)),
             _ => true,
@@ -55,6 +81,17 @@ impl Present {
     /// Whether this table exists.
     pub(super) fn has_table(&self, schema: &str, name: &str) -> bool {
         self.has("TABLE", Some(schema), name)
+    }
+
+    /// The table of which this one is a partition.
+    pub(super) fn whole(&self, schema: &str, name: &str) -> Option<&Name> {
+        self.wholes.get(&(schema.to_owned(), name.to_owned()))
+    }
+
+    /// The partitioned tables above this one, from the bottom up.
+    pub(super) fn up(&self, schema: &str, name: &str) -> impl Iterator<Item = &Name> {
+        iter::successors(self.whole(schema, name), |(schema, name)| self.whole(schema, name))
+            .take(self.wholes.len())
     }
 
     /// Whether the object of this entry exists and is not a table. (For tables, their modes decide;
@@ -96,7 +133,7 @@ impl Present {
     }
 
     fn has(&self, kind: &str, schema: Option<&str>, name: &str) -> bool {
-        self.0.contains(&(kind.to_owned(), schema.map(str::to_owned), name.to_owned()))
+        self.objects.contains(&(kind.to_owned(), schema.map(str::to_owned), name.to_owned()))
     }
 
     /// For tests of other modules.
@@ -105,7 +142,15 @@ impl Present {
         let object = |(kind, schema, name): &(&str, Option<&str>, &str)| {
             ((*kind).to_owned(), schema.map(str::to_owned), (*name).to_owned())
         };
-        Self(objects.iter().map(object).collect())
+        Self { objects: objects.iter().map(object).collect(), wholes: HashMap::new() }
+    }
+
+    /// The same, with a partition of a table.
+    #[cfg(test)]
+    pub(super) fn with_partition(mut self, part: &str, whole: &str) -> Self {
+        let name = |table: &str| ("public".to_owned(), table.to_owned());
+        self.wholes.insert(name(part), name(whole));
+        self
     }
 }
 
@@ -119,7 +164,11 @@ mod tests {
             ("SCHEMA", None, "a \"b\""),
             ("FUNCTION", Some("public"), "f(text, integer)"),
         ]);
+        let present = present.with_partition("events_1", "events");
         assert_eq!(Present::from_json(&present.to_json()), Some(present));
-        assert_eq!(Present::from_json("{}"), None);
+        // The second one is that of an earlier version.
+        for other in ["{}", r#"[["SCHEMA",null,"a"],["SCHEMA",null,"b"]]"#] {
+            assert_eq!(Present::from_json(other), None, "{other}");
+        }
     }
 }

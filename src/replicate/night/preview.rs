@@ -63,7 +63,8 @@ pub async fn preview(config: &Config) -> Preview {
     if let Some((found, toc)) = &found {
         plan.tables(config, session.as_ref(), found, toc).await;
     }
-    plan.incremental(config, session.as_ref()).await;
+    let toc = found.as_ref().map(|(_, toc)| &**toc);
+    plan.incremental(config, session.as_ref(), toc).await;
     plan.conclude();
     plan
 }
@@ -236,8 +237,9 @@ impl Preview {
             Err(error) => self.problem(format_args!("cannot check privileges: {}", chain(&error))),
         }
         // Its errors are those of the incremental tables, below.
-        let Ok(Some(copied)) = super::incremental::settings(config).await else { return };
+        let Ok(Some(mut copied)) = super::incremental::settings(config).await else { return };
         let present = &planned.present;
+        super::incremental::leave_new(config, &mut copied, present, Some(toc));
         match super::incremental::unusable(config, &copied, session, toc, &chosen, present).await {
             Ok(problems) => problems.into_iter().for_each(|problem| self.problem(problem)),
             Err(error) => self.problem(format_args!("cannot ask for rights: {}", chain(&error))),
@@ -275,6 +277,11 @@ impl Preview {
                     "  restored once, then new rows are copied"
                 }
                 (TableMode::Incremental, _) => "  new rows are copied to TARGET_DATABASE_URL",
+                (TableMode::Full | TableMode::SchemaOnly, _)
+                    if chosen.detached.iter().any(|(part, _)| *part == row.dump_id) =>
+                {
+                    "  kept: a partition in the target"
+                }
                 (TableMode::Full | TableMode::SchemaOnly, _) if unwanted.contains(&row.dump_id) => {
                     "  not restored: excluded, or depends on an excluded entry"
                 }

@@ -95,8 +95,9 @@ impl Restoring<'_> {
                 source,
                 ..Style::default()
             },
-            // The host owns the extensions.
-            tolerate: [&[Tolerance::CommentOnExtension][..], &self.settings.tolerate].concat(),
+            // What the restore creates is the role's own; the rest, such as extensions of the host
+            // and schemas of other roles, stays with the comment that it has.
+            tolerate: [&[Tolerance::CommentOnOthers][..], &self.settings.tolerate].concat(),
             history,
             foreign_keys: match self.settings.foreign_keys {
                 true => ForeignKeys::Validated,

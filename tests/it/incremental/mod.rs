@@ -7,6 +7,7 @@ mod definitions;
 mod keys;
 mod late;
 mod pair;
+mod partitions;
 mod ranges;
 mod refusals;
 mod values;

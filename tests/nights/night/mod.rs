@@ -6,6 +6,7 @@ mod dry_run;
 mod excluded;
 mod failures;
 mod interrupted;
+mod kept;
 mod not_restored;
 mod old_steps;
 mod partitions;

@@ -259,3 +259,33 @@ fn settings_that_exclude_every_table_are_rejected() {
         assert_eq!(refused, is_refused, "{variables:?}");
     }
 }
+
+#[test]
+fn detached_partition_of_a_kept_table_is_kept() {
+    let entries: Vec<Entry> = [
+        entry(1, "TABLE", "events"),
+        entry(2, "TABLE", "events_1"),
+        entry(3, "TABLE", "events_1a"),
+        entry(4, "TABLE DATA", "events_1a").after(&[3]),
+        entry(5, "TABLE ATTACH", "events_1a").after(&[3, 2]),
+    ]
+    .map(Builder::build)
+    .into();
+    let tables = ["events", "events_1", "events_1a"];
+    let present = Present::of(&tables.map(|table| ("TABLE", Some("public"), table)));
+    let present =
+        present.with_partition("events_1", "events").with_partition("events_1a", "events_1");
+    let chosen = |text: &str| choose(&entries, &modes(text), &present, true).unwrap();
+    let kept = chosen(r#"{"events":"incremental"}"#);
+    assert!((0..entries.len()).all(|place| !kept.selection.want(place).any()));
+    assert!(kept.in_the_way.is_empty());
+    // Its own partitions come with it.
+    let whole = ("public".to_owned(), "events".to_owned());
+    assert_eq!(kept.detached, [(entries[1].dump_id, whole)]);
+    // One that is not to be restored is not reported.
+    let left = chosen(r#"{"events":"incremental","events_1":"none"}"#);
+    assert!(left.detached.is_empty());
+    // The target's table of another role.
+    let other = chosen("{}");
+    assert_eq!((other.detached.len(), other.in_the_way.len()), (0, 3));
+}

@@ -1,7 +1,9 @@
 //! The incremental tables of a plan.
 
-use super::super::incremental::{loaded, settings};
+use super::super::incremental::{leave_new, loaded, settings};
+use super::super::present::Present;
 use super::Preview;
+use crate::archive::Toc;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::precheck;
 use crate::restore::chain;
@@ -10,12 +12,17 @@ use crate::target::{Session, SessionSettings};
 impl Preview {
     /// Compares the incremental tables on both sides. Without a target session, only checks the
     /// connection to the source.
-    pub(super) async fn incremental(&mut self, config: &Config, target: Option<&Session>) {
+    pub(super) async fn incremental(
+        &mut self,
+        config: &Config,
+        target: Option<&Session>,
+        toc: Option<&Toc>,
+    ) {
         if !config.restore.tables.has_incremental() {
             return;
         }
         self.heading("Incremental tables");
-        let settings = match settings(config).await {
+        let mut settings = match settings(config).await {
             Ok(Some(settings)) => settings,
             Ok(None) => return self.line("none"),
             Err(error) => {
@@ -40,7 +47,14 @@ impl Preview {
             }
             return;
         };
-        let loaded = match loaded(config, target, &settings).await {
+        let present = match Present::read(target).await {
+            Ok(present) => present,
+            Err(error) => return self.problem(chain(&error)),
+        };
+        for warning in leave_new(config, &mut settings, &present, toc) {
+            self.line(format_args!("warning: {warning}"));
+        }
+        let loaded = match loaded(config, target, &settings, &present).await {
             Ok(loaded) => loaded,
             Err(error) => return self.problem(chain(&error)),
         };

@@ -23,6 +23,10 @@ mod dry_run;
 mod excluded;
 #[path = "night/failures.rs"]
 mod failures;
+#[path = "night/foreseen.rs"]
+mod foreseen;
+#[path = "night/handed_over.rs"]
+mod handed_over;
 #[path = "night/interrupted.rs"]
 mod interrupted;
 #[path = "night/not_restored.rs"]

@@ -8,6 +8,9 @@ use crate::replicate::clean::{BOOKKEEPING, Drop};
 use crate::sql::ident::qualified;
 use crate::target::Session;
 
+/// The kind under which a table of the role is listed a second time.
+const OWN_TABLE: &str = "OWN TABLE";
+
 /// The objects in the target: kind, schema, name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Present(HashSet<(String, Option<String>, String)>);
@@ -45,7 +48,9 @@ impl Present {
             kinds.iter().any(|kind| gone.contains(&((*kind).to_owned(), identity.as_str())))
         };
         self.0.retain(|(kind, schema, name)| match kind.as_str() {
-            "TABLE" => !goes(&["table", "foreign table"], qualified(schema.as_deref(), name)),
+            "TABLE" | OWN_TABLE => {
+                !goes(&["table", "foreign table"], qualified(schema.as_deref(), name))
+            }
             "SCHEMA" => !goes(&["schema"], qualified(None, name)),
             _ => true,
         });
@@ -55,6 +60,11 @@ impl Present {
     /// Whether this table exists.
     pub(super) fn has_table(&self, schema: &str, name: &str) -> bool {
         self.has("TABLE", Some(schema), name)
+    }
+
+    /// Whether this table exists and belongs to the role.
+    pub(super) fn has_own_table(&self, schema: &str, name: &str) -> bool {
+        self.has(OWN_TABLE, Some(schema), name)
     }
 
     /// Whether the object of this entry exists and is not a table. (For tables, their modes decide;

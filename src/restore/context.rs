@@ -21,7 +21,7 @@ use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::plan::history::RowFormat;
 use crate::select::Want;
 use crate::source::{Origin, RandomAccess};
-use crate::target::{CancelHandle, Class};
+use crate::target::{CancelHandle, Class, ServerError, is_missing_object};
 
 /// Shared by the sessions of one restore.
 pub(super) struct Context {
@@ -84,6 +84,8 @@ pub(super) struct Ledger {
     pub(super) absent: HashMap<DumpId, Cause>,
     /// Entries whose definition failed in any way, including because the object already existed.
     pub(super) refused: HashSet<DumpId>,
+    /// Entries that failed with an accepted error.
+    pub(super) tolerated: HashSet<DumpId>,
     /// Entries that were started, by place.
     pub(super) started: HashSet<usize>,
     /// Entries that are finished, by place.
@@ -226,6 +228,20 @@ impl Context {
         };
         let tolerate = &self.options.tolerate;
         tolerate.iter().any(|tolerance| tolerance.accepts(error, &entry.desc, &entry.tag))
+            || self.is_about_tolerated(entry, error)
+    }
+
+    /// Whether an entry is refused because it is about an object whose own refusal was accepted.
+    fn is_about_tolerated(&self, entry: &Entry, error: &ServerError) -> bool {
+        let is_about_object =
+            entry.is_acl() || matches!(entry.desc, Desc::Comment | Desc::SecurityLabel);
+        if !is_about_object || !is_missing_object(&error.sqlstate) {
+            return false;
+        }
+        let ledger = self.ledger();
+        let is_missing =
+            |id: &DumpId| ledger.tolerated.contains(id) && ledger.absent.contains_key(id);
+        entry.dependencies.iter().any(is_missing)
     }
 
     /// Records that a definition failed.
@@ -255,6 +271,9 @@ impl Context {
                 let tables = entry.dependencies.first().map(|table| self.with_roots(*table));
                 let tables = tables.into_iter().flatten().map(|table| (table, entry.dump_id));
                 ledger.rows_failed.extend(tables);
+            }
+            if matches!(done.outcome, Outcome::Tolerated { .. }) {
+                ledger.tolerated.insert(entry.dump_id);
             }
             if done.outcome == Outcome::Done {
                 ledger.restored.insert(place, (done.rows, done.bytes));

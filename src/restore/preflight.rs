@@ -10,7 +10,7 @@ use super::tolerance::Tolerance;
 use crate::archive::{Desc, DumpId, Toc};
 use crate::select::Want;
 use crate::sql::acl::roles;
-use crate::target::{Result, Session};
+use crate::target::{FEATURE_NOT_SUPPORTED, Result, Session};
 
 /// What the target lacks.
 #[derive(Debug, Default)]
@@ -49,12 +49,13 @@ pub(super) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, 
             let query = "SELECT name FROM pg_catalog.pg_available_extensions \
                          UNION SELECT extname FROM pg_catalog.pg_extension";
             let known = names(session, query).await?;
+            let unavailable = Tolerance::SqlState(FEATURE_NOT_SUPPORTED.to_owned());
             for name in needed.into_iter().filter(|name| !known.contains(name)) {
                 tell(
                     Cause::MissingExtension { extension: name.clone() },
                     format!("extension \"{name}\" cannot be installed on the target"),
                     dependents(&ctx.toc, &ctx.wants, &name),
-                    false,
+                    ctx.options.tolerate.contains(&unavailable),
                 );
                 lacking.extensions.insert(name);
             }

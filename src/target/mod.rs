@@ -63,7 +63,8 @@ pub use patience::{PATIENCE, once_ready};
 pub(crate) use patience::{WhileItWorks, reconnecting};
 pub use session::{CancelHandle, Session, SessionSettings};
 pub use sqlstate::{
-    CONNECTION_FAILURE, Class, INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT, is_passing,
+    CONNECTION_FAILURE, Class, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT,
+    is_missing_object, is_passing,
 };
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};

@@ -47,9 +47,18 @@ pub const CONNECTION_FAILURE: &str = "08006";
 /// `insufficient_privilege`.
 pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
+/// `feature_not_supported`: the error of an extension that the server does not have.
+pub const FEATURE_NOT_SUPPORTED: &str = "0A000";
+
 /// `undefined_object`: among others of a comment on what could not be created, and of a large object
 /// that no longer exists.
 pub const UNDEFINED_OBJECT: &str = "42704";
+
+/// Whether a code means that an object does not exist: any kind, a function, a relation, a schema.
+#[must_use]
+pub fn is_missing_object(sqlstate: &str) -> bool {
+    matches!(sqlstate, UNDEFINED_OBJECT | "42883" | "42P01" | "3F000")
+}
 
 /// Whether a code concerns the server's state rather than the request: minutes later, the same work
 /// may succeed.

@@ -136,6 +136,52 @@ fn comment_on_another_roles_extension_can_be_tolerated() {
 }
 
 #[test]
+fn comment_shares_the_tolerance_of_its_object() {
+    let Some(cluster) = with_extensions() else { return };
+    let source = cluster.fresh_db("source");
+    source.execute(
+        "CREATE EXTENSION pageinspect;
+         CREATE TABLE t (id int); COMMENT ON TABLE t IS 'remark'; INSERT INTO t VALUES (1);
+         CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+         CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch();
+         COMMENT ON EVENT TRIGGER watcher IS 'remark';
+         CREATE FOREIGN DATA WRAPPER wrapper; COMMENT ON FOREIGN DATA WRAPPER wrapper IS 'remark';
+         GRANT USAGE ON FOREIGN DATA WRAPPER wrapper TO PUBLIC;
+         CREATE FUNCTION inside(int) RETURNS int LANGUAGE internal AS 'int4inc';
+         COMMENT ON FUNCTION inside(int) IS 'remark'; REVOKE EXECUTE ON FUNCTION inside FROM PUBLIC",
+    );
+    let (_keep, archive) = dumped(&source);
+    let owner = Owner::new(cluster, "commenter");
+    let target = owner.database("comment_pair");
+    let restored = restore_to(&archive, &owner.url(&target), &["--no-owner"]).expect(1);
+    assert_eq!(restored.total("tolerated"), 0, "{}", restored.finished);
+    // Four objects, their comments, and two ACLs.
+    for (jobs, code) in [("1", "42501"), ("2", "42501")] {
+        let target = owner.database("comment_pair");
+        let args = ["--no-owner", "-j", jobs, "--tolerate", code];
+        let restored = restore_to(&archive, &owner.url(&target), &args).expect(0);
+        assert_eq!(restored.total("tolerated"), 10, "{}", restored.finished);
+        assert_eq!(target.query("SELECT count(*) FROM t"), "1");
+    }
+    // An object that is missing for another reason does not excuse its comment.
+    let target = owner.database("comment_pair");
+    let args = ["--no-owner", "--tolerate", "42P07"];
+    let restored = restore_to(&archive, &owner.url(&target), &args).expect(1);
+    assert_eq!(restored.total("tolerated"), 0, "{}", restored.finished);
+}
+
+#[test]
+fn unavailable_extension_can_be_tolerated_with_its_comment() {
+    let Some(cluster) = with_extensions() else { return };
+    let source = cluster.fresh_db("source");
+    source.execute("CREATE EXTENSION citext; CREATE TABLE t (id int)");
+    let (_keep, archive) = without_extension(&source);
+    let target = cluster.fresh_db("tolerated_extension");
+    let restored = restore(&archive, &target, &["--tolerate", "0A000"]).expect(0);
+    assert_eq!(restored.total("tolerated"), 2, "{}", restored.finished);
+}
+
+#[test]
 fn missing_role_is_reported_once_before_any_row() {
     let cluster = cluster(newest());
     let role = format!("gone_{}", std::process::id());

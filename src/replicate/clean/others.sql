@@ -19,7 +19,7 @@ WITH RECURSIVE gone (classid, objid, objsubid) AS (
     ) view ON true
     WHERE d.deptype IN ('n', 'a', 'i')
 )
-SELECT DISTINCT object.type, object.identity, pg_catalog.pg_get_userbyid(owned.owner)
+SELECT DISTINCT object.type, object.identity, pg_catalog.pg_get_userbyid(owned.owner), owned.objid
 FROM gone
 JOIN (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid, relowner

@@ -76,6 +76,8 @@ pub struct Other {
     pub identity: String,
     /// Its owner.
     pub owner: String,
+    /// Its OID.
+    pub oid: u32,
 }
 
 impl Other {
@@ -88,7 +90,7 @@ impl Other {
 
 impl fmt::Display for Other {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, identity, owner } = self;
+        let Self { kind, identity, owner, .. } = self;
         write!(f, "{kind} {identity} of {owner}")
     }
 }
@@ -161,13 +163,7 @@ pub async fn plan(
             .replace("{classes}", &array(&classes))
             .replace("{objects}", &array(&objects));
         for row in rows(session, &sql).await? {
-            if let [Some(kind), Some(identity), Some(owner)] = &row[..] {
-                plan.others.push(Other {
-                    kind: Kind(kind.clone()),
-                    identity: identity.clone(),
-                    owner: owner.clone(),
-                });
-            }
+            plan.others.extend(other(row));
         }
     }
     for schema in schemas {
@@ -219,18 +215,23 @@ pub async fn others(
     session: &Session,
     brings: impl Fn(&str) -> bool,
 ) -> Result<Vec<Other>, CleanError> {
-    let other = |row: Vec<Option<String>>| {
-        let [Some(kind), _, Some(identity), _, _, Some(owner)] = <[_; 6]>::try_from(row).ok()?
-        else {
-            return None;
-        };
-        Some(Other { kind: Kind(kind), identity, owner })
-    };
-    let all = rows(session, &owned("me.oid <> owned.owner")).await?;
+    let sql = format!(
+        "SELECT type, identity, role, object FROM ({}) o (type, s, identity, c, object, role)",
+        owned("me.oid <> owned.owner")
+    );
+    let all = rows(session, &sql).await?;
     let is_lost = |other: &Other| {
         !other.is_extension() || other.identity == CITUS || !brings(&other.identity)
     };
     Ok(all.into_iter().filter_map(other).filter(is_lost).collect())
+}
+
+/// Columns: kind, identity, owner, OID.
+fn other(row: Vec<Option<String>>) -> Option<Other> {
+    let [Some(kind), Some(identity), Some(owner), Some(oid)] = <[_; 4]>::try_from(row).ok()? else {
+        return None;
+    };
+    Some(Other { kind: Kind(kind), identity, owner, oid: oid.parse().ok()? })
 }
 
 /// Kind and identity of all objects in a database, which every copy of it also contains.

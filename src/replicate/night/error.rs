@@ -14,6 +14,9 @@ use crate::restore::{self, statements::StatementError};
 use crate::select::SelectError;
 use crate::target;
 
+/// `ERRCODE_UNDEFINED_DATABASE`.
+pub(super) const NO_SUCH_DATABASE: &str = "3D000";
+
 /// Why a night failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -160,6 +163,11 @@ impl NightError {
     /// An error of the target outside of the modules with their own errors.
     pub(super) fn target(what: &'static str) -> impl FnOnce(target::Error) -> Self {
         move |source| Self::Target { what, source }
+    }
+
+    /// Whether a database of the target's server does not exist.
+    pub(super) fn is_missing_database(&self) -> bool {
+        matches!(self, Self::Target { source, .. } if source.sqlstate() == Some(NO_SUCH_DATABASE))
     }
 
     /// Whether what an earlier attempt left in the target cannot be resumed.

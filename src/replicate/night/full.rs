@@ -368,7 +368,8 @@ impl Attempt<'_> {
 
     /// Replaces the target with the new database.
     async fn swap(&self, mut swap: Swap, guard: &mut Guard<'_>) -> Result<(), NightError> {
-        let done = ground::finish(&mut swap, self.target, guard, &self.stop);
+        let settings = &self.config.restore;
+        let done = ground::finish(&mut swap, self.target, settings, guard, &self.stop);
         let done = self.staged(Stage::Swap, done).await;
         if let Err(error) = &done {
             let target = swap.next().clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::error::NightError;
+use super::error::{NO_SUCH_DATABASE, NightError};
 use super::guard::Guard;
 use super::modes::Modes;
 use super::others;
@@ -26,9 +26,6 @@ const TRIES: u32 = 5;
 
 /// The wait between two attempts.
 const BETWEEN_TRIES: Duration = Duration::from_secs(30);
-
-/// `ERRCODE_UNDEFINED_DATABASE`.
-const NO_SUCH_DATABASE: &str = "3D000";
 
 /// Where a night restores to.
 pub(super) struct Ground {
@@ -72,6 +69,22 @@ pub(super) async fn recover(target: &Target, is_swapped: bool) -> Result<(), Nig
 pub(super) async fn look_at(target: &Target) -> Result<Session, NightError> {
     let connected = Session::connect(target, &SessionSettings::default()).await;
     connected.map_err(NightError::target("inspect the target"))
+}
+
+/// The template that only contains the objects of initdb. It does not allow connections.
+const BARE: &str = "template0";
+
+/// A session in the template of a swap's new database; `None` without a swap, and for template0.
+pub(super) async fn template(
+    target: &Target,
+    settings: &config::Restore,
+) -> Result<Option<Session>, NightError> {
+    match settings.swap_template.as_deref() {
+        Some(template) if settings.swap && template != BARE => {
+            look_at(&target.with_database(template)).await.map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// What is dropped before a restore.
@@ -231,9 +244,11 @@ impl Ground {
 pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
+    settings: &config::Restore,
     guard: &mut Guard<'_>,
     stop: &CancellationToken,
 ) -> Result<(), NightError> {
+    others::note(swap.next(), target, settings).await;
     let (old, new) =
         (DatabaseHistory::new(target.clone()), DatabaseHistory::new(swap.next().clone()));
     if let Err(error) = old.copy_to(&new).await {

@@ -7,7 +7,7 @@
 //!  find     the backup; what is already done       intake, before, restored
 //!  check    incremental tables, on both sides      before
 //!           the backup's table of contents         intake
-//!           objects of other roles, privileges     others, rights, planned
+//!           objects of other roles, privileges     others, rights, superuser, planned
 //!  drop     or create a new database               ground
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
@@ -55,6 +55,7 @@ mod restore;
 mod restored;
 mod resume;
 mod rights;
+mod superuser;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};

@@ -1,7 +1,7 @@
 //! What a restore would find in the target, determined before anything is dropped.
 
 use super::error::NightError;
-use super::ground::Drops;
+use super::ground::{self, Drops};
 use super::present::Present;
 use super::resume;
 use crate::archive::Toc;
@@ -11,7 +11,7 @@ use crate::target::Session;
 /// What a night would find in the target.
 #[derive(Default)]
 pub(super) struct Planned {
-    /// The objects that remain after the drop.
+    /// The objects that remain after the drop, or that the template of a swap has.
     pub(super) present: Present,
     /// `None` if nothing is dropped: with a swap, or when a restore is resumed.
     pub(super) drops: Option<Drops>,
@@ -41,7 +41,12 @@ impl Planned {
         toc: &Toc,
     ) -> Result<Self, NightError> {
         if settings.swap {
-            return Ok(Self::default());
+            // If it cannot be inspected, it cannot be copied: reported elsewhere.
+            let present = match ground::template(session.target(), settings).await {
+                Ok(Some(template)) => Present::read(&template).await?,
+                _ => Present::default(),
+            };
+            return Ok(Self { present, ..Self::default() });
         }
         let drops = Drops::plan(session, settings, toc).await?;
         let present = Present::read(session).await?.without(&drops.plan.drops);

@@ -18,6 +18,9 @@ JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_catalog.pg_class w ON w.oid = i.inhparent
 JOIN pg_catalog.pg_namespace wn ON wn.oid = w.relnamespace";
 
+/// The kind under which a table of the role is listed a second time.
+const OWN_TABLE: &str = "OWN TABLE";
+
 /// An object: kind, schema, name.
 type Object = (String, Option<String>, String);
 
@@ -71,7 +74,9 @@ impl Present {
             kinds.iter().any(|kind| gone.contains(&((*kind).to_owned(), identity.as_str())))
         };
         self.objects.retain(|(kind, schema, name)| match kind.as_str() {
-            "TABLE" => !goes(&["table", "foreign table"], qualified(schema.as_deref(), name)),
+            "TABLE" | OWN_TABLE => {
+                !goes(&["table", "foreign table"], qualified(schema.as_deref(), name))
+            }
             "SCHEMA" => !goes(&["schema"], qualified(None, name)),
             _ => true,
         });
@@ -92,6 +97,11 @@ impl Present {
     pub(super) fn up(&self, schema: &str, name: &str) -> impl Iterator<Item = &Name> {
         iter::successors(self.whole(schema, name), |(schema, name)| self.whole(schema, name))
             .take(self.wholes.len())
+    }
+
+    /// Whether this table exists and belongs to the role.
+    pub(super) fn has_own_table(&self, schema: &str, name: &str) -> bool {
+        self.has(OWN_TABLE, Some(schema), name)
     }
 
     /// Whether the object of this entry exists and is not a table. (For tables, their modes decide;

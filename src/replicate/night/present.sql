@@ -11,6 +11,11 @@ SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.re
 FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f', 'S')
 UNION ALL
+-- Not a kind of an archive: the tables of this role.
+SELECT 'OWN TABLE', n.nspname, c.relname
+FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND pg_catalog.pg_get_userbyid(c.relowner) = current_user
+UNION ALL
 SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname, t.typname
 FROM pg_catalog.pg_type t JOIN schemas n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid

@@ -22,7 +22,7 @@ use super::planned::Planned;
 use super::present::Present;
 use super::restored::Wanted;
 use super::rights::Rights;
-use super::{enrich, others, resume};
+use super::{enrich, ground, others, resume};
 use crate::archive::{DumpId, Entry, Toc};
 use crate::replicate::backup::scalingo::ApiPatience;
 use crate::replicate::backup::{BackupSource, FoundBackup, Made};
@@ -171,7 +171,8 @@ impl Preview {
         }
         self.last_run(target).await;
         if config.restore.swap {
-            if let Err(error) = swap::permitted(target).await {
+            let template = config.restore.swap_template.as_deref();
+            if let Err(error) = swap::permitted(target, template).await {
                 self.problem(chain(&error));
             }
             self.others(target, &config.restore, None).await;
@@ -229,8 +230,20 @@ impl Preview {
         if settings.swap {
             self.others(session.target(), settings, Some(toc)).await;
         }
+        let template = match ground::template(session.target(), settings).await {
+            Ok(template) => template,
+            Err(error) => {
+                // That it does not exist is reported above.
+                if !error.is_missing_database() {
+                    let error = chain(&error);
+                    self.problem(format_args!("cannot inspect SWAP_TEMPLATE: {error}"));
+                }
+                return;
+            }
+        };
         let missing = async {
-            Rights::of(config, session, toc, &chosen, planned.drops.as_ref()).await?.missing().await
+            let rights = Rights::of(config, session, toc, &chosen, planned.drops.as_ref()).await?;
+            rights.missing(template.as_ref()).await
         };
         match missing.await {
             Ok(missing) => missing.into_iter().for_each(|problem| self.problem(problem)),
@@ -308,7 +321,7 @@ impl Preview {
             self.line(line);
         }
         for table in &chosen.in_the_way {
-            self.problem(format_args!("{table} already exists, owned by another role"));
+            self.problem(table);
         }
     }
 

@@ -4,19 +4,23 @@ use std::collections::BTreeSet;
 
 use super::choose::Chosen;
 use super::ground::Drops;
+use super::superuser::{Fact, Known};
 use crate::archive::{Desc, Entry, Toc};
 use crate::replicate::config::Config;
+use crate::report::units::first_of;
 use crate::restore::Tolerance;
 use crate::sql::ident::{literal, quoted};
-use crate::target::{self, INSUFFICIENT_PRIVILEGE, Session, UNDEFINED_OBJECT};
+use crate::sql::scan;
+use crate::target::{self, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, Session};
 
-/// `feature_not_supported`: the error of an extension that the server does not have.
-const FEATURE_NOT_SUPPORTED: &str = "0A000";
+/// How many entries a message lists; the rest are counted.
+const NAMED: usize = 10;
 
 /// The privileges that a restore needs.
 pub(super) struct Rights<'a> {
     config: &'a Config,
     session: &'a Session,
+    toc: &'a Toc,
     wanted: Vec<&'a Entry>,
     drops: Option<&'a Drops>,
     role: Role,
@@ -56,11 +60,11 @@ impl<'a> Rights<'a> {
         let wanted = toc.entries.iter().enumerate();
         let wanted = wanted.filter(|(place, _)| chosen.selection.want(*place).schema);
         let wanted = wanted.map(|(_, entry)| entry).collect();
-        Ok(Self { config, session, wanted, drops, role })
+        Ok(Self { config, session, toc, wanted, drops, role })
     }
 
-    /// All privileges that the restore lacks.
-    pub(super) async fn missing(&self) -> target::Result<Vec<String>> {
+    /// All privileges that the restore lacks. `template` is a session in that of a swap.
+    pub(super) async fn missing(&self, template: Option<&Session>) -> target::Result<Vec<String>> {
         let mut missing = Vec::new();
         if self.role.is_read_only {
             missing.push("the target is read-only".to_owned());
@@ -76,19 +80,64 @@ impl<'a> Rights<'a> {
             denied.extend(self.trusted_extensions().await?);
             missing.extend(self.denied_in_database(&denied));
         }
-        for desc in [Desc::EventTrigger, Desc::ForeignDataWrapper] {
-            let refused = self.entries(&desc);
-            let refused = refused.filter(|entry| !self.tolerates(entry, INSUFFICIENT_PRIVILEGE));
-            missing.extend(refused.map(|entry| {
-                format!(
-                    "{}: only a superuser can create it, and role {} is not one",
-                    entry.label(),
-                    self.role.name
-                )
-            }));
+        // What exists when the restore starts; `None` for the bare template of a swap.
+        let base = match self.config.restore.swap {
+            true => template,
+            false => Some(self.session),
+        };
+        missing.extend(self.of_superusers(base).await?);
+        if let Some(base) = base {
+            missing.extend(self.servers(base).await?);
         }
-        missing.extend(self.extensions(&self.role.name).await?);
+        missing.extend(self.extensions(base).await?);
         Ok(missing)
+    }
+
+    /// The entries that only a superuser can create, by kind.
+    async fn of_superusers(&self, base: Option<&Session>) -> target::Result<Vec<String>> {
+        let known = Known::read(base.unwrap_or(self.session), self.toc).await?;
+        let mut kinds: Vec<(&Fact, Vec<String>)> = Vec::new();
+        for entry in &self.wanted {
+            let Some(fact) = known.fact(entry).filter(|fact| !self.accepts(fact.sqlstate)) else {
+                continue;
+            };
+            match kinds.iter_mut().find(|(kind, _)| kind.what == fact.what) {
+                Some((_, labels)) => labels.push(entry.label()),
+                None => kinds.push((fact, vec![entry.label()])),
+            }
+        }
+        let problem = |(fact, labels): (&Fact, Vec<String>)| {
+            let (labels, what, role) = (first_of(&labels, NAMED), fact.what, &self.role.name);
+            format!("{labels}: only a superuser can create {what}, and role {role} is not one")
+        };
+        Ok(kinds.into_iter().map(problem).collect())
+    }
+
+    /// Foreign servers whose wrapper exists, but not for this role (`CreateForeignServer` in
+    /// `foreigncmds.c`).
+    async fn servers(&self, base: &Session) -> target::Result<Vec<String>> {
+        let servers: Vec<(&Entry, &str)> = self
+            .entries(&Desc::Server)
+            .filter_map(|entry| Some((entry, entry.defn.rsplit_once(" FOREIGN DATA WRAPPER ")?.1)))
+            .collect();
+        if servers.is_empty() || self.is_tolerated() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper \
+                   WHERE NOT pg_catalog.has_foreign_data_wrapper_privilege(oid, 'USAGE')";
+        let closed: Vec<String> =
+            base.query_text(sql).await?.into_iter().flatten().flatten().collect();
+        let problem = |(entry, definition): (&Entry, &str)| {
+            let wrapper = scan::unquoted(&definition[..scan::identifier(definition)?]);
+            let (label, wrapper) = (entry.label(), closed.contains(&wrapper).then_some(wrapper)?);
+            let (role, wrapper) = (&self.role.name, quoted(&wrapper));
+            let database = base.target().dbname();
+            Some(format!(
+                "role {role} cannot create {label} (hint: GRANT USAGE ON FOREIGN DATA WRAPPER \
+                 {wrapper} TO {role}, in database {database})"
+            ))
+        };
+        Ok(servers.into_iter().filter_map(problem).collect())
     }
 
     /// The missing privileges to create objects in the database or in a schema: without them, most
@@ -143,22 +192,6 @@ impl<'a> Rights<'a> {
 
     fn accepts(&self, sqlstate: &str) -> bool {
         self.config.restore.tolerate.contains(&Tolerance::SqlState(sqlstate.to_owned()))
-    }
-
-    /// Whether the settings tolerate that an entry and its comment are refused.
-    fn tolerates(&self, entry: &Entry, sqlstate: &str) -> bool {
-        let mut comments = self.entries(&Desc::Comment);
-        let has_comment = comments.any(|comment| comment.dependencies.contains(&entry.dump_id));
-        self.accepts(sqlstate) && (!has_comment || self.accepts(UNDEFINED_OBJECT))
-    }
-
-    fn tolerates_extension(&self, name: &str, is_unknown: bool) -> bool {
-        let sqlstate = match is_unknown {
-            false => INSUFFICIENT_PRIVILEGE,
-            true => FEATURE_NOT_SUPPORTED,
-        };
-        let mut entries = self.entries(&Desc::Extension).filter(|entry| entry.tag == name);
-        entries.all(|entry| self.tolerates(entry, sqlstate))
     }
 
     /// The dropped objects of a kind, as literals for IN.
@@ -223,14 +256,9 @@ impl<'a> Rights<'a> {
     }
 
     /// Extensions that cannot be created: not available on the server, or only to superusers.
-    async fn extensions(&self, role: &str) -> target::Result<Vec<String>> {
+    async fn extensions(&self, base: Option<&Session>) -> target::Result<Vec<String>> {
         let wanted = || self.entries(&Desc::Extension).map(|entry| entry.tag.as_str());
-        let installed = match self.config.restore.swap {
-            // The extensions of the new database come from its template.
-            true if self.config.restore.swap_template.is_some() => return Ok(Vec::new()),
-            true => "false".to_owned(),
-            false => self.installed("w.name"),
-        };
+        let installed = base.map_or_else(|| "false".to_owned(), |_| self.installed("w.name"));
         // Some hosts allow roles to create the extensions on a list (pgextwlist).
         let sql = format!(
             "SELECT w.name, v.name IS NULL FROM (VALUES {}) w (name) \
@@ -246,15 +274,13 @@ impl<'a> Rights<'a> {
         if wanted().next().is_none() {
             return Ok(Vec::new());
         }
-        let rows = self.session.query_text(&sql).await?;
+        let role = &self.role.name;
+        let rows = base.unwrap_or(self.session).query_text(&sql).await?;
         let problem = |row: Vec<Option<String>>| match &row[..] {
-            [Some(name), Some(is_unknown)] if self.tolerates_extension(name, is_unknown == "t") => {
-                None
-            }
-            [Some(name), Some(is_unknown)] if is_unknown == "t" => {
-                Some(format!("extension {name} is not available on the target's server"))
-            }
-            [Some(name), _] => Some(format!(
+            [Some(name), Some(is_unknown)] if is_unknown == "t" => (!self
+                .accepts(FEATURE_NOT_SUPPORTED))
+            .then(|| format!("extension {name} is not available on the target's server")),
+            [Some(name), _] if !self.is_tolerated() => Some(format!(
                 "extension {name} is not installed, only a superuser can create it, and role \
                  {role} is not one"
             )),

@@ -17,6 +17,9 @@ pub enum Leftover {
     Reuse,
 }
 
+/// The template that only contains the objects of initdb.
+const BARE: &str = "template0";
+
 /// Creates the database that will replace `target`, next to it, and drops the one of the previous
 /// night. The new one is a copy of `template`, or of the empty `template0`.
 ///
@@ -30,7 +33,7 @@ pub async fn prepare(
     let names = Names::of(target.dbname());
     let server = Server::find(target, &names).await?;
     let session = server.session().await?;
-    check(&session, &names).await?;
+    check(&session, &names, template).await?;
     drop_database(&session, &names.previous).await?;
     let next = target.with_database(&names.next);
     if leftover == Leftover::Reuse
@@ -39,7 +42,7 @@ pub async fn prepare(
         return Ok(Swap { server, names, next, oid, not_copied: Vec::new() });
     }
     drop_database(&session, &names.next).await?;
-    let create = create(&session, &names, template.unwrap_or("template0")).await?;
+    let create = create(&session, &names, template.unwrap_or(BARE)).await?;
     let created = session.execute(&create).await;
     created.map_err(SwapError::refused(format!("create the database \"{}\"", names.next)))?;
     let created = oid(&session, &names.next).await?;
@@ -51,14 +54,14 @@ pub async fn prepare(
     Ok(Swap { server, names, next, oid, not_copied })
 }
 
-/// Checks that the role may swap this database.
+/// Checks that the role may swap this database, and copy the template.
 ///
 /// # Errors
 /// [`SwapError::NotPermitted`].
-pub async fn permitted(target: &Target) -> Result<(), SwapError> {
+pub async fn permitted(target: &Target, template: Option<&str>) -> Result<(), SwapError> {
     let names = Names::of(target.dbname());
     let session = Server::find(target, &names).await?.other_session().await?;
-    check(&session, &names).await
+    check(&session, &names, template).await
 }
 
 /// The existing databases of earlier swaps. Empty if they cannot be queried.
@@ -77,7 +80,7 @@ pub async fn left(target: &Target) -> Vec<String> {
 }
 
 /// Checks that the role has all the permissions.
-async fn check(session: &Session, names: &Names) -> Result<(), SwapError> {
+async fn check(session: &Session, names: &Names, template: Option<&str>) -> Result<(), SwapError> {
     let sql = format!(
         "SELECT r.rolsuper OR r.rolcreatedb, \
                 pg_catalog.pg_has_role(d.datdba, 'MEMBER'), pg_catalog.pg_get_userbyid(d.datdba) \
@@ -90,7 +93,13 @@ async fn check(session: &Session, names: &Names) -> Result<(), SwapError> {
     let row = row.unwrap_or_default();
     let value = |at: usize| row.get(at).and_then(Option::as_deref);
     let why = match (value(0), value(1), value(2)) {
-        (Some("t"), Some("t"), _) => return Ok(()),
+        (Some("t"), Some("t"), _) => match template {
+            None | Some(BARE) => return Ok(()),
+            Some(template) => match wrong_template(session, names, template).await? {
+                Some(why) => why,
+                None => return Ok(()),
+            },
+        },
         (_, None, _) => "the database does not exist".to_owned(),
         (Some("t"), _, owner) => {
             format!(
@@ -101,6 +110,64 @@ async fn check(session: &Session, names: &Names) -> Result<(), SwapError> {
         _ => "the role may not create databases (it lacks CREATEDB)".to_owned(),
     };
     Err(SwapError::NotPermitted { database: names.current.clone(), why })
+}
+
+/// Why the server would not copy the template, by the checks of `createdb` in
+/// `src/backend/commands/dbcommands.c`.
+async fn wrong_template(
+    session: &Session,
+    names: &Names,
+    template: &str,
+) -> Result<Option<String>, SwapError> {
+    // Another template than template0 must have the encoding and the locale of its copy.
+    let locale = |database: &str| {
+        format!(
+            "pg_catalog.concat_ws(' ', pg_catalog.pg_encoding_to_char({database}.encoding), \
+                 {database}.datcollate, {database}.datctype, \
+                 pg_catalog.to_jsonb({database}) ->> 'datlocprovider', \
+                 COALESCE(pg_catalog.to_jsonb({database}) ->> 'datlocale', \
+                     pg_catalog.to_jsonb({database}) ->> 'daticulocale'), \
+                 pg_catalog.to_jsonb({database}) ->> 'daticurules')"
+        )
+    };
+    let sql = format!(
+        "SELECT t.datistemplate OR r.rolsuper OR pg_catalog.pg_has_role(t.datdba, 'USAGE'), \
+                pg_catalog.pg_get_userbyid(t.datdba), {}, {} \
+         FROM pg_catalog.pg_database t \
+         JOIN pg_catalog.pg_database d ON d.datname = {} \
+         JOIN pg_catalog.pg_roles r ON r.rolname = current_user WHERE t.datname = {}",
+        locale("t"),
+        locale("d"),
+        literal(&names.current),
+        literal(template)
+    );
+    let rows = session.query_text(&sql).await;
+    let row = rows.map_err(SwapError::refused("inspect the template database"))?.into_iter().next();
+    let Some([may_copy, owner, of_template, of_current]) =
+        row.and_then(|row| <[Option<String>; 4]>::try_from(row).ok())
+    else {
+        return Ok(Some(format!(
+            "its template \"{template}\" does not exist (hint: correct or unset SWAP_TEMPLATE, or \
+             create the template)"
+        )));
+    };
+    if may_copy.as_deref() != Some("t") {
+        let owner = owner.unwrap_or_default();
+        return Ok(Some(format!(
+            "database \"{template}\" (SWAP_TEMPLATE) is not a template, and belongs to {owner} \
+             (hint: ALTER DATABASE {} IS_TEMPLATE true)",
+            quoted(template)
+        )));
+    }
+    let (of_template, of_current) =
+        (of_template.unwrap_or_default(), of_current.unwrap_or_default());
+    Ok((of_template != of_current).then(|| {
+        format!(
+            "its template \"{template}\" has another encoding or locale ({of_template}, not \
+             {of_current}) (hint: create the template again with those of \"{}\")",
+            names.current
+        )
+    }))
 }
 
 /// The statement that creates a database with the same owner, encoding, locale and tablespace.

@@ -63,7 +63,7 @@ async fn dry_run_reports_everything_that_would_fail() {
     let nowhere = "postgresql://owner:word-in-a-path@127.0.0.1:1/nowhere";
     let warehouse = &scene.warehouse.database;
     let by_increment = ("RESTORE_ANSWERS_AND_KES_INCREMENTALLY", "true");
-    let event_trigger = "EVENT TRIGGER watcher: only a superuser can create it";
+    let event_trigger = "EVENT TRIGGER watcher: only a superuser can create event triggers";
     for (variables, problems) in [
         (&[("SCALINGO_API_TOKEN", "another")][..], &["cannot exchange the API token"][..]),
         (&[("BACKUP_ID", "5f9")], &["backup 5f9 does not exist"]),

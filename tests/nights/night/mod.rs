@@ -5,6 +5,8 @@ mod again;
 mod dry_run;
 mod excluded;
 mod failures;
+mod foreseen;
+mod handed_over;
 mod interrupted;
 mod kept;
 mod not_restored;

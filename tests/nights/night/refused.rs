@@ -262,5 +262,9 @@ async fn swap_template_brings_extensions_of_a_superuser() {
     let refused = night().run().expect_code(1);
     let said = "other roles own function public.note(integer) of postgres, which";
     assert!(refused.stderr().contains(said), "{refused}");
+    // What the template no longer has is not the night's own.
+    template.execute("DROP VIEW noted");
+    let refused = night().arg("--dry-run").run().expect_code(1);
+    assert!(refused.stdout().contains("view public.noted of postgres, "), "{refused}");
     template.execute(&format!("ALTER DATABASE \"{}\" IS_TEMPLATE false", template.name));
 }

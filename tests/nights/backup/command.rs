@@ -120,7 +120,7 @@ fn backup_at_another_address_needs_no_host() {
     assert_no_secret(&format!("{} {}", finished.stdout(), finished.stderr()));
 }
 
-/// A complete backup made years ago.
+/// A complete backup of an earlier day.
 fn whole() -> Vec<u8> {
     let path = crate::common::cluster::repository().join("fixtures/warehouse-demo.tar.gz");
     std::fs::read(path).unwrap()

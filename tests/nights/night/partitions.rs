@@ -142,24 +142,6 @@ fn failed_first_load_of_partitions_is_repeated() {
 }
 
 #[test]
-fn kept_partition_is_not_called_another_roles() {
-    let case = Case::new("night_partition_kept");
-    case.dump(&[]);
-    let night = || {
-        let modes = r#"{"events":"incremental"}"#;
-        case.night(modes).env("SOURCE_DATABASE_URL", case.source.url())
-    };
-    night().succeed();
-    // In the backup it is a table of its own, and in the target a partition of a kept one.
-    case.source.execute("ALTER TABLE events DETACH PARTITION events_1");
-    case.dump(&[]);
-    let planned = night().arg("--dry-run").run().expect_code(1);
-    let said = "TABLE public.events_1 already exists and is not dropped: a kept table or extension";
-    assert!(planned.stdout().contains(said), "{planned}");
-    assert!(!planned.stdout().contains("another role"), "{planned}");
-}
-
-#[test]
 fn other_files_of_a_folder_are_named() {
     let case = Case::new("night_other_files");
     case.dump(&[]);

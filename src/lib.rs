@@ -65,8 +65,16 @@
 //!   3 MiB per job, plus a decompressor. `docs/architecture.md` has the calculation.
 //! - **An archive's bytes are not trusted**, its SQL is: see `SECURITY.md`.
 //!
+//! # Features
+//!
+//! All are on by default: `http` (archives at URLs), `replicate` (the nightly run) and `web` (its
+//! status page). Without them, this is a plain restorer that builds with fewer crates.
+//!
 //! The command line is the product. The library's API serves it and may change with any version
 //! before 1.0.
+
+// Some code is used by the nightly run only; the build with all features finds what nothing uses.
+#![cfg_attr(not(feature = "replicate"), allow(dead_code, unused_imports))]
 
 pub mod archive;
 pub mod cli;
@@ -75,6 +83,7 @@ pub mod embedded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod plan;
+#[cfg(feature = "replicate")]
 pub mod replicate;
 pub mod report;
 pub mod restore;

@@ -7,23 +7,31 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "replicate")]
 use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::connection::ComparedDatabase;
 use super::selection::Selection;
-use super::values::{Jobs, OutputFormat, ReportFormat};
+#[cfg(feature = "replicate")]
+use super::values::ReportFormat;
+use super::values::{Jobs, OutputFormat};
+#[cfg(feature = "replicate")]
 use crate::report::nights::Lang;
 
 mod help;
+#[cfg(feature = "replicate")]
 mod night;
 mod plan;
 mod restore;
 #[cfg(test)]
 mod tests;
 
-pub use night::{DropObjects, Enrich, FetchBackup, Incremental, Run, Web, Worker};
+#[cfg(feature = "web")]
+pub use night::Web;
+#[cfg(feature = "replicate")]
+pub use night::{DropObjects, Enrich, FetchBackup, Incremental, Run, Worker};
 pub use plan::{AsIf, Costs, NotAsIf, Plan, PlanFormat};
 pub use restore::{Behaviour, Place, Properties, Reporting, Restore, Results};
 
@@ -92,6 +100,7 @@ pub enum Command {
     Verify(Box<Verify>),
 
     /// Download the backup that a nightly run would restore
+    #[cfg(feature = "replicate")]
     #[command(
         long_about = help::FETCH_BACKUP,
         after_long_help = help::FETCH_BACKUP_EPILOGUE,
@@ -100,6 +109,7 @@ pub enum Command {
     FetchBackup(Box<FetchBackup>),
 
     /// Copy new rows of append-only tables from the source database
+    #[cfg(feature = "replicate")]
     #[command(
         long_about = help::INCREMENTAL,
         after_long_help = help::INCREMENTAL_EPILOGUE,
@@ -108,6 +118,7 @@ pub enum Command {
     Incremental(Box<Incremental>),
 
     /// Run one night now: restore the backup, enrich, copy incremental tables
+    #[cfg(feature = "replicate")]
     #[command(
         long_about = help::RUN,
         after_long_help = help::RUN_EPILOGUE,
@@ -116,6 +127,7 @@ pub enum Command {
     Run(Box<Run>),
 
     /// Run nightly on a schedule
+    #[cfg(feature = "replicate")]
     #[command(
         long_about = help::WORKER,
         after_long_help = help::WORKER_EPILOGUE,
@@ -124,6 +136,7 @@ pub enum Command {
     Worker(Box<Worker>),
 
     /// Serve the status page and metrics on $PORT
+    #[cfg(feature = "web")]
     #[command(
         long_about = help::WEB,
         after_long_help = help::WEB_EPILOGUE,
@@ -132,6 +145,7 @@ pub enum Command {
     Web(Box<Web>),
 
     /// Drop everything that the role owns in the target, except kept tables
+    #[cfg(feature = "replicate")]
     #[command(
         long_about = help::DROP_OBJECTS,
         after_long_help = help::DROP_OBJECTS_EPILOGUE,
@@ -140,6 +154,7 @@ pub enum Command {
     DropObjects(Box<DropObjects>),
 
     /// Run a folder of SQL files that add the warehouse's own indexes and views
+    #[cfg(feature = "replicate")]
     #[command(
         long_about = help::ENRICH,
         after_long_help = help::ENRICH_EPILOGUE,
@@ -148,6 +163,7 @@ pub enum Command {
     Enrich(Box<Enrich>),
 
     /// Summarize the logs of nightly runs
+    #[cfg(feature = "replicate")]
     #[command(
         long_about = help::REPORT,
         after_long_help = help::REPORT_EPILOGUE,
@@ -241,6 +257,7 @@ pub struct Verify {
 }
 
 /// `nocturne report`, as typed.
+#[cfg(feature = "replicate")]
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Log file, optionally gzip-compressed; "-", the default, reads standard input

@@ -4,12 +4,25 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command as Clap, CommandFactory, Error, FromArgMatches};
 
 use super::args::Cli;
 
 /// The program name under which nocturne acts as `nocturne restore`.
 const PG_RESTORE: &str = "pg_restore";
+
+/// The commands that a feature of the package adds, the feature, and whether this build has it.
+const OPTIONAL: [(&str, &str, bool); 8] = [
+    ("drop-objects", "replicate", cfg!(feature = "replicate")),
+    ("enrich", "replicate", cfg!(feature = "replicate")),
+    ("fetch-backup", "replicate", cfg!(feature = "replicate")),
+    ("incremental", "replicate", cfg!(feature = "replicate")),
+    ("report", "replicate", cfg!(feature = "replicate")),
+    ("run", "replicate", cfg!(feature = "replicate")),
+    ("worker", "replicate", cfg!(feature = "replicate")),
+    ("web", "web", cfg!(feature = "web")),
+];
 
 /// The program's commands and options, ready for parsing or completion.
 ///
@@ -41,15 +54,26 @@ pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, S
     if called.is_some_and(|name| name == PG_RESTORE) {
         words.insert(1, "restore".into());
     }
-    let matches = command().try_get_matches_from(words)?;
+    let matches = command().try_get_matches_from(words).map_err(|error| {
+        let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+            return error;
+        };
+        let absent = OPTIONAL.iter().find(|(name, _, is_built)| name == word && !is_built);
+        absent.map_or(error, |(name, feature, _)| not_built(name, feature))
+    })?;
     let name = matches.subcommand_name().unwrap_or_default().to_owned();
     Ok((Cli::from_arg_matches(&matches)?, name))
 }
 
+/// The error for a command that this build lacks.
+fn not_built(name: &str, feature: &str) -> Error {
+    let text =
+        format!("nocturne {name} is not in this build\nhint: build with --features {feature}\n");
+    Error::raw(ErrorKind::InvalidSubcommand, text)
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::error::ErrorKind;
-
     use super::super::args::Command;
     use super::*;
 
@@ -88,6 +112,24 @@ mod tests {
             "nocturne report --la fr x",
         ] {
             parsed(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    /// `make lint` checks the builds that lack commands.
+    #[test]
+    fn absent_command_is_an_error_with_its_feature() {
+        let command = command();
+        for (name, feature, is_built) in OPTIONAL {
+            assert!(is_built && command.find_subcommand(name).is_some(), "{name}");
+            let error = not_built(name, feature);
+            assert!(error.use_stderr());
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "error: nocturne {name} is not in this build\n\
+                     hint: build with --features {feature}\n"
+                )
+            );
         }
     }
 

@@ -6,6 +6,7 @@ use clap::{Arg, Command as Clap, ValueHint};
 use clap_complete::Shell;
 
 use super::command_line;
+#[cfg(feature = "replicate")]
 use crate::replicate::config::{Kind, table};
 
 /// The program to complete.
@@ -86,14 +87,15 @@ fn words(arg: &Arg) -> Vec<String> {
         let words = ["already-exists", "missing-role", "comment-on-extension", "comment-on-others"];
         return words.map(str::to_owned).into();
     }
-    match table::all().find(|variable| arg.get_id() == variable.name).map(|known| known.kind) {
-        Some(Kind::Word(words)) => words.iter().map(|word| (*word).to_owned()).collect(),
-        _ => {
-            let name = value_name(arg);
-            let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
-            name.split('|').filter(is_word).map(str::to_owned).collect()
-        }
+    #[cfg(feature = "replicate")]
+    if let Some(variable) = table::all().find(|variable| arg.get_id() == variable.name)
+        && let Kind::Word(words) = variable.kind
+    {
+        return words.iter().map(|word| (*word).to_owned()).collect();
     }
+    let name = value_name(arg);
+    let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    name.split('|').filter(is_word).map(str::to_owned).collect()
 }
 
 /// The value's name in the help.

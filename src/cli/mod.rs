@@ -22,28 +22,38 @@ mod compare;
 mod completions;
 pub mod connection;
 mod costs;
+#[cfg(feature = "replicate")]
 mod drop_objects;
 mod embedded;
+#[cfg(feature = "replicate")]
 mod enrich;
 pub mod exit;
+#[cfg(feature = "replicate")]
 mod fetch_backup;
+#[cfg(feature = "replicate")]
 mod incremental;
 mod list;
 mod local_time;
 mod plan;
+#[cfg(feature = "replicate")]
 mod report;
 mod restore;
+#[cfg(feature = "replicate")]
 mod run;
 mod script;
 mod secrets;
 pub mod selection;
+#[cfg(feature = "replicate")]
 pub mod settings;
 pub mod size;
+#[cfg(feature = "replicate")]
 pub mod table_key;
 mod threads;
 pub mod values;
 mod verify;
+#[cfg(feature = "web")]
 mod web;
+#[cfg(feature = "replicate")]
 mod worker;
 
 use std::io::IsTerminal;
@@ -84,13 +94,21 @@ pub fn main() -> ExitCode {
         Command::List(typed) => list::run(&typed),
         Command::Plan(typed) => plan::run(&typed),
         Command::Verify(typed) => verify::run(&typed),
+        #[cfg(feature = "replicate")]
         Command::FetchBackup(typed) => fetch_backup::run(&typed),
+        #[cfg(feature = "replicate")]
         Command::Incremental(typed) => incremental::run(&typed),
+        #[cfg(feature = "replicate")]
         Command::Run(typed) => run::run(&typed),
+        #[cfg(feature = "replicate")]
         Command::Worker(typed) => worker::run(&typed),
+        #[cfg(feature = "web")]
         Command::Web(typed) => web::run(&typed),
+        #[cfg(feature = "replicate")]
         Command::DropObjects(typed) => drop_objects::run(&typed),
+        #[cfg(feature = "replicate")]
         Command::Enrich(typed) => enrich::run(&typed),
+        #[cfg(feature = "replicate")]
         Command::Report(typed) => report::run(&typed),
         Command::Completions { shell } => list::write(None, &completions::script(shell)),
     };
@@ -101,7 +119,11 @@ pub fn main() -> ExitCode {
 fn input(argument: Option<&Path>) -> Result<Input, Failure> {
     match argument {
         Some(argument) => {
-            Input::from_argument(argument).map_err(|error| Failure::of(USAGE, &error))
+            Input::from_argument(argument).map_err(|error| match Failure::of(USAGE, &error) {
+                failure if cfg!(feature = "http") => failure,
+                failure => failure
+                    .with_hint("build with --features http, or pipe the archive into nocturne"),
+            })
         }
         None if std::io::stdin().is_terminal() => {
             Err(Failure::new(USAGE, "no archive given (use \"-\" for standard input)"))

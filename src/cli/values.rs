@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::archive::Section;
+#[cfg(feature = "replicate")]
 use crate::report::nights::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys};
@@ -107,6 +108,7 @@ pub enum OutputFormat {
 }
 
 /// `--format` of the output of `report`.
+#[cfg(feature = "replicate")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     /// Durations and slowest entries, in the format of the replaced script.
@@ -161,6 +163,7 @@ impl ValueEnum for LogFormat {
     }
 }
 
+#[cfg(feature = "replicate")]
 impl ValueEnum for Lang {
     fn value_variants<'a>() -> &'a [Self] {
         &[Self::En, Self::Fr]

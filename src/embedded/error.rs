@@ -57,6 +57,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The operating system provides no random bytes.
+    #[error("cannot create a random password or folder name")]
+    Random(#[source] getrandom::Error),
     /// PostgreSQL refuses to run as root and there is no account to run it as.
     #[error("PostgreSQL refuses to run as root; /etc/passwd has no account postgres or nobody")]
     NoAccount,

@@ -1,8 +1,5 @@
 //! A random password for one run.
 
-use std::fs::File;
-use std::io::Read;
-
 use super::error::{Error, Result};
 
 /// 128 random bits from the kernel, as hexadecimal digits.
@@ -12,11 +9,8 @@ pub(super) fn random() -> Result<String> {
 
 /// Unpredictable bytes.
 pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
-    const SOURCE: &str = "/dev/urandom";
     let mut bytes = [0; N];
-    File::open(SOURCE)
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .map_err(Error::path("read", SOURCE))?;
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
     Ok(bytes)
 }
 

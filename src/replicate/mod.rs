@@ -28,5 +28,6 @@ pub mod notify;
 pub mod schedule;
 pub mod sql_file;
 pub mod swap;
+#[cfg(feature = "web")]
 pub mod web;
 pub mod worker;

@@ -9,8 +9,7 @@
 //! "Incremental Multiset Hash Functions", ASIACRYPT 2003.)
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use sha2::{Digest as _, Sha256};
 
@@ -29,7 +28,7 @@ impl RowSetKey {
     /// When the operating system provides no random bytes.
     pub fn random() -> io::Result<Self> {
         let mut key = [0; BLOCK];
-        File::open("/dev/urandom")?.read_exact(&mut key)?;
+        getrandom::fill(&mut key)?;
         Ok(Self(Sha256::new_with_prefix(key)))
     }
 }

@@ -17,9 +17,12 @@ mod hostile;
 mod mangled;
 mod origin;
 mod reader;
+#[cfg(feature = "http")]
 pub mod remote;
 mod sequential;
+mod sha256;
 mod sizes;
+mod url;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -28,11 +31,14 @@ use std::sync::Arc;
 
 pub use origin::Origin;
 pub use reader::StreamAccess;
+#[cfg(feature = "http")]
 pub use remote::Address;
 pub use sequential::Sequential;
 pub use sizes::Sizes;
+pub use url::AddressError;
 
-use remote::{AddressError, Download, DownloadOptions, Fixed, Start};
+#[cfg(feature = "http")]
+use remote::{Download, DownloadOptions, Fixed, Start};
 
 use crate::archive::custom::CustomFile;
 use crate::archive::data::Form;
@@ -50,6 +56,7 @@ pub enum Input {
     /// Standard input.
     Stdin,
     /// The content of this URL.
+    #[cfg(feature = "http")]
     Url(Address),
 }
 
@@ -61,13 +68,23 @@ impl Input {
     pub fn from_argument(argument: &Path) -> std::result::Result<Self, AddressError> {
         match argument.to_str() {
             Some("-") => Ok(Self::Stdin),
-            Some(text) if text.starts_with("file://") => {
-                let url = reqwest::Url::parse(text).map_err(|_| AddressError)?;
-                url.to_file_path().map(Self::Path).map_err(|()| AddressError)
-            }
-            Some(text) if Address::is_meant(text) => Address::parse(text).map(Self::Url),
+            Some(text) if url::is_meant(text) => Self::from_url(text),
             _ => Ok(Self::Path(argument.to_owned())),
         }
+    }
+
+    #[cfg(feature = "http")]
+    fn from_url(text: &str) -> std::result::Result<Self, AddressError> {
+        if text.starts_with("file://") {
+            let url = reqwest::Url::parse(text).map_err(|_| AddressError)?;
+            return url.to_file_path().map(Self::Path).map_err(|()| AddressError);
+        }
+        Address::parse(text).map(Self::Url)
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn from_url(_text: &str) -> std::result::Result<Self, AddressError> {
+        Err(AddressError)
     }
 }
 
@@ -76,6 +93,7 @@ impl std::fmt::Display for Input {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("standard input"),
+            #[cfg(feature = "http")]
             Self::Url(address) => address.fmt(f),
         }
     }
@@ -218,6 +236,7 @@ pub fn open(input: &Input) -> Result<Archive> {
             let file = File::open(path).map_err(Error::from_io);
             file.and_then(|file| locate(&name, file, true))
         }
+        #[cfg(feature = "http")]
         Input::Url(address) => open_url(&name, address),
     };
     archive.map_err(|error| error.in_archive(&name))
@@ -258,6 +277,7 @@ pub fn open_file(name: &str, mut file: File) -> Result<Archive> {
     archive.map_err(|error| error.in_archive(name))
 }
 
+#[cfg(feature = "http")]
 fn open_url(name: &str, address: &Address) -> Result<Archive> {
     let fixed = Fixed(address.clone());
     let download = Download::start(fixed, None, Start::default(), DownloadOptions::default());

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::reader;
-use super::remote::Sha256Sum;
+use super::sha256::Sha256Sum;
 use crate::archive::Result;
 use crate::archive::slice::FileSlice;
 use crate::archive::stream::Sink;

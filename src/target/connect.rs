@@ -2,7 +2,6 @@
 //! password.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -361,8 +360,8 @@ impl fmt::Debug for Target {
 
 /// Puts a list in random order (`load_balance_hosts=random`).
 fn shuffle<T>(list: &mut [T]) {
-    // Each state has different keys.
-    list.sort_by_cached_key(|_| RandomState::new().hash_one(0));
+    // Without random numbers, the order stays.
+    list.sort_by_cached_key(|_| getrandom::u64().unwrap_or_default());
 }
 
 /// Whether trying another host is pointless. libpq continues only after network failures and

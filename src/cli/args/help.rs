@@ -11,8 +11,11 @@ program. \"nocturne restore\" accepts every option of pg_restore.";
 /// Below the short help.
 pub(super) const SEE_LONG_HELP: &str = "See --help for details and exit codes.";
 
-/// Below the long help of the program.
-pub(super) const EPILOGUE: &str = "\
+/// Exit codes and examples, with these examples of the nightly run.
+macro_rules! epilogue {
+    ($nights:literal) => {
+        concat!(
+            "\
 EXIT CODES
   0    success
   1    some entries were not restored, or data differs from a digest file or a database
@@ -26,12 +29,26 @@ EXAMPLES
   nocturne list app.dump
   nocturne verify app.dump
   nocturne verify -d app app.dump
-  nocturne fetch-backup --app pix-api-production
+",
+            $nights,
+            "  nocturne completions bash > /etc/bash_completion.d/nocturne
+
+See \"nocturne help COMMAND\" for a command's options."
+        )
+    };
+}
+
+/// Below the long help of the program.
+pub(super) const EPILOGUE: &str = if cfg!(feature = "replicate") {
+    epilogue!(
+        "  nocturne fetch-backup --app pix-api-production
   nocturne run --dry-run
   nocturne report logs.txt
-  nocturne completions bash > /etc/bash_completion.d/nocturne
-
-See \"nocturne help COMMAND\" for a command's options.";
+"
+    )
+} else {
+    epilogue!("")
+};
 
 /// What `restore` does.
 pub(super) const RESTORE: &str = "\

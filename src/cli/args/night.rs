@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+#[cfg(feature = "web")]
+use super::super::settings::ForWeb;
 use super::super::settings::{
-    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForRun, ForWeb, ForWorker, Settings,
+    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForRun, ForWorker, Settings,
 };
 use super::super::table_key::TableKey;
 use crate::replicate::config::TablePattern;
@@ -108,6 +110,7 @@ pub struct Worker {
 }
 
 /// `nocturne web`, as typed.
+#[cfg(feature = "web")]
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Web {
     /// Verbose output; twice for debugging

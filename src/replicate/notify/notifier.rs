@@ -20,7 +20,7 @@ pub struct Patience {
     pub timeout: Duration,
     /// Number of attempts, including the first.
     pub tries: usize,
-    /// The wait before the second attempt; it doubles with each attempt.
+    /// The wait before the second attempt, at most doubled at random; it doubles with each attempt.
     pub wait: Duration,
 }
 
@@ -104,6 +104,7 @@ impl Notifier {
     async fn persist(&self, webhook: &Webhook, body: &[u8]) -> Result<(), NotifyError> {
         let waits = ExponentialBuilder::default()
             .with_min_delay(self.patience.wait)
+            .with_jitter()
             .with_max_times(self.patience.tries.saturating_sub(1));
         let send = || self.send(webhook, body.to_vec());
         send.retry(waits).when(NotifyError::is_passing).await

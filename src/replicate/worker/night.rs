@@ -123,7 +123,7 @@ impl<J: Job> Night<J> {
             if failure.is_permanent || attempt > self.retry.retries {
                 return RunOutcome::Failed;
             }
-            let chance = random() as f64 / u64::MAX as f64;
+            let chance = f64::from(random()) / f64::from(u32::MAX);
             let wait = self.retry.wait(attempt - 1, chance);
             tracing::warn!(
                 attempt,

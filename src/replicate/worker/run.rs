@@ -1,6 +1,5 @@
 //! Collects what a job reports while it runs.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -33,7 +32,7 @@ impl Run {
     pub fn begin(clock: Arc<dyn Clock>, mode: &str, trigger: Trigger, app: Option<String>) -> Self {
         let started = clock.now();
         let record = RunRecord {
-            id: format!("{}-{:08x}", started.format("%Y%m%dT%H%M%SZ"), random() >> 32),
+            id: format!("{}-{:08x}", started.format("%Y%m%dT%H%M%SZ"), random()),
             mode: mode.to_owned(),
             app,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -231,7 +230,7 @@ impl Drop for OpenStage {
     }
 }
 
-/// A random number, from the keys of the standard hasher; not suitable for secrets.
-pub(super) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// A random number, or 0 if the operating system provides none.
+pub(super) fn random() -> u32 {
+    getrandom::u32().unwrap_or_default()
 }

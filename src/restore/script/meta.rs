@@ -1,7 +1,6 @@
 //! What only psql understands: `\connect` and `\restrict`.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use crate::sql::ident::quoted;
 
@@ -34,7 +33,7 @@ const KEY_LENGTH: usize = 63;
 /// When the operating system gives no random bytes.
 pub fn random_restrict_key() -> io::Result<String> {
     let mut random = [0_u8; KEY_LENGTH];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    getrandom::fill(&mut random)?;
     // As in PostgreSQL, the first characters are slightly more likely; with a key of 63 of them,
     // that does not help guessing.
     let character =

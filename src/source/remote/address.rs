@@ -5,30 +5,14 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
+use super::AddressError;
+
 /// An `http` or `https` URL. Its password or the signature in its query grants access, so `Display`
 /// and `Debug` show only scheme, host and path.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(Arc<Url>);
 
-/// The error for text that is not a URL. It does not repeat the text, which may contain secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an http://, https:// or file:/// URL")]
-pub struct AddressError;
-
 impl Address {
-    /// Whether a text is meant as a URL, with any scheme: `file.dump` and `./http:` are not. A
-    /// misspelt scheme must not turn it into a path, which would be shown in full.
-    #[must_use]
-    pub fn is_meant(text: &str) -> bool {
-        let is_scheme = |text: &str| {
-            let rest = text.strip_prefix(|first: char| first.is_ascii_alphabetic());
-            rest.is_some_and(|rest| {
-                rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-            })
-        };
-        text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
-    }
-
     /// Parses a URL.
     ///
     /// # Errors
@@ -100,9 +84,5 @@ mod tests {
         for text in ["ftp://h/f", "file:///f", "f.dump", "http://", "https:"] {
             assert_eq!(Address::parse(text), Err(AddressError), "{text}");
         }
-        assert!(Address::is_meant("HTTPS://h/f") && Address::is_meant("http://h"));
-        assert!(Address::is_meant("htps://h/f?signature=x"), "nor a path, which would be shown");
-        assert!(!Address::is_meant("./http://h") && !Address::is_meant("h.dump"));
-        assert!(!Address::is_meant("ééééé"));
     }
 }

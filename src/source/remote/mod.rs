@@ -32,11 +32,14 @@ mod fetch;
 mod progress;
 mod reply;
 
-pub use address::{Address, AddressError};
+pub use address::Address;
 pub use download::{Download, Reader, Start};
 pub use error::{DownloadError, LocateError};
 pub use fetch::{DownloadOptions, Fixed, Locate};
-pub use progress::{Progress, Sha256Sum};
+pub use progress::Progress;
+
+pub use super::sha256::Sha256Sum;
+pub use super::url::AddressError;
 
 pub(crate) use client::{ClientError, client, is_lasting};
 pub(crate) use reply::retry_after;

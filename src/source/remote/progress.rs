@@ -1,13 +1,11 @@
 //! The progress of a download, and its result once it is over.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use serde::{Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 
-use super::DownloadError;
+use super::{DownloadError, Sha256Sum};
 
 /// The progress of a download. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -70,47 +68,11 @@ impl Progress {
 
     pub(super) fn finish(&self, hash: Sha256) {
         // Called once.
-        let _ = self.0.sha256.set(Sha256Sum(hash.finalize().into()));
+        let _ = self.0.sha256.set(hash.into());
     }
 
     pub(super) fn fail(&self, error: Arc<DownloadError>) {
         // The first failure is the cause.
         let _ = self.0.failure.set(error);
-    }
-}
-
-/// A SHA-256, displayed in hexadecimal like `sha256sum`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sha256Sum([u8; 32]);
-
-impl Sha256Sum {
-    /// The SHA-256 of these bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl From<Sha256> for Sha256Sum {
-    fn from(hash: Sha256) -> Self {
-        Self(hash.finalize().into())
-    }
-}
-
-impl fmt::Display for Sha256Sum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Sha256Sum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sha256Sum({self})")
-    }
-}
-
-impl Serialize for Sha256Sum {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }

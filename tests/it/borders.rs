@@ -1,5 +1,5 @@
-//! The borders between the directories of `src/`, as `docs/architecture.md` draws them, and the
-//! size of the circles that files form by using each other.
+//! The borders between the directories of `src/`, as `docs/architecture.md` draws them, the size of
+//! the circles that files form by using each other, and the paths that the documents name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -212,4 +212,30 @@ fn reachable<'a>(
         }
     }
     reached
+}
+
+#[test]
+fn paths_named_by_the_documents_exist() {
+    let root = repository();
+    let documents = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let documents = documents.chain(["README.md", "SECURITY.md"].map(|name| root.join(name)));
+    let mut paths = 0;
+    for document in documents.filter(|path| path.extension().is_some_and(|kind| kind == "md")) {
+        let text = fs::read_to_string(&document).unwrap();
+        for path in text.split('`').skip(1).step_by(2) {
+            if ["src/", "tests/", "sql/", "benches/"].iter().any(|folder| path.starts_with(folder))
+            {
+                // PostgreSQL's own sources have the same folder.
+                let is_postgresql_s =
+                    path.starts_with("src/bin/") || path.starts_with("src/backend");
+                assert!(
+                    is_postgresql_s || root.join(path).exists(),
+                    "{}: {path} does not exist",
+                    document.display()
+                );
+                paths += 1;
+            }
+        }
+    }
+    assert!(paths > 50, "{paths} paths");
 }

@@ -1,8 +1,8 @@
 //! Swaps and what does not come from the backup: objects given to other roles, and templates.
 
-use crate::common::folder;
 use super::scene::Scene;
 use super::swapped::{drop_others, others};
+use crate::common::folder;
 
 /// An object of each kind, which the enrichment gives to another role.
 const GIVEN: &str = "

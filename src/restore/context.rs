@@ -7,153 +7,153 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
-use super::Error;
-use super::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
-use super::failure::WorkError;
-use super::journal::Slot;
-use super::options::RestoreOptions;
-use super::server_life::ServerLife;
-use super::share::Shares;
-use super::statements::Style;
-use super::steps::FirstStep;
 use crate::archive::objects::listed_objects;
 use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::plan::history::RowFormat;
+use crate::restore::Error;
+use crate::restore::entry::steps::FirstStep;
+use crate::restore::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
+use crate::restore::failure::WorkError;
+use crate::restore::journal::Slot;
+use crate::restore::load::share::Shares;
+use crate::restore::options::RestoreOptions;
+use crate::restore::session::server_life::ServerLife;
+use crate::restore::statements::Style;
 use crate::select::Want;
 use crate::source::{Origin, RandomAccess};
 use crate::target::{CancelHandle, Class};
 
 /// Shared by the sessions of one restore.
-pub(super) struct Context {
+pub(crate) struct Context {
     /// The archive's name, for errors.
-    pub(super) archive: String,
-    pub(super) toc: Arc<Toc>,
+    pub(crate) archive: String,
+    pub(crate) toc: Arc<Toc>,
     /// What is wanted of each entry, by its place in the TOC.
-    pub(super) wants: Vec<Want>,
+    pub(crate) wants: Vec<Want>,
     /// The archive's data, unless it is a stream.
-    pub(super) random: Option<RandomAccess>,
+    pub(crate) random: Option<RandomAccess>,
     /// The files that hold the archive.
-    pub(super) origin: Origin,
-    pub(super) options: RestoreOptions,
+    pub(crate) origin: Origin,
+    pub(crate) options: RestoreOptions,
     /// The options' style, for a session in UTF-8.
-    pub(super) style: Style,
+    pub(crate) style: Style,
     /// Whether any definition is restored, rather than data only.
-    pub(super) with_schema: bool,
+    pub(crate) with_schema: bool,
     /// The row formats that earlier runs favour, by the place of a table's data.
-    pub(super) formats: HashMap<usize, RowFormat>,
-    pub(super) events: Events,
+    pub(crate) formats: HashMap<usize, RowFormat>,
+    pub(crate) events: Events,
     /// Decoders and the conversion of rows to binary run here: two threads for each session.
     /// Started once the number of sessions is known.
-    pub(super) pool: OnceLock<ThreadPool>,
+    pub(crate) pool: OnceLock<ThreadPool>,
     /// The largest number of sessions that could all find work.
-    pub(super) most_sessions: usize,
+    pub(crate) most_sessions: usize,
     /// How many sessions the server has room for, including the first; known once that one is open.
-    pub(super) room: OnceLock<usize>,
+    pub(crate) room: OnceLock<usize>,
     /// Roles that the target lacks; known after the preflight check.
-    pub(super) missing_roles: OnceLock<HashSet<String>>,
+    pub(crate) missing_roles: OnceLock<HashSet<String>>,
     /// Extensions that the target cannot install.
-    pub(super) missing_extensions: OnceLock<HashSet<String>>,
+    pub(crate) missing_extensions: OnceLock<HashSet<String>>,
     /// Tables that are distributed over other servers; known once the tables exist.
-    pub(super) distributed: OnceLock<HashSet<(String, String)>>,
+    pub(crate) distributed: OnceLock<HashSet<(String, String)>>,
     /// Tables whose rows call functions that read tables; known before the first rows are loaded.
-    pub(super) reading: OnceLock<HashSet<DumpId>>,
+    pub(crate) reading: OnceLock<HashSet<DumpId>>,
     /// The server's state at the first session: see [`ServerLife`].
-    pub(super) server_life: OnceLock<ServerLife>,
+    pub(crate) server_life: OnceLock<ServerLife>,
     /// The journal, if one is kept; known once there is a session.
-    pub(super) journal: Slot,
+    pub(crate) journal: Slot,
     /// Whether we may choose the number of parallel workers of an index build.
-    pub(super) workers_are_ours: AtomicBool,
+    pub(crate) workers_are_ours: AtomicBool,
     /// A cancel handle for each session.
-    pub(super) cancels: Mutex<HashMap<usize, CancelHandle>>,
-    pub(super) ledger: Mutex<Ledger>,
+    pub(crate) cancels: Mutex<HashMap<usize, CancelHandle>>,
+    pub(crate) ledger: Mutex<Ledger>,
     /// Tables loaded by several sessions.
-    pub(super) shares: Shares,
+    pub(crate) shares: Shares,
     /// Tables whose rows are in several entries.
-    pub(super) loaded_in_parts: HashSet<DumpId>,
+    pub(crate) loaded_in_parts: HashSet<DumpId>,
     /// Read-locked while related transactions of several sessions are committed; to end the restore
     /// early, the write lock is needed.
-    pub(super) commits: tokio::sync::RwLock<()>,
+    pub(crate) commits: tokio::sync::RwLock<()>,
 }
 
 /// The outcome of the entries.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     /// Tables that this restore created: they are empty, and no one else uses them.
-    pub(super) created: HashSet<DumpId>,
+    pub(crate) created: HashSet<DumpId>,
     /// Entries whose definition failed, so that the object does not exist, with the first cause.
-    pub(super) absent: HashMap<DumpId, Cause>,
+    pub(crate) absent: HashMap<DumpId, Cause>,
     /// Entries whose definition failed in any way, including because the object already existed.
-    pub(super) refused: HashSet<DumpId>,
+    pub(crate) refused: HashSet<DumpId>,
     /// Entries that were started, by place.
-    pub(super) started: HashSet<usize>,
+    pub(crate) started: HashSet<usize>,
     /// Entries that are finished, by place.
-    pub(super) finished: HashSet<usize>,
+    pub(crate) finished: HashSet<usize>,
     /// Finished entries whose rows are in the database.
-    pub(super) loaded: HashSet<usize>,
+    pub(crate) loaded: HashSet<usize>,
     /// Entries that are done, with the rows the server stored and the bytes sent to it.
-    pub(super) restored: HashMap<usize, (u64, u64)>,
+    pub(crate) restored: HashMap<usize, (u64, u64)>,
     /// The format in which rows are sent, by the place of a table's data.
-    pub(super) formats: HashMap<usize, RowFormat>,
+    pub(crate) formats: HashMap<usize, RowFormat>,
     /// Time that other sessions have spent helping with a table's rows.
-    pub(super) helped: HashMap<DumpId, Duration>,
+    pub(crate) helped: HashMap<DumpId, Duration>,
     /// The outcome of the first step of two-step entries, by place.
-    pub(super) first_steps: HashMap<usize, FirstStep>,
+    pub(crate) first_steps: HashMap<usize, FirstStep>,
     /// Entries done in a transaction that is still open, with their rows.
-    pub(super) uncommitted: Vec<(usize, u64)>,
+    pub(crate) uncommitted: Vec<(usize, u64)>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
-    pub(super) rows_failed: HashMap<DumpId, DumpId>,
+    pub(crate) rows_failed: HashMap<DumpId, DumpId>,
     /// Places of entries to be retried when everything else is done.
-    pub(super) put_off: HashSet<usize>,
+    pub(crate) put_off: HashSet<usize>,
     /// Whether entries are no longer postponed.
-    pub(super) last_attempt: bool,
+    pub(crate) last_attempt: bool,
     /// Failures that count as errors.
-    pub(super) errors: usize,
+    pub(crate) errors: usize,
     /// Why no more sessions can be opened, if that is the case.
-    pub(super) server_lost: Option<String>,
+    pub(crate) server_lost: Option<String>,
 }
 
 impl Context {
     /// Whether the target is known to lack this role.
-    pub(super) fn lacks_role(&self, role: &str) -> bool {
+    pub(crate) fn lacks_role(&self, role: &str) -> bool {
         self.missing_roles.get().is_some_and(|roles| roles.contains(role))
     }
 
     /// Whether the target is known to lack this extension.
-    pub(super) fn lacks_extension(&self, extension: &str) -> bool {
+    pub(crate) fn lacks_extension(&self, extension: &str) -> bool {
         self.missing_extensions.get().is_some_and(|all| all.contains(extension))
     }
 
-    pub(super) fn entry(&self, place: usize) -> &Entry {
+    pub(crate) fn entry(&self, place: usize) -> &Entry {
         &self.toc.entries[place]
     }
 
-    pub(super) fn want(&self, place: usize) -> Want {
+    pub(crate) fn want(&self, place: usize) -> Want {
         self.wants[place]
     }
 
     /// Whether anything of the entry is wanted.
-    pub(super) fn is_wanted(&self, place: usize) -> bool {
+    pub(crate) fn is_wanted(&self, place: usize) -> bool {
         let want = self.wants[place];
         want.schema || want.data || want.stats
     }
 
     /// Whether the entry's data in the archive is wanted.
-    pub(super) fn wants_archived_data(&self, place: usize) -> bool {
+    pub(crate) fn wants_archived_data(&self, place: usize) -> bool {
         self.wants[place].data && self.entry(place).had_dumper
     }
 
     /// How many sessions the server should work for at a time.
-    pub(super) fn jobs(&self) -> usize {
+    pub(crate) fn jobs(&self) -> usize {
         self.room.get().map_or(self.options.jobs, |room| self.options.jobs.min(*room)).max(1)
     }
 
     /// How many sessions are worth opening.
-    pub(super) fn sessions(&self) -> usize {
+    pub(crate) fn sessions(&self) -> usize {
         self.jobs().min(self.most_sessions)
     }
 
     /// Starts the decoders' threads.
-    pub(super) fn start_pool(&self) -> super::Result<()> {
+    pub(crate) fn start_pool(&self) -> crate::restore::Result<()> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.sessions() * 2)
             .thread_name(|number| format!("decode-{number}"))
@@ -163,37 +163,37 @@ impl Context {
         Ok(())
     }
 
-    pub(super) fn pool(&self) -> Result<&ThreadPool, WorkError> {
+    pub(crate) fn pool(&self) -> Result<&ThreadPool, WorkError> {
         let missing = || WorkError::Other("internal error: no decoder was started".to_owned());
         self.pool.get().ok_or_else(missing)
     }
 
     /// Reports that a session works on an entry.
-    pub(super) fn tell_started(&self, place: usize, lane: usize, data_bytes: Option<u64>) {
+    pub(crate) fn tell_started(&self, place: usize, lane: usize, data_bytes: Option<u64>) {
         let again = !self.ledger().started.insert(place);
         let entry = EntryRef::from(self.entry(place));
         self.events.send(Event::Started { entry, again, lane, data_bytes });
     }
 
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // A panic elsewhere cannot corrupt the ledger: it only ever grows.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The entry that lists this entry's large objects: for BLOBS and ACL entries, the BLOB
     /// METADATA entry that is their first dependency.
-    pub(super) fn blob_metadata(&self, entry: &Entry) -> Option<&Entry> {
+    pub(crate) fn blob_metadata(&self, entry: &Entry) -> Option<&Entry> {
         let listing = self.toc.get(*entry.dependencies.first()?)?;
         (listing.desc == Desc::BlobMetadata).then_some(listing)
     }
 
     /// The large objects that a BLOBS entry must contain, as far as the TOC records them.
-    pub(super) fn expected_objects(&self, entry: &Entry) -> HashSet<u32> {
+    pub(crate) fn expected_objects(&self, entry: &Entry) -> HashSet<u32> {
         listed_objects(self.blob_metadata(entry), &self.toc.entries)
     }
 
     /// The failure to report for an error, with its cause if another entry's failure explains it.
-    pub(super) fn failure(&self, entry: &Entry, error: &WorkError) -> Failure {
+    pub(crate) fn failure(&self, entry: &Entry, error: &WorkError) -> Failure {
         let mut failure = error.failure();
         if failure.cause.is_none() {
             failure.cause = self.cause(entry);
@@ -206,7 +206,7 @@ impl Context {
     }
 
     /// Why an entry cannot succeed, if that is already known.
-    pub(super) fn cause(&self, entry: &Entry) -> Option<Cause> {
+    pub(crate) fn cause(&self, entry: &Entry) -> Option<Cause> {
         if entry.desc == Desc::Extension && self.lacks_extension(&entry.tag) {
             return Some(Cause::MissingExtension { extension: entry.tag.clone() });
         }
@@ -215,12 +215,12 @@ impl Context {
     }
 
     /// Whether the entry's object is known not to exist, because its definition failed.
-    pub(super) fn is_absent(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_absent(&self, entry: &Entry) -> bool {
         self.ledger().absent.contains_key(&entry.dump_id)
     }
 
     /// Whether the user accepts this error.
-    pub(super) fn tolerates(&self, entry: &Entry, error: &WorkError) -> bool {
+    pub(crate) fn tolerates(&self, entry: &Entry, error: &WorkError) -> bool {
         let Some(error) = error.server() else {
             return false;
         };
@@ -229,7 +229,7 @@ impl Context {
     }
 
     /// Records that a definition failed.
-    pub(super) fn note_refused(&self, entry: &Entry, error: &WorkError, failure: &Failure) {
+    pub(crate) fn note_refused(&self, entry: &Entry, error: &WorkError, failure: &Failure) {
         let exists = error.server().is_some_and(|error| error.class() == Class::AlreadyExists);
         let mut ledger = self.ledger();
         ledger.refused.insert(entry.dump_id);
@@ -240,7 +240,7 @@ impl Context {
     }
 
     /// Reports an entry as finished, which happens exactly once for each wanted entry.
-    pub(super) fn finish(&self, place: usize, done: Finished) {
+    pub(crate) fn finish(&self, place: usize, done: Finished) {
         {
             let mut ledger = self.ledger();
             if !ledger.finished.insert(place) {
@@ -299,14 +299,14 @@ impl Context {
     }
 
     /// A wanted entry that is not finished, if there is one.
-    pub(super) fn unfinished(&self) -> Option<usize> {
+    pub(crate) fn unfinished(&self) -> Option<usize> {
         let ledger = self.ledger();
         (0..self.wants.len())
             .find(|place| self.is_wanted(*place) && !ledger.finished.contains(place))
     }
 
     /// Retracts the reports of entries whose transaction will never be committed.
-    pub(super) fn tell_rolled_back(&self) {
+    pub(crate) fn tell_rolled_back(&self) {
         let gone = std::mem::take(&mut self.ledger().uncommitted);
         for (place, rows) in gone {
             self.events.send(Event::RolledBack { entry: EntryRef::from(self.entry(place)), rows });
@@ -314,7 +314,7 @@ impl Context {
     }
 
     /// Finishes every remaining wanted entry as not reached.
-    pub(super) fn finish_rest(&self, reason: &str) {
+    pub(crate) fn finish_rest(&self, reason: &str) {
         for place in 0..self.wants.len() {
             if self.is_wanted(place) && !self.ledger().finished.contains(&place) {
                 let outcome = Outcome::Skipped { reason: reason.to_owned() };
@@ -326,15 +326,15 @@ impl Context {
 
 /// How the work on an entry ended.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) lane: usize,
-    pub(super) outcome: Outcome,
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
-    pub(super) read: u64,
-    pub(super) duration: Duration,
+pub(crate) struct Finished {
+    pub(crate) lane: usize,
+    pub(crate) outcome: Outcome,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) read: u64,
+    pub(crate) duration: Duration,
     /// Whether it is in a transaction that is still open.
-    pub(super) uncommitted: bool,
+    pub(crate) uncommitted: bool,
 }
 
 impl Default for Finished {

@@ -2,14 +2,14 @@
 
 use std::error::Error as StdError;
 
-use super::event::{Cause, Failure};
 use crate::archive;
+use crate::restore::event::{Cause, Failure};
 use crate::shown::one_line;
 use crate::target::{CONNECTION_FAILURE, Error as TargetError, ServerError};
 
 /// Why the work on an entry did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WorkError {
+pub(crate) enum WorkError {
     /// The server, or the connection to it.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -30,7 +30,7 @@ pub(super) enum WorkError {
 }
 
 impl WorkError {
-    pub(super) fn server(&self) -> Option<&ServerError> {
+    pub(crate) fn server(&self) -> Option<&ServerError> {
         match self {
             Self::Target(error) | Self::Row { source: error, .. } => error.server(),
             _ => None,
@@ -38,7 +38,7 @@ impl WorkError {
     }
 
     /// The failure to report, without its cause, which depends on the other entries.
-    pub(super) fn failure(&self) -> Failure {
+    pub(crate) fn failure(&self) -> Failure {
         match self.server() {
             Some(error) => Failure {
                 message: error.message.clone(),

@@ -10,82 +10,45 @@
 //! not at all; every wanted entry is reported exactly once as done, skipped, tolerated or failed;
 //! what is reported as restored has been made durable.
 
-mod analyze;
-mod barrier;
-mod catalog;
-mod clean;
-mod commit;
-mod conductor;
+mod conduct;
 mod context;
-mod copy;
-mod copy_format;
-mod costing;
-mod data;
-mod decode;
-mod distributed;
+mod entry;
 pub mod event;
 mod failure;
-mod feed;
-mod foreign_keys;
-mod helpers;
-mod inserts;
 pub mod journal;
-mod lane;
-mod lanes;
 mod load;
-mod machine;
-mod objects;
-mod opening;
 mod options;
-mod orphans;
-mod per_object;
-mod planning;
-mod preflight;
-mod problems;
-mod progress;
-mod put_off;
-mod read_ahead;
-mod retry;
-mod row_triggers;
 pub mod script;
-mod server_life;
-mod settings;
-mod settled;
-mod share;
-mod stages;
+mod session;
 pub mod statements;
-mod steps;
-mod surroundings;
+mod stream;
 mod tolerance;
-mod with_oids;
-mod work;
-mod workers;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-pub use foreign_keys::ForeignKeys;
-pub(crate) use foreign_keys::for_script;
+pub use conduct::planning::{PlanOptions, Planned};
+pub use conduct::points::{StagePoint, Stages};
+pub use entry::foreign_keys::ForeignKeys;
+pub(crate) use entry::foreign_keys::for_script;
 pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Transactions};
-pub use planning::{PlanOptions, Planned};
-pub use settings::{ServerSetting, SettingError};
-pub use stages::{StagePoint, Stages};
+pub use session::settings::{ServerSetting, SettingError};
 pub use tolerance::{Tolerance, ToleranceError};
 
-use conductor::Conductor;
+use conduct::conductor::Conductor;
+use conduct::costing::knows_the_rest;
+use conduct::ending::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};
+use conduct::opening::find_room;
 use context::{Context, Ledger};
-use costing::knows_the_rest;
+pub(crate) use entry::with_oids::warn as warn_with_oids;
+use entry::work::restore_entry;
 use event::{Event, Events, NOT_REACHED};
 pub(crate) use failure::{chain, hint};
 use journal::JournalError;
-use lane::Lane;
-use lanes::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};
 use load::Source;
-use opening::find_room;
-use server_life::ServerLife;
-pub(crate) use with_oids::warn as warn_with_oids;
-use work::restore_entry;
+use session::lane::Lane;
+use session::server_life::ServerLife;
 
 use crate::archive::{self, Desc, Format};
 use crate::select::Selection;
@@ -166,7 +129,7 @@ pub async fn restore(
     events: Events,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ended> {
-    let processors = machine::processors(&target);
+    let processors = session::machine::processors(&target);
     let (context, planned, stream) = prepare(archive, selection, options, events, processors)?;
     let ctx = Arc::new(context);
     // Missing roles and extensions are known only after the first connection.
@@ -190,7 +153,7 @@ pub fn roles_needed(
     selection: &Selection,
     style: &statements::Style,
 ) -> std::collections::BTreeMap<String, usize> {
-    preflight::roles_needed(toc, &selection.wants, style)
+    entry::preflight::roles_needed(toc, &selection.wants, style)
 }
 
 /// Everything that needs no server.
@@ -246,7 +209,7 @@ fn prepare(
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
-        shares: share::Shares::default(),
+        shares: load::share::Shares::default(),
         commits: tokio::sync::RwLock::default(),
     };
     journal::refuse(&ctx)?;
@@ -330,14 +293,15 @@ async fn run(
     ctx.start_pool()?;
     journal::open(&ctx, session, &life).await?;
     let _ = ctx.server_life.set(life);
-    let (lacking, problems) = preflight::check(&ctx, session).await.map_err(Error::Target)?;
+    let (lacking, problems) =
+        entry::preflight::check(&ctx, session).await.map_err(Error::Target)?;
     let _ = ctx.missing_roles.set(lacking.roles);
     let _ = ctx.missing_extensions.set(lacking.extensions);
     if problems > 0 && ctx.options.exit_on_error {
         return Err(Error::Stopped);
     }
     lane.begin_group(&ctx).await.map_err(Error::Target)?;
-    if !clean::make_room(&ctx, &mut lane, &selection.order).await? {
+    if !entry::clean::make_room(&ctx, &mut lane, &selection.order).await? {
         return Err(Error::Stopped);
     }
     let Planned { mut plan, costs } = planned;
@@ -356,15 +320,15 @@ async fn run(
         }
         lane.renew(&ctx).await.map_err(Error::Target)?;
     }
-    stages::after_pre_data(&ctx, &mut lane).await?;
+    conduct::points::after_pre_data(&ctx, &mut lane).await?;
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
         lane.commit_group(&ctx).await.map_err(Error::Target)?;
     }
     journal::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
     find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
-    catalog::add_waits(&ctx, &mut lane, &mut plan, &costs).await;
-    let stream = stream.map(|stream| feed::start(stream, ctx.clone()));
+    conduct::row_order::add_waits(&ctx, &mut lane, &mut plan, &costs).await;
+    let stream = stream.map(|stream| stream::feed::start(stream, ctx.clone()));
     let work = Conductor::new(ctx.clone(), &plan, costs, lane, stream).run();
     let mut lanes = tokio::select! {
         lanes = work => lanes?,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::plan::history::CostHistory;
 
-use super::foreign_keys::ForeignKeys;
-use super::journal::JournalOptions;
-use super::settings::ServerSetting;
-use super::stages::Stages;
-use super::statements::Style;
-use super::tolerance::Tolerance;
+use crate::restore::conduct::points::Stages;
+use crate::restore::entry::foreign_keys::ForeignKeys;
+use crate::restore::journal::JournalOptions;
+use crate::restore::session::settings::ServerSetting;
+use crate::restore::statements::Style;
+use crate::restore::tolerance::Tolerance;
 use crate::verify::Digests;
 
 /// How much of a table must remain for each session by default: some tenths of a second's work.
@@ -65,7 +65,7 @@ pub struct RestoreOptions {
     /// committed there.
     pub stages: Stages,
     /// Keep a journal, and resume from the one that the target holds (`--resume`): see
-    /// [`super::journal`].
+    /// [`crate::restore::journal`].
     pub journal: Option<JournalOptions>,
     /// Start jobs in a random order from this seed, as far as dependencies allow; for tests.
     #[doc(hidden)]
@@ -117,7 +117,7 @@ pub enum SplitSize {
 
 impl SplitSize {
     /// The bytes that must remain for each session.
-    pub(super) fn least(self) -> Option<u64> {
+    pub(crate) fn least(self) -> Option<u64> {
         match self {
             Self::Auto => Some(SPLIT_SIZE),
             Self::Bytes(bytes) => Some(bytes),

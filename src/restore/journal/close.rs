@@ -3,12 +3,12 @@
 use super::store::{drop_tables, exists};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
-use crate::restore::lane::Lane;
-use crate::restore::retry::repeating;
+use crate::restore::session::lane::Lane;
+use crate::restore::session::retry::repeating;
 use crate::target::{Class, Result};
 
 /// Makes everything done so far durable. From now on each line is durable by itself.
-pub(in crate::restore) async fn definitions_are_over(ctx: &Context, lane: &mut Lane) -> Result<()> {
+pub(crate) async fn definitions_are_over(ctx: &Context, lane: &mut Lane) -> Result<()> {
     let Some(journal) = ctx.journal() else {
         return Ok(());
     };
@@ -23,7 +23,7 @@ pub(in crate::restore) async fn definitions_are_over(ctx: &Context, lane: &mut L
 }
 
 /// Drops the journal of a restore that ended without errors; otherwise warns that it stays.
-pub(in crate::restore) async fn close(ctx: &Context, lane: &mut Lane) -> Result<()> {
+pub(crate) async fn close(ctx: &Context, lane: &mut Lane) -> Result<()> {
     let Some(options) = ctx.options.journal.filter(|_| ctx.journal().is_some()) else {
         return Ok(());
     };

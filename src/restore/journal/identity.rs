@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::archive::Toc;
+use crate::restore::ForeignKeys;
+use crate::restore::StagePoint;
 use crate::restore::options::RestoreOptions;
 use crate::restore::statements::Ownership;
-use crate::restore::{ForeignKeys, StagePoint};
 use crate::select::Want;
 use crate::verify::{Digest, toc_digest};
 

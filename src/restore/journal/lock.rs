@@ -159,7 +159,7 @@ pub(super) async fn let_work(session: &Session) -> Result<()> {
 }
 
 /// Keeps the restore's lock as long as it is polled.
-pub(in crate::restore) async fn stay_alone(ctx: &Context) -> Infallible {
+pub(crate) async fn stay_alone(ctx: &Context) -> Infallible {
     let Some(journal) = ctx.journal() else {
         return std::future::pending().await;
     };
@@ -173,7 +173,7 @@ pub(in crate::restore) async fn stay_alone(ctx: &Context) -> Infallible {
 ///
 /// # Errors
 /// When another process has resumed the restore in the meantime.
-pub(in crate::restore) async fn enter(ctx: &Context, session: &Session) -> Result<()> {
+pub(crate) async fn enter(ctx: &Context, session: &Session) -> Result<()> {
     let Some(journal) = ctx.journal() else {
         return Ok(());
     };

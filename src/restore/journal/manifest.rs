@@ -23,8 +23,8 @@ use crate::archive::{
     self, Data, DataLocation, Desc, DumpId, Entry, Error, Format, ReadCounter, Toc,
 };
 use crate::restore::context::Context;
-use crate::restore::decode::in_entry;
 use crate::restore::event::Event;
+use crate::restore::load::decode::in_entry;
 use crate::source::RandomAccess;
 use crate::target::Session;
 use crate::verify::Digest;

@@ -3,11 +3,11 @@
 use crate::archive::DumpId;
 
 /// The dump ID in lines about the restore itself; no entry has it.
-pub(in crate::restore) const OF_ALL: DumpId = DumpId(0);
+pub(crate) const OF_ALL: DumpId = DumpId(0);
 
 /// The mark of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::restore) enum Mark {
+pub(crate) enum Mark {
     /// All of the entry is in the database.
     Done,
     /// The entry's definition has run; what follows it (owner, access method, rows) may be missing.

@@ -23,7 +23,7 @@
 //!   run that creates them in one step finishes what another started in two.
 //! - **Large objects that arrive one by one** (a tar as a stream) have no line: they are
 //!   overwritten with the same contents.
-//! - **Dropping** (`--clean`) and the caller's work [at the stages](super::Stages) have a line when
+//! - **Dropping** (`--clean`) and the caller's work [at the stages](crate::restore::Stages) have a line when
 //!   they are complete; interrupted work starts from the beginning. With a journal, dropping
 //!   ignores missing objects.
 //!
@@ -55,7 +55,7 @@
 //! - **Files** that are unchanged since the last run are trusted. Otherwise the data of finished
 //!   entries is read again and compared before anything is written (`manifest.rs`), also inside a
 //!   wrapper.
-//! - **Streams** are compared as they are read, in `restore/feed.rs`.
+//! - **Streams** are compared as they are read, in `stream/feed.rs`.
 //! - Unfinished entries are not compared but loaded as they are now. So the database ends up
 //!   matching the archive that the last run read.
 //! - Large objects that arrive one by one have no line, and are not compared.
@@ -64,7 +64,7 @@
 //!
 //! # How it is used
 //!
-//! Set [`RestoreOptions::journal`](super::RestoreOptions::journal). The first run writes a journal,
+//! Set [`RestoreOptions::journal`](crate::restore::RestoreOptions::journal). The first run writes a journal,
 //! a run that finds a journal resumes. A restore that ends without errors drops it, and the schema
 //! if the journal created it, unless [`JournalOptions::keep`] is set; otherwise it stays. Where
 //! dropping it would fire an event trigger of the database that this role cannot disable, it is
@@ -86,16 +86,16 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-pub(super) use close::{close, definitions_are_over};
+pub(crate) use close::{close, definitions_are_over};
 pub use error::JournalError;
-pub(super) use lock::{enter, stay_alone};
-pub(super) use mark::{Mark, OF_ALL};
-pub(super) use open::{open, refuse};
-pub(super) use store::{DataRead, drop_tables, has};
+pub(crate) use lock::{enter, stay_alone};
+pub(crate) use mark::{Mark, OF_ALL};
+pub(crate) use open::{open, refuse};
+pub(crate) use store::{DataRead, drop_tables, has};
 
-use super::context::Context;
-use super::steps::FirstStep;
 use crate::archive::{Desc, DumpId, Entry};
+use crate::restore::context::Context;
+use crate::restore::entry::steps::FirstStep;
 use crate::target::{self, Session, SessionSettings, Target};
 use crate::verify::Digest;
 
@@ -109,7 +109,7 @@ pub struct JournalOptions {
 
 /// The journal of the current restore.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     guard: lock::Guard,
     /// The number of this run, from 1. See [`lock`].
     run: u32,
@@ -123,32 +123,32 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Whether an earlier run left this line.
-    pub(super) fn has(&self, entry: DumpId, mark: Mark) -> bool {
+    pub(crate) fn has(&self, entry: DumpId, mark: Mark) -> bool {
         self.found.contains_key(&(entry, mark))
     }
 
     /// Whether this run resumes another.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(crate) fn goes_on(&self) -> bool {
         self.run > 1
     }
 
     /// From now on, what is reported as done must survive a server crash.
-    pub(super) fn lines_are_durable(&self) {
+    pub(crate) fn lines_are_durable(&self) {
         self.durable.store(true, Ordering::Relaxed);
     }
 
     /// Whether everything reported as done would survive a server crash.
-    pub(super) fn is_durable(&self) -> bool {
+    pub(crate) fn is_durable(&self) -> bool {
         self.durable.load(Ordering::Relaxed)
     }
 
     /// Records that a line is committed.
-    pub(super) fn confirm(&self, entry: DumpId, mark: Mark) {
+    pub(crate) fn confirm(&self, entry: DumpId, mark: Mark) {
         self.written().insert((entry, mark));
     }
 
     /// The statements that take a line back, for the transaction that undoes the work.
-    pub(super) fn take_back(&self, entry: DumpId, mark: Mark) -> String {
+    pub(crate) fn take_back(&self, entry: DumpId, mark: Mark) -> String {
         self.written().remove(&(entry, mark));
         store::delete(entry, mark)
     }
@@ -160,14 +160,14 @@ impl Journal {
 
     /// Whether the server still has all the lines it confirmed: not if a standby replaced it before
     /// it had received everything.
-    pub(super) async fn is_intact(&self, session: &Session) -> target::Result<bool> {
+    pub(crate) async fn is_intact(&self, session: &Session) -> target::Result<bool> {
         let confirmed: Vec<_> = self.written().iter().copied().collect();
         let there = store::lines(session).await?;
         Ok(confirmed.iter().all(|line| there.contains_key(line)))
     }
 
     /// The statements that write a line, for the transaction of the work.
-    pub(super) fn line(&self, entry: DumpId, mark: Mark, data: DataRead) -> String {
+    pub(crate) fn line(&self, entry: DumpId, mark: Mark, data: DataRead) -> String {
         let durable = if self.is_durable() { "SET LOCAL synchronous_commit = on; " } else { "" };
         format!("{durable}{}", store::insert(entry, mark, data, self.run))
     }
@@ -197,11 +197,11 @@ pub async fn forget(target: &Target) -> target::Result<()> {
 pub const DONE_BEFORE: &str = "restored by an earlier run";
 
 /// The context's journal, which is found with the first session.
-pub(super) type Slot = OnceLock<Journal>;
+pub(crate) type Slot = OnceLock<Journal>;
 
 impl Context {
     /// The journal, if one is kept.
-    pub(super) fn journal(&self) -> Option<&Journal> {
+    pub(crate) fn journal(&self) -> Option<&Journal> {
         self.journal.get()
     }
 
@@ -210,45 +210,45 @@ impl Context {
     }
 
     /// Whether an earlier run restored the entry.
-    pub(super) fn is_done(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_done(&self, entry: &Entry) -> bool {
         self.found(entry.dump_id, Mark::Done)
     }
 
     /// Whether an earlier run ran the entry's definition, but not what follows it.
-    pub(super) fn is_defined(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_defined(&self, entry: &Entry) -> bool {
         self.found(entry.dump_id, Mark::Defined)
     }
 
     /// Whether the entry's data must be loaded: it is wanted and not yet loaded.
-    pub(super) fn is_to_load(&self, place: usize) -> bool {
+    pub(crate) fn is_to_load(&self, place: usize) -> bool {
         self.wants_archived_data(place) && !self.is_done(self.entry(place))
     }
 
     /// The digest of data that an earlier run loaded, to be compared as the stream is read; files
     /// were compared before.
-    pub(super) fn digest_to_compare(&self, entry: &Entry) -> Option<Digest> {
+    pub(crate) fn digest_to_compare(&self, entry: &Entry) -> Option<Digest> {
         let journal = self.journal().filter(|_| !self.origin.is_file())?;
         journal.found.get(&(entry.dump_id, Mark::Done))?.digest
     }
 
     /// Whether an earlier run did the first of an entry's two steps.
-    pub(super) fn is_begun(&self, place: usize) -> bool {
+    pub(crate) fn is_begun(&self, place: usize) -> bool {
         self.found(self.entry(place).dump_id, Mark::FirstStep)
     }
 
     /// Whether a milestone of the restore has been reached.
-    pub(super) fn is_over(&self, mark: Mark) -> bool {
+    pub(crate) fn is_over(&self, mark: Mark) -> bool {
         self.found(OF_ALL, mark)
     }
 
     /// Whether a table without a line may hold some of its rows: they were loaded by several
     /// sessions, not all of which committed.
-    pub(super) fn may_be_half_loaded(&self) -> bool {
+    pub(crate) fn may_be_half_loaded(&self) -> bool {
         self.journal().is_some_and(Journal::goes_on)
     }
 
     /// The entry of the rows that this entry depends on and that could not be loaded, if any.
-    pub(super) fn rows_missing(&self, entry: &Entry) -> Option<DumpId> {
+    pub(crate) fn rows_missing(&self, entry: &Entry) -> Option<DumpId> {
         self.journal()?;
         let ledger = self.ledger();
         if entry.section != crate::archive::Section::PostData || ledger.rows_failed.is_empty() {
@@ -259,7 +259,7 @@ impl Context {
 
     /// Whether an entry's work counts as done for good. A materialized view that was filled while
     /// rows were missing is filled again by the next run.
-    pub(super) fn is_final(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_final(&self, entry: &Entry) -> bool {
         entry.desc != Desc::MaterializedViewData || self.ledger().rows_failed.is_empty()
     }
 

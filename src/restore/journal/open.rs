@@ -2,23 +2,25 @@
 
 use std::collections::HashSet;
 
+use super::Journal;
 use super::error::JournalError;
 use super::identity::{Identity, Place};
+use super::lock;
+use super::manifest;
 use super::mark::Mark;
 use super::store::{self, Found, Head, Lines};
-use super::{Journal, lock, manifest};
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
 use crate::restore::options::Transactions;
-use crate::restore::server_life::ServerLife;
+use crate::restore::session::server_life::ServerLife;
 use crate::restore::statements::Ownership;
 use crate::restore::tolerance::Tolerance;
 use crate::sql::ident::qualified;
 use crate::target::{BOOKKEEPING, Session};
 
 /// Refuses what cannot be done with a journal, before anything is done.
-pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
+pub(crate) fn refuse(ctx: &Context) -> Result<(), JournalError> {
     let options = &ctx.options;
     let holds_schema = |(place, entry): (usize, &Entry)| {
         entry.desc == Desc::Schema && entry.tag == BOOKKEEPING && ctx.want(place).schema
@@ -40,7 +42,7 @@ pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
 }
 
 /// Opens the journal with the first session of a restore.
-pub(in crate::restore) async fn open(
+pub(crate) async fn open(
     ctx: &Context,
     session: &Session,
     server_life: &ServerLife,
@@ -212,7 +214,7 @@ impl Context {
     }
 
     /// Whether everything reported as done would survive a server crash.
-    pub(in crate::restore) fn survives_a_crash(&self) -> bool {
+    pub(crate) fn survives_a_crash(&self) -> bool {
         let is_kept = |(place, entry): (usize, &Entry)| {
             let fills = matches!(entry.desc, Desc::TableData | Desc::SequenceSet);
             !(self.is_wanted(place) && fills && self.is_unlogged(entry))

@@ -7,7 +7,7 @@ use super::identity::Identity;
 use super::mark::Mark;
 use super::quiet::Quiet;
 use crate::archive::DumpId;
-use crate::restore::server_life::ServerLife;
+use crate::restore::session::server_life::ServerLife;
 use crate::sql::ident::literal;
 use crate::target::{Result, Session, has_bookkeeping, has_record};
 use crate::verify::Digest;
@@ -20,12 +20,12 @@ pub(super) type Lines = HashMap<(DumpId, Mark), DataRead>;
 
 /// What was read of an entry's data, as stored in the archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::restore) struct DataRead {
+pub(crate) struct DataRead {
     /// Bytes; 0 for a stream, which counts differently.
-    pub(in crate::restore) bytes: u64,
+    pub(crate) bytes: u64,
     /// Their SHA-256, the same for a file and a stream; none if there is no data. See
     /// [`crate::archive::ReadCounter::sha256`].
-    pub(in crate::restore) digest: Option<Digest>,
+    pub(crate) digest: Option<Digest>,
 }
 
 /// The journal's header of a run.
@@ -203,7 +203,7 @@ pub(super) fn delete(entry: DumpId, mark: Mark) -> String {
 }
 
 /// Whether a line exists.
-pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark) -> Result<bool> {
+pub(crate) async fn has(session: &Session, entry: DumpId, mark: Mark) -> Result<bool> {
     let sql = format!(
         "SELECT true FROM nocturne.restore_journal_line WHERE dump_id = {} AND mark = {}",
         entry.0,
@@ -214,7 +214,7 @@ pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark
 
 /// Drops the tables, and the schema if it was created with them and holds nothing else. If an event
 /// trigger would fire, empties the tables instead and returns false.
-pub(in crate::restore) async fn drop_tables(session: &Session) -> Result<bool> {
+pub(crate) async fn drop_tables(session: &Session) -> Result<bool> {
     let quiet = Quiet::of(session).await?;
     if quiet.would_fire(session).await? {
         let sql = "DELETE FROM nocturne.restore_journal_line; \

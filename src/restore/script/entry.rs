@@ -7,7 +7,10 @@ use crate::restore::statements::{
     Command, Ownership, Setting, StatementError, data, definition, owner, partitioned_access_method,
 };
 
-use super::{Script, ScriptError, meta, statement};
+use super::Script;
+use super::ScriptError;
+use super::meta;
+use super::statement;
 use crate::select::Want;
 
 impl<'a> Script<'a, '_> {

@@ -7,8 +7,11 @@ use crate::archive::objects::{ObjectsDue, listed_objects};
 use crate::archive::{self, Entry, LargeObjects};
 use crate::restore::statements::drop_large_object_if_exists;
 
+use super::Clean;
+use super::Script;
+use super::ScriptError;
+use super::Transactions;
 use super::output::read;
-use super::{Clean, Script, ScriptError, Transactions};
 
 /// Bytes of a large object in one statement (`LOBBUFSIZE` in `pg_backup_archiver.h`).
 const CHUNK_BYTES: usize = 16 << 10;

@@ -3,7 +3,7 @@
 //!
 //! The order is that of `RestoreArchive` in `src/bin/pg_dump/pg_backup_archiver.c`: the settings,
 //! the drops in reverse order, then the entries in three passes. The SQL itself comes from
-//! [`super::statements`]; this module adds the comments, the blank lines, and what only psql
+//! [`crate::restore::statements`]; this module adds the comments, the blank lines, and what only psql
 //! understands. Two differences are intended: `transaction_timeout` is set only when the script is
 //! for a server that supports it ([`ScriptOptions::for_server_major`]), and truncated data ends in
 //! a statement that the server refuses (`rows.rs`).

@@ -9,7 +9,8 @@ use crate::archive::{Desc, Entry, Error};
 use crate::rows::{CopyStatement, CopyText, refuse_nul};
 use crate::sql::split::{Batches, Ends};
 
-use super::{Script, ScriptError};
+use super::Script;
+use super::ScriptError;
 
 /// More columns than any table has (`MaxHeapAttributeNumber` in
 /// `src/include/access/htup_details.h`).

@@ -1,6 +1,6 @@
 //! The SQL of an entry.
 //!
-//! Pure text: a restore into a database sends it, [`super::script`] writes it to a file. The rules
+//! Pure text: a restore into a database sends it, [`crate::restore::script`] writes it to a file. The rules
 //! are those of `_printTocEntry` and its neighbours in `src/bin/pg_dump/pg_backup_archiver.c`, in
 //! the order in which they apply to an entry:
 //!
@@ -20,7 +20,7 @@ mod owner;
 mod session;
 mod style;
 #[cfg(test)]
-pub(in crate::restore) mod tests;
+pub(crate) mod tests;
 
 pub use command::{Command, PerLargeObject};
 pub use definition::{definition, partitioned_access_method};

@@ -1,0 +1,61 @@
+//! Materialized views whose refresh failed because their queries read, through a function, views
+//! that are not populated yet. Once no other work is left they are refreshed again, as long as that
+//! makes progress.
+
+use crate::archive::{Desc, Entry};
+use crate::plan::{Job, JobId};
+use crate::restore::context::Context;
+use crate::restore::failure::WorkError;
+use crate::restore::session::lane::Lane;
+
+/// `object_not_in_prerequisite_state`: "materialized view … has not been populated"
+/// (`ExecOpenScanRelation` in `execUtils.c`).
+const NOT_POPULATED: &str = "55000";
+
+/// The jobs that wait to be retried. They count as running, so that their pass does not end.
+#[derive(Debug, Default)]
+pub(crate) struct PutOff {
+    /// With the number of jobs that were done when each was tried.
+    jobs: Vec<(JobId, usize)>,
+    done: usize,
+}
+
+impl PutOff {
+    /// A job has ended. Returns true if it is to be retried.
+    pub(crate) fn takes(&mut self, ctx: &Context, id: JobId, job: &Job) -> bool {
+        let again = ctx.ledger().put_off.remove(&job.entry);
+        match again {
+            true => self.jobs.push((id, self.done)),
+            false => self.done += 1,
+        }
+        again
+    }
+
+    /// The job to retry when nothing else runs: in the archive's order, those for which something
+    /// has changed first. If nothing has, each gets a last attempt.
+    pub(crate) fn next(&mut self, ctx: &Context) -> Option<JobId> {
+        self.jobs.sort_unstable();
+        let hopeful = self.jobs.iter().position(|(_, done)| *done < self.done);
+        if !self.jobs.is_empty() {
+            ctx.ledger().last_attempt = hopeful.is_none();
+            return Some(self.jobs.remove(hopeful.unwrap_or(0)).0);
+        }
+        None
+    }
+}
+
+impl Context {
+    /// Postpones an entry that failed because of a view that is not populated yet.
+    pub(crate) fn puts_off(&self, lane: &Lane, entry: &Entry, error: &WorkError) -> bool {
+        let state = error.server().map(|error| error.sqlstate.as_str());
+        let hopeful = entry.desc == Desc::MaterializedViewData
+            && state == Some(NOT_POPULATED)
+            && !lane.in_group()
+            && !self.options.exit_on_error;
+        let Some(place) = self.toc.position(entry.dump_id).filter(|_| hopeful) else {
+            return false;
+        };
+        let mut ledger = self.ledger();
+        !ledger.last_attempt && ledger.put_off.insert(place)
+    }
+}

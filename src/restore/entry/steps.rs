@@ -1,0 +1,275 @@
+//! Creates constraints in two steps, so that other sessions can work on the table meanwhile (see
+//! [`crate::plan::Step`]). The second step finishes what the first one leaves; what cannot be done
+//! in steps is done as in the archive.
+
+use std::time::{Duration, Instant};
+
+use crate::archive::Desc;
+use crate::plan::Step;
+use crate::restore::conduct::distributed::DISTRIBUTED;
+use crate::restore::context::{Context, Finished};
+use crate::restore::entry::analyze::analyze;
+use crate::restore::entry::foreign_keys::{PARTITIONED, tell_checked};
+use crate::restore::entry::orphans;
+use crate::restore::entry::work::{pass_over, restore_entry, rows_missing};
+use crate::restore::event::{Event, Outcome};
+use crate::restore::failure::{WorkError, chain};
+use crate::restore::journal::Mark;
+use crate::restore::load::Source;
+use crate::restore::session::lane::Lane;
+use crate::sql::constraint;
+use crate::sql::ident::qualified;
+use crate::target::Session;
+
+/// The first server version in which a partitioned table can have a `NOT VALID` key.
+const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
+
+/// The outcome of an entry's first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstStep {
+    /// It took this long.
+    Done(Duration),
+    /// An earlier run has done it.
+    Before,
+    /// The server refused it: the archive's own statement remains.
+    Refused,
+}
+
+/// Does a step of an entry.
+pub(crate) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, step: Step) {
+    if step.is_analyze() {
+        return analyze(ctx, lane, place, step).await;
+    }
+    if ctx.is_done(ctx.entry(place)) {
+        return pass_over(ctx, lane, place).await;
+    }
+    if let Some(rows) = ctx.rows_missing(ctx.entry(place)) {
+        let outcome = Outcome::Failed { failure: rows_missing(rows) };
+        return ctx.finish(place, Finished { lane: lane.number, outcome, ..Finished::default() });
+    }
+    let step = ctx.step_left(place, step);
+    let sql = ctx.step_sql(place, step);
+    if ctx.is_distributed(ctx.entry(place)) {
+        return match step {
+            Step::BuildIndex | Step::AddForeignKey => {
+                // Everything is left for the second step.
+                ctx.ledger().first_steps.insert(place, FirstStep::Refused);
+            }
+            Step::AddNotValid => {
+                tell_checked(&ctx.events, ctx.entry(place), DISTRIBUTED);
+                restore_entry(ctx, lane, place, Source::Archive).await;
+            }
+            _ => restore_entry(ctx, lane, place, Source::Archive).await,
+        };
+    }
+    let before = ctx.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
+    match (step, sql) {
+        // Reported when the second step is done.
+        (Step::BuildIndex | Step::AddForeignKey, _) if before => {}
+        (Step::AddNotValid, Some(sql)) => add_not_valid(ctx, lane, place, &sql).await,
+        (Step::BuildIndex | Step::AddForeignKey, Some(sql)) => {
+            first(ctx, lane, place, step, &sql).await;
+        }
+        (Step::UseIndex | Step::Validate, Some(sql)) => {
+            let first = ctx.ledger().first_steps.get(&place).copied();
+            match first {
+                Some(FirstStep::Done(time)) => second(ctx, lane, place, step, &sql, time).await,
+                Some(FirstStep::Before) => {
+                    second(ctx, lane, place, step, &sql, Duration::ZERO).await;
+                }
+                Some(FirstStep::Refused) => {
+                    restore_entry(ctx, lane, place, Source::Archive).await;
+                }
+                // The entry has already failed, or was never started.
+                None => {}
+            }
+        }
+        _ => restore_entry(ctx, lane, place, Source::Archive).await,
+    }
+}
+
+async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &str) {
+    let entry = ctx.entry(place);
+    let (dump_id, number) = (entry.dump_id.0, lane.number);
+    let started = Instant::now();
+    lane.attend(dump_id);
+    ctx.tell_started(place, number, None);
+    match run(ctx, lane, place, sql, Mark::FirstStep).await {
+        Ok(()) => {
+            let time = started.elapsed();
+            ctx.ledger().first_steps.insert(place, FirstStep::Done(time));
+            ctx.events.send(Event::Paused { dump_id, lane: number });
+        }
+        // Rows that break the constraint break it in any form.
+        Err(error) if step == Step::AddForeignKey || is_about_rows(&error) => {
+            fail(ctx, lane, place, &error, started.elapsed()).await;
+        }
+        Err(_) => {
+            ctx.ledger().first_steps.insert(place, FirstStep::Refused);
+            ctx.events.send(Event::Paused { dump_id, lane: number });
+        }
+    }
+    lane.attend(0);
+}
+
+async fn second(
+    ctx: &Context,
+    lane: &mut Lane,
+    place: usize,
+    step: Step,
+    sql: &str,
+    before: Duration,
+) {
+    let entry = ctx.entry(place);
+    let started = Instant::now();
+    lane.attend(entry.dump_id.0);
+    ctx.tell_started(place, lane.number, None);
+    match run(ctx, lane, place, sql, Mark::Done).await {
+        Ok(()) => {
+            let duration = before + started.elapsed();
+            ctx.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
+        }
+        Err(error) if step == Step::UseIndex && !error.is_passing() => {
+            // The archive's statement will show what is wrong, if anything is.
+            drop_index(ctx, lane, place).await;
+            restore_entry(ctx, lane, place, Source::Archive).await;
+        }
+        Err(error) => {
+            // With a journal, the next run continues with it; without one it has the name of a
+            // constraint that does not exist.
+            if step == Step::UseIndex && ctx.journal().is_none() {
+                drop_index(ctx, lane, place).await;
+            }
+            fail(ctx, lane, place, &error, before + started.elapsed()).await;
+        }
+    }
+    lane.attend(0);
+}
+
+/// Drops the index of a constraint's first step.
+async fn drop_index(ctx: &Context, lane: &mut Lane, place: usize) {
+    let entry = ctx.entry(place);
+    let index = qualified(entry.namespace.as_deref(), ctx.constraint_name(place));
+    let mut drop = format!("DROP INDEX {index};");
+    if let Some(journal) = ctx.journal() {
+        drop.push_str(&journal.take_back(entry.dump_id, Mark::FirstStep));
+    }
+    let dropped = match lane.renew(ctx).await {
+        Ok(()) => lane.execute(ctx, &drop).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = dropped {
+        let message = format!("cannot drop the index {index}: {}", chain(&error));
+        ctx.events.send(Event::Warning { message });
+    }
+}
+
+/// Adds a foreign key that is not to be validated.
+async fn add_not_valid(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) {
+    let entry = ctx.entry(place);
+    if let Err(error) = lane.renew(ctx).await {
+        return fail(ctx, lane, place, &error.into(), Duration::ZERO).await;
+    }
+    let partitioned = constraint::foreign_key(&entry.defn).is_some_and(|key| key.partitioned);
+    let version = lane.session(ctx).await.map(Session::server_version_num);
+    if partitioned && version.is_ok_and(|version| version < NOT_VALID_WITH_PARTITIONS) {
+        tell_checked(&ctx.events, entry, PARTITIONED);
+        return restore_entry(ctx, lane, place, Source::Archive).await;
+    }
+    let (dump_id, number) = (entry.dump_id.0, lane.number);
+    let started = Instant::now();
+    lane.attend(dump_id);
+    ctx.tell_started(place, number, None);
+    let done = match run(ctx, lane, place, sql, Mark::Done).await {
+        Ok(()) => lane.count(ctx, 1).await,
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(()) => {
+            let (duration, uncommitted) = (started.elapsed(), lane.is_uncommitted(ctx));
+            ctx.events.send(Event::NotChecked { dump_id });
+            ctx.finish(
+                place,
+                Finished { lane: number, duration, uncommitted, ..Finished::default() },
+            );
+        }
+        Err(error) => fail(ctx, lane, place, &error, started.elapsed()).await,
+    }
+    lane.attend(0);
+}
+
+async fn run(
+    ctx: &Context,
+    lane: &mut Lane,
+    place: usize,
+    sql: &str,
+    mark: Mark,
+) -> Result<(), WorkError> {
+    let entry = ctx.entry(place);
+    lane.renew(ctx).await?;
+    for setting in lane.state.before(entry, &ctx.style) {
+        lane.set(ctx, setting).await?;
+    }
+    lane.execute_recorded(ctx, entry, sql, mark).await
+}
+
+/// Integrity constraint violations: class 23 of the SQLSTATEs.
+fn is_about_rows(error: &WorkError) -> bool {
+    error.server().is_some_and(|error| error.sqlstate.starts_with("23"))
+}
+
+async fn fail(ctx: &Context, lane: &mut Lane, place: usize, error: &WorkError, duration: Duration) {
+    let entry = ctx.entry(place);
+    let mut failure = ctx.failure(entry, error);
+    let is_there = ctx.ledger().first_steps.contains_key(&place);
+    if is_there && orphans::are_the_reason(entry, error) {
+        Box::pin(orphans::tell(ctx, lane, entry, &mut failure)).await;
+    } else {
+        if is_there && entry.desc == Desc::FkConstraint {
+            failure.message.push_str(orphans::NOT_VALID);
+        }
+        ctx.note_refused(entry, error, &failure);
+    }
+    // An error has aborted the transaction of several entries, if this is in one.
+    let outcome = if !lane.in_group() && ctx.tolerates(entry, error) {
+        Outcome::Tolerated { failure }
+    } else {
+        Outcome::Failed { failure }
+    };
+    ctx.finish(place, Finished { lane: lane.number, outcome, duration, ..Finished::default() });
+}
+
+impl Context {
+    /// What remains of a step: an earlier run may have started in two steps an entry that is now
+    /// made in one.
+    fn step_left(&self, place: usize, step: Step) -> Step {
+        let begun = self.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
+        match (step, &self.entry(place).desc) {
+            (Step::Entire, Desc::FkConstraint) if begun => Step::Validate,
+            (Step::Entire, Desc::Constraint) if begun => Step::UseIndex,
+            _ => step,
+        }
+    }
+
+    /// The SQL of a step; `None` for an entry that is not made in steps.
+    fn step_sql(&self, place: usize, step: Step) -> Option<String> {
+        let definition = &self.entry(place).defn;
+        match step {
+            Step::Entire => None,
+            Step::BuildIndex => Some(constraint::unique(definition)?.create_index),
+            Step::UseIndex => Some(constraint::unique(definition)?.add_constraint),
+            Step::AddForeignKey => Some(constraint::foreign_key(definition)?.add_not_valid),
+            Step::Validate => Some(constraint::foreign_key(definition)?.validate),
+            Step::AddNotValid => Some(constraint::foreign_key(definition)?.add_not_valid),
+            Step::Analyze | Step::AnalyzePartition => None,
+        }
+    }
+
+    /// A constraint's name: the entry's tag is the table's name followed by the constraint's.
+    fn constraint_name(&self, place: usize) -> &str {
+        let entry = self.entry(place);
+        let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));
+        let own = tables.filter_map(|table| entry.tag.strip_prefix(&table.tag)?.strip_prefix(' '));
+        own.min_by_key(|name| name.len()).unwrap_or(&entry.tag)
+    }
+}

@@ -1,0 +1,252 @@
+//! Tables that idle sessions can help to load.
+//!
+//! A session that loads a large table offers a [`Share`]. The conductor assigns idle sessions to
+//! it, as long as enough data remains for each; the share returns them when the table is finished.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::archive::ReadCounter;
+use crate::plan::{JobId, Schedule, Workers};
+use crate::restore::context::Context;
+use crate::restore::options::SplitSize;
+use crate::restore::session::lane::Lane;
+
+/// Work that is negligible for a session that could help with a table instead.
+const LITTLE: Duration = Duration::from_millis(300);
+
+/// The tables that are being loaded and can use help.
+#[derive(Default)]
+pub(crate) struct Shares {
+    open: Mutex<Vec<Arc<Share>>>,
+    /// Sessions that have finished helping.
+    returned: Mutex<Vec<Lane>>,
+    /// Signals that a table can use help.
+    wanted: Arc<Notify>,
+}
+
+/// Whether other sessions may help to load a job's table; `at_once` sessions can work at a time.
+///
+/// Help prevents the rows from being frozen, so the others must be likely to be idle for a while.
+pub(crate) fn may_share(
+    ctx: &Context,
+    schedule: &Schedule,
+    job: JobId,
+    streamed: bool,
+    at_once: usize,
+) -> bool {
+    if at_once < 2 || ctx.options.split_size.least().is_none() {
+        return false;
+    }
+    if streamed {
+        // Whether other rows will arrive meanwhile is unknown.
+        let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
+        return schedule.at_hand(job) < LITTLE.saturating_mul(others);
+    }
+    // Checked for large tables only, since it looks at all jobs.
+    ctx.is_large(schedule.job(job).entry) && schedule.gains_from_help(job, at_once)
+}
+
+/// One such table.
+pub(crate) struct Share {
+    /// Bytes of its data in the archive, if known.
+    size: Option<u64>,
+    /// Bytes read so far.
+    read: ReadCounter,
+    /// Bytes that must remain for each active session before another one joins.
+    least: u64,
+    /// Sessions at work.
+    sessions: AtomicU64,
+    /// Whether the decoder was ahead of the sessions at the last check.
+    ahead: AtomicBool,
+    lanes: UnboundedSender<Lane>,
+    wanted: Arc<Notify>,
+}
+
+/// Receives the sessions that help with a table.
+pub(crate) struct Joining<'a> {
+    shares: &'a Shares,
+    lanes: UnboundedReceiver<Lane>,
+}
+
+impl Context {
+    /// The sessions as workers, with the processors that server and client share, if known.
+    pub(crate) fn workers(&self, processors: Option<usize>) -> Workers {
+        let sessions = self.sessions();
+        match self.options.split_size {
+            SplitSize::Auto => Workers::with_processors(sessions, processors),
+            SplitSize::Bytes(_) => Workers::new(sessions),
+            SplitSize::Never => Workers { together: 1, ..Workers::new(sessions) },
+        }
+    }
+}
+
+impl Shares {
+    /// Offers a table that one session has started to load.
+    pub(crate) fn open(
+        &self,
+        size: Option<u64>,
+        read: ReadCounter,
+        least: u64,
+    ) -> (Arc<Share>, Joining<'_>) {
+        let (sender, lanes) = unbounded_channel();
+        let share = Arc::new(Share {
+            size,
+            read,
+            least,
+            sessions: AtomicU64::new(1),
+            ahead: AtomicBool::new(false),
+            lanes: sender,
+            wanted: self.wanted.clone(),
+        });
+        locked(&self.open).push(share.clone());
+        (share, Joining { shares: self, lanes })
+    }
+
+    /// Assigns a session to the table with the most data left for each session. Returns the session
+    /// if no help is wanted.
+    pub(crate) fn help(&self, lane: Lane) -> Option<Lane> {
+        let mut open = locked(&self.open);
+        open.retain(|share| !share.lanes.is_closed());
+        let neediest = open.iter().filter(|share| share.wants_help()).max_by_key(|s| s.left());
+        match neediest {
+            Some(share) => match share.lanes.send(lane) {
+                Ok(()) => {
+                    share.sessions.fetch_add(1, Ordering::Relaxed);
+                    None
+                }
+                Err(refused) => Some(refused.0),
+            },
+            None => Some(lane),
+        }
+    }
+
+    /// Waits until a table can use help.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// The sessions that have finished helping.
+    pub(crate) fn take_returned(&self) -> Vec<Lane> {
+        std::mem::take(&mut *locked(&self.returned))
+    }
+
+    /// A session has finished helping.
+    pub(crate) fn give_back(&self, lane: Lane) {
+        locked(&self.returned).push(lane);
+    }
+}
+
+impl Share {
+    /// Called by a session whenever it takes a piece, with whether the decoder is ahead of all
+    /// sessions. If it is not, another session would find nothing to do.
+    pub(crate) fn look(&self, ahead: bool) {
+        self.ahead.store(ahead, Ordering::Relaxed);
+        if self.wants_help() {
+            self.wanted.notify_one();
+        }
+    }
+
+    fn wants_help(&self) -> bool {
+        self.ahead.load(Ordering::Relaxed) && self.left() >= self.least && !self.lanes.is_closed()
+    }
+
+    /// Bytes that remain for each session. If the size is unknown, as many as were read are assumed
+    /// to remain: when much of a table was read, much more is likely to come.
+    fn left(&self) -> u64 {
+        let read = self.read.get();
+        let left = self.size.map_or(read, |size| size.saturating_sub(read));
+        left / self.sessions.load(Ordering::Relaxed).max(1)
+    }
+}
+
+impl Joining<'_> {
+    /// The next session that comes to help.
+    pub(crate) async fn next(&mut self) -> Option<Lane> {
+        self.lanes.recv().await
+    }
+
+    /// Stops accepting sessions. One that has arrived is returned when this is dropped.
+    pub(crate) fn close(&mut self) {
+        self.lanes.close();
+    }
+}
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        self.lanes.close();
+        while let Ok(lane) = self.lanes.try_recv() {
+            self.shares.give_back(lane);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Lists of sessions, each changed by a single call: a panic elsewhere cannot corrupt them.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ConnectOptions, Target};
+
+    fn lane(number: usize) -> Lane {
+        let options = ConnectOptions { dbname: Some("x".into()), ..ConnectOptions::default() };
+        Lane::new(number, Target::resolve(&options, &|_| None).unwrap())
+    }
+
+    #[test]
+    fn session_helps_where_each_has_most_left() {
+        let shares = Shares::default();
+        let (small, _a) = shares.open(Some(100), ReadCounter::default(), 10);
+        let (large, mut joining) = shares.open(Some(150), ReadCounter::default(), 10);
+        assert!(shares.help(lane(1)).is_some(), "no one has checked yet");
+        small.look(true);
+        large.look(true);
+        assert!(shares.help(lane(1)).is_none());
+        assert_eq!(joining.lanes.try_recv().unwrap().number, 1);
+        assert!(shares.help(lane(2)).is_none());
+        assert!(joining.lanes.try_recv().is_err(), "100 is more than the half of 150");
+    }
+
+    #[test]
+    fn no_session_joins_without_enough_data_ahead() {
+        let shares = Shares::default();
+        let read = ReadCounter::default();
+        let (share, _joining) = shares.open(Some(100), read.clone(), 40);
+        share.look(true);
+        assert!(shares.help(lane(1)).is_none());
+        assert!(shares.help(lane(2)).is_none(), "50 for each of the two are enough");
+        assert!(shares.help(lane(3)).is_some(), "33 for each of the three are not");
+        let (share, _joining) = shares.open(Some(100), read, 40);
+        share.look(false);
+        assert!(shares.help(lane(3)).is_some());
+    }
+
+    #[test]
+    fn unknown_size_assumes_as_much_left_as_read() {
+        let shares = Shares::default();
+        let read = ReadCounter::default();
+        let (share, _joining) = shares.open(None, read.clone(), 40);
+        share.look(true);
+        assert!(shares.help(lane(1)).is_some());
+        read.add(40);
+        assert!(shares.help(lane(1)).is_none());
+    }
+
+    #[test]
+    fn late_session_is_given_back() {
+        let shares = Shares::default();
+        let (share, joining) = shares.open(Some(100), ReadCounter::default(), 10);
+        share.look(true);
+        assert!(shares.help(lane(1)).is_none());
+        drop(joining);
+        assert_eq!(shares.take_returned().len(), 1);
+        assert!(shares.help(lane(2)).is_some(), "the table is finished");
+    }
+}

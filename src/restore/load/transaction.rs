@@ -1,0 +1,89 @@
+//! What surrounds the loading of an entry's data: its transaction, and what else belongs in it.
+
+use crate::archive::Entry;
+use crate::restore::context::Context;
+use crate::restore::failure::WorkError;
+use crate::restore::load::inserts::{BACK, Lacking, SAVE, is_refusal};
+use crate::restore::load::{Loaded, Triggers};
+use crate::restore::session::commit::Line;
+use crate::restore::session::lane::Lane;
+use crate::restore::statements::data::{disable_triggers, enable_triggers, truncate_only};
+use crate::target;
+
+/// What must be done around the loading of an entry's data.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) entry: &'a Entry,
+    /// Whether the table is truncated in the transaction that fills it: with `wal_level=minimal`
+    /// its rows are then not written to the WAL, and they may be frozen. Rows of an interrupted run
+    /// go with it.
+    pub(crate) truncate: bool,
+    pub(crate) triggers: Triggers,
+    /// The journal line to write.
+    pub(crate) line: Option<Line>,
+}
+
+impl Surroundings<'_> {
+    /// Begins the data's transaction, unless one for several entries is open. [`Surroundings::end`]
+    /// must be called even after an error.
+    pub(crate) async fn begin(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+        lane.begin_own(ctx).await?;
+        let session = lane.session(ctx).await?;
+        if self.truncate {
+            session.execute(&truncate_only(self.entry)).await?;
+        }
+        if self.triggers == Triggers::Disabled {
+            self.disable_triggers(ctx, lane).await?;
+        }
+        Ok(())
+    }
+
+    /// A role that may not disable triggers loads the rows with them enabled and gets an error, as
+    /// with pg_restore.
+    async fn disable_triggers(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+        let keeps = lane.keeps_the_rest(ctx);
+        let session = lane.session(ctx).await?;
+        session.execute(SAVE).await?;
+        match session.execute(&disable_triggers(self.entry)).await {
+            Err(error) if keeps && is_refusal(&error) => {
+                session.execute(BACK).await?;
+                self.triggers = Triggers::AsTheyAre;
+                let note = "the rows were loaded without disabling the triggers".to_owned();
+                lane.problems.push(Lacking { error: error.into(), note });
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Commits it if the work succeeded, and rolls it back otherwise.
+    pub(crate) async fn end(
+        &self,
+        ctx: &Context,
+        lane: &mut Lane,
+        loaded: Result<Loaded, WorkError>,
+    ) -> Result<Loaded, WorkError> {
+        let loaded = match loaded {
+            Ok(loaded) => self.leave(ctx, lane).await.map(|()| loaded),
+            Err(error) => Err(error),
+        };
+        match loaded {
+            Ok(loaded) => {
+                let line = self.line.map(|line| line.with(ctx, &loaded));
+                lane.commit_own(ctx, line).await?;
+                Ok(loaded)
+            }
+            // The first error is the one to report.
+            Err(error) => {
+                lane.roll_back_own(ctx).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn leave(&self, ctx: &Context, lane: &mut Lane) -> Result<(), WorkError> {
+        if self.triggers == Triggers::Disabled {
+            lane.session(ctx).await?.execute(&enable_triggers(self.entry)).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! The transaction of one entry's work: it starts with its transaction ID, ends with the entry's
+//! journal line if a journal is kept, and its outcome is looked up if the reply to COMMIT never
+//! arrives.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use crate::archive::{DumpId, Entry};
+use crate::restore::context::Context;
+use crate::restore::event::Event;
+use crate::restore::failure::WorkError;
+use crate::restore::journal::{self, DataRead, Mark, OF_ALL};
+use crate::restore::load::Loaded;
+use crate::restore::session::lane::Lane;
+use crate::restore::session::once::Once;
+use crate::restore::session::retry::{pause, repeating};
+use crate::target::{
+    Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome, WhileItWorks,
+};
+
+/// How long to wait for a lost session that is not working: it waits for a lock, for its client or
+/// for the next statement. Terminating it loses little.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// Reported while a lost session is still running its statement.
+const WAITING: &str =
+    "connection lost; the server is still running its statement, waiting for it to end";
+
+/// A line for the journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    pub(crate) entry: DumpId,
+    pub(crate) mark: Mark,
+    /// What was read of the entry's data.
+    pub(crate) data: DataRead,
+}
+
+impl Line {
+    /// A line about an entry without data.
+    pub(crate) fn of(entry: &Entry, mark: Mark) -> Self {
+        Self { entry: entry.dump_id, mark, data: DataRead::default() }
+    }
+
+    /// The line about an entry, with what was loaded of it.
+    pub(crate) fn with(self, ctx: &Context, loaded: &Loaded) -> Self {
+        // Streams count bytes differently.
+        let bytes = if ctx.random.is_some() { loaded.read } else { 0 };
+        Self { data: DataRead { bytes, digest: loaded.digest }, ..self }
+    }
+
+    /// A line about the restore itself.
+    pub(crate) fn of_all(mark: Mark) -> Self {
+        Self { entry: OF_ALL, mark, data: DataRead::default() }
+    }
+}
+
+/// The statements of an entry, in order.
+pub(crate) type Statements<'a> = Box<dyn Iterator<Item = Cow<'a, str>> + Send + 'a>;
+
+impl Lane {
+    /// Begins a transaction for one entry's work, unless one for several is open.
+    pub(crate) async fn begin_own(&mut self, ctx: &Context) -> Result<()> {
+        if !self.in_group() {
+            let id = self.session(ctx).await?.begin_numbered().await?;
+            self.own = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Commits it, with a journal line if a journal is kept. An error means that none of it is in
+    /// the database.
+    pub(crate) async fn commit_own(&mut self, ctx: &Context, line: Option<Line>) -> Result<()> {
+        self.finish_own(ctx, "", line).await
+    }
+
+    /// Commits it, with these statements, the line and COMMIT in one message: the server runs all
+    /// of it even if it loses its client.
+    async fn finish_own(&mut self, ctx: &Context, sql: &str, line: Option<Line>) -> Result<()> {
+        let line = line.zip(ctx.journal());
+        let of_line = line.map(|(line, journal)| journal.line(line.entry, line.mark, line.data));
+        let of_line = of_line.unwrap_or_default();
+        let own = self.own.take();
+        let session = self.session(ctx).await?;
+        let Some(id) = own else {
+            for sql in [sql, &of_line].into_iter().filter(|sql| !sql.is_empty()) {
+                session.execute(sql).await?;
+            }
+            return Ok(());
+        };
+        let line = line.map(|(line, _)| line);
+        match session.execute_and_commit(sql, &of_line).await {
+            Err(error) if error.is_connection_lost() => {
+                if !self.was_committed(ctx, &id, line).await? {
+                    return Err(error);
+                }
+            }
+            done => done?,
+        }
+        if let (Some(line), Some(journal)) = (line, ctx.journal()) {
+            journal.confirm(line.entry, line.mark);
+        }
+        Ok(())
+    }
+
+    /// Rolls it back. A session that fails to do so is unusable.
+    pub(crate) async fn roll_back_own(&mut self, ctx: &Context) {
+        if self.own.take().is_some()
+            && let Ok(session) = self.session(ctx).await
+            && session.is_usable()
+        {
+            drop(session.rollback().await);
+        }
+    }
+
+    async fn write_line(&mut self, ctx: &Context, line: Line) -> Result<()> {
+        let Some(journal) = ctx.journal() else {
+            return Ok(());
+        };
+        let sql = journal.line(line.entry, line.mark, line.data);
+        self.session(ctx).await?.execute(&sql).await
+    }
+
+    /// Writes a line that need not be in the transaction of its work.
+    pub(crate) async fn record(&mut self, ctx: &Context, line: Line) -> Result<(), WorkError> {
+        let mut pauses = repeating();
+        loop {
+            let written = match self.renew(ctx).await {
+                Ok(()) => self.write_line(ctx, line).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = written.map_err(WorkError::from) else {
+                if let Some(journal) = ctx.journal() {
+                    journal.confirm(line.entry, line.mark);
+                }
+                return Ok(());
+            };
+            // Writing the same line twice is harmless.
+            match pauses.next().filter(|_| error.is_passing() && !self.in_group()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a transaction was committed although its session was lost at COMMIT. An error means
+    /// that this cannot be determined: the work must not be retried.
+    pub(crate) async fn was_committed(
+        &mut self,
+        ctx: &Context,
+        id: &TransactionId,
+        line: Option<Line>,
+    ) -> Result<bool> {
+        let mut pauses = repeating();
+        let answer = loop {
+            let since = Instant::now();
+            let answer = self.look_up(ctx, id, line).await;
+            let is_passing = answer.as_ref().is_err_and(|error| error.class() == Class::Retry);
+            let may_ask = is_passing && ctx.ledger().server_lost.is_none();
+            if since.elapsed() > PATIENCE {
+                // The server responded for a long time: this is a new connection loss.
+                pauses = repeating();
+            }
+            match pauses.next().filter(|_| may_ask) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break answer,
+            }
+        };
+        let (what, source) = match answer {
+            Ok(Some(committed)) => return Ok(committed),
+            Ok(None) => ("the server does not report its outcome", None),
+            Err(error) => ("its outcome cannot be looked up", Some(error.into())),
+        };
+        Err(Error::Protocol(format!("connection lost at COMMIT, and {what}"), source))
+    }
+
+    /// Asks the server, or the journal. `None` if neither can tell.
+    async fn look_up(
+        &mut self,
+        ctx: &Context,
+        id: &TransactionId,
+        line: Option<Line>,
+    ) -> Result<Option<bool>> {
+        self.renew(ctx).await?;
+        let mut outcome = self.outcome(ctx, id).await;
+        if matches!(outcome, Ok(TransactionOutcome::InProgress)) {
+            self.end_lost(ctx).await?;
+            outcome = self.session(ctx).await?.transaction_outcome(id).await;
+        }
+        let session = self.session(ctx).await?;
+        match (outcome, line) {
+            (Ok(TransactionOutcome::InProgress), _) => Ok(None),
+            // Also correct after a server crash, when the transaction ID is unknown.
+            (Ok(_) | Err(Error::Server(_)), Some(Line { entry, mark, .. })) => {
+                journal::has(session, entry, mark).await.map(Some)
+            }
+            (Ok(TransactionOutcome::Committed), None) => Ok(Some(true)),
+            (Ok(TransactionOutcome::Aborted), None) => Ok(Some(false)),
+            (Ok(TransactionOutcome::Unknown), None) => Ok(None),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// The outcome of a transaction, once it has ended. In progress means that its session is not
+    /// working on it and has not for a while.
+    async fn outcome(&mut self, ctx: &Context, id: &TransactionId) -> Result<TransactionOutcome> {
+        let lost = self.lost.clone();
+        let session = self.session(ctx).await?;
+        let mut wait = WhileItWorks::new(STUCK);
+        let mut is_told = false;
+        loop {
+            let outcome = session.transaction_outcome(id).await?;
+            if outcome != TransactionOutcome::InProgress {
+                return Ok(outcome);
+            }
+            let mut works = false;
+            for backend in &lost {
+                works |= backend.is_working(session).await?;
+            }
+            if works && !std::mem::replace(&mut is_told, true) {
+                ctx.events.send(Event::Warning { message: WAITING.to_owned() });
+            }
+            if !wait.pause(works).await {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Runs one statement of an entry: see [`Lane::run_recorded`].
+    pub(crate) async fn execute_recorded(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        sql: &str,
+        mark: Mark,
+    ) -> Result<(), WorkError> {
+        let line = Some(Line::of(entry, mark));
+        let one = || Box::new(std::iter::once(Cow::Borrowed(sql))) as Statements<'_>;
+        self.run_recorded(ctx, entry, one, Once::of(entry), line).await
+    }
+
+    /// Runs the statements of an entry, and runs them again if the session is lost. With a journal,
+    /// all of them and the line, if any, are one transaction; without one, each statement stands
+    /// alone: see [`crate::restore::session::once`].
+    pub(crate) async fn run_recorded<'a>(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        statements: impl Fn() -> Statements<'a>,
+        once: Once,
+        line: Option<Line>,
+    ) -> Result<(), WorkError> {
+        if ctx.journal().is_none() {
+            for sql in statements() {
+                self.run_once(ctx, entry, &sql, once).await?;
+            }
+            return Ok(());
+        }
+        let mut pauses = repeating();
+        loop {
+            let Err(error) = self.try_recorded(ctx, entry, statements(), line).await else {
+                return Ok(());
+            };
+            if self.in_group() {
+                return Err(error);
+            }
+            self.roll_back_own(ctx).await;
+            if !pause(ctx, entry, &error, &mut pauses).await {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn try_recorded(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        statements: Statements<'_>,
+        line: Option<Line>,
+    ) -> Result<(), WorkError> {
+        self.renew(ctx).await?;
+        // Otherwise the same statement could run in several sessions at once.
+        self.end_lost(ctx).await?;
+        self.set_again(ctx, entry).await?;
+        self.begin_own(ctx).await?;
+        let mut statements = statements.peekable();
+        while let Some(sql) = statements.next() {
+            if statements.peek().is_none() {
+                return Ok(self.finish_own(ctx, &sql, line).await?);
+            }
+            self.session(ctx).await?.execute(&sql).await?;
+        }
+        Ok(self.commit_own(ctx, line).await?)
+    }
+}

@@ -1,0 +1,140 @@
+//! Runs an entry's statements exactly once when no journal is kept, even if their session is lost.
+//!
+//! A statement whose session was lost may have succeeded. So most run in a separate transaction,
+//! whose ID is known before COMMIT is sent ([`Session::execute_numbered`]), and the server is asked
+//! for its outcome. Idempotent statements are simply run again. Only what allows neither fails with
+//! its session: creating a database, and what cannot run in a transaction block.
+//!
+//! What the lost session still runs is terminated first: it would hold locks for no one, or
+//! interfere.
+
+use crate::archive::{Desc, Entry};
+use crate::restore::context::Context;
+use crate::restore::failure::WorkError;
+use crate::restore::session::lane::Lane;
+use crate::restore::session::retry::{pause, repeating};
+use crate::target::{Error, NotDone, PATIENCE, Result};
+
+/// The SQLSTATE of what cannot run in a transaction block (`active_sql_transaction`).
+const NOT_IN_A_TRANSACTION: &str = "25001";
+
+/// How a statement is run exactly once although its session may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Once {
+    /// Its transaction has an ID whose outcome the server can report.
+    Numbered,
+    /// It may be run again.
+    Again,
+    /// Its outcome cannot be known: a lost session is a failure.
+    Unknown,
+}
+
+impl Once {
+    /// For the definition of an entry.
+    pub(crate) fn of(entry: &Entry) -> Self {
+        match entry.desc {
+            // Their statements cannot run in transaction blocks, or reach other servers.
+            Desc::Database | Desc::DatabaseProperties | Desc::Subscription => Self::Unknown,
+            // They declare a state and so are idempotent; they are many and short, so that the
+            // round trip for an ID would be noticeable.
+            Desc::Acl
+            | Desc::AclLanguage
+            | Desc::Comment
+            | Desc::Default
+            | Desc::DefaultAcl
+            // An index that is attached already stays so (`ATExecAttachPartitionIdx` in
+            // `src/backend/commands/tablecmds.c`).
+            | Desc::IndexAttach
+            | Desc::RowSecurity
+            | Desc::SecurityLabel
+            | Desc::SequenceOwnedBy
+            | Desc::SequenceSet
+            | Desc::StatisticsData => Self::Again,
+            _ => Self::Numbered,
+        }
+    }
+}
+
+impl Lane {
+    /// Runs one piece of SQL of an entry. The session already has the entry's settings.
+    pub(crate) async fn run_once(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        sql: &str,
+        once: Once,
+    ) -> Result<(), WorkError> {
+        if self.in_group() || once == Once::Unknown {
+            return Ok(self.execute(ctx, sql).await?);
+        }
+        let mut pauses = repeating();
+        let mut ready = Ok(());
+        loop {
+            let done = match ready {
+                Ok(()) => self.try_once(ctx, sql, once).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = done else {
+                return Ok(());
+            };
+            if error.sqlstate() == Some(NOT_IN_A_TRANSACTION) && once == Once::Numbered {
+                return Ok(self.execute(ctx, sql).await?);
+            }
+            let error = WorkError::from(error);
+            if !pause(ctx, entry, &error, &mut pauses).await {
+                return Err(error);
+            }
+            ready = self.begin_again(ctx, entry).await;
+        }
+    }
+
+    /// An error means that none of it is in the database, or that this cannot be known.
+    async fn try_once(&mut self, ctx: &Context, sql: &str, once: Once) -> Result<()> {
+        let session = self.session(ctx).await?;
+        if once == Once::Again {
+            return session.execute(sql).await;
+        }
+        match session.execute_numbered(sql).await {
+            Ok(()) => Ok(()),
+            Err(NotDone { error, unsettled: None }) => Err(error),
+            Err(NotDone { error, unsettled: Some(id) }) => {
+                if self.was_committed(ctx, &id, None).await? { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Opens another session if this one is lost, terminates the lost one and restores all
+    /// settings.
+    async fn begin_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
+        self.renew(ctx).await?;
+        self.end_lost(ctx).await?;
+        self.set_again(ctx, entry).await
+    }
+
+    /// Applies the entry's settings. Refused settings were reported when work on the entry started;
+    /// the default is used then.
+    pub(crate) async fn set_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
+        for setting in self.state.before(entry, &ctx.style) {
+            let is_user = setting.is_user();
+            match self.set(ctx, setting).await {
+                Err(error) if is_user || error.is_connection_lost() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Terminates what this session's lost predecessors may still run.
+    pub(crate) async fn end_lost(&mut self, ctx: &Context) -> Result<()> {
+        while let Some(lost) = self.lost.last().cloned() {
+            let session = self.session(ctx).await?;
+            match lost.end(session, PATIENCE).await {
+                // Without the privilege to terminate it, wait for its locks.
+                Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}
+                ended => drop(ended?),
+            }
+            self.lost.pop();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! What is retried, how often, and with which pauses.
+//!
+//! Only what may succeed later on its own ([`Class::Retry`]): a lost connection, a deadlock, a
+//! serialization failure, too many connections, an unavailable lock, a server that stops or starts.
+//! Pauses grow and vary, so that sessions lost together do not reconnect together.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use crate::archive::Entry;
+use crate::restore::context::Context;
+use crate::restore::event::Event;
+use crate::restore::failure::{WorkError, chain};
+use crate::target::Class;
+
+/// Pauses between attempts of a statement, or of everything an entry needs.
+pub(crate) fn repeating() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(5))
+        .with_jitter()
+        .with_max_times(5)
+        .build()
+}
+
+impl WorkError {
+    /// Whether the same work may succeed later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Target(error) | Self::Row { source: error, .. } => error.class() == Class::Retry,
+            Self::Archive(_) | Self::Other(_) => false,
+        }
+    }
+}
+
+/// Logs and waits before another attempt of an entry's work. Returns false if there is to be none.
+pub(crate) async fn pause(
+    ctx: &Context,
+    entry: &Entry,
+    error: &WorkError,
+    pauses: &mut ExponentialBackoff,
+) -> bool {
+    if !error.is_passing() || ctx.ledger().server_lost.is_some() {
+        return false;
+    }
+    let Some(pause) = pauses.next() else {
+        return false;
+    };
+    let message = format!("{} interrupted, retrying: {}", entry.label(), chain(error));
+    ctx.events.send(Event::Warning { message });
+    tokio::time::sleep(pause).await;
+    true
+}

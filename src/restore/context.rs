@@ -17,10 +17,10 @@ use crate::restore::failure::WorkError;
 use crate::restore::journal::Slot;
 use crate::restore::load::share::Shares;
 use crate::restore::options::RestoreOptions;
-use crate::restore::session::server_life::ServerLife;
-use crate::restore::statements::Style;
 use crate::select::Want;
 use crate::source::{Origin, RandomAccess};
+use crate::statements::Style;
+use crate::target::life::ServerLife;
 use crate::target::{CancelHandle, Class};
 
 /// Shared by the sessions of one restore.

@@ -18,9 +18,7 @@ mod failure;
 pub mod journal;
 mod load;
 mod options;
-pub mod script;
 mod session;
-pub mod statements;
 mod stream;
 mod tolerance;
 
@@ -36,6 +34,7 @@ pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Transaction
 pub use session::settings::{ServerSetting, SettingError};
 pub use tolerance::{Tolerance, ToleranceError};
 
+use crate::target::life::ServerLife;
 use conduct::conductor::Conductor;
 use conduct::costing::knows_the_rest;
 use conduct::ending::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};
@@ -48,7 +47,6 @@ pub(crate) use failure::{chain, hint};
 use journal::JournalError;
 use load::Source;
 use session::lane::Lane;
-use session::server_life::ServerLife;
 
 use crate::archive::{self, Desc, Format};
 use crate::select::Selection;
@@ -151,7 +149,7 @@ pub async fn restore(
 pub fn roles_needed(
     toc: &archive::Toc,
     selection: &Selection,
-    style: &statements::Style,
+    style: &crate::statements::Style,
 ) -> std::collections::BTreeMap<String, usize> {
     entry::preflight::roles_needed(toc, &selection.wants, style)
 }

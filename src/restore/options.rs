@@ -9,8 +9,8 @@ use crate::restore::conduct::points::Stages;
 use crate::restore::entry::foreign_keys::ForeignKeys;
 use crate::restore::journal::JournalOptions;
 use crate::restore::session::settings::ServerSetting;
-use crate::restore::statements::Style;
 use crate::restore::tolerance::Tolerance;
+use crate::statements::Style;
 use crate::verify::Digests;
 
 /// How much of a table must remain for each session by default: some tenths of a second's work.

@@ -1,8 +1,6 @@
 //! Drops the objects to be restored (`--clean`), in reverse order.
 
 use crate::archive::{Desc, Entry};
-use crate::restore::Error;
-use crate::restore::Result;
 use crate::restore::context::Context;
 use crate::restore::event::{EntryRef, Event};
 use crate::restore::failure::{WorkError, chain};
@@ -11,7 +9,8 @@ use crate::restore::session::commands::Refused;
 use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
-use crate::restore::statements::drop_object;
+use crate::restore::{Error, Result};
+use crate::statements::drop_object;
 
 /// Drops existing objects if `--clean` is set. If an earlier run has done so, nothing is dropped:
 /// objects restored since must stay. Returns false when the restore must stop because of a failure.

@@ -7,8 +7,8 @@ use crate::restore::event::Failure;
 use crate::restore::load::inserts::Lacking;
 use crate::restore::load::{Source, Triggers, load};
 use crate::restore::session::retry::{pause, repeating};
-use crate::restore::statements::Ownership;
-use crate::restore::statements::data::{disable_triggers, enable_triggers};
+use crate::statements::Ownership;
+use crate::statements::data::{disable_triggers, enable_triggers};
 
 /// Where triggers are disabled and enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::archive::{Desc, DumpId, Toc};
 use crate::restore::context::Context;
 use crate::restore::event::{Cause, Event};
-use crate::restore::statements::{Ownership, Style, owner};
 use crate::restore::tolerance::Tolerance;
 use crate::select::Want;
 use crate::sql::acl::roles;
+use crate::statements::{Ownership, Style, owner};
 use crate::target::{Result, Session};
 
 /// What the target lacks.

@@ -15,9 +15,7 @@ use crate::restore::session::commands::Refused;
 use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
-use crate::restore::statements::{
-    Command, StatementError, definition, owner, partitioned_access_method,
-};
+use crate::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 
 /// Restores one entry and reports the outcome.
 pub(crate) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, source: Source) {

@@ -13,10 +13,10 @@ use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
 use crate::restore::options::Transactions;
-use crate::restore::session::server_life::ServerLife;
-use crate::restore::statements::Ownership;
 use crate::restore::tolerance::Tolerance;
 use crate::sql::ident::qualified;
+use crate::statements::Ownership;
+use crate::target::life::ServerLife;
 use crate::target::{BOOKKEEPING, Session};
 
 /// Refuses what cannot be done with a journal, before anything is done.

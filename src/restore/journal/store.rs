@@ -7,8 +7,8 @@ use super::identity::Identity;
 use super::mark::Mark;
 use super::quiet::Quiet;
 use crate::archive::DumpId;
-use crate::restore::session::server_life::ServerLife;
 use crate::sql::ident::literal;
+use crate::target::life::ServerLife;
 use crate::target::{Result, Session, has_bookkeeping, has_record};
 use crate::verify::Digest;
 

@@ -37,10 +37,10 @@ use crate::restore::load::together::load_with_help;
 use crate::restore::load::transaction::Surroundings;
 use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
-use crate::restore::statements::data::truncate_only;
 use crate::restore::stream::read_ahead::Reader;
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
+use crate::statements::data::truncate_only;
 use crate::target::Session;
 use crate::verify::Digest;
 

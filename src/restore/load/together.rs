@@ -22,7 +22,7 @@ use crate::restore::load::share::Joining;
 use crate::restore::load::{Loaded, stored_as_sent};
 use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
-use crate::restore::statements::data::truncate_only;
+use crate::statements::data::truncate_only;
 use crate::target;
 
 /// A session that is helping.

@@ -7,7 +7,7 @@ use crate::restore::load::inserts::{BACK, Lacking, SAVE, is_refusal};
 use crate::restore::load::{Loaded, Triggers};
 use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
-use crate::restore::statements::data::{disable_triggers, enable_triggers, truncate_only};
+use crate::statements::data::{disable_triggers, enable_triggers, truncate_only};
 use crate::target;
 
 /// What must be done around the loading of an entry's data.

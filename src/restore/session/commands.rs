@@ -9,7 +9,7 @@ use crate::restore::load::inserts::is_refusal;
 use crate::restore::session::commit::{Line, Statements};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
-use crate::restore::statements::Command;
+use crate::statements::Command;
 use crate::target::Class;
 
 /// Statements for large objects that are sent together.

@@ -14,9 +14,9 @@ use crate::restore::load::inserts::Lacking;
 use crate::restore::options::Transactions;
 use crate::restore::session::machine;
 use crate::restore::session::retry::repeating;
-use crate::restore::session::server_life::ServerLife;
 use crate::restore::session::settings;
-use crate::restore::statements::{SessionState, Setting, fixed_settings};
+use crate::statements::{SessionState, Setting, fixed_settings};
+use crate::target::life::ServerLife;
 use crate::target::{
     Backend, Class, Notices, PATIENCE, Result, Session, SessionSettings, Target, TransactionId,
     once_ready, reconnecting,

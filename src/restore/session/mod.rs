@@ -7,5 +7,4 @@ pub(crate) mod lane;
 pub(crate) mod machine;
 pub(crate) mod once;
 pub(crate) mod retry;
-pub(crate) mod server_life;
 pub(crate) mod settings;

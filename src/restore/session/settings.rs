@@ -1,7 +1,7 @@
 //! Session settings for good performance, and those the user asks for.
 //!
 //! These come on top of the settings that the archive's SQL needs
-//! ([`crate::restore::statements::fixed_settings`]): more memory for sorting if the server or its machine
+//! ([`crate::statements::fixed_settings`]): more memory for sorting if the server or its machine
 //! has it, and `--set`. The number of parallel workers of an index build changes from job to job:
 //! see [`crate::restore::conduct::index_workers`].
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use crate::sql::ident::quoted;
 
-use super::ScriptError;
+use super::error::ScriptError;
 
 /// The commands that connect psql to another database of the same server, as the same user
 /// (`appendPsqlMetaConnect` in `src/fe_utils/string_utils.c`).

@@ -3,8 +3,8 @@
 use crate::archive::{Desc, Entry};
 use crate::sql::ident::{qualified, quoted};
 
-use super::StatementError;
 use super::command::{Command, PerLargeObject};
+use super::error::StatementError;
 use super::style::{Ownership, Style};
 
 /// The command that sets the object's owner, `None` if none is needed.

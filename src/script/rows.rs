@@ -10,7 +10,7 @@ use crate::rows::{CopyStatement, CopyText, refuse_nul};
 use crate::sql::split::{Batches, Ends};
 
 use super::Script;
-use super::ScriptError;
+use super::error::ScriptError;
 
 /// More columns than any table has (`MaxHeapAttributeNumber` in
 /// `src/include/access/htup_details.h`).

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::archive::{LargeObject, LargeObjects};
-use crate::restore::statements::tests::entry;
-use crate::restore::statements::{Ownership, SourceSettings};
+use crate::statements::tests::entry;
+use crate::statements::{Ownership, SourceSettings};
 
 /// The first large object is two bytes longer than one statement holds; the second is empty.
 const LARGE_OBJECT: (u32, &[u8], usize) = (16, b"\x00\xff", 8193);

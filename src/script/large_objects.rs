@@ -5,12 +5,12 @@ use std::io::Read;
 
 use crate::archive::objects::{ObjectsDue, listed_objects};
 use crate::archive::{self, Entry, LargeObjects};
-use crate::restore::statements::drop_large_object_if_exists;
+use crate::statements::drop_large_object_if_exists;
 
 use super::Clean;
 use super::Script;
-use super::ScriptError;
 use super::Transactions;
+use super::error::ScriptError;
 use super::output::read;
 
 /// Bytes of a large object in one statement (`LOBBUFSIZE` in `pg_backup_archiver.h`).

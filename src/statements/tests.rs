@@ -3,6 +3,6 @@
 use crate::archive::{Desc, Entry, Section};
 
 /// An entry with only a kind and a name.
-pub(in crate::restore) fn entry(desc: Desc, tag: &str) -> Entry {
+pub(crate) fn entry(desc: Desc, tag: &str) -> Entry {
     Entry { tag: tag.to_owned(), ..Entry::bare(1, desc, Section::PreData) }
 }

@@ -4,7 +4,7 @@
 use crate::archive::{Desc, Entry};
 use crate::sql::ident::quoted;
 
-use super::StatementError;
+use super::error::StatementError;
 
 /// The options that change the SQL of entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

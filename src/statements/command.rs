@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::StatementError;
+use super::error::StatementError;
 
 /// Something to run.
 #[derive(Clone, Debug, PartialEq, Eq)]

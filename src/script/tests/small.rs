@@ -1,7 +1,7 @@
 //! The table of contents of a small archive of pg_dump 18, as pg_dump wrote it.
 
 use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
-use crate::restore::statements::tests::entry;
+use crate::statements::tests::entry;
 
 /// All entries, in the archive's order.
 pub(super) fn entries() -> Vec<Entry> {

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use crate::archive::{self, encoding::Encoding};
 
-use super::ScriptError;
+use super::error::ScriptError;
 
 const BUFFER_BYTES: usize = 64 << 10;
 

@@ -3,8 +3,8 @@
 use crate::archive::{Desc, Entry};
 use crate::sql::drop;
 
-use super::StatementError;
 use super::command::{Command, PerLargeObject};
+use super::error::StatementError;
 
 /// How an object is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]

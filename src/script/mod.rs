@@ -3,12 +3,13 @@
 //!
 //! The order is that of `RestoreArchive` in `src/bin/pg_dump/pg_backup_archiver.c`: the settings,
 //! the drops in reverse order, then the entries in three passes. The SQL itself comes from
-//! [`crate::restore::statements`]; this module adds the comments, the blank lines, and what only psql
+//! [`crate::statements`]; this module adds the comments, the blank lines, and what only psql
 //! understands. Two differences are intended: `transaction_timeout` is set only when the script is
 //! for a server that supports it ([`ScriptOptions::for_server_major`]), and truncated data ends in
 //! a statement that the server refuses (`rows.rs`).
 
 mod entry;
+mod error;
 mod large_objects;
 mod meta;
 mod output;
@@ -23,11 +24,10 @@ use std::io::Write;
 use crate::archive::encoding::Encoding;
 use crate::archive::{self, Data, Desc, DumpId, Entry};
 use crate::restore::event::{Event, Events};
-use crate::restore::statements::{
-    SessionState, StatementError, Style, drop_object, fixed_settings,
-};
 use crate::select::{self, Pass, Want};
+use crate::statements::{SessionState, StatementError, Style, drop_object, fixed_settings};
 
+pub use error::ScriptError;
 pub use meta::{is_valid_restrict_key, random_restrict_key};
 
 use crate::restore::Transactions;
@@ -114,29 +114,6 @@ impl<'a> Selection<'a> {
             parts.any().then_some((entry, parts))
         })
     }
-}
-
-/// Why a script could not be written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScriptError {
-    /// The output cannot be written.
-    #[error("cannot write the script")]
-    Output(#[source] std::io::Error),
-    /// The archive is damaged or cannot be read.
-    #[error(transparent)]
-    Archive(#[from] archive::Error),
-    /// An entry cannot become SQL.
-    #[error("cannot write {label} as SQL")]
-    Statement {
-        /// The entry.
-        label: String,
-        /// Why.
-        source: StatementError,
-    },
-    /// A database name that psql cannot connect to.
-    #[error("the database name contains a newline or carriage return: {0:?}")]
-    DatabaseName(String),
 }
 
 /// Opens the data of an entry.

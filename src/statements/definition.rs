@@ -4,8 +4,8 @@ use crate::archive::{Desc, Entry};
 use crate::sql::acl::{AclCommand, per_large_object};
 use crate::sql::ident::{qualified, quoted};
 
-use super::StatementError;
 use super::command::{Command, PerLargeObject};
+use super::error::StatementError;
 use super::session::PARTITIONED_TABLE;
 use super::style::{Ownership, Style};
 

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use crate::archive::{Data, DataLocation, Desc, Entry};
-use crate::restore::statements::{
+use crate::statements::{
     Command, Ownership, Setting, StatementError, data, definition, owner, partitioned_access_method,
 };
 
 use super::Script;
-use super::ScriptError;
+use super::error::ScriptError;
 use super::meta;
 use super::statement;
 use crate::select::Want;

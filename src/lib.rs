@@ -73,6 +73,7 @@ pub mod archive;
 pub mod cli;
 pub mod compare;
 pub mod embedded;
+mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod plan;

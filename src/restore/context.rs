@@ -8,12 +8,10 @@ use std::time::Duration;
 use rayon::ThreadPool;
 
 use crate::archive::objects::listed_objects;
-use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::archive::{self, Desc, DumpId, Entry, Toc};
 use crate::plan::history::RowFormat;
-use crate::restore::Error;
-use crate::restore::entry::steps::FirstStep;
+use crate::restore::error::{Error, WorkError};
 use crate::restore::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
-use crate::restore::failure::WorkError;
 use crate::restore::journal::Slot;
 use crate::restore::load::share::Shares;
 use crate::restore::options::RestoreOptions;
@@ -153,7 +151,7 @@ impl Context {
     }
 
     /// Starts the decoders' threads.
-    pub(crate) fn start_pool(&self) -> crate::restore::Result<()> {
+    pub(crate) fn start_pool(&self) -> crate::restore::error::Result<()> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.sessions() * 2)
             .thread_name(|number| format!("decode-{number}"))
@@ -298,6 +296,57 @@ impl Context {
         tables
     }
 
+    /// Names the entry and the archive in an error about the entry's data.
+    pub(crate) fn in_entry(&self, error: archive::Error, entry: &Entry) -> archive::Error {
+        error.in_entry(entry).in_archive(&self.archive)
+    }
+
+    /// Postpones an entry, unless each gets its last attempt now. Returns whether it is postponed.
+    pub(crate) fn postpone(&self, place: usize) -> bool {
+        let mut ledger = self.ledger();
+        !ledger.last_attempt && ledger.put_off.insert(place)
+    }
+
+    /// Whether the entry's rows go into a table that this restore created: it is empty and may be
+    /// emptied again, unless it is distributed or other entries also have rows for it.
+    pub(crate) fn is_new(&self, entry: &Entry) -> bool {
+        let created = entry.desc == Desc::TableData
+            && entry.dependencies.first().is_some_and(|id| self.ledger().created.contains(id));
+        created
+            && !entry.is_load_via_partition_root()
+            && !self.is_distributed(entry)
+            && entry.dependencies.first().is_some_and(|id| !self.loaded_in_parts.contains(id))
+    }
+
+    /// Whether an entry holds the rows of a table that several sessions could load.
+    pub(crate) fn is_large(&self, place: usize) -> bool {
+        let entry = self.entry(place);
+        let size = self.random.as_ref().and_then(|random| random.size(entry));
+        entry.desc == Desc::TableData && self.split_size(size).is_some()
+    }
+
+    /// How much data must remain for each session that loads a table of this size; `None` if it is
+    /// too small for more than one session.
+    pub(crate) fn split_size(&self, size: Option<u64>) -> Option<u64> {
+        self.options.split_size.least().filter(|least| size.is_none_or(|size| size >= *least))
+    }
+
+    /// Whether the table of an entry (rows, an index or a constraint) is distributed.
+    pub(crate) fn is_distributed(&self, entry: &Entry) -> bool {
+        let Some(distributed) = self.distributed.get().filter(|tables| !tables.is_empty()) else {
+            return false;
+        };
+        let is_one = |schema: Option<&String>, name: &str| {
+            let key = (schema.cloned().unwrap_or_default(), name.to_owned());
+            distributed.contains(&key)
+        };
+        let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));
+        let mut tables = tables.filter(|table| table.desc == Desc::Table);
+        // The archive need not contain the table.
+        let named = entry.desc == Desc::TableData && is_one(entry.namespace.as_ref(), &entry.tag);
+        named || tables.any(|table| is_one(table.namespace.as_ref(), &table.tag))
+    }
+
     /// A wanted entry that is not finished, if there is one.
     pub(crate) fn unfinished(&self) -> Option<usize> {
         let ledger = self.ledger();
@@ -322,6 +371,17 @@ impl Context {
             }
         }
     }
+}
+
+/// The outcome of an entry's first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstStep {
+    /// It took this long.
+    Done(Duration),
+    /// An earlier run has done it.
+    Before,
+    /// The server refused it: the archive's own statement remains.
+    Refused,
 }
 
 /// How the work on an entry ended.

@@ -13,11 +13,13 @@
 mod conduct;
 mod context;
 mod entry;
+mod error;
 pub mod event;
-mod failure;
 pub mod journal;
 mod load;
 mod options;
+mod points;
+mod server_setting;
 mod session;
 mod stream;
 mod tolerance;
@@ -26,90 +28,32 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-pub use conduct::planning::{PlanOptions, Planned};
-pub use conduct::points::{StagePoint, Stages};
-pub use entry::foreign_keys::ForeignKeys;
-pub(crate) use entry::foreign_keys::for_script;
-pub use options::{CopyFormat, READ_AHEAD, RestoreOptions, SplitSize, Transactions};
-pub use session::settings::{ServerSetting, SettingError};
-pub use tolerance::{Tolerance, ToleranceError};
-
+use crate::archive::{self, Desc, Format};
+use crate::error::chain;
+use crate::select::Selection;
+use crate::source::{Access, Archive, RandomAccess, bytes_behind};
+use crate::target::Target;
 use crate::target::life::ServerLife;
+use crate::verify::{TOC_ID, toc_digest};
 use conduct::conductor::Conductor;
 use conduct::costing::knows_the_rest;
 use conduct::ending::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};
 use conduct::opening::find_room;
 use context::{Context, Ledger};
-pub(crate) use entry::with_oids::warn as warn_with_oids;
 use entry::work::restore_entry;
+use error::JournalError;
 use event::{Event, Events, NOT_REACHED};
-pub(crate) use failure::{chain, hint};
-use journal::JournalError;
-use load::Source;
+use load::source::Source;
 use session::lane::Lane;
 
-use crate::archive::{self, Desc, Format};
-use crate::select::Selection;
-use crate::source::{Access, Archive, RandomAccess, bytes_behind};
-use crate::target::{self, Target};
-use crate::verify::{TOC_ID, toc_digest};
-
-/// Result of a restore.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Why a restore ended early. Errors of single entries are reported as events instead.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The archive is damaged or lacks something that is wanted.
-    #[error(transparent)]
-    Archive(archive::Error),
-    /// The archive stream turned out to be damaged, or ended early. What arrived before is in the
-    /// database.
-    #[error(transparent)]
-    Stream(archive::Error),
-    /// The first session could not be opened.
-    #[error("{0}")]
-    Connect(#[source] target::Error),
-    /// A session failed outside of any entry.
-    #[error("{0}")]
-    Target(#[source] target::Error),
-    /// No journal can be kept, or the one in the target belongs to a different restore. Nothing was
-    /// done.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// A session was lost and could not be replaced, or its replacement may not continue.
-    #[error("{0}")]
-    ServerLost(String),
-    /// The database could not be created (`--create`), and its contents must not go anywhere else.
-    #[error("cannot create the database; nothing was restored")]
-    NoDatabase,
-    /// The caller's work at a stage of the restore failed.
-    #[error("stopped {point}")]
-    Stage {
-        /// Where.
-        point: StagePoint,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// An entry failed and the restore was to stop at the first error (`--exit-on-error`).
-    #[error("stopped at the first error")]
-    Stopped,
-    /// The user or the system asked to stop.
-    #[error("interrupted")]
-    Interrupted,
-    /// A bug in this program.
-    #[error("{0}")]
-    Internal(String),
-}
-
-/// The result of a restore that ran to completion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Failures that count as errors, of entries and of dropping.
-    pub errors: usize,
-}
+pub use conduct::planning::{PlanOptions, Planned};
+pub(crate) use entry::foreign_keys::for_script;
+pub(crate) use entry::with_oids::warn as warn_with_oids;
+pub use error::{Ended, Error, Result};
+pub use options::{CopyFormat, ForeignKeys, READ_AHEAD, RestoreOptions, SplitSize, Transactions};
+pub use points::{StagePoint, Stages};
+pub use server_setting::{ServerSetting, SettingError};
+pub use tolerance::{Tolerance, ToleranceError};
 
 /// Restores the selected entries of an archive into a target.
 ///
@@ -186,7 +130,7 @@ fn prepare(
     let mut ctx = Context {
         archive: archive.name,
         with_schema: selection.dump_schema(),
-        loaded_in_parts: load::loaded_in_parts(&toc.entries),
+        loaded_in_parts: load::loaded::loaded_in_parts(&toc.entries),
         toc,
         wants,
         random,
@@ -233,7 +177,7 @@ fn prepare(
     ctx.most_sessions = planned.most_sessions();
     tell_plan(&ctx);
     warn_with_oids(&ctx.toc.entries, &ctx.wants, &ctx.events);
-    let workers = ctx.workers(processors);
+    let workers = conduct::helping::workers(&ctx, processors);
     if let Some(wall) = planned.predicted(workers) {
         ctx.events.send(Event::Predicted { wall });
     }
@@ -318,12 +262,12 @@ async fn run(
         }
         lane.renew(&ctx).await.map_err(Error::Target)?;
     }
-    conduct::points::after_pre_data(&ctx, &mut lane).await?;
+    conduct::at_points::after_pre_data(&ctx, &mut lane).await?;
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
         lane.commit_group(&ctx).await.map_err(Error::Target)?;
     }
-    journal::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
+    conduct::close::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
     find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
     conduct::row_order::add_waits(&ctx, &mut lane, &mut plan, &costs).await;
     let stream = stream.map(|stream| stream::feed::start(stream, ctx.clone()));
@@ -341,7 +285,7 @@ async fn run(
         let what = format!("internal error: {} was never finished", ctx.entry(place).label());
         return Err(Error::Internal(what));
     }
-    journal::close(&ctx, lane).await.map_err(JournalError::from)?;
+    conduct::close::close(&ctx, lane).await.map_err(JournalError::from)?;
     let errors = ctx.ledger().errors;
     Ok(Ended { errors })
 }

@@ -4,11 +4,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::plan::history::CostHistory;
-
-use crate::restore::conduct::points::Stages;
-use crate::restore::entry::foreign_keys::ForeignKeys;
-use crate::restore::journal::JournalOptions;
-use crate::restore::session::settings::ServerSetting;
+use crate::restore::points::Stages;
+use crate::restore::server_setting::ServerSetting;
 use crate::restore::tolerance::Tolerance;
 use crate::statements::Style;
 use crate::verify::Digests;
@@ -148,4 +145,24 @@ pub enum Transactions {
     Single,
     /// A new one after this many objects (`--transaction-size`).
     Batches(NonZeroU32),
+}
+
+/// How foreign keys are restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForeignKeys {
+    /// They are added and all rows are checked.
+    #[default]
+    Validated,
+    /// They are added `NOT VALID`: the server checks later changes, not the existing rows.
+    NotValid,
+    /// They are not restored, nor are comments on them.
+    None,
+}
+
+/// How a journal is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// Keep the journal after a restore without errors, so that another run finds everything done.
+    /// For callers with more work afterwards, which may fail; they [`forget`](crate::restore::journal::forget) it in the end.
+    pub keep: bool,
 }

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::error::NightError;
 use super::ground::look_at;
 use crate::archive::{Desc, Entry, Toc};
+use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::Restore;
 use crate::replicate::swap::SwapError;
 use crate::report::units::first_of;
-use crate::restore::chain;
 use crate::sql::ident::quoted;
 use crate::target::Target;
 

@@ -1,12 +1,12 @@
 //! Jobs that are held back until all rows are loaded, because the caller has work to do between
-//! rows and indexes ([`crate::restore::conduct::points`]).
+//! rows and indexes ([`crate::restore::conduct::at_points`]).
 
 use std::collections::HashSet;
 
 use crate::archive::Section;
 use crate::plan::{Job, JobId, Plan};
-use crate::restore::conduct::points::StagePoint;
 use crate::restore::context::Context;
+use crate::restore::points::StagePoint;
 
 /// The jobs that wait.
 pub(crate) struct Barrier {

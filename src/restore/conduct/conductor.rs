@@ -9,22 +9,23 @@ use tokio::task::JoinSet;
 use crate::archive::{self, stream::ItemOf};
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Plan, Schedule, Step, at_once, builds_index};
-use crate::restore::Error;
-use crate::restore::Result;
+use crate::restore::conduct::at_points;
 use crate::restore::conduct::barrier::Barrier;
 use crate::restore::conduct::costing::Costing;
+use crate::restore::conduct::helping::may_share;
 use crate::restore::conduct::index_workers::Workers;
 use crate::restore::conduct::opening::Opening;
-use crate::restore::conduct::points;
 use crate::restore::conduct::postponed::PutOff;
 use crate::restore::context::{Context, Finished};
 use crate::restore::entry::steps::restore_step;
 use crate::restore::entry::work::restore_entry;
+use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::event::Outcome;
-use crate::restore::failure::WorkError;
-use crate::restore::load::share::may_share;
+use crate::restore::load::load;
+use crate::restore::load::loaded::Loaded;
+use crate::restore::load::source::Source;
 use crate::restore::load::streamed_objects::StreamedObjects;
-use crate::restore::load::{Loaded, Source, Triggers, load};
+use crate::restore::load::transaction::Triggers;
 use crate::restore::options::{SplitSize, Transactions};
 use crate::restore::session::lane::Lane;
 use crate::restore::stream::feed::{Arrival, Stream};
@@ -142,7 +143,7 @@ impl Conductor {
                 let Some(barrier) = self.barrier.take() else {
                     return Ok(self.idle);
                 };
-                points::after_data(&self.ctx, &mut self.idle).await?;
+                at_points::after_data(&self.ctx, &mut self.idle).await?;
                 barrier.lift().for_each(|job| self.schedule.open(job));
                 continue;
             }

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Schedule, Step, WORTH};
 use crate::restore::conduct::planning::is_known;
-use crate::restore::context::Context;
-use crate::restore::entry::steps::FirstStep;
+use crate::restore::context::{Context, FirstStep};
 use crate::restore::event::{EntryRef, Event};
 
 /// The shortest interval between two rankings of the jobs.

@@ -8,12 +8,7 @@
 
 use std::collections::HashSet;
 
-use crate::archive::{Desc, Entry};
-use crate::restore::context::Context;
 use crate::target::{Result, Session};
-
-/// Why a foreign key is validated despite `NOT VALID` having been requested.
-pub(crate) const DISTRIBUTED: &str = "its table is distributed";
 
 /// Schema and name of the tables that are distributed, or copied to every server.
 ///
@@ -37,22 +32,4 @@ pub(crate) async fn tables(session: &Session) -> Result<HashSet<(String, String)
         Some((schema?, table?))
     };
     Ok(session.query_text(&tables).await?.into_iter().filter_map(pair).collect())
-}
-
-impl Context {
-    /// Whether the table of an entry (rows, an index or a constraint) is distributed.
-    pub(crate) fn is_distributed(&self, entry: &Entry) -> bool {
-        let Some(distributed) = self.distributed.get().filter(|tables| !tables.is_empty()) else {
-            return false;
-        };
-        let is_one = |schema: Option<&String>, name: &str| {
-            let key = (schema.cloned().unwrap_or_default(), name.to_owned());
-            distributed.contains(&key)
-        };
-        let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));
-        let mut tables = tables.filter(|table| table.desc == Desc::Table);
-        // The archive need not contain the table.
-        let named = entry.desc == Desc::TableData && is_one(entry.namespace.as_ref(), &entry.tag);
-        named || tables.any(|table| is_one(table.namespace.as_ref(), &table.tag))
-    }
 }

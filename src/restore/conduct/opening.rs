@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use crate::error::chain;
 use crate::restore::context::Context;
 use crate::restore::event::Event;
-use crate::restore::failure::chain;
 use crate::restore::session::lane::Lane;
 use crate::target::{self, Session};
 

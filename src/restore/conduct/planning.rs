@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::archive::{Entry, Toc};
 use crate::plan::cost::{Costs, Kind, Known};
 use crate::plan::forecast::{Forecast, lower_bound};
-use crate::plan::history::{CostHistory, Database};
+use crate::plan::history::CostHistory;
 use crate::plan::{JobId, MOST_FOR_A_TABLE, Options, Plan, Workers};
-use crate::restore::entry::foreign_keys::ForeignKeys;
+use crate::restore::options::ForeignKeys;
 use crate::select::{Selection, keys_and_comments, pass};
 
 /// Bytes of a table's archived data from which its constraints are created in steps: below, a
@@ -79,8 +79,11 @@ impl Planned {
                 analyze: options.analyze,
             },
         );
-        let known =
-            Known { compression: toc.header.compression, size: &size, history: past(toc, history) };
+        let known = Known {
+            compression: toc.header.compression,
+            size: &size,
+            history: history.database(&toc.header.dbname),
+        };
         let costs = Costs::new(&plan, entries, known);
         plan.rank(|id| costs.of(id));
         Self { plan, costs }
@@ -115,9 +118,4 @@ impl Planned {
 pub(crate) fn is_known(costs: &Costs) -> bool {
     let (known, all) = costs.measured_share();
     !known.is_zero() && known.as_secs_f64() >= KNOWN_ENOUGH * all.as_secs_f64()
-}
-
-/// The history of the database that an archive was dumped from.
-pub(crate) fn past<'a>(toc: &Toc, history: &'a CostHistory) -> Option<&'a Database> {
-    history.database(&toc.header.dbname)
 }

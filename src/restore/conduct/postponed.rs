@@ -2,15 +2,8 @@
 //! that are not populated yet. Once no other work is left they are refreshed again, as long as that
 //! makes progress.
 
-use crate::archive::{Desc, Entry};
 use crate::plan::{Job, JobId};
 use crate::restore::context::Context;
-use crate::restore::failure::WorkError;
-use crate::restore::session::lane::Lane;
-
-/// `object_not_in_prerequisite_state`: "materialized view … has not been populated"
-/// (`ExecOpenScanRelation` in `execUtils.c`).
-const NOT_POPULATED: &str = "55000";
 
 /// The jobs that wait to be retried. They count as running, so that their pass does not end.
 #[derive(Debug, Default)]
@@ -41,21 +34,5 @@ impl PutOff {
             return Some(self.jobs.remove(hopeful.unwrap_or(0)).0);
         }
         None
-    }
-}
-
-impl Context {
-    /// Postpones an entry that failed because of a view that is not populated yet.
-    pub(crate) fn puts_off(&self, lane: &Lane, entry: &Entry, error: &WorkError) -> bool {
-        let state = error.server().map(|error| error.sqlstate.as_str());
-        let hopeful = entry.desc == Desc::MaterializedViewData
-            && state == Some(NOT_POPULATED)
-            && !lane.in_group()
-            && !self.options.exit_on_error;
-        let Some(place) = self.toc.position(entry.dump_id).filter(|_| hopeful) else {
-            return false;
-        };
-        let mut ledger = self.ledger();
-        !ledger.last_attempt && ledger.put_off.insert(place)
     }
 }

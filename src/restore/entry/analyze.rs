@@ -6,8 +6,8 @@ use std::time::Instant;
 use crate::archive::{Desc, Entry};
 use crate::plan::Step;
 use crate::restore::context::Context;
+use crate::restore::error::WorkError;
 use crate::restore::event::{EntryRef, Event};
-use crate::restore::failure::WorkError;
 use crate::restore::session::lane::Lane;
 use crate::sql::ident::qualified;
 

@@ -1,15 +1,15 @@
 //! Drops the objects to be restored (`--clean`), in reverse order.
 
 use crate::archive::{Desc, Entry};
+use crate::error::chain;
 use crate::restore::context::Context;
+use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::event::{EntryRef, Event};
-use crate::restore::failure::{WorkError, chain};
-use crate::restore::journal::{Journal, Mark};
+use crate::restore::journal::Journal;
+use crate::restore::journal::line::{Line, Mark};
 use crate::restore::session::commands::Refused;
-use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
-use crate::restore::{Error, Result};
 use crate::statements::drop_object;
 
 /// Drops existing objects if `--clean` is set. If an earlier run has done so, nothing is dropped:

@@ -3,9 +3,11 @@
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
 use crate::restore::entry::work::Work;
+use crate::restore::error::Shortfall;
 use crate::restore::event::Failure;
-use crate::restore::load::inserts::Lacking;
-use crate::restore::load::{Source, Triggers, load};
+use crate::restore::load::load;
+use crate::restore::load::source::Source;
+use crate::restore::load::transaction::Triggers;
 use crate::restore::session::retry::{pause, repeating};
 use crate::statements::Ownership;
 use crate::statements::data::{disable_triggers, enable_triggers};
@@ -89,7 +91,7 @@ impl Work<'_> {
         match loaded {
             Ok(loaded) => {
                 self.loaded = loaded;
-                for Lacking { error, note } in std::mem::take(&mut self.lane.problems) {
+                for Shortfall { error, note } in std::mem::take(&mut self.lane.shortfalls) {
                     let mut failure = ctx.failure(entry, &error);
                     failure.add_detail(&note);
                     self.problems.add(failure, ctx.tolerates(entry, &error));

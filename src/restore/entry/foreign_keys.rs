@@ -6,20 +6,9 @@ use std::borrow::Cow;
 use crate::archive::{Desc, Entry};
 use crate::restore::context::{Context, Finished};
 use crate::restore::event::{Event, Events, Outcome};
+use crate::restore::options::ForeignKeys;
 use crate::select::{Want, keys_and_comments};
 use crate::sql::constraint;
-
-/// How foreign keys are restored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ForeignKeys {
-    /// They are added and all rows are checked.
-    #[default]
-    Validated,
-    /// They are added `NOT VALID`: the server checks later changes, not the existing rows.
-    NotValid,
-    /// They are not restored, nor are comments on them.
-    None,
-}
 
 /// Why an entry is skipped.
 const LEFT_OUT: &str = "foreign keys not restored, as requested";
@@ -59,6 +48,9 @@ pub(crate) fn tell_checked(events: &Events, entry: &Entry, why: &str) {
 /// Why a key of a partitioned table is validated.
 pub(crate) const PARTITIONED: &str =
     "a partitioned table can have NOT VALID foreign keys only since PostgreSQL 18";
+
+/// Why a foreign key is validated despite `NOT VALID` having been requested.
+pub(crate) const DISTRIBUTED: &str = "its table is distributed";
 
 /// Whether an entry is a key that the archive validates, in a form that cannot be rewritten.
 fn is_odd(entry: &Entry) -> bool {

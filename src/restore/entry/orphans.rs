@@ -3,9 +3,9 @@
 
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
+use crate::restore::error::WorkError;
 use crate::restore::event::Failure;
-use crate::restore::failure::WorkError;
-use crate::restore::journal::Mark;
+use crate::restore::journal::line::Mark;
 use crate::restore::session::lane::Lane;
 use crate::sql::constraint::{self, ForeignKey};
 use crate::sql::ident::literal;

@@ -14,15 +14,15 @@ use crate::target::{Result, Session};
 
 /// What the target lacks.
 #[derive(Debug, Default)]
-pub(crate) struct Lacking {
+pub(crate) struct Missing {
     pub(crate) roles: HashSet<String>,
     pub(crate) extensions: HashSet<String>,
 }
 
 /// Checks the target, reports what it lacks, and returns that with the number of problems that are
 /// not tolerated.
-pub(crate) async fn check(ctx: &Context, session: &Session) -> Result<(Lacking, usize)> {
-    let mut lacking = Lacking::default();
+pub(crate) async fn check(ctx: &Context, session: &Session) -> Result<(Missing, usize)> {
+    let mut lacking = Missing::default();
     let mut problems = 0;
     let mut tell = |cause, message, entries, tolerated: bool| {
         problems += usize::from(!tolerated);

@@ -5,17 +5,17 @@
 use std::time::{Duration, Instant};
 
 use crate::archive::Desc;
+use crate::error::chain;
 use crate::plan::Step;
-use crate::restore::conduct::distributed::DISTRIBUTED;
-use crate::restore::context::{Context, Finished};
+use crate::restore::context::{Context, Finished, FirstStep};
 use crate::restore::entry::analyze::analyze;
-use crate::restore::entry::foreign_keys::{PARTITIONED, tell_checked};
+use crate::restore::entry::foreign_keys::{DISTRIBUTED, PARTITIONED, tell_checked};
 use crate::restore::entry::orphans;
 use crate::restore::entry::work::{pass_over, restore_entry, rows_missing};
+use crate::restore::error::WorkError;
 use crate::restore::event::{Event, Outcome};
-use crate::restore::failure::{WorkError, chain};
-use crate::restore::journal::Mark;
-use crate::restore::load::Source;
+use crate::restore::journal::line::Mark;
+use crate::restore::load::source::Source;
 use crate::restore::session::lane::Lane;
 use crate::sql::constraint;
 use crate::sql::ident::qualified;
@@ -23,17 +23,6 @@ use crate::target::Session;
 
 /// The first server version in which a partitioned table can have a `NOT VALID` key.
 const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
-
-/// The outcome of an entry's first step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FirstStep {
-    /// It took this long.
-    Done(Duration),
-    /// An earlier run has done it.
-    Before,
-    /// The server refused it: the archive's own statement remains.
-    Refused,
-}
 
 /// Does a step of an entry.
 pub(crate) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, step: Step) {

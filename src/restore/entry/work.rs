@@ -6,16 +6,21 @@ use crate::archive::{Desc, DumpId, Entry};
 use crate::restore::context::{Context, Finished};
 use crate::restore::entry::failures::Problems;
 use crate::restore::entry::orphans;
+use crate::restore::error::WorkError;
 use crate::restore::event::{Cause, Event, Failure, Outcome};
-use crate::restore::failure::WorkError;
-use crate::restore::journal::{DONE_BEFORE, Mark};
-use crate::restore::load::{Loaded, Source};
+use crate::restore::journal::DONE_BEFORE;
+use crate::restore::journal::line::{Line, Mark};
+use crate::restore::load::loaded::Loaded;
+use crate::restore::load::source::Source;
 use crate::restore::options::Transactions;
 use crate::restore::session::commands::Refused;
-use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
 use crate::statements::{Command, StatementError, definition, owner, partitioned_access_method};
+
+/// `object_not_in_prerequisite_state`: "materialized view … has not been populated"
+/// (`ExecOpenScanRelation` in `execUtils.c`).
+const NOT_POPULATED: &str = "55000";
 
 /// Restores one entry and reports the outcome.
 pub(crate) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, source: Source) {
@@ -135,7 +140,7 @@ impl<'a> Work<'a> {
             && let Err(refused) = self.run_commands(&commands, Once::of(entry), line).await
         {
             let error = refused.error();
-            if ctx.puts_off(self.lane, entry, error) {
+            if self.postpones(error) {
                 return;
             }
             if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, error)).await {
@@ -170,6 +175,18 @@ impl<'a> Work<'a> {
             self.lane.change_database(&entry.tag);
             self.rejoin_group().await;
         }
+    }
+
+    /// Postpones an entry that failed because of a view that is not populated yet.
+    fn postpones(&self, error: &WorkError) -> bool {
+        let (ctx, entry) = (self.ctx, self.entry);
+        let state = error.server().map(|error| error.sqlstate.as_str());
+        let hopeful = entry.desc == Desc::MaterializedViewData
+            && state == Some(NOT_POPULATED)
+            && !self.lane.in_group()
+            && !ctx.options.exit_on_error;
+        let place = ctx.toc.position(entry.dump_id).filter(|_| hopeful);
+        place.is_some_and(|place| ctx.postpone(place))
     }
 
     /// Whether work remains after the entry's definition: setting an owner, or loading rows.
@@ -316,7 +333,7 @@ impl<'a> Work<'a> {
     }
 
     fn fail_statement(&mut self, error: &StatementError) {
-        let message = crate::restore::failure::chain(error);
+        let message = crate::error::chain(error);
         let error = WorkError::Other(message);
         let failure = self.fail(&error);
         if !matches!(self.entry.desc, Desc::Other(_)) {

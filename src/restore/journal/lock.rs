@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::error::JournalError;
-use super::store;
 use crate::restore::context::Context;
+use crate::restore::error::JournalError;
+use crate::restore::journal::store;
 use crate::target::{Error, LOCKS, Result, Session, SessionSettings, Target};
 
 /// The lock of the one restore.

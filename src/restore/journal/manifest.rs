@@ -15,16 +15,15 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::error::JournalError;
-use super::mark::Mark;
-use super::store::Lines;
 use crate::archive::stream::{Answer, Item, ItemOf, Sink};
 use crate::archive::{
     self, Data, DataLocation, Desc, DumpId, Entry, Error, Format, ReadCounter, Toc,
 };
 use crate::restore::context::Context;
+use crate::restore::error::JournalError;
 use crate::restore::event::Event;
-use crate::restore::load::decode::in_entry;
+use crate::restore::journal::line::Mark;
+use crate::restore::journal::store::Lines;
 use crate::source::RandomAccess;
 use crate::target::Session;
 use crate::verify::Digest;
@@ -192,7 +191,7 @@ fn read_side_by_side(
             while let Some(known) = next().filter(|_| !watch.has_ended()) {
                 let entry = &toc.entries[known.place];
                 let now = digest(&random, entry, &watch, &mut buffer);
-                let now = now.map_err(|error| in_entry(error, entry, &archive));
+                let now = now.map_err(|error| error.in_entry(entry).in_archive(&archive));
                 // If there is no receiver, the comparison is over.
                 let _ = sender.send(now.map(|now| (known, now)));
             }

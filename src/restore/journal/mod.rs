@@ -23,7 +23,7 @@
 //!   run that creates them in one step finishes what another started in two.
 //! - **Large objects that arrive one by one** (a tar as a stream) have no line: they are
 //!   overwritten with the same contents.
-//! - **Dropping** (`--clean`) and the caller's work [at the stages](crate::restore::Stages) have a line when
+//! - **Dropping** (`--clean`) and the caller's work [at the stages](crate::restore::points::Stages) have a line when
 //!   they are complete; interrupted work starts from the beginning. With a journal, dropping
 //!   ignores missing objects.
 //!
@@ -72,40 +72,28 @@
 //! do not empty a target that has a journal of the same restore; forget the journal of a different
 //! one.
 
-mod close;
-mod error;
 mod identity;
+pub(crate) mod line;
 mod lock;
 mod manifest;
-mod mark;
 mod open;
 mod quiet;
-mod store;
+pub(crate) mod store;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-pub(crate) use close::{close, definitions_are_over};
-pub use error::JournalError;
-pub(crate) use lock::{enter, stay_alone};
-pub(crate) use mark::{Mark, OF_ALL};
-pub(crate) use open::{open, refuse};
-pub(crate) use store::{DataRead, drop_tables, has};
-
 use crate::archive::{Desc, DumpId, Entry};
-use crate::restore::context::Context;
-use crate::restore::entry::steps::FirstStep;
+use crate::restore::context::{Context, FirstStep};
+use crate::restore::journal::line::{DataRead, Mark, OF_ALL};
 use crate::target::{self, Session, SessionSettings, Target};
 use crate::verify::Digest;
 
-/// How a journal is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JournalOptions {
-    /// Keep the journal after a restore without errors, so that another run finds everything done.
-    /// For callers with more work afterwards, which may fail; they [`forget`] it in the end.
-    pub keep: bool,
-}
+pub use crate::restore::error::JournalError;
+pub use crate::restore::options::JournalOptions;
+pub(crate) use lock::{enter, stay_alone};
+pub(crate) use open::{open, refuse};
 
 /// The journal of the current restore.
 #[derive(Debug)]
@@ -188,7 +176,7 @@ pub async fn exists(target: &Target) -> target::Result<bool> {
 pub async fn forget(target: &Target) -> target::Result<()> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
     if store::exists(&session).await? {
-        drop_tables(&session).await?;
+        store::drop_tables(&session).await?;
     }
     Ok(())
 }

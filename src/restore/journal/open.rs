@@ -2,16 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::Journal;
-use super::error::JournalError;
-use super::identity::{Identity, Place};
-use super::lock;
-use super::manifest;
-use super::mark::Mark;
-use super::store::{self, Found, Head, Lines};
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
+use crate::restore::error::JournalError;
 use crate::restore::event::Event;
+use crate::restore::journal::Journal;
+use crate::restore::journal::identity::{Identity, Place};
+use crate::restore::journal::line::Mark;
+use crate::restore::journal::store::{self, Found, Head, Lines};
+use crate::restore::journal::{lock, manifest};
 use crate::restore::options::Transactions;
 use crate::restore::tolerance::Tolerance;
 use crate::sql::ident::qualified;

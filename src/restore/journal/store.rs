@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::error::JournalError;
-use super::identity::Identity;
-use super::mark::Mark;
-use super::quiet::Quiet;
 use crate::archive::DumpId;
+use crate::restore::error::JournalError;
+use crate::restore::journal::identity::Identity;
+use crate::restore::journal::line::{DataRead, Mark};
+use crate::restore::journal::quiet::Quiet;
 use crate::sql::ident::literal;
 use crate::target::life::ServerLife;
 use crate::target::{Result, Session, has_bookkeeping, has_record};
@@ -17,16 +17,6 @@ const FORMAT: &str = "2";
 
 /// Lines, with what was read of the entry's data.
 pub(super) type Lines = HashMap<(DumpId, Mark), DataRead>;
-
-/// What was read of an entry's data, as stored in the archive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct DataRead {
-    /// Bytes; 0 for a stream, which counts differently.
-    pub(crate) bytes: u64,
-    /// Their SHA-256, the same for a file and a stream; none if there is no data. See
-    /// [`crate::archive::ReadCounter::sha256`].
-    pub(crate) digest: Option<Digest>,
-}
 
 /// The journal's header of a run.
 #[derive(Debug)]
@@ -50,7 +40,7 @@ pub(super) struct Found {
     pub(super) lines: Lines,
 }
 
-pub(super) async fn exists(session: &Session) -> Result<bool> {
+pub(crate) async fn exists(session: &Session) -> Result<bool> {
     if !has_tables(session).await? {
         return Ok(false);
     }

@@ -13,8 +13,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::archive::{Entry, Error as ArchiveError};
 use crate::restore::context::Context;
-use crate::restore::failure::WorkError;
-use crate::restore::load::decode::{Piece, RowPiece, in_entry};
+use crate::restore::error::WorkError;
+use crate::restore::load::decode::{Piece, RowPiece};
 use crate::restore::load::progress::Progress;
 use crate::restore::load::share::Share;
 use crate::rows::{HEADER, Rows, TRAILER};
@@ -137,7 +137,7 @@ impl<'a> CopyRows<'a> {
     }
 
     fn archive_error(&self, error: ArchiveError) -> WorkError {
-        in_entry(error, self.entry, &self.ctx.archive).into()
+        self.ctx.in_entry(error, self.entry).into()
     }
 }
 

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 
 use crate::archive::{Desc, Entry};
 use crate::plan::history::RowFormat;
-use crate::restore::conduct::planning::past;
 use crate::restore::context::Context;
 use crate::restore::options::CopyFormat;
 use crate::rows::{COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement};
@@ -23,7 +22,7 @@ impl Context {
     /// The formats that earlier runs favour, by the place of a table's data, if the format is
     /// chosen automatically.
     pub(crate) fn learned_formats(&self) -> HashMap<usize, RowFormat> {
-        let past = past(&self.toc, &self.options.history);
+        let past = self.options.history.database(&self.toc.header.dbname);
         let Some(past) = past.filter(|_| self.options.copy_format == CopyFormat::Auto) else {
             return HashMap::new();
         };

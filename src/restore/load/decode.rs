@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use crate::archive::encoding::{Decoding, Encoding};
-use crate::archive::{Data, Entry, Error, ErrorKind, LargeObjects, Result};
+use crate::archive::{Data, Error, ErrorKind, LargeObjects, Result};
 use crate::rows::{Chunk, Chunks, ColumnType, Rows, Transcoder};
 use crate::sql::split::{Batches, Ends};
 use crate::verify::digests::of_large_objects;
@@ -263,11 +263,6 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-/// Names the entry in an error about its data.
-pub(crate) fn in_entry(error: Error, entry: &Entry, archive: &str) -> Error {
-    error.in_entry(entry).in_archive(archive)
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 
 use futures::join;
 
-use crate::restore::failure::WorkError;
+use crate::restore::error::{Shortfall, WorkError};
+use crate::restore::session::retry::is_refusal;
 use crate::sql::split::Splitter;
-use crate::target::{self, Class, Session};
+use crate::target::{self, Session};
 
 /// Sets the savepoint.
 pub(crate) const SAVE: &str = "SAVEPOINT nocturne";
@@ -15,19 +16,6 @@ const SAVE_HERE: &str = "RELEASE SAVEPOINT nocturne; SAVEPOINT nocturne";
 
 /// Undoes everything after the savepoint.
 pub(crate) const BACK: &str = "ROLLBACK TO SAVEPOINT nocturne";
-
-/// An error about data that is loaded nevertheless, at least for the most part.
-pub(crate) struct Lacking {
-    pub(crate) error: WorkError,
-    /// What happened to the data.
-    pub(crate) note: String,
-}
-
-/// Whether the server refused this statement but may accept the next one.
-pub(crate) fn is_refusal(error: &target::Error) -> bool {
-    let goes_on = !matches!(error.class(), Class::Retry | Class::Fatal);
-    matches!(error, target::Error::Server(_)) && goes_on && !error.is_connection_lost()
-}
 
 /// A session in a transaction that executes INSERT statements.
 pub(crate) struct Inserts<'a> {
@@ -107,11 +95,11 @@ impl<'a> Inserts<'a> {
     }
 
     /// What was refused.
-    pub(crate) fn refused(self) -> Option<Lacking> {
+    pub(crate) fn refused(self) -> Option<Shortfall> {
         let note = match self.refused {
             1 => "1 statement was refused; the rows of the others are loaded".to_owned(),
             count => format!("{count} statements were refused; the rows of the others are loaded"),
         };
-        self.first.map(|error| Lacking { error: error.into(), note })
+        self.first.map(|error| Shortfall { error: error.into(), note })
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::archive::{Entry, ReadCounter};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
-use crate::restore::load::Loaded;
+use crate::restore::load::loaded::Loaded;
 use crate::verify::Digest;
 
 /// How often progress is reported.

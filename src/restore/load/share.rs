@@ -5,19 +5,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::archive::ReadCounter;
-use crate::plan::{JobId, Schedule, Workers};
-use crate::restore::context::Context;
-use crate::restore::options::SplitSize;
 use crate::restore::session::lane::Lane;
-
-/// Work that is negligible for a session that could help with a table instead.
-const LITTLE: Duration = Duration::from_millis(300);
 
 /// The tables that are being loaded and can use help.
 #[derive(Default)]
@@ -27,28 +20,6 @@ pub(crate) struct Shares {
     returned: Mutex<Vec<Lane>>,
     /// Signals that a table can use help.
     wanted: Arc<Notify>,
-}
-
-/// Whether other sessions may help to load a job's table; `at_once` sessions can work at a time.
-///
-/// Help prevents the rows from being frozen, so the others must be likely to be idle for a while.
-pub(crate) fn may_share(
-    ctx: &Context,
-    schedule: &Schedule,
-    job: JobId,
-    streamed: bool,
-    at_once: usize,
-) -> bool {
-    if at_once < 2 || ctx.options.split_size.least().is_none() {
-        return false;
-    }
-    if streamed {
-        // Whether other rows will arrive meanwhile is unknown.
-        let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
-        return schedule.at_hand(job) < LITTLE.saturating_mul(others);
-    }
-    // Checked for large tables only, since it looks at all jobs.
-    ctx.is_large(schedule.job(job).entry) && schedule.gains_from_help(job, at_once)
 }
 
 /// One such table.
@@ -71,18 +42,6 @@ pub(crate) struct Share {
 pub(crate) struct Joining<'a> {
     shares: &'a Shares,
     lanes: UnboundedReceiver<Lane>,
-}
-
-impl Context {
-    /// The sessions as workers, with the processors that server and client share, if known.
-    pub(crate) fn workers(&self, processors: Option<usize>) -> Workers {
-        let sessions = self.sessions();
-        match self.options.split_size {
-            SplitSize::Auto => Workers::with_processors(sessions, processors),
-            SplitSize::Bytes(_) => Workers::new(sessions),
-            SplitSize::Never => Workers { together: 1, ..Workers::new(sessions) },
-        }
-    }
 }
 
 impl Shares {

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use crate::archive::objects::missing_object;
 use crate::plan::{JobId, Schedule};
 use crate::restore::context::{Context, Finished};
+use crate::restore::error::WorkError;
 use crate::restore::event::Outcome;
-use crate::restore::failure::WorkError;
-use crate::restore::load::Loaded;
-use crate::restore::load::decode::in_entry;
+use crate::restore::load::loaded::Loaded;
 use crate::restore::options::Transactions;
 
 /// The large objects of a stream, by the job of their entry.
@@ -93,7 +92,7 @@ impl StreamedObjects {
             let outcome = match (objects.failure, missing) {
                 (Some(error), _) => Outcome::Failed { failure: ctx.failure(entry, &error) },
                 (None, Some(oid)) => {
-                    let error = in_entry(missing_object(oid), entry, &ctx.archive);
+                    let error = ctx.in_entry(missing_object(oid), entry);
                     Outcome::Failed { failure: ctx.failure(entry, &error.into()) }
                 }
                 (None, None) => Outcome::Done,

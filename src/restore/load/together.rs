@@ -12,15 +12,15 @@ use futures::StreamExt;
 use futures::future::{Fuse, FutureExt};
 use futures::stream::FuturesUnordered;
 
+use crate::error::chain;
 use crate::restore::context::Context;
+use crate::restore::error::WorkError;
 use crate::restore::event::{EntryRef, Event};
-use crate::restore::failure::{WorkError, chain};
-use crate::restore::journal::Mark;
+use crate::restore::journal::line::{Line, Mark};
 use crate::restore::load::copy::{CopyRows, Taker};
 use crate::restore::load::decode::RowPiece;
+use crate::restore::load::loaded::{Loaded, stored_as_sent};
 use crate::restore::load::share::Joining;
-use crate::restore::load::{Loaded, stored_as_sent};
-use crate::restore::session::commit::Line;
 use crate::restore::session::lane::Lane;
 use crate::statements::data::truncate_only;
 use crate::target;
@@ -61,7 +61,7 @@ pub(crate) async fn load_with_help(
     };
     let loaded = match loaded {
         Ok(loaded) => {
-            let line = line.map(|line| line.with(ctx, &loaded));
+            let line = line.map(|line| line.with(loaded.as_read(ctx)));
             commit(rows, lane, &mut helpers, line).await.map(|()| loaded)
         }
         Err(error) => {

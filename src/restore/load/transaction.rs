@@ -2,13 +2,23 @@
 
 use crate::archive::Entry;
 use crate::restore::context::Context;
-use crate::restore::failure::WorkError;
-use crate::restore::load::inserts::{BACK, Lacking, SAVE, is_refusal};
-use crate::restore::load::{Loaded, Triggers};
-use crate::restore::session::commit::Line;
+use crate::restore::error::{Shortfall, WorkError};
+use crate::restore::journal::line::Line;
+use crate::restore::load::inserts::{BACK, SAVE};
+use crate::restore::load::loaded::Loaded;
 use crate::restore::session::lane::Lane;
+use crate::restore::session::retry::is_refusal;
 use crate::statements::data::{disable_triggers, enable_triggers, truncate_only};
 use crate::target;
+
+/// How a table's triggers are handled while its rows are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Triggers {
+    /// They fire as usual.
+    AsTheyAre,
+    /// They are disabled, in the transaction that loads the rows.
+    Disabled,
+}
 
 /// What must be done around the loading of an entry's data.
 pub(crate) struct Surroundings<'a> {
@@ -48,7 +58,7 @@ impl Surroundings<'_> {
                 session.execute(BACK).await?;
                 self.triggers = Triggers::AsTheyAre;
                 let note = "the rows were loaded without disabling the triggers".to_owned();
-                lane.problems.push(Lacking { error: error.into(), note });
+                lane.shortfalls.push(Shortfall { error: error.into(), note });
                 Ok(())
             }
             result => result,
@@ -68,7 +78,7 @@ impl Surroundings<'_> {
         };
         match loaded {
             Ok(loaded) => {
-                let line = self.line.map(|line| line.with(ctx, &loaded));
+                let line = self.line.map(|line| line.with(loaded.as_read(ctx)));
                 lane.commit_own(ctx, line).await?;
                 Ok(loaded)
             }

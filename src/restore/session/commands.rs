@@ -4,11 +4,11 @@
 
 use crate::archive::Entry;
 use crate::restore::context::Context;
-use crate::restore::failure::WorkError;
-use crate::restore::load::inserts::is_refusal;
-use crate::restore::session::commit::{Line, Statements};
+use crate::restore::error::WorkError;
+use crate::restore::journal::line::Line;
 use crate::restore::session::lane::Lane;
-use crate::restore::session::once::Once;
+use crate::restore::session::once::{Once, Statements};
+use crate::restore::session::retry::is_refusal;
 use crate::statements::Command;
 use crate::target::Class;
 

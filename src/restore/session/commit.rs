@@ -2,18 +2,15 @@
 //! journal line if a journal is kept, and its outcome is looked up if the reply to COMMIT never
 //! arrives.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use crate::archive::{DumpId, Entry};
 use crate::restore::context::Context;
+use crate::restore::error::WorkError;
 use crate::restore::event::Event;
-use crate::restore::failure::WorkError;
-use crate::restore::journal::{self, DataRead, Mark, OF_ALL};
-use crate::restore::load::Loaded;
+use crate::restore::journal::line::Line;
+use crate::restore::journal::store::has;
 use crate::restore::session::lane::Lane;
-use crate::restore::session::once::Once;
-use crate::restore::session::retry::{pause, repeating};
+use crate::restore::session::retry::repeating;
 use crate::target::{
     Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome, WhileItWorks,
 };
@@ -25,37 +22,6 @@ const STUCK: Duration = Duration::from_secs(10);
 /// Reported while a lost session is still running its statement.
 const WAITING: &str =
     "connection lost; the server is still running its statement, waiting for it to end";
-
-/// A line for the journal.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Line {
-    pub(crate) entry: DumpId,
-    pub(crate) mark: Mark,
-    /// What was read of the entry's data.
-    pub(crate) data: DataRead,
-}
-
-impl Line {
-    /// A line about an entry without data.
-    pub(crate) fn of(entry: &Entry, mark: Mark) -> Self {
-        Self { entry: entry.dump_id, mark, data: DataRead::default() }
-    }
-
-    /// The line about an entry, with what was loaded of it.
-    pub(crate) fn with(self, ctx: &Context, loaded: &Loaded) -> Self {
-        // Streams count bytes differently.
-        let bytes = if ctx.random.is_some() { loaded.read } else { 0 };
-        Self { data: DataRead { bytes, digest: loaded.digest }, ..self }
-    }
-
-    /// A line about the restore itself.
-    pub(crate) fn of_all(mark: Mark) -> Self {
-        Self { entry: OF_ALL, mark, data: DataRead::default() }
-    }
-}
-
-/// The statements of an entry, in order.
-pub(crate) type Statements<'a> = Box<dyn Iterator<Item = Cow<'a, str>> + Send + 'a>;
 
 impl Lane {
     /// Begins a transaction for one entry's work, unless one for several is open.
@@ -75,7 +41,12 @@ impl Lane {
 
     /// Commits it, with these statements, the line and COMMIT in one message: the server runs all
     /// of it even if it loses its client.
-    async fn finish_own(&mut self, ctx: &Context, sql: &str, line: Option<Line>) -> Result<()> {
+    pub(crate) async fn finish_own(
+        &mut self,
+        ctx: &Context,
+        sql: &str,
+        line: Option<Line>,
+    ) -> Result<()> {
         let line = line.zip(ctx.journal());
         let of_line = line.map(|(line, journal)| journal.line(line.entry, line.mark, line.data));
         let of_line = of_line.unwrap_or_default();
@@ -191,7 +162,7 @@ impl Lane {
             (Ok(TransactionOutcome::InProgress), _) => Ok(None),
             // Also correct after a server crash, when the transaction ID is unknown.
             (Ok(_) | Err(Error::Server(_)), Some(Line { entry, mark, .. })) => {
-                journal::has(session, entry, mark).await.map(Some)
+                has(session, entry, mark).await.map(Some)
             }
             (Ok(TransactionOutcome::Committed), None) => Ok(Some(true)),
             (Ok(TransactionOutcome::Aborted), None) => Ok(Some(false)),
@@ -225,70 +196,17 @@ impl Lane {
         }
     }
 
-    /// Runs one statement of an entry: see [`Lane::run_recorded`].
-    pub(crate) async fn execute_recorded(
-        &mut self,
-        ctx: &Context,
-        entry: &Entry,
-        sql: &str,
-        mark: Mark,
-    ) -> Result<(), WorkError> {
-        let line = Some(Line::of(entry, mark));
-        let one = || Box::new(std::iter::once(Cow::Borrowed(sql))) as Statements<'_>;
-        self.run_recorded(ctx, entry, one, Once::of(entry), line).await
-    }
-
-    /// Runs the statements of an entry, and runs them again if the session is lost. With a journal,
-    /// all of them and the line, if any, are one transaction; without one, each statement stands
-    /// alone: see [`crate::restore::session::once`].
-    pub(crate) async fn run_recorded<'a>(
-        &mut self,
-        ctx: &Context,
-        entry: &Entry,
-        statements: impl Fn() -> Statements<'a>,
-        once: Once,
-        line: Option<Line>,
-    ) -> Result<(), WorkError> {
-        if ctx.journal().is_none() {
-            for sql in statements() {
-                self.run_once(ctx, entry, &sql, once).await?;
+    /// Terminates what this session's lost predecessors may still run.
+    pub(crate) async fn end_lost(&mut self, ctx: &Context) -> Result<()> {
+        while let Some(lost) = self.lost.last().cloned() {
+            let session = self.session(ctx).await?;
+            match lost.end(session, PATIENCE).await {
+                // Without the privilege to terminate it, wait for its locks.
+                Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}
+                ended => drop(ended?),
             }
-            return Ok(());
+            self.lost.pop();
         }
-        let mut pauses = repeating();
-        loop {
-            let Err(error) = self.try_recorded(ctx, entry, statements(), line).await else {
-                return Ok(());
-            };
-            if self.in_group() {
-                return Err(error);
-            }
-            self.roll_back_own(ctx).await;
-            if !pause(ctx, entry, &error, &mut pauses).await {
-                return Err(error);
-            }
-        }
-    }
-
-    async fn try_recorded(
-        &mut self,
-        ctx: &Context,
-        entry: &Entry,
-        statements: Statements<'_>,
-        line: Option<Line>,
-    ) -> Result<(), WorkError> {
-        self.renew(ctx).await?;
-        // Otherwise the same statement could run in several sessions at once.
-        self.end_lost(ctx).await?;
-        self.set_again(ctx, entry).await?;
-        self.begin_own(ctx).await?;
-        let mut statements = statements.peekable();
-        while let Some(sql) = statements.next() {
-            if statements.peek().is_none() {
-                return Ok(self.finish_own(ctx, &sql, line).await?);
-            }
-            self.session(ctx).await?.execute(&sql).await?;
-        }
-        Ok(self.commit_own(ctx, line).await?)
+        Ok(())
     }
 }

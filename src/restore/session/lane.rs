@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use backon::Retryable;
 
+use crate::error::chain;
 use crate::restore::context::Context;
+use crate::restore::error::{Shortfall, WorkError};
 use crate::restore::event::Event;
-use crate::restore::failure::{WorkError, chain};
 use crate::restore::journal;
-use crate::restore::load::inserts::Lacking;
 use crate::restore::options::Transactions;
 use crate::restore::session::machine;
 use crate::restore::session::retry::repeating;
@@ -51,7 +51,7 @@ pub(crate) struct Lane {
     /// Whether other sessions may help with the rows that the next job loads.
     pub(crate) may_share: bool,
     /// Problems with data that was loaded nevertheless.
-    pub(crate) problems: Vec<Lacking>,
+    pub(crate) shortfalls: Vec<Shortfall>,
 }
 
 impl Lane {
@@ -68,7 +68,7 @@ impl Lane {
             lost: Vec::new(),
             workers: None,
             may_share: false,
-            problems: Vec::new(),
+            shortfalls: Vec::new(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Runs an entry's statements exactly once when no journal is kept, even if their session is lost.
+//! Runs an entry's statements exactly once, even if their session is lost. With a journal, they and
+//! the entry's line are one transaction; the rest of this is about restores without one.
 //!
 //! A statement whose session was lost may have succeeded. So most run in a separate transaction,
 //! whose ID is known before COMMIT is sent ([`Session::execute_numbered`]), and the server is asked
@@ -8,15 +9,21 @@
 //! What the lost session still runs is terminated first: it would hold locks for no one, or
 //! interfere.
 
+use std::borrow::Cow;
+
 use crate::archive::{Desc, Entry};
 use crate::restore::context::Context;
-use crate::restore::failure::WorkError;
+use crate::restore::error::WorkError;
+use crate::restore::journal::line::{Line, Mark};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::{pause, repeating};
-use crate::target::{Error, NotDone, PATIENCE, Result};
+use crate::target::{NotDone, Result};
 
 /// The SQLSTATE of what cannot run in a transaction block (`active_sql_transaction`).
 const NOT_IN_A_TRANSACTION: &str = "25001";
+
+/// The statements of an entry, in order.
+pub(crate) type Statements<'a> = Box<dyn Iterator<Item = Cow<'a, str>> + Send + 'a>;
 
 /// How a statement is run exactly once although its session may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,17 +131,70 @@ impl Lane {
         Ok(())
     }
 
-    /// Terminates what this session's lost predecessors may still run.
-    pub(crate) async fn end_lost(&mut self, ctx: &Context) -> Result<()> {
-        while let Some(lost) = self.lost.last().cloned() {
-            let session = self.session(ctx).await?;
-            match lost.end(session, PATIENCE).await {
-                // Without the privilege to terminate it, wait for its locks.
-                Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}
-                ended => drop(ended?),
+    /// Runs one statement of an entry: see [`Lane::run_recorded`].
+    pub(crate) async fn execute_recorded(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        sql: &str,
+        mark: Mark,
+    ) -> Result<(), WorkError> {
+        let line = Some(Line::of(entry, mark));
+        let one = || Box::new(std::iter::once(Cow::Borrowed(sql))) as Statements<'_>;
+        self.run_recorded(ctx, entry, one, Once::of(entry), line).await
+    }
+
+    /// Runs the statements of an entry, and runs them again if the session is lost. With a journal,
+    /// all of them and the line, if any, are one transaction; without one, each statement stands
+    /// alone: see [`Lane::run_once`].
+    pub(crate) async fn run_recorded<'a>(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        statements: impl Fn() -> Statements<'a>,
+        once: Once,
+        line: Option<Line>,
+    ) -> Result<(), WorkError> {
+        if ctx.journal().is_none() {
+            for sql in statements() {
+                self.run_once(ctx, entry, &sql, once).await?;
             }
-            self.lost.pop();
+            return Ok(());
         }
-        Ok(())
+        let mut pauses = repeating();
+        loop {
+            let Err(error) = self.try_recorded(ctx, entry, statements(), line).await else {
+                return Ok(());
+            };
+            if self.in_group() {
+                return Err(error);
+            }
+            self.roll_back_own(ctx).await;
+            if !pause(ctx, entry, &error, &mut pauses).await {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn try_recorded(
+        &mut self,
+        ctx: &Context,
+        entry: &Entry,
+        statements: Statements<'_>,
+        line: Option<Line>,
+    ) -> Result<(), WorkError> {
+        self.renew(ctx).await?;
+        // Otherwise the same statement could run in several sessions at once.
+        self.end_lost(ctx).await?;
+        self.set_again(ctx, entry).await?;
+        self.begin_own(ctx).await?;
+        let mut statements = statements.peekable();
+        while let Some(sql) = statements.next() {
+            if statements.peek().is_none() {
+                return Ok(self.finish_own(ctx, &sql, line).await?);
+            }
+            self.session(ctx).await?.execute(&sql).await?;
+        }
+        Ok(self.commit_own(ctx, line).await?)
     }
 }

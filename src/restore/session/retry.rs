@@ -9,10 +9,11 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use crate::archive::Entry;
+use crate::error::chain;
 use crate::restore::context::Context;
+use crate::restore::error::WorkError;
 use crate::restore::event::Event;
-use crate::restore::failure::{WorkError, chain};
-use crate::target::Class;
+use crate::target::{Class, Error};
 
 /// Pauses between attempts of a statement, or of everything an entry needs.
 pub(crate) fn repeating() -> ExponentialBackoff {
@@ -51,4 +52,10 @@ pub(crate) async fn pause(
     ctx.events.send(Event::Warning { message });
     tokio::time::sleep(pause).await;
     true
+}
+
+/// Whether the server refused this statement but may accept the next one.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    let goes_on = !matches!(error.class(), Class::Retry | Class::Fatal);
+    matches!(error, Error::Server(_)) && goes_on && !error.is_connection_lost()
 }

@@ -14,7 +14,6 @@ use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
 use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
-use crate::restore::load::decode::in_entry;
 use crate::restore::stream::read_ahead::{ReadAhead, Reader, Writer};
 use crate::source::{StreamAccess, bytes_behind};
 use crate::verify::Digest;
@@ -174,7 +173,7 @@ impl Sink for Feed {
             );
             let error = Error::new(ErrorKind::Changed(what));
             let entry = self.ctx.entry(place);
-            let _ = self.changed.set(in_entry(error, entry, &self.ctx.archive));
+            let _ = self.changed.set(self.ctx.in_entry(error, entry));
             return Answer::Stop;
         }
         let answer = self.pass_on(Piece::End);

@@ -2,9 +2,9 @@
 
 use super::super::incremental::{loaded, settings};
 use super::Preview;
+use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::precheck;
-use crate::restore::chain;
 use crate::target::{Session, SessionSettings};
 
 impl Preview {

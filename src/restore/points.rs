@@ -5,14 +5,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::restore::Error;
-use crate::restore::Result;
-use crate::restore::context::Context;
-use crate::restore::failure::chain;
-use crate::restore::journal::Mark;
-use crate::restore::session::commit::Line;
-use crate::restore::session::lane::Lane;
-
 /// A point inside a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StagePoint {
@@ -39,7 +31,7 @@ impl fmt::Display for StagePoint {
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
-type Work = Pin<Box<dyn Future<Output = std::result::Result<(), AnyError>> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Result<(), AnyError>> + Send>>;
 
 /// The work done at these points. Nothing by default.
 ///
@@ -63,7 +55,7 @@ impl Stages {
         work: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = std::result::Result<(), E>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<AnyError>,
     {
         let work = Arc::new(move || {
@@ -91,9 +83,9 @@ impl Stages {
     }
 
     /// Does the work of this point.
-    pub(crate) async fn reach(&self, point: StagePoint) -> Result<()> {
+    pub(crate) async fn reach(&self, point: StagePoint) -> Result<(), AnyError> {
         match self.work(point) {
-            Some(work) => work().await.map_err(|source| Error::Stage { point, source }),
+            Some(work) => work().await,
             None => Ok(()),
         }
     }
@@ -106,37 +98,4 @@ impl fmt::Debug for Stages {
             .field("after_data", &self.after_data.is_some())
             .finish()
     }
-}
-
-/// Does the caller's work after the definitions. This session's work must be visible to others.
-pub(crate) async fn after_pre_data(ctx: &Context, lane: &mut Lane) -> Result<()> {
-    if ctx.options.stages.has(StagePoint::AfterPreData) && !ctx.is_over(Mark::AfterPreData) {
-        lane.commit_group(ctx).await.map_err(Error::Target)?;
-        ctx.options.stages.reach(StagePoint::AfterPreData).await?;
-        lane.renew(ctx).await.map_err(Error::Target)?;
-        record(ctx, lane, Mark::AfterPreData).await?;
-        lane.begin_group(ctx).await.map_err(Error::Target)?;
-    }
-    Ok(())
-}
-
-/// Does the caller's work after the rows, when all sessions are idle.
-pub(crate) async fn after_data(ctx: &Context, idle: &mut [Lane]) -> Result<()> {
-    if !ctx.is_over(Mark::AfterData) {
-        ctx.options.stages.reach(StagePoint::AfterData).await?;
-        if let Some(lane) = idle.first_mut() {
-            record(ctx, lane, Mark::AfterData).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Records that the caller's work need not be repeated. After errors, the next run restores what is
-/// missing now, so the work must be repeated then.
-async fn record(ctx: &Context, lane: &mut Lane, mark: Mark) -> Result<()> {
-    if ctx.ledger().errors > 0 {
-        return Ok(());
-    }
-    let written = lane.record(ctx, Line::of_all(mark)).await;
-    written.map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))
 }

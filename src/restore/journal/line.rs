@@ -1,6 +1,7 @@
-//! The meaning of a journal line.
+//! A line of the journal: its entry, its meaning, and what was read of the data.
 
-use crate::archive::DumpId;
+use crate::archive::{DumpId, Entry};
+use crate::verify::Digest;
 
 /// The dump ID in lines about the restore itself; no entry has it.
 pub(crate) const OF_ALL: DumpId = DumpId(0);
@@ -46,6 +47,42 @@ impl Mark {
 
     pub(super) fn from_word(word: &str) -> Option<Self> {
         ALL.into_iter().find(|mark| mark.word() == word)
+    }
+}
+
+/// What was read of an entry's data, as stored in the archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DataRead {
+    /// Bytes; 0 for a stream, which counts differently.
+    pub(crate) bytes: u64,
+    /// Their SHA-256, the same for a file and a stream; none if there is no data. See
+    /// [`crate::archive::ReadCounter::sha256`].
+    pub(crate) digest: Option<Digest>,
+}
+
+/// A line for the journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    pub(crate) entry: DumpId,
+    pub(crate) mark: Mark,
+    /// What was read of the entry's data.
+    pub(crate) data: DataRead,
+}
+
+impl Line {
+    /// A line about an entry without data.
+    pub(crate) fn of(entry: &Entry, mark: Mark) -> Self {
+        Self { entry: entry.dump_id, mark, data: DataRead::default() }
+    }
+
+    /// The same line, with what was read of the entry's data.
+    pub(crate) fn with(self, data: DataRead) -> Self {
+        Self { data, ..self }
+    }
+
+    /// A line about the restore itself.
+    pub(crate) fn of_all(mark: Mark) -> Self {
+        Self { entry: OF_ALL, mark, data: DataRead::default() }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The later milestones of a journal: the end of the definitions, and the end of the restore.
 
-use super::store::{drop_tables, exists};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
+use crate::restore::journal::store::{drop_tables, exists};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
 use crate::target::{Class, Result};

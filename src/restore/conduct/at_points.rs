@@ -1,0 +1,46 @@
+//! Does the caller's work at the points of a restore ([`crate::restore::points`]).
+
+use crate::error::chain;
+use crate::restore::context::Context;
+use crate::restore::error::{Error, Result};
+use crate::restore::journal::line::{Line, Mark};
+use crate::restore::points::StagePoint;
+use crate::restore::session::lane::Lane;
+
+/// Does the caller's work after the definitions. This session's work must be visible to others.
+pub(crate) async fn after_pre_data(ctx: &Context, lane: &mut Lane) -> Result<()> {
+    if ctx.options.stages.has(StagePoint::AfterPreData) && !ctx.is_over(Mark::AfterPreData) {
+        lane.commit_group(ctx).await.map_err(Error::Target)?;
+        reach(ctx, StagePoint::AfterPreData).await?;
+        lane.renew(ctx).await.map_err(Error::Target)?;
+        record(ctx, lane, Mark::AfterPreData).await?;
+        lane.begin_group(ctx).await.map_err(Error::Target)?;
+    }
+    Ok(())
+}
+
+/// Does the caller's work after the rows, when all sessions are idle.
+pub(crate) async fn after_data(ctx: &Context, idle: &mut [Lane]) -> Result<()> {
+    if !ctx.is_over(Mark::AfterData) {
+        reach(ctx, StagePoint::AfterData).await?;
+        if let Some(lane) = idle.first_mut() {
+            record(ctx, lane, Mark::AfterData).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn reach(ctx: &Context, point: StagePoint) -> Result<()> {
+    let reached = ctx.options.stages.reach(point).await;
+    reached.map_err(|source| Error::Stage { point, source })
+}
+
+/// Records that the caller's work need not be repeated. After errors, the next run restores what is
+/// missing now, so the work must be repeated then.
+async fn record(ctx: &Context, lane: &mut Lane, mark: Mark) -> Result<()> {
+    if ctx.ledger().errors > 0 {
+        return Ok(());
+    }
+    let written = lane.record(ctx, Line::of_all(mark)).await;
+    written.map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))
+}

@@ -13,7 +13,6 @@ use crate::plan::history::RowFormat;
 use crate::restore::error::{Error, WorkError};
 use crate::restore::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
 use crate::restore::journal::Slot;
-use crate::restore::load::share::Shares;
 use crate::restore::options::RestoreOptions;
 use crate::select::Want;
 use crate::source::{Origin, RandomAccess};
@@ -64,8 +63,6 @@ pub(crate) struct Context {
     /// A cancel handle for each session.
     pub(crate) cancels: Mutex<HashMap<usize, CancelHandle>>,
     pub(crate) ledger: Mutex<Ledger>,
-    /// Tables loaded by several sessions.
-    pub(crate) shares: Shares,
     /// Tables whose rows are in several entries.
     pub(crate) loaded_in_parts: HashSet<DumpId>,
     /// Read-locked while related transactions of several sessions are committed; to end the restore

@@ -151,7 +151,6 @@ fn prepare(
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
-        shares: load::share::Shares::default(),
         commits: tokio::sync::RwLock::default(),
     };
     journal::refuse(&ctx)?;
@@ -223,9 +222,9 @@ async fn run(
     target: Target,
     stream: Option<crate::source::StreamAccess>,
 ) -> Result<Ended> {
-    let mut lane = Lane::new(0, target.clone());
-    lane.open_first(&ctx).await.map_err(Error::Connect)?;
-    let session = lane.session(&ctx).await.map_err(Error::Connect)?;
+    let mut lane = Lane::new(0, target.clone(), ctx.clone());
+    lane.open_first().await.map_err(Error::Connect)?;
+    let session = lane.session().await.map_err(Error::Connect)?;
     ctx.events.send(Event::Connected {
         target: target.to_string(),
         server_version: session.server_version().to_owned(),
@@ -242,13 +241,13 @@ async fn run(
     if problems > 0 && ctx.options.exit_on_error {
         return Err(Error::Stopped);
     }
-    lane.begin_group(&ctx).await.map_err(Error::Target)?;
-    if !entry::clean::make_room(&ctx, &mut lane, &selection.order).await? {
+    lane.begin_group().await.map_err(Error::Target)?;
+    if !entry::clean::make_room(&mut lane, &selection.order).await? {
         return Err(Error::Stopped);
     }
     let Planned { mut plan, costs } = planned;
     for &place in &plan.prelude {
-        restore_entry(&ctx, &mut lane, place, Source::Archive).await;
+        restore_entry(&mut lane, place, Source::archive()).await;
         if ctx.options.exit_on_error && ctx.ledger().errors > 0 {
             lane.abandon_group();
             return Err(Error::Stopped);
@@ -260,16 +259,16 @@ async fn run(
         if let Some(why) = lost {
             return Err(Error::ServerLost(why));
         }
-        lane.renew(&ctx).await.map_err(Error::Target)?;
+        lane.renew().await.map_err(Error::Target)?;
     }
-    conduct::at_points::after_pre_data(&ctx, &mut lane).await?;
+    conduct::at_points::after_pre_data(&mut lane).await?;
     if ctx.options.jobs > 1 {
         // Other sessions must see what was created.
-        lane.commit_group(&ctx).await.map_err(Error::Target)?;
+        lane.commit_group().await.map_err(Error::Target)?;
     }
-    conduct::close::definitions_are_over(&ctx, &mut lane).await.map_err(Error::Target)?;
-    find_distributed(&ctx, &mut lane).await.map_err(Error::Target)?;
-    conduct::row_order::add_waits(&ctx, &mut lane, &mut plan, &costs).await;
+    conduct::close::definitions_are_over(&mut lane).await.map_err(Error::Target)?;
+    find_distributed(&mut lane).await.map_err(Error::Target)?;
+    conduct::row_order::add_waits(&mut lane, &mut plan, &costs).await;
     let stream = stream.map(|stream| stream::feed::start(stream, ctx.clone()));
     let work = Conductor::new(ctx.clone(), &plan, costs, lane, stream).run();
     let mut lanes = tokio::select! {
@@ -279,13 +278,13 @@ async fn run(
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
         return Err(Error::Internal("internal error: the first session is missing".to_owned()));
     };
-    lane.commit_group(&ctx).await.map_err(Error::Target)?;
-    make_durable(&ctx, lane).await.map_err(Error::Target)?;
+    lane.commit_group().await.map_err(Error::Target)?;
+    make_durable(lane).await.map_err(Error::Target)?;
     if let Some(place) = ctx.unfinished() {
         let what = format!("internal error: {} was never finished", ctx.entry(place).label());
         return Err(Error::Internal(what));
     }
-    conduct::close::close(&ctx, lane).await.map_err(JournalError::from)?;
+    conduct::close::close(lane).await.map_err(JournalError::from)?;
     let errors = ctx.ledger().errors;
     Ok(Ended { errors })
 }

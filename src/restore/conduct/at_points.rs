@@ -8,13 +8,15 @@ use crate::restore::points::StagePoint;
 use crate::restore::session::lane::Lane;
 
 /// Does the caller's work after the definitions. This session's work must be visible to others.
-pub(crate) async fn after_pre_data(ctx: &Context, lane: &mut Lane) -> Result<()> {
+pub(crate) async fn after_pre_data(lane: &mut Lane) -> Result<()> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     if ctx.options.stages.has(StagePoint::AfterPreData) && !ctx.is_over(Mark::AfterPreData) {
-        lane.commit_group(ctx).await.map_err(Error::Target)?;
+        lane.commit_group().await.map_err(Error::Target)?;
         reach(ctx, StagePoint::AfterPreData).await?;
-        lane.renew(ctx).await.map_err(Error::Target)?;
-        record(ctx, lane, Mark::AfterPreData).await?;
-        lane.begin_group(ctx).await.map_err(Error::Target)?;
+        lane.renew().await.map_err(Error::Target)?;
+        record(lane, Mark::AfterPreData).await?;
+        lane.begin_group().await.map_err(Error::Target)?;
     }
     Ok(())
 }
@@ -24,7 +26,7 @@ pub(crate) async fn after_data(ctx: &Context, idle: &mut [Lane]) -> Result<()> {
     if !ctx.is_over(Mark::AfterData) {
         reach(ctx, StagePoint::AfterData).await?;
         if let Some(lane) = idle.first_mut() {
-            record(ctx, lane, Mark::AfterData).await?;
+            record(lane, Mark::AfterData).await?;
         }
     }
     Ok(())
@@ -37,10 +39,12 @@ async fn reach(ctx: &Context, point: StagePoint) -> Result<()> {
 
 /// Records that the caller's work need not be repeated. After errors, the next run restores what is
 /// missing now, so the work must be repeated then.
-async fn record(ctx: &Context, lane: &mut Lane, mark: Mark) -> Result<()> {
+async fn record(lane: &mut Lane, mark: Mark) -> Result<()> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     if ctx.ledger().errors > 0 {
         return Ok(());
     }
-    let written = lane.record(ctx, Line::of_all(mark)).await;
+    let written = lane.record(Line::of_all(mark)).await;
     written.map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))
 }

@@ -1,6 +1,5 @@
 //! The later milestones of a journal: the end of the definitions, and the end of the restore.
 
-use crate::restore::context::Context;
 use crate::restore::event::Event;
 use crate::restore::journal::store::{drop_tables, exists};
 use crate::restore::session::lane::Lane;
@@ -8,22 +7,26 @@ use crate::restore::session::retry::repeating;
 use crate::target::{Class, Result};
 
 /// Makes everything done so far durable. From now on each line is durable by itself.
-pub(crate) async fn definitions_are_over(ctx: &Context, lane: &mut Lane) -> Result<()> {
+pub(crate) async fn definitions_are_over(lane: &mut Lane) -> Result<()> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let Some(journal) = ctx.journal() else {
         return Ok(());
     };
     journal.lines_are_durable();
     if lane.in_group() {
         // The later COMMIT will wait until it is durable.
-        return lane.execute(ctx, "SET LOCAL synchronous_commit = on;").await;
+        return lane.execute("SET LOCAL synchronous_commit = on;").await;
     }
     // A transaction with an ID has a commit record, which COMMIT waits for.
     let sql = "BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.txid_current(); COMMIT;";
-    lane.execute(ctx, sql).await
+    lane.execute(sql).await
 }
 
 /// Drops the journal of a restore that ended without errors; otherwise warns that it stays.
-pub(crate) async fn close(ctx: &Context, lane: &mut Lane) -> Result<()> {
+pub(crate) async fn close(lane: &mut Lane) -> Result<()> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let Some(options) = ctx.options.journal.filter(|_| ctx.journal().is_some()) else {
         return Ok(());
     };
@@ -42,7 +45,7 @@ pub(crate) async fn close(ctx: &Context, lane: &mut Lane) -> Result<()> {
     }
     let mut pauses = repeating();
     loop {
-        let error = match drop_once(ctx, lane).await {
+        let error = match drop_once(lane).await {
             Err(error) if error.class() == Class::Retry => error,
             Ok(true) => return Ok(()),
             Ok(false) => {
@@ -61,8 +64,8 @@ pub(crate) async fn close(ctx: &Context, lane: &mut Lane) -> Result<()> {
 }
 
 /// Drops the journal, which may already be gone if the reply was lost.
-async fn drop_once(ctx: &Context, lane: &mut Lane) -> Result<bool> {
-    lane.renew(ctx).await?;
-    let session = lane.session(ctx).await?;
+async fn drop_once(lane: &mut Lane) -> Result<bool> {
+    lane.renew().await?;
+    let session = lane.session().await?;
     if exists(session).await? { drop_tables(session).await } else { Ok(true) }
 }

@@ -23,6 +23,7 @@ use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::event::Outcome;
 use crate::restore::load::load;
 use crate::restore::load::loaded::Loaded;
+use crate::restore::load::share::Shares;
 use crate::restore::load::source::Source;
 use crate::restore::load::streamed_objects::StreamedObjects;
 use crate::restore::load::transaction::Triggers;
@@ -44,6 +45,8 @@ pub(crate) struct Conductor {
     /// The server's processors, if known: those of this machine.
     processors: Option<usize>,
     running: JoinSet<(Lane, Task)>,
+    /// Tables that are loaded by several sessions.
+    shares: Arc<Shares<Lane>>,
     workers: Workers,
     /// The stream, until it ends.
     stream: Option<Stream>,
@@ -84,7 +87,7 @@ impl Conductor {
         stream: Option<Stream>,
     ) -> Self {
         let streaming = stream.is_some();
-        let opening = Opening::start(&ctx, &first);
+        let opening = Opening::start(&first);
         let mut schedule = Schedule::new(plan, |job| {
             let loads = !job.step.is_analyze() && ctx.is_to_load(job.entry);
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
@@ -104,6 +107,7 @@ impl Conductor {
             opening,
             idle: vec![first],
             running: JoinSet::new(),
+            shares: Arc::default(),
             workers: Workers::default(),
             stream,
             waiting: VecDeque::new(),
@@ -154,7 +158,7 @@ impl Conductor {
                         self.arrived(arrival);
                     }
                 }
-                () = self.ctx.shares.wanted(), if !self.idle.is_empty() => {}
+                () = self.shares.wanted(), if !self.idle.is_empty() => {}
                 opened = self.opening.next(&self.ctx), if self.opening.left() > 0 => {
                     self.idle.extend(opened);
                 }
@@ -184,8 +188,10 @@ impl Conductor {
             }
         }
         self.share_workers(&mut starting);
-        for (mut lane, work) in starting {
-            lane.may_share = self.may_share(&work);
+        for (lane, mut work) in starting {
+            if self.may_share(&work) {
+                work.source = work.source.helped_by(self.shares.clone());
+            }
             self.start(lane, work);
         }
         if !self.must_stop() {
@@ -196,7 +202,7 @@ impl Conductor {
     /// Whether other sessions may help to load a table. Reading and decoding it keeps one processor
     /// of this machine busy.
     fn may_share(&self, work: &Work) -> bool {
-        let streamed = matches!(work.source, Source::Stream { .. });
+        let streamed = work.source.is_stream();
         let at_once = match self.ctx.options.split_size {
             SplitSize::Auto => self.at_once(1),
             SplitSize::Bytes(_) | SplitSize::Never => self.ctx.jobs(),
@@ -217,7 +223,7 @@ impl Conductor {
     /// Assigns sessions without a job to help with the rows of large tables.
     fn help(&mut self) {
         while let Some(lane) = self.idle.pop() {
-            if let Some(lane) = self.ctx.shares.help(lane) {
+            if let Some(lane) = self.shares.help(lane) {
                 return self.idle.push(lane);
             }
         }
@@ -241,7 +247,7 @@ impl Conductor {
             let of_job = |work: &Work| work.job == job && !work.source.is_one_object();
             let came = self.waiting.iter().position(of_job);
             let came = came.and_then(|place| self.waiting.remove(place));
-            return Some(came.unwrap_or(Work { job, source: Source::Archive }));
+            return Some(came.unwrap_or(Work { job, source: Source::archive() }));
         }
         // Nothing waits for a large object except the entry it is part of.
         let object = |work: &Work| work.source.is_one_object() && self.schedule.is_free(work.job);
@@ -288,7 +294,7 @@ impl Conductor {
             self.objects.begin(&ctx, (job, place), lane.number);
             self.running.spawn(async move {
                 let entry = ctx.entry(place);
-                let result = load(&ctx, &mut lane, entry, source, Triggers::AsTheyAre);
+                let result = load(&mut lane, entry, source, Triggers::AsTheyAre);
                 let result = Box::pin(result).await;
                 (lane, Task::Object(job, result))
             });
@@ -296,12 +302,12 @@ impl Conductor {
             let step = self.schedule.job(job).step;
             self.costing.begin(job);
             self.running.spawn(async move {
-                lane.set_workers(&ctx).await;
+                lane.set_workers().await;
                 match step {
                     Step::Entire if !ctx.is_begun(place) => {
-                        restore_entry(&ctx, &mut lane, place, source).await;
+                        restore_entry(&mut lane, place, source).await;
                     }
-                    step => restore_step(&ctx, &mut lane, place, step).await,
+                    step => restore_step(&mut lane, place, step).await,
                 }
                 (lane, Task::Job(job))
             });
@@ -314,7 +320,7 @@ impl Conductor {
             return false;
         };
         match self.put_off.next(&self.ctx) {
-            Some(job) => self.start(lane, Work { job, source: Source::Archive }),
+            Some(job) => self.start(lane, Work { job, source: Source::archive() }),
             None => {
                 self.idle.push(lane);
                 return false;
@@ -358,7 +364,7 @@ impl Conductor {
             done.map_err(|error| Error::Internal(format!("a session task failed: {error}")))?;
         self.workers.give_back(lane.number);
         self.idle.push(lane);
-        self.idle.extend(self.ctx.shares.take_returned());
+        self.idle.extend(self.shares.take_returned());
         match task {
             Task::Job(job) if self.put_off.takes(&self.ctx, job, self.schedule.job(job)) => {}
             Task::Job(job) => {
@@ -389,7 +395,7 @@ impl Conductor {
                     ItemOf::LargeObject(oid) => self.objects.came(job, oid),
                     ItemOf::Entry(_) => self.schedule.open(job),
                 }
-                let source = Source::Stream { item: Box::new(item), reader };
+                let source = Source::stream(item, reader);
                 self.waiting.push_back(Work { job, source });
             }
             Arrival::End(Ok(())) => {

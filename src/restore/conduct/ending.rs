@@ -27,40 +27,43 @@ pub(crate) async fn interrupted(
 
 /// Makes all commits so far durable, with a commit that the server confirms only once it and all
 /// earlier ones are on disk.
-pub(crate) async fn make_durable(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+pub(crate) async fn make_durable(lane: &mut Lane) -> target::Result<()> {
     let mut pauses = repeating();
     loop {
-        let done = commit_durably(ctx, lane).await;
-        if done.is_ok() || !pause_if_lost(ctx, lane, &done, &mut pauses).await {
+        let done = commit_durably(lane).await;
+        if done.is_ok() || !pause_if_lost(lane, &done, &mut pauses).await {
             return done;
         }
     }
 }
 
 /// Looks for distributed tables.
-pub(crate) async fn find_distributed(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
+pub(crate) async fn find_distributed(lane: &mut Lane) -> target::Result<()> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let mut pauses = repeating();
     loop {
-        let found = match lane.session(ctx).await {
+        let found = match lane.session().await {
             Ok(session) => distributed::tables(session).await,
             Err(error) => Err(error),
         };
-        if found.is_ok() || !pause_if_lost(ctx, lane, &found, &mut pauses).await {
+        if found.is_ok() || !pause_if_lost(lane, &found, &mut pauses).await {
             let _ = ctx.distributed.set(found?);
             return Ok(());
         }
-        lane.renew(ctx).await?;
+        lane.renew().await?;
     }
 }
 
 /// Waits before retrying repeatable work whose session was lost. Returns false if a retry is
 /// pointless.
 async fn pause_if_lost<T>(
-    ctx: &Context,
     lane: &Lane,
     done: &target::Result<T>,
     pauses: &mut impl Iterator<Item = Duration>,
 ) -> bool {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let is_lost = done.as_ref().is_err_and(target::Error::is_connection_lost);
     let may_go_on = is_lost && !lane.in_group() && ctx.ledger().server_lost.is_none();
     match pauses.next().filter(|_| may_go_on) {
@@ -70,12 +73,12 @@ async fn pause_if_lost<T>(
     true
 }
 
-async fn commit_durably(ctx: &Context, lane: &mut Lane) -> target::Result<()> {
-    lane.renew(ctx).await?;
+async fn commit_durably(lane: &mut Lane) -> target::Result<()> {
+    lane.renew().await?;
     let sql = "SET synchronous_commit = on;";
-    lane.execute(ctx, sql).await?;
+    lane.execute(sql).await?;
     // A transaction with an ID has a commit record, which COMMIT waits for.
-    lane.execute(ctx, "SELECT pg_catalog.txid_current();").await
+    lane.execute("SELECT pg_catalog.txid_current();").await
 }
 
 /// Cancels the statements that the sessions are running.

@@ -1,7 +1,5 @@
 //! Determines how many sessions to use, and opens the ones after the first.
 
-use std::sync::Arc;
-
 use tokio::task::JoinSet;
 
 use crate::error::chain;
@@ -60,11 +58,11 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// Starts opening them.
-    pub(crate) fn start(ctx: &Arc<Context>, first: &Lane) -> Self {
+    pub(crate) fn start(first: &Lane) -> Self {
         let mut sessions = JoinSet::new();
-        for number in 1..ctx.sessions() {
-            let (ctx, mut lane) = (ctx.clone(), Lane::new(number, first.target().clone()));
-            sessions.spawn(async move { lane.session(&ctx).await.map(drop).map(|()| lane) });
+        for number in 1..first.ctx.sessions() {
+            let mut lane = Lane::new(number, first.target().clone(), first.ctx.clone());
+            sessions.spawn(async move { lane.session().await.map(drop).map(|()| lane) });
         }
         Self { sessions, opened: 1, refused: None }
     }

@@ -106,10 +106,12 @@ fn texts(numbers: &str) -> String {
 
 /// Adds these dependencies to a plan. If the catalog cannot be read, this sends a warning and the
 /// archive's own dependencies stand.
-pub(crate) async fn add_waits(ctx: &Context, lane: &mut Lane, plan: &mut Plan, costs: &Costs) {
+pub(crate) async fn add_waits(lane: &mut Lane, plan: &mut Plan, costs: &Costs) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     // A single session in the archive's order needs none.
     let in_order = ctx.options.strictly_in_order && ctx.random.is_some();
-    if !in_order && let Err(error) = ask(ctx, lane, plan).await {
+    if !in_order && let Err(error) = ask(lane, plan).await {
         let message =
             format!("cannot read row dependencies from the catalog, using the archive's: {error}");
         ctx.events.send(Event::Warning { message });
@@ -131,8 +133,10 @@ pub(crate) async fn add_waits(ctx: &Context, lane: &mut Lane, plan: &mut Plan, c
     let _ = ctx.reading.set(reading);
 }
 
-async fn ask(ctx: &Context, lane: &mut Lane, plan: &mut Plan) -> Result<()> {
-    let session = lane.session(ctx).await?;
+async fn ask(lane: &mut Lane, plan: &mut Plan) -> Result<()> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
+    let session = lane.session().await?;
     add_functions(ctx, session, plan).await?;
     if ctx.options.disable_triggers && !ctx.with_schema {
         return Ok(());

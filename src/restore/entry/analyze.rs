@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use crate::archive::{Desc, Entry};
 use crate::plan::Step;
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::event::{EntryRef, Event};
 use crate::restore::session::lane::Lane;
@@ -19,7 +18,9 @@ const ONLY_SINCE: u32 = 180_000;
 const KIND: &str = "ANALYZE";
 
 /// Analyses the table of an entry.
-pub(crate) async fn analyze(ctx: &Context, lane: &mut Lane, place: usize, step: Step) {
+pub(crate) async fn analyze(lane: &mut Lane, place: usize, step: Step) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
     if entry.desc == Desc::TableData && !ctx.ledger().loaded.contains(&place) {
         return;
@@ -34,7 +35,7 @@ pub(crate) async fn analyze(ctx: &Context, lane: &mut Lane, place: usize, step: 
         data_bytes: None,
     });
     lane.attend(entry.dump_id.0);
-    let result = Box::pin(run(ctx, lane, entry, step)).await;
+    let result = Box::pin(run(lane, entry, step)).await;
     lane.attend(0);
     let failure = match result {
         Ok(false) => {
@@ -49,28 +50,30 @@ pub(crate) async fn analyze(ctx: &Context, lane: &mut Lane, place: usize, step: 
 }
 
 /// Returns whether there was anything to do.
-async fn run(ctx: &Context, lane: &mut Lane, entry: &Entry, step: Step) -> Result<bool, WorkError> {
-    lane.renew(ctx).await?;
-    let has_only = lane.session(ctx).await?.server_version_num() >= ONLY_SINCE;
+async fn run(lane: &mut Lane, entry: &Entry, step: Step) -> Result<bool, WorkError> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
+    lane.renew().await?;
+    let has_only = lane.session().await?.server_version_num() >= ONLY_SINCE;
     if step == Step::AnalyzePartition && !has_only {
         return Ok(false);
     }
     for setting in lane.state.before_data(entry, &ctx.style) {
-        lane.set(ctx, setting).await?;
+        lane.set(setting).await?;
     }
     let table = qualified(entry.namespace.as_deref(), &entry.tag);
     let sql = format!("ANALYZE {}{table};", if has_only { "ONLY " } else { "" });
     if !lane.in_group() {
-        lane.execute(ctx, &sql).await?;
+        lane.execute(&sql).await?;
         return Ok(true);
     }
     // A failure here must not abort the transaction that holds several entries.
-    lane.execute(ctx, "SAVEPOINT before_analyze;").await?;
-    let analyzed = lane.execute(ctx, &sql).await;
+    lane.execute("SAVEPOINT before_analyze;").await?;
+    let analyzed = lane.execute(&sql).await;
     if analyzed.is_err() {
-        lane.execute(ctx, "ROLLBACK TO SAVEPOINT before_analyze;").await?;
+        lane.execute("ROLLBACK TO SAVEPOINT before_analyze;").await?;
     }
-    lane.execute(ctx, "RELEASE SAVEPOINT before_analyze;").await?;
+    lane.execute("RELEASE SAVEPOINT before_analyze;").await?;
     analyzed?;
     Ok(true)
 }

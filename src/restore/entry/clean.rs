@@ -2,7 +2,6 @@
 
 use crate::archive::{Desc, Entry};
 use crate::error::chain;
-use crate::restore::context::Context;
 use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::event::{EntryRef, Event};
 use crate::restore::journal::Journal;
@@ -14,14 +13,16 @@ use crate::statements::drop_object;
 
 /// Drops existing objects if `--clean` is set. If an earlier run has done so, nothing is dropped:
 /// objects restored since must stay. Returns false when the restore must stop because of a failure.
-pub(crate) async fn make_room(ctx: &Context, lane: &mut Lane, order: &[usize]) -> Result<bool> {
+pub(crate) async fn make_room(lane: &mut Lane, order: &[usize]) -> Result<bool> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     if !ctx.options.clean || ctx.is_over(Mark::Dropped) {
         return Ok(true);
     }
-    if !drop_objects(ctx, lane, order).await {
+    if !drop_objects(lane, order).await {
         return Ok(false);
     }
-    let written = lane.record(ctx, Line::of_all(Mark::Dropped)).await;
+    let written = lane.record(Line::of_all(Mark::Dropped)).await;
     written
         .map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))?;
     Ok(true)
@@ -29,7 +30,9 @@ pub(crate) async fn make_room(ctx: &Context, lane: &mut Lane, order: &[usize]) -
 
 /// Drops the wanted entries' objects in the reverse of `order`. Failures are reported and counted.
 /// Returns false when the restore must stop because of one.
-async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
+async fn drop_objects(lane: &mut Lane, order: &[usize]) -> bool {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     ctx.events.send(Event::Step { what: "dropping existing objects".to_owned() });
     for &place in order.iter().rev() {
         let entry = ctx.entry(place);
@@ -41,7 +44,7 @@ async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
         if !wanted || (ctx.options.create && !of_database) {
             continue;
         }
-        let Err(refused) = drop_one(ctx, lane, entry, of_database).await else {
+        let Err(refused) = drop_one(lane, entry, of_database).await else {
             continue;
         };
         for (error, count) in refused.errors() {
@@ -61,19 +64,16 @@ async fn drop_objects(ctx: &Context, lane: &mut Lane, order: &[usize]) -> bool {
     true
 }
 
-async fn drop_one(
-    ctx: &Context,
-    lane: &mut Lane,
-    entry: &Entry,
-    of_database: bool,
-) -> Result<(), Refused> {
+async fn drop_one(lane: &mut Lane, entry: &Entry, of_database: bool) -> Result<(), Refused> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let begun = async {
-        lane.renew(ctx).await?;
+        lane.renew().await?;
         if of_database {
-            lane.commit_group(ctx).await?;
+            lane.commit_group().await?;
         }
         for setting in lane.state.before_data(entry, &ctx.style) {
-            lane.set(ctx, setting).await?;
+            lane.set(setting).await?;
         }
         Ok(())
     };
@@ -88,12 +88,12 @@ async fn drop_one(
     }
     if let Some(command) = &dropping.command {
         let once = if of_database { Once::Unknown } else { Once::Numbered };
-        lane.run_each(ctx, entry, std::slice::from_ref(command), once).await?;
+        lane.run_each(entry, std::slice::from_ref(command), once).await?;
     }
     if of_database {
-        lane.begin_group(ctx).await.map_err(WorkError::Target)?;
+        lane.begin_group().await.map_err(WorkError::Target)?;
     } else {
-        lane.count(ctx, 1).await?;
+        lane.count(1).await?;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ impl Work<'_> {
         }
         let outside = switching == Some(Switching::Outside);
         let disabled = outside && self.switch_triggers(disable_triggers(entry)).await;
-        if outside && !disabled && !self.lane.keeps_the_rest(ctx) {
+        if outside && !disabled && !self.lane.keeps_the_rest() {
             return None;
         }
         let triggers = match switching {
@@ -79,14 +79,14 @@ impl Work<'_> {
     /// Loads the data, and retries if that may help and the data can be read again.
     async fn load_rows(&mut self, source: Source, triggers: Triggers) {
         let (ctx, entry) = (self.ctx, self.entry);
-        let again = matches!(source, Source::Archive) && !self.lane.in_group();
+        let again = !source.is_stream() && !self.lane.in_group();
         let mut pauses = repeating();
-        let mut loaded = load(ctx, self.lane, entry, source, triggers).await;
+        let mut loaded = load(self.lane, entry, source, triggers).await;
         while let Err(error) = &loaded
             && again
             && pause(ctx, entry, error, &mut pauses).await
         {
-            loaded = load(ctx, self.lane, entry, Source::Archive, triggers).await;
+            loaded = load(self.lane, entry, Source::archive(), triggers).await;
         }
         match loaded {
             Ok(loaded) => {
@@ -114,13 +114,13 @@ impl Work<'_> {
     /// Switches the session to a role that may disable triggers.
     async fn become_superuser(&mut self) -> bool {
         // Triggers must be enabled again even if loading the rows lost the session.
-        if let Err(error) = self.lane.renew(self.ctx).await {
+        if let Err(error) = self.lane.renew().await {
             self.fail(&error.into());
             return false;
         }
         if let Some(setting) = self.lane.state.before_triggers(&self.ctx.style)
             && self.ctx.style.superuser.is_some()
-            && let Err(error) = self.lane.set(self.ctx, setting).await
+            && let Err(error) = self.lane.set(setting).await
         {
             self.fail(&error.into());
             return false;
@@ -132,7 +132,7 @@ impl Work<'_> {
         if !self.become_superuser().await {
             return false;
         }
-        match self.lane.execute(self.ctx, &sql).await {
+        match self.lane.execute(&sql).await {
             Ok(()) => true,
             Err(error) => {
                 self.fail(&error.into());

@@ -2,7 +2,6 @@
 //! writes, and some of the rows are reported.
 
 use crate::archive::{Desc, Entry};
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::event::Failure;
 use crate::restore::journal::line::Mark;
@@ -29,12 +28,7 @@ const LOOK_FOR: u32 = 10;
 
 /// Adds a key as `NOT VALID` after the server refused it because of its rows. Returns false for any
 /// other error, and if that is not possible.
-pub(crate) async fn keep_not_valid(
-    ctx: &Context,
-    lane: &mut Lane,
-    entry: &Entry,
-    error: &WorkError,
-) -> bool {
+pub(crate) async fn keep_not_valid(lane: &mut Lane, entry: &Entry, error: &WorkError) -> bool {
     // A transaction for several entries has been aborted.
     if !are_the_reason(entry, error) || lane.in_group() {
         return false;
@@ -42,7 +36,7 @@ pub(crate) async fn keep_not_valid(
     match constraint::foreign_key(&entry.defn) {
         // The next run only has to validate it.
         Some(key) => {
-            let added = lane.execute_recorded(ctx, entry, &key.add_not_valid, Mark::FirstStep);
+            let added = lane.execute_recorded(entry, &key.add_not_valid, Mark::FirstStep);
             added.await.is_ok()
         }
         None => false,
@@ -56,12 +50,12 @@ pub(crate) fn are_the_reason(entry: &Entry, error: &WorkError) -> bool {
 }
 
 /// Adds to a failure that the key is `NOT VALID`, with some orphaned rows.
-pub(crate) async fn tell(ctx: &Context, lane: &mut Lane, entry: &Entry, failure: &mut Failure) {
+pub(crate) async fn tell(lane: &mut Lane, entry: &Entry, failure: &mut Failure) {
     failure.message.push_str(NOT_VALID);
     let Some(key) = constraint::foreign_key(&entry.defn) else {
         return;
     };
-    let Ok(session) = lane.session(ctx).await else {
+    let Ok(session) = lane.session().await else {
         return;
     };
     // The server has already reported one of them, in case no more can be found.

@@ -25,12 +25,14 @@ use crate::target::Session;
 const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
 
 /// Does a step of an entry.
-pub(crate) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, step: Step) {
+pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     if step.is_analyze() {
-        return analyze(ctx, lane, place, step).await;
+        return analyze(lane, place, step).await;
     }
     if ctx.is_done(ctx.entry(place)) {
-        return pass_over(ctx, lane, place).await;
+        return pass_over(lane, place).await;
     }
     if let Some(rows) = ctx.rows_missing(ctx.entry(place)) {
         let outcome = Outcome::Failed { failure: rows_missing(rows) };
@@ -46,44 +48,46 @@ pub(crate) async fn restore_step(ctx: &Context, lane: &mut Lane, place: usize, s
             }
             Step::AddNotValid => {
                 tell_checked(&ctx.events, ctx.entry(place), DISTRIBUTED);
-                restore_entry(ctx, lane, place, Source::Archive).await;
+                restore_entry(lane, place, Source::archive()).await;
             }
-            _ => restore_entry(ctx, lane, place, Source::Archive).await,
+            _ => restore_entry(lane, place, Source::archive()).await,
         };
     }
     let before = ctx.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
     match (step, sql) {
         // Reported when the second step is done.
         (Step::BuildIndex | Step::AddForeignKey, _) if before => {}
-        (Step::AddNotValid, Some(sql)) => add_not_valid(ctx, lane, place, &sql).await,
+        (Step::AddNotValid, Some(sql)) => add_not_valid(lane, place, &sql).await,
         (Step::BuildIndex | Step::AddForeignKey, Some(sql)) => {
-            first(ctx, lane, place, step, &sql).await;
+            first(lane, place, step, &sql).await;
         }
         (Step::UseIndex | Step::Validate, Some(sql)) => {
             let first = ctx.ledger().first_steps.get(&place).copied();
             match first {
-                Some(FirstStep::Done(time)) => second(ctx, lane, place, step, &sql, time).await,
+                Some(FirstStep::Done(time)) => second(lane, place, step, &sql, time).await,
                 Some(FirstStep::Before) => {
-                    second(ctx, lane, place, step, &sql, Duration::ZERO).await;
+                    second(lane, place, step, &sql, Duration::ZERO).await;
                 }
                 Some(FirstStep::Refused) => {
-                    restore_entry(ctx, lane, place, Source::Archive).await;
+                    restore_entry(lane, place, Source::archive()).await;
                 }
                 // The entry has already failed, or was never started.
                 None => {}
             }
         }
-        _ => restore_entry(ctx, lane, place, Source::Archive).await,
+        _ => restore_entry(lane, place, Source::archive()).await,
     }
 }
 
-async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &str) {
+async fn first(lane: &mut Lane, place: usize, step: Step, sql: &str) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
     let (dump_id, number) = (entry.dump_id.0, lane.number);
     let started = Instant::now();
     lane.attend(dump_id);
     ctx.tell_started(place, number, None);
-    match run(ctx, lane, place, sql, Mark::FirstStep).await {
+    match run(lane, place, sql, Mark::FirstStep).await {
         Ok(()) => {
             let time = started.elapsed();
             ctx.ledger().first_steps.insert(place, FirstStep::Done(time));
@@ -91,7 +95,7 @@ async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &s
         }
         // Rows that break the constraint break it in any form.
         Err(error) if step == Step::AddForeignKey || is_about_rows(&error) => {
-            fail(ctx, lane, place, &error, started.elapsed()).await;
+            fail(lane, place, &error, started.elapsed()).await;
         }
         Err(_) => {
             ctx.ledger().first_steps.insert(place, FirstStep::Refused);
@@ -101,50 +105,47 @@ async fn first(ctx: &Context, lane: &mut Lane, place: usize, step: Step, sql: &s
     lane.attend(0);
 }
 
-async fn second(
-    ctx: &Context,
-    lane: &mut Lane,
-    place: usize,
-    step: Step,
-    sql: &str,
-    before: Duration,
-) {
+async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Duration) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
     ctx.tell_started(place, lane.number, None);
-    match run(ctx, lane, place, sql, Mark::Done).await {
+    match run(lane, place, sql, Mark::Done).await {
         Ok(()) => {
             let duration = before + started.elapsed();
             ctx.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
         }
         Err(error) if step == Step::UseIndex && !error.is_passing() => {
             // The archive's statement will show what is wrong, if anything is.
-            drop_index(ctx, lane, place).await;
-            restore_entry(ctx, lane, place, Source::Archive).await;
+            drop_index(lane, place).await;
+            restore_entry(lane, place, Source::archive()).await;
         }
         Err(error) => {
             // With a journal, the next run continues with it; without one it has the name of a
             // constraint that does not exist.
             if step == Step::UseIndex && ctx.journal().is_none() {
-                drop_index(ctx, lane, place).await;
+                drop_index(lane, place).await;
             }
-            fail(ctx, lane, place, &error, before + started.elapsed()).await;
+            fail(lane, place, &error, before + started.elapsed()).await;
         }
     }
     lane.attend(0);
 }
 
 /// Drops the index of a constraint's first step.
-async fn drop_index(ctx: &Context, lane: &mut Lane, place: usize) {
+async fn drop_index(lane: &mut Lane, place: usize) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
     let index = qualified(entry.namespace.as_deref(), ctx.constraint_name(place));
     let mut drop = format!("DROP INDEX {index};");
     if let Some(journal) = ctx.journal() {
         drop.push_str(&journal.take_back(entry.dump_id, Mark::FirstStep));
     }
-    let dropped = match lane.renew(ctx).await {
-        Ok(()) => lane.execute(ctx, &drop).await,
+    let dropped = match lane.renew().await {
+        Ok(()) => lane.execute(&drop).await,
         Err(error) => Err(error),
     };
     if let Err(error) = dropped {
@@ -154,52 +155,50 @@ async fn drop_index(ctx: &Context, lane: &mut Lane, place: usize) {
 }
 
 /// Adds a foreign key that is not to be validated.
-async fn add_not_valid(ctx: &Context, lane: &mut Lane, place: usize, sql: &str) {
+async fn add_not_valid(lane: &mut Lane, place: usize, sql: &str) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
-    if let Err(error) = lane.renew(ctx).await {
-        return fail(ctx, lane, place, &error.into(), Duration::ZERO).await;
+    if let Err(error) = lane.renew().await {
+        return fail(lane, place, &error.into(), Duration::ZERO).await;
     }
     let partitioned = constraint::foreign_key(&entry.defn).is_some_and(|key| key.partitioned);
-    let version = lane.session(ctx).await.map(Session::server_version_num);
+    let version = lane.session().await.map(Session::server_version_num);
     if partitioned && version.is_ok_and(|version| version < NOT_VALID_WITH_PARTITIONS) {
         tell_checked(&ctx.events, entry, PARTITIONED);
-        return restore_entry(ctx, lane, place, Source::Archive).await;
+        return restore_entry(lane, place, Source::archive()).await;
     }
     let (dump_id, number) = (entry.dump_id.0, lane.number);
     let started = Instant::now();
     lane.attend(dump_id);
     ctx.tell_started(place, number, None);
-    let done = match run(ctx, lane, place, sql, Mark::Done).await {
-        Ok(()) => lane.count(ctx, 1).await,
+    let done = match run(lane, place, sql, Mark::Done).await {
+        Ok(()) => lane.count(1).await,
         Err(error) => Err(error),
     };
     match done {
         Ok(()) => {
-            let (duration, uncommitted) = (started.elapsed(), lane.is_uncommitted(ctx));
+            let (duration, uncommitted) = (started.elapsed(), lane.is_uncommitted());
             ctx.events.send(Event::NotChecked { dump_id });
             ctx.finish(
                 place,
                 Finished { lane: number, duration, uncommitted, ..Finished::default() },
             );
         }
-        Err(error) => fail(ctx, lane, place, &error, started.elapsed()).await,
+        Err(error) => fail(lane, place, &error, started.elapsed()).await,
     }
     lane.attend(0);
 }
 
-async fn run(
-    ctx: &Context,
-    lane: &mut Lane,
-    place: usize,
-    sql: &str,
-    mark: Mark,
-) -> Result<(), WorkError> {
+async fn run(lane: &mut Lane, place: usize, sql: &str, mark: Mark) -> Result<(), WorkError> {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
-    lane.renew(ctx).await?;
+    lane.renew().await?;
     for setting in lane.state.before(entry, &ctx.style) {
-        lane.set(ctx, setting).await?;
+        lane.set(setting).await?;
     }
-    lane.execute_recorded(ctx, entry, sql, mark).await
+    lane.execute_recorded(entry, sql, mark).await
 }
 
 /// Integrity constraint violations: class 23 of the SQLSTATEs.
@@ -207,12 +206,14 @@ fn is_about_rows(error: &WorkError) -> bool {
     error.server().is_some_and(|error| error.sqlstate.starts_with("23"))
 }
 
-async fn fail(ctx: &Context, lane: &mut Lane, place: usize, error: &WorkError, duration: Duration) {
+async fn fail(lane: &mut Lane, place: usize, error: &WorkError, duration: Duration) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
     let mut failure = ctx.failure(entry, error);
     let is_there = ctx.ledger().first_steps.contains_key(&place);
     if is_there && orphans::are_the_reason(entry, error) {
-        Box::pin(orphans::tell(ctx, lane, entry, &mut failure)).await;
+        Box::pin(orphans::tell(lane, entry, &mut failure)).await;
     } else {
         if is_there && entry.desc == Desc::FkConstraint {
             failure.message.push_str(orphans::NOT_VALID);

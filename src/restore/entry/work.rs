@@ -23,10 +23,12 @@ use crate::statements::{Command, StatementError, definition, owner, partitioned_
 const NOT_POPULATED: &str = "55000";
 
 /// Restores one entry and reports the outcome.
-pub(crate) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, source: Source) {
+pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: Source) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
     if ctx.is_done(entry) {
-        return pass_over(ctx, lane, place).await;
+        return pass_over(lane, place).await;
     }
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
@@ -52,13 +54,15 @@ pub(crate) async fn restore_entry(ctx: &Context, lane: &mut Lane, place: usize, 
         bytes: loaded.bytes,
         read: loaded.read,
         duration: started.elapsed(),
-        uncommitted: lane.is_uncommitted(ctx),
+        uncommitted: lane.is_uncommitted(),
     };
     ctx.finish(place, finished);
 }
 
 /// Reports an entry that an earlier run restored.
-pub(crate) async fn pass_over(ctx: &Context, lane: &mut Lane, place: usize) {
+pub(crate) async fn pass_over(lane: &mut Lane, place: usize) {
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
     let entry = ctx.entry(place);
     let number = lane.number;
     let mut work = Work::on(ctx, lane, entry);
@@ -143,9 +147,9 @@ impl<'a> Work<'a> {
             if self.postpones(error) {
                 return;
             }
-            if Box::pin(orphans::keep_not_valid(ctx, self.lane, entry, error)).await {
+            if Box::pin(orphans::keep_not_valid(self.lane, entry, error)).await {
                 let mut failure = ctx.failure(entry, error);
-                Box::pin(orphans::tell(ctx, self.lane, entry, &mut failure)).await;
+                Box::pin(orphans::tell(self.lane, entry, &mut failure)).await;
                 return self.problems.add(failure, ctx.tolerates(entry, error));
             }
             self.fail_all(&refused);
@@ -204,7 +208,7 @@ impl<'a> Work<'a> {
 
     async fn record_done(&mut self) {
         let line = Line::of(self.entry, Mark::Done);
-        if let Err(error) = self.lane.record(self.ctx, line).await {
+        if let Err(error) = self.lane.record(line).await {
             self.fail(&error);
         }
     }
@@ -215,7 +219,7 @@ impl<'a> Work<'a> {
         once: Once,
         line: Option<Line>,
     ) -> Result<(), Refused> {
-        self.lane.run_commands(self.ctx, self.entry, commands, once, line).await
+        self.lane.run_commands(self.entry, commands, once, line).await
     }
 
     /// Whether an error has ended the restore (`--exit-on-error`): pg_restore exits at once, so
@@ -227,7 +231,7 @@ impl<'a> Work<'a> {
     /// Applies the entry's settings to the session. Returns false if the entry must not be restored
     /// without them.
     async fn prepare(&mut self) -> bool {
-        if let Err(error) = self.lane.renew(self.ctx).await {
+        if let Err(error) = self.lane.renew().await {
             let error = WorkError::from(error);
             let failure = self.fail(&error);
             self.ctx.note_refused(self.entry, &error, &failure);
@@ -241,7 +245,7 @@ impl<'a> Work<'a> {
         };
         for setting in settings {
             let is_user = setting.is_user();
-            if let Err(error) = self.lane.set(self.ctx, setting).await {
+            if let Err(error) = self.lane.set(setting).await {
                 let error = WorkError::from(error);
                 let failure = self.fail(&error);
                 let is_lost = matches!(&error, WorkError::Target(e) if e.is_connection_lost());
@@ -311,13 +315,13 @@ impl<'a> Work<'a> {
             _ => self.entry.defn.matches(';').count().saturating_sub(1),
         };
         let actions = u32::try_from(semicolons).unwrap_or(u32::MAX).saturating_add(1);
-        if let Err(error) = self.lane.count(self.ctx, actions).await {
+        if let Err(error) = self.lane.count(actions).await {
             self.fail(&error);
         }
     }
 
     async fn leave_group(&mut self) -> bool {
-        match self.lane.commit_group(self.ctx).await {
+        match self.lane.commit_group().await {
             Ok(()) => true,
             Err(error) => {
                 self.fail(&error.into());
@@ -327,7 +331,7 @@ impl<'a> Work<'a> {
     }
 
     async fn rejoin_group(&mut self) {
-        if let Err(error) = self.lane.begin_group(self.ctx).await {
+        if let Err(error) = self.lane.begin_group().await {
             self.fail(&error.into());
         }
     }

@@ -17,6 +17,7 @@ use crate::restore::error::WorkError;
 use crate::restore::load::decode::{Piece, RowPiece};
 use crate::restore::load::progress::Progress;
 use crate::restore::load::share::Share;
+use crate::restore::session::lane::Lane;
 use crate::rows::{HEADER, Rows, TRAILER};
 use crate::target::{self, CopyIn, Session};
 
@@ -28,7 +29,7 @@ pub(crate) struct CopyRows<'a> {
     pub(crate) entry: &'a Entry,
     pub(crate) progress: Progress<'a>,
     /// Where other sessions are asked for help, if at all.
-    pub(crate) share: Option<Arc<Share>>,
+    pub(crate) share: Option<Arc<Share<Lane>>>,
     /// Whether the rows are stored frozen, visible to all from the start. Index builds need not
     /// look up transactions then, and foreign keys are checked with index-only scans.
     pub(crate) frozen: bool,

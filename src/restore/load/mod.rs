@@ -43,25 +43,26 @@ const TRUNCATED_FROM: u64 = 8 * 1024;
 
 /// Loads an entry's data.
 pub(crate) async fn load(
-    ctx: &Context,
     lane: &mut Lane,
     entry: &Entry,
-    source: Source,
+    mut source: Source,
     triggers: Triggers,
 ) -> Result<Loaded, WorkError> {
-    let may_share = std::mem::take(&mut lane.may_share);
+    let ctx = lane.ctx.clone();
+    let ctx = &*ctx;
+    let help = source.help.take();
     lane.shortfalls.clear();
-    lane.renew(ctx).await?;
+    lane.renew().await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
         lane.state.before_large_objects(&ctx.style).into_iter().collect()
     } else {
         lane.state.before_data(entry, &ctx.style)
     };
     for setting in settings {
-        lane.set(ctx, setting).await?;
+        lane.set(setting).await?;
     }
     let size = source.size(ctx, entry);
-    let columns = binary_columns(ctx, lane.session(ctx).await?, entry, size).await;
+    let columns = binary_columns(ctx, lane.session().await?, entry, size).await;
     let counter = match ctx.journal() {
         Some(_) => ReadCounter::hashing(),
         None => ReadCounter::default(),
@@ -77,10 +78,10 @@ pub(crate) async fn load(
     if entry.desc == Desc::Blobs || entry.copy_stmt.is_empty() {
         // Data that is damaged from its first byte is not worth a transaction.
         let first = pieces.next().await?;
-        let begun = surroundings.begin(ctx, lane).await;
+        let begun = surroundings.begin(lane).await;
         // With a journal, the next run loads the whole table again.
-        let keeps = lane.keeps_the_rest(ctx) && ctx.journal().is_none();
-        let session = lane.session(ctx).await?;
+        let keeps = lane.keeps_the_rest() && ctx.journal().is_none();
+        let session = lane.session().await?;
         let mut inserts = Inserts::new(session, ctx.toc.standard_conforming_strings, keeps);
         let loaded = match (begun, &entry.desc) {
             (Err(error), _) => Err(error.into()),
@@ -94,13 +95,13 @@ pub(crate) async fn load(
         }
         let refused = inserts.refused();
         lane.shortfalls.extend(refused);
-        return surroundings.end(ctx, lane, loaded).await;
+        return surroundings.end(lane, loaded).await;
     }
     let line = pieces.line();
     let mut rows = CopyRows::new(ctx, entry, pieces.progress, pieces.receiver);
-    let may_share = may_share && surroundings.truncate && triggers == Triggers::AsTheyAre;
-    let least = ctx.split_size(size).filter(|_| may_share);
-    match least.map(|least| ctx.shares.open(size, counter, least)) {
+    let may_share = surroundings.truncate && triggers == Triggers::AsTheyAre;
+    let help = help.as_deref().filter(|_| may_share).zip(ctx.split_size(size));
+    match help.map(|(shares, least)| shares.open(size, counter, least)) {
         Some((share, joining)) => {
             rows.share = Some(share);
             load_rows_together(lane, &rows, joining, line).await
@@ -119,10 +120,10 @@ async fn load_rows_alone(
 ) -> Result<Loaded, WorkError> {
     let mut taker = rows.taker();
     let first = taker.next().await?;
-    let begun = surroundings.begin(rows.ctx, lane).await;
+    let begun = surroundings.begin(lane).await;
     let loaded = match begun {
         Ok(()) => {
-            let session = lane.session(rows.ctx).await?;
+            let session = lane.session().await?;
             match rows.send_all(session, taker, first).await {
                 Ok(stored) => stored_or_kept(rows, session, stored).await,
                 Err(error) => Err(error),
@@ -130,7 +131,7 @@ async fn load_rows_alone(
         }
         Err(error) => Err(error.into()),
     };
-    surroundings.end(rows.ctx, lane, loaded).await
+    surroundings.end(lane, loaded).await
 }
 
 /// Loads rows through several sessions. The table is not truncated in the transaction that fills
@@ -138,15 +139,15 @@ async fn load_rows_alone(
 async fn load_rows_together(
     lane: &mut Lane,
     rows: &CopyRows<'_>,
-    joining: Joining<'_>,
+    joining: Joining<'_, Lane>,
     line: Option<Line>,
 ) -> Result<Loaded, WorkError> {
     let mut taker = rows.taker();
     let first = taker.next().await?;
     if rows.ctx.may_be_half_loaded() {
-        lane.execute(rows.ctx, &truncate_only(rows.entry)).await?;
+        lane.execute(&truncate_only(rows.entry)).await?;
     }
-    lane.begin_own(rows.ctx).await?;
+    lane.begin_own().await?;
     load_with_help(rows, lane, taker, first, joining, line).await
 }
 

@@ -14,7 +14,7 @@ use crate::restore::load::decode::{Kind, Piece, decode};
 use crate::restore::load::inserts::Inserts;
 use crate::restore::load::loaded::Loaded;
 use crate::restore::load::progress::Progress;
-use crate::restore::load::source::Source;
+use crate::restore::load::source::{Source, SourceKind};
 use crate::rows::ColumnType;
 use crate::sql::split::Ends;
 use crate::target::Session;
@@ -63,18 +63,18 @@ impl<'a> Pieces<'a> {
             },
             None => None,
         };
-        let receiver = match (source, &ctx.random) {
-            (Source::Stream { item, mut reader }, _) => {
+        let receiver = match (source.kind, &ctx.random) {
+            (SourceKind::Stream { item, mut reader }, _) => {
                 decode(ctx.pool()?, kind, expected, move || {
                     reader.take();
                     Ok(item.data(ItemReader::new(move || reader.next(), reading)))
                 })
             }
-            (Source::Archive, Some(random)) => {
+            (SourceKind::Archive, Some(random)) => {
                 let (random, entry) = (random.clone(), entry.clone());
                 decode(ctx.pool()?, kind, expected, move || random.open(&entry, reading))
             }
-            (Source::Archive, None) => decode(ctx.pool()?, kind, expected, || {
+            (SourceKind::Archive, None) => decode(ctx.pool()?, kind, expected, || {
                 Err(ArchiveError::missing("its data block is missing from the archive"))
             }),
         };

@@ -2,6 +2,7 @@
 //!
 //! A session that loads a large table offers a [`Share`]. The conductor assigns idle sessions to
 //! it, as long as enough data remains for each; the share returns them when the table is finished.
+//! What a session is does not matter here.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,20 +11,18 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::archive::ReadCounter;
-use crate::restore::session::lane::Lane;
 
 /// The tables that are being loaded and can use help.
-#[derive(Default)]
-pub(crate) struct Shares {
-    open: Mutex<Vec<Arc<Share>>>,
+pub(crate) struct Shares<L> {
+    open: Mutex<Vec<Arc<Share<L>>>>,
     /// Sessions that have finished helping.
-    returned: Mutex<Vec<Lane>>,
+    returned: Mutex<Vec<L>>,
     /// Signals that a table can use help.
     wanted: Arc<Notify>,
 }
 
 /// One such table.
-pub(crate) struct Share {
+pub(crate) struct Share<L> {
     /// Bytes of its data in the archive, if known.
     size: Option<u64>,
     /// Bytes read so far.
@@ -34,24 +33,30 @@ pub(crate) struct Share {
     sessions: AtomicU64,
     /// Whether the decoder was ahead of the sessions at the last check.
     ahead: AtomicBool,
-    lanes: UnboundedSender<Lane>,
+    lanes: UnboundedSender<L>,
     wanted: Arc<Notify>,
 }
 
 /// Receives the sessions that help with a table.
-pub(crate) struct Joining<'a> {
-    shares: &'a Shares,
-    lanes: UnboundedReceiver<Lane>,
+pub(crate) struct Joining<'a, L> {
+    shares: &'a Shares<L>,
+    lanes: UnboundedReceiver<L>,
 }
 
-impl Shares {
+impl<L> Default for Shares<L> {
+    fn default() -> Self {
+        Self { open: Mutex::default(), returned: Mutex::default(), wanted: Arc::default() }
+    }
+}
+
+impl<L> Shares<L> {
     /// Offers a table that one session has started to load.
     pub(crate) fn open(
         &self,
         size: Option<u64>,
         read: ReadCounter,
         least: u64,
-    ) -> (Arc<Share>, Joining<'_>) {
+    ) -> (Arc<Share<L>>, Joining<'_, L>) {
         let (sender, lanes) = unbounded_channel();
         let share = Arc::new(Share {
             size,
@@ -68,7 +73,7 @@ impl Shares {
 
     /// Assigns a session to the table with the most data left for each session. Returns the session
     /// if no help is wanted.
-    pub(crate) fn help(&self, lane: Lane) -> Option<Lane> {
+    pub(crate) fn help(&self, lane: L) -> Option<L> {
         let mut open = locked(&self.open);
         open.retain(|share| !share.lanes.is_closed());
         let neediest = open.iter().filter(|share| share.wants_help()).max_by_key(|s| s.left());
@@ -90,17 +95,16 @@ impl Shares {
     }
 
     /// The sessions that have finished helping.
-    pub(crate) fn take_returned(&self) -> Vec<Lane> {
+    pub(crate) fn take_returned(&self) -> Vec<L> {
         std::mem::take(&mut *locked(&self.returned))
     }
 
-    /// A session has finished helping.
-    pub(crate) fn give_back(&self, lane: Lane) {
+    fn give_back(&self, lane: L) {
         locked(&self.returned).push(lane);
     }
 }
 
-impl Share {
+impl<L> Share<L> {
     /// Called by a session whenever it takes a piece, with whether the decoder is ahead of all
     /// sessions. If it is not, another session would find nothing to do.
     pub(crate) fn look(&self, ahead: bool) {
@@ -123,10 +127,15 @@ impl Share {
     }
 }
 
-impl Joining<'_> {
+impl<L> Joining<'_, L> {
     /// The next session that comes to help.
-    pub(crate) async fn next(&mut self) -> Option<Lane> {
+    pub(crate) async fn next(&mut self) -> Option<L> {
         self.lanes.recv().await
+    }
+
+    /// A session has finished helping.
+    pub(crate) fn give_back(&self, lane: L) {
+        self.shares.give_back(lane);
     }
 
     /// Stops accepting sessions. One that has arrived is returned when this is dropped.
@@ -135,7 +144,7 @@ impl Joining<'_> {
     }
 }
 
-impl Drop for Joining<'_> {
+impl<L> Drop for Joining<'_, L> {
     fn drop(&mut self) {
         self.lanes.close();
         while let Ok(lane) = self.lanes.try_recv() {
@@ -152,24 +161,18 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::{ConnectOptions, Target};
-
-    fn lane(number: usize) -> Lane {
-        let options = ConnectOptions { dbname: Some("x".into()), ..ConnectOptions::default() };
-        Lane::new(number, Target::resolve(&options, &|_| None).unwrap())
-    }
 
     #[test]
     fn session_helps_where_each_has_most_left() {
         let shares = Shares::default();
         let (small, _a) = shares.open(Some(100), ReadCounter::default(), 10);
         let (large, mut joining) = shares.open(Some(150), ReadCounter::default(), 10);
-        assert!(shares.help(lane(1)).is_some(), "no one has checked yet");
+        assert!(shares.help(1).is_some(), "no one has checked yet");
         small.look(true);
         large.look(true);
-        assert!(shares.help(lane(1)).is_none());
-        assert_eq!(joining.lanes.try_recv().unwrap().number, 1);
-        assert!(shares.help(lane(2)).is_none());
+        assert!(shares.help(1).is_none());
+        assert_eq!(joining.lanes.try_recv().unwrap(), 1);
+        assert!(shares.help(2).is_none());
         assert!(joining.lanes.try_recv().is_err(), "100 is more than the half of 150");
     }
 
@@ -179,12 +182,12 @@ mod tests {
         let read = ReadCounter::default();
         let (share, _joining) = shares.open(Some(100), read.clone(), 40);
         share.look(true);
-        assert!(shares.help(lane(1)).is_none());
-        assert!(shares.help(lane(2)).is_none(), "50 for each of the two are enough");
-        assert!(shares.help(lane(3)).is_some(), "33 for each of the three are not");
+        assert!(shares.help(1).is_none());
+        assert!(shares.help(2).is_none(), "50 for each of the two are enough");
+        assert!(shares.help(3).is_some(), "33 for each of the three are not");
         let (share, _joining) = shares.open(Some(100), read, 40);
         share.look(false);
-        assert!(shares.help(lane(3)).is_some());
+        assert!(shares.help(3).is_some());
     }
 
     #[test]
@@ -193,9 +196,9 @@ mod tests {
         let read = ReadCounter::default();
         let (share, _joining) = shares.open(None, read.clone(), 40);
         share.look(true);
-        assert!(shares.help(lane(1)).is_some());
+        assert!(shares.help(1).is_some());
         read.add(40);
-        assert!(shares.help(lane(1)).is_none());
+        assert!(shares.help(1).is_none());
     }
 
     #[test]
@@ -203,9 +206,9 @@ mod tests {
         let shares = Shares::default();
         let (share, joining) = shares.open(Some(100), ReadCounter::default(), 10);
         share.look(true);
-        assert!(shares.help(lane(1)).is_none());
+        assert!(shares.help(1).is_none());
         drop(joining);
         assert_eq!(shares.take_returned().len(), 1);
-        assert!(shares.help(lane(2)).is_some(), "the table is finished");
+        assert!(shares.help(2).is_some(), "the table is finished");
     }
 }

@@ -13,7 +13,6 @@ use futures::future::{Fuse, FutureExt};
 use futures::stream::FuturesUnordered;
 
 use crate::error::chain;
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::event::{EntryRef, Event};
 use crate::restore::journal::line::{Line, Mark};
@@ -49,7 +48,7 @@ pub(crate) async fn load_with_help(
     lane: &mut Lane,
     taker: Taker<'_>,
     first: Option<RowPiece>,
-    mut joining: Joining<'_>,
+    mut joining: Joining<'_, Lane>,
     line: Option<Line>,
 ) -> Result<Loaded, WorkError> {
     let ctx = rows.ctx;
@@ -65,7 +64,7 @@ pub(crate) async fn load_with_help(
             commit(rows, lane, &mut helpers, line).await.map(|()| loaded)
         }
         Err(error) => {
-            roll_back(ctx, lane, &mut helpers).await;
+            roll_back(lane, &mut helpers).await;
             Err(error)
         }
     };
@@ -73,7 +72,7 @@ pub(crate) async fn load_with_help(
         lane.attend(0);
         *ctx.ledger().helped.entry(rows.entry.dump_id).or_default() += since.elapsed();
         ctx.events.send(Event::Left { dump_id: rows.entry.dump_id.0, lane: lane.number });
-        ctx.shares.give_back(lane);
+        joining.give_back(lane);
     }
     loaded
 }
@@ -83,11 +82,11 @@ async fn load_parts(
     lane: &mut Lane,
     taker: Taker<'_>,
     first: Option<RowPiece>,
-    joining: &mut Joining<'_>,
+    joining: &mut Joining<'_, Lane>,
 ) -> Parts {
     let mut parts = Parts::default();
     let own = async {
-        let session = lane.session(rows.ctx).await?;
+        let session = lane.session().await?;
         rows.send_all(session, taker, first).await
     };
     let own = own.fuse();
@@ -143,15 +142,15 @@ async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkE
 
 async fn begin(rows: &CopyRows<'_>, lane: &mut Lane) -> target::Result<()> {
     let (ctx, entry) = (rows.ctx, rows.entry);
-    lane.renew(ctx).await?;
+    lane.renew().await?;
     for setting in lane.state.before_data(entry, &ctx.style) {
-        lane.set(ctx, setting).await?;
+        lane.set(setting).await?;
     }
-    lane.begin_own(ctx).await
+    lane.begin_own().await
 }
 
 async fn take_part(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<u64, WorkError> {
-    let session = lane.session(rows.ctx).await?;
+    let session = lane.session().await?;
     let mut taker = rows.taker();
     match taker.next().await {
         Ok(None) => Ok(0),
@@ -176,9 +175,9 @@ async fn commit(
     open.push(lane);
     for number in 0..open.len() {
         let line = line.filter(|_| number + 1 == open.len());
-        if let Err(error) = open[number].commit_own(ctx, line).await {
+        if let Err(error) = open[number].commit_own(line).await {
             for lane in &mut open[number + 1..] {
-                lane.roll_back_own(ctx).await;
+                lane.roll_back_own().await;
             }
             let may_be_there = number > 0 || matches!(error, target::Error::Protocol(..));
             if may_be_there && let Some(last) = open.pop() {
@@ -199,8 +198,8 @@ async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
         // The last COMMIT may have succeeded after all, with its line.
         sql.push_str(&journal.take_back(rows.entry.dump_id, Mark::Done));
     }
-    let truncated = match lane.renew(ctx).await {
-        Ok(()) => lane.execute(ctx, &sql).await,
+    let truncated = match lane.renew().await {
+        Ok(()) => lane.execute(&sql).await,
         Err(error) => Err(error),
     };
     truncated.map_err(|error| {
@@ -212,9 +211,9 @@ async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
     })
 }
 
-async fn roll_back(ctx: &Context, lane: &mut Lane, helpers: &mut [Helper]) {
+async fn roll_back(lane: &mut Lane, helpers: &mut [Helper]) {
     let begun = helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane);
     for lane in std::iter::once(lane).chain(begun) {
-        lane.roll_back_own(ctx).await;
+        lane.roll_back_own().await;
     }
 }

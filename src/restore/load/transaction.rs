@@ -1,7 +1,6 @@
 //! What surrounds the loading of an entry's data: its transaction, and what else belongs in it.
 
 use crate::archive::Entry;
-use crate::restore::context::Context;
 use crate::restore::error::{Shortfall, WorkError};
 use crate::restore::journal::line::Line;
 use crate::restore::load::inserts::{BACK, SAVE};
@@ -35,23 +34,23 @@ pub(crate) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Begins the data's transaction, unless one for several entries is open. [`Surroundings::end`]
     /// must be called even after an error.
-    pub(crate) async fn begin(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
-        lane.begin_own(ctx).await?;
-        let session = lane.session(ctx).await?;
+    pub(crate) async fn begin(&mut self, lane: &mut Lane) -> target::Result<()> {
+        lane.begin_own().await?;
+        let session = lane.session().await?;
         if self.truncate {
             session.execute(&truncate_only(self.entry)).await?;
         }
         if self.triggers == Triggers::Disabled {
-            self.disable_triggers(ctx, lane).await?;
+            self.disable_triggers(lane).await?;
         }
         Ok(())
     }
 
     /// A role that may not disable triggers loads the rows with them enabled and gets an error, as
     /// with pg_restore.
-    async fn disable_triggers(&mut self, ctx: &Context, lane: &mut Lane) -> target::Result<()> {
-        let keeps = lane.keeps_the_rest(ctx);
-        let session = lane.session(ctx).await?;
+    async fn disable_triggers(&mut self, lane: &mut Lane) -> target::Result<()> {
+        let keeps = lane.keeps_the_rest();
+        let session = lane.session().await?;
         session.execute(SAVE).await?;
         match session.execute(&disable_triggers(self.entry)).await {
             Err(error) if keeps && is_refusal(&error) => {
@@ -68,31 +67,30 @@ impl Surroundings<'_> {
     /// Commits it if the work succeeded, and rolls it back otherwise.
     pub(crate) async fn end(
         &self,
-        ctx: &Context,
         lane: &mut Lane,
         loaded: Result<Loaded, WorkError>,
     ) -> Result<Loaded, WorkError> {
         let loaded = match loaded {
-            Ok(loaded) => self.leave(ctx, lane).await.map(|()| loaded),
+            Ok(loaded) => self.leave(lane).await.map(|()| loaded),
             Err(error) => Err(error),
         };
         match loaded {
             Ok(loaded) => {
-                let line = self.line.map(|line| line.with(loaded.as_read(ctx)));
-                lane.commit_own(ctx, line).await?;
+                let line = self.line.map(|line| line.with(loaded.as_read(&lane.ctx)));
+                lane.commit_own(line).await?;
                 Ok(loaded)
             }
             // The first error is the one to report.
             Err(error) => {
-                lane.roll_back_own(ctx).await;
+                lane.roll_back_own().await;
                 Err(error)
             }
         }
     }
 
-    async fn leave(&self, ctx: &Context, lane: &mut Lane) -> Result<(), WorkError> {
+    async fn leave(&self, lane: &mut Lane) -> Result<(), WorkError> {
         if self.triggers == Triggers::Disabled {
-            lane.session(ctx).await?.execute(&enable_triggers(self.entry)).await?;
+            lane.session().await?.execute(&enable_triggers(self.entry)).await?;
         }
         Ok(())
     }

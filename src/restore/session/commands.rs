@@ -3,7 +3,6 @@
 //! (`IssueCommandPerBlob` in `pg_backup_archiver.c`).
 
 use crate::archive::Entry;
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::journal::line::Line;
 use crate::restore::session::lane::Lane;
@@ -65,26 +64,26 @@ impl Lane {
     /// if any.
     pub(crate) async fn run_commands(
         &mut self,
-        ctx: &Context,
         entry: &Entry,
         commands: &[Command<'_>],
         once: Once,
         line: Option<Line>,
     ) -> Result<(), Refused> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         if ctx.journal().is_some() {
             let texts = || {
                 let texts = commands.iter().flat_map(|command| command.texts(TOGETHER));
                 Box::new(texts) as Statements<'_>
             };
-            return Ok(self.run_recorded(ctx, entry, texts, once, line).await?);
+            return Ok(self.run_recorded(entry, texts, once, line).await?);
         }
-        self.run_each(ctx, entry, commands, once).await
+        self.run_each(entry, commands, once).await
     }
 
     /// Runs the commands of an entry one by one.
     pub(crate) async fn run_each(
         &mut self,
-        ctx: &Context,
         entry: &Entry,
         commands: &[Command<'_>],
         once: Once,
@@ -93,18 +92,18 @@ impl Lane {
         for command in commands {
             let is_of_objects = matches!(command, Command::PerLargeObject(_));
             for batch in command.batches(TOGETHER) {
-                let sent = self.run_once(ctx, entry, &batch.join("\n"), once).await;
+                let sent = self.run_once(entry, &batch.join("\n"), once).await;
                 let Err(error) = sent else {
                     continue;
                 };
-                if !is_of_objects || !self.leaves_others(ctx, &error) {
+                if !is_of_objects || !self.leaves_others(&error) {
                     return Err(with(refused, error));
                 }
                 for statement in batch {
-                    let Err(error) = self.run_once(ctx, entry, &statement, once).await else {
+                    let Err(error) = self.run_once(entry, &statement, once).await else {
                         continue;
                     };
-                    let goes_on = self.leaves_others(ctx, &error);
+                    let goes_on = self.leaves_others(&error);
                     let all = with(refused, error);
                     if !goes_on {
                         return Err(all);
@@ -116,8 +115,8 @@ impl Lane {
         refused.map_or(Ok(()), Err)
     }
 
-    fn leaves_others(&self, ctx: &Context, error: &WorkError) -> bool {
-        matches!(error, WorkError::Target(error) if is_refusal(error)) && self.keeps_the_rest(ctx)
+    fn leaves_others(&self, error: &WorkError) -> bool {
+        matches!(error, WorkError::Target(error) if is_refusal(error)) && self.keeps_the_rest()
     }
 }
 

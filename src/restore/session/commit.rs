@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::event::Event;
 use crate::restore::journal::line::Line;
@@ -25,9 +24,9 @@ const WAITING: &str =
 
 impl Lane {
     /// Begins a transaction for one entry's work, unless one for several is open.
-    pub(crate) async fn begin_own(&mut self, ctx: &Context) -> Result<()> {
+    pub(crate) async fn begin_own(&mut self) -> Result<()> {
         if !self.in_group() {
-            let id = self.session(ctx).await?.begin_numbered().await?;
+            let id = self.session().await?.begin_numbered().await?;
             self.own = Some(id);
         }
         Ok(())
@@ -35,23 +34,20 @@ impl Lane {
 
     /// Commits it, with a journal line if a journal is kept. An error means that none of it is in
     /// the database.
-    pub(crate) async fn commit_own(&mut self, ctx: &Context, line: Option<Line>) -> Result<()> {
-        self.finish_own(ctx, "", line).await
+    pub(crate) async fn commit_own(&mut self, line: Option<Line>) -> Result<()> {
+        self.finish_own("", line).await
     }
 
     /// Commits it, with these statements, the line and COMMIT in one message: the server runs all
     /// of it even if it loses its client.
-    pub(crate) async fn finish_own(
-        &mut self,
-        ctx: &Context,
-        sql: &str,
-        line: Option<Line>,
-    ) -> Result<()> {
+    pub(crate) async fn finish_own(&mut self, sql: &str, line: Option<Line>) -> Result<()> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         let line = line.zip(ctx.journal());
         let of_line = line.map(|(line, journal)| journal.line(line.entry, line.mark, line.data));
         let of_line = of_line.unwrap_or_default();
         let own = self.own.take();
-        let session = self.session(ctx).await?;
+        let session = self.session().await?;
         let Some(id) = own else {
             for sql in [sql, &of_line].into_iter().filter(|sql| !sql.is_empty()) {
                 session.execute(sql).await?;
@@ -61,7 +57,7 @@ impl Lane {
         let line = line.map(|(line, _)| line);
         match session.execute_and_commit(sql, &of_line).await {
             Err(error) if error.is_connection_lost() => {
-                if !self.was_committed(ctx, &id, line).await? {
+                if !self.was_committed(&id, line).await? {
                     return Err(error);
                 }
             }
@@ -74,29 +70,33 @@ impl Lane {
     }
 
     /// Rolls it back. A session that fails to do so is unusable.
-    pub(crate) async fn roll_back_own(&mut self, ctx: &Context) {
+    pub(crate) async fn roll_back_own(&mut self) {
         if self.own.take().is_some()
-            && let Ok(session) = self.session(ctx).await
+            && let Ok(session) = self.session().await
             && session.is_usable()
         {
             drop(session.rollback().await);
         }
     }
 
-    async fn write_line(&mut self, ctx: &Context, line: Line) -> Result<()> {
+    async fn write_line(&mut self, line: Line) -> Result<()> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         let Some(journal) = ctx.journal() else {
             return Ok(());
         };
         let sql = journal.line(line.entry, line.mark, line.data);
-        self.session(ctx).await?.execute(&sql).await
+        self.session().await?.execute(&sql).await
     }
 
     /// Writes a line that need not be in the transaction of its work.
-    pub(crate) async fn record(&mut self, ctx: &Context, line: Line) -> Result<(), WorkError> {
+    pub(crate) async fn record(&mut self, line: Line) -> Result<(), WorkError> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         let mut pauses = repeating();
         loop {
-            let written = match self.renew(ctx).await {
-                Ok(()) => self.write_line(ctx, line).await,
+            let written = match self.renew().await {
+                Ok(()) => self.write_line(line).await,
                 Err(error) => Err(error),
             };
             let Err(error) = written.map_err(WorkError::from) else {
@@ -117,14 +117,15 @@ impl Lane {
     /// that this cannot be determined: the work must not be retried.
     pub(crate) async fn was_committed(
         &mut self,
-        ctx: &Context,
         id: &TransactionId,
         line: Option<Line>,
     ) -> Result<bool> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         let mut pauses = repeating();
         let answer = loop {
             let since = Instant::now();
-            let answer = self.look_up(ctx, id, line).await;
+            let answer = self.look_up(id, line).await;
             let is_passing = answer.as_ref().is_err_and(|error| error.class() == Class::Retry);
             let may_ask = is_passing && ctx.ledger().server_lost.is_none();
             if since.elapsed() > PATIENCE {
@@ -145,19 +146,14 @@ impl Lane {
     }
 
     /// Asks the server, or the journal. `None` if neither can tell.
-    async fn look_up(
-        &mut self,
-        ctx: &Context,
-        id: &TransactionId,
-        line: Option<Line>,
-    ) -> Result<Option<bool>> {
-        self.renew(ctx).await?;
-        let mut outcome = self.outcome(ctx, id).await;
+    async fn look_up(&mut self, id: &TransactionId, line: Option<Line>) -> Result<Option<bool>> {
+        self.renew().await?;
+        let mut outcome = self.outcome(id).await;
         if matches!(outcome, Ok(TransactionOutcome::InProgress)) {
-            self.end_lost(ctx).await?;
-            outcome = self.session(ctx).await?.transaction_outcome(id).await;
+            self.end_lost().await?;
+            outcome = self.session().await?.transaction_outcome(id).await;
         }
-        let session = self.session(ctx).await?;
+        let session = self.session().await?;
         match (outcome, line) {
             (Ok(TransactionOutcome::InProgress), _) => Ok(None),
             // Also correct after a server crash, when the transaction ID is unknown.
@@ -173,9 +169,11 @@ impl Lane {
 
     /// The outcome of a transaction, once it has ended. In progress means that its session is not
     /// working on it and has not for a while.
-    async fn outcome(&mut self, ctx: &Context, id: &TransactionId) -> Result<TransactionOutcome> {
+    async fn outcome(&mut self, id: &TransactionId) -> Result<TransactionOutcome> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         let lost = self.lost.clone();
-        let session = self.session(ctx).await?;
+        let session = self.session().await?;
         let mut wait = WhileItWorks::new(STUCK);
         let mut is_told = false;
         loop {
@@ -197,9 +195,9 @@ impl Lane {
     }
 
     /// Terminates what this session's lost predecessors may still run.
-    pub(crate) async fn end_lost(&mut self, ctx: &Context) -> Result<()> {
+    pub(crate) async fn end_lost(&mut self) -> Result<()> {
         while let Some(lost) = self.lost.last().cloned() {
-            let session = self.session(ctx).await?;
+            let session = self.session().await?;
             match lost.end(session, PATIENCE).await {
                 // Without the privilege to terminate it, wait for its locks.
                 Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}

@@ -33,6 +33,7 @@ const NO_ANSWER: Duration = Duration::from_secs(10);
 /// lost.
 pub(crate) struct Lane {
     pub(crate) number: usize,
+    pub(crate) ctx: Arc<Context>,
     pub(crate) state: SessionState,
     target: Target,
     session: Option<Session>,
@@ -48,16 +49,15 @@ pub(crate) struct Lane {
     pub(crate) lost: Vec<Backend>,
     /// The parallel workers that the next job may use; `None` if it uses none anyway.
     pub(crate) workers: Option<usize>,
-    /// Whether other sessions may help with the rows that the next job loads.
-    pub(crate) may_share: bool,
     /// Problems with data that was loaded nevertheless.
     pub(crate) shortfalls: Vec<Shortfall>,
 }
 
 impl Lane {
-    pub(crate) fn new(number: usize, target: Target) -> Self {
+    pub(crate) fn new(number: usize, target: Target, ctx: Arc<Context>) -> Self {
         Self {
             number,
+            ctx,
             state: SessionState::default(),
             target,
             session: None,
@@ -67,7 +67,6 @@ impl Lane {
             backend: None,
             lost: Vec::new(),
             workers: None,
-            may_share: false,
             shortfalls: Vec::new(),
         }
     }
@@ -79,23 +78,25 @@ impl Lane {
 
     /// The session, opened if there is none. It may be lost, which the next statement will show:
     /// see [`Lane::renew`].
-    pub(crate) async fn session(&mut self, ctx: &Context) -> Result<&Session> {
+    pub(crate) async fn session(&mut self) -> Result<&Session> {
         if self.session.is_none() {
-            let session = self.connect(ctx).await?;
-            self.keep(ctx, session);
+            let session = self.connect().await?;
+            self.keep(session);
         }
         self.session.as_ref().ok_or(crate::target::Error::Lost(None))
     }
 
     /// Opens the first session of a restore. Waits for a server that is not accepting sessions yet.
-    pub(crate) async fn open_first(&mut self, ctx: &Context) -> Result<()> {
-        let connect = || async { Box::pin(self.connect(ctx)).await };
+    pub(crate) async fn open_first(&mut self) -> Result<()> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
+        let connect = || async { Box::pin(self.connect()).await };
         let waits = |error: &crate::target::Error| {
             let message = format!("waiting for the server: {}", chain(error));
             ctx.events.send(Event::Warning { message });
         };
         let session = once_ready(connect, waits).await?;
-        self.keep(ctx, session);
+        self.keep(session);
         Ok(())
     }
 
@@ -103,18 +104,20 @@ impl Lane {
     ///
     /// Only for the start of a piece of work, before its settings are determined: halfway through,
     /// a new session would have no transaction and no settings.
-    pub(crate) async fn renew(&mut self, ctx: &Context) -> Result<()> {
+    pub(crate) async fn renew(&mut self) -> Result<()> {
         let lost = self.session.as_ref().is_some_and(|session| !session.is_usable());
         // A transaction for several entries cannot continue in another session.
         if lost && self.group.is_none() {
-            let session = self.reconnect(ctx).await?;
+            let session = self.reconnect().await?;
             self.lost.extend(self.backend.take());
-            self.keep(ctx, session);
+            self.keep(session);
         }
         Ok(())
     }
 
-    fn keep(&mut self, ctx: &Context, (session, backend): (Session, Option<Backend>)) {
+    fn keep(&mut self, (session, backend): (Session, Option<Backend>)) {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         self.state.forget();
         self.own = None;
         self.backend = backend;
@@ -126,15 +129,16 @@ impl Lane {
     }
 
     /// Opens a session to replace a lost one. The server may be starting up again.
-    async fn reconnect(&self, ctx: &Context) -> Result<(Session, Option<Backend>)> {
-        let connect = || async { Box::pin(self.connect(ctx)).await };
+    async fn reconnect(&self) -> Result<(Session, Option<Backend>)> {
+        let ctx = &*self.ctx;
+        let connect = || async { Box::pin(self.connect()).await };
         let session = connect.retry(reconnecting()).when(|error| error.class() == Class::Retry);
         let limit = PATIENCE + NO_ANSWER;
         let session = tokio::time::timeout(limit, session)
             .await
             .unwrap_or_else(|_| Err(crate::target::Error::Timeout(limit.as_secs())));
         let session = match session {
-            Ok(session) => self.same_server(ctx, &session.0).await.map(|()| session),
+            Ok(session) => self.same_server(&session.0).await.map(|()| session),
             Err(error) => Err(error),
         };
         if let Err(error) = &session {
@@ -146,7 +150,8 @@ impl Lane {
 
     /// Checks that nothing reported as done can have been lost since the first session. Without a
     /// journal, commits are asynchronous, so a crash or a failover loses the last ones.
-    async fn same_server(&self, ctx: &Context, session: &Session) -> Result<()> {
+    async fn same_server(&self, session: &Session) -> Result<()> {
+        let ctx = &*self.ctx;
         let life = ServerLife::of(session).await?;
         if ctx.server_life.get().is_none_or(|first| first.lasts(&life)) {
             return Ok(());
@@ -166,7 +171,8 @@ impl Lane {
         Err(crate::target::Error::Lost(Some(what.into())))
     }
 
-    async fn connect(&self, ctx: &Context) -> Result<(Session, Option<Backend>)> {
+    async fn connect(&self) -> Result<(Session, Option<Backend>)> {
+        let ctx = &*self.ctx;
         let (events, current) = (ctx.events.clone(), self.current.clone());
         let notices = Notices::to(move |notice| {
             let id = current.load(Ordering::Relaxed);
@@ -214,11 +220,11 @@ impl Lane {
 
     /// Runs SQL. If the server aborts it in favour of another session (a deadlock, a serialization
     /// failure), it is retried, unless it is part of a larger transaction.
-    pub(crate) async fn execute(&mut self, ctx: &Context, sql: &str) -> Result<()> {
+    pub(crate) async fn execute(&mut self, sql: &str) -> Result<()> {
         let in_transaction = self.group.is_some() || self.own.is_some();
         let mut pauses = repeating();
         loop {
-            let error = match self.session(ctx).await?.execute(sql).await {
+            let error = match self.session().await?.execute(sql).await {
                 Err(error) if error.class() == Class::Retry && !error.is_connection_lost() => error,
                 result => return result,
             };
@@ -230,8 +236,8 @@ impl Lane {
     }
 
     /// Applies a setting and remembers it.
-    pub(crate) async fn set(&mut self, ctx: &Context, setting: Setting) -> Result<()> {
-        self.execute(ctx, setting.sql()).await?;
+    pub(crate) async fn set(&mut self, setting: Setting) -> Result<()> {
+        self.execute(setting.sql()).await?;
         self.state.done(setting);
         Ok(())
     }
@@ -239,7 +245,9 @@ impl Lane {
     /// Tells the server how many parallel workers the next job may use.
     ///
     /// Not for a lost session: the job opens another, which has the server's default.
-    pub(crate) async fn set_workers(&mut self, ctx: &Context) {
+    pub(crate) async fn set_workers(&mut self) {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         let Some(session) = self.session.as_ref().filter(|session| session.is_usable()) else {
             return;
         };
@@ -248,7 +256,7 @@ impl Lane {
         }
         let setting = self.workers.take().and_then(|count| self.state.before_index_build(count));
         if let Some(setting) = setting
-            && let Err(error) = self.set(ctx, setting).await
+            && let Err(error) = self.set(setting).await
         {
             let message = format!("cannot set the number of parallel workers: {}", chain(&error));
             ctx.events.send(Event::Note { message });
@@ -256,18 +264,22 @@ impl Lane {
     }
 
     /// Begins the transaction that holds several entries, if the options ask for one.
-    pub(crate) async fn begin_group(&mut self, ctx: &Context) -> Result<()> {
+    pub(crate) async fn begin_group(&mut self) -> Result<()> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         if ctx.options.transactions != Transactions::None {
-            self.session(ctx).await?.begin().await?;
+            self.session().await?.begin().await?;
             self.group = Some(0);
         }
         Ok(())
     }
 
     /// Commits the transaction that holds several entries, if there is one.
-    pub(crate) async fn commit_group(&mut self, ctx: &Context) -> Result<()> {
+    pub(crate) async fn commit_group(&mut self) -> Result<()> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         if self.group.is_some() {
-            self.session(ctx).await?.commit().await?;
+            self.session().await?.commit().await?;
             self.group = None;
             ctx.ledger().uncommitted.clear();
         }
@@ -290,7 +302,8 @@ impl Lane {
     }
 
     /// Whether the last restored entry is in a transaction that is still open.
-    pub(crate) fn is_uncommitted(&self, ctx: &Context) -> bool {
+    pub(crate) fn is_uncommitted(&self) -> bool {
+        let ctx = &*self.ctx;
         match ctx.options.transactions {
             Transactions::None => false,
             Transactions::Single => self.group.is_some(),
@@ -300,7 +313,8 @@ impl Lane {
 
     /// Whether the rest of an entry's data is kept when the server refuses part of it, as in
     /// pg_restore.
-    pub(crate) fn keeps_the_rest(&self, ctx: &Context) -> bool {
+    pub(crate) fn keeps_the_rest(&self) -> bool {
+        let ctx = &*self.ctx;
         !self.in_group() && !ctx.options.exit_on_error
     }
 
@@ -310,7 +324,9 @@ impl Lane {
     }
 
     /// Counts actions in the transaction for several entries; commits it when it is full.
-    pub(crate) async fn count(&mut self, ctx: &Context, actions: u32) -> Result<(), WorkError> {
+    pub(crate) async fn count(&mut self, actions: u32) -> Result<(), WorkError> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         let (Some(count), Transactions::Batches(limit)) = (self.group, ctx.options.transactions)
         else {
             return Ok(());
@@ -318,8 +334,8 @@ impl Lane {
         let count = count.saturating_add(actions);
         self.group = Some(count);
         if count >= limit.get() {
-            self.commit_group(ctx).await?;
-            self.begin_group(ctx).await?;
+            self.commit_group().await?;
+            self.begin_group().await?;
         }
         Ok(())
     }

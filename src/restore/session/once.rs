@@ -12,7 +12,6 @@
 use std::borrow::Cow;
 
 use crate::archive::{Desc, Entry};
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::journal::line::{Line, Mark};
 use crate::restore::session::lane::Lane;
@@ -66,38 +65,39 @@ impl Lane {
     /// Runs one piece of SQL of an entry. The session already has the entry's settings.
     pub(crate) async fn run_once(
         &mut self,
-        ctx: &Context,
         entry: &Entry,
         sql: &str,
         once: Once,
     ) -> Result<(), WorkError> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         if self.in_group() || once == Once::Unknown {
-            return Ok(self.execute(ctx, sql).await?);
+            return Ok(self.execute(sql).await?);
         }
         let mut pauses = repeating();
         let mut ready = Ok(());
         loop {
             let done = match ready {
-                Ok(()) => self.try_once(ctx, sql, once).await,
+                Ok(()) => self.try_once(sql, once).await,
                 Err(error) => Err(error),
             };
             let Err(error) = done else {
                 return Ok(());
             };
             if error.sqlstate() == Some(NOT_IN_A_TRANSACTION) && once == Once::Numbered {
-                return Ok(self.execute(ctx, sql).await?);
+                return Ok(self.execute(sql).await?);
             }
             let error = WorkError::from(error);
             if !pause(ctx, entry, &error, &mut pauses).await {
                 return Err(error);
             }
-            ready = self.begin_again(ctx, entry).await;
+            ready = self.begin_again(entry).await;
         }
     }
 
     /// An error means that none of it is in the database, or that this cannot be known.
-    async fn try_once(&mut self, ctx: &Context, sql: &str, once: Once) -> Result<()> {
-        let session = self.session(ctx).await?;
+    async fn try_once(&mut self, sql: &str, once: Once) -> Result<()> {
+        let session = self.session().await?;
         if once == Once::Again {
             return session.execute(sql).await;
         }
@@ -105,25 +105,31 @@ impl Lane {
             Ok(()) => Ok(()),
             Err(NotDone { error, unsettled: None }) => Err(error),
             Err(NotDone { error, unsettled: Some(id) }) => {
-                if self.was_committed(ctx, &id, None).await? { Ok(()) } else { Err(error) }
+                if self.was_committed(&id, None).await? {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
         }
     }
 
     /// Opens another session if this one is lost, terminates the lost one and restores all
     /// settings.
-    async fn begin_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
-        self.renew(ctx).await?;
-        self.end_lost(ctx).await?;
-        self.set_again(ctx, entry).await
+    async fn begin_again(&mut self, entry: &Entry) -> Result<()> {
+        self.renew().await?;
+        self.end_lost().await?;
+        self.set_again(entry).await
     }
 
     /// Applies the entry's settings. Refused settings were reported when work on the entry started;
     /// the default is used then.
-    pub(crate) async fn set_again(&mut self, ctx: &Context, entry: &Entry) -> Result<()> {
+    pub(crate) async fn set_again(&mut self, entry: &Entry) -> Result<()> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         for setting in self.state.before(entry, &ctx.style) {
             let is_user = setting.is_user();
-            match self.set(ctx, setting).await {
+            match self.set(setting).await {
                 Err(error) if is_user || error.is_connection_lost() => return Err(error),
                 _ => {}
             }
@@ -134,14 +140,13 @@ impl Lane {
     /// Runs one statement of an entry: see [`Lane::run_recorded`].
     pub(crate) async fn execute_recorded(
         &mut self,
-        ctx: &Context,
         entry: &Entry,
         sql: &str,
         mark: Mark,
     ) -> Result<(), WorkError> {
         let line = Some(Line::of(entry, mark));
         let one = || Box::new(std::iter::once(Cow::Borrowed(sql))) as Statements<'_>;
-        self.run_recorded(ctx, entry, one, Once::of(entry), line).await
+        self.run_recorded(entry, one, Once::of(entry), line).await
     }
 
     /// Runs the statements of an entry, and runs them again if the session is lost. With a journal,
@@ -149,27 +154,28 @@ impl Lane {
     /// alone: see [`Lane::run_once`].
     pub(crate) async fn run_recorded<'a>(
         &mut self,
-        ctx: &Context,
         entry: &Entry,
         statements: impl Fn() -> Statements<'a>,
         once: Once,
         line: Option<Line>,
     ) -> Result<(), WorkError> {
+        let ctx = self.ctx.clone();
+        let ctx = &*ctx;
         if ctx.journal().is_none() {
             for sql in statements() {
-                self.run_once(ctx, entry, &sql, once).await?;
+                self.run_once(entry, &sql, once).await?;
             }
             return Ok(());
         }
         let mut pauses = repeating();
         loop {
-            let Err(error) = self.try_recorded(ctx, entry, statements(), line).await else {
+            let Err(error) = self.try_recorded(entry, statements(), line).await else {
                 return Ok(());
             };
             if self.in_group() {
                 return Err(error);
             }
-            self.roll_back_own(ctx).await;
+            self.roll_back_own().await;
             if !pause(ctx, entry, &error, &mut pauses).await {
                 return Err(error);
             }
@@ -178,23 +184,22 @@ impl Lane {
 
     async fn try_recorded(
         &mut self,
-        ctx: &Context,
         entry: &Entry,
         statements: Statements<'_>,
         line: Option<Line>,
     ) -> Result<(), WorkError> {
-        self.renew(ctx).await?;
+        self.renew().await?;
         // Otherwise the same statement could run in several sessions at once.
-        self.end_lost(ctx).await?;
-        self.set_again(ctx, entry).await?;
-        self.begin_own(ctx).await?;
+        self.end_lost().await?;
+        self.set_again(entry).await?;
+        self.begin_own().await?;
         let mut statements = statements.peekable();
         while let Some(sql) = statements.next() {
             if statements.peek().is_none() {
-                return Ok(self.finish_own(ctx, &sql, line).await?);
+                return Ok(self.finish_own(&sql, line).await?);
             }
-            self.session(ctx).await?.execute(&sql).await?;
+            self.session().await?.execute(&sql).await?;
         }
-        Ok(self.commit_own(ctx, line).await?)
+        Ok(self.commit_own(line).await?)
     }
 }

@@ -8,12 +8,11 @@ use std::time::Duration;
 use rayon::ThreadPool;
 
 use crate::archive::objects::listed_objects;
-use crate::archive::{self, Desc, DumpId, Entry, Toc};
+use crate::archive::{self, Desc, DumpId, Entry, Section, Toc};
 use crate::plan::history::RowFormat;
 use crate::restore::error::{Error, WorkError};
 use crate::restore::event::{Cause, EntryRef, Event, Events, Failure, Outcome};
-use crate::restore::journal::Slot;
-use crate::restore::options::RestoreOptions;
+use crate::restore::options::{RestoreOptions, Transactions};
 use crate::select::Want;
 use crate::source::{Origin, RandomAccess};
 use crate::statements::Style;
@@ -56,8 +55,6 @@ pub(crate) struct Context {
     pub(crate) reading: OnceLock<HashSet<DumpId>>,
     /// The server's state at the first session: see [`ServerLife`].
     pub(crate) server_life: OnceLock<ServerLife>,
-    /// The journal, if one is kept; known once there is a session.
-    pub(crate) journal: Slot,
     /// Whether we may choose the number of parallel workers of an index build.
     pub(crate) workers_are_ours: AtomicBool,
     /// A cancel handle for each session.
@@ -342,6 +339,37 @@ impl Context {
         // The archive need not contain the table.
         let named = entry.desc == Desc::TableData && is_one(entry.namespace.as_ref(), &entry.tag);
         named || tables.any(|table| is_one(table.namespace.as_ref(), &table.tag))
+    }
+
+    /// Whether a server crash would empty what an entry fills.
+    pub(crate) fn is_unlogged(&self, entry: &Entry) -> bool {
+        let object = entry.dependencies.first().and_then(|id| self.toc.get(*id));
+        object.is_some_and(|object| object.defn.contains("CREATE UNLOGGED "))
+    }
+
+    /// Whether a server crash would leave what is restored, if it was made durable.
+    pub(crate) fn survives_a_crash(&self) -> bool {
+        let is_kept = |(place, entry): (usize, &Entry)| {
+            let fills = matches!(entry.desc, Desc::TableData | Desc::SequenceSet);
+            !(self.is_wanted(place) && fills && self.is_unlogged(entry))
+        };
+        self.options.transactions == Transactions::None
+            && self.toc.entries.iter().enumerate().all(is_kept)
+    }
+
+    /// The entry of the rows that this entry depends on and that could not be loaded, if any.
+    pub(crate) fn rows_missing(&self, entry: &Entry) -> Option<DumpId> {
+        let ledger = self.ledger();
+        if entry.section != Section::PostData || ledger.rows_failed.is_empty() {
+            return None;
+        }
+        entry.dependencies.iter().find_map(|id| ledger.rows_failed.get(id).copied())
+    }
+
+    /// Whether an entry's work counts as done for good. A materialized view that was filled while
+    /// rows were missing is filled again by the next run.
+    pub(crate) fn is_final(&self, entry: &Entry) -> bool {
+        entry.desc != Desc::MaterializedViewData || self.ledger().rows_failed.is_empty()
     }
 
     /// A wanted entry that is not finished, if there is one.

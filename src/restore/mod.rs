@@ -147,13 +147,12 @@ fn prepare(
         distributed: std::sync::OnceLock::new(),
         reading: std::sync::OnceLock::new(),
         server_life: std::sync::OnceLock::new(),
-        journal: journal::Slot::new(),
         workers_are_ours: std::sync::atomic::AtomicBool::new(false),
         cancels: Mutex::default(),
         ledger: Mutex::new(Ledger::default()),
         commits: tokio::sync::RwLock::default(),
     };
-    journal::refuse(&ctx)?;
+    journal::open::refuse(&ctx)?;
     ctx.formats = ctx.learned_formats();
     let size = |place: usize| {
         let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
@@ -232,10 +231,11 @@ async fn run(
     let life = ServerLife::of(session).await.map_err(Error::Target)?;
     find_room(&ctx, session).await;
     ctx.start_pool()?;
-    journal::open(&ctx, session, &life).await?;
+    let journal = journal::open::open(&ctx, session, &life).await?;
     let _ = ctx.server_life.set(life);
     let (lacking, problems) =
         entry::preflight::check(&ctx, session).await.map_err(Error::Target)?;
+    lane.journal = journal.clone();
     let _ = ctx.missing_roles.set(lacking.roles);
     let _ = ctx.missing_extensions.set(lacking.extensions);
     if problems > 0 && ctx.options.exit_on_error {
@@ -269,11 +269,11 @@ async fn run(
     conduct::close::definitions_are_over(&mut lane).await.map_err(Error::Target)?;
     find_distributed(&mut lane).await.map_err(Error::Target)?;
     conduct::row_order::add_waits(&mut lane, &mut plan, &costs).await;
-    let stream = stream.map(|stream| stream::feed::start(stream, ctx.clone()));
+    let stream = stream.map(|stream| stream::feed::start(stream, ctx.clone(), journal.clone()));
     let work = Conductor::new(ctx.clone(), &plan, costs, lane, stream).run();
     let mut lanes = tokio::select! {
         lanes = work => lanes?,
-        never = journal::stay_alone(&ctx) => match never {},
+        never = journal.stay_alone() => match never {},
     };
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
         return Err(Error::Internal("internal error: the first session is missing".to_owned()));

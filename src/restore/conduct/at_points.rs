@@ -4,6 +4,7 @@ use crate::error::chain;
 use crate::restore::context::Context;
 use crate::restore::error::{Error, Result};
 use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::state::KeptJournal;
 use crate::restore::points::StagePoint;
 use crate::restore::session::lane::Lane;
 
@@ -11,7 +12,8 @@ use crate::restore::session::lane::Lane;
 pub(crate) async fn after_pre_data(lane: &mut Lane) -> Result<()> {
     let ctx = lane.ctx.clone();
     let ctx = &*ctx;
-    if ctx.options.stages.has(StagePoint::AfterPreData) && !ctx.is_over(Mark::AfterPreData) {
+    if ctx.options.stages.has(StagePoint::AfterPreData) && !lane.journal.is_over(Mark::AfterPreData)
+    {
         lane.commit_group().await.map_err(Error::Target)?;
         reach(ctx, StagePoint::AfterPreData).await?;
         lane.renew().await.map_err(Error::Target)?;
@@ -22,8 +24,12 @@ pub(crate) async fn after_pre_data(lane: &mut Lane) -> Result<()> {
 }
 
 /// Does the caller's work after the rows, when all sessions are idle.
-pub(crate) async fn after_data(ctx: &Context, idle: &mut [Lane]) -> Result<()> {
-    if !ctx.is_over(Mark::AfterData) {
+pub(crate) async fn after_data(
+    ctx: &Context,
+    journal: &KeptJournal,
+    idle: &mut [Lane],
+) -> Result<()> {
+    if !journal.is_over(Mark::AfterData) {
         reach(ctx, StagePoint::AfterData).await?;
         if let Some(lane) = idle.first_mut() {
             record(lane, Mark::AfterData).await?;

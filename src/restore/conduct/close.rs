@@ -8,9 +8,7 @@ use crate::target::{Class, Result};
 
 /// Makes everything done so far durable. From now on each line is durable by itself.
 pub(crate) async fn definitions_are_over(lane: &mut Lane) -> Result<()> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let Some(journal) = ctx.journal() else {
+    let Some(journal) = lane.journal.get() else {
         return Ok(());
     };
     journal.lines_are_durable();
@@ -27,7 +25,7 @@ pub(crate) async fn definitions_are_over(lane: &mut Lane) -> Result<()> {
 pub(crate) async fn close(lane: &mut Lane) -> Result<()> {
     let ctx = lane.ctx.clone();
     let ctx = &*ctx;
-    let Some(options) = ctx.options.journal.filter(|_| ctx.journal().is_some()) else {
+    let Some(options) = ctx.options.journal.filter(|_| lane.journal.get().is_some()) else {
         return Ok(());
     };
     if ctx.ledger().errors > 0 {

@@ -21,6 +21,7 @@ use crate::restore::entry::steps::restore_step;
 use crate::restore::entry::work::restore_entry;
 use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::event::Outcome;
+use crate::restore::journal::state::KeptJournal;
 use crate::restore::load::load;
 use crate::restore::load::loaded::Loaded;
 use crate::restore::load::share::Shares;
@@ -38,6 +39,7 @@ use crate::restore::stream::feed::{Arrival, Stream};
 /// for read-ahead memory, the data that arrived first goes first.
 pub(crate) struct Conductor {
     ctx: Arc<Context>,
+    journal: KeptJournal,
     schedule: Schedule,
     costing: Costing,
     idle: Vec<Lane>,
@@ -89,7 +91,7 @@ impl Conductor {
         let streaming = stream.is_some();
         let opening = Opening::start(&first);
         let mut schedule = Schedule::new(plan, |job| {
-            let loads = !job.step.is_analyze() && ctx.is_to_load(job.entry);
+            let loads = !job.step.is_analyze() && first.journal.is_to_load(&ctx, job.entry);
             streaming && job.wanted && loads || Barrier::holds(&ctx, job)
         });
         if let Some(seed) = ctx.options.shuffle {
@@ -101,6 +103,7 @@ impl Conductor {
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
             costing: Costing::new(&ctx, costs),
+            journal: first.journal.clone(),
             ctx,
             schedule,
             processors: first.processors(),
@@ -147,7 +150,7 @@ impl Conductor {
                 let Some(barrier) = self.barrier.take() else {
                     return Ok(self.idle);
                 };
-                at_points::after_data(&self.ctx, &mut self.idle).await?;
+                at_points::after_data(&self.ctx, &self.journal, &mut self.idle).await?;
                 barrier.lift().for_each(|job| self.schedule.open(job));
                 continue;
             }
@@ -304,7 +307,7 @@ impl Conductor {
             self.running.spawn(async move {
                 lane.set_workers().await;
                 match step {
-                    Step::Entire if !ctx.is_begun(place) => {
+                    Step::Entire if !lane.journal.is_begun(ctx.entry(place)) => {
                         restore_entry(&mut lane, place, source).await;
                     }
                     step => restore_step(&mut lane, place, step).await,

@@ -62,6 +62,7 @@ impl Opening {
         let mut sessions = JoinSet::new();
         for number in 1..first.ctx.sessions() {
             let mut lane = Lane::new(number, first.target().clone(), first.ctx.clone());
+            lane.journal = first.journal.clone();
             sessions.spawn(async move { lane.session().await.map(drop).map(|()| lane) });
         }
         Self { sessions, opened: 1, refused: None }

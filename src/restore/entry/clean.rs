@@ -4,8 +4,8 @@ use crate::archive::{Desc, Entry};
 use crate::error::chain;
 use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::event::{EntryRef, Event};
-use crate::restore::journal::Journal;
 use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::state::Journal;
 use crate::restore::session::commands::Refused;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
@@ -16,7 +16,7 @@ use crate::statements::drop_object;
 pub(crate) async fn make_room(lane: &mut Lane, order: &[usize]) -> Result<bool> {
     let ctx = lane.ctx.clone();
     let ctx = &*ctx;
-    if !ctx.options.clean || ctx.is_over(Mark::Dropped) {
+    if !ctx.options.clean || lane.journal.is_over(Mark::Dropped) {
         return Ok(true);
     }
     if !drop_objects(lane, order).await {
@@ -79,7 +79,7 @@ async fn drop_one(lane: &mut Lane, entry: &Entry, of_database: bool) -> Result<(
     };
     begun.await.map_err(WorkError::Target)?;
     // An earlier run may have been interrupted halfway through this.
-    let if_exists = ctx.options.if_exists || ctx.journal().is_some_and(Journal::goes_on);
+    let if_exists = ctx.options.if_exists || lane.journal.get().is_some_and(Journal::goes_on);
     let dropping =
         drop_object(entry, if_exists).map_err(|error| WorkError::Other(chain(&error)))?;
     if dropping.without_if_exists {

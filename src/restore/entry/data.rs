@@ -99,7 +99,7 @@ impl Work<'_> {
             }
             Err(error) if error.is_passing() && ctx.random.is_none() => {
                 let mut failure = ctx.failure(entry, &error);
-                failure.message.push_str(if ctx.journal().is_some() {
+                failure.message.push_str(if self.lane.journal.get().is_some() {
                     "; a stream cannot be read again: run the same command again to resume"
                 } else {
                     "; a stream cannot be read again"

@@ -31,10 +31,11 @@ pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
     if step.is_analyze() {
         return analyze(lane, place, step).await;
     }
-    if ctx.is_done(ctx.entry(place)) {
+    if lane.journal.is_done(ctx.entry(place)) {
         return pass_over(lane, place).await;
     }
-    if let Some(rows) = ctx.rows_missing(ctx.entry(place)) {
+    let journal = lane.journal.get();
+    if let Some(rows) = journal.and_then(|_| ctx.rows_missing(ctx.entry(place))) {
         let outcome = Outcome::Failed { failure: rows_missing(rows) };
         return ctx.finish(place, Finished { lane: lane.number, outcome, ..Finished::default() });
     }
@@ -125,7 +126,7 @@ async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Du
         Err(error) => {
             // With a journal, the next run continues with it; without one it has the name of a
             // constraint that does not exist.
-            if step == Step::UseIndex && ctx.journal().is_none() {
+            if step == Step::UseIndex && lane.journal.get().is_none() {
                 drop_index(lane, place).await;
             }
             fail(lane, place, &error, before + started.elapsed()).await;
@@ -141,7 +142,7 @@ async fn drop_index(lane: &mut Lane, place: usize) {
     let entry = ctx.entry(place);
     let index = qualified(entry.namespace.as_deref(), ctx.constraint_name(place));
     let mut drop = format!("DROP INDEX {index};");
-    if let Some(journal) = ctx.journal() {
+    if let Some(journal) = lane.journal.get() {
         drop.push_str(&journal.take_back(entry.dump_id, Mark::FirstStep));
     }
     let dropped = match lane.renew().await {

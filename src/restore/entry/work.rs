@@ -27,7 +27,7 @@ pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: Source)
     let ctx = lane.ctx.clone();
     let ctx = &*ctx;
     let entry = ctx.entry(place);
-    if ctx.is_done(entry) {
+    if lane.journal.is_done(entry) {
         return pass_over(lane, place).await;
     }
     let started = Instant::now();
@@ -94,7 +94,7 @@ impl<'a> Work<'a> {
     async fn run(&mut self, place: usize, source: Source) -> Option<String> {
         let (ctx, entry) = (self.ctx, self.entry);
         let want = ctx.want(place);
-        if let Some(rows) = ctx.rows_missing(entry) {
+        if let Some(rows) = self.lane.journal.get().and_then(|_| ctx.rows_missing(entry)) {
             self.problems.add(rows_missing(rows), false);
             return None;
         }
@@ -140,7 +140,7 @@ impl<'a> Work<'a> {
         let follows = self.has_more_after_definition();
         let mark = if follows { Mark::Defined } else { Mark::Done };
         let line = ctx.is_final(entry).then(|| Line::of(entry, mark));
-        if !ctx.is_defined(entry)
+        if !self.lane.journal.is_defined(entry)
             && let Err(refused) = self.run_commands(&commands, Once::of(entry), line).await
         {
             let error = refused.error();
@@ -238,7 +238,7 @@ impl<'a> Work<'a> {
             return false;
         }
         let (state, style) = (&self.lane.state, &self.ctx.style);
-        let settings = match self.ctx.is_defined(self.entry) {
+        let settings = match self.lane.journal.is_defined(self.entry) {
             // An earlier run has already decided where it is stored.
             true => state.before_data(self.entry, style),
             false => state.before(self.entry, style),

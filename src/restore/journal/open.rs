@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::archive::{Desc, Entry};
-use crate::restore::context::Context;
+use crate::archive::{Desc, DumpId, Entry};
+use crate::restore::context::{Context, FirstStep};
 use crate::restore::error::JournalError;
 use crate::restore::event::Event;
-use crate::restore::journal::Journal;
 use crate::restore::journal::identity::{Identity, Place};
 use crate::restore::journal::line::Mark;
+use crate::restore::journal::state::{Journal, KeptJournal};
 use crate::restore::journal::store::{self, Found, Head, Lines};
 use crate::restore::journal::{lock, manifest};
 use crate::restore::options::Transactions;
@@ -45,9 +45,9 @@ pub(crate) async fn open(
     ctx: &Context,
     session: &Session,
     server_life: &ServerLife,
-) -> Result<(), JournalError> {
+) -> Result<KeptJournal, JournalError> {
     if ctx.options.journal.is_none() {
-        return Ok(());
+        return Ok(KeptJournal::default());
     }
     let guard = lock::alone(session).await?;
     let sql = "SELECT pg_catalog.current_database(), current_user";
@@ -76,11 +76,31 @@ pub(crate) async fn open(
         }
     };
     let (written, durable) = Default::default();
-    let journal = Journal { guard, run, found, written, durable };
-    // Opened once for each restore.
-    let _ = ctx.journal.set(journal);
-    ctx.recall(&refilled);
-    Ok(lock::let_work(session).await?)
+    let journal = KeptJournal::from(Journal { guard, run, found, written, durable });
+    recall(ctx, &journal, &refilled);
+    lock::let_work(session).await?;
+    Ok(journal)
+}
+
+/// Enters in the ledger what earlier runs did, as far as later entries need it. `refilled` are
+/// tables whose rows are loaded again.
+fn recall(ctx: &Context, journal: &KeptJournal, refilled: &HashSet<DumpId>) {
+    let mut ledger = ctx.ledger();
+    for (place, entry) in ctx.toc.entries.iter().enumerate() {
+        // Not a table whose rows were lost in a crash: it is empty, but others may already refer to
+        // it.
+        let is_made = journal.is_done(entry) || journal.is_defined(entry);
+        if entry.desc == Desc::Table && is_made && !refilled.contains(&entry.dump_id) {
+            ledger.created.insert(entry.dump_id);
+        }
+        if entry.desc == Desc::TableData && journal.is_done(entry) {
+            // That run may have died before analysing the table.
+            ledger.loaded.insert(place);
+        }
+        if journal.is_begun(entry) {
+            ledger.first_steps.insert(place, FirstStep::Before);
+        }
+    }
 }
 
 async fn go_on(
@@ -203,23 +223,4 @@ async fn lost_in_a_crash<'a>(
         lost.extend(is_lost.then_some(entry));
     }
     Ok(lost)
-}
-
-impl Context {
-    /// Whether a server crash would empty what an entry fills.
-    fn is_unlogged(&self, entry: &Entry) -> bool {
-        let object = entry.dependencies.first().and_then(|id| self.toc.get(*id));
-        object.is_some_and(|object| object.defn.contains("CREATE UNLOGGED "))
-    }
-
-    /// Whether everything reported as done would survive a server crash.
-    pub(crate) fn survives_a_crash(&self) -> bool {
-        let is_kept = |(place, entry): (usize, &Entry)| {
-            let fills = matches!(entry.desc, Desc::TableData | Desc::SequenceSet);
-            !(self.is_wanted(place) && fills && self.is_unlogged(entry))
-        };
-        self.journal().is_some_and(Journal::is_durable)
-            && self.options.transactions == Transactions::None
-            && self.toc.entries.iter().enumerate().all(is_kept)
-    }
 }

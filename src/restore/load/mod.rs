@@ -63,12 +63,13 @@ pub(crate) async fn load(
     }
     let size = source.size(ctx, entry);
     let columns = binary_columns(ctx, lane.session().await?, entry, size).await;
-    let counter = match ctx.journal() {
+    let counter = match lane.journal.get() {
         Some(_) => ReadCounter::hashing(),
         None => ReadCounter::default(),
     };
     let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
-    let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || ctx.may_be_half_loaded();
+    let resumed = lane.journal.may_be_half_loaded();
+    let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || resumed;
     let mut surroundings = Surroundings {
         entry,
         truncate: pays && !lane.in_group() && ctx.is_new(entry),
@@ -80,12 +81,12 @@ pub(crate) async fn load(
         let first = pieces.next().await?;
         let begun = surroundings.begin(lane).await;
         // With a journal, the next run loads the whole table again.
-        let keeps = lane.keeps_the_rest() && ctx.journal().is_none();
+        let keeps = lane.keeps_the_rest() && lane.journal.get().is_none();
         let session = lane.session().await?;
         let mut inserts = Inserts::new(session, ctx.toc.standard_conforming_strings, keeps);
         let loaded = match (begun, &entry.desc) {
             (Err(error), _) => Err(error.into()),
-            (Ok(()), Desc::Blobs) => pieces.large_objects(session, first).await,
+            (Ok(()), Desc::Blobs) => pieces.large_objects(session, first, resumed).await,
             (Ok(()), _) => pieces.statements(&mut inserts, first).await,
         };
         if let Ok(Loaded { rows, .. }) = loaded
@@ -144,7 +145,7 @@ async fn load_rows_together(
 ) -> Result<Loaded, WorkError> {
     let mut taker = rows.taker();
     let first = taker.next().await?;
-    if rows.ctx.may_be_half_loaded() {
+    if lane.journal.may_be_half_loaded() {
         lane.execute(&truncate_only(rows.entry)).await?;
     }
     lane.begin_own().await?;

@@ -112,10 +112,12 @@ impl<'a> Pieces<'a> {
         Ok(self.progress.loaded())
     }
 
+    /// Writes the large objects. `resumed` if an earlier run may have loaded some of them.
     pub(crate) async fn large_objects(
         &mut self,
         session: &Session,
         mut next: Option<Piece>,
+        resumed: bool,
     ) -> Result<Loaded, WorkError> {
         let version = self.ctx.toc.header.version;
         // For objects that arrive one by one, the conductor knows which are missing.
@@ -131,7 +133,7 @@ impl<'a> Pieces<'a> {
                     if !version.at_least(12) {
                         // Such archives have no separate entries that create the objects. An
                         // earlier run may have loaded the object on its own.
-                        let again = self.partial && self.ctx.may_be_half_loaded();
+                        let again = self.partial && resumed;
                         if self.ctx.options.clean || again {
                             session.unlink_large_object(oid).await?;
                         }

@@ -192,9 +192,8 @@ async fn commit(
 /// Removes the rows of committed transactions from the table. If that fails, the table must not be
 /// loaded again.
 async fn empty(rows: &CopyRows<'_>, lane: &mut Lane) -> Result<(), WorkError> {
-    let ctx = rows.ctx;
     let mut sql = truncate_only(rows.entry);
-    if let Some(journal) = ctx.journal() {
+    if let Some(journal) = lane.journal.get() {
         // The last COMMIT may have succeeded after all, with its line.
         sql.push_str(&journal.take_back(rows.entry.dump_id, Mark::Done));
     }

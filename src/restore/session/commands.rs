@@ -69,9 +69,7 @@ impl Lane {
         once: Once,
         line: Option<Line>,
     ) -> Result<(), Refused> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
-        if ctx.journal().is_some() {
+        if self.journal.get().is_some() {
             let texts = || {
                 let texts = commands.iter().flat_map(|command| command.texts(TOGETHER));
                 Box::new(texts) as Statements<'_>

@@ -41,9 +41,8 @@ impl Lane {
     /// Commits it, with these statements, the line and COMMIT in one message: the server runs all
     /// of it even if it loses its client.
     pub(crate) async fn finish_own(&mut self, sql: &str, line: Option<Line>) -> Result<()> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
-        let line = line.zip(ctx.journal());
+        let journal = self.journal.clone();
+        let line = line.zip(journal.get());
         let of_line = line.map(|(line, journal)| journal.line(line.entry, line.mark, line.data));
         let of_line = of_line.unwrap_or_default();
         let own = self.own.take();
@@ -63,7 +62,7 @@ impl Lane {
             }
             done => done?,
         }
-        if let (Some(line), Some(journal)) = (line, ctx.journal()) {
+        if let (Some(line), Some(journal)) = (line, journal.get()) {
             journal.confirm(line.entry, line.mark);
         }
         Ok(())
@@ -80,9 +79,7 @@ impl Lane {
     }
 
     async fn write_line(&mut self, line: Line) -> Result<()> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
-        let Some(journal) = ctx.journal() else {
+        let Some(journal) = self.journal.get() else {
             return Ok(());
         };
         let sql = journal.line(line.entry, line.mark, line.data);
@@ -91,8 +88,6 @@ impl Lane {
 
     /// Writes a line that need not be in the transaction of its work.
     pub(crate) async fn record(&mut self, line: Line) -> Result<(), WorkError> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
         let mut pauses = repeating();
         loop {
             let written = match self.renew().await {
@@ -100,7 +95,7 @@ impl Lane {
                 Err(error) => Err(error),
             };
             let Err(error) = written.map_err(WorkError::from) else {
-                if let Some(journal) = ctx.journal() {
+                if let Some(journal) = self.journal.get() {
                     journal.confirm(line.entry, line.mark);
                 }
                 return Ok(());

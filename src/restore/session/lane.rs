@@ -10,7 +10,7 @@ use crate::error::chain;
 use crate::restore::context::Context;
 use crate::restore::error::{Shortfall, WorkError};
 use crate::restore::event::Event;
-use crate::restore::journal;
+use crate::restore::journal::state::KeptJournal;
 use crate::restore::options::Transactions;
 use crate::restore::session::machine;
 use crate::restore::session::retry::repeating;
@@ -34,6 +34,8 @@ const NO_ANSWER: Duration = Duration::from_secs(10);
 pub(crate) struct Lane {
     pub(crate) number: usize,
     pub(crate) ctx: Arc<Context>,
+    /// Set for the first session once it is open, and for the others from the start.
+    pub(crate) journal: KeptJournal,
     pub(crate) state: SessionState,
     target: Target,
     session: Option<Session>,
@@ -58,6 +60,7 @@ impl Lane {
         Self {
             number,
             ctx,
+            journal: KeptJournal::default(),
             state: SessionState::default(),
             target,
             session: None,
@@ -156,12 +159,12 @@ impl Lane {
         if ctx.server_life.get().is_none_or(|first| first.lasts(&life)) {
             return Ok(());
         }
-        if let Some(journal) = ctx.journal().filter(|_| ctx.survives_a_crash())
+        if let Some(journal) = self.journal.get().filter(|_| self.journal.survives_a_crash(ctx))
             && journal.is_intact(session).await?
         {
             return Ok(());
         }
-        let what = if ctx.journal().is_some() {
+        let what = if self.journal.get().is_some() {
             "the server crashed or was replaced during the restore: run the same \
              command again to resume"
         } else {
@@ -197,7 +200,7 @@ impl Lane {
         settings.push("SET synchronous_commit = off;".to_owned());
         session.execute(&settings.join("\n")).await?;
         settings::apply(ctx, &session, machine::memory(&self.target)).await?;
-        journal::enter(ctx, &session).await?;
+        self.journal.enter(&session).await?;
         let backend = Backend::of(&session).await?;
         Ok((session, backend))
     }

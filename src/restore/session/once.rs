@@ -161,7 +161,7 @@ impl Lane {
     ) -> Result<(), WorkError> {
         let ctx = self.ctx.clone();
         let ctx = &*ctx;
-        if ctx.journal().is_none() {
+        if self.journal.get().is_none() {
             for sql in statements() {
                 self.run_once(entry, &sql, once).await?;
             }

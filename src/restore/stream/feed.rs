@@ -14,6 +14,7 @@ use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
 use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
 use crate::restore::context::Context;
 use crate::restore::event::Event;
+use crate::restore::journal::state::KeptJournal;
 use crate::restore::stream::read_ahead::{ReadAhead, Reader, Writer};
 use crate::source::{StreamAccess, bytes_behind};
 use crate::verify::Digest;
@@ -34,11 +35,11 @@ pub(crate) struct Stream {
 }
 
 /// Starts reading the stream's data.
-pub(crate) fn start(stream: StreamAccess, ctx: Arc<Context>) -> Stream {
+pub(crate) fn start(stream: StreamAccess, ctx: Arc<Context>, journal: KeptJournal) -> Stream {
     let (sender, arrivals) = channel(1);
     let changed: Changed = Arc::default();
     let ahead = ReadAhead::new(ctx.options.read_ahead);
-    let feed = Feed::new(ctx, sender.clone(), ahead.clone(), changed.clone());
+    let feed = Feed::new(ctx, journal, sender.clone(), ahead.clone(), changed.clone());
     stream.run(Box::new(feed), move |result| {
         let result = changed.get().map_or(result, |error| Err(error.again()));
         // If there is no receiver, the restore is already over.
@@ -52,6 +53,7 @@ type Changed = Arc<OnceLock<Error>>;
 
 struct Feed {
     ctx: Arc<Context>,
+    journal: KeptJournal,
     changed: Changed,
     arrivals: Sender<Arrival>,
     ahead: Arc<ReadAhead>,
@@ -70,6 +72,7 @@ struct Feed {
 impl Feed {
     fn new(
         ctx: Arc<Context>,
+        journal: KeptJournal,
         arrivals: Sender<Arrival>,
         ahead: Arc<ReadAhead>,
         changed: Changed,
@@ -94,6 +97,7 @@ impl Feed {
         };
         Self {
             ctx,
+            journal,
             changed,
             arrivals,
             ahead,
@@ -135,9 +139,12 @@ impl Sink for Feed {
         let Some(place) = self.place(item.of) else {
             return Answer::Skip;
         };
-        if !self.ctx.is_to_load(place) {
+        if !self.journal.is_to_load(&self.ctx, place) {
             let is_whole = matches!(item.of, ItemOf::Entry(_));
-            let then = self.ctx.digest_to_compare(self.ctx.entry(place)).filter(|_| is_whole);
+            let then = self
+                .journal
+                .digest_to_compare(&self.ctx, self.ctx.entry(place))
+                .filter(|_| is_whole);
             self.compared = then.map(|then| (place, then, Sha256::new()));
             return if self.compared.is_some() { Answer::Take } else { Answer::Skip };
         }

@@ -11,22 +11,24 @@
 //! what is reported as restored has been made durable.
 
 mod conduct;
-mod context;
 mod entry;
 mod error;
 pub mod event;
+mod facts;
 pub mod journal;
+mod ledger;
 mod load;
 mod options;
 mod points;
 mod server_setting;
+mod server_state;
 mod session;
 mod stream;
 mod tolerance;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::archive::{self, Desc, Format};
 use crate::error::chain;
@@ -39,10 +41,13 @@ use conduct::conductor::Conductor;
 use conduct::costing::knows_the_rest;
 use conduct::ending::{CANCEL_WITHIN, cancel_all, find_distributed, interrupted, make_durable};
 use conduct::opening::find_room;
-use context::{Context, Ledger};
+use entry::foreign_keys;
 use entry::work::restore_entry;
 use error::JournalError;
 use event::{Event, Events, NOT_REACHED};
+use facts::Facts;
+use ledger::Ledger;
+use load::copy_format::favoured_formats;
 use load::source::Source;
 use session::lane::Lane;
 
@@ -72,18 +77,18 @@ pub async fn restore(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ended> {
     let processors = session::machine::processors(&target);
-    let (context, planned, stream) = prepare(archive, selection, options, events, processors)?;
-    let ctx = Arc::new(context);
+    let (ledger, planned, stream) = prepare(archive, selection, options, events, processors)?;
+    let ledger = Arc::new(ledger);
     // Missing roles and extensions are known only after the first connection.
     let (result, _no_commits) = tokio::select! {
-        result = Box::pin(run(ctx.clone(), planned, selection, target, stream)) => (result, None),
-        no_commits = interrupted(&ctx, shutdown) => (Err(Error::Interrupted), no_commits),
+        result = Box::pin(run(ledger.clone(), planned, selection, target, stream)) => (result, None),
+        no_commits = interrupted(&ledger, shutdown) => (Err(Error::Interrupted), no_commits),
     };
     if let Err(error) = &result {
         // No one waits for running statements any more.
-        let _ = tokio::time::timeout(CANCEL_WITHIN, cancel_all(&ctx)).await;
-        ctx.tell_rolled_back();
-        ctx.finish_rest(&format!("{NOT_REACHED}: {}", chain(error)));
+        let _ = tokio::time::timeout(CANCEL_WITHIN, cancel_all(&ledger)).await;
+        ledger.tell_rolled_back();
+        ledger.finish_rest(&format!("{NOT_REACHED}: {}", chain(error)));
     }
     result
 }
@@ -105,7 +110,7 @@ fn prepare(
     options: RestoreOptions,
     events: Events,
     processors: Option<usize>,
-) -> Result<(Context, Planned, Option<crate::source::StreamAccess>)> {
+) -> Result<(Ledger, Planned, Option<crate::source::StreamAccess>)> {
     let toc = archive.toc.clone();
     let wants = selection.wants.clone();
     if let Some(digests) = &options.digests {
@@ -127,7 +132,7 @@ fn prepare(
         Access::Stream(stream) => (None, Some(stream)),
     };
     let style = options.style.clone();
-    let mut ctx = Context {
+    let mut facts = Facts {
         archive: archive.name,
         with_schema: selection.dump_schema(),
         loaded_in_parts: load::loaded::loaded_in_parts(&toc.entries),
@@ -139,106 +144,100 @@ fn prepare(
         style,
         formats: HashMap::new(),
         events,
-        pool: std::sync::OnceLock::new(),
         most_sessions: usize::MAX,
-        room: std::sync::OnceLock::new(),
-        missing_roles: std::sync::OnceLock::new(),
-        missing_extensions: std::sync::OnceLock::new(),
-        distributed: std::sync::OnceLock::new(),
-        reading: std::sync::OnceLock::new(),
-        server_life: std::sync::OnceLock::new(),
-        workers_are_ours: std::sync::atomic::AtomicBool::new(false),
-        cancels: Mutex::default(),
-        ledger: Mutex::new(Ledger::default()),
-        commits: tokio::sync::RwLock::default(),
     };
-    journal::open::refuse(&ctx)?;
-    ctx.formats = ctx.learned_formats();
+    journal::open::refuse(&facts)?;
+    facts.formats = favoured_formats(&facts);
     let size = |place: usize| {
-        let random = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place))?;
-        random.size(ctx.entry(place))
+        let random = facts.random.as_ref().filter(|_| facts.wants_archived_data(place))?;
+        random.size(facts.entry(place))
     };
-    let left_out = ctx.left_out();
+    let left_out = foreign_keys::left_out(&facts);
     let planned = Planned::new(
-        &ctx.toc,
+        &facts.toc,
         selection,
         PlanOptions {
-            jobs: ctx.options.jobs,
-            strictly_in_order: ctx.options.strictly_in_order,
-            foreign_keys: ctx.options.foreign_keys,
-            analyze: ctx.options.analyze,
-            streamed: ctx.random.is_none(),
+            jobs: facts.options.jobs,
+            strictly_in_order: facts.options.strictly_in_order,
+            foreign_keys: facts.options.foreign_keys,
+            analyze: facts.options.analyze,
+            streamed: facts.random.is_none(),
         },
         &size,
-        &ctx.options.history,
+        &facts.options.history,
     );
-    ctx.most_sessions = planned.most_sessions();
-    tell_plan(&ctx);
-    warn_with_oids(&ctx.toc.entries, &ctx.wants, &ctx.events);
-    let workers = conduct::helping::workers(&ctx, processors);
+    facts.most_sessions = planned.most_sessions();
+    let ledger = Ledger::new(Arc::new(facts));
+    let facts = &*ledger.facts;
+    tell_plan(&ledger);
+    warn_with_oids(&facts.toc.entries, &facts.wants, &facts.events);
+    let workers = conduct::helping::workers(&ledger, processors);
     if let Some(wall) = planned.predicted(workers) {
-        ctx.events.send(Event::Predicted { wall });
+        facts.events.send(Event::Predicted { wall });
     }
-    if knows_the_rest(&ctx, &planned.costs) {
+    if knows_the_rest(facts, &planned.costs) {
         let left = planned.at_least(workers);
-        ctx.events.send(Event::Remaining { left });
+        facts.events.send(Event::Remaining { left });
     }
-    ctx.tell_foreign_keys(&left_out);
-    if let Some(bytes) = ctx.random.as_ref().map(RandomAccess::behind).filter(|bytes| *bytes > 0) {
-        ctx.events.send(Event::Warning { message: bytes_behind(bytes) });
+    foreign_keys::tell(&ledger, &left_out);
+    if let Some(bytes) = facts.random.as_ref().map(RandomAccess::behind).filter(|bytes| *bytes > 0)
+    {
+        facts.events.send(Event::Warning { message: bytes_behind(bytes) });
     }
-    let one_by_one = archive.format == Format::Tar && ctx.random.is_none();
-    let objects =
-        |place: &usize| ctx.wants_archived_data(*place) && ctx.entry(*place).desc == Desc::Blobs;
-    if ctx.options.digests.is_some() && one_by_one && (0..ctx.wants.len()).any(|p| objects(&p)) {
+    let one_by_one = archive.format == Format::Tar && facts.random.is_none();
+    let objects = |place: &usize| {
+        facts.wants_archived_data(*place) && facts.entry(*place).desc == Desc::Blobs
+    };
+    if facts.options.digests.is_some() && one_by_one && (0..facts.wants.len()).any(|p| objects(&p))
+    {
         let message = "digests of large objects are not checked in a tar archive that is streamed";
-        ctx.events.send(Event::Warning { message: message.to_owned() });
+        facts.events.send(Event::Warning { message: message.to_owned() });
     }
-    Ok((ctx, planned, stream))
+    Ok((ledger, planned, stream))
 }
 
-fn tell_plan(ctx: &Context) {
-    let places = 0..ctx.wants.len();
-    let data: Vec<usize> = places.clone().filter(|p| ctx.wants_archived_data(*p)).collect();
-    let data_bytes = ctx
-        .random
-        .as_ref()
-        .map(|random| data.iter().filter_map(|place| random.size(ctx.entry(*place))).sum());
-    ctx.events.send(Event::Planned {
-        archive: ctx.archive.clone(),
-        entries: ctx.wants.len(),
-        wanted: places.filter(|place| ctx.is_wanted(*place)).count(),
+fn tell_plan(ledger: &Ledger) {
+    let places = 0..ledger.facts.wants.len();
+    let data: Vec<usize> =
+        places.clone().filter(|p| ledger.facts.wants_archived_data(*p)).collect();
+    let data_bytes = ledger.facts.random.as_ref().map(|random| {
+        data.iter().filter_map(|place| random.size(ledger.facts.entry(*place))).sum()
+    });
+    ledger.facts.events.send(Event::Planned {
+        archive: ledger.facts.archive.clone(),
+        entries: ledger.facts.wants.len(),
+        wanted: places.filter(|place| ledger.facts.is_wanted(*place)).count(),
         with_data: data.len(),
         data_bytes,
-        jobs: ctx.sessions(),
+        jobs: ledger.server.sessions(),
     });
 }
 
 async fn run(
-    ctx: Arc<Context>,
+    ledger: Arc<Ledger>,
     planned: Planned,
     selection: &Selection,
     target: Target,
     stream: Option<crate::source::StreamAccess>,
 ) -> Result<Ended> {
-    let mut lane = Lane::new(0, target.clone(), ctx.clone());
+    let facts = ledger.facts.clone();
+    let mut lane = Lane::new(0, target.clone(), ledger.clone());
     lane.open_first().await.map_err(Error::Connect)?;
     let session = lane.session().await.map_err(Error::Connect)?;
-    ctx.events.send(Event::Connected {
+    facts.events.send(Event::Connected {
         target: target.to_string(),
         server_version: session.server_version().to_owned(),
     });
     let life = ServerLife::of(session).await.map_err(Error::Target)?;
-    find_room(&ctx, session).await;
-    ctx.start_pool()?;
-    let journal = journal::open::open(&ctx, session, &life).await?;
-    let _ = ctx.server_life.set(life);
-    let (lacking, problems) =
-        entry::preflight::check(&ctx, session).await.map_err(Error::Target)?;
+    find_room(&ledger, session).await;
+    ledger.server.start_pool()?;
+    let journal = journal::open::open(&ledger, session, &life).await?;
+    ledger.server.note_life(life);
+    let (missing, problems) =
+        entry::preflight::check(&facts, session).await.map_err(Error::Target)?;
     lane.journal = journal.clone();
-    let _ = ctx.missing_roles.set(lacking.roles);
-    let _ = ctx.missing_extensions.set(lacking.extensions);
-    if problems > 0 && ctx.options.exit_on_error {
+    ledger.server.note_missing(missing);
+    if problems > 0 && facts.options.exit_on_error {
         return Err(Error::Stopped);
     }
     lane.begin_group().await.map_err(Error::Target)?;
@@ -248,29 +247,29 @@ async fn run(
     let Planned { mut plan, costs } = planned;
     for &place in &plan.prelude {
         restore_entry(&mut lane, place, Source::archive()).await;
-        if ctx.options.exit_on_error && ctx.ledger().errors > 0 {
+        if facts.options.exit_on_error && ledger.errors() > 0 {
             lane.abandon_group();
             return Err(Error::Stopped);
         }
-        if ctx.entry(place).desc == Desc::Database && ctx.is_absent(ctx.entry(place)) {
+        if facts.entry(place).desc == Desc::Database && ledger.is_absent(facts.entry(place)) {
             return Err(Error::NoDatabase);
         }
-        let lost = ctx.ledger().server_lost.take();
+        let lost = ledger.server.take_lost();
         if let Some(why) = lost {
             return Err(Error::ServerLost(why));
         }
         lane.renew().await.map_err(Error::Target)?;
     }
     conduct::at_points::after_pre_data(&mut lane).await?;
-    if ctx.options.jobs > 1 {
+    if facts.options.jobs > 1 {
         // Other sessions must see what was created.
         lane.commit_group().await.map_err(Error::Target)?;
     }
     conduct::close::definitions_are_over(&mut lane).await.map_err(Error::Target)?;
     find_distributed(&mut lane).await.map_err(Error::Target)?;
     conduct::row_order::add_waits(&mut lane, &mut plan, &costs).await;
-    let stream = stream.map(|stream| stream::feed::start(stream, ctx.clone(), journal.clone()));
-    let work = Conductor::new(ctx.clone(), &plan, costs, lane, stream).run();
+    let stream = stream.map(|stream| stream::feed::start(stream, facts.clone(), journal.clone()));
+    let work = Conductor::new(&plan, costs, lane, stream).run();
     let mut lanes = tokio::select! {
         lanes = work => lanes?,
         never = journal.stay_alone() => match never {},
@@ -280,11 +279,11 @@ async fn run(
     };
     lane.commit_group().await.map_err(Error::Target)?;
     make_durable(lane).await.map_err(Error::Target)?;
-    if let Some(place) = ctx.unfinished() {
-        let what = format!("internal error: {} was never finished", ctx.entry(place).label());
+    if let Some(place) = ledger.unfinished() {
+        let what = format!("internal error: {} was never finished", facts.entry(place).label());
         return Err(Error::Internal(what));
     }
     conduct::close::close(lane).await.map_err(JournalError::from)?;
-    let errors = ctx.ledger().errors;
+    let errors = ledger.errors();
     Ok(Ended { errors })
 }

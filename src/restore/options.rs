@@ -163,6 +163,7 @@ pub enum ForeignKeys {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalOptions {
     /// Keep the journal after a restore without errors, so that another run finds everything done.
-    /// For callers with more work afterwards, which may fail; they [`forget`](crate::restore::journal::forget) it in the end.
+    /// For callers with more work afterwards, which may fail; they
+    /// [`forget`](crate::restore::journal::forget) it in the end.
     pub keep: bool,
 }

@@ -38,8 +38,8 @@ type Work = Pin<Box<dyn Future<Output = Result<(), AnyError>> + Send>>;
 /// A point is a barrier for all sessions: what was restored so far is committed and visible, and
 /// nothing else runs. A point without work costs nothing. An error ends the restore. Failed entries
 /// do not prevent a point from being reached. When the restore ends early, the work is dropped
-/// where it stands. With a journal ([`crate::restore::journal`]), a resumed restore does not repeat work
-/// that was done without earlier errors; interrupted work starts from the beginning.
+/// where it stands. With a journal ([`crate::restore::journal`]), a resumed restore does not repeat
+/// work that was done without earlier errors; interrupted work starts from the beginning.
 #[derive(Clone, Default)]
 pub struct Stages {
     after_pre_data: Option<Arc<dyn Fn() -> Work + Send + Sync>>,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::archive::Section;
 use crate::plan::{Job, JobId, Plan};
-use crate::restore::context::Context;
+use crate::restore::facts::Facts;
 use crate::restore::points::StagePoint;
 
 /// The jobs that wait.
@@ -15,16 +15,16 @@ pub(crate) struct Barrier {
 
 impl Barrier {
     /// Whether a job is held back: it comes after the rows, and a stage waits for them.
-    pub(crate) fn holds(ctx: &Context, job: &Job) -> bool {
-        let is_data = ctx.entry(job.entry).section == Section::Data && !job.step.is_analyze();
-        ctx.options.stages.has(StagePoint::AfterData) && job.wanted && !is_data
+    pub(crate) fn holds(facts: &Facts, job: &Job) -> bool {
+        let is_data = facts.entry(job.entry).section == Section::Data && !job.step.is_analyze();
+        facts.options.stages.has(StagePoint::AfterData) && job.wanted && !is_data
     }
 
     /// The barrier of a plan; `None` if no stage waits for rows.
-    pub(crate) fn of(ctx: &Context, plan: &Plan) -> Option<Self> {
+    pub(crate) fn of(facts: &Facts, plan: &Plan) -> Option<Self> {
         let jobs = plan.jobs.iter().enumerate();
-        let held = jobs.filter(|(_, job)| Self::holds(ctx, job)).map(|(id, _)| JobId(id));
-        ctx.options.stages.has(StagePoint::AfterData).then(|| Self { held: held.collect() })
+        let held = jobs.filter(|(_, job)| Self::holds(facts, job)).map(|(id, _)| JobId(id));
+        facts.options.stages.has(StagePoint::AfterData).then(|| Self { held: held.collect() })
     }
 
     pub(crate) fn contains(&self, job: JobId) -> bool {

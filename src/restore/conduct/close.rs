@@ -23,19 +23,19 @@ pub(crate) async fn definitions_are_over(lane: &mut Lane) -> Result<()> {
 
 /// Drops the journal of a restore that ended without errors; otherwise warns that it stays.
 pub(crate) async fn close(lane: &mut Lane) -> Result<()> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let Some(options) = ctx.options.journal.filter(|_| lane.journal.get().is_some()) else {
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let Some(options) = facts.options.journal.filter(|_| lane.journal.get().is_some()) else {
         return Ok(());
     };
-    if ctx.ledger().errors > 0 {
+    if ledger.errors() > 0 {
         // A nightly run resumes automatically.
         let how = if options.keep { "" } else { " with --resume" };
         let message = format!(
             "the journal stays in the target (schema nocturne): run the same command{how} again \
              to retry what failed"
         );
-        ctx.events.send(Event::Warning { message });
+        facts.events.send(Event::Warning { message });
         return Ok(());
     }
     if options.keep {
@@ -49,7 +49,7 @@ pub(crate) async fn close(lane: &mut Lane) -> Result<()> {
             Ok(false) => {
                 let message = "the journal was emptied but its tables stay (schema nocturne): \
                                dropping them would fire event triggers of this database";
-                ctx.events.send(Event::Note { message: message.to_owned() });
+                facts.events.send(Event::Note { message: message.to_owned() });
                 return Ok(());
             }
             Err(error) => return Err(error),

@@ -16,12 +16,13 @@ use crate::restore::conduct::helping::may_share;
 use crate::restore::conduct::index_workers::Workers;
 use crate::restore::conduct::opening::Opening;
 use crate::restore::conduct::postponed::PutOff;
-use crate::restore::context::{Context, Finished};
 use crate::restore::entry::steps::restore_step;
 use crate::restore::entry::work::restore_entry;
 use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::event::Outcome;
+use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
+use crate::restore::ledger::{Finished, Ledger};
 use crate::restore::load::load;
 use crate::restore::load::loaded::Loaded;
 use crate::restore::load::share::Shares;
@@ -38,7 +39,8 @@ use crate::restore::stream::feed::{Arrival, Stream};
 /// any other job, and the one with the longest chain behind it goes first. Where the stream waits
 /// for read-ahead memory, the data that arrived first goes first.
 pub(crate) struct Conductor {
-    ctx: Arc<Context>,
+    facts: Arc<Facts>,
+    ledger: Arc<Ledger>,
     journal: KeptJournal,
     schedule: Schedule,
     costing: Costing,
@@ -81,30 +83,26 @@ struct Work {
 
 impl Conductor {
     /// Creates a conductor for a plan, with the first session and the stream, if any.
-    pub(crate) fn new(
-        ctx: Arc<Context>,
-        plan: &Plan,
-        costs: Costs,
-        first: Lane,
-        stream: Option<Stream>,
-    ) -> Self {
+    pub(crate) fn new(plan: &Plan, costs: Costs, first: Lane, stream: Option<Stream>) -> Self {
+        let (facts, ledger) = (first.facts.clone(), first.ledger.clone());
         let streaming = stream.is_some();
         let opening = Opening::start(&first);
         let mut schedule = Schedule::new(plan, |job| {
-            let loads = !job.step.is_analyze() && first.journal.is_to_load(&ctx, job.entry);
-            streaming && job.wanted && loads || Barrier::holds(&ctx, job)
+            let loads = !job.step.is_analyze() && first.journal.is_to_load(&facts, job.entry);
+            streaming && job.wanted && loads || Barrier::holds(&facts, job)
         });
-        if let Some(seed) = ctx.options.shuffle {
+        if let Some(seed) = facts.options.shuffle {
             schedule.shuffle(seed);
         }
-        let barrier = Barrier::of(&ctx, plan);
+        let barrier = Barrier::of(&facts, plan);
         let jobs = plan.jobs.iter().enumerate();
         let jobs = jobs.filter(|(_, job)| job.wanted && !job.step.is_analyze());
         let jobs = jobs.map(|(id, job)| (job.entry, JobId(id))).collect();
         Self {
-            costing: Costing::new(&ctx, costs),
+            costing: Costing::new(&facts, costs),
             journal: first.journal.clone(),
-            ctx,
+            facts,
+            ledger,
             schedule,
             processors: first.processors(),
             opening,
@@ -133,11 +131,11 @@ impl Conductor {
                 while let Some(done) = self.running.join_next().await {
                     self.take_back(done)?;
                 }
-                self.objects.finish(&self.ctx, &mut self.schedule, false);
+                self.objects.finish(&self.ledger, &mut self.schedule, false);
                 if let Some(error) = self.broken {
                     return Err(Error::Stream(error));
                 }
-                let lost = self.ctx.ledger().server_lost.take();
+                let lost = self.ledger.server.take_lost();
                 return Err(lost.map_or(Error::Stopped, Error::ServerLost));
             }
             if self.running.is_empty() && self.give_up_one() {
@@ -150,7 +148,7 @@ impl Conductor {
                 let Some(barrier) = self.barrier.take() else {
                     return Ok(self.idle);
                 };
-                at_points::after_data(&self.ctx, &self.journal, &mut self.idle).await?;
+                at_points::after_data(&self.facts, &self.journal, &mut self.idle).await?;
                 barrier.lift().for_each(|job| self.schedule.open(job));
                 continue;
             }
@@ -162,18 +160,17 @@ impl Conductor {
                     }
                 }
                 () = self.shares.wanted(), if !self.idle.is_empty() => {}
-                opened = self.opening.next(&self.ctx), if self.opening.left() > 0 => {
+                opened = self.opening.next(&self.ledger), if self.opening.left() > 0 => {
                     self.idle.extend(opened);
                 }
-                _ = every_second.tick() => self.costing.tell_rest(&self.ctx, &self.schedule),
+                _ = every_second.tick() => self.costing.tell_rest(&self.ledger, &self.schedule),
             }
         }
     }
 
     fn must_stop(&self) -> bool {
-        let ledger = self.ctx.ledger();
-        let failed = || ledger.errors > 0 || self.objects.has_failed();
-        ledger.server_lost.is_some() || (self.ctx.options.exit_on_error && failed())
+        let failed = || self.ledger.errors() > 0 || self.objects.has_failed();
+        self.ledger.server.is_lost() || (self.facts.options.exit_on_error && failed())
     }
 
     /// Starts as many jobs as there are idle sessions.
@@ -206,21 +203,21 @@ impl Conductor {
     /// of this machine busy.
     fn may_share(&self, work: &Work) -> bool {
         let streamed = work.source.is_stream();
-        let at_once = match self.ctx.options.split_size {
+        let at_once = match self.facts.options.split_size {
             SplitSize::Auto => self.at_once(1),
-            SplitSize::Bytes(_) | SplitSize::Never => self.ctx.jobs(),
+            SplitSize::Bytes(_) | SplitSize::Never => self.ledger.server.jobs(),
         };
         // A function that reads the table itself would see less in each session.
         let alone = self.schedule.job(work.job).why.is_some();
         !work.source.is_one_object()
             && !alone
-            && may_share(&self.ctx, &self.schedule, work.job, streamed, at_once)
+            && may_share(&self.ledger, &self.schedule, work.job, streamed, at_once)
     }
 
     /// How many sessions can work at the same time, besides this many threads of this program, if
     /// the server is known to share its processors.
     fn at_once(&self, beside: usize) -> usize {
-        at_once(self.ctx.jobs(), self.processors, beside)
+        at_once(self.ledger.server.jobs(), self.processors, beside)
     }
 
     /// Assigns sessions without a job to help with the rows of large tables.
@@ -263,17 +260,17 @@ impl Conductor {
     /// which keeps the stream's order.
     fn takes_data_first(&self) -> bool {
         let full = self.stream.as_ref().is_some_and(|stream| stream.ahead.is_full());
-        full || self.broken.is_some() || self.ctx.options.jobs == 1
+        full || self.broken.is_some() || self.facts.options.jobs == 1
     }
 
     /// Lends the processors of idle sessions to index builds.
     fn share_workers(&mut self, starting: &mut [(Lane, Work)]) {
-        if !self.ctx.shares_workers() {
+        if !self.ledger.server.shares_workers() {
             return;
         }
         let builds = |work: &Work| {
             let job = self.schedule.job(work.job);
-            builds_index(self.ctx.entry(job.entry), job.step).then_some(job.rank)
+            builds_index(self.facts.entry(job.entry), job.step).then_some(job.rank)
         };
         let ranks: Vec<_> =
             starting.iter().filter_map(|(lane, work)| Some((lane.number, builds(work)?))).collect();
@@ -292,11 +289,12 @@ impl Conductor {
 
     fn start(&mut self, mut lane: Lane, work: Work) {
         let Work { job, source } = work;
-        let (ctx, place) = (self.ctx.clone(), self.schedule.job(job).entry);
+        let place = self.schedule.job(job).entry;
         if source.is_one_object() {
-            self.objects.begin(&ctx, (job, place), lane.number);
+            self.objects.begin(&self.ledger, (job, place), lane.number);
             self.running.spawn(async move {
-                let entry = ctx.entry(place);
+                let facts = lane.facts.clone();
+                let entry = facts.entry(place);
                 let result = load(&mut lane, entry, source, Triggers::AsTheyAre);
                 let result = Box::pin(result).await;
                 (lane, Task::Object(job, result))
@@ -306,8 +304,9 @@ impl Conductor {
             self.costing.begin(job);
             self.running.spawn(async move {
                 lane.set_workers().await;
+                let is_begun = lane.journal.is_begun(lane.facts.entry(place));
                 match step {
-                    Step::Entire if !lane.journal.is_begun(ctx.entry(place)) => {
+                    Step::Entire if !is_begun => {
                         restore_entry(&mut lane, place, source).await;
                     }
                     step => restore_step(&mut lane, place, step).await,
@@ -322,7 +321,7 @@ impl Conductor {
         let Some(lane) = self.idle.pop() else {
             return false;
         };
-        match self.put_off.next(&self.ctx) {
+        match self.put_off.next(&self.ledger) {
             Some(job) => self.start(lane, Work { job, source: Source::archive() }),
             None => {
                 self.idle.push(lane);
@@ -354,7 +353,7 @@ impl Conductor {
             "it depends on an entry that comes later in the stream: restore from a file instead";
         let failure = WorkError::Other(what.to_owned()).failure();
         let outcome = Outcome::Failed { failure };
-        self.ctx.finish(place, Finished { outcome, ..Finished::default() });
+        self.ledger.finish(place, Finished { outcome, ..Finished::default() });
         self.schedule.abandon(job);
         true
     }
@@ -369,15 +368,15 @@ impl Conductor {
         self.idle.push(lane);
         self.idle.extend(self.shares.take_returned());
         match task {
-            Task::Job(job) if self.put_off.takes(&self.ctx, job, self.schedule.job(job)) => {}
+            Task::Job(job) if self.put_off.takes(&self.ledger, job, self.schedule.job(job)) => {}
             Task::Job(job) => {
                 self.schedule.finish(job);
-                self.costing.end(&self.ctx, &mut self.schedule, job);
+                self.costing.end(&self.ledger, &mut self.schedule, job);
             }
             Task::Object(job, result) => {
                 self.objects.end(job, result);
                 if self.stream.is_none() && self.broken.is_none() {
-                    self.objects.finish(&self.ctx, &mut self.schedule, true);
+                    self.objects.finish(&self.ledger, &mut self.schedule, true);
                 }
             }
         }
@@ -412,14 +411,14 @@ impl Conductor {
                         self.schedule.open(job);
                     }
                 }
-                self.objects.finish(&self.ctx, &mut self.schedule, true);
+                self.objects.finish(&self.ledger, &mut self.schedule, true);
             }
             Arrival::End(Err(error)) => {
                 self.stream = None;
                 // Nothing more is loaded if it will be rolled back, or if the stream has changed
                 // since an earlier run; nor are large objects whose entry can no longer be
                 // completed.
-                let all = self.ctx.options.transactions == Transactions::Single
+                let all = self.facts.options.transactions == Transactions::Single
                     || matches!(error.kind(), archive::ErrorKind::Changed(_));
                 self.waiting.retain(|work| !all && !work.source.is_one_object());
                 self.broken = Some(error);

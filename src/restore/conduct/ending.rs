@@ -1,13 +1,12 @@
 //! What concerns all sessions of a restore: making commits durable, ending early.
 
 use std::future::Future;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::RwLockWriteGuard;
 
 use crate::restore::conduct::distributed;
-use crate::restore::context::Context;
+use crate::restore::ledger::Ledger;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
 use crate::target;
@@ -18,11 +17,11 @@ pub(crate) const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 /// Resolves when the restore should end early. Related commits may finish, unless the server does
 /// not respond; no new ones start while the guard lives.
 pub(crate) async fn interrupted(
-    ctx: &Context,
+    ledger: &Ledger,
     shutdown: impl Future<Output = ()>,
 ) -> Option<RwLockWriteGuard<'_, ()>> {
     shutdown.await;
-    tokio::time::timeout(CANCEL_WITHIN, ctx.commits.write()).await.ok()
+    tokio::time::timeout(CANCEL_WITHIN, ledger.server.no_more_commits()).await.ok()
 }
 
 /// Makes all commits so far durable, with a commit that the server confirms only once it and all
@@ -39,8 +38,7 @@ pub(crate) async fn make_durable(lane: &mut Lane) -> target::Result<()> {
 
 /// Looks for distributed tables.
 pub(crate) async fn find_distributed(lane: &mut Lane) -> target::Result<()> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let ledger = lane.ledger.clone();
     let mut pauses = repeating();
     loop {
         let found = match lane.session().await {
@@ -48,7 +46,7 @@ pub(crate) async fn find_distributed(lane: &mut Lane) -> target::Result<()> {
             Err(error) => Err(error),
         };
         if found.is_ok() || !pause_if_lost(lane, &found, &mut pauses).await {
-            let _ = ctx.distributed.set(found?);
+            ledger.server.note_distributed(found?);
             return Ok(());
         }
         lane.renew().await?;
@@ -62,10 +60,9 @@ async fn pause_if_lost<T>(
     done: &target::Result<T>,
     pauses: &mut impl Iterator<Item = Duration>,
 ) -> bool {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let ledger = lane.ledger.clone();
     let is_lost = done.as_ref().is_err_and(target::Error::is_connection_lost);
-    let may_go_on = is_lost && !lane.in_group() && ctx.ledger().server_lost.is_none();
+    let may_go_on = is_lost && !lane.in_group() && !ledger.server.is_lost();
     match pauses.next().filter(|_| may_go_on) {
         Some(pause) => tokio::time::sleep(pause).await,
         None => return false,
@@ -82,14 +79,8 @@ async fn commit_durably(lane: &mut Lane) -> target::Result<()> {
 }
 
 /// Cancels the statements that the sessions are running.
-pub(crate) async fn cancel_all(ctx: &Context) {
-    let handles: Vec<_> = ctx
-        .cancels
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .drain()
-        .map(|(_, h)| h)
-        .collect();
+pub(crate) async fn cancel_all(ledger: &Ledger) {
+    let handles = ledger.server.take_cancel_handles();
     // A server that cannot be reached will notice the closed connections on its own.
     futures::future::join_all(handles.iter().map(target::CancelHandle::cancel)).await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::plan::{JobId, Schedule, Workers};
-use crate::restore::context::Context;
+use crate::restore::ledger::Ledger;
 use crate::restore::options::SplitSize;
 
 /// Work that is negligible for a session that could help with a table instead.
@@ -13,13 +13,13 @@ const LITTLE: Duration = Duration::from_millis(300);
 ///
 /// Help prevents the rows from being frozen, so the others must be likely to be idle for a while.
 pub(crate) fn may_share(
-    ctx: &Context,
+    ledger: &Ledger,
     schedule: &Schedule,
     job: JobId,
     streamed: bool,
     at_once: usize,
 ) -> bool {
-    if at_once < 2 || ctx.options.split_size.least().is_none() {
+    if at_once < 2 || ledger.facts.options.split_size.least().is_none() {
         return false;
     }
     if streamed {
@@ -28,13 +28,13 @@ pub(crate) fn may_share(
         return schedule.at_hand(job) < LITTLE.saturating_mul(others);
     }
     // Checked for large tables only, since it looks at all jobs.
-    ctx.is_large(schedule.job(job).entry) && schedule.gains_from_help(job, at_once)
+    ledger.facts.is_large(schedule.job(job).entry) && schedule.gains_from_help(job, at_once)
 }
 
 /// The sessions as workers, with the processors that server and client share, if known.
-pub(crate) fn workers(ctx: &Context, processors: Option<usize>) -> Workers {
-    let sessions = ctx.sessions();
-    match ctx.options.split_size {
+pub(crate) fn workers(ledger: &Ledger, processors: Option<usize>) -> Workers {
+    let sessions = ledger.server.sessions();
+    match ledger.facts.options.split_size {
         SplitSize::Auto => Workers::with_processors(sessions, processors),
         SplitSize::Bytes(_) => Workers::new(sessions),
         SplitSize::Never => Workers { together: 1, ..Workers::new(sessions) },

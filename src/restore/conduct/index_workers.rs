@@ -6,9 +6,6 @@
 //! whatever runs.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
-
-use crate::restore::context::Context;
 
 /// The sessions that have been lent the processors of idle sessions.
 #[derive(Debug, Default)]
@@ -32,14 +29,6 @@ impl Workers {
     /// The session is done with its job.
     pub(crate) fn give_back(&mut self, lane: usize) {
         self.lent.remove(&lane);
-    }
-}
-
-impl Context {
-    /// Whether workers are assigned here: a single session leaves that to the server, and someone
-    /// may have set their number.
-    pub(crate) fn shares_workers(&self) -> bool {
-        self.options.jobs > 1 && self.workers_are_ours.load(Ordering::Relaxed)
     }
 }
 

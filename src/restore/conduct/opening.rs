@@ -3,8 +3,8 @@
 use tokio::task::JoinSet;
 
 use crate::error::chain;
-use crate::restore::context::Context;
 use crate::restore::event::Event;
+use crate::restore::ledger::Ledger;
 use crate::restore::session::lane::Lane;
 use crate::target::{self, Session};
 
@@ -26,8 +26,8 @@ WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database()";
 
 /// Finds out how many sessions the server has room for. If it does not report that, opening them
 /// will show.
-pub(crate) async fn find_room(ctx: &Context, session: &Session) {
-    let wanted = ctx.sessions();
+pub(crate) async fn find_room(ledger: &Ledger, session: &Session) {
+    let wanted = ledger.server.sessions();
     if wanted < 2 {
         return;
     }
@@ -35,16 +35,21 @@ pub(crate) async fn find_room(ctx: &Context, session: &Session) {
     let Some(free) = free.map(|free: i64| usize::try_from(free).unwrap_or_default()) else {
         return;
     };
-    let _ = ctx.room.set(free.saturating_add(1));
-    if ctx.sessions() < wanted {
-        tell_fewer(ctx, ctx.sessions(), wanted, "the server has no more free connections");
+    ledger.server.note_room(free.saturating_add(1));
+    if ledger.server.sessions() < wanted {
+        tell_fewer(
+            ledger,
+            ledger.server.sessions(),
+            wanted,
+            "the server has no more free connections",
+        );
     }
 }
 
-fn tell_fewer(ctx: &Context, sessions: usize, wanted: usize, why: &str) {
+fn tell_fewer(ledger: &Ledger, sessions: usize, wanted: usize, why: &str) {
     let message = format!("continuing with {sessions} of {wanted} sessions: {why}");
-    ctx.events.send(Event::Warning { message });
-    ctx.events.send(Event::FewerSessions { jobs: sessions });
+    ledger.facts.events.send(Event::Warning { message });
+    ledger.facts.events.send(Event::FewerSessions { jobs: sessions });
 }
 
 /// The sessions after the first, which are opened while that one works: a pooler may take minutes
@@ -60,8 +65,8 @@ impl Opening {
     /// Starts opening them.
     pub(crate) fn start(first: &Lane) -> Self {
         let mut sessions = JoinSet::new();
-        for number in 1..first.ctx.sessions() {
-            let mut lane = Lane::new(number, first.target().clone(), first.ctx.clone());
+        for number in 1..first.ledger.server.sessions() {
+            let mut lane = Lane::new(number, first.target().clone(), first.ledger.clone());
             lane.journal = first.journal.clone();
             sessions.spawn(async move { lane.session().await.map(drop).map(|()| lane) });
         }
@@ -74,7 +79,7 @@ impl Opening {
     }
 
     /// The next session, once it is open; `None` if it was refused or all have been tried.
-    pub(crate) async fn next(&mut self, ctx: &Context) -> Option<Lane> {
+    pub(crate) async fn next(&mut self, ledger: &Ledger) -> Option<Lane> {
         let opened = self.sessions.join_next().await?;
         let lane = match opened.map(|lane| lane.map_err(|error| chain(&error))) {
             Ok(Ok(lane)) => {
@@ -91,7 +96,7 @@ impl Opening {
             }
         };
         if let Some(why) = self.refused.take_if(|_| self.sessions.is_empty()) {
-            tell_fewer(ctx, self.opened, ctx.sessions(), &why);
+            tell_fewer(ledger, self.opened, ledger.server.sessions(), &why);
         }
         lane
     }

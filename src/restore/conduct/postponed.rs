@@ -3,7 +3,7 @@
 //! makes progress.
 
 use crate::plan::{Job, JobId};
-use crate::restore::context::Context;
+use crate::restore::ledger::Ledger;
 
 /// The jobs that wait to be retried. They count as running, so that their pass does not end.
 #[derive(Debug, Default)]
@@ -15,8 +15,8 @@ pub(crate) struct PutOff {
 
 impl PutOff {
     /// A job has ended. Returns true if it is to be retried.
-    pub(crate) fn takes(&mut self, ctx: &Context, id: JobId, job: &Job) -> bool {
-        let again = ctx.ledger().put_off.remove(&job.entry);
+    pub(crate) fn takes(&mut self, ledger: &Ledger, id: JobId, job: &Job) -> bool {
+        let again = ledger.take_postponed(job.entry);
         match again {
             true => self.jobs.push((id, self.done)),
             false => self.done += 1,
@@ -26,11 +26,11 @@ impl PutOff {
 
     /// The job to retry when nothing else runs: in the archive's order, those for which something
     /// has changed first. If nothing has, each gets a last attempt.
-    pub(crate) fn next(&mut self, ctx: &Context) -> Option<JobId> {
+    pub(crate) fn next(&mut self, ledger: &Ledger) -> Option<JobId> {
         self.jobs.sort_unstable();
         let hopeful = self.jobs.iter().position(|(_, done)| *done < self.done);
         if !self.jobs.is_empty() {
-            ctx.ledger().last_attempt = hopeful.is_none();
+            ledger.set_last_attempt(hopeful.is_none());
             return Some(self.jobs.remove(hopeful.unwrap_or(0)).0);
         }
         None

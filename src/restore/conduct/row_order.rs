@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Plan};
-use crate::restore::context::Context;
 use crate::restore::event::Event;
+use crate::restore::facts::Facts;
 use crate::restore::session::lane::Lane;
 use crate::target::{Result, Session};
 
@@ -107,43 +107,42 @@ fn texts(numbers: &str) -> String {
 /// Adds these dependencies to a plan. If the catalog cannot be read, this sends a warning and the
 /// archive's own dependencies stand.
 pub(crate) async fn add_waits(lane: &mut Lane, plan: &mut Plan, costs: &Costs) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
     // A single session in the archive's order needs none.
-    let in_order = ctx.options.strictly_in_order && ctx.random.is_some();
+    let in_order = facts.options.strictly_in_order && facts.random.is_some();
     if !in_order && let Err(error) = ask(lane, plan).await {
         let message =
             format!("cannot read row dependencies from the catalog, using the archive's: {error}");
-        ctx.events.send(Event::Warning { message });
+        facts.events.send(Event::Warning { message });
     }
     plan.rank(|id| costs.of(id));
     let waiting = plan.jobs.iter().filter(|job| job.wanted && !job.step.is_analyze());
     let mut reading = HashSet::new();
     for job in waiting {
-        let entry = ctx.entry(job.entry);
+        let entry = facts.entry(job.entry);
         let Some(why) = &job.why else { continue };
         if entry.desc == Desc::TableData {
             reading.extend(entry.dependencies.first());
         }
         if !in_order {
             let message = format!("{} {why}", entry.label());
-            ctx.events.send(Event::Note { message });
+            facts.events.send(Event::Note { message });
         }
     }
-    let _ = ctx.reading.set(reading);
+    ledger.server.note_reading(reading);
 }
 
 async fn ask(lane: &mut Lane, plan: &mut Plan) -> Result<()> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let facts = lane.facts.clone();
     let session = lane.session().await?;
-    add_functions(ctx, session, plan).await?;
-    if ctx.options.disable_triggers && !ctx.with_schema {
+    add_functions(&facts, session, plan).await?;
+    if facts.options.disable_triggers && !facts.with_schema {
         return Ok(());
     }
     let mut jobs: HashMap<(&str, &str), Vec<JobId>> = HashMap::new();
     for (number, job) in plan.jobs.iter().enumerate() {
-        let entry = ctx.entry(job.entry);
+        let entry = facts.entry(job.entry);
         if job.wanted && !job.step.is_analyze() && entry.desc == Desc::TableData {
             jobs.entry(name(entry)).or_default().push(JobId(number));
         }
@@ -156,13 +155,13 @@ async fn ask(lane: &mut Lane, plan: &mut Plan) -> Result<()> {
             pairs.extend(find(ps.as_str(), parent.as_str()).map(|parent| (child, parent)));
         }
     }
-    plan.behind_rows_referred_to(&pairs, ctx.random.is_some());
+    plan.behind_rows_referred_to(&pairs, facts.random.is_some());
     Ok(())
 }
 
 /// Extends the archive's entries with the functions and tables it lacks, and plans with them.
-async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Result<()> {
-    let own = &ctx.toc.entries;
+async fn add_functions(facts: &Facts, session: &Session, plan: &mut Plan) -> Result<()> {
+    let own = &facts.toc.entries;
     let Functions { mut found, of_archive } = functions(session, own).await?;
     let mut calls: HashMap<(String, String), Vec<DumpId>> = HashMap::new();
     let numbers: HashMap<&str, DumpId> =
@@ -170,7 +169,7 @@ async fn add_functions(ctx: &Context, session: &Session, plan: &mut Plan) -> Res
     let has_functions = found.iter().any(|(_, entry)| entry.desc == Desc::Function);
     if has_functions || !of_archive.is_empty() {
         // A column of the target that the archive lacks gets its DEFAULT.
-        let defaults = if ctx.with_schema { "false" } else { "true" };
+        let defaults = if facts.with_schema { "false" } else { "true" };
         for row in session.query_catalogue(&CALLS.replace("{defaults}", defaults)).await? {
             let [Some(schema), Some(table), Some(function)] = &row[..] else { continue };
             let of_archive = of_archive.get(function).into_iter().flatten();

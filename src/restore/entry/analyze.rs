@@ -19,16 +19,16 @@ const KIND: &str = "ANALYZE";
 
 /// Analyses the table of an entry.
 pub(crate) async fn analyze(lane: &mut Lane, place: usize, step: Step) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
-    if entry.desc == Desc::TableData && !ctx.ledger().loaded.contains(&place) {
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let entry = facts.entry(place);
+    if entry.desc == Desc::TableData && !ledger.is_loaded(place) {
         return;
     }
     let started = Instant::now();
     let about = EntryRef { desc: KIND.to_owned(), ..EntryRef::from(entry) };
     let number = lane.number;
-    ctx.events.send(Event::Started {
+    facts.events.send(Event::Started {
         entry: about.clone(),
         again: false,
         lane: number,
@@ -39,26 +39,25 @@ pub(crate) async fn analyze(lane: &mut Lane, place: usize, step: Step) {
     lane.attend(0);
     let failure = match result {
         Ok(false) => {
-            ctx.events.send(Event::Paused { dump_id: about.dump_id, lane: number });
+            facts.events.send(Event::Paused { dump_id: about.dump_id, lane: number });
             return;
         }
         Ok(true) => None,
         Err(error) => Some(error.failure()),
     };
     let duration = started.elapsed();
-    ctx.events.send(Event::Analyzed { entry: about, lane: number, failure, duration });
+    facts.events.send(Event::Analyzed { entry: about, lane: number, failure, duration });
 }
 
 /// Returns whether there was anything to do.
 async fn run(lane: &mut Lane, entry: &Entry, step: Step) -> Result<bool, WorkError> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let facts = lane.facts.clone();
     lane.renew().await?;
     let has_only = lane.session().await?.server_version_num() >= ONLY_SINCE;
     if step == Step::AnalyzePartition && !has_only {
         return Ok(false);
     }
-    for setting in lane.state.before_data(entry, &ctx.style) {
+    for setting in lane.state.before_data(entry, &facts.style) {
         lane.set(setting).await?;
     }
     let table = qualified(entry.namespace.as_deref(), &entry.tag);

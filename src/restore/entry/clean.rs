@@ -14,9 +14,8 @@ use crate::statements::drop_object;
 /// Drops existing objects if `--clean` is set. If an earlier run has done so, nothing is dropped:
 /// objects restored since must stay. Returns false when the restore must stop because of a failure.
 pub(crate) async fn make_room(lane: &mut Lane, order: &[usize]) -> Result<bool> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    if !ctx.options.clean || lane.journal.is_over(Mark::Dropped) {
+    let facts = lane.facts.clone();
+    if !facts.options.clean || lane.journal.is_over(Mark::Dropped) {
         return Ok(true);
     }
     if !drop_objects(lane, order).await {
@@ -31,17 +30,17 @@ pub(crate) async fn make_room(lane: &mut Lane, order: &[usize]) -> Result<bool> 
 /// Drops the wanted entries' objects in the reverse of `order`. Failures are reported and counted.
 /// Returns false when the restore must stop because of one.
 async fn drop_objects(lane: &mut Lane, order: &[usize]) -> bool {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    ctx.events.send(Event::Step { what: "dropping existing objects".to_owned() });
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    facts.events.send(Event::Step { what: "dropping existing objects".to_owned() });
     for &place in order.iter().rev() {
-        let entry = ctx.entry(place);
-        let want = ctx.want(place);
+        let entry = facts.entry(place);
+        let want = facts.want(place);
         let of_database = matches!(entry.desc, Desc::Database | Desc::DatabaseProperties);
         let wanted = (want.schema || want.data) && !entry.drop_stmt.is_empty();
         // The session is still connected to another database: only the database itself may be
         // dropped.
-        if !wanted || (ctx.options.create && !of_database) {
+        if !wanted || (facts.options.create && !of_database) {
             continue;
         }
         let Err(refused) = drop_one(lane, entry, of_database).await else {
@@ -50,11 +49,17 @@ async fn drop_objects(lane: &mut Lane, order: &[usize]) -> bool {
         for (error, count) in refused.errors() {
             let mut failure = error.failure();
             failure.add_count(*count);
-            let tolerated = ctx.tolerates(entry, error);
+            let tolerated = facts.tolerates(entry, error);
             let lost = matches!(error, WorkError::Target(error) if error.is_connection_lost());
-            ctx.events.send(Event::DropFailed { entry: EntryRef::from(entry), failure, tolerated });
-            ctx.ledger().errors += usize::from(!tolerated);
-            if lost || (!tolerated && ctx.options.exit_on_error) {
+            facts.events.send(Event::DropFailed {
+                entry: EntryRef::from(entry),
+                failure,
+                tolerated,
+            });
+            if !tolerated {
+                ledger.count_error();
+            }
+            if lost || (!tolerated && facts.options.exit_on_error) {
                 return false;
             }
         }
@@ -65,26 +70,25 @@ async fn drop_objects(lane: &mut Lane, order: &[usize]) -> bool {
 }
 
 async fn drop_one(lane: &mut Lane, entry: &Entry, of_database: bool) -> Result<(), Refused> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let facts = lane.facts.clone();
     let begun = async {
         lane.renew().await?;
         if of_database {
             lane.commit_group().await?;
         }
-        for setting in lane.state.before_data(entry, &ctx.style) {
+        for setting in lane.state.before_data(entry, &facts.style) {
             lane.set(setting).await?;
         }
         Ok(())
     };
     begun.await.map_err(WorkError::Target)?;
     // An earlier run may have been interrupted halfway through this.
-    let if_exists = ctx.options.if_exists || lane.journal.get().is_some_and(Journal::goes_on);
+    let if_exists = facts.options.if_exists || lane.journal.get().is_some_and(Journal::goes_on);
     let dropping =
         drop_object(entry, if_exists).map_err(|error| WorkError::Other(chain(&error)))?;
     if dropping.without_if_exists {
         let message = format!("cannot add IF EXISTS to the statement that drops {}", entry.label());
-        ctx.events.send(Event::Warning { message });
+        facts.events.send(Event::Warning { message });
     }
     if let Some(command) = &dropping.command {
         let once = if of_database { Once::Unknown } else { Once::Numbered };

@@ -1,10 +1,10 @@
 //! Loads an entry's data: whether it may be loaded, how triggers are handled, and when to retry.
 
 use crate::archive::{Desc, Entry};
-use crate::restore::context::Context;
 use crate::restore::entry::work::Work;
 use crate::restore::error::Shortfall;
 use crate::restore::event::Failure;
+use crate::restore::facts::Facts;
 use crate::restore::load::load;
 use crate::restore::load::source::Source;
 use crate::restore::load::transaction::Triggers;
@@ -21,28 +21,23 @@ enum Switching {
     Outside,
 }
 
-impl Context {
-    /// Whether and where triggers are disabled for an entry's rows. Rows that go to other
-    /// partitions must not wait for a lock held as long as their transaction, and an owner may not
-    /// disable triggers of foreign keys.
-    fn switches_triggers(&self, entry: &Entry) -> Option<Switching> {
-        let switches =
-            self.options.disable_triggers && !self.with_schema && entry.desc == Desc::TableData;
-        let inside = !entry.is_load_via_partition_root()
-            && self.style.ownership != Ownership::SetSessionAuthorization;
-        switches.then_some(if inside { Switching::Inside } else { Switching::Outside })
-    }
+/// Whether and where triggers are disabled for an entry's rows. Rows that go to other
+/// partitions must not wait for a lock held as long as their transaction, and an owner may not
+/// disable triggers of foreign keys.
+fn switches_triggers(facts: &Facts, entry: &Entry) -> Option<Switching> {
+    let switches =
+        facts.options.disable_triggers && !facts.with_schema && entry.desc == Desc::TableData;
+    let inside = !entry.is_load_via_partition_root()
+        && facts.style.ownership != Ownership::SetSessionAuthorization;
+    switches.then_some(if inside { Switching::Inside } else { Switching::Outside })
 }
 
 impl Work<'_> {
     pub(crate) async fn load(&mut self, source: Source) -> Option<String> {
-        let (ctx, entry) = (self.ctx, self.entry);
+        let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         if let Some(table) = entry.dependencies.first().filter(|_| entry.desc == Desc::TableData) {
-            let (refused, absent) = {
-                let ledger = ctx.ledger();
-                (ledger.refused.contains(table), ledger.absent.get(table).cloned())
-            };
-            if refused && ctx.options.no_data_for_failed_tables {
+            let (refused, absent) = ledger.why_no_rows(*table);
+            if refused && facts.options.no_data_for_failed_tables {
                 return Some("its table could not be created".to_owned());
             }
             if let Some(cause) = absent {
@@ -55,7 +50,7 @@ impl Work<'_> {
                 return None;
             }
         }
-        let switching = ctx.switches_triggers(entry);
+        let switching = switches_triggers(facts, entry);
         if switching == Some(Switching::Inside) && !self.become_superuser().await {
             return None;
         }
@@ -78,13 +73,13 @@ impl Work<'_> {
 
     /// Loads the data, and retries if that may help and the data can be read again.
     async fn load_rows(&mut self, source: Source, triggers: Triggers) {
-        let (ctx, entry) = (self.ctx, self.entry);
+        let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         let again = !source.is_stream() && !self.lane.in_group();
         let mut pauses = repeating();
         let mut loaded = load(self.lane, entry, source, triggers).await;
         while let Err(error) = &loaded
             && again
-            && pause(ctx, entry, error, &mut pauses).await
+            && pause(ledger, entry, error, &mut pauses).await
         {
             loaded = load(self.lane, entry, Source::archive(), triggers).await;
         }
@@ -92,19 +87,19 @@ impl Work<'_> {
             Ok(loaded) => {
                 self.loaded = loaded;
                 for Shortfall { error, note } in std::mem::take(&mut self.lane.shortfalls) {
-                    let mut failure = ctx.failure(entry, &error);
+                    let mut failure = ledger.failure(entry, &error);
                     failure.add_detail(&note);
-                    self.problems.add(failure, ctx.tolerates(entry, &error));
+                    self.problems.add(failure, facts.tolerates(entry, &error));
                 }
             }
-            Err(error) if error.is_passing() && ctx.random.is_none() => {
-                let mut failure = ctx.failure(entry, &error);
+            Err(error) if error.is_passing() && facts.random.is_none() => {
+                let mut failure = ledger.failure(entry, &error);
                 failure.message.push_str(if self.lane.journal.get().is_some() {
                     "; a stream cannot be read again: run the same command again to resume"
                 } else {
                     "; a stream cannot be read again"
                 });
-                let tolerated = !self.lane.in_group() && ctx.tolerates(entry, &error);
+                let tolerated = !self.lane.in_group() && facts.tolerates(entry, &error);
                 self.problems.add(failure, tolerated);
             }
             Err(error) => drop(self.fail(&error)),
@@ -118,8 +113,8 @@ impl Work<'_> {
             self.fail(&error.into());
             return false;
         }
-        if let Some(setting) = self.lane.state.before_triggers(&self.ctx.style)
-            && self.ctx.style.superuser.is_some()
+        if let Some(setting) = self.lane.state.before_triggers(&self.facts.style)
+            && self.facts.style.superuser.is_some()
             && let Err(error) = self.lane.set(setting).await
         {
             self.fail(&error.into());
@@ -143,7 +138,7 @@ impl Work<'_> {
 
     /// Enables the triggers of rows that an earlier run loaded: it may have died before it could.
     pub(crate) async fn enable_triggers_again(&mut self) {
-        if self.ctx.switches_triggers(self.entry) == Some(Switching::Outside) {
+        if switches_triggers(self.facts, self.entry) == Some(Switching::Outside) {
             self.switch_triggers(enable_triggers(self.entry)).await;
         }
     }

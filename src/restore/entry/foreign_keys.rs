@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use crate::archive::{Desc, Entry};
-use crate::restore::context::{Context, Finished};
 use crate::restore::event::{Event, Events, Outcome};
+use crate::restore::facts::Facts;
+use crate::restore::ledger::{Finished, Ledger};
 use crate::restore::options::ForeignKeys;
 use crate::select::{Want, keys_and_comments};
 use crate::sql::constraint;
@@ -13,28 +14,26 @@ use crate::sql::constraint;
 /// Why an entry is skipped.
 const LEFT_OUT: &str = "foreign keys not restored, as requested";
 
-impl Context {
-    /// The places of the wanted entries that `--foreign-keys none` excludes.
-    pub(crate) fn left_out(&self) -> Vec<bool> {
-        match self.options.foreign_keys {
-            ForeignKeys::None => keys_and_comments(&self.toc.entries),
-            ForeignKeys::Validated | ForeignKeys::NotValid => vec![false; self.wants.len()],
-        }
+/// The places of the wanted entries that `--foreign-keys none` excludes.
+pub(crate) fn left_out(facts: &Facts) -> Vec<bool> {
+    match facts.options.foreign_keys {
+        ForeignKeys::None => keys_and_comments(&facts.toc.entries),
+        ForeignKeys::Validated | ForeignKeys::NotValid => vec![false; facts.wants.len()],
     }
+}
 
-    /// Reports which keys are excluded, and which are validated although `not-valid` was requested.
-    pub(crate) fn tell_foreign_keys(&self, left_out: &[bool]) {
-        for place in
-            (0..self.wants.len()).filter(|place| left_out[*place] && self.is_wanted(*place))
-        {
-            let outcome = Outcome::Skipped { reason: LEFT_OUT.to_owned() };
-            self.finish(place, Finished { outcome, ..Finished::default() });
-        }
-        if self.options.foreign_keys == ForeignKeys::NotValid {
-            let wanted = (0..self.wants.len()).filter(|place| self.want(*place).schema);
-            for entry in wanted.map(|place| self.entry(place)).filter(|entry| is_odd(entry)) {
-                tell_checked(&self.events, entry, "its definition cannot be rewritten");
-            }
+/// Reports which keys are excluded, and which are validated although `not-valid` was requested.
+pub(crate) fn tell(ledger: &Ledger, left_out: &[bool]) {
+    for place in (0..ledger.facts.wants.len())
+        .filter(|place| left_out[*place] && ledger.facts.is_wanted(*place))
+    {
+        let outcome = Outcome::Skipped { reason: LEFT_OUT.to_owned() };
+        ledger.finish(place, Finished { outcome, ..Finished::default() });
+    }
+    if ledger.facts.options.foreign_keys == ForeignKeys::NotValid {
+        let wanted = (0..ledger.facts.wants.len()).filter(|place| ledger.facts.want(*place).schema);
+        for entry in wanted.map(|place| ledger.facts.entry(place)).filter(|entry| is_odd(entry)) {
+            tell_checked(&ledger.facts.events, entry, "its definition cannot be rewritten");
         }
     }
 }

@@ -4,31 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::archive::{Desc, DumpId, Toc};
-use crate::restore::context::Context;
 use crate::restore::event::{Cause, Event};
+use crate::restore::facts::Facts;
+use crate::restore::server_state::Missing;
 use crate::restore::tolerance::Tolerance;
 use crate::select::Want;
 use crate::sql::acl::roles;
 use crate::statements::{Ownership, Style, owner};
 use crate::target::{Result, Session};
 
-/// What the target lacks.
-#[derive(Debug, Default)]
-pub(crate) struct Missing {
-    pub(crate) roles: HashSet<String>,
-    pub(crate) extensions: HashSet<String>,
-}
-
 /// Checks the target, reports what it lacks, and returns that with the number of problems that are
 /// not tolerated.
-pub(crate) async fn check(ctx: &Context, session: &Session) -> Result<(Missing, usize)> {
+pub(crate) async fn check(facts: &Facts, session: &Session) -> Result<(Missing, usize)> {
     let mut lacking = Missing::default();
     let mut problems = 0;
     let mut tell = |cause, message, entries, tolerated: bool| {
         problems += usize::from(!tolerated);
-        ctx.events.send(Event::Problem { cause, message, entries, tolerated });
+        facts.events.send(Event::Problem { cause, message, entries, tolerated });
     };
-    let needed = roles_needed(&ctx.toc, &ctx.wants, &ctx.style);
+    let needed = roles_needed(&facts.toc, &facts.wants, &facts.style);
     if !needed.is_empty() {
         let known = names(session, "SELECT rolname FROM pg_catalog.pg_roles").await?;
         for (role, entries) in needed.into_iter().filter(|(role, _)| !known.contains(role)) {
@@ -36,14 +30,14 @@ pub(crate) async fn check(ctx: &Context, session: &Session) -> Result<(Missing, 
                 Cause::MissingRole { role: role.clone() },
                 format!("role \"{role}\" does not exist on the target"),
                 entries,
-                ctx.options.tolerate.contains(&Tolerance::MissingRole),
+                facts.options.tolerate.contains(&Tolerance::MissingRole),
             );
             lacking.roles.insert(role);
         }
     }
     // The new database may get its extensions from a template; a missing one will show on its own.
-    if !ctx.options.create {
-        let needed = needed_extensions(ctx);
+    if !facts.options.create {
+        let needed = needed_extensions(facts);
         if !needed.is_empty() {
             // An installed extension may no longer be available.
             let query = "SELECT name FROM pg_catalog.pg_available_extensions \
@@ -53,7 +47,7 @@ pub(crate) async fn check(ctx: &Context, session: &Session) -> Result<(Missing, 
                 tell(
                     Cause::MissingExtension { extension: name.clone() },
                     format!("extension \"{name}\" cannot be installed on the target"),
-                    dependents(&ctx.toc, &ctx.wants, &name),
+                    dependents(&facts.toc, &facts.wants, &name),
                     false,
                 );
                 lacking.extensions.insert(name);
@@ -92,8 +86,8 @@ pub(crate) fn roles_needed(toc: &Toc, wants: &[Want], style: &Style) -> BTreeMap
     needed
 }
 
-fn needed_extensions(ctx: &Context) -> BTreeSet<String> {
-    let wanted = ctx.toc.entries.iter().zip(&ctx.wants).filter(|(_, want)| want.schema);
+fn needed_extensions(facts: &Facts) -> BTreeSet<String> {
+    let wanted = facts.toc.entries.iter().zip(&facts.wants).filter(|(_, want)| want.schema);
     wanted
         .filter(|(entry, _)| entry.desc == Desc::Extension)
         .map(|(entry, _)| entry.tag.clone())

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use crate::archive::Desc;
 use crate::error::chain;
 use crate::plan::Step;
-use crate::restore::context::{Context, Finished, FirstStep};
 use crate::restore::entry::analyze::analyze;
 use crate::restore::entry::foreign_keys::{DISTRIBUTED, PARTITIONED, tell_checked};
 use crate::restore::entry::orphans;
 use crate::restore::entry::work::{pass_over, restore_entry, rows_missing};
 use crate::restore::error::WorkError;
 use crate::restore::event::{Event, Outcome};
+use crate::restore::facts::Facts;
 use crate::restore::journal::line::Mark;
+use crate::restore::ledger::{Finished, FirstStep, Ledger};
 use crate::restore::load::source::Source;
 use crate::restore::session::lane::Lane;
 use crate::sql::constraint;
@@ -26,35 +27,36 @@ const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
 
 /// Does a step of an entry.
 pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
     if step.is_analyze() {
         return analyze(lane, place, step).await;
     }
-    if lane.journal.is_done(ctx.entry(place)) {
+    if lane.journal.is_done(facts.entry(place)) {
         return pass_over(lane, place).await;
     }
     let journal = lane.journal.get();
-    if let Some(rows) = journal.and_then(|_| ctx.rows_missing(ctx.entry(place))) {
+    if let Some(rows) = journal.and_then(|_| ledger.rows_missing(facts.entry(place))) {
         let outcome = Outcome::Failed { failure: rows_missing(rows) };
-        return ctx.finish(place, Finished { lane: lane.number, outcome, ..Finished::default() });
+        return ledger
+            .finish(place, Finished { lane: lane.number, outcome, ..Finished::default() });
     }
-    let step = ctx.step_left(place, step);
-    let sql = ctx.step_sql(place, step);
-    if ctx.is_distributed(ctx.entry(place)) {
+    let step = step_left(&ledger, place, step);
+    let sql = step_sql(&facts, place, step);
+    if ledger.server.is_distributed(facts.entry(place)) {
         return match step {
             Step::BuildIndex | Step::AddForeignKey => {
                 // Everything is left for the second step.
-                ctx.ledger().first_steps.insert(place, FirstStep::Refused);
+                ledger.set_first_step(place, FirstStep::Refused);
             }
             Step::AddNotValid => {
-                tell_checked(&ctx.events, ctx.entry(place), DISTRIBUTED);
+                tell_checked(&facts.events, facts.entry(place), DISTRIBUTED);
                 restore_entry(lane, place, Source::archive()).await;
             }
             _ => restore_entry(lane, place, Source::archive()).await,
         };
     }
-    let before = ctx.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
+    let before = ledger.first_step(place) == Some(FirstStep::Before);
     match (step, sql) {
         // Reported when the second step is done.
         (Step::BuildIndex | Step::AddForeignKey, _) if before => {}
@@ -63,7 +65,7 @@ pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
             first(lane, place, step, &sql).await;
         }
         (Step::UseIndex | Step::Validate, Some(sql)) => {
-            let first = ctx.ledger().first_steps.get(&place).copied();
+            let first = ledger.first_step(place);
             match first {
                 Some(FirstStep::Done(time)) => second(lane, place, step, &sql, time).await,
                 Some(FirstStep::Before) => {
@@ -81,42 +83,42 @@ pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
 }
 
 async fn first(lane: &mut Lane, place: usize, step: Step, sql: &str) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let entry = facts.entry(place);
     let (dump_id, number) = (entry.dump_id.0, lane.number);
     let started = Instant::now();
     lane.attend(dump_id);
-    ctx.tell_started(place, number, None);
+    ledger.tell_started(place, number, None);
     match run(lane, place, sql, Mark::FirstStep).await {
         Ok(()) => {
             let time = started.elapsed();
-            ctx.ledger().first_steps.insert(place, FirstStep::Done(time));
-            ctx.events.send(Event::Paused { dump_id, lane: number });
+            ledger.set_first_step(place, FirstStep::Done(time));
+            facts.events.send(Event::Paused { dump_id, lane: number });
         }
         // Rows that break the constraint break it in any form.
         Err(error) if step == Step::AddForeignKey || is_about_rows(&error) => {
             fail(lane, place, &error, started.elapsed()).await;
         }
         Err(_) => {
-            ctx.ledger().first_steps.insert(place, FirstStep::Refused);
-            ctx.events.send(Event::Paused { dump_id, lane: number });
+            ledger.set_first_step(place, FirstStep::Refused);
+            facts.events.send(Event::Paused { dump_id, lane: number });
         }
     }
     lane.attend(0);
 }
 
 async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Duration) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let entry = facts.entry(place);
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
-    ctx.tell_started(place, lane.number, None);
+    ledger.tell_started(place, lane.number, None);
     match run(lane, place, sql, Mark::Done).await {
         Ok(()) => {
             let duration = before + started.elapsed();
-            ctx.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
+            ledger.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
         }
         Err(error) if step == Step::UseIndex && !error.is_passing() => {
             // The archive's statement will show what is wrong, if anything is.
@@ -137,10 +139,9 @@ async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Du
 
 /// Drops the index of a constraint's first step.
 async fn drop_index(lane: &mut Lane, place: usize) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
-    let index = qualified(entry.namespace.as_deref(), ctx.constraint_name(place));
+    let facts = lane.facts.clone();
+    let entry = facts.entry(place);
+    let index = qualified(entry.namespace.as_deref(), constraint_name(&facts, place));
     let mut drop = format!("DROP INDEX {index};");
     if let Some(journal) = lane.journal.get() {
         drop.push_str(&journal.take_back(entry.dump_id, Mark::FirstStep));
@@ -151,28 +152,28 @@ async fn drop_index(lane: &mut Lane, place: usize) {
     };
     if let Err(error) = dropped {
         let message = format!("cannot drop the index {index}: {}", chain(&error));
-        ctx.events.send(Event::Warning { message });
+        facts.events.send(Event::Warning { message });
     }
 }
 
 /// Adds a foreign key that is not to be validated.
 async fn add_not_valid(lane: &mut Lane, place: usize, sql: &str) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let entry = facts.entry(place);
     if let Err(error) = lane.renew().await {
         return fail(lane, place, &error.into(), Duration::ZERO).await;
     }
     let partitioned = constraint::foreign_key(&entry.defn).is_some_and(|key| key.partitioned);
     let version = lane.session().await.map(Session::server_version_num);
     if partitioned && version.is_ok_and(|version| version < NOT_VALID_WITH_PARTITIONS) {
-        tell_checked(&ctx.events, entry, PARTITIONED);
+        tell_checked(&facts.events, entry, PARTITIONED);
         return restore_entry(lane, place, Source::archive()).await;
     }
     let (dump_id, number) = (entry.dump_id.0, lane.number);
     let started = Instant::now();
     lane.attend(dump_id);
-    ctx.tell_started(place, number, None);
+    ledger.tell_started(place, number, None);
     let done = match run(lane, place, sql, Mark::Done).await {
         Ok(()) => lane.count(1).await,
         Err(error) => Err(error),
@@ -180,8 +181,8 @@ async fn add_not_valid(lane: &mut Lane, place: usize, sql: &str) {
     match done {
         Ok(()) => {
             let (duration, uncommitted) = (started.elapsed(), lane.is_uncommitted());
-            ctx.events.send(Event::NotChecked { dump_id });
-            ctx.finish(
+            facts.events.send(Event::NotChecked { dump_id });
+            ledger.finish(
                 place,
                 Finished { lane: number, duration, uncommitted, ..Finished::default() },
             );
@@ -192,11 +193,10 @@ async fn add_not_valid(lane: &mut Lane, place: usize, sql: &str) {
 }
 
 async fn run(lane: &mut Lane, place: usize, sql: &str, mark: Mark) -> Result<(), WorkError> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
+    let facts = lane.facts.clone();
+    let entry = facts.entry(place);
     lane.renew().await?;
-    for setting in lane.state.before(entry, &ctx.style) {
+    for setting in lane.state.before(entry, &facts.style) {
         lane.set(setting).await?;
     }
     lane.execute_recorded(entry, sql, mark).await
@@ -208,59 +208,57 @@ fn is_about_rows(error: &WorkError) -> bool {
 }
 
 async fn fail(lane: &mut Lane, place: usize, error: &WorkError, duration: Duration) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
-    let mut failure = ctx.failure(entry, error);
-    let is_there = ctx.ledger().first_steps.contains_key(&place);
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let entry = facts.entry(place);
+    let mut failure = ledger.failure(entry, error);
+    let is_there = ledger.first_step(place).is_some();
     if is_there && orphans::are_the_reason(entry, error) {
         Box::pin(orphans::tell(lane, entry, &mut failure)).await;
     } else {
         if is_there && entry.desc == Desc::FkConstraint {
             failure.message.push_str(orphans::NOT_VALID);
         }
-        ctx.note_refused(entry, error, &failure);
+        ledger.note_refused(entry, error, &failure);
     }
     // An error has aborted the transaction of several entries, if this is in one.
-    let outcome = if !lane.in_group() && ctx.tolerates(entry, error) {
+    let outcome = if !lane.in_group() && facts.tolerates(entry, error) {
         Outcome::Tolerated { failure }
     } else {
         Outcome::Failed { failure }
     };
-    ctx.finish(place, Finished { lane: lane.number, outcome, duration, ..Finished::default() });
+    ledger.finish(place, Finished { lane: lane.number, outcome, duration, ..Finished::default() });
 }
 
-impl Context {
-    /// What remains of a step: an earlier run may have started in two steps an entry that is now
-    /// made in one.
-    fn step_left(&self, place: usize, step: Step) -> Step {
-        let begun = self.ledger().first_steps.get(&place) == Some(&FirstStep::Before);
-        match (step, &self.entry(place).desc) {
-            (Step::Entire, Desc::FkConstraint) if begun => Step::Validate,
-            (Step::Entire, Desc::Constraint) if begun => Step::UseIndex,
-            _ => step,
-        }
+/// What remains of a step: an earlier run may have started in two steps an entry that is now
+/// made in one.
+fn step_left(ledger: &Ledger, place: usize, step: Step) -> Step {
+    let begun = ledger.first_step(place) == Some(FirstStep::Before);
+    match (step, &ledger.facts.entry(place).desc) {
+        (Step::Entire, Desc::FkConstraint) if begun => Step::Validate,
+        (Step::Entire, Desc::Constraint) if begun => Step::UseIndex,
+        _ => step,
     }
+}
 
-    /// The SQL of a step; `None` for an entry that is not made in steps.
-    fn step_sql(&self, place: usize, step: Step) -> Option<String> {
-        let definition = &self.entry(place).defn;
-        match step {
-            Step::Entire => None,
-            Step::BuildIndex => Some(constraint::unique(definition)?.create_index),
-            Step::UseIndex => Some(constraint::unique(definition)?.add_constraint),
-            Step::AddForeignKey => Some(constraint::foreign_key(definition)?.add_not_valid),
-            Step::Validate => Some(constraint::foreign_key(definition)?.validate),
-            Step::AddNotValid => Some(constraint::foreign_key(definition)?.add_not_valid),
-            Step::Analyze | Step::AnalyzePartition => None,
-        }
+/// The SQL of a step; `None` for an entry that is not made in steps.
+fn step_sql(facts: &Facts, place: usize, step: Step) -> Option<String> {
+    let definition = &facts.entry(place).defn;
+    match step {
+        Step::Entire => None,
+        Step::BuildIndex => Some(constraint::unique(definition)?.create_index),
+        Step::UseIndex => Some(constraint::unique(definition)?.add_constraint),
+        Step::AddForeignKey => Some(constraint::foreign_key(definition)?.add_not_valid),
+        Step::Validate => Some(constraint::foreign_key(definition)?.validate),
+        Step::AddNotValid => Some(constraint::foreign_key(definition)?.add_not_valid),
+        Step::Analyze | Step::AnalyzePartition => None,
     }
+}
 
-    /// A constraint's name: the entry's tag is the table's name followed by the constraint's.
-    fn constraint_name(&self, place: usize) -> &str {
-        let entry = self.entry(place);
-        let tables = entry.dependencies.iter().filter_map(|id| self.toc.get(*id));
-        let own = tables.filter_map(|table| entry.tag.strip_prefix(&table.tag)?.strip_prefix(' '));
-        own.min_by_key(|name| name.len()).unwrap_or(&entry.tag)
-    }
+/// A constraint's name: the entry's tag is the table's name followed by the constraint's.
+fn constraint_name(facts: &Facts, place: usize) -> &str {
+    let entry = facts.entry(place);
+    let tables = entry.dependencies.iter().filter_map(|id| facts.toc.get(*id));
+    let own = tables.filter_map(|table| entry.tag.strip_prefix(&table.tag)?.strip_prefix(' '));
+    own.min_by_key(|name| name.len()).unwrap_or(&entry.tag)
 }

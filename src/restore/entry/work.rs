@@ -3,19 +3,21 @@
 use std::time::Instant;
 
 use crate::archive::{Desc, DumpId, Entry};
-use crate::restore::context::{Context, Finished};
 use crate::restore::entry::failures::Problems;
 use crate::restore::entry::orphans;
 use crate::restore::error::WorkError;
 use crate::restore::event::{Cause, Event, Failure, Outcome};
+use crate::restore::facts::Facts;
 use crate::restore::journal::DONE_BEFORE;
 use crate::restore::journal::line::{Line, Mark};
+use crate::restore::ledger::{Finished, Ledger};
 use crate::restore::load::loaded::Loaded;
 use crate::restore::load::source::Source;
 use crate::restore::options::Transactions;
 use crate::restore::session::commands::Refused;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
+use crate::restore::tolerance::Tolerance;
 use crate::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 
 /// `object_not_in_prerequisite_state`: "materialized view … has not been populated"
@@ -24,22 +26,22 @@ const NOT_POPULATED: &str = "55000";
 
 /// Restores one entry and reports the outcome.
 pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: Source) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let entry = facts.entry(place);
     if lane.journal.is_done(entry) {
         return pass_over(lane, place).await;
     }
     let started = Instant::now();
     lane.attend(entry.dump_id.0);
-    let data_bytes = ctx.wants_archived_data(place).then(|| source.size(ctx, entry)).flatten();
-    ctx.tell_started(place, lane.number, data_bytes);
-    let mut work = Work::on(ctx, lane, entry);
+    let data_bytes = facts.wants_archived_data(place).then(|| source.size(&facts, entry)).flatten();
+    ledger.tell_started(place, lane.number, data_bytes);
+    let mut work = Work::on(&facts, &ledger, lane, entry);
     let skipped = Box::pin(work.run(place, source)).await;
-    if ctx.ledger().put_off.contains(&place) {
+    if ledger.is_postponed(place) {
         work.lane.attend(0);
         let (dump_id, lane) = (entry.dump_id.0, work.lane.number);
-        return ctx.events.send(Event::Paused { dump_id, lane });
+        return facts.events.send(Event::Paused { dump_id, lane });
     }
     let Work { problems, loaded, .. } = work;
     let outcome = match (problems.outcome(), skipped) {
@@ -56,29 +58,30 @@ pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: Source)
         duration: started.elapsed(),
         uncommitted: lane.is_uncommitted(),
     };
-    ctx.finish(place, finished);
+    ledger.finish(place, finished);
 }
 
 /// Reports an entry that an earlier run restored.
 pub(crate) async fn pass_over(lane: &mut Lane, place: usize) {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
-    let entry = ctx.entry(place);
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
+    let entry = facts.entry(place);
     let number = lane.number;
-    let mut work = Work::on(ctx, lane, entry);
+    let mut work = Work::on(&facts, &ledger, lane, entry);
     work.enable_triggers_again().await;
     if let outcome @ Outcome::Failed { .. } = work.problems.outcome() {
-        return ctx.finish(place, Finished { outcome, ..Finished::default() });
+        return ledger.finish(place, Finished { outcome, ..Finished::default() });
     }
     let outcome = Outcome::Skipped { reason: DONE_BEFORE.to_owned() };
-    let read = ctx.random.as_ref().filter(|_| ctx.wants_archived_data(place));
+    let read = facts.random.as_ref().filter(|_| facts.wants_archived_data(place));
     let read = read.and_then(|random| random.size(entry)).unwrap_or_default();
-    ctx.finish(place, Finished { lane: number, outcome, read, ..Finished::default() });
+    ledger.finish(place, Finished { lane: number, outcome, read, ..Finished::default() });
 }
 
 /// The work on one entry, with what went wrong and what was loaded.
 pub(crate) struct Work<'a> {
-    pub(crate) ctx: &'a Context,
+    pub(crate) facts: &'a Facts,
+    pub(crate) ledger: &'a Ledger,
     pub(crate) lane: &'a mut Lane,
     pub(crate) entry: &'a Entry,
     pub(crate) problems: Problems,
@@ -86,22 +89,29 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn on(ctx: &'a Context, lane: &'a mut Lane, entry: &'a Entry) -> Self {
-        Self { ctx, lane, entry, problems: Problems::default(), loaded: Loaded::default() }
+    fn on(facts: &'a Facts, ledger: &'a Ledger, lane: &'a mut Lane, entry: &'a Entry) -> Self {
+        Self {
+            facts,
+            ledger,
+            lane,
+            entry,
+            problems: Problems::default(),
+            loaded: Loaded::default(),
+        }
     }
 
     /// Returns the reason why the entry was skipped, if it was.
     async fn run(&mut self, place: usize, source: Source) -> Option<String> {
-        let (ctx, entry) = (self.ctx, self.entry);
-        let want = ctx.want(place);
-        if let Some(rows) = self.lane.journal.get().and_then(|_| ctx.rows_missing(entry)) {
+        let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
+        let want = facts.want(place);
+        if let Some(rows) = self.lane.journal.get().and_then(|_| ledger.rows_missing(entry)) {
             self.problems.add(rows_missing(rows), false);
             return None;
         }
         if entry.desc == Desc::Warning {
             let message = if entry.defn.is_empty() { &entry.copy_stmt } else { &entry.defn };
             let message = format!("warning from original dump file: {}", message.trim_end());
-            ctx.events.send(Event::Warning { message });
+            facts.events.send(Event::Warning { message });
         }
         let mut defined = false;
         if want.schema {
@@ -124,7 +134,7 @@ impl<'a> Work<'a> {
 
     /// Runs the entry's definition and sets its owner and its other properties.
     async fn define(&mut self) {
-        let (ctx, entry) = (self.ctx, self.entry);
+        let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         if !self.prepare().await {
             return;
         }
@@ -132,14 +142,14 @@ impl<'a> Work<'a> {
         if alone && !self.leave_group().await {
             return;
         }
-        let listing = ctx.blob_metadata(entry);
-        let commands = match definition(entry, &ctx.style, listing) {
+        let listing = facts.blob_metadata(entry);
+        let commands = match definition(entry, &facts.style, listing) {
             Ok(commands) => commands,
             Err(error) => return self.fail_statement(&error),
         };
         let follows = self.has_more_after_definition();
         let mark = if follows { Mark::Defined } else { Mark::Done };
-        let line = ctx.is_final(entry).then(|| Line::of(entry, mark));
+        let line = ledger.is_final(entry).then(|| Line::of(entry, mark));
         if !self.lane.journal.is_defined(entry)
             && let Err(refused) = self.run_commands(&commands, Once::of(entry), line).await
         {
@@ -148,25 +158,25 @@ impl<'a> Work<'a> {
                 return;
             }
             if Box::pin(orphans::keep_not_valid(self.lane, entry, error)).await {
-                let mut failure = ctx.failure(entry, error);
+                let mut failure = ledger.failure(entry, error);
                 Box::pin(orphans::tell(self.lane, entry, &mut failure)).await;
-                return self.problems.add(failure, ctx.tolerates(entry, error));
+                return self.problems.add(failure, facts.tolerates(entry, error));
             }
             self.fail_all(&refused);
-            ctx.note_refused(entry, error, &ctx.failure(entry, error));
+            ledger.note_refused(entry, error, &ledger.failure(entry, error));
             // In a transaction that holds several entries, nothing more can be done.
             if !refused.all_exist() || self.lane.in_group() || self.must_stop() {
                 return;
             }
         }
         if entry.desc == Desc::Table && !self.problems.any() {
-            ctx.ledger().created.insert(entry.dump_id);
+            ledger.note_created(entry.dump_id);
         }
         self.set_owner().await;
         if self.must_stop() {
             return;
         }
-        if let Some(sql) = partitioned_access_method(entry, &ctx.style) {
+        if let Some(sql) = partitioned_access_method(entry, &facts.style) {
             self.attempt(&sql).await;
         }
         if follows && !self.loads_rows() && !self.problems.any() {
@@ -183,27 +193,27 @@ impl<'a> Work<'a> {
 
     /// Postpones an entry that failed because of a view that is not populated yet.
     fn postpones(&self, error: &WorkError) -> bool {
-        let (ctx, entry) = (self.ctx, self.entry);
+        let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         let state = error.server().map(|error| error.sqlstate.as_str());
         let hopeful = entry.desc == Desc::MaterializedViewData
             && state == Some(NOT_POPULATED)
             && !self.lane.in_group()
-            && !ctx.options.exit_on_error;
-        let place = ctx.toc.position(entry.dump_id).filter(|_| hopeful);
-        place.is_some_and(|place| ctx.postpone(place))
+            && !facts.options.exit_on_error;
+        let place = facts.toc.position(entry.dump_id).filter(|_| hopeful);
+        place.is_some_and(|place| ledger.postpone(place))
     }
 
     /// Whether work remains after the entry's definition: setting an owner, or loading rows.
     fn has_more_after_definition(&self) -> bool {
-        let (ctx, entry) = (self.ctx, self.entry);
-        !matches!(owner(entry, &ctx.style), Ok(None))
-            || partitioned_access_method(entry, &ctx.style).is_some()
+        let (facts, entry) = (self.facts, self.entry);
+        !matches!(owner(entry, &facts.style), Ok(None))
+            || partitioned_access_method(entry, &facts.style).is_some()
             || self.loads_rows()
     }
 
     fn loads_rows(&self) -> bool {
-        let place = self.ctx.toc.position(self.entry.dump_id);
-        place.is_some_and(|place| self.ctx.wants_archived_data(place))
+        let place = self.facts.toc.position(self.entry.dump_id);
+        place.is_some_and(|place| self.facts.wants_archived_data(place))
     }
 
     async fn record_done(&mut self) {
@@ -225,7 +235,7 @@ impl<'a> Work<'a> {
     /// Whether an error has ended the restore (`--exit-on-error`): pg_restore exits at once, so
     /// nothing more is done for the same entry.
     fn must_stop(&self) -> bool {
-        self.ctx.options.exit_on_error && self.problems.count()
+        self.facts.options.exit_on_error && self.problems.count()
     }
 
     /// Applies the entry's settings to the session. Returns false if the entry must not be restored
@@ -234,10 +244,10 @@ impl<'a> Work<'a> {
         if let Err(error) = self.lane.renew().await {
             let error = WorkError::from(error);
             let failure = self.fail(&error);
-            self.ctx.note_refused(self.entry, &error, &failure);
+            self.ledger.note_refused(self.entry, &error, &failure);
             return false;
         }
-        let (state, style) = (&self.lane.state, &self.ctx.style);
+        let (state, style) = (&self.lane.state, &self.facts.style);
         let settings = match self.lane.journal.is_defined(self.entry) {
             // An earlier run has already decided where it is stored.
             true => state.before_data(self.entry, style),
@@ -251,7 +261,7 @@ impl<'a> Work<'a> {
                 let is_lost = matches!(&error, WorkError::Target(e) if e.is_connection_lost());
                 if is_user || is_lost || self.must_stop() {
                     // As another user or not at all: better not at all.
-                    self.ctx.note_refused(self.entry, &error, &failure);
+                    self.ledger.note_refused(self.entry, &error, &failure);
                     return false;
                 }
             }
@@ -260,13 +270,13 @@ impl<'a> Work<'a> {
     }
 
     async fn set_owner(&mut self) {
-        let command = match owner(self.entry, &self.ctx.style) {
+        let command = match owner(self.entry, &self.facts.style) {
             Ok(Some(command)) => command,
             Ok(None) => return,
             Err(error) => return self.fail_statement(&error),
         };
         let role = self.entry.owner.as_deref().unwrap_or_default();
-        if self.ctx.lacks_role(role) {
+        if self.ledger.server.lacks_role(role) {
             // Reported once for all entries; no need to ask the server each time.
             let failure = Failure {
                 message: format!(
@@ -277,11 +287,7 @@ impl<'a> Work<'a> {
                 only_owner: !self.problems.any(),
                 ..Failure::default()
             };
-            let tolerated = self
-                .ctx
-                .options
-                .tolerate
-                .contains(&crate::restore::tolerance::Tolerance::MissingRole);
+            let tolerated = self.facts.options.tolerate.contains(&Tolerance::MissingRole);
             return self.problems.add(failure, tolerated);
         }
         if let Err(refused) = self.run_command(&command).await {
@@ -305,7 +311,8 @@ impl<'a> Work<'a> {
     /// Counts the entry in the transaction that holds several. SQL with several statements counts
     /// as that many; counting semicolons is good enough, except in function bodies.
     pub(crate) async fn count(&mut self) {
-        if !matches!(self.ctx.options.transactions, Transactions::Batches(_)) || self.problems.any()
+        if !matches!(self.facts.options.transactions, Transactions::Batches(_))
+            || self.problems.any()
         {
             return;
         }
@@ -341,7 +348,7 @@ impl<'a> Work<'a> {
         let error = WorkError::Other(message);
         let failure = self.fail(&error);
         if !matches!(self.entry.desc, Desc::Other(_)) {
-            self.ctx.note_refused(self.entry, &error, &failure);
+            self.ledger.note_refused(self.entry, &error, &failure);
         }
     }
 
@@ -357,10 +364,10 @@ impl<'a> Work<'a> {
 
     /// Records an error that this many statements met.
     fn fail_often(&mut self, error: &WorkError, count: u64) -> Failure {
-        let mut failure = self.ctx.failure(self.entry, error);
+        let mut failure = self.ledger.failure(self.entry, error);
         failure.add_count(count);
         // An error has aborted the transaction, tolerated or not: the next entry cannot succeed.
-        let tolerated = !self.lane.in_group() && self.ctx.tolerates(self.entry, error);
+        let tolerated = !self.lane.in_group() && self.facts.tolerates(self.entry, error);
         self.problems.add(failure.clone(), tolerated);
         failure
     }

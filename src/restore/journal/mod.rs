@@ -23,9 +23,9 @@
 //!   run that creates them in one step finishes what another started in two.
 //! - **Large objects that arrive one by one** (a tar as a stream) have no line: they are
 //!   overwritten with the same contents.
-//! - **Dropping** (`--clean`) and the caller's work [at the stages](crate::restore::points::Stages) have a line when
-//!   they are complete; interrupted work starts from the beginning. With a journal, dropping
-//!   ignores missing objects.
+//! - **Dropping** (`--clean`) and the caller's work [at the stages](crate::restore::Stages) have a
+//!   line when they are complete; interrupted work starts from the beginning. With a journal,
+//!   dropping ignores missing objects.
 //!
 //! Once the definitions are complete they are made durable, and from then on lines are written with
 //! `synchronous_commit`. So a server crash while rows are loaded loses nothing that was reported as
@@ -64,13 +64,13 @@
 //!
 //! # How it is used
 //!
-//! Set [`RestoreOptions::journal`](crate::restore::RestoreOptions::journal). The first run writes a journal,
-//! a run that finds a journal resumes. A restore that ends without errors drops it, and the schema
-//! if the journal created it, unless [`JournalOptions::keep`] is set; otherwise it stays. Where
-//! dropping it would fire an event trigger of the database that this role cannot disable, it is
-//! emptied instead (`quiet.rs`). [`exists`] and [`forget`] are for callers that prepare a target:
-//! do not empty a target that has a journal of the same restore; forget the journal of a different
-//! one.
+//! Set [`RestoreOptions::journal`](crate::restore::RestoreOptions::journal). The first run writes a
+//! journal, a run that finds a journal resumes. A restore that ends without errors drops it, and
+//! the schema if the journal created it, unless [`JournalOptions::keep`] is set; otherwise it
+//! stays. Where dropping it would fire an event trigger of the database that this role cannot
+//! disable, it is emptied instead (`quiet.rs`). [`exists`] and [`forget`] are for callers that
+//! prepare a target: do not empty a target that has a journal of the same restore; forget the
+//! journal of a different one.
 
 mod identity;
 pub(crate) mod line;

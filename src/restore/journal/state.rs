@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::archive::{DumpId, Entry};
-use crate::restore::context::Context;
+use crate::restore::facts::Facts;
 use crate::restore::journal::line::{DataRead, Mark, OF_ALL};
 use crate::restore::journal::lock::Guard;
 use crate::restore::journal::store;
@@ -139,14 +139,14 @@ impl KeptJournal {
     }
 
     /// Whether the entry's data must be loaded: it is wanted and not yet loaded.
-    pub(crate) fn is_to_load(&self, ctx: &Context, place: usize) -> bool {
-        ctx.wants_archived_data(place) && !self.is_done(ctx.entry(place))
+    pub(crate) fn is_to_load(&self, facts: &Facts, place: usize) -> bool {
+        facts.wants_archived_data(place) && !self.is_done(facts.entry(place))
     }
 
     /// The digest of data that an earlier run loaded, to be compared as the stream is read; files
     /// were compared before.
-    pub(crate) fn digest_to_compare(&self, ctx: &Context, entry: &Entry) -> Option<Digest> {
-        let journal = self.get().filter(|_| !ctx.origin.is_file())?;
+    pub(crate) fn digest_to_compare(&self, facts: &Facts, entry: &Entry) -> Option<Digest> {
+        let journal = self.get().filter(|_| !facts.origin.is_file())?;
         journal.found.get(&(entry.dump_id, Mark::Done))?.digest
     }
 
@@ -157,7 +157,7 @@ impl KeptJournal {
     }
 
     /// Whether everything reported as done would survive a server crash.
-    pub(crate) fn survives_a_crash(&self, ctx: &Context) -> bool {
-        self.get().is_some_and(Journal::is_durable) && ctx.survives_a_crash()
+    pub(crate) fn survives_a_crash(&self, facts: &Facts) -> bool {
+        self.get().is_some_and(Journal::is_durable) && facts.survives_a_crash()
     }
 }

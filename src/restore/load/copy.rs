@@ -12,8 +12,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::archive::{Entry, Error as ArchiveError};
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
+use crate::restore::facts::Facts;
 use crate::restore::load::decode::{Piece, RowPiece};
 use crate::restore::load::progress::Progress;
 use crate::restore::load::share::Share;
@@ -25,7 +25,7 @@ type Queue = Receiver<Result<Piece, ArchiveError>>;
 
 /// The rows of a table that no session has taken yet.
 pub(crate) struct CopyRows<'a> {
-    pub(crate) ctx: &'a Context,
+    pub(crate) facts: &'a Facts,
     pub(crate) entry: &'a Entry,
     pub(crate) progress: Progress<'a>,
     /// Where other sessions are asked for help, if at all.
@@ -41,13 +41,13 @@ pub(crate) struct CopyRows<'a> {
 impl<'a> CopyRows<'a> {
     /// The rows received from `queue`.
     pub(crate) fn new(
-        ctx: &'a Context,
+        facts: &'a Facts,
         entry: &'a Entry,
         progress: Progress<'a>,
         queue: Queue,
     ) -> Self {
         let (queue, failed) = (Mutex::new(queue), AtomicBool::new(false));
-        Self { ctx, entry, progress, share: None, frozen: false, queue, failed }
+        Self { facts, entry, progress, share: None, frozen: false, queue, failed }
     }
 
     /// A session's access to the pieces.
@@ -138,7 +138,7 @@ impl<'a> CopyRows<'a> {
     }
 
     fn archive_error(&self, error: ArchiveError) -> WorkError {
-        self.ctx.in_entry(error, self.entry).into()
+        self.facts.in_entry(error, self.entry).into()
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use crate::archive::{Desc, Entry};
 use crate::plan::history::RowFormat;
-use crate::restore::context::Context;
+use crate::restore::facts::Facts;
+use crate::restore::ledger::Ledger;
 use crate::restore::options::CopyFormat;
 use crate::rows::{COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement};
 use crate::sql::ident::literal;
@@ -18,26 +19,22 @@ use crate::target::Session;
 /// Bytes of archived data from which the catalog query pays off.
 const BINARY_FROM: u64 = 64 * 1024;
 
-impl Context {
-    /// The formats that earlier runs favour, by the place of a table's data, if the format is
-    /// chosen automatically.
-    pub(crate) fn learned_formats(&self) -> HashMap<usize, RowFormat> {
-        let past = self.options.history.database(&self.toc.header.dbname);
-        let Some(past) = past.filter(|_| self.options.copy_format == CopyFormat::Auto) else {
-            return HashMap::new();
-        };
-        let places = (0..self.wants.len()).filter(|place| self.wants_archived_data(*place));
-        let tables = places.map(|place| (place, self.entry(place)));
-        past.formats(tables.filter(|(_, entry)| entry.desc == Desc::TableData))
-            .into_iter()
-            .collect()
-    }
+/// The formats that earlier runs favour, by the place of a table's data, if the format is chosen
+/// automatically.
+pub(crate) fn favoured_formats(facts: &Facts) -> HashMap<usize, RowFormat> {
+    let past = facts.options.history.database(&facts.toc.header.dbname);
+    let Some(past) = past.filter(|_| facts.options.copy_format == CopyFormat::Auto) else {
+        return HashMap::new();
+    };
+    let places = (0..facts.wants.len()).filter(|place| facts.wants_archived_data(*place));
+    let tables = places.map(|place| (place, facts.entry(place)));
+    past.formats(tables.filter(|(_, entry)| entry.desc == Desc::TableData)).into_iter().collect()
 }
 
 /// The columns of a COPY statement if its rows are to be sent in binary format. `size` is the size
 /// of the archived data, if known.
 pub(crate) async fn binary_columns(
-    ctx: &Context,
+    ledger: &Ledger,
     session: &Session,
     entry: &Entry,
     size: Option<u64>,
@@ -45,25 +42,25 @@ pub(crate) async fn binary_columns(
     if entry.copy_stmt.is_empty() {
         return None;
     }
-    let wanted = wanted(ctx, entry, size);
+    let wanted = wanted(&ledger.facts, entry, size);
     let columns = match wanted {
         RowFormat::Text => None,
         RowFormat::Binary => codecs(session, entry).await,
     };
     // Text for lack of a codec is not a choice, so there is nothing to learn from it.
     let is_choice = wanted == RowFormat::Text || columns.is_some();
-    if let Some(place) = ctx.toc.position(entry.dump_id).filter(|_| is_choice) {
-        ctx.ledger().formats.insert(place, wanted);
+    if let Some(place) = ledger.facts.toc.position(entry.dump_id).filter(|_| is_choice) {
+        ledger.note_format(place, wanted);
     }
     columns
 }
 
 /// The preferred format, if the columns allow it.
-fn wanted(ctx: &Context, entry: &Entry, size: Option<u64>) -> RowFormat {
-    if !ctx.toc.encoding.is_utf8() {
+fn wanted(facts: &Facts, entry: &Entry, size: Option<u64>) -> RowFormat {
+    if !facts.toc.encoding.is_utf8() {
         return RowFormat::Text;
     }
-    match ctx.options.copy_format {
+    match facts.options.copy_format {
         CopyFormat::Text => RowFormat::Text,
         CopyFormat::Binary => RowFormat::Binary,
         CopyFormat::Auto => {
@@ -71,7 +68,8 @@ fn wanted(ctx: &Context, entry: &Entry, size: Option<u64>) -> RowFormat {
             if size.is_some_and(|size| size < BINARY_FROM) {
                 return RowFormat::Text;
             }
-            let learned = ctx.toc.position(entry.dump_id).and_then(|place| ctx.formats.get(&place));
+            let learned =
+                facts.toc.position(entry.dump_id).and_then(|place| facts.formats.get(&place));
             learned.copied().unwrap_or(RowFormat::Binary)
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::archive::{Desc, DumpId, Entry};
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
+use crate::restore::facts::Facts;
 use crate::restore::journal::line::DataRead;
 use crate::verify::Digest;
 
@@ -23,9 +23,9 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// What the journal records of it.
-    pub(crate) fn as_read(&self, ctx: &Context) -> DataRead {
+    pub(crate) fn as_read(&self, facts: &Facts) -> DataRead {
         // Streams count bytes differently.
-        let bytes = if ctx.random.is_some() { self.read } else { 0 };
+        let bytes = if facts.random.is_some() { self.read } else { 0 };
         DataRead { bytes, digest: self.digest }
     }
 }

@@ -19,10 +19,11 @@ pub(crate) mod together;
 pub(crate) mod transaction;
 
 use crate::archive::{Desc, Entry, ReadCounter};
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::event::Event;
+use crate::restore::facts::Facts;
 use crate::restore::journal::line::Line;
+use crate::restore::ledger::Ledger;
 use crate::restore::load::copy::CopyRows;
 use crate::restore::load::copy_format::binary_columns;
 use crate::restore::load::inserts::Inserts;
@@ -48,31 +49,31 @@ pub(crate) async fn load(
     mut source: Source,
     triggers: Triggers,
 ) -> Result<Loaded, WorkError> {
-    let ctx = lane.ctx.clone();
-    let ctx = &*ctx;
+    let facts = lane.facts.clone();
+    let ledger = lane.ledger.clone();
     let help = source.help.take();
     lane.shortfalls.clear();
     lane.renew().await?;
     let settings: Vec<_> = if matches!(entry.desc, Desc::Blobs | Desc::BlobComments) {
-        lane.state.before_large_objects(&ctx.style).into_iter().collect()
+        lane.state.before_large_objects(&facts.style).into_iter().collect()
     } else {
-        lane.state.before_data(entry, &ctx.style)
+        lane.state.before_data(entry, &facts.style)
     };
     for setting in settings {
         lane.set(setting).await?;
     }
-    let size = source.size(ctx, entry);
-    let columns = binary_columns(ctx, lane.session().await?, entry, size).await;
+    let size = source.size(&facts, entry);
+    let columns = binary_columns(&ledger, lane.session().await?, entry, size).await;
     let counter = match lane.journal.get() {
         Some(_) => ReadCounter::hashing(),
         None => ReadCounter::default(),
     };
-    let mut pieces = Pieces::open(ctx, entry, source, columns, &counter)?;
+    let mut pieces = Pieces::open(&ledger, entry, source, columns, &counter)?;
     let resumed = lane.journal.may_be_half_loaded();
     let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || resumed;
     let mut surroundings = Surroundings {
         entry,
-        truncate: pays && !lane.in_group() && ctx.is_new(entry),
+        truncate: pays && !lane.in_group() && ledger.is_new(entry),
         triggers,
         line: pieces.line(),
     };
@@ -83,7 +84,7 @@ pub(crate) async fn load(
         // With a journal, the next run loads the whole table again.
         let keeps = lane.keeps_the_rest() && lane.journal.get().is_none();
         let session = lane.session().await?;
-        let mut inserts = Inserts::new(session, ctx.toc.standard_conforming_strings, keeps);
+        let mut inserts = Inserts::new(session, facts.toc.standard_conforming_strings, keeps);
         let loaded = match (begun, &entry.desc) {
             (Err(error), _) => Err(error.into()),
             (Ok(()), Desc::Blobs) => pieces.large_objects(session, first, resumed).await,
@@ -92,23 +93,23 @@ pub(crate) async fn load(
         if let Ok(Loaded { rows, .. }) = loaded
             && rows < inserts.sent()
         {
-            tell_taken(ctx, entry, inserts.sent(), rows, "row triggers or rules");
+            tell_taken(&facts, entry, inserts.sent(), rows, "row triggers or rules");
         }
         let refused = inserts.refused();
         lane.shortfalls.extend(refused);
         return surroundings.end(lane, loaded).await;
     }
     let line = pieces.line();
-    let mut rows = CopyRows::new(ctx, entry, pieces.progress, pieces.receiver);
+    let mut rows = CopyRows::new(&facts, entry, pieces.progress, pieces.receiver);
     let may_share = surroundings.truncate && triggers == Triggers::AsTheyAre;
-    let help = help.as_deref().filter(|_| may_share).zip(ctx.split_size(size));
+    let help = help.as_deref().filter(|_| may_share).zip(facts.split_size(size));
     match help.map(|(shares, least)| shares.open(size, counter, least)) {
         Some((share, joining)) => {
             rows.share = Some(share);
             load_rows_together(lane, &rows, joining, line).await
         }
         None => {
-            rows.frozen = surroundings.truncate && can_be_frozen(ctx, entry);
+            rows.frozen = surroundings.truncate && can_be_frozen(&ledger, entry);
             load_rows_alone(lane, &rows, &mut surroundings).await
         }
     }
@@ -154,25 +155,24 @@ async fn load_rows_together(
 
 /// Whether a truncated table can take frozen rows (`COPY` with `FREEZE`): it must be an ordinary
 /// heap table. A server that refuses FREEZE would end the session, so this never just tries it.
-fn can_be_frozen(ctx: &Context, entry: &Entry) -> bool {
-    let table = entry.dependencies.first().and_then(|table| ctx.toc.get(*table));
+fn can_be_frozen(ledger: &Ledger, entry: &Entry) -> bool {
+    let table = entry.dependencies.first().and_then(|table| ledger.facts.toc.get(*table));
     // Frozen rows are visible at once, even to a function that reads the table.
-    let reads = |id| ctx.reading.get().is_some_and(|tables| tables.contains(&id));
     table.is_some_and(|table| {
         table.desc == Desc::Table
-            && !reads(table.dump_id)
+            && !ledger.server.is_reading(table.dump_id)
             && matches!(table.relkind, 0 | b'r')
             && matches!(table.table_am.as_deref(), None | Some("" | "heap"))
     })
 }
 
 /// Reports that the table has fewer rows than were sent.
-fn tell_taken(ctx: &Context, entry: &Entry, sent: u64, stored: u64, by: &str) {
+fn tell_taken(facts: &Facts, entry: &Entry, sent: u64, stored: u64, by: &str) {
     let label = entry.label();
     let message = format!(
         "{label}: {sent} rows sent, {stored} stored; {by} of the table skipped or moved the others"
     );
-    ctx.events.send(Event::Warning { message });
+    facts.events.send(Event::Warning { message });
 }
 
 /// What was sent, if the server stored as many rows or the table's triggers explain the difference.
@@ -185,6 +185,6 @@ async fn stored_or_kept(
     if stored == sent.rows || !triggers_take_rows(session, rows.entry).await? {
         return stored_as_sent(sent, stored);
     }
-    tell_taken(rows.ctx, rows.entry, sent.rows, stored, "row triggers");
+    tell_taken(rows.facts, rows.entry, sent.rows, stored, "row triggers");
     Ok(Loaded { rows: stored, ..sent })
 }

@@ -7,9 +7,10 @@ use tokio::sync::mpsc::Receiver;
 use crate::archive::objects::ObjectsDue;
 use crate::archive::stream::ItemReader;
 use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
+use crate::restore::facts::Facts;
 use crate::restore::journal::line::{Line, Mark};
+use crate::restore::ledger::Ledger;
 use crate::restore::load::decode::{Kind, Piece, decode};
 use crate::restore::load::inserts::Inserts;
 use crate::restore::load::loaded::Loaded;
@@ -21,7 +22,7 @@ use crate::target::Session;
 
 /// The pieces of an entry's data, with the progress so far.
 pub(crate) struct Pieces<'a> {
-    ctx: &'a Context,
+    facts: &'a Facts,
     entry: &'a Entry,
     pub(crate) receiver: Receiver<Result<Piece, ArchiveError>>,
     pub(crate) progress: Progress<'a>,
@@ -31,16 +32,17 @@ pub(crate) struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     pub(crate) fn open(
-        ctx: &'a Context,
+        ledger: &'a Ledger,
         entry: &'a Entry,
         source: Source,
         columns: Option<Vec<ColumnType>>,
         counter: &ReadCounter,
     ) -> Result<Self, WorkError> {
+        let facts: &Facts = &ledger.facts;
         let kind = if entry.copy_stmt.is_empty() {
             Kind::Sql {
-                encoding: ctx.toc.encoding.clone(),
-                standard_conforming_strings: ctx.toc.standard_conforming_strings,
+                encoding: facts.toc.encoding.clone(),
+                standard_conforming_strings: facts.toc.standard_conforming_strings,
                 ends: match entry.desc {
                     Desc::TableData => Ends::WithBlankLines,
                     _ => Ends::Anyhow,
@@ -51,7 +53,7 @@ impl<'a> Pieces<'a> {
         };
         let reading = counter.clone();
         let partial = source.is_one_object();
-        let expected = match &ctx.options.digests {
+        let expected = match &facts.options.digests {
             // Objects that arrive one by one have no individual digest.
             Some(_) if partial => None,
             Some(digests) => match digests.get(entry.dump_id) {
@@ -63,23 +65,23 @@ impl<'a> Pieces<'a> {
             },
             None => None,
         };
-        let receiver = match (source.kind, &ctx.random) {
+        let receiver = match (source.kind, &facts.random) {
             (SourceKind::Stream { item, mut reader }, _) => {
-                decode(ctx.pool()?, kind, expected, move || {
+                decode(ledger.server.pool()?, kind, expected, move || {
                     reader.take();
                     Ok(item.data(ItemReader::new(move || reader.next(), reading)))
                 })
             }
             (SourceKind::Archive, Some(random)) => {
                 let (random, entry) = (random.clone(), entry.clone());
-                decode(ctx.pool()?, kind, expected, move || random.open(&entry, reading))
+                decode(ledger.server.pool()?, kind, expected, move || random.open(&entry, reading))
             }
-            (SourceKind::Archive, None) => decode(ctx.pool()?, kind, expected, || {
+            (SourceKind::Archive, None) => decode(ledger.server.pool()?, kind, expected, || {
                 Err(ArchiveError::missing("its data block is missing from the archive"))
             }),
         };
-        let progress = Progress::new(ctx, entry, counter.clone());
-        Ok(Self { ctx, entry, receiver, progress, partial })
+        let progress = Progress::new(facts, entry, counter.clone());
+        Ok(Self { facts, entry, receiver, progress, partial })
     }
 
     /// The journal line to write when everything is loaded. If the data is in several parts, each
@@ -91,7 +93,7 @@ impl<'a> Pieces<'a> {
     pub(crate) async fn next(&mut self) -> Result<Option<Piece>, WorkError> {
         match self.receiver.recv().await {
             Some(Ok(piece)) => Ok(Some(piece)),
-            Some(Err(error)) => Err(self.ctx.in_entry(error, self.entry).into()),
+            Some(Err(error)) => Err(self.facts.in_entry(error, self.entry).into()),
             None => Ok(None),
         }
     }
@@ -119,11 +121,11 @@ impl<'a> Pieces<'a> {
         mut next: Option<Piece>,
         resumed: bool,
     ) -> Result<Loaded, WorkError> {
-        let version = self.ctx.toc.header.version;
+        let version = self.facts.toc.header.version;
         // For objects that arrive one by one, the conductor knows which are missing.
         let mut due = ObjectsDue::new(match self.partial {
             true => HashSet::new(),
-            false => self.ctx.expected_objects(self.entry),
+            false => self.facts.expected_objects(self.entry),
         });
         let mut objects = session.write_large_objects().await?;
         while let Some(piece) = next {
@@ -134,7 +136,7 @@ impl<'a> Pieces<'a> {
                         // Such archives have no separate entries that create the objects. An
                         // earlier run may have loaded the object on its own.
                         let again = self.partial && resumed;
-                        if self.ctx.options.clean || again {
+                        if self.facts.options.clean || again {
                             session.unlink_large_object(oid).await?;
                         }
                         session.create_large_object(oid).await?;
@@ -160,6 +162,6 @@ impl<'a> Pieces<'a> {
     }
 
     fn damaged(&self, error: ArchiveError) -> WorkError {
-        self.ctx.in_entry(error, self.entry).into()
+        self.facts.in_entry(error, self.entry).into()
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::archive::{Entry, ReadCounter};
-use crate::restore::context::Context;
 use crate::restore::event::Event;
+use crate::restore::facts::Facts;
 use crate::restore::load::loaded::Loaded;
 use crate::verify::Digest;
 
@@ -14,7 +14,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// The totals so far, over all sessions that load the entry.
 pub(crate) struct Progress<'a> {
-    ctx: &'a Context,
+    facts: &'a Facts,
     entry: &'a Entry,
     counter: ReadCounter,
     state: Mutex<State>,
@@ -27,9 +27,9 @@ struct State {
 
 impl<'a> Progress<'a> {
     /// Starts at zero. `counter` counts what is read from the archive.
-    pub(crate) fn new(ctx: &'a Context, entry: &'a Entry, counter: ReadCounter) -> Self {
+    pub(crate) fn new(facts: &'a Facts, entry: &'a Entry, counter: ReadCounter) -> Self {
         let state = State { loaded: Loaded::default(), told: Instant::now() };
-        Self { ctx, entry, counter, state: Mutex::new(state) }
+        Self { facts, entry, counter, state: Mutex::new(state) }
     }
 
     /// Counts what was sent.
@@ -45,7 +45,7 @@ impl<'a> Progress<'a> {
         });
         if let Some(Loaded { rows, bytes, .. }) = told {
             let (dump_id, read) = (self.entry.dump_id.0, self.counter.get());
-            self.ctx.events.send(Event::Progress { dump_id, rows, bytes, read });
+            self.facts.events.send(Event::Progress { dump_id, rows, bytes, read });
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::archive::Entry;
 use crate::archive::stream::{Item, ItemOf};
-use crate::restore::context::Context;
+use crate::restore::facts::Facts;
 use crate::restore::load::share::Shares;
 use crate::restore::session::lane::Lane;
 use crate::restore::stream::read_ahead::Reader;
@@ -46,9 +46,9 @@ impl Source {
     }
 
     /// Bytes of the data in the archive, if known.
-    pub(crate) fn size(&self, ctx: &Context, entry: &Entry) -> Option<u64> {
+    pub(crate) fn size(&self, facts: &Facts, entry: &Entry) -> Option<u64> {
         match &self.kind {
-            SourceKind::Archive => ctx.random.as_ref().and_then(|random| random.size(entry)),
+            SourceKind::Archive => facts.random.as_ref().and_then(|random| random.size(entry)),
             SourceKind::Stream { item, .. } => item.size,
         }
     }

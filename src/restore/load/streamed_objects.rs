@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::archive::objects::missing_object;
 use crate::plan::{JobId, Schedule};
-use crate::restore::context::{Context, Finished};
 use crate::restore::error::WorkError;
 use crate::restore::event::Outcome;
+use crate::restore::ledger::{Finished, Ledger};
 use crate::restore::load::loaded::Loaded;
 use crate::restore::options::Transactions;
 
@@ -54,11 +54,11 @@ impl StreamedObjects {
     }
 
     /// A session starts to load one.
-    pub(crate) fn begin(&mut self, ctx: &Context, (job, place): (JobId, usize), lane: usize) {
+    pub(crate) fn begin(&mut self, ledger: &Ledger, (job, place): (JobId, usize), lane: usize) {
         let objects = self.of.entry(job).or_default();
         if objects.since.is_none() {
             objects.since = Some(Instant::now());
-            ctx.tell_started(place, lane, None);
+            ledger.tell_started(place, lane, None);
         }
     }
 
@@ -79,7 +79,7 @@ impl StreamedObjects {
 
     /// Finishes the entries whose last object is loaded. Unless the stream is `complete`, only
     /// those that failed: the others may still receive objects.
-    pub(crate) fn finish(&mut self, ctx: &Context, schedule: &mut Schedule, complete: bool) {
+    pub(crate) fn finish(&mut self, ledger: &Ledger, schedule: &mut Schedule, complete: bool) {
         let finished = |objects: &Objects| match complete {
             true => objects.unfinished == 0,
             false => objects.failure.is_some(),
@@ -87,20 +87,21 @@ impl StreamedObjects {
         let done = self.of.extract_if(|_, objects| finished(objects)).collect::<Vec<_>>();
         for (job, objects) in done {
             let place = schedule.job(job).entry;
-            let entry = ctx.entry(place);
-            let missing = ctx.expected_objects(entry).difference(&objects.seen).min().copied();
+            let entry = ledger.facts.entry(place);
+            let missing =
+                ledger.facts.expected_objects(entry).difference(&objects.seen).min().copied();
             let outcome = match (objects.failure, missing) {
-                (Some(error), _) => Outcome::Failed { failure: ctx.failure(entry, &error) },
+                (Some(error), _) => Outcome::Failed { failure: ledger.failure(entry, &error) },
                 (None, Some(oid)) => {
-                    let error = ctx.in_entry(missing_object(oid), entry);
-                    Outcome::Failed { failure: ctx.failure(entry, &error.into()) }
+                    let error = ledger.facts.in_entry(missing_object(oid), entry);
+                    Outcome::Failed { failure: ledger.failure(entry, &error.into()) }
                 }
                 (None, None) => Outcome::Done,
             };
             let Loaded { rows, bytes, read, .. } = objects.loaded;
             let duration = objects.time;
-            let uncommitted = ctx.options.transactions != Transactions::None;
-            ctx.finish(
+            let uncommitted = ledger.facts.options.transactions != Transactions::None;
+            ledger.finish(
                 place,
                 Finished { lane: 0, outcome, rows, bytes, read, duration, uncommitted },
             );

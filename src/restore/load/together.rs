@@ -51,7 +51,8 @@ pub(crate) async fn load_with_help(
     mut joining: Joining<'_, Lane>,
     line: Option<Line>,
 ) -> Result<Loaded, WorkError> {
-    let ctx = rows.ctx;
+    let facts = rows.facts;
+    let ledger = lane.ledger.clone();
     let Parts { stored, failure, mut helpers } =
         load_parts(rows, lane, taker, first, &mut joining).await;
     let loaded = match failure {
@@ -60,7 +61,7 @@ pub(crate) async fn load_with_help(
     };
     let loaded = match loaded {
         Ok(loaded) => {
-            let line = line.map(|line| line.with(loaded.as_read(ctx)));
+            let line = line.map(|line| line.with(loaded.as_read(facts)));
             commit(rows, lane, &mut helpers, line).await.map(|()| loaded)
         }
         Err(error) => {
@@ -70,8 +71,8 @@ pub(crate) async fn load_with_help(
     };
     for Helper { lane, since, .. } in helpers {
         lane.attend(0);
-        *ctx.ledger().helped.entry(rows.entry.dump_id).or_default() += since.elapsed();
-        ctx.events.send(Event::Left { dump_id: rows.entry.dump_id.0, lane: lane.number });
+        ledger.note_help(rows.entry.dump_id, since.elapsed());
+        facts.events.send(Event::Left { dump_id: rows.entry.dump_id.0, lane: lane.number });
         joining.give_back(lane);
     }
     loaded
@@ -125,15 +126,15 @@ impl Parts {
 
 /// One session's help. Its transaction stays open.
 async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkError>) {
-    let (ctx, entry) = (rows.ctx, rows.entry);
+    let (facts, entry) = (rows.facts, rows.entry);
     let since = Instant::now();
     lane.attend(entry.dump_id.0);
-    ctx.events.send(Event::Joined { entry: EntryRef::from(entry), lane: lane.number });
+    facts.events.send(Event::Joined { entry: EntryRef::from(entry), lane: lane.number });
     if let Err(error) = begin(rows, &mut lane).await {
         // It has taken no rows, so none are missing.
         let message =
             format!("loading {} with one session fewer: {}", entry.label(), chain(&error));
-        ctx.events.send(Event::Warning { message });
+        facts.events.send(Event::Warning { message });
         return (Helper { lane, since, begun: false }, Ok(0));
     }
     let stored = take_part(rows, &mut lane).await;
@@ -141,9 +142,9 @@ async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkE
 }
 
 async fn begin(rows: &CopyRows<'_>, lane: &mut Lane) -> target::Result<()> {
-    let (ctx, entry) = (rows.ctx, rows.entry);
+    let (facts, entry) = (rows.facts, rows.entry);
     lane.renew().await?;
-    for setting in lane.state.before_data(entry, &ctx.style) {
+    for setting in lane.state.before_data(entry, &facts.style) {
         lane.set(setting).await?;
     }
     lane.begin_own().await
@@ -167,9 +168,9 @@ async fn commit(
     helpers: &mut [Helper],
     line: Option<Line>,
 ) -> Result<(), WorkError> {
-    let ctx = rows.ctx;
+    let ledger = lane.ledger.clone();
     // An interrupted restore waits for this, so that it does not end between two commits.
-    let _committing = ctx.commits.read().await;
+    let _committing = ledger.server.committing().await;
     let begun = helpers.iter_mut().filter(|helper| helper.begun).map(|helper| &mut helper.lane);
     let mut open: Vec<&mut Lane> = begun.collect();
     open.push(lane);

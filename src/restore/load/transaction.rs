@@ -76,7 +76,7 @@ impl Surroundings<'_> {
         };
         match loaded {
             Ok(loaded) => {
-                let line = self.line.map(|line| line.with(loaded.as_read(&lane.ctx)));
+                let line = self.line.map(|line| line.with(loaded.as_read(&lane.facts)));
                 lane.commit_own(line).await?;
                 Ok(loaded)
             }

@@ -115,14 +115,13 @@ impl Lane {
         id: &TransactionId,
         line: Option<Line>,
     ) -> Result<bool> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
+        let ledger = self.ledger.clone();
         let mut pauses = repeating();
         let answer = loop {
             let since = Instant::now();
             let answer = self.look_up(id, line).await;
             let is_passing = answer.as_ref().is_err_and(|error| error.class() == Class::Retry);
-            let may_ask = is_passing && ctx.ledger().server_lost.is_none();
+            let may_ask = is_passing && !ledger.server.is_lost();
             if since.elapsed() > PATIENCE {
                 // The server responded for a long time: this is a new connection loss.
                 pauses = repeating();
@@ -165,8 +164,7 @@ impl Lane {
     /// The outcome of a transaction, once it has ended. In progress means that its session is not
     /// working on it and has not for a while.
     async fn outcome(&mut self, id: &TransactionId) -> Result<TransactionOutcome> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
+        let facts = self.facts.clone();
         let lost = self.lost.clone();
         let session = self.session().await?;
         let mut wait = WhileItWorks::new(STUCK);
@@ -181,7 +179,7 @@ impl Lane {
                 works |= backend.is_working(session).await?;
             }
             if works && !std::mem::replace(&mut is_told, true) {
-                ctx.events.send(Event::Warning { message: WAITING.to_owned() });
+                facts.events.send(Event::Warning { message: WAITING.to_owned() });
             }
             if !wait.pause(works).await {
                 return Ok(outcome);

@@ -7,10 +7,11 @@ use std::time::Duration;
 use backon::Retryable;
 
 use crate::error::chain;
-use crate::restore::context::Context;
 use crate::restore::error::{Shortfall, WorkError};
 use crate::restore::event::Event;
+use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
+use crate::restore::ledger::Ledger;
 use crate::restore::options::Transactions;
 use crate::restore::session::machine;
 use crate::restore::session::retry::repeating;
@@ -33,7 +34,8 @@ const NO_ANSWER: Duration = Duration::from_secs(10);
 /// lost.
 pub(crate) struct Lane {
     pub(crate) number: usize,
-    pub(crate) ctx: Arc<Context>,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Set for the first session once it is open, and for the others from the start.
     pub(crate) journal: KeptJournal,
     pub(crate) state: SessionState,
@@ -56,10 +58,11 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(number: usize, target: Target, ctx: Arc<Context>) -> Self {
+    pub(crate) fn new(number: usize, target: Target, ledger: Arc<Ledger>) -> Self {
         Self {
             number,
-            ctx,
+            facts: ledger.facts.clone(),
+            ledger,
             journal: KeptJournal::default(),
             state: SessionState::default(),
             target,
@@ -91,12 +94,11 @@ impl Lane {
 
     /// Opens the first session of a restore. Waits for a server that is not accepting sessions yet.
     pub(crate) async fn open_first(&mut self) -> Result<()> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
+        let facts = self.facts.clone();
         let connect = || async { Box::pin(self.connect()).await };
         let waits = |error: &crate::target::Error| {
             let message = format!("waiting for the server: {}", chain(error));
-            ctx.events.send(Event::Warning { message });
+            facts.events.send(Event::Warning { message });
         };
         let session = once_ready(connect, waits).await?;
         self.keep(session);
@@ -119,21 +121,15 @@ impl Lane {
     }
 
     fn keep(&mut self, (session, backend): (Session, Option<Backend>)) {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
         self.state.forget();
         self.own = None;
         self.backend = backend;
-        ctx.cancels
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .insert(self.number, session.cancel_handle());
+        self.ledger.server.note_session(self.number, session.cancel_handle());
         self.session = Some(session);
     }
 
     /// Opens a session to replace a lost one. The server may be starting up again.
     async fn reconnect(&self) -> Result<(Session, Option<Backend>)> {
-        let ctx = &*self.ctx;
         let connect = || async { Box::pin(self.connect()).await };
         let session = connect.retry(reconnecting()).when(|error| error.class() == Class::Retry);
         let limit = PATIENCE + NO_ANSWER;
@@ -146,7 +142,7 @@ impl Lane {
         };
         if let Err(error) = &session {
             // No other entry would fare better: the restore ends here.
-            ctx.ledger().server_lost = Some(chain(error));
+            self.ledger.server.lose(chain(error));
         }
         session
     }
@@ -154,12 +150,12 @@ impl Lane {
     /// Checks that nothing reported as done can have been lost since the first session. Without a
     /// journal, commits are asynchronous, so a crash or a failover loses the last ones.
     async fn same_server(&self, session: &Session) -> Result<()> {
-        let ctx = &*self.ctx;
         let life = ServerLife::of(session).await?;
-        if ctx.server_life.get().is_none_or(|first| first.lasts(&life)) {
+        if self.ledger.server.is_same_life(&life) {
             return Ok(());
         }
-        if let Some(journal) = self.journal.get().filter(|_| self.journal.survives_a_crash(ctx))
+        if let Some(journal) =
+            self.journal.get().filter(|_| self.journal.survives_a_crash(&self.facts))
             && journal.is_intact(session).await?
         {
             return Ok(());
@@ -175,8 +171,7 @@ impl Lane {
     }
 
     async fn connect(&self) -> Result<(Session, Option<Backend>)> {
-        let ctx = &*self.ctx;
-        let (events, current) = (ctx.events.clone(), self.current.clone());
+        let (events, current) = (self.facts.events.clone(), self.current.clone());
         let notices = Notices::to(move |notice| {
             let id = current.load(Ordering::Relaxed);
             events.send(Event::Notice {
@@ -189,17 +184,18 @@ impl Lane {
             &self.target,
             &SessionSettings {
                 notices,
-                encoding: ctx.toc.encoding.clone(),
+                encoding: self.facts.toc.encoding.clone(),
                 ..SessionSettings::for_rows()
             },
         )
         .await?;
-        let mut settings = fixed_settings(&ctx.style, Some(session.server_version_num() / 10_000));
+        let mut settings =
+            fixed_settings(&self.facts.style, Some(session.server_version_num() / 10_000));
         // Nothing that a server crash would lose is claimed to be restored: the restore ends with a
         // durable commit, which makes all earlier ones durable.
         settings.push("SET synchronous_commit = off;".to_owned());
         session.execute(&settings.join("\n")).await?;
-        settings::apply(ctx, &session, machine::memory(&self.target)).await?;
+        settings::apply(&self.ledger, &session, machine::memory(&self.target)).await?;
         self.journal.enter(&session).await?;
         let backend = Backend::of(&session).await?;
         Ok((session, backend))
@@ -249,8 +245,7 @@ impl Lane {
     ///
     /// Not for a lost session: the job opens another, which has the server's default.
     pub(crate) async fn set_workers(&mut self) {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
+        let facts = self.facts.clone();
         let Some(session) = self.session.as_ref().filter(|session| session.is_usable()) else {
             return;
         };
@@ -262,15 +257,14 @@ impl Lane {
             && let Err(error) = self.set(setting).await
         {
             let message = format!("cannot set the number of parallel workers: {}", chain(&error));
-            ctx.events.send(Event::Note { message });
+            facts.events.send(Event::Note { message });
         }
     }
 
     /// Begins the transaction that holds several entries, if the options ask for one.
     pub(crate) async fn begin_group(&mut self) -> Result<()> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
-        if ctx.options.transactions != Transactions::None {
+        let facts = self.facts.clone();
+        if facts.options.transactions != Transactions::None {
             self.session().await?.begin().await?;
             self.group = Some(0);
         }
@@ -279,12 +273,11 @@ impl Lane {
 
     /// Commits the transaction that holds several entries, if there is one.
     pub(crate) async fn commit_group(&mut self) -> Result<()> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
+        let ledger = self.ledger.clone();
         if self.group.is_some() {
             self.session().await?.commit().await?;
             self.group = None;
-            ctx.ledger().uncommitted.clear();
+            ledger.all_committed();
         }
         Ok(())
     }
@@ -306,8 +299,7 @@ impl Lane {
 
     /// Whether the last restored entry is in a transaction that is still open.
     pub(crate) fn is_uncommitted(&self) -> bool {
-        let ctx = &*self.ctx;
-        match ctx.options.transactions {
+        match self.facts.options.transactions {
             Transactions::None => false,
             Transactions::Single => self.group.is_some(),
             Transactions::Batches(_) => self.group.is_some_and(|count| count > 0),
@@ -317,8 +309,7 @@ impl Lane {
     /// Whether the rest of an entry's data is kept when the server refuses part of it, as in
     /// pg_restore.
     pub(crate) fn keeps_the_rest(&self) -> bool {
-        let ctx = &*self.ctx;
-        !self.in_group() && !ctx.options.exit_on_error
+        !self.in_group() && !self.facts.options.exit_on_error
     }
 
     /// Whether entries are restored in a transaction that holds several.
@@ -328,9 +319,8 @@ impl Lane {
 
     /// Counts actions in the transaction for several entries; commits it when it is full.
     pub(crate) async fn count(&mut self, actions: u32) -> Result<(), WorkError> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
-        let (Some(count), Transactions::Batches(limit)) = (self.group, ctx.options.transactions)
+        let facts = self.facts.clone();
+        let (Some(count), Transactions::Batches(limit)) = (self.group, facts.options.transactions)
         else {
             return Ok(());
         };

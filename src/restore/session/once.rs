@@ -69,8 +69,7 @@ impl Lane {
         sql: &str,
         once: Once,
     ) -> Result<(), WorkError> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
+        let ledger = self.ledger.clone();
         if self.in_group() || once == Once::Unknown {
             return Ok(self.execute(sql).await?);
         }
@@ -88,7 +87,7 @@ impl Lane {
                 return Ok(self.execute(sql).await?);
             }
             let error = WorkError::from(error);
-            if !pause(ctx, entry, &error, &mut pauses).await {
+            if !pause(&ledger, entry, &error, &mut pauses).await {
                 return Err(error);
             }
             ready = self.begin_again(entry).await;
@@ -125,9 +124,8 @@ impl Lane {
     /// Applies the entry's settings. Refused settings were reported when work on the entry started;
     /// the default is used then.
     pub(crate) async fn set_again(&mut self, entry: &Entry) -> Result<()> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
-        for setting in self.state.before(entry, &ctx.style) {
+        let facts = self.facts.clone();
+        for setting in self.state.before(entry, &facts.style) {
             let is_user = setting.is_user();
             match self.set(setting).await {
                 Err(error) if is_user || error.is_connection_lost() => return Err(error),
@@ -159,8 +157,7 @@ impl Lane {
         once: Once,
         line: Option<Line>,
     ) -> Result<(), WorkError> {
-        let ctx = self.ctx.clone();
-        let ctx = &*ctx;
+        let ledger = self.ledger.clone();
         if self.journal.get().is_none() {
             for sql in statements() {
                 self.run_once(entry, &sql, once).await?;
@@ -176,7 +173,7 @@ impl Lane {
                 return Err(error);
             }
             self.roll_back_own().await;
-            if !pause(ctx, entry, &error, &mut pauses).await {
+            if !pause(&ledger, entry, &error, &mut pauses).await {
                 return Err(error);
             }
         }

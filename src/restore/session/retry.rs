@@ -10,9 +10,9 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use crate::archive::Entry;
 use crate::error::chain;
-use crate::restore::context::Context;
 use crate::restore::error::WorkError;
 use crate::restore::event::Event;
+use crate::restore::ledger::Ledger;
 use crate::target::{Class, Error};
 
 /// Pauses between attempts of a statement, or of everything an entry needs.
@@ -37,19 +37,19 @@ impl WorkError {
 
 /// Logs and waits before another attempt of an entry's work. Returns false if there is to be none.
 pub(crate) async fn pause(
-    ctx: &Context,
+    ledger: &Ledger,
     entry: &Entry,
     error: &WorkError,
     pauses: &mut ExponentialBackoff,
 ) -> bool {
-    if !error.is_passing() || ctx.ledger().server_lost.is_some() {
+    if !error.is_passing() || ledger.server.is_lost() {
         return false;
     }
     let Some(pause) = pauses.next() else {
         return false;
     };
     let message = format!("{} interrupted, retrying: {}", entry.label(), chain(error));
-    ctx.events.send(Event::Warning { message });
+    ledger.facts.events.send(Event::Warning { message });
     tokio::time::sleep(pause).await;
     true
 }

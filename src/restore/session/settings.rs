@@ -5,11 +5,9 @@
 //! has it, and `--set`. The number of parallel workers of an index build changes from job to job:
 //! see [`crate::restore::conduct::index_workers`].
 
-use std::sync::atomic::Ordering;
-
 use crate::error::chain;
-use crate::restore::context::Context;
 use crate::restore::event::Event;
+use crate::restore::ledger::Ledger;
 use crate::restore::server_setting::set;
 use crate::target::{Error, Result, Session};
 
@@ -32,18 +30,18 @@ const MOST_OF_FREE_MEMORY: u64 = 128 << 20;
 /// # Errors
 /// [`Error::Setting`] when the server refuses what the user asked for. Our own settings stay
 /// unchanged if refused.
-pub(crate) async fn apply(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()> {
-    for setting in &ctx.options.settings {
+pub(crate) async fn apply(ledger: &Ledger, session: &Session, free: Option<u64>) -> Result<()> {
+    for setting in &ledger.facts.options.settings {
         session.execute(&setting.sql()).await.map_err(|source| Error::Setting {
             name: setting.name().to_owned(),
             source: Box::new(source),
         })?;
     }
-    match tune(ctx, session, free).await {
+    match tune(ledger, session, free).await {
         Err(error) if !error.is_connection_lost() => {
             let message =
                 format!("keeping the server's memory and worker settings: {}", chain(&error));
-            ctx.events.send(Event::Note { message });
+            ledger.facts.events.send(Event::Note { message });
             Ok(())
         }
         result => result,
@@ -52,7 +50,7 @@ pub(crate) async fn apply(ctx: &Context, session: &Session, free: Option<u64>) -
 
 /// Raises the memory for index builds, if the server has enough for all sessions together, and
 /// checks whether we may choose the number of workers.
-async fn tune(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()> {
+async fn tune(ledger: &Ledger, session: &Session, free: Option<u64>) -> Result<()> {
     let query = format!(
         "SELECT name, setting, unit, source FROM pg_catalog.pg_settings \
          WHERE name IN ('shared_buffers', '{MEMORY}', '{WORKERS}')"
@@ -63,12 +61,12 @@ async fn tune(ctx: &Context, session: &Session, free: Option<u64>) -> Result<()>
         row.get(column)?.as_deref()
     };
     let is_ours = |name| column(name, 3).is_some_and(|source| !is_on_purpose(source));
-    ctx.workers_are_ours.store(is_ours(WORKERS), Ordering::Relaxed);
+    ledger.server.note_workers(is_ours(WORKERS));
     let bytes = |name| in_bytes(column(name, 1)?, column(name, 2)?);
     let (Some(shared), Some(now)) = (bytes("shared_buffers"), bytes(MEMORY)) else {
         return Ok(());
     };
-    match memory(shared, free, ctx.sessions()) {
+    match memory(shared, free, ledger.server.sessions()) {
         more if more > now && is_ours(MEMORY) => {
             session.execute(&set(MEMORY, &format!("{}kB", more >> 10))).await
         }

@@ -12,8 +12,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
 use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
-use crate::restore::context::Context;
 use crate::restore::event::Event;
+use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
 use crate::restore::stream::read_ahead::{ReadAhead, Reader, Writer};
 use crate::source::{StreamAccess, bytes_behind};
@@ -35,11 +35,11 @@ pub(crate) struct Stream {
 }
 
 /// Starts reading the stream's data.
-pub(crate) fn start(stream: StreamAccess, ctx: Arc<Context>, journal: KeptJournal) -> Stream {
+pub(crate) fn start(stream: StreamAccess, facts: Arc<Facts>, journal: KeptJournal) -> Stream {
     let (sender, arrivals) = channel(1);
     let changed: Changed = Arc::default();
-    let ahead = ReadAhead::new(ctx.options.read_ahead);
-    let feed = Feed::new(ctx, journal, sender.clone(), ahead.clone(), changed.clone());
+    let ahead = ReadAhead::new(facts.options.read_ahead);
+    let feed = Feed::new(facts, journal, sender.clone(), ahead.clone(), changed.clone());
     stream.run(Box::new(feed), move |result| {
         let result = changed.get().map_or(result, |error| Err(error.again()));
         // If there is no receiver, the restore is already over.
@@ -52,7 +52,7 @@ pub(crate) fn start(stream: StreamAccess, ctx: Arc<Context>, journal: KeptJourna
 type Changed = Arc<OnceLock<Error>>;
 
 struct Feed {
-    ctx: Arc<Context>,
+    facts: Arc<Facts>,
     journal: KeptJournal,
     changed: Changed,
     arrivals: Sender<Arrival>,
@@ -71,23 +71,23 @@ struct Feed {
 
 impl Feed {
     fn new(
-        ctx: Arc<Context>,
+        facts: Arc<Facts>,
         journal: KeptJournal,
         arrivals: Sender<Arrival>,
         ahead: Arc<ReadAhead>,
         changed: Changed,
     ) -> Self {
-        let wanted = (0..ctx.wants.len()).filter(|place| ctx.wants_archived_data(*place));
+        let wanted = (0..facts.wants.len()).filter(|place| facts.wants_archived_data(*place));
         let entries: HashMap<DumpId, usize> =
-            wanted.map(|place| (ctx.entry(place).dump_id, place)).collect();
+            wanted.map(|place| (facts.entry(place).dump_id, place)).collect();
         let blobs: Vec<usize> = entries
             .values()
             .copied()
-            .filter(|place| ctx.entry(*place).desc == Desc::Blobs)
+            .filter(|place| facts.entry(*place).desc == Desc::Blobs)
             .collect();
         let mut objects = HashMap::new();
         for place in &blobs {
-            let expected = ctx.expected_objects(ctx.entry(*place));
+            let expected = facts.expected_objects(facts.entry(*place));
             objects.extend(expected.into_iter().map(|oid| (oid, *place)));
         }
         let only_objects = match blobs[..] {
@@ -96,7 +96,7 @@ impl Feed {
             _ => None,
         };
         Self {
-            ctx,
+            facts,
             journal,
             changed,
             arrivals,
@@ -139,11 +139,11 @@ impl Sink for Feed {
         let Some(place) = self.place(item.of) else {
             return Answer::Skip;
         };
-        if !self.journal.is_to_load(&self.ctx, place) {
+        if !self.journal.is_to_load(&self.facts, place) {
             let is_whole = matches!(item.of, ItemOf::Entry(_));
             let then = self
                 .journal
-                .digest_to_compare(&self.ctx, self.ctx.entry(place))
+                .digest_to_compare(&self.facts, self.facts.entry(place))
                 .filter(|_| is_whole);
             self.compared = then.map(|then| (place, then, Sha256::new()));
             return if self.compared.is_some() { Answer::Take } else { Answer::Skip };
@@ -179,8 +179,8 @@ impl Sink for Feed {
                 now.short()
             );
             let error = Error::new(ErrorKind::Changed(what));
-            let entry = self.ctx.entry(place);
-            let _ = self.changed.set(self.ctx.in_entry(error, entry));
+            let entry = self.facts.entry(place);
+            let _ = self.changed.set(self.facts.in_entry(error, entry));
             return Answer::Stop;
         }
         let answer = self.pass_on(Piece::End);
@@ -189,6 +189,6 @@ impl Sink for Feed {
     }
 
     fn behind(&mut self, bytes: u64) {
-        self.ctx.events.send(Event::Warning { message: bytes_behind(bytes) });
+        self.facts.events.send(Event::Warning { message: bytes_behind(bytes) });
     }
 }

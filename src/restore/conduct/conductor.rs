@@ -427,15 +427,10 @@ impl Conductor {
     }
 }
 
-/// The next arrival from the stream; `None` when read-ahead memory is full.
+/// The next arrival from the stream, if there is one; `None` when read-ahead memory is full.
 async fn next_arrival(stream: &mut Option<Stream>) -> Option<Arrival> {
-    let gone =
-        || Arrival::End(Err(archive::Error::truncated("the stream reader stopped unexpectedly")));
     match stream {
-        Some(Stream { arrivals, ahead }) => tokio::select! {
-            arrival = arrivals.recv() => Some(arrival.unwrap_or_else(gone)),
-            () = ahead.filled() => None,
-        },
+        Some(stream) => stream.next().await,
         None => std::future::pending().await,
     }
 }

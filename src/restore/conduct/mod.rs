@@ -12,4 +12,6 @@ pub(crate) mod index_workers;
 pub(crate) mod opening;
 pub(crate) mod planning;
 pub(crate) mod postponed;
+pub(crate) mod prepare;
 pub(crate) mod row_order;
+pub(crate) mod run;

@@ -34,6 +34,17 @@ pub(crate) struct Stream {
     pub(crate) ahead: Arc<ReadAhead>,
 }
 
+impl Stream {
+    /// The next arrival; `None` when read-ahead memory is full.
+    pub(crate) async fn next(&mut self) -> Option<Arrival> {
+        let gone = || Arrival::End(Err(Error::truncated("the stream reader stopped unexpectedly")));
+        tokio::select! {
+            arrival = self.arrivals.recv() => Some(arrival.unwrap_or_else(gone)),
+            () = self.ahead.filled() => None,
+        }
+    }
+}
+
 /// Starts reading the stream's data.
 pub(crate) fn start(stream: StreamAccess, facts: Arc<Facts>, journal: KeptJournal) -> Stream {
     let (sender, arrivals) = channel(1);

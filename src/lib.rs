@@ -19,8 +19,9 @@
 //! 3. [`select`] selects entries by pg_restore's rules.
 //! 4. [`plan`] orders them: dependencies, locks, the longest chain of work first.
 //! 5. [`restore`] runs the plan over several sessions. Decoders on a rayon pool fill bounded
-//!    channels, sessions on tokio drain them into COPY. [`rows`] finds row boundaries and converts
-//!    text into binary rows; [`sql`] parses statements where necessary.
+//!    channels, sessions on tokio drain them into COPY. [`statements`] writes an entry's SQL;
+//!    [`script`] writes it to a file instead. [`rows`] finds row boundaries and converts text into
+//!    binary rows; [`sql`] parses statements where necessary.
 //! 6. [`target`] is a server session: connection parameters with libpq's rules, TLS, COPY.
 //! 7. [`report`] turns the [events](restore::event) of all this into bars, log lines and the
 //!    summary.
@@ -80,6 +81,7 @@ pub mod archive;
 pub mod cli;
 pub mod compare;
 pub mod embedded;
+mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod plan;
@@ -88,9 +90,11 @@ pub mod replicate;
 pub mod report;
 pub mod restore;
 pub mod rows;
+pub mod script;
 pub mod select;
 mod shown;
 pub mod source;
 pub mod sql;
+pub mod statements;
 pub mod target;
 pub mod verify;

@@ -6,9 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::Costs as Typed;
 use super::environment;
+use crate::error::chain;
 use crate::plan::history::CostHistory;
 use crate::report::costs::{Recorder, load};
-use crate::restore::chain;
 use crate::restore::event::{Event, Events};
 
 /// The file's name in the user's cache folder (XDG Base Directory Specification).

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::error::{chain, hint};
 use crate::restore;
 use crate::restore::journal::JournalError;
-use crate::restore::{chain, hint};
 use crate::shown::one_line;
 
 /// Success.

@@ -16,6 +16,7 @@ use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE
 use super::threads;
 use super::{list, say};
 use crate::archive;
+use crate::error::chain;
 use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::scalingo::{ApiError, Choice, ScalingoError};
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, save};
@@ -23,7 +24,6 @@ use crate::replicate::config::Config;
 use crate::report::{
     LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
 };
-use crate::restore::chain;
 use crate::shown::one_line;
 use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
 

@@ -22,11 +22,11 @@ use crate::report::{
 };
 use crate::restore::event::{Event, Events};
 use crate::restore::journal::JournalOptions;
-use crate::restore::statements::{Ownership, SourceSettings, Style};
 use crate::restore::{
     Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Transactions, restore,
 };
 use crate::source::{self, Archive};
+use crate::statements::{Ownership, SourceSettings, Style};
 use crate::target::Target;
 
 /// The maximum number of sessions for `--jobs auto`.

@@ -9,11 +9,11 @@ use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE, unwritable};
 use super::local_time;
 use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::event::Events;
-use crate::restore::script::{
+use crate::restore::{RestoreOptions, for_script, warn_with_oids};
+use crate::script::{
     Clean, Header, ScriptError, ScriptOptions, Selection as Scripted, Verbose,
     is_valid_restrict_key, random_restrict_key, write_script,
 };
-use crate::restore::{RestoreOptions, for_script, warn_with_oids};
 use crate::select::Selection;
 use crate::source::{Access, Archive, Sequential};
 

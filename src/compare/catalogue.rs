@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::names;
 use super::subjects::Table;
 use crate::archive::{Desc, Toc};
-use crate::restore::chain;
+use crate::error::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{Result, Session};
 

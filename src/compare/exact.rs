@@ -18,7 +18,7 @@ use super::sessions::{Purpose, Zone};
 use super::tables::{Pass, digest, side_by_side, usable};
 use crate::archive::stream::ItemOf;
 use crate::archive::{DumpId, Error as ArchiveError, ReadCounter, Toc};
-use crate::restore::chain;
+use crate::error::chain;
 use crate::rows::RowSet;
 use crate::source::{self, Access, Input, RandomAccess, Sequential, StreamAccess};
 use crate::target::{self, Session};

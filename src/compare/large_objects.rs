@@ -6,7 +6,7 @@ use super::report::{Compared, Kind, Verdict};
 use super::sessions::{Purpose, Zone};
 use super::tables::{Pass, Queue, side_by_side, usable};
 use crate::archive::DumpId;
-use crate::restore::chain;
+use crate::error::chain;
 use crate::target;
 use crate::verify::{Digest, EntryReport, OBJECT_PART, ObjectFound};
 

@@ -7,7 +7,7 @@ use super::report::{Compared, Kind, Verdict};
 use super::sessions::Sessions;
 use super::subjects::Subjects;
 use crate::archive::{Entry, Toc};
-use crate::restore::chain;
+use crate::error::chain;
 use crate::sql::ident::{literal, qualified};
 use crate::target::{Error, Result, Session};
 

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::catalogue::Found;
 use super::sessions::{Purpose, Sessions, Zone};
 use super::{Digested, TableError};
-use crate::restore::chain;
+use crate::error::chain;
 use crate::rows::{RowHasher, RowSet, RowSetKey};
 use crate::target::{self, Session};
 

@@ -258,7 +258,7 @@ mod tests {
     fn errors_name_the_file_and_line_once() {
         let error = SqlFile::parse("f.sql".to_owned(), "SELECT 1;\n\\q\n".to_owned()).unwrap_err();
         assert_eq!(
-            crate::restore::chain(&error),
+            crate::error::chain(&error),
             "f.sql is not an SQL script: line 2: psql backslash commands are not supported"
         );
         let error = SqlFile::read(Path::new("/nowhere/f.sql")).unwrap_err();

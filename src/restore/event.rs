@@ -107,7 +107,7 @@ pub struct Failure {
 
 impl Failure {
     /// One more line of detail.
-    pub(super) fn add_detail(&mut self, line: &str) {
+    pub(crate) fn add_detail(&mut self, line: &str) {
         let detail = self.detail.get_or_insert_default();
         if !detail.is_empty() {
             detail.push('\n');
@@ -116,7 +116,7 @@ impl Failure {
     }
 
     /// Adds how many statements failed this way, if more than one.
-    pub(super) fn add_count(&mut self, count: u64) {
+    pub(crate) fn add_count(&mut self, count: u64) {
         if count > 1 {
             self.add_detail(&format!("COUNT: {count} statements were refused for this reason"));
         }

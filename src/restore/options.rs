@@ -4,13 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::plan::history::CostHistory;
-
-use super::foreign_keys::ForeignKeys;
-use super::journal::JournalOptions;
-use super::settings::ServerSetting;
-use super::stages::Stages;
-use super::statements::Style;
-use super::tolerance::Tolerance;
+use crate::restore::points::Stages;
+use crate::restore::server_setting::ServerSetting;
+use crate::restore::tolerance::Tolerance;
+use crate::statements::Style;
 use crate::verify::Digests;
 
 /// How much of a table must remain for each session by default: some tenths of a second's work.
@@ -65,7 +62,7 @@ pub struct RestoreOptions {
     /// committed there.
     pub stages: Stages,
     /// Keep a journal, and resume from the one that the target holds (`--resume`): see
-    /// [`super::journal`].
+    /// [`crate::restore::journal`].
     pub journal: Option<JournalOptions>,
     /// Start jobs in a random order from this seed, as far as dependencies allow; for tests.
     #[doc(hidden)]
@@ -117,7 +114,7 @@ pub enum SplitSize {
 
 impl SplitSize {
     /// The bytes that must remain for each session.
-    pub(super) fn least(self) -> Option<u64> {
+    pub(crate) fn least(self) -> Option<u64> {
         match self {
             Self::Auto => Some(SPLIT_SIZE),
             Self::Bytes(bytes) => Some(bytes),
@@ -148,4 +145,25 @@ pub enum Transactions {
     Single,
     /// A new one after this many objects (`--transaction-size`).
     Batches(NonZeroU32),
+}
+
+/// How foreign keys are restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForeignKeys {
+    /// They are added and all rows are checked.
+    #[default]
+    Validated,
+    /// They are added `NOT VALID`: the server checks later changes, not the existing rows.
+    NotValid,
+    /// They are not restored, nor are comments on them.
+    None,
+}
+
+/// How a journal is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// Keep the journal after a restore without errors, so that another run finds everything done.
+    /// For callers with more work afterwards, which may fail; they
+    /// [`forget`](crate::restore::journal::forget) it in the end.
+    pub keep: bool,
 }

@@ -29,6 +29,7 @@ mod host;
 mod keyword;
 mod large_object;
 mod last_words;
+pub(crate) mod life;
 mod notice;
 mod params;
 mod patience;

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use crate::common::{Cluster, Database, Owned, cluster, folder, until, versions};
 use nocturne::replicate::hooks::{HookError, Hooks, Stage};
 use nocturne::restore::event::{Event, Events, Outcome};
-use nocturne::restore::statements::{Ownership, SourceSettings, Style};
 use nocturne::restore::{Ended, Error, ForeignKeys, RestoreOptions, StagePoint, Stages, restore};
 use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
+use nocturne::statements::{Ownership, SourceSettings, Style};
 use nocturne::target::Target;
 use tokio_util::sync::CancellationToken;
 

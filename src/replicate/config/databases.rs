@@ -3,7 +3,7 @@
 use super::reader::{Reader, Wrong};
 use super::table;
 use super::variable::Variable;
-use crate::restore::chain;
+use crate::error::chain;
 use crate::target::{ConnectOptions, PasswordPrompt, Target};
 
 /// The error of a URL that does not name a database.

@@ -72,7 +72,7 @@ impl fmt::Display for Outcome {
             Self::MissingTable { table } => write!(f, "skipped: table {table} does not exist"),
             Self::NotNeeded { table } => write!(f, "not needed: {table} exists"),
             Self::After { file } => write!(f, "skipped: it depends on {file}"),
-            Self::Failed(error) => f.write_str(&crate::restore::chain(error)),
+            Self::Failed(error) => f.write_str(&crate::error::chain(error)),
         }
     }
 }

@@ -219,8 +219,7 @@ mod tests {
         fs::write(folder.path().join("after-restore.sql"), "SELECT 1;\n\\copy t from x\n").unwrap();
         let error = Hooks::read(folder.path()).unwrap_err();
         assert!(
-            crate::restore::chain(&error)
-                .contains("after-restore.sql is not an SQL script: line 2")
+            crate::error::chain(&error).contains("after-restore.sql is not an SQL script: line 2")
         );
         assert!(matches!(Hooks::read(Path::new("/nowhere")), Err(HookError::Folder { .. })));
     }

@@ -4,7 +4,7 @@ use super::catalogue::{Column, Relation};
 use super::error::{IncrementalError, Side};
 use super::ranges::Range;
 use super::settings::{Settings, Table};
-use crate::restore::chain;
+use crate::error::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session};
 

@@ -13,7 +13,7 @@ use super::catalogue::Relation;
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
 use super::snapshot::common;
-use crate::restore::chain;
+use crate::error::chain;
 use crate::sql::ident::{literal, qualified};
 use crate::target::{self, Session};
 

@@ -11,7 +11,7 @@ use super::error::IncrementalError;
 use super::settings::{Settings, Table};
 use super::snapshot::Readers;
 use super::table::{Copied, TableOutcome, Tally, copy};
-use crate::restore::chain;
+use crate::error::chain;
 use crate::verify::counted;
 
 /// The outcome of a run.

@@ -1,7 +1,7 @@
 //! Advances the sequences that a table owns, after copied rows bypassed them.
 
 use super::settings::Table;
-use crate::restore::chain;
+use crate::error::chain;
 use crate::sql::ident::{literal, qualified, quoted};
 use crate::target::{self, Session};
 

@@ -19,8 +19,8 @@ use super::catalogue::Relation;
 use super::key::Key;
 use super::settings::{Settings, Table};
 use super::snapshot::{common, statement_timeout};
+use crate::error::chain;
 use crate::report::units::first_of;
-use crate::restore::chain;
 use crate::target::{self, Session};
 
 /// The longest pause between two checks.

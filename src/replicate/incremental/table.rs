@@ -20,7 +20,7 @@ use super::ranges::{Range, split};
 use super::sequences::advance;
 use super::settings::Table;
 use super::snapshot::{common, until_lost};
-use crate::restore::chain;
+use crate::error::chain;
 use crate::target::{self, Session};
 
 /// What was copied of a table.

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use crate::restore::chain;
+use crate::error::chain;
 use crate::target::{self, Backend, LOCKS, Session, SessionSettings, Target, once_ready};
 
 /// The second half of the lock key: the kind of lock. Advisory locks are per database, so the key

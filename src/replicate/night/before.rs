@@ -11,10 +11,10 @@ use super::restored::Wanted;
 use super::rights::Rights;
 use super::{choose, incremental, resume};
 use crate::archive::Toc;
+use crate::error::chain;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::worker::Trigger;
 use crate::report::units::plural;
-use crate::restore::chain;
 
 impl Attempt<'_> {
     /// The run that has already done all of this. A manual run repeats what was done before it

@@ -34,7 +34,7 @@ pub(super) async fn run(
     let Some((file, error)) = report.failures().next() else { return Ok(()) };
     Err(NightError::Files {
         count,
-        first: format!("{file}: {}", crate::restore::chain(error)),
+        first: format!("{file}: {}", crate::error::chain(error)),
         is_passing: report.failures().all(|(_, error)| error.is_passing()),
     })
 }

@@ -9,9 +9,10 @@ use crate::replicate::incremental::IncrementalError;
 use crate::replicate::lock::LockError;
 use crate::replicate::swap::SwapError;
 use crate::report::units::plural;
+use crate::restore;
 use crate::restore::journal::JournalError;
-use crate::restore::{self, statements::StatementError};
 use crate::select::SelectError;
+use crate::statements::StatementError;
 use crate::target;
 
 /// `ERRCODE_UNDEFINED_DATABASE`.

@@ -14,6 +14,7 @@ use super::restore::{self, Restoring};
 use super::restored::{self, Wanted};
 use super::{choose, enrich, first_load, incremental, others, refresh, report, resume};
 use crate::archive::Toc;
+use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
@@ -24,7 +25,6 @@ use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::report::timeline::Recorder;
 use crate::report::{Options as ReportOptions, Screen};
-use crate::restore::chain;
 use crate::target::{Session, SessionSettings, Target};
 
 /// How a night is reported.

@@ -13,11 +13,11 @@ use super::others;
 use super::present::Present;
 use super::{first_load, resume};
 use crate::archive::Toc;
+use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
-use crate::restore::chain;
 use crate::source::remote::Sha256Sum;
 use crate::target::{Session, SessionSettings, Target};
 

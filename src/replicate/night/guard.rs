@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
+use crate::error::chain;
 use crate::replicate::lock::{LockError, TargetLock};
-use crate::restore::chain;
 use crate::target::Target;
 
 /// The time between two checks.

@@ -13,13 +13,13 @@ use super::guard::Guard;
 use super::present::Present;
 use super::report;
 use crate::archive::{Desc, Toc};
+use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, Settings, Summary, Table};
 use crate::replicate::lock::LockError;
 use crate::replicate::worker::{Failure, INCREMENTAL, Job, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
-use crate::restore::chain;
 use crate::sql::ident::quoted;
 use crate::target::{self, Session, Target};
 

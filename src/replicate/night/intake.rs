@@ -5,12 +5,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::full::fail;
+use crate::error::chain;
 use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, OpenBackup};
 use crate::replicate::config::Config;
 use crate::replicate::worker::{BackupRecord, OpenStage, Run};
 use crate::report::stages::Stage;
-use crate::restore::chain;
 use crate::source::Archive;
 use crate::source::remote::{Progress, Sha256Sum};
 

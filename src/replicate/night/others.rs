@@ -11,11 +11,11 @@ use std::collections::HashSet;
 use super::error::NightError;
 use super::ground::{look_at, template};
 use crate::archive::{Desc, Entry, Toc};
+use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::Restore;
 use crate::replicate::swap::SwapError;
 use crate::report::units::first_of;
-use crate::restore::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{Session, Target, has_record, make_bookkeeping};
 

@@ -5,8 +5,8 @@
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
+use crate::error::chain;
 use crate::replicate::config::{TableMode, TableModes};
-use crate::restore::chain;
 use crate::sql::ident::literal;
 use crate::target::{Session, SessionSettings, Target};
 

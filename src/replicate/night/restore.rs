@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::NightError;
 use super::full::Output;
 use crate::archive::Toc;
+use crate::error::chain;
 use crate::plan::history::CostHistory;
 use crate::replicate::config;
 use crate::replicate::hooks::{Hooks, Stage};
@@ -18,10 +19,10 @@ use crate::report::timeline::Recorder;
 use crate::report::{Reporter, Summary, stages};
 use crate::restore::event::{Event, Events, Outcome};
 use crate::restore::journal::JournalOptions;
-use crate::restore::statements::{Ownership, SourceSettings, StatementError, Style};
-use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance, chain};
+use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
 use crate::source::Archive;
+use crate::statements::{Ownership, SourceSettings, StatementError, Style};
 use crate::target::{Target, is_passing};
 
 /// Everything that the restore of a night needs.

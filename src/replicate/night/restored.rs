@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::error::NightError;
+use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::Hooks;
-use crate::restore::chain;
 use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
 use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};

@@ -9,8 +9,9 @@
 use super::error::NightError;
 use super::present::Present;
 use super::restored;
+use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
-use crate::restore::{chain, journal};
+use crate::restore::journal;
 use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
 use crate::target::{

@@ -10,8 +10,8 @@ use reqwest::{Client, StatusCode};
 use super::client::{ClientError, client};
 use super::message::Message;
 use super::webhook::Webhook;
+use crate::error::chain;
 use crate::replicate::worker::RunRecord;
-use crate::restore::chain;
 
 /// Timeouts and retries of webhooks.
 #[derive(Clone, Copy, Debug)]

@@ -207,6 +207,6 @@ async fn error_shows_neither_path_nor_query() {
     let address = "http://127.0.0.1:9/word-1?word-2";
     let webhook = Webhook::new(address, Some(SecretString::from("word-3"))).unwrap();
     let error = notifier(Vec::new()).send(&webhook, Vec::new()).await.unwrap_err();
-    let shown = format!("{} {error:?}", crate::restore::chain(&error));
+    let shown = format!("{} {error:?}", crate::error::chain(&error));
     assert!(shown.contains("no response") && !shown.contains("word-"), "{shown}");
 }

@@ -5,7 +5,7 @@
 use super::error::SwapError;
 use super::names::Names;
 use super::server::Server;
-use crate::restore::chain;
+use crate::error::chain;
 use crate::sql::ident::{literal, quoted};
 use crate::target::{self, Session, TransactionStatus};
 

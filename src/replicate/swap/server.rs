@@ -28,7 +28,7 @@ impl Server {
                 Err(error) => return Err(SwapError::Connect(error)),
             }
         }
-        let why = refusal.map(|error| crate::restore::chain(&error)).unwrap_or_default();
+        let why = refusal.map(|error| crate::error::chain(&error)).unwrap_or_default();
         let why = format!("the role can connect to none of {}: {why}", BESIDE.join(", "));
         Err(SwapError::NotPermitted { database: names.current.clone(), why })
     }

@@ -17,9 +17,9 @@ use chrono_tz::Tz;
 
 use super::token::Token;
 use super::{metrics, page};
+use crate::error::chain;
 use crate::replicate::schedule::Schedule;
 use crate::replicate::worker::{Clock, History, RunRecord};
-use crate::restore::chain;
 
 /// How many runs the page and the metrics read.
 const RUNS: usize = 30;

@@ -9,8 +9,8 @@ use super::job::Job;
 use super::night::{Night, Turn};
 use super::record::{RunOutcome, RunRecord, Trigger};
 use super::run::Run;
+use crate::error::chain;
 use crate::replicate::schedule::Schedule;
-use crate::restore::chain;
 
 /// Missed times beyond this number are not counted, for example with a schedule of every second.
 const MOST_COUNTED: usize = 1000;

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
-use crate::restore::{chain, hint};
+use crate::error::{chain, hint};
 
 /// One attempt at a run.
 ///

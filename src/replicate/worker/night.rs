@@ -14,10 +14,10 @@ use super::job::{Failure, Job, Outcome};
 use super::record::{RunOutcome, RunRecord, Trigger};
 use super::retry::RetryPolicy;
 use super::run::{Run, random};
+use crate::error::chain;
 use crate::replicate::notify::Notifier;
 use crate::report::stages::{run_done, run_failed, run_started};
 use crate::report::units;
-use crate::restore::chain;
 
 /// How long a job may take to end when it is asked to stop. The host kills the process 30 seconds
 /// after SIGTERM; the remaining time is for saving the record.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::archive::Toc;
-use crate::restore::options::RestoreOptions;
-use crate::restore::statements::Ownership;
-use crate::restore::{ForeignKeys, StagePoint};
+use crate::restore::options::{ForeignKeys, RestoreOptions};
+use crate::restore::points::StagePoint;
 use crate::select::Want;
+use crate::statements::Ownership;
 use crate::verify::{Digest, toc_digest};
 
 /// The destination of a restore.

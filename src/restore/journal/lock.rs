@@ -18,9 +18,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::error::JournalError;
-use super::store;
-use crate::restore::context::Context;
+use crate::restore::error::JournalError;
+use crate::restore::journal::store;
 use crate::target::{Error, LOCKS, Result, Session, SessionSettings, Target};
 
 /// The lock of the one restore.
@@ -125,6 +124,30 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// Keeps the restore's lock as long as it is polled.
+    pub(super) async fn keep(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(WATCH_EVERY).await;
+            self.watch().await;
+        }
+    }
+
+    /// Registers a new session as active in this run.
+    ///
+    /// # Errors
+    /// When another process has resumed the restore in the meantime.
+    pub(super) async fn admit(&self, session: &Session, run: u32) -> Result<()> {
+        self.renew(session.target()).await;
+        let lock = format!("SELECT pg_catalog.pg_advisory_lock_shared({})", AT_WORK.arguments());
+        session.execute(&lock).await?;
+        if store::run(session).await? != Some(run) {
+            return Err(Error::Unsuitable("another process has resumed this restore"));
+        }
+        Ok(())
+    }
+}
+
 /// Refuses a second restore, and terminates what is left of an earlier one. No session of any
 /// restore is active until [`let_work`].
 pub(super) async fn alone(session: &Session) -> Result<Guard, JournalError> {
@@ -156,32 +179,4 @@ pub(super) async fn let_work(session: &Session) -> Result<()> {
              SELECT pg_catalog.pg_advisory_unlock({key})"
         ))
         .await
-}
-
-/// Keeps the restore's lock as long as it is polled.
-pub(in crate::restore) async fn stay_alone(ctx: &Context) -> Infallible {
-    let Some(journal) = ctx.journal() else {
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::time::sleep(WATCH_EVERY).await;
-        journal.guard.watch().await;
-    }
-}
-
-/// Registers a new session as active.
-///
-/// # Errors
-/// When another process has resumed the restore in the meantime.
-pub(in crate::restore) async fn enter(ctx: &Context, session: &Session) -> Result<()> {
-    let Some(journal) = ctx.journal() else {
-        return Ok(());
-    };
-    journal.guard.renew(session.target()).await;
-    let lock = format!("SELECT pg_catalog.pg_advisory_lock_shared({})", AT_WORK.arguments());
-    session.execute(&lock).await?;
-    if store::run(session).await? != Some(journal.run) {
-        return Err(Error::Unsuitable("another process has resumed this restore"));
-    }
-    Ok(())
 }

@@ -15,16 +15,15 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::error::JournalError;
-use super::mark::Mark;
-use super::store::Lines;
 use crate::archive::stream::{Answer, Item, ItemOf, Sink};
 use crate::archive::{
     self, Data, DataLocation, Desc, DumpId, Entry, Error, Format, ReadCounter, Toc,
 };
-use crate::restore::context::Context;
-use crate::restore::decode::in_entry;
+use crate::restore::error::JournalError;
 use crate::restore::event::Event;
+use crate::restore::facts::Facts;
+use crate::restore::journal::line::Mark;
+use crate::restore::journal::store::Lines;
 use crate::source::RandomAccess;
 use crate::target::Session;
 use crate::verify::Digest;
@@ -57,23 +56,23 @@ type Verdict = Result<(Known, Digest), Error>;
 /// The differences between the data of these lines and the archive, in words. An archive that is
 /// not in files is not compared.
 pub(super) async fn differences(
-    ctx: &Context,
+    facts: &Facts,
     session: &Session,
     lines: &Lines,
 ) -> Result<Vec<String>, JournalError> {
-    if ctx.random.is_none() && !ctx.origin.is_file() {
+    if facts.random.is_none() && !facts.origin.is_file() {
         return Ok(Vec::new());
     }
     let digest = |entry: &Entry| lines.get(&(entry.dump_id, Mark::Done))?.digest;
-    let known = ctx.toc.entries.iter().enumerate();
-    let known = known.filter(|(_, entry)| ctx.random.is_some() || comes_whole(entry));
+    let known = facts.toc.entries.iter().enumerate();
+    let known = known.filter(|(_, entry)| facts.random.is_some() || comes_whole(entry));
     let known = known.filter_map(|(place, entry)| Some(Known { place, then: digest(entry)? }));
     let mut known: Vec<Known> = known.collect();
     if known.is_empty() {
         return Ok(Vec::new());
     }
     // The largest first, so that the threads end together.
-    let size = |known: &Known| ctx.random.as_ref()?.size(ctx.entry(known.place));
+    let size = |known: &Known| facts.random.as_ref()?.size(facts.entry(known.place));
     known.sort_by_cached_key(|known| std::cmp::Reverse(size(known)));
     let watch = Watch::default();
     let _end = End(watch.clone());
@@ -82,14 +81,14 @@ pub(super) async fn differences(
          entries",
         known.len()
     );
-    ctx.events.send(Event::Step { what });
+    facts.events.send(Event::Step { what });
     let count = known.len();
-    let verdicts = match &ctx.random {
-        Some(random) => read_side_by_side(ctx, random, known, &watch),
-        None => walk(ctx, known, &watch),
+    let verdicts = match &facts.random {
+        Some(random) => read_side_by_side(facts, random, known, &watch),
+        None => walk(facts, known, &watch),
     };
     let verdicts = verdicts.map_err(|error| JournalError::Archive(Error::from_io(error)))?;
-    collect(ctx, session, verdicts, count, &watch).await
+    collect(facts, session, verdicts, count, &watch).await
 }
 
 /// Whether an entry's data is one item of a stream: large objects in separate files arrive one by
@@ -100,7 +99,7 @@ fn comes_whole(entry: &Entry) -> bool {
 
 /// Waits for all results, or for enough differences.
 async fn collect(
-    ctx: &Context,
+    facts: &Facts,
     session: &Session,
     mut verdicts: UnboundedReceiver<Verdict>,
     count: usize,
@@ -117,7 +116,7 @@ async fn collect(
                     let (Known { place, then }, now) = verdict.map_err(JournalError::Archive)?;
                     missing -= 1;
                     if now != then {
-                        let (entry, then, now) = (ctx.entry(place).label(), then.short(), now.short());
+                        let (entry, then, now) = (facts.entry(place).label(), then.short(), now.short());
                         differences
                             .push(format!("the data of {entry} had SHA-256 {then}, now has {now}"));
                     }
@@ -125,7 +124,7 @@ async fn collect(
                 // A reader that ended unexpectedly must not pass for one that found no difference.
                 None if missing > 0 => {
                     let what = format!("the data of {missing} finished entries is missing");
-                    let error = Error::missing(what).in_archive(&ctx.archive);
+                    let error = Error::missing(what).in_archive(&facts.archive);
                     return Err(JournalError::Archive(error));
                 }
                 None => break,
@@ -133,7 +132,7 @@ async fn collect(
             _ = tell.tick() => {
                 let mib = watch.read.load(Ordering::Relaxed) >> 20;
                 let what = format!("comparing finished entries: {mib} MiB read, {missing} left");
-                ctx.events.send(Event::Step { what });
+                facts.events.send(Event::Step { what });
                 session.execute("SELECT 1").await?;
             }
         }
@@ -175,7 +174,7 @@ impl Drop for End {
 }
 
 fn read_side_by_side(
-    ctx: &Context,
+    facts: &Facts,
     random: &RandomAccess,
     known: Vec<Known>,
     watch: &Watch,
@@ -185,14 +184,14 @@ fn read_side_by_side(
     let left = Arc::new(Mutex::new(known.into_iter()));
     for _ in 0..readers {
         let (left, sender, watch) = (left.clone(), sender.clone(), watch.clone());
-        let (toc, random, archive) = (ctx.toc.clone(), random.clone(), ctx.archive.clone());
+        let (toc, random, archive) = (facts.toc.clone(), random.clone(), facts.archive.clone());
         start(move || {
             let mut buffer = vec![0; BUFFER];
             let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
             while let Some(known) = next().filter(|_| !watch.has_ended()) {
                 let entry = &toc.entries[known.place];
                 let now = digest(&random, entry, &watch, &mut buffer);
-                let now = now.map_err(|error| in_entry(error, entry, &archive));
+                let now = now.map_err(|error| error.in_entry(entry).in_archive(&archive));
                 // If there is no receiver, the comparison is over.
                 let _ = sender.send(now.map(|now| (known, now)));
             }
@@ -226,10 +225,10 @@ fn digest(
 }
 
 /// Reads an archive inside a wrapper.
-fn walk(ctx: &Context, known: Vec<Known>, watch: &Watch) -> io::Result<UnboundedReceiver<Verdict>> {
+fn walk(facts: &Facts, known: Vec<Known>, watch: &Watch) -> io::Result<UnboundedReceiver<Verdict>> {
     let (verdicts, receiver) = unbounded_channel();
-    let (origin, archive) = (ctx.origin.clone(), ctx.archive.clone());
-    let id = |known: &Known| ctx.entry(known.place).dump_id;
+    let (origin, archive) = (facts.origin.clone(), facts.archive.clone());
+    let id = |known: &Known| facts.entry(known.place).dump_id;
     let left = known.iter().map(|known| (id(known), *known)).collect();
     let mut passing = Passing { left, current: None, watch: watch.clone(), verdicts };
     start(move || {

@@ -2,26 +2,28 @@
 
 use std::collections::HashSet;
 
-use super::error::JournalError;
-use super::identity::{Identity, Place};
-use super::mark::Mark;
-use super::store::{self, Found, Head, Lines};
-use super::{Journal, lock, manifest};
-use crate::archive::{Desc, Entry};
-use crate::restore::context::Context;
+use crate::archive::{Desc, DumpId, Entry};
+use crate::restore::error::JournalError;
 use crate::restore::event::Event;
+use crate::restore::facts::Facts;
+use crate::restore::journal::identity::{Identity, Place};
+use crate::restore::journal::line::Mark;
+use crate::restore::journal::state::{Journal, KeptJournal};
+use crate::restore::journal::store::{self, Found, Head, Lines};
+use crate::restore::journal::{lock, manifest};
+use crate::restore::ledger::{FirstStep, Ledger};
 use crate::restore::options::Transactions;
-use crate::restore::server_life::ServerLife;
-use crate::restore::statements::Ownership;
 use crate::restore::tolerance::Tolerance;
 use crate::sql::ident::qualified;
+use crate::statements::Ownership;
+use crate::target::life::ServerLife;
 use crate::target::{BOOKKEEPING, Session};
 
 /// Refuses what cannot be done with a journal, before anything is done.
-pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
-    let options = &ctx.options;
+pub(crate) fn refuse(facts: &Facts) -> Result<(), JournalError> {
+    let options = &facts.options;
     let holds_schema = |(place, entry): (usize, &Entry)| {
-        entry.desc == Desc::Schema && entry.tag == BOOKKEEPING && ctx.want(place).schema
+        entry.desc == Desc::Schema && entry.tag == BOOKKEEPING && facts.want(place).schema
     };
     let why = if options.journal.is_none() {
         return Ok(());
@@ -31,7 +33,7 @@ pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
         "it is kept in the target database, which must exist: create it first and omit --create"
     } else if options.style.ownership == Ownership::SetSessionAuthorization {
         "the roles that the session switches to cannot write it (--use-set-session-authorization)"
-    } else if ctx.toc.entries.iter().enumerate().any(holds_schema) {
+    } else if facts.toc.entries.iter().enumerate().any(holds_schema) {
         "the archive contains a schema \"nocturne\", where the journal would be kept"
     } else {
         return Ok(());
@@ -40,13 +42,13 @@ pub(in crate::restore) fn refuse(ctx: &Context) -> Result<(), JournalError> {
 }
 
 /// Opens the journal with the first session of a restore.
-pub(in crate::restore) async fn open(
-    ctx: &Context,
+pub(crate) async fn open(
+    ledger: &Ledger,
     session: &Session,
     server_life: &ServerLife,
-) -> Result<(), JournalError> {
-    if ctx.options.journal.is_none() {
-        return Ok(());
+) -> Result<KeptJournal, JournalError> {
+    if ledger.facts.options.journal.is_none() {
+        return Ok(KeptJournal::default());
     }
     let guard = lock::alone(session).await?;
     let sql = "SELECT pg_catalog.current_database(), current_user";
@@ -55,35 +57,62 @@ pub(in crate::restore) async fn open(
     let [database, role] = <[String; 2]>::try_from(row).unwrap_or_default();
     let place = Place { database, role };
     let now = Head {
-        identity: Identity::of(&ctx.toc, &ctx.wants, &ctx.options, &place),
+        identity: Identity::of(
+            &ledger.facts.toc,
+            &ledger.facts.wants,
+            &ledger.facts.options,
+            &place,
+        ),
         server_life: server_life.clone(),
-        file_state: file_state(ctx).await,
+        file_state: file_state(&ledger.facts).await,
     };
     let mut refilled = HashSet::new();
     let (run, found) = match store::find(session).await? {
         Some(found) => {
             let crashed = !found.head.server_life.lasts(server_life);
-            let void =
-                if crashed { lost_in_a_crash(ctx, session, &found).await? } else { Vec::new() };
+            let void = if crashed {
+                lost_in_a_crash(&ledger.facts, session, &found).await?
+            } else {
+                Vec::new()
+            };
             refilled.extend(void.iter().filter_map(|entry| entry.dependencies.first()));
-            go_on(ctx, session, found, &now, &void).await?
+            go_on(&ledger.facts, session, found, &now, &void).await?
         }
         None => {
-            refuse_to_begin(ctx, session).await?;
+            refuse_to_begin(&ledger.facts, session).await?;
             store::create(session, &now).await?;
             (1, Default::default())
         }
     };
     let (written, durable) = Default::default();
-    let journal = Journal { guard, run, found, written, durable };
-    // Opened once for each restore.
-    let _ = ctx.journal.set(journal);
-    ctx.recall(&refilled);
-    Ok(lock::let_work(session).await?)
+    let journal = KeptJournal::from(Journal { guard, run, found, written, durable });
+    recall(ledger, &journal, &refilled);
+    lock::let_work(session).await?;
+    Ok(journal)
+}
+
+/// Enters in the ledger what earlier runs did, as far as later entries need it. `refilled` are
+/// tables whose rows are loaded again.
+fn recall(ledger: &Ledger, journal: &KeptJournal, refilled: &HashSet<DumpId>) {
+    for (place, entry) in ledger.facts.toc.entries.iter().enumerate() {
+        // Not a table whose rows were lost in a crash: it is empty, but others may already refer to
+        // it.
+        let is_made = journal.is_done(entry) || journal.is_defined(entry);
+        if entry.desc == Desc::Table && is_made && !refilled.contains(&entry.dump_id) {
+            ledger.note_created(entry.dump_id);
+        }
+        if entry.desc == Desc::TableData && journal.is_done(entry) {
+            // That run may have died before analysing the table.
+            ledger.note_loaded(place);
+        }
+        if journal.is_begun(entry) {
+            ledger.set_first_step(place, FirstStep::Before);
+        }
+    }
 }
 
 async fn go_on(
-    ctx: &Context,
+    facts: &Facts,
     session: &Session,
     mut found: Found,
     now: &Head,
@@ -93,13 +122,13 @@ async fn go_on(
     found.lines.retain(|line, _| !void.contains(line));
     let mut differences = found.head.identity.differences(&now.identity);
     if differences.is_empty() {
-        differences.extend(changed_data(ctx, &found));
-        differences.extend(missing_tables(ctx, session, &found).await?);
+        differences.extend(changed_data(facts, &found));
+        differences.extend(missing_tables(facts, session, &found).await?);
     }
     // Last, because it may take a while; and only if the archive's files have changed since.
     let is_untouched = now.file_state.is_some() && found.head.file_state == now.file_state;
     if differences.is_empty() && !is_untouched {
-        differences = manifest::differences(ctx, session, &found.lines).await?;
+        differences = manifest::differences(facts, session, &found.lines).await?;
     }
     if !differences.is_empty() {
         return Err(JournalError::Differs { began: found.began, differences });
@@ -108,27 +137,27 @@ async fn go_on(
     store::go_on(session, &void, now).await?;
     let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
     let what = format!("resuming the restore started at {began}: {done} entries already done");
-    ctx.events.send(Event::Step { what });
+    facts.events.send(Event::Step { what });
     Ok((run + 1, lines))
 }
 
 /// The file system's metadata of the archive's files. If it is unavailable, their contents are
 /// compared.
-async fn file_state(ctx: &Context) -> Option<String> {
-    let origin = ctx.origin.clone();
+async fn file_state(facts: &Facts) -> Option<String> {
+    let origin = facts.origin.clone();
     tokio::task::spawn_blocking(move || origin.state().ok().flatten()).await.ok().flatten()
 }
 
 /// Finished entries whose data in the archive now has a different size.
-fn changed_data(ctx: &Context, found: &Found) -> Vec<String> {
-    let Some(random) = &ctx.random else {
+fn changed_data(facts: &Facts, found: &Found) -> Vec<String> {
+    let Some(random) = &facts.random else {
         return Vec::new();
     };
     let size_then = |entry: &Entry| {
         let line = found.lines.get(&(entry.dump_id, Mark::Done));
         line.map(|data| data.bytes).filter(|bytes| *bytes > 0)
     };
-    let changed = ctx.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
+    let changed = facts.toc.entries.iter().filter(|entry| entry.had_dumper).filter_map(|entry| {
         let (then, now) = (size_then(entry)?, random.size(entry)?);
         (then != now)
             .then(|| format!("the data of {} was {then} bytes, is now {now}", entry.label()))
@@ -146,14 +175,14 @@ async fn tables(session: &Session) -> Result<HashSet<Vec<Option<String>>>, Journ
 
 /// Refuses to start if tables of the archive already exist: a finished restore may have been killed
 /// right after it dropped the journal, and rows would be duplicated.
-async fn refuse_to_begin(ctx: &Context, session: &Session) -> Result<(), JournalError> {
-    if ctx.options.clean || ctx.options.tolerate.contains(&Tolerance::AlreadyExists) {
+async fn refuse_to_begin(facts: &Facts, session: &Session) -> Result<(), JournalError> {
+    if facts.options.clean || facts.options.tolerate.contains(&Tolerance::AlreadyExists) {
         return Ok(());
     }
     let there = tables(session).await?;
-    let mut entries = ctx.toc.entries.iter().enumerate();
+    let mut entries = facts.toc.entries.iter().enumerate();
     let is_there = |(place, entry): &(usize, &Entry)| {
-        entry.desc == Desc::Table && ctx.want(*place).schema && there.contains(&name(entry))
+        entry.desc == Desc::Table && facts.want(*place).schema && there.contains(&name(entry))
     };
     match entries.find(is_there) {
         Some((_, entry)) => Err(JournalError::AlreadyThere { table: entry.label() }),
@@ -167,12 +196,12 @@ fn name(table: &Entry) -> Vec<Option<String>> {
 
 /// Tables that an earlier run created and that no longer exist.
 async fn missing_tables(
-    ctx: &Context,
+    facts: &Facts,
     session: &Session,
     found: &Found,
 ) -> Result<Vec<String>, JournalError> {
     let there = tables(session).await?;
-    let made = ctx.toc.entries.iter().filter(|entry| {
+    let made = facts.toc.entries.iter().filter(|entry| {
         entry.desc == Desc::Table && found.lines.contains_key(&(entry.dump_id, Mark::Done))
     });
     let missing = made.filter(|entry| !there.contains(&name(entry)));
@@ -182,13 +211,13 @@ async fn missing_tables(
 
 /// What a server crash has emptied: rows of UNLOGGED tables, and the values of sequences.
 async fn lost_in_a_crash<'a>(
-    ctx: &'a Context,
+    facts: &'a Facts,
     session: &Session,
     found: &Found,
 ) -> Result<Vec<&'a Entry>, JournalError> {
     let mut lost = Vec::new();
     let done = |entry: &&Entry| found.lines.contains_key(&(entry.dump_id, Mark::Done));
-    for entry in ctx.toc.entries.iter().filter(|entry| ctx.is_unlogged(entry)).filter(done) {
+    for entry in facts.toc.entries.iter().filter(|entry| facts.is_unlogged(entry)).filter(done) {
         // A manual reset of the statistics looks like a crash.
         let is_lost = match entry.desc {
             Desc::SequenceSet => true,
@@ -202,23 +231,4 @@ async fn lost_in_a_crash<'a>(
         lost.extend(is_lost.then_some(entry));
     }
     Ok(lost)
-}
-
-impl Context {
-    /// Whether a server crash would empty what an entry fills.
-    fn is_unlogged(&self, entry: &Entry) -> bool {
-        let object = entry.dependencies.first().and_then(|id| self.toc.get(*id));
-        object.is_some_and(|object| object.defn.contains("CREATE UNLOGGED "))
-    }
-
-    /// Whether everything reported as done would survive a server crash.
-    pub(in crate::restore) fn survives_a_crash(&self) -> bool {
-        let is_kept = |(place, entry): (usize, &Entry)| {
-            let fills = matches!(entry.desc, Desc::TableData | Desc::SequenceSet);
-            !(self.is_wanted(place) && fills && self.is_unlogged(entry))
-        };
-        self.journal().is_some_and(Journal::is_durable)
-            && self.options.transactions == Transactions::None
-            && self.toc.entries.iter().enumerate().all(is_kept)
-    }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::error::JournalError;
-use super::identity::Identity;
-use super::mark::Mark;
-use super::quiet::Quiet;
 use crate::archive::DumpId;
-use crate::restore::server_life::ServerLife;
+use crate::restore::error::JournalError;
+use crate::restore::journal::identity::Identity;
+use crate::restore::journal::line::{DataRead, Mark};
+use crate::restore::journal::quiet::Quiet;
 use crate::sql::ident::literal;
+use crate::target::life::ServerLife;
 use crate::target::{Result, Session, has_bookkeeping, has_record};
 use crate::verify::Digest;
 
@@ -17,16 +17,6 @@ const FORMAT: &str = "2";
 
 /// Lines, with what was read of the entry's data.
 pub(super) type Lines = HashMap<(DumpId, Mark), DataRead>;
-
-/// What was read of an entry's data, as stored in the archive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::restore) struct DataRead {
-    /// Bytes; 0 for a stream, which counts differently.
-    pub(in crate::restore) bytes: u64,
-    /// Their SHA-256, the same for a file and a stream; none if there is no data. See
-    /// [`crate::archive::ReadCounter::sha256`].
-    pub(in crate::restore) digest: Option<Digest>,
-}
 
 /// The journal's header of a run.
 #[derive(Debug)]
@@ -50,7 +40,7 @@ pub(super) struct Found {
     pub(super) lines: Lines,
 }
 
-pub(super) async fn exists(session: &Session) -> Result<bool> {
+pub(crate) async fn exists(session: &Session) -> Result<bool> {
     if !has_tables(session).await? {
         return Ok(false);
     }
@@ -203,7 +193,7 @@ pub(super) fn delete(entry: DumpId, mark: Mark) -> String {
 }
 
 /// Whether a line exists.
-pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark) -> Result<bool> {
+pub(crate) async fn has(session: &Session, entry: DumpId, mark: Mark) -> Result<bool> {
     let sql = format!(
         "SELECT true FROM nocturne.restore_journal_line WHERE dump_id = {} AND mark = {}",
         entry.0,
@@ -214,7 +204,7 @@ pub(in crate::restore) async fn has(session: &Session, entry: DumpId, mark: Mark
 
 /// Drops the tables, and the schema if it was created with them and holds nothing else. If an event
 /// trigger would fire, empties the tables instead and returns false.
-pub(in crate::restore) async fn drop_tables(session: &Session) -> Result<bool> {
+pub(crate) async fn drop_tables(session: &Session) -> Result<bool> {
     let quiet = Quiet::of(session).await?;
     if quiet.would_fire(session).await? {
         let sql = "DELETE FROM nocturne.restore_journal_line; \

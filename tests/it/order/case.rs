@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use nocturne::restore::event::{Event, Events, Outcome};
-use nocturne::restore::statements::{Ownership, SourceSettings, Style};
 use nocturne::restore::{Ended, RestoreOptions, SplitSize, restore};
 use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
+use nocturne::statements::{Ownership, SourceSettings, Style};
 use nocturne::target::{ConnectOptions, Target};
 use std::sync::{Arc, Mutex};
 

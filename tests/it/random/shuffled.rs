@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use nocturne::restore::event::{Event, Events, Outcome};
-use nocturne::restore::statements::{SourceSettings, Style};
 use nocturne::restore::{RestoreOptions, SplitSize, restore};
 use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
+use nocturne::statements::{SourceSettings, Style};
 use nocturne::target::{ConnectOptions, Target};
 
 /// Restores in four sessions; returns the failures.

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nocturne::restore::event::Events;
 use nocturne::restore::journal::{self, JournalError, JournalOptions};
-use nocturne::restore::statements::{SourceSettings, Style};
 use nocturne::restore::{Ended, Error, RestoreOptions, SplitSize, StagePoint, Stages, restore};
 use nocturne::select::{SelectOptions, select};
 use nocturne::source::{self, Input};
+use nocturne::statements::{SourceSettings, Style};
 use nocturne::target::{ConnectOptions, Target};
 
 use super::source::{SOURCE, Source, assert_whole};

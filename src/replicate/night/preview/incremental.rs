@@ -4,9 +4,9 @@ use super::super::incremental::{leave_new, loaded, settings};
 use super::super::present::Present;
 use super::Preview;
 use crate::archive::Toc;
+use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::precheck;
-use crate::restore::chain;
 use crate::target::{Session, SessionSettings};
 
 impl Preview {

@@ -1,9 +1,9 @@
 //! Estimates the next run from earlier ones.
 
 use super::Preview;
+use crate::error::chain;
 use crate::replicate::worker::{DatabaseHistory, FULL, History, RunOutcome, RunRecord, StageName};
 use crate::report::units;
-use crate::restore::chain;
 use crate::target::Target;
 
 /// How many records are searched for a successful run.

@@ -1,0 +1,61 @@
+//! What is retried, how often, and with which pauses.
+//!
+//! Only what may succeed later on its own ([`Class::Retry`]): a lost connection, a deadlock, a
+//! serialization failure, too many connections, an unavailable lock, a server that stops or starts.
+//! Pauses grow and vary, so that sessions lost together do not reconnect together.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use crate::archive::Entry;
+use crate::error::chain;
+use crate::restore::error::WorkError;
+use crate::restore::event::Event;
+use crate::restore::ledger::Ledger;
+use crate::target::{Class, Error};
+
+/// Pauses between attempts of a statement, or of everything an entry needs.
+pub(crate) fn repeating() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(5))
+        .with_jitter()
+        .with_max_times(5)
+        .build()
+}
+
+impl WorkError {
+    /// Whether the same work may succeed later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Target(error) | Self::Row { source: error, .. } => error.class() == Class::Retry,
+            Self::Archive(_) | Self::Other(_) => false,
+        }
+    }
+}
+
+/// Logs and waits before another attempt of an entry's work. Returns false if there is to be none.
+pub(crate) async fn pause(
+    ledger: &Ledger,
+    entry: &Entry,
+    error: &WorkError,
+    pauses: &mut ExponentialBackoff,
+) -> bool {
+    if !error.is_passing() || ledger.server.is_lost() {
+        return false;
+    }
+    let Some(pause) = pauses.next() else {
+        return false;
+    };
+    let message = format!("{} interrupted, retrying: {}", entry.label(), chain(error));
+    ledger.facts.events.send(Event::Warning { message });
+    tokio::time::sleep(pause).await;
+    true
+}
+
+/// Whether the server refused this statement but may accept the next one.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    let goes_on = !matches!(error.class(), Class::Retry | Class::Fatal);
+    matches!(error, Error::Server(_)) && goes_on && !error.is_connection_lost()
+}

@@ -2,8 +2,8 @@
 
 use std::error::Error as StdError;
 
+use crate::server::Error as TargetError;
 use crate::shown::one_line;
-use crate::target::Error as TargetError;
 
 /// An error and its sources in one line.
 pub(crate) fn chain(error: &dyn StdError) -> String {

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!         bytes          entries, data     wanted         jobs            rows, statements
-//!  source ─────▶ archive ────────────▶ select ────▶ plan ─────▶ restore ─────────────────▶ target
+//!  source ─────▶ archive ────────────▶ select ────▶ plan ─────▶ restore ─────────────────▶ server
 //!                                                                  │
 //!                                rows, sql: pure helpers           └──▶ events ──▶ report
 //! ```
@@ -22,7 +22,7 @@
 //!    channels, sessions on tokio drain them into COPY. [`statements`] writes an entry's SQL;
 //!    [`script`] writes it to a file instead. [`rows`] finds row boundaries and converts text into
 //!    binary rows; [`sql`] parses statements where necessary.
-//! 6. [`target`] is a server session: connection parameters with libpq's rules, TLS, COPY.
+//! 6. [`server`] is a server session: connection parameters with libpq's rules, TLS, COPY.
 //! 7. [`report`] turns the [events](restore::event) of all this into bars, log lines and the
 //!    summary.
 //!
@@ -53,7 +53,7 @@
 //! ```
 //!
 //! [`restore::restore`] takes the same archive, a [`Selection`](select::Selection), a
-//! [`Target`](target::Target), a receiver of events and a future that stops it early;
+//! [`Target`](server::Target), a receiver of events and a future that stops it early;
 //! `src/cli/restore.rs` shows how to build them.
 //!
 //! # Guarantees
@@ -92,9 +92,9 @@ pub mod restore;
 pub mod rows;
 pub mod script;
 pub mod select;
+pub mod server;
 mod shown;
 pub mod source;
 pub mod sql;
 pub mod statements;
-pub mod target;
 pub mod verify;

@@ -12,8 +12,8 @@ use crate::compare::{CompareError, CompareOptions, compare};
 use crate::error::chain;
 use crate::report::Screen;
 use crate::restore::event::Event;
+use crate::server;
 use crate::source::{Archive, Input};
-use crate::target;
 
 /// Compares, and prints the result.
 pub(super) fn run(
@@ -36,7 +36,7 @@ pub(super) fn run(
     let told = bar.clone();
     let progress = move |progress| verify::show(&told, progress);
     let warnings = list::warnings(screen);
-    let waits = |error: &target::Error| {
+    let waits = |error: &server::Error| {
         let message = format!("waiting for the server: {}", chain(error));
         warnings.send(Event::Warning { message });
     };

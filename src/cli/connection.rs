@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::exit::{Failure, USAGE};
 use super::values::ConnectionString;
-use crate::target::{ConnectOptions, PasswordPrompt, Target};
+use crate::server::{ConnectOptions, PasswordPrompt, Target};
 
 /// How to connect to the target, as typed.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]

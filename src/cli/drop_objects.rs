@@ -14,8 +14,8 @@ use crate::replicate::config::{Config, TableMode};
 use crate::replicate::lock::{LockError, TargetLock};
 use crate::replicate::night::forget_all;
 use crate::report::Verbosity;
+use crate::server::{Session, SessionSettings, Target, has_bookkeeping};
 use crate::shown::one_line;
-use crate::target::{Session, SessionSettings, Target, has_bookkeeping};
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> Outcome {

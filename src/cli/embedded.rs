@@ -10,9 +10,9 @@ use crate::restore::RestoreOptions;
 use crate::restore::event::{Event, Events};
 use crate::restore::roles_needed;
 use crate::select::Selection;
+use crate::server::{ConnectOptions, Session, SessionSettings, Target};
 use crate::source::Archive;
 use crate::sql::ident::quoted;
-use crate::target::{ConnectOptions, Session, SessionSettings, Target};
 
 /// The server, with the target database.
 pub(super) struct Server {

@@ -9,7 +9,7 @@ use super::worker::{start_log, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::enrich::{self, EnrichError, Enrichment, tell};
 use crate::report::Verbosity;
-use crate::target::Target;
+use crate::server::Target;
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> Outcome {

@@ -25,9 +25,9 @@ use crate::restore::journal::JournalOptions;
 use crate::restore::{
     Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Transactions, restore,
 };
+use crate::server::Target;
 use crate::source::{self, Archive};
 use crate::statements::{Ownership, SourceSettings, Style};
-use crate::target::Target;
 
 /// The maximum number of sessions for `--jobs auto`.
 const MOST_AUTOMATIC_JOBS: usize = 8;

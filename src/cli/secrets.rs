@@ -3,8 +3,8 @@
 
 use std::ffi::OsString;
 
+use crate::server::concealed;
 use crate::shown;
-use crate::target::concealed;
 
 /// Replaces every such word in all output from now on.
 pub(super) fn conceal(words: &[OsString]) {

@@ -7,8 +7,8 @@ use super::names;
 use super::subjects::Table;
 use crate::archive::{Desc, Toc};
 use crate::error::chain;
+use crate::server::{Result, Session};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Result, Session};
 
 /// A table of the archive and its counterpart in the database.
 #[derive(Clone, Debug)]

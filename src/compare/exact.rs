@@ -20,8 +20,8 @@ use crate::archive::stream::ItemOf;
 use crate::archive::{DumpId, Error as ArchiveError, ReadCounter, Toc};
 use crate::error::chain;
 use crate::rows::RowSet;
+use crate::server::{self, Session};
 use crate::source::{self, Access, Input, RandomAccess, Sequential, StreamAccess};
-use crate::target::{self, Session};
 use crate::verify::toc_digest;
 
 /// Pieces between the reader of the archive and the session.
@@ -168,7 +168,7 @@ impl Pass {
         units: &[Unit],
         mut fills: Receiver<Fill>,
     ) -> Result<Vec<(RowSet, RowSet)>> {
-        let failed = |error: target::Error| chain(&error);
+        let failed = |error: server::Error| chain(&error);
         let session = usable(&self.sessions, session).await.map_err(failed)?;
         let work = async {
             let begun = self.sessions.begin(session, Purpose::Temporary, Zone::Utc);
@@ -199,10 +199,10 @@ impl Pass {
 
 /// Loads the output of the archive reader.
 async fn load(session: &Session, fills: &mut Receiver<Fill>) -> Result<()> {
-    let failed = |error: target::Error| {
+    let failed = |error: server::Error| {
         format!("cannot load the archive's rows for the exact comparison: {}", chain(&error))
     };
-    let mut copy: Option<target::CopyIn<'_>> = None;
+    let mut copy: Option<server::CopyIn<'_>> = None;
     loop {
         match fills.recv().await {
             Some(Fill::Copy(statement)) => {

@@ -7,7 +7,7 @@ use super::sessions::{Purpose, Zone};
 use super::tables::{Pass, Queue, side_by_side, usable};
 use crate::archive::DumpId;
 use crate::error::chain;
-use crate::target;
+use crate::server;
 use crate::verify::{Digest, EntryReport, OBJECT_PART, ObjectFound};
 
 /// Objects per query.
@@ -115,7 +115,7 @@ async fn ask(pass: &Pass, queue: &Queue<Vec<u32>>) -> Vec<(usize, Found)> {
             }
             answer
         };
-        let asked: target::Result<_> = asked.await;
+        let asked: server::Result<_> = asked.await;
         let found = asked.map_err(|error| chain(&error)).and_then(|rows| {
             rows.iter()
                 .map(|row| object(row).ok_or("unexpected reply from the server".to_owned()))

@@ -35,8 +35,8 @@ pub use report::{Compared, Comparison, Kind, Verdict};
 
 use crate::rows::{RowSet, RowSetKey};
 use crate::select::Selection;
+use crate::server::{self, Target};
 use crate::source::{Access, Archive, Input};
-use crate::target::{self, Target};
 use crate::verify::{EntryReport, Progress, VerifyOptions, verify};
 use catalogue::Found;
 use exact::Again;
@@ -60,10 +60,10 @@ pub struct CompareOptions {
 pub enum CompareError {
     /// No session could be opened.
     #[error("{0}")]
-    Connect(#[source] target::Error),
+    Connect(#[source] server::Error),
     /// The queries that a comparison needs first have failed.
     #[error("cannot look up the database's tables")]
-    Catalogue(#[source] target::Error),
+    Catalogue(#[source] server::Error),
     /// The operating system provides no random bytes for the digests' key.
     #[error("cannot create a key for the digests")]
     Random(#[source] std::io::Error),
@@ -97,7 +97,7 @@ pub async fn compare(
     options: &CompareOptions,
     target: &Target,
     progress: impl Fn(Progress) + Send + 'static,
-    waits: impl FnOnce(&target::Error),
+    waits: impl FnOnce(&server::Error),
 ) -> Result<Comparison, CompareError> {
     let (toc, name) = (archive.toc.clone(), archive.name.clone());
     let again = match (&archive.access, &options.again) {

@@ -1,7 +1,7 @@
 //! Queries for the archive's names.
 
 use super::tables::is_encoding;
-use crate::target::{Result, Session, TransactionStatus};
+use crate::server::{Result, Session, TransactionStatus};
 
 /// Names per query, so that no query exceeds what the server accepts.
 const AT_A_TIME: usize = 500;

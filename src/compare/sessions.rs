@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{CompareError, CompareOptions};
 use crate::archive::Toc;
+use crate::server::{self, Session, SessionSettings, Target, once_ready};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{self, Session, SessionSettings, Target, once_ready};
 
 /// How often the session that holds the snapshot sends a keepalive query.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ impl Sessions {
         target: &Target,
         toc: &Toc,
         options: &CompareOptions,
-        waits: impl FnOnce(&target::Error),
+        waits: impl FnOnce(&server::Error),
     ) -> Result<Self, CompareError> {
         let encoding = SessionSettings { encoding: toc.encoding.clone(), ..Default::default() };
         let connect = || Session::connect(target, &encoding);
@@ -78,7 +78,7 @@ impl Sessions {
     }
 
     /// Another session, outside a transaction.
-    pub(super) async fn connect(&self) -> target::Result<Session> {
+    pub(super) async fn connect(&self) -> server::Result<Session> {
         let session = Session::connect(&self.target, &self.encoding).await?;
         session.execute(&self.settings).await?;
         Ok(session)
@@ -90,7 +90,7 @@ impl Sessions {
         session: &Session,
         purpose: Purpose,
         zone: Zone,
-    ) -> target::Result<()> {
+    ) -> server::Result<()> {
         let access = match purpose {
             Purpose::Read => "READ ONLY",
             Purpose::Temporary => "READ WRITE",

@@ -8,8 +8,8 @@ use super::sessions::Sessions;
 use super::subjects::Subjects;
 use crate::archive::{Entry, Toc};
 use crate::error::chain;
+use crate::server::{Error, Result, Session};
 use crate::sql::ident::{literal, qualified};
-use crate::target::{Error, Result, Session};
 
 /// SQLSTATE `undefined_table`.
 const UNDEFINED_TABLE: &str = "42P01";

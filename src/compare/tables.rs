@@ -11,7 +11,7 @@ use super::sessions::{Purpose, Sessions, Zone};
 use super::{Digested, TableError};
 use crate::error::chain;
 use crate::rows::{RowHasher, RowSet, RowSetKey};
-use crate::target::{self, Session};
+use crate::server::{self, Session};
 
 /// The context for reading tables.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl Pass {
         session: &mut Option<Session>,
         statement: &str,
         zone: Zone,
-    ) -> target::Result<RowSet> {
+    ) -> server::Result<RowSet> {
         let session = usable(&self.sessions, session).await?;
         let digested = async {
             self.sessions.begin(session, Purpose::Read, zone).await?;
@@ -81,7 +81,7 @@ impl Pass {
 pub(super) async fn usable<'s>(
     sessions: &Sessions,
     session: &'s mut Option<Session>,
-) -> target::Result<&'s Session> {
+) -> server::Result<&'s Session> {
     let usable = match session.take() {
         Some(session) if session.is_usable() => session,
         _ => sessions.connect().await?,
@@ -94,7 +94,7 @@ pub(super) async fn digest(
     session: &Session,
     statement: &str,
     key: &RowSetKey,
-) -> target::Result<RowSet> {
+) -> server::Result<RowSet> {
     let mut copy = session.copy_out(statement).await?;
     let mut hasher = RowHasher::new(key);
     while let Some(rows) = copy.next().await? {
@@ -104,13 +104,13 @@ pub(super) async fn digest(
     match copy.rows() {
         Some(rows) if rows != set.rows => {
             let what = format!("the server reports {rows} rows, but {} lines arrived", set.rows);
-            Err(target::Error::Protocol(what, None))
+            Err(server::Error::Protocol(what, None))
         }
         _ => Ok(set),
     }
 }
 
-fn table_error(error: &target::Error) -> TableError {
+fn table_error(error: &server::Error) -> TableError {
     match is_encoding(error) {
         true => TableError::Encoding,
         false => TableError::Other(chain(error)),
@@ -118,10 +118,10 @@ fn table_error(error: &target::Error) -> TableError {
 }
 
 /// Whether a text cannot be represented in an encoding.
-pub(super) fn is_encoding(error: &target::Error) -> bool {
+pub(super) fn is_encoding(error: &server::Error) -> bool {
     // character_not_in_repertoire, untranslatable_character
     let is = |state: &str| matches!(state, "22021" | "22P05");
-    matches!(error, target::Error::Server(error) if is(&error.sqlstate))
+    matches!(error, server::Error::Server(error) if is(&error.sqlstate))
 }
 
 /// A work queue shared by several tasks.

@@ -2,7 +2,7 @@
 //!
 //! This module finds an installation, initialises a data directory, starts the server, waits until
 //! it is ready and stops it. It is independent of archives and opens no connection: the URL from
-//! [`Embedded::url`] goes to [`target`](crate::target) like that of any other database.
+//! [`Embedded::url`] goes to [`server`](crate::server) like that of any other database.
 //!
 //! ```no_run
 //! use nocturne::embedded::{Embedded, EmbeddedOptions};

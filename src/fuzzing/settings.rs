@@ -8,7 +8,7 @@ use crate::replicate::schedule::{self, Schedule};
 use crate::report::logs;
 use crate::report::nights::{self, Lang};
 use crate::select::{FilterFile, ListFile};
-use crate::target::{ConnectOptions, Target};
+use crate::server::{ConnectOptions, Target};
 
 /// A log of nightly runs, reported in every format.
 ///

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::sql::split::script::{self, ScriptError, Statement};
-use crate::target::{
+use crate::server::{
     self, CancelHandle, Notices, Session, SessionSettings, Target, TransactionStatus,
 };
+use crate::sql::split::script::{self, ScriptError, Statement};
 
 /// Attempts of a statement that the server cancels in favour of another session.
 const TRIES: u32 = 6;
@@ -53,7 +53,7 @@ pub enum FileError {
         line: u32,
         /// The server's error.
         #[source]
-        source: target::Error,
+        source: server::Error,
     },
     /// It started a transaction and did not end it; its changes are rolled back.
     #[error("{file} ends inside a transaction, which is rolled back")]
@@ -68,7 +68,7 @@ pub enum FileError {
         file: String,
         /// Why.
         #[source]
-        source: target::Error,
+        source: server::Error,
     },
     /// The run was asked to stop; the running statement is cancelled.
     #[error("stopped in {file}")]
@@ -78,7 +78,7 @@ pub enum FileError {
     },
 }
 
-struct State<'a>(&'a target::Error);
+struct State<'a>(&'a server::Error);
 
 impl std::fmt::Display for State<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

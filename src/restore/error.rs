@@ -4,7 +4,7 @@ use crate::archive;
 use crate::error::chain;
 use crate::restore::event::{Cause, Failure};
 use crate::restore::points::StagePoint;
-use crate::target::{CONNECTION_FAILURE, Error as TargetError, ServerError};
+use crate::server::{CONNECTION_FAILURE, Error as TargetError, ServerError};
 
 /// Result of a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -10,7 +10,7 @@ use crate::restore::error::WorkError;
 use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
 use crate::restore::facts::Facts;
 use crate::restore::server_state::ServerState;
-use crate::target::{Class, ServerError, is_missing_object};
+use crate::server::{Class, ServerError, is_missing_object};
 
 /// What the sessions of one restore have found out and done so far.
 pub(crate) struct Ledger {

@@ -10,8 +10,8 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::archive::{Desc, DumpId, Entry};
 use crate::restore::error::{Error, Result, WorkError};
 use crate::restore::facts::Facts;
-use crate::target::CancelHandle;
-use crate::target::life::ServerLife;
+use crate::server::CancelHandle;
+use crate::server::life::ServerLife;
 
 /// What is known of the server. Most of it is found out once, by the first session.
 pub(crate) struct ServerState {

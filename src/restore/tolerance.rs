@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::archive::Desc;
-use crate::target::{Class, INSUFFICIENT_PRIVILEGE, ServerError};
+use crate::server::{Class, INSUFFICIENT_PRIVILEGE, ServerError};
 
 /// A kind of server error that the user accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A database owned by a dedicated role that is not a superuser, as hosts provide it.
 
-use nocturne::target::{ConnectOptions, Session, SessionSettings, Target};
+use nocturne::server::{ConnectOptions, Session, SessionSettings, Target};
 
 use super::cluster::{Cluster, Database};
 

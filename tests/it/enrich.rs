@@ -297,11 +297,11 @@ fn unreachable_server_is_not_a_file_failure() {
     let folder = folder(&[("a.sql", "SELECT 1;")]);
     block_on(async {
         let enrichment = Enrichment::read(folder.path()).unwrap();
-        let options = nocturne::target::ConnectOptions {
+        let options = nocturne::server::ConnectOptions {
             dbname: Some("postgres://nobody@127.0.0.1:1/x".to_owned()),
             ..Default::default()
         };
-        let target = nocturne::target::Target::resolve(&options, &|_| None).unwrap();
+        let target = nocturne::server::Target::resolve(&options, &|_| None).unwrap();
         let stop = CancellationToken::new();
         let error = enrich::run(&enrichment, &target, 1, &stop, |_| {}).await.unwrap_err();
         assert!(matches!(error, EnrichError::Target(_)) && error.is_passing(), "{error}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nocturne::replicate::lock::LockError;
 use nocturne::replicate::night::{Guard, NightError};
-use nocturne::target::{Session, SessionSettings, Target};
+use nocturne::server::{Session, SessionSettings, Target};
 use tokio_util::sync::CancellationToken;
 
 use crate::common::cluster;

@@ -11,9 +11,9 @@ use nocturne::replicate::hooks::{HookError, Hooks, Stage};
 use nocturne::restore::event::{Event, Events, Outcome};
 use nocturne::restore::{Ended, Error, ForeignKeys, RestoreOptions, StagePoint, Stages, restore};
 use nocturne::select::{SelectOptions, select};
+use nocturne::server::Target;
 use nocturne::source::{self, Input};
 use nocturne::statements::{Ownership, SourceSettings, Style};
-use nocturne::target::Target;
 use tokio_util::sync::CancellationToken;
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {

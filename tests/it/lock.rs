@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{Database, PATIENCE, cluster};
 use nocturne::replicate::lock::{LockError, TargetLock};
-use nocturne::target::{ConnectOptions, Target};
+use nocturne::server::{ConnectOptions, Target};
 
 pub fn target(database: &Database<'_>) -> Target {
     let options = ConnectOptions { dbname: Some(database.url()), ..ConnectOptions::default() };

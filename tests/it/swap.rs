@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{Cluster, Database, Owned, cluster, until, versions, wait_until};
 use nocturne::replicate::swap::{self, Leftover, Names, Recovered, SwapError};
-use nocturne::target::{Session, SessionSettings, Target};
+use nocturne::server::{Session, SessionSettings, Target};
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
@@ -229,7 +229,7 @@ fn unkillable_sessions_are_named_and_nothing_is_renamed() {
         let mut swap = swap::prepare(&warehouse.target(), Leftover::Drop, None).await.unwrap();
         fill(swap.next(), 2).await;
         let url = warehouse.owned.database.url();
-        let options = nocturne::target::ConnectOptions { dbname: Some(url), ..Default::default() };
+        let options = nocturne::server::ConnectOptions { dbname: Some(url), ..Default::default() };
         let superuser = Target::resolve(&options, &|_| None).unwrap();
         let superuser = Session::connect(&superuser, &SessionSettings::default()).await.unwrap();
         superuser.execute("SET application_name = 'dashboard'").await.unwrap();

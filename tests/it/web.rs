@@ -11,7 +11,7 @@ use nocturne::replicate::worker::{
     StageState, Trigger,
 };
 use nocturne::report::stages::Stage;
-use nocturne::target::{ConnectOptions, Target};
+use nocturne::server::{ConnectOptions, Target};
 
 use crate::common::versions::newest;
 use crate::common::{Database, Secrets, Tool, bare_nocturne, cluster};

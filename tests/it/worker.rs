@@ -7,7 +7,7 @@ use nocturne::replicate::worker::{
     StageState, Trigger,
 };
 use nocturne::report::stages::Stage;
-use nocturne::target::{ConnectOptions, Target};
+use nocturne::server::{ConnectOptions, Target};
 
 use crate::common::versions::newest;
 use crate::common::{Beside, Database, Finished, Tool, bare_nocturne, cluster, for_each_version};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::report::units::plural;
-use crate::target;
+use crate::server;
 
 /// Why the target could not be cleaned.
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +11,7 @@ use crate::target;
 pub enum CleanError {
     /// The catalog could not be read.
     #[error("cannot list the objects to drop")]
-    Catalogue(#[source] target::Error),
+    Catalogue(#[source] server::Error),
     /// A statement failed.
     #[error("cannot drop {object}")]
     Drop {
@@ -19,7 +19,7 @@ pub enum CleanError {
         object: String,
         /// Why.
         #[source]
-        source: target::Error,
+        source: server::Error,
     },
     /// An object stayed in use for longer than the timeout.
     #[error(
@@ -61,7 +61,7 @@ impl CleanError {
     }
 
     /// The server's error, if a statement failed.
-    pub(super) fn server(&self) -> Option<&target::Error> {
+    pub(super) fn server(&self) -> Option<&server::Error> {
         match self {
             Self::Catalogue(source) | Self::Drop { source, .. } => Some(source),
             _ => None,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::CleanError;
 use super::locks::{Locks, Waited};
 use super::plan::{Drop, DropPlan, array};
-use crate::target::{self, Session, UNDEFINED_OBJECT};
+use crate::server::{self, Session, UNDEFINED_OBJECT};
 
 /// Progress of the drops.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +141,7 @@ impl Work<'_> {
         for drop in drops {
             if let Err(error) = self.in_transaction(drop).await {
                 self.roll_back(drop).await?;
-                return match error.server().and_then(target::Error::sqlstate) {
+                return match error.server().and_then(server::Error::sqlstate) {
                     Some(NO_MORE_LOCKS) => Ok(false),
                     _ => Err(error),
                 };
@@ -197,12 +197,12 @@ impl Work<'_> {
     }
 }
 
-fn refused(drop: &Drop, source: target::Error) -> CleanError {
+fn refused(drop: &Drop, source: server::Error) -> CleanError {
     CleanError::Drop { object: drop.to_string(), source }
 }
 
 /// The definition of the kept tables, as one value.
-async fn shape(session: &Session, plan: &DropPlan) -> target::Result<Option<String>> {
+async fn shape(session: &Session, plan: &DropPlan) -> server::Result<Option<String>> {
     if plan.kept_oids.is_empty() {
         return Ok(None);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::error::Holder;
 use super::plan::Drop;
-use crate::target::{self, Session, SessionSettings};
+use crate::server::{self, Session, SessionSettings};
 
 /// How often to check whether a drop is blocked. The first result is logged.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// The result of a drop.
 pub(super) enum Waited {
     /// The server's result.
-    Done(target::Result<()>),
+    Done(server::Result<()>),
     /// It was cancelled.
     TooLong {
         /// The locked relation, if it is not the dropped one.
@@ -109,6 +109,6 @@ impl<'a> Locks<'a> {
     }
 }
 
-fn untold(error: target::Error) {
+fn untold(error: server::Error) {
     tracing::debug!("cannot determine which sessions block a drop: {error}");
 }

@@ -19,4 +19,4 @@ pub use error::{CleanError, Holder};
 pub use execute::{Progress, execute};
 pub use plan::{Drop, DropPlan, Kind, Other, objects, others, plan};
 
-pub use crate::target::BOOKKEEPING;
+pub use crate::server::BOOKKEEPING;

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::BOOKKEEPING;
 use super::error::CleanError;
+use crate::server::Session;
 use crate::sql::ident::{literal, qualified, quoted};
-use crate::target::Session;
 
 /// The objects to drop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

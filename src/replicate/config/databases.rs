@@ -4,7 +4,7 @@ use super::reader::{Reader, Wrong};
 use super::table;
 use super::variable::Variable;
 use crate::error::chain;
-use crate::target::{ConnectOptions, PasswordPrompt, Target};
+use crate::server::{ConnectOptions, PasswordPrompt, Target};
 
 /// The error of a URL that does not name a database.
 const NO_DATABASE: &str =

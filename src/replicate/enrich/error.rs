@@ -1,7 +1,7 @@
 //! Why the enrichment could not run. Errors of single files are part of the report.
 
 use super::super::sql_file::FileError;
-use crate::target;
+use crate::server;
 
 /// Why the enrichment could not run.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum EnrichError {
     },
     /// The target cannot be inspected.
     #[error("cannot inspect the target before the enrichment")]
-    Target(#[source] target::Error),
+    Target(#[source] server::Error),
     /// The run was asked to stop; running statements are cancelled.
     #[error("stopped during the enrichment")]
     Stopped,

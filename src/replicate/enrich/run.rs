@@ -12,8 +12,8 @@ use super::error::EnrichError;
 use super::folder::{Enrichment, File};
 use super::header::Table;
 use super::report::{FileReport, Outcome, Progress, Report};
+use crate::server::{self, Session, SessionSettings, Target};
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target};
 
 /// Runs all files of an enrichment, in at most `sessions` sessions at a time.
 ///
@@ -86,7 +86,7 @@ async fn one(
 }
 
 /// The reason to skip a file, if any.
-async fn needed(file: &File, target: &Target) -> target::Result<Option<Outcome>> {
+async fn needed(file: &File, target: &Target) -> server::Result<Option<Outcome>> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
     for table in &file.header.unless {
         if size(&session, table).await?.is_some() {
@@ -102,7 +102,7 @@ async fn needed(file: &File, target: &Target) -> target::Result<Option<Outcome>>
 }
 
 /// The indices of the files, those on the largest tables first, whose indexes take the longest.
-async fn by_size(files: &[File], target: &Target) -> target::Result<Vec<usize>> {
+async fn by_size(files: &[File], target: &Target) -> server::Result<Vec<usize>> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
     let mut sizes = Vec::new();
     for (place, file) in files.iter().enumerate() {
@@ -118,7 +118,7 @@ async fn by_size(files: &[File], target: &Target) -> target::Result<Vec<usize>> 
 
 /// The size in bytes of a table with its partitions, 0 for a view; `None` if there is no such
 /// table. Not from `pg_class.relpages`, which is 0 right after a restore.
-async fn size(session: &Session, table: &Table) -> target::Result<Option<u64>> {
+async fn size(session: &Session, table: &Table) -> server::Result<Option<u64>> {
     let sql = format!(
         "SELECT COALESCE( \
              (SELECT sum(pg_catalog.pg_relation_size(t.relid)) \

@@ -13,7 +13,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::sql_file::{FileError, SqlFile, in_folder};
-use crate::target::Target;
+use crate::server::Target;
 
 /// A place between the stages of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,8 +2,8 @@
 
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
+use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{self, Session};
 
 /// The definition of a table on one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub(super) async fn definition(
 
 impl Relation {
     /// Looks up a table; `None` if it does not exist.
-    pub(super) async fn read(session: &Session, table: &Table) -> target::Result<Option<Self>> {
+    pub(super) async fn read(session: &Session, table: &Table) -> server::Result<Option<Self>> {
         let (schema, name) = (literal(&table.schema), literal(&table.name));
         let sql = format!(
             "SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid), \
@@ -90,7 +90,7 @@ impl Relation {
         };
         let odd = || {
             let what = format!("inconsistent catalog entry for {table}");
-            target::Error::Protocol(what, None)
+            server::Error::Protocol(what, None)
         };
         // The OID is inserted instead of the name: a line break in a name would end the SQL comment
         // that contains it.

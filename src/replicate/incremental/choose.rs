@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
 use crate::replicate::config::{Config, KeyColumns, TableMode, TableModes};
-use crate::target::{Session, SessionSettings, Target};
+use crate::server::{Session, SessionSettings, Target};
 
 /// Tables whose rows can be copied; partitions are copied with their parents.
 const ALL: &str = "\

@@ -9,7 +9,7 @@
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
 use super::snapshot::common;
-use crate::target::{self, Session, SessionSettings};
+use crate::server::{self, Session, SessionSettings};
 
 /// The first number of a run's lock, `noc` and 1; the second is the table's OID.
 const RUN: i32 = 0x6e6f_6301;
@@ -59,7 +59,7 @@ pub(super) async fn begin_writing(
     session: &Session,
     settings: &Settings,
     oid: u32,
-) -> target::Result<()> {
+) -> server::Result<()> {
     session
         .execute(&format!(
             "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; {}; \

@@ -11,7 +11,7 @@ use super::pipe::pipe;
 use super::ranges::Range;
 use super::settings::{Settings, Table};
 use super::snapshot::Readers;
-use crate::target::Session;
+use crate::server::Session;
 
 /// The shared state of a run.
 pub(super) struct Context<'a> {

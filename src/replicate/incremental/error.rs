@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::drift::Drift;
 use super::settings::{Settings, Table};
+use crate::server;
 use crate::sql::ident::quoted;
-use crate::target;
 
 /// One of the two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,11 @@ pub enum IncrementalError {
         side: Side,
         /// Why.
         #[source]
-        source: target::Error,
+        source: server::Error,
     },
     /// The tables that match patterns cannot be listed.
     #[error("cannot list the tables of the source")]
-    List(#[source] target::Error),
+    List(#[source] server::Error),
     /// The table does not exist.
     #[error("table {table} is not in the {side}{}", .side.advice())]
     Missing {
@@ -114,7 +114,7 @@ pub enum IncrementalError {
         role: String,
         /// The server's error, unless its catalog was asked.
         #[source]
-        source: Option<Box<target::Error>>,
+        source: Option<Box<server::Error>>,
     },
     /// Row security applies to the role.
     #[error(
@@ -160,7 +160,7 @@ pub enum IncrementalError {
         constraint: String,
         /// The server's error.
         #[source]
-        source: Box<target::Error>,
+        source: Box<server::Error>,
     },
     /// Another copy of the same table is running.
     #[error("table {table}: another copy of it is running, or a session holds a lock on it")]
@@ -169,7 +169,7 @@ pub enum IncrementalError {
         table: Table,
         /// The server's error.
         #[source]
-        source: Box<target::Error>,
+        source: Box<server::Error>,
     },
     /// The servers do not agree on how many rows were copied.
     #[error("table {table}: the source sent {sent} rows and the target stored {stored}")]
@@ -190,7 +190,7 @@ pub enum IncrementalError {
         side: Side,
         /// The server's error.
         #[source]
-        source: Box<target::Error>,
+        source: Box<server::Error>,
     },
     /// A server returned an unexpected result.
     #[error("table {table}, {side}: unexpected result: {what}")]
@@ -209,10 +209,10 @@ pub enum IncrementalError {
 
 impl IncrementalError {
     /// Classifies a server error about a table.
-    pub(super) fn of(table: &Table, side: Side, role: &str, source: target::Error) -> Self {
+    pub(super) fn of(table: &Table, side: Side, role: &str, source: server::Error) -> Self {
         let table = table.clone();
         match source.sqlstate() {
-            Some(target::INSUFFICIENT_PRIVILEGE) => {
+            Some(server::INSUFFICIENT_PRIVILEGE) => {
                 let source = Some(source.into());
                 Self::Privilege { table, side, role: role.to_owned(), source }
             }
@@ -252,7 +252,7 @@ impl Settings {
         &self,
         table: &Table,
         side: Side,
-        source: target::Error,
+        source: server::Error,
     ) -> IncrementalError {
         IncrementalError::of(table, side, self.role(side), source)
     }

@@ -9,7 +9,7 @@ use super::error::{IncrementalError, Side};
 use super::gaps::Gaps;
 use super::pipe::pipe;
 use super::ranges::Range;
-use crate::target::{INSUFFICIENT_PRIVILEGE, Session};
+use crate::server::{INSUFFICIENT_PRIVILEGE, Session};
 
 /// The temporary table, dropped at the end of its transaction.
 const TEMPORARY: &str = "pg_temp.nocturne_gap";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::key::Key;
 use super::settings::Table;
-use crate::target::{self, Session};
+use crate::server::{self, Session};
 
 /// Into how many parts the keys are divided, to locate missing rows.
 const PARTS: i128 = 1000;
@@ -62,7 +62,7 @@ pub(super) async fn find(
     table: &Table,
     key: &Key,
     through: &str,
-) -> Result<Gaps, (super::Side, target::Error)> {
+) -> Result<Gaps, (super::Side, server::Error)> {
     let of_source = |error| (super::Side::Source, error);
     let of_target = |error| (super::Side::Target, error);
     let condition = key.between(None, through);
@@ -86,7 +86,7 @@ pub(super) async fn find(
     Ok(compare(&of_source, &of_target, parts.as_ref(), through))
 }
 
-async fn counts(session: &Session, sql: &str) -> target::Result<Counts> {
+async fn counts(session: &Session, sql: &str) -> server::Result<Counts> {
     let pair = |row: Vec<Option<String>>| match &row[..] {
         [Some(part), Some(count)] => Some((part.parse().ok()?, count.parse().ok()?)),
         _ => None,

@@ -5,8 +5,8 @@ use super::error::{IncrementalError, Side};
 use super::ranges::Range;
 use super::settings::{Settings, Table};
 use crate::error::chain;
+use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{self, Session};
 
 /// The key of a table.
 ///
@@ -172,7 +172,7 @@ impl Key {
         table: &Table,
         range: &Range,
         session: &Session,
-    ) -> target::Result<u64> {
+    ) -> server::Result<u64> {
         let condition = self.between(range.after.as_deref(), &range.through);
         let sql = format!("EXPLAIN (FORMAT json) SELECT FROM {table} r WHERE {condition}");
         let json = session.query_value(&sql).await?.unwrap_or_default();

@@ -14,8 +14,8 @@ use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
 use super::snapshot::common;
 use crate::error::chain;
+use crate::server::{self, Session};
 use crate::sql::ident::{literal, qualified};
-use crate::target::{self, Session};
 
 /// The tables of a partition tree, from the top down. Bounds are text in the format of the session,
 /// so both sides need the same time zone.
@@ -211,7 +211,7 @@ async fn tree(
     session: &Session,
     relation: &Relation,
     zone: Option<String>,
-) -> target::Result<Vec<Vec<Option<String>>>> {
+) -> server::Result<Vec<Vec<Option<String>>>> {
     let zone = zone.map(|zone| format!("SET LOCAL timezone = {};", literal(&zone)));
     session
         .query_text(&format!(

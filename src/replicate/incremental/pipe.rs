@@ -1,7 +1,7 @@
 //! Pipes one COPY into another.
 
 use super::error::Side;
-use crate::target::{self, Session};
+use crate::server::{self, Session};
 
 /// The counts of a pipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) async fn pipe(
     copy_out: &str,
     target: &Session,
     copy_in: &str,
-) -> Result<Piped, (Side, target::Error)> {
+) -> Result<Piped, (Side, server::Error)> {
     let of_source = |error| (Side::Source, error);
     let of_target = |error| (Side::Target, error);
     // The target first: if it fails, the source is not burdened.

@@ -9,7 +9,7 @@ use super::key::{Key, doubts};
 use super::partitions;
 use super::settings::{Settings, Table};
 use super::snapshot::common;
-use crate::target::{self, Session, SessionSettings, Target};
+use crate::server::{self, Session, SessionSettings, Target};
 
 /// The result of the check.
 #[derive(Debug, Default)]
@@ -112,7 +112,7 @@ async fn check(
 /// Whether the role may write the copied columns with COPY, which needs INSERT on each of them.
 /// Nothing is planned: the plan of an INSERT includes the table's rules and the defaults of other
 /// columns, whose functions may fail without a search path.
-async fn may_insert(session: &Session, relation: &Relation) -> target::Result<bool> {
+async fn may_insert(session: &Session, relation: &Relation) -> server::Result<bool> {
     let sql = format!(
         "SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AND NOT EXISTS ( \
              SELECT FROM pg_catalog.pg_attribute a \
@@ -127,7 +127,7 @@ async fn may_insert(session: &Session, relation: &Relation) -> target::Result<bo
 
 /// Checks that the role may run a statement. EXPLAIN without ANALYZE checks the privileges
 /// (`ExecCheckPermissions` in `src/backend/executor/execMain.c`) and runs nothing.
-async fn may(settings: &Settings, session: &Session, sql: &str) -> target::Result<()> {
+async fn may(settings: &Settings, session: &Session, sql: &str) -> server::Result<()> {
     let sql = format!("BEGIN TRANSACTION READ ONLY; {}; EXPLAIN {sql}; ROLLBACK", common(settings));
     let result = session.query_text(&sql).await;
     if result.is_err() && session.is_usable() {

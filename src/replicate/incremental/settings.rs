@@ -4,8 +4,8 @@ use std::fmt;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
+use crate::server::Target;
 use crate::sql::ident::qualified;
-use crate::target::Target;
 
 /// A table that grows by its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

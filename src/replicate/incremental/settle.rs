@@ -21,7 +21,7 @@ use super::settings::{Settings, Table};
 use super::snapshot::{common, statement_timeout};
 use crate::error::chain;
 use crate::report::units::first_of;
-use crate::target::{self, Session};
+use crate::server::{self, Session};
 
 /// The longest pause between two checks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ pub(super) type Limits = HashMap<Table, Option<String>>;
 ///
 /// # Errors
 /// A lost connection.
-pub(super) async fn settle(settings: &Settings, session: &Session) -> target::Result<Limits> {
+pub(super) async fn settle(settings: &Settings, session: &Session) -> server::Result<Limits> {
     let mut limits = Limits::new();
     let Some(timeout) = settings.late_commits_timeout else { return Ok(limits) };
     let mut oids = Vec::new();
@@ -72,7 +72,7 @@ async fn highest(
     settings: &Settings,
     session: &Session,
     table: &Table,
-) -> target::Result<Option<(u32, Option<String>)>> {
+) -> server::Result<Option<(u32, Option<String>)>> {
     let relation = Relation::read(session, table).await?;
     let key = relation.and_then(|relation| {
         let key = Key::of_source(relation.column(&table.key)?);
@@ -95,7 +95,7 @@ async fn highest(
 }
 
 /// Waits until the transactions that may be writing to these tables now have ended.
-async fn wait(session: &Session, tables: &str, timeout: Duration) -> target::Result<()> {
+async fn wait(session: &Session, tables: &str, timeout: Duration) -> server::Result<()> {
     let writers = include_str!("writers.sql").replace("{tables}", tables);
     let is_standby = session.query_value("SELECT pg_catalog.pg_is_in_recovery()").await?;
     let writers = match is_standby.as_deref() {

@@ -8,8 +8,8 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::settings::{Settings, Table};
 use super::settle::{Limits, settle};
+use crate::server::{self, Session, SessionSettings};
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings};
 
 /// The application_name of the sessions.
 const APPLICATION: &str = "nocturne incremental";
@@ -44,7 +44,7 @@ impl<'a> Readers<'a> {
     }
 
     /// A session in a read-only transaction.
-    pub(super) async fn open(&self) -> target::Result<Session> {
+    pub(super) async fn open(&self) -> server::Result<Session> {
         let shared = self.shared().await?;
         let session = self.connect().await?;
         let Some(error) = self.begin(&session, shared.id.as_deref()).await.err() else {
@@ -84,7 +84,7 @@ impl<'a> Readers<'a> {
     }
 
     /// The shared snapshot; a new one if the first is lost.
-    async fn shared(&self) -> target::Result<Arc<Shared>> {
+    async fn shared(&self) -> server::Result<Arc<Shared>> {
         let mut current = self.shared.lock().await;
         if let Some(shared) = &*current {
             if shared.holder.as_ref().is_none_or(Session::is_usable) {
@@ -114,11 +114,11 @@ impl<'a> Readers<'a> {
         Ok(shared)
     }
 
-    async fn connect(&self) -> target::Result<Session> {
+    async fn connect(&self) -> server::Result<Session> {
         Session::connect(&self.settings.source, &SessionSettings::for_rows()).await
     }
 
-    async fn begin(&self, session: &Session, snapshot: Option<&str>) -> target::Result<()> {
+    async fn begin(&self, session: &Session, snapshot: Option<&str>) -> server::Result<()> {
         let import = snapshot
             .map(|id| format!("SET TRANSACTION SNAPSHOT {};", literal(id)))
             .unwrap_or_default();
@@ -161,7 +161,7 @@ pub(super) fn common(settings: &Settings) -> String {
 }
 
 /// Sends a statement regularly, until the session is lost.
-pub(super) async fn until_lost(session: &Session) -> target::Error {
+pub(super) async fn until_lost(session: &Session) -> server::Error {
     loop {
         tokio::time::sleep(SIGN_OF_LIFE).await;
         if let Err(error) = session.execute("SELECT 1").await {

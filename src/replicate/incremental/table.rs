@@ -21,7 +21,7 @@ use super::sequences::advance;
 use super::settings::Table;
 use super::snapshot::{common, until_lost};
 use crate::error::chain;
-use crate::target::{self, Session};
+use crate::server::{self, Session};
 
 /// What was copied of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -224,7 +224,7 @@ async fn ranges(
     plan: &Plan<'_>,
     before: Option<String>,
     reader: &Session,
-) -> target::Result<Vec<Range>> {
+) -> server::Result<Vec<Range>> {
     let settings = context.settings;
     let limit = match context.readers.limit(plan.table) {
         Some(None) => return Ok(Vec::new()),
@@ -311,7 +311,7 @@ async fn wait_for_turn(
     writer: &Session,
     number: usize,
     mut turns: watch::Receiver<usize>,
-) -> target::Result<()> {
+) -> server::Result<()> {
     let turn = async move { turns.wait_for(|committed| *committed >= number).await.map(drop) };
     tokio::select! {
         // An error means that no more ranges are committed: this one is dropped.

@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use crate::error::chain;
-use crate::target::{self, Backend, LOCKS, Session, SessionSettings, Target, once_ready};
+use crate::server::{self, Backend, LOCKS, Session, SessionSettings, Target, once_ready};
 
 /// The second half of the lock key: the kind of lock. Advisory locks are per database, so the key
 /// does not include the database.
@@ -51,7 +51,7 @@ pub enum LockError {
     },
     /// The server could not be queried.
     #[error("cannot lock the target")]
-    Target(#[from] target::Error),
+    Target(#[from] server::Error),
     /// The session that held it is gone.
     #[error("lost the lock on the target: its session ended")]
     Lost,
@@ -85,7 +85,7 @@ pub(in crate::replicate) fn said(holder: Option<&Holder>) -> String {
 ///
 /// # Errors
 /// If the server cannot be queried.
-pub async fn holder(session: &Session) -> target::Result<Option<Holder>> {
+pub async fn holder(session: &Session) -> server::Result<Option<Holder>> {
     let sql = format!(
         "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
          FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
@@ -120,7 +120,7 @@ impl TargetLock {
     async fn take_as(mode: Mode, target: &Target) -> Result<Self, LockError> {
         let settings = SessionSettings::default();
         let connect = || Session::connect(target, &settings);
-        let waits = |error: &target::Error| {
+        let waits = |error: &server::Error| {
             tracing::warn!("waiting for the server: {}", chain(error));
         };
         let session = once_ready(connect, waits).await?;

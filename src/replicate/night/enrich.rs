@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::NightError;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::{self, EnrichError, Enrichment};
-use crate::target::Target;
+use crate::server::Target;
 
 /// The variable that names the folder.
 const FOLDER: &str = "ENRICHMENT_DIR";

@@ -12,8 +12,8 @@ use crate::report::units::plural;
 use crate::restore;
 use crate::restore::journal::JournalError;
 use crate::select::SelectError;
+use crate::server;
 use crate::statements::StatementError;
-use crate::target;
 
 /// `ERRCODE_UNDEFINED_DATABASE`.
 pub(super) const NO_SUCH_DATABASE: &str = "3D000";
@@ -56,7 +56,7 @@ pub enum NightError {
         what: &'static str,
         /// The server's error.
         #[source]
-        source: target::Error,
+        source: server::Error,
     },
     /// The restore ended early.
     #[error("the restore ended early")]
@@ -162,7 +162,7 @@ pub enum NightError {
 
 impl NightError {
     /// An error of the target outside of the modules with their own errors.
-    pub(super) fn target(what: &'static str) -> impl FnOnce(target::Error) -> Self {
+    pub(super) fn target(what: &'static str) -> impl FnOnce(server::Error) -> Self {
         move |source| Self::Target { what, source }
     }
 
@@ -229,7 +229,7 @@ impl From<IncrementalError> for NightError {
     }
 }
 
-fn heals(error: &target::Error) -> bool {
+fn heals(error: &server::Error) -> bool {
     error.is_passing()
 }
 
@@ -273,12 +273,12 @@ mod tests {
     #[test]
     fn only_temporary_errors_are_retried() {
         let damaged = || archive::Error::new(ErrorKind::Damaged("cut".to_owned()));
-        let network = || target::Error::Network("refused".into());
+        let network = || server::Error::Network("refused".into());
         let file = || "f.sql".to_owned();
         for (error, is_permanent) in [
             (restore(restore::Error::Stream(damaged())), false),
             (restore(restore::Error::Connect(network())), false),
-            (restore(restore::Error::Connect(target::Error::NoPassword)), true),
+            (restore(restore::Error::Connect(server::Error::NoPassword)), true),
             (restore(restore::Error::Journal(JournalError::Busy { pid: None })), false),
             (restore(restore::Error::Journal(JournalError::Cannot("no"))), true),
             (restore(hook(FileError::Stopped { file: file() })), false),

@@ -12,8 +12,8 @@ use super::error::NightError;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::report::timeline::Recording;
 use crate::select::{up, wholes};
+use crate::server::{Session, has_record, make_bookkeeping};
 use crate::sql::ident::literal;
-use crate::target::{Session, has_record, make_bookkeeping};
 
 /// A table by schema and name.
 pub(super) type Name = (String, String);

@@ -25,7 +25,7 @@ use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::report::timeline::Recorder;
 use crate::report::{Options as ReportOptions, Screen};
-use crate::target::{Session, SessionSettings, Target};
+use crate::server::{Session, SessionSettings, Target};
 
 /// How a night is reported.
 #[derive(Clone, Debug)]

@@ -18,8 +18,8 @@ use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
+use crate::server::{Session, SessionSettings, Target};
 use crate::source::remote::Sha256Sum;
-use crate::target::{Session, SessionSettings, Target};
 
 /// Attempts to rename, while sessions that cannot be terminated block it.
 const TRIES: u32 = 5;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::NightError;
 use crate::error::chain;
 use crate::replicate::lock::{LockError, TargetLock};
-use crate::target::Target;
+use crate::server::Target;
 
 /// The time between two checks.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(60);

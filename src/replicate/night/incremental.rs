@@ -20,8 +20,8 @@ use crate::replicate::lock::LockError;
 use crate::replicate::worker::{Failure, INCREMENTAL, Job, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
+use crate::server::{self, Session, Target};
 use crate::sql::ident::quoted;
-use crate::target::{self, Session, Target};
 
 /// Copies new rows, as a stage of the run.
 pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToken) -> Summary {
@@ -139,7 +139,7 @@ pub(super) async fn unusable(
     toc: &Toc,
     chosen: &Chosen,
     present: &Present,
-) -> target::Result<Vec<String>> {
+) -> server::Result<Vec<String>> {
     let mut problems = Vec::new();
     if !config.databases.is_fed_here() {
         return Ok(problems);

@@ -16,8 +16,8 @@ use crate::replicate::clean;
 use crate::replicate::config::Restore;
 use crate::replicate::swap::SwapError;
 use crate::report::units::first_of;
+use crate::server::{Session, Target, has_record, make_bookkeeping};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Session, Target, has_record, make_bookkeeping};
 
 /// How many objects a message lists; the rest are counted.
 const NAMED: usize = 10;

@@ -6,7 +6,7 @@ use super::present::Present;
 use super::resume;
 use crate::archive::Toc;
 use crate::replicate::config::Restore;
-use crate::target::Session;
+use crate::server::Session;
 
 /// What a night would find in the target.
 #[derive(Default)]

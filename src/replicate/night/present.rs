@@ -7,8 +7,8 @@ use super::error::NightError;
 use super::first_load::Name;
 use crate::archive::{Desc, Entry};
 use crate::replicate::clean::{BOOKKEEPING, Drop};
+use crate::server::Session;
 use crate::sql::ident::qualified;
-use crate::target::Session;
 
 /// The partitions in the target, each with its partitioned table.
 const PARTITIONS: &str = "\

@@ -31,9 +31,9 @@ use crate::replicate::config::{Config, Restore, TableMode};
 use crate::replicate::hooks::Hooks;
 use crate::replicate::{lock, swap};
 use crate::report::units;
+use crate::server::{Session, SessionSettings, Target};
 use crate::shown::{self, one_line};
 use crate::sql::ident::qualified;
-use crate::target::{Session, SessionSettings, Target};
 
 /// The plan of a night.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::error::NightError;
 use crate::error::chain;
 use crate::replicate::config::{TableMode, TableModes};
+use crate::server::{Session, SessionSettings, Target};
 use crate::sql::ident::literal;
-use crate::target::{Session, SessionSettings, Target};
 
 /// The tables that rows may be copied to.
 const TABLES: &str = "\
@@ -111,6 +111,6 @@ pub(super) async fn run(
     result
 }
 
-async fn connect(target: &Target) -> crate::target::Result<Session> {
+async fn connect(target: &Target) -> crate::server::Result<Session> {
     Session::connect(target, &SessionSettings::default()).await
 }

@@ -21,9 +21,9 @@ use crate::restore::event::{Event, Events, Outcome};
 use crate::restore::journal::JournalOptions;
 use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
+use crate::server::{Target, is_passing};
 use crate::source::Archive;
 use crate::statements::{Ownership, SourceSettings, StatementError, Style};
-use crate::target::{Target, is_passing};
 
 /// Everything that the restore of a night needs.
 pub(super) struct Restoring<'a> {

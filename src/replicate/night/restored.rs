@@ -14,9 +14,9 @@ use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::Hooks;
+use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 
 /// A backup, with the settings of its restore.
 pub(super) struct Wanted {
@@ -134,7 +134,7 @@ pub(super) async fn complete(target: &Target, enrichment: &Wanted, now: DateTime
     tell("the end of the night", work.await);
 }
 
-fn tell(what: &str, result: target::Result<()>) {
+fn tell(what: &str, result: server::Result<()>) {
     if let Err(error) = result {
         tracing::warn!("cannot record {what}: {}", chain(&error));
     }

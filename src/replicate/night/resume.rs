@@ -12,11 +12,11 @@ use super::restored;
 use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
 use crate::restore::journal;
-use crate::source::remote::Sha256Sum;
-use crate::sql::ident::literal;
-use crate::target::{
+use crate::server::{
     self, INSUFFICIENT_PRIVILEGE, Session, SessionSettings, Target, has_record, make_bookkeeping,
 };
+use crate::source::remote::Sha256Sum;
+use crate::sql::ident::literal;
 
 /// The key that identifies a backup.
 pub(super) fn key(found: &FoundBackup) -> String {
@@ -80,7 +80,7 @@ pub(super) async fn note_sum(target: &Target, backup: &str, sum: Sha256Sum) {
         let note =
             format!("UPDATE nocturne.night SET sha256 = {} WHERE backup = {backup}", literal(&now));
         session.execute(&note).await?;
-        Ok::<_, target::Error>(then)
+        Ok::<_, server::Error>(then)
     };
     match work.await {
         Ok(Some(then)) if then != now => {

@@ -9,9 +9,9 @@ use crate::archive::{Desc, Entry, Toc};
 use crate::replicate::config::Config;
 use crate::report::units::first_of;
 use crate::restore::Tolerance;
+use crate::server::{self, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, Session};
 use crate::sql::ident::{literal, quoted};
 use crate::sql::scan;
-use crate::target::{self, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, Session};
 
 /// How many entries a message lists; the rest are counted.
 const NAMED: usize = 10;
@@ -43,7 +43,7 @@ impl<'a> Rights<'a> {
         toc: &'a Toc,
         chosen: &Chosen,
         drops: Option<&'a Drops>,
-    ) -> target::Result<Self> {
+    ) -> server::Result<Self> {
         let sql = "SELECT current_user, r.rolsuper, pg_catalog.has_database_privilege(\
                        pg_catalog.current_database(), 'CREATE'), \
                        pg_catalog.pg_is_in_recovery() \
@@ -64,7 +64,7 @@ impl<'a> Rights<'a> {
     }
 
     /// All privileges that the restore lacks. `template` is a session in that of a swap.
-    pub(super) async fn missing(&self, template: Option<&Session>) -> target::Result<Vec<String>> {
+    pub(super) async fn missing(&self, template: Option<&Session>) -> server::Result<Vec<String>> {
         let mut missing = Vec::new();
         if self.role.is_read_only {
             missing.push("the target is read-only".to_owned());
@@ -94,7 +94,7 @@ impl<'a> Rights<'a> {
     }
 
     /// The entries that only a superuser can create, by kind.
-    async fn of_superusers(&self, base: Option<&Session>) -> target::Result<Vec<String>> {
+    async fn of_superusers(&self, base: Option<&Session>) -> server::Result<Vec<String>> {
         let known = Known::read(base.unwrap_or(self.session), self.toc).await?;
         let mut kinds: Vec<(&Fact, Vec<String>)> = Vec::new();
         for entry in &self.wanted {
@@ -115,7 +115,7 @@ impl<'a> Rights<'a> {
 
     /// Foreign servers whose wrapper exists, but not for this role (`CreateForeignServer` in
     /// `foreigncmds.c`).
-    async fn servers(&self, base: &Session) -> target::Result<Vec<String>> {
+    async fn servers(&self, base: &Session) -> server::Result<Vec<String>> {
         let servers: Vec<(&Entry, &str)> = self
             .entries(&Desc::Server)
             .filter_map(|entry| Some((entry, entry.defn.rsplit_once(" FOREIGN DATA WRAPPER ")?.1)))
@@ -142,7 +142,7 @@ impl<'a> Rights<'a> {
 
     /// The missing privileges to create objects in the database or in a schema: without them, most
     /// dropped objects could not be restored. Each can be granted.
-    pub(super) async fn to_create(&self) -> target::Result<Vec<String>> {
+    pub(super) async fn to_create(&self) -> server::Result<Vec<String>> {
         // The new database of a swap belongs to the role.
         if self.config.restore.swap || self.role.is_superuser || self.is_tolerated() {
             return Ok(Vec::new());
@@ -167,7 +167,7 @@ impl<'a> Rights<'a> {
     }
 
     /// Schemas that do not exist when the restore starts.
-    async fn new_schemas(&self) -> target::Result<Vec<String>> {
+    async fn new_schemas(&self) -> server::Result<Vec<String>> {
         // The entry of `public` may hold no more than its owner and rights.
         let created = self.entries(&Desc::Schema).filter(|entry| entry.defn.contains("CREATE "));
         let names: Vec<String> =
@@ -207,7 +207,7 @@ impl<'a> Rights<'a> {
 
     /// Existing schemas that are not dropped and on which the role lacks a privilege. Even their
     /// owner may lack it; it can grant itself the privilege, but a restore does not do that.
-    async fn closed_schemas(&self) -> target::Result<Vec<String>> {
+    async fn closed_schemas(&self) -> server::Result<Vec<String>> {
         let created = self.wanted.iter().filter(|entry| is_created_in_schema(&entry.desc));
         let schemas: BTreeSet<&str> =
             created.filter_map(|entry| entry.namespace.as_deref()).collect();
@@ -233,7 +233,7 @@ impl<'a> Rights<'a> {
 
     /// Extensions to create that need a privilege on the database (`extension_is_trusted` in
     /// `src/backend/commands/extension.c`).
-    async fn trusted_extensions(&self) -> target::Result<Vec<String>> {
+    async fn trusted_extensions(&self) -> server::Result<Vec<String>> {
         let wanted = list(self.entries(&Desc::Extension).map(|entry| entry.tag.as_str()));
         let sql = format!(
             "SELECT 'extension ' || pg_catalog.quote_ident(a.name) \
@@ -256,7 +256,7 @@ impl<'a> Rights<'a> {
     }
 
     /// Extensions that cannot be created: not available on the server, or only to superusers.
-    async fn extensions(&self, base: Option<&Session>) -> target::Result<Vec<String>> {
+    async fn extensions(&self, base: Option<&Session>) -> server::Result<Vec<String>> {
         let wanted = || self.entries(&Desc::Extension).map(|entry| entry.tag.as_str());
         let installed = base.map_or_else(|| "false".to_owned(), |_| self.installed("w.name"));
         // Some hosts allow roles to create the extensions on a list (pgextwlist).
@@ -289,7 +289,7 @@ impl<'a> Rights<'a> {
         Ok(rows.into_iter().filter_map(problem).collect())
     }
 
-    async fn names(&self, sql: &str) -> target::Result<Vec<String>> {
+    async fn names(&self, sql: &str) -> server::Result<Vec<String>> {
         Ok(self.session.query_text(sql).await?.into_iter().flatten().flatten().collect())
     }
 }

@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::server::{self, INSUFFICIENT_PRIVILEGE, Session};
 use crate::sql::scan;
-use crate::target::{self, INSUFFICIENT_PRIVILEGE, Session};
 
 /// `invalid_function_definition`.
 const INVALID_FUNCTION_DEFINITION: &str = "42P13";
@@ -37,7 +37,7 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// Reads it from a database with the languages of the one to restore into.
-    pub(super) async fn read(session: &Session, toc: &'a Toc) -> target::Result<Self> {
+    pub(super) async fn read(session: &Session, toc: &'a Toc) -> server::Result<Self> {
         let version = session.server_version_num();
         // Privileges on parameters exist from 15 on (`validate_option_array_item` in `guc.c`).
         let granted = match version >= 150_000 {

@@ -1,7 +1,7 @@
 //! Why the databases could not be swapped.
 
 use super::super::clean::Holder;
-use crate::target;
+use crate::server;
 
 /// Why the databases could not be swapped.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum SwapError {
     },
     /// No session could be opened to create and rename databases.
     #[error("cannot open a session to create and rename databases")]
-    Connect(#[source] target::Error),
+    Connect(#[source] server::Error),
     /// The server rejected a statement.
     #[error("cannot {what}")]
     Refused {
@@ -37,7 +37,7 @@ pub enum SwapError {
         what: String,
         /// The server's error.
         #[source]
-        source: target::Error,
+        source: server::Error,
     },
     /// The new database is not the one that was restored into.
     #[error("another run has dropped or re-created the new database \"{database}\"")]
@@ -54,12 +54,12 @@ pub enum SwapError {
         holders: Vec<Holder>,
         /// The server's error.
         #[source]
-        source: target::Error,
+        source: server::Error,
     },
 }
 
 impl SwapError {
-    pub(super) fn refused(what: impl Into<String>) -> impl FnOnce(target::Error) -> Self {
+    pub(super) fn refused(what: impl Into<String>) -> impl FnOnce(server::Error) -> Self {
         let what = what.into();
         move |source| Self::Refused { what, source }
     }

@@ -35,7 +35,7 @@ pub use names::Names;
 pub use prepare::{Leftover, left, permitted, prepare};
 pub use rename::{Recovered, recover};
 
-use crate::target::{Session, Target};
+use crate::server::{Session, Target};
 use server::Server;
 
 /// A new database that will replace the old one.

@@ -5,8 +5,8 @@ use super::error::SwapError;
 use super::names::Names;
 use super::properties;
 use super::server::{Server, drop_database, oid};
+use crate::server::{Session, SessionSettings, Target};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Session, SessionSettings, Target};
 
 /// What to do with a new database that an earlier run left unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

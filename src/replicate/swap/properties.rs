@@ -6,8 +6,8 @@ use super::error::SwapError;
 use super::names::Names;
 use super::server::Server;
 use crate::error::chain;
+use crate::server::{self, Session, TransactionStatus};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{self, Session, TransactionStatus};
 
 /// A statement, and what to report if it fails.
 struct Step {
@@ -60,7 +60,7 @@ pub(super) async fn begin(server: &Server, names: &Names) -> Result<Vec<String>,
 
 /// The schemas other than `public` whose default privileges are not copied, because the restore
 /// creates these schemas.
-async fn schemas_with_default_privileges(old: &Session) -> target::Result<Vec<String>> {
+async fn schemas_with_default_privileges(old: &Session) -> server::Result<Vec<String>> {
     let sql = "SELECT DISTINCT n.nspname FROM pg_catalog.pg_default_acl d \
                JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace \
                WHERE n.nspname <> 'public' ORDER BY 1";
@@ -122,12 +122,12 @@ pub(super) async fn complete(
     Ok(refused)
 }
 
-fn reading(source: target::Error) -> SwapError {
+fn reading(source: server::Error) -> SwapError {
     SwapError::Refused { what: "read the properties of the old database".to_owned(), source }
 }
 
 /// The rows of a query without NULL values.
-async fn rows<const N: usize>(session: &Session, sql: &str) -> target::Result<Vec<[String; N]>> {
+async fn rows<const N: usize>(session: &Session, sql: &str) -> server::Result<Vec<[String; N]>> {
     let rows = session.query_text(sql).await?;
     let full = |row: Vec<Option<String>>| {
         let values: Option<Vec<String>> = row.into_iter().collect();
@@ -149,7 +149,7 @@ fn option(grantable: &str) -> &'static str {
 const GRANT: &str = "CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) END, \
                      a.privilege_type, a.is_grantable";
 
-async fn schema_privileges(old: &Session) -> target::Result<Vec<Step>> {
+async fn schema_privileges(old: &Session) -> server::Result<Vec<Step>> {
     let sql = format!(
         "SELECT {GRANT} FROM pg_catalog.pg_namespace n \
          CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a \
@@ -169,7 +169,7 @@ async fn schema_privileges(old: &Session) -> target::Result<Vec<Step>> {
     Ok(steps)
 }
 
-async fn default_privileges(old: &Session) -> target::Result<Vec<Step>> {
+async fn default_privileges(old: &Session) -> server::Result<Vec<Step>> {
     let of = "pg_catalog.pg_get_userbyid(d.defaclrole), \
               CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' \
               WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' \
@@ -205,7 +205,7 @@ async fn default_privileges(old: &Session) -> target::Result<Vec<Step>> {
     Ok(steps)
 }
 
-async fn database_privileges(beside: &Session, names: &Names) -> target::Result<Vec<Step>> {
+async fn database_privileges(beside: &Session, names: &Names) -> server::Result<Vec<Step>> {
     let sql = format!(
         "SELECT {GRANT} FROM pg_catalog.pg_database d CROSS JOIN LATERAL pg_catalog.aclexplode( \
              COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a \
@@ -223,7 +223,7 @@ async fn database_privileges(beside: &Session, names: &Names) -> target::Result<
     Ok(grants.into_iter().map(step).collect())
 }
 
-async fn comment_and_limit(beside: &Session, names: &Names) -> target::Result<Vec<Step>> {
+async fn comment_and_limit(beside: &Session, names: &Names) -> server::Result<Vec<Step>> {
     let sql = format!(
         "SELECT d.datconnlimit, \
              COALESCE(pg_catalog.quote_literal(pg_catalog.shobj_description(d.oid, 'pg_database')), \
@@ -248,7 +248,7 @@ async fn comment_and_limit(beside: &Session, names: &Names) -> target::Result<Ve
 
 /// Settings of the database, and of roles in it. Some are lists, whose stored form must not be
 /// quoted again: so the session sets each value, and the database copies it with FROM CURRENT.
-async fn settings(beside: &Session, names: &Names) -> target::Result<Vec<Step>> {
+async fn settings(beside: &Session, names: &Names) -> server::Result<Vec<Step>> {
     let sql = format!(
         "SELECT CASE s.setrole WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(s.setrole) END, \
              pg_catalog.split_part(c.one, '=', 1), \

@@ -7,8 +7,8 @@ use super::super::clean::Holder;
 use super::error::SwapError;
 use super::names::Names;
 use super::server::{Present, Server, present};
+use crate::server::{Session, Target};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Session, Target};
 
 /// What recovery found at the start of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::error::SwapError;
 use super::names::Names;
+use crate::server::{Error, LOCKS, Session, SessionSettings, Target};
 use crate::sql::ident::{literal, quoted};
-use crate::target::{Error, LOCKS, Session, SessionSettings, Target};
 
 /// Databases intended for such work (PostgreSQL documentation, "Template Databases").
 const BESIDE: [&str; 2] = ["postgres", "template1"];

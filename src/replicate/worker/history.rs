@@ -12,8 +12,8 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::record::{RunOutcome, RunRecord};
+use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::literal;
-use crate::target::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 
 /// Timeout of reading or writing, including the connection.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub(super) const KILLED: &str = "the process ended unexpectedly";
 pub enum HistoryError {
     /// The database rejected a statement or cannot be reached.
     #[error("cannot access the records of runs (table nocturne.runs)")]
-    Database(#[from] target::Error),
+    Database(#[from] server::Error),
     /// It took too long.
     #[error(
         "cannot access the records of runs (table nocturne.runs): no response within {} s",

@@ -3,7 +3,7 @@
 use super::Summary;
 use crate::archive::Desc;
 use crate::restore::event::Cause;
-use crate::target::{Class, INSUFFICIENT_PRIVILEGE};
+use crate::server::{Class, INSUFFICIENT_PRIVILEGE};
 
 const NOT_EMPTY: &str = "the target is not empty: restore into an empty database, replace what \
                          exists with --clean --if-exists, or load only rows with --data-only";

@@ -4,7 +4,7 @@ use crate::restore::event::Event;
 use crate::restore::journal::store::{drop_tables, exists};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
-use crate::target::{Class, Result};
+use crate::server::{Class, Result};
 
 /// Makes everything done so far durable. From now on each line is durable by itself.
 pub(crate) async fn definitions_are_over(lane: &mut Lane) -> Result<()> {

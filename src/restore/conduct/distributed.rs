@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use crate::target::{Result, Session};
+use crate::server::{Result, Session};
 
 /// Schema and name of the tables that are distributed, or copied to every server.
 ///

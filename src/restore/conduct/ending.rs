@@ -9,7 +9,7 @@ use crate::restore::conduct::distributed;
 use crate::restore::ledger::Ledger;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
-use crate::target;
+use crate::server;
 
 /// How long to try cancelling running statements when the restore ends early.
 pub(crate) const CANCEL_WITHIN: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ pub(crate) async fn interrupted(
 
 /// Makes all commits so far durable, with a commit that the server confirms only once it and all
 /// earlier ones are on disk.
-pub(crate) async fn make_durable(lane: &mut Lane) -> target::Result<()> {
+pub(crate) async fn make_durable(lane: &mut Lane) -> server::Result<()> {
     let mut pauses = repeating();
     loop {
         let done = commit_durably(lane).await;
@@ -37,7 +37,7 @@ pub(crate) async fn make_durable(lane: &mut Lane) -> target::Result<()> {
 }
 
 /// Looks for distributed tables.
-pub(crate) async fn find_distributed(lane: &mut Lane) -> target::Result<()> {
+pub(crate) async fn find_distributed(lane: &mut Lane) -> server::Result<()> {
     let ledger = lane.ledger.clone();
     let mut pauses = repeating();
     loop {
@@ -57,11 +57,11 @@ pub(crate) async fn find_distributed(lane: &mut Lane) -> target::Result<()> {
 /// pointless.
 async fn pause_if_lost<T>(
     lane: &Lane,
-    done: &target::Result<T>,
+    done: &server::Result<T>,
     pauses: &mut impl Iterator<Item = Duration>,
 ) -> bool {
     let ledger = lane.ledger.clone();
-    let is_lost = done.as_ref().is_err_and(target::Error::is_connection_lost);
+    let is_lost = done.as_ref().is_err_and(server::Error::is_connection_lost);
     let may_go_on = is_lost && !lane.in_group() && !ledger.server.is_lost();
     match pauses.next().filter(|_| may_go_on) {
         Some(pause) => tokio::time::sleep(pause).await,
@@ -70,7 +70,7 @@ async fn pause_if_lost<T>(
     true
 }
 
-async fn commit_durably(lane: &mut Lane) -> target::Result<()> {
+async fn commit_durably(lane: &mut Lane) -> server::Result<()> {
     lane.renew().await?;
     let sql = "SET synchronous_commit = on;";
     lane.execute(sql).await?;
@@ -82,5 +82,5 @@ async fn commit_durably(lane: &mut Lane) -> target::Result<()> {
 pub(crate) async fn cancel_all(ledger: &Ledger) {
     let handles = ledger.server.take_cancel_handles();
     // A server that cannot be reached will notice the closed connections on its own.
-    futures::future::join_all(handles.iter().map(target::CancelHandle::cancel)).await;
+    futures::future::join_all(handles.iter().map(server::CancelHandle::cancel)).await;
 }

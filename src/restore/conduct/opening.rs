@@ -6,7 +6,7 @@ use crate::error::chain;
 use crate::restore::event::Event;
 use crate::restore::ledger::Ledger;
 use crate::restore::session::lane::Lane;
-use crate::target::{self, Session};
+use crate::server::{self, Session};
 
 /// The connections available to the session's role and database (`InitPostgres` in
 /// `src/backend/utils/init/postinit.c`, `InitializeSessionUserId` in `miscinit.c`). Those reserved
@@ -55,7 +55,7 @@ fn tell_fewer(ledger: &Ledger, sessions: usize, wanted: usize, why: &str) {
 /// The sessions after the first, which are opened while that one works: a pooler may take minutes
 /// to refuse a connection.
 pub(crate) struct Opening {
-    sessions: JoinSet<target::Result<Lane>>,
+    sessions: JoinSet<server::Result<Lane>>,
     opened: usize,
     /// Why the first refused session was refused.
     refused: Option<String>,

@@ -10,7 +10,7 @@ use crate::plan::{JobId, Plan};
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
 use crate::restore::session::lane::Lane;
-use crate::target::{Result, Session};
+use crate::server::{Result, Session};
 
 /// Which table references which.
 const KEYS: &str = "SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname \

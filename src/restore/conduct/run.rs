@@ -21,9 +21,9 @@ use crate::restore::load::source::Source;
 use crate::restore::session::lane::Lane;
 use crate::restore::stream::feed;
 use crate::select::Selection;
+use crate::server::Target;
+use crate::server::life::ServerLife;
 use crate::source::StreamAccess;
-use crate::target::Target;
-use crate::target::life::ServerLife;
 
 /// Runs a prepared restore to its end.
 ///

@@ -6,9 +6,9 @@ use crate::restore::error::WorkError;
 use crate::restore::event::Failure;
 use crate::restore::journal::line::Mark;
 use crate::restore::session::lane::Lane;
+use crate::server::Session;
 use crate::sql::constraint::{self, ForeignKey};
 use crate::sql::ident::literal;
-use crate::target::Session;
 
 /// The SQLSTATE of an orphaned row (`foreign_key_violation`).
 const FOREIGN_KEY_VIOLATION: &str = "23503";
@@ -89,7 +89,7 @@ async fn look(session: &Session, key: &ForeignKey) -> Option<String> {
 async fn within_limits(
     session: &Session,
     query: &str,
-) -> crate::target::Result<Vec<Vec<Option<String>>>> {
+) -> crate::server::Result<Vec<Vec<Option<String>>>> {
     session.begin().await?;
     let limit = format!("SET LOCAL statement_timeout = '{LOOK_FOR}s'");
     let found = match session.execute(&limit).await {

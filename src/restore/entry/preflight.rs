@@ -9,9 +9,9 @@ use crate::restore::facts::Facts;
 use crate::restore::server_state::Missing;
 use crate::restore::tolerance::Tolerance;
 use crate::select::Want;
+use crate::server::{FEATURE_NOT_SUPPORTED, Result, Session};
 use crate::sql::acl::roles;
 use crate::statements::{Ownership, Style, owner};
-use crate::target::{FEATURE_NOT_SUPPORTED, Result, Session};
 
 /// Checks the target, reports what it lacks, and returns that with the number of problems that are
 /// not tolerated.

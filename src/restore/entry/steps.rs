@@ -18,9 +18,9 @@ use crate::restore::journal::line::Mark;
 use crate::restore::ledger::{Finished, FirstStep, Ledger};
 use crate::restore::load::source::Source;
 use crate::restore::session::lane::Lane;
+use crate::server::Session;
 use crate::sql::constraint;
 use crate::sql::ident::qualified;
-use crate::target::Session;
 
 /// The first server version in which a partitioned table can have a `NOT VALID` key.
 const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;

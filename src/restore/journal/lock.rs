@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 use crate::restore::error::JournalError;
 use crate::restore::journal::store;
-use crate::target::{Error, LOCKS, Result, Session, SessionSettings, Target};
+use crate::server::{Error, LOCKS, Result, Session, SessionSettings, Target};
 
 /// The lock of the one restore.
 const ALONE: Key = Key(2);

@@ -24,8 +24,8 @@ use crate::restore::event::Event;
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::Mark;
 use crate::restore::journal::store::Lines;
+use crate::server::Session;
 use crate::source::RandomAccess;
-use crate::target::Session;
 use crate::verify::Digest;
 
 /// How often progress is reported. The session is used then, too: some proxies close one that has

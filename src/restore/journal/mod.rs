@@ -81,7 +81,7 @@ mod quiet;
 pub(crate) mod state;
 pub(crate) mod store;
 
-use crate::target::{self, Session, SessionSettings, Target};
+use crate::server::{self, Session, SessionSettings, Target};
 
 pub use crate::restore::error::JournalError;
 pub use crate::restore::options::JournalOptions;
@@ -90,7 +90,7 @@ pub use crate::restore::options::JournalOptions;
 ///
 /// # Errors
 /// When the target cannot be reached or queried.
-pub async fn exists(target: &Target) -> target::Result<bool> {
+pub async fn exists(target: &Target) -> server::Result<bool> {
     store::exists(&Session::connect(target, &SessionSettings::default()).await?).await
 }
 
@@ -98,7 +98,7 @@ pub async fn exists(target: &Target) -> target::Result<bool> {
 ///
 /// # Errors
 /// When the target cannot be reached, or refuses.
-pub async fn forget(target: &Target) -> target::Result<()> {
+pub async fn forget(target: &Target) -> server::Result<()> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
     if store::exists(&session).await? {
         store::drop_tables(&session).await?;

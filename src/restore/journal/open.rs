@@ -14,10 +14,10 @@ use crate::restore::journal::{lock, manifest};
 use crate::restore::ledger::{FirstStep, Ledger};
 use crate::restore::options::Transactions;
 use crate::restore::tolerance::Tolerance;
+use crate::server::life::ServerLife;
+use crate::server::{BOOKKEEPING, Session};
 use crate::sql::ident::qualified;
 use crate::statements::Ownership;
-use crate::target::life::ServerLife;
-use crate::target::{BOOKKEEPING, Session};
 
 /// Refuses what cannot be done with a journal, before anything is done.
 pub(crate) fn refuse(facts: &Facts) -> Result<(), JournalError> {

@@ -10,7 +10,7 @@ use crate::restore::facts::Facts;
 use crate::restore::journal::line::{DataRead, Mark, OF_ALL};
 use crate::restore::journal::lock::Guard;
 use crate::restore::journal::store;
-use crate::target::{self, Session};
+use crate::server::{self, Session};
 use crate::verify::Digest;
 
 /// The journal of the current restore.
@@ -66,7 +66,7 @@ impl Journal {
 
     /// Whether the server still has all the lines it confirmed: not if a standby replaced it before
     /// it had received everything.
-    pub(crate) async fn is_intact(&self, session: &Session) -> target::Result<bool> {
+    pub(crate) async fn is_intact(&self, session: &Session) -> server::Result<bool> {
         let confirmed: Vec<_> = self.written().iter().copied().collect();
         let there = store::lines(session).await?;
         Ok(confirmed.iter().all(|line| there.contains_key(line)))
@@ -107,7 +107,7 @@ impl KeptJournal {
     ///
     /// # Errors
     /// When another process has resumed the restore in the meantime.
-    pub(crate) async fn enter(&self, session: &Session) -> target::Result<()> {
+    pub(crate) async fn enter(&self, session: &Session) -> server::Result<()> {
         match self.get() {
             Some(journal) => journal.guard.admit(session, journal.run).await,
             None => Ok(()),

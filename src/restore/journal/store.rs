@@ -7,9 +7,9 @@ use crate::restore::error::JournalError;
 use crate::restore::journal::identity::Identity;
 use crate::restore::journal::line::{DataRead, Mark};
 use crate::restore::journal::quiet::Quiet;
+use crate::server::life::ServerLife;
+use crate::server::{Result, Session, has_bookkeeping, has_record};
 use crate::sql::ident::literal;
-use crate::target::life::ServerLife;
-use crate::target::{Result, Session, has_bookkeeping, has_record};
 use crate::verify::Digest;
 
 /// The version of the tables' format. Other versions are not supported.

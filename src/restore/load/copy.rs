@@ -19,7 +19,7 @@ use crate::restore::load::progress::Progress;
 use crate::restore::load::share::Share;
 use crate::restore::session::lane::Lane;
 use crate::rows::{HEADER, Rows, TRAILER};
-use crate::target::{self, CopyIn, Session};
+use crate::server::{self, CopyIn, Session};
 
 type Queue = Receiver<Result<Piece, ArchiveError>>;
 
@@ -235,7 +235,7 @@ impl Places {
     }
 
     /// Adds the archive's row number to an error if it differs from the server's.
-    fn told(&self, error: target::Error) -> WorkError {
+    fn told(&self, error: server::Error) -> WorkError {
         let context = error.server().and_then(|error| error.context.as_deref());
         let line = context.and_then(|context| line(context, &self.table));
         match line.and_then(|line| self.row(line).filter(|row| *row != line)) {

@@ -13,8 +13,8 @@ use crate::restore::facts::Facts;
 use crate::restore::ledger::Ledger;
 use crate::restore::options::CopyFormat;
 use crate::rows::{COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement};
+use crate::server::Session;
 use crate::sql::ident::literal;
-use crate::target::Session;
 
 /// Bytes of archived data from which the catalog query pays off.
 const BINARY_FROM: u64 = 64 * 1024;

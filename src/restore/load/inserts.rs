@@ -5,8 +5,8 @@ use futures::join;
 
 use crate::restore::error::{Shortfall, WorkError};
 use crate::restore::session::retry::is_refusal;
+use crate::server::{self, Session};
 use crate::sql::split::Splitter;
-use crate::target::{self, Session};
 
 /// Sets the savepoint.
 pub(crate) const SAVE: &str = "SAVEPOINT nocturne";
@@ -27,7 +27,7 @@ pub(crate) struct Inserts<'a> {
     /// Rows of the statements that succeeded, as far as the server reported them.
     sent: u64,
     refused: u64,
-    first: Option<target::Error>,
+    first: Option<server::Error>,
 }
 
 impl<'a> Inserts<'a> {

@@ -35,8 +35,8 @@ use crate::restore::load::source::Source;
 use crate::restore::load::together::load_with_help;
 use crate::restore::load::transaction::{Surroundings, Triggers};
 use crate::restore::session::lane::Lane;
+use crate::server::Session;
 use crate::statements::data::truncate_only;
-use crate::target::Session;
 
 /// Bytes of archived data from which it pays off to truncate an empty table, to save WAL and to
 /// allow frozen rows: that recreates each of its files and adds another, the visibility map.

@@ -17,8 +17,8 @@ use crate::restore::load::loaded::Loaded;
 use crate::restore::load::progress::Progress;
 use crate::restore::load::source::{Source, SourceKind};
 use crate::rows::ColumnType;
+use crate::server::Session;
 use crate::sql::split::Ends;
-use crate::target::Session;
 
 /// The pieces of an entry's data, with the progress so far.
 pub(crate) struct Pieces<'a> {

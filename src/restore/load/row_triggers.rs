@@ -2,8 +2,8 @@
 //! or move a row, so that the server's count proves nothing.
 
 use crate::archive::Entry;
+use crate::server::{Result, Session};
 use crate::sql::ident::{literal, qualified};
-use crate::target::{Result, Session};
 
 /// Whether a trigger of the entry's table, or of a partition, may keep COPY from storing a row: one
 /// that fires for each row, before it or instead of it (`TRIGGER_TYPE_*` in

@@ -21,8 +21,8 @@ use crate::restore::load::decode::RowPiece;
 use crate::restore::load::loaded::{Loaded, stored_as_sent};
 use crate::restore::load::share::Joining;
 use crate::restore::session::lane::Lane;
+use crate::server;
 use crate::statements::data::truncate_only;
-use crate::target;
 
 /// A session that is helping.
 struct Helper {
@@ -141,7 +141,7 @@ async fn help(rows: &CopyRows<'_>, mut lane: Lane) -> (Helper, Result<u64, WorkE
     (Helper { lane, since, begun: true }, stored)
 }
 
-async fn begin(rows: &CopyRows<'_>, lane: &mut Lane) -> target::Result<()> {
+async fn begin(rows: &CopyRows<'_>, lane: &mut Lane) -> server::Result<()> {
     let (facts, entry) = (rows.facts, rows.entry);
     lane.renew().await?;
     for setting in lane.state.before_data(entry, &facts.style) {
@@ -180,7 +180,7 @@ async fn commit(
             for lane in &mut open[number + 1..] {
                 lane.roll_back_own().await;
             }
-            let may_be_there = number > 0 || matches!(error, target::Error::Protocol(..));
+            let may_be_there = number > 0 || matches!(error, server::Error::Protocol(..));
             if may_be_there && let Some(last) = open.pop() {
                 empty(rows, last).await?;
             }

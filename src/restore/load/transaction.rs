@@ -7,8 +7,8 @@ use crate::restore::load::inserts::{BACK, SAVE};
 use crate::restore::load::loaded::Loaded;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::is_refusal;
+use crate::server;
 use crate::statements::data::{disable_triggers, enable_triggers, truncate_only};
-use crate::target;
 
 /// How a table's triggers are handled while its rows are loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Begins the data's transaction, unless one for several entries is open. [`Surroundings::end`]
     /// must be called even after an error.
-    pub(crate) async fn begin(&mut self, lane: &mut Lane) -> target::Result<()> {
+    pub(crate) async fn begin(&mut self, lane: &mut Lane) -> server::Result<()> {
         lane.begin_own().await?;
         let session = lane.session().await?;
         if self.truncate {
@@ -48,7 +48,7 @@ impl Surroundings<'_> {
 
     /// A role that may not disable triggers loads the rows with them enabled and gets an error, as
     /// with pg_restore.
-    async fn disable_triggers(&mut self, lane: &mut Lane) -> target::Result<()> {
+    async fn disable_triggers(&mut self, lane: &mut Lane) -> server::Result<()> {
         let keeps = lane.keeps_the_rest();
         let session = lane.session().await?;
         session.execute(SAVE).await?;

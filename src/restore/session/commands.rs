@@ -8,8 +8,8 @@ use crate::restore::journal::line::Line;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::{Once, Statements};
 use crate::restore::session::retry::is_refusal;
+use crate::server::Class;
 use crate::statements::Command;
-use crate::target::Class;
 
 /// Statements for large objects that are sent together.
 const TOGETHER: usize = 200;

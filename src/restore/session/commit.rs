@@ -10,7 +10,7 @@ use crate::restore::journal::line::Line;
 use crate::restore::journal::store::has;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
-use crate::target::{
+use crate::server::{
     Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome, WhileItWorks,
 };
 

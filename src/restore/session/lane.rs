@@ -16,12 +16,12 @@ use crate::restore::options::Transactions;
 use crate::restore::session::machine;
 use crate::restore::session::retry::repeating;
 use crate::restore::session::settings;
-use crate::statements::{SessionState, Setting, fixed_settings};
-use crate::target::life::ServerLife;
-use crate::target::{
+use crate::server::life::ServerLife;
+use crate::server::{
     Backend, Class, Notices, PATIENCE, Result, Session, SessionSettings, Target, TransactionId,
     once_ready, reconnecting,
 };
+use crate::statements::{SessionState, Setting, fixed_settings};
 
 /// The first server version that builds indexes in parallel.
 const WORKERS_SINCE: u32 = 110_000;
@@ -89,14 +89,14 @@ impl Lane {
             let session = self.connect().await?;
             self.keep(session);
         }
-        self.session.as_ref().ok_or(crate::target::Error::Lost(None))
+        self.session.as_ref().ok_or(crate::server::Error::Lost(None))
     }
 
     /// Opens the first session of a restore. Waits for a server that is not accepting sessions yet.
     pub(crate) async fn open_first(&mut self) -> Result<()> {
         let facts = self.facts.clone();
         let connect = || async { Box::pin(self.connect()).await };
-        let waits = |error: &crate::target::Error| {
+        let waits = |error: &crate::server::Error| {
             let message = format!("waiting for the server: {}", chain(error));
             facts.events.send(Event::Warning { message });
         };
@@ -135,7 +135,7 @@ impl Lane {
         let limit = PATIENCE + NO_ANSWER;
         let session = tokio::time::timeout(limit, session)
             .await
-            .unwrap_or_else(|_| Err(crate::target::Error::Timeout(limit.as_secs())));
+            .unwrap_or_else(|_| Err(crate::server::Error::Timeout(limit.as_secs())));
         let session = match session {
             Ok(session) => self.same_server(&session.0).await.map(|()| session),
             Err(error) => Err(error),
@@ -167,7 +167,7 @@ impl Lane {
             "the server crashed or was replaced during the restore: the last changes may be lost, \
              restore again"
         };
-        Err(crate::target::Error::Lost(Some(what.into())))
+        Err(crate::server::Error::Lost(Some(what.into())))
     }
 
     async fn connect(&self) -> Result<(Session, Option<Backend>)> {

@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use crate::target::Target;
+use crate::server::Target;
 
 /// The processors of the server's machine, if known.
 pub(crate) fn processors(target: &Target) -> Option<usize> {

@@ -16,7 +16,7 @@ use crate::restore::error::WorkError;
 use crate::restore::journal::line::{Line, Mark};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::{pause, repeating};
-use crate::target::{NotDone, Result};
+use crate::server::{NotDone, Result};
 
 /// The SQLSTATE of what cannot run in a transaction block (`active_sql_transaction`).
 const NOT_IN_A_TRANSACTION: &str = "25001";

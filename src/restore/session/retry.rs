@@ -13,7 +13,7 @@ use crate::error::chain;
 use crate::restore::error::WorkError;
 use crate::restore::event::Event;
 use crate::restore::ledger::Ledger;
-use crate::target::{Class, Error};
+use crate::server::{Class, Error};
 
 /// Pauses between attempts of a statement, or of everything an entry needs.
 pub(crate) fn repeating() -> ExponentialBackoff {

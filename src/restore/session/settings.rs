@@ -9,7 +9,7 @@ use crate::error::chain;
 use crate::restore::event::Event;
 use crate::restore::ledger::Ledger;
 use crate::restore::server_setting::set;
-use crate::target::{Error, Result, Session};
+use crate::server::{Error, Result, Session};
 
 /// The setting that bounds the memory of index builds and of the checks of foreign keys.
 const MEMORY: &str = "maintenance_work_mem";

@@ -5,8 +5,8 @@ use nocturne::rows::{
     COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement, HEADER, TRAILER, TranscodeError,
     Transcoder,
 };
+use nocturne::server::{ConnectOptions, Error, Session, SessionSettings, Target};
 use nocturne::sql::ident::{literal, quoted};
-use nocturne::target::{ConnectOptions, Error, Session, SessionSettings, Target};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nocturne::target::{ConnectOptions, Session, SessionSettings, Target, TransactionStatus};
+use nocturne::server::{ConnectOptions, Session, SessionSettings, Target, TransactionStatus};
 
 use super::source::PAUSED;
 use crate::common::gate::{AT_A_GATE, Gate, NO_SESSION, ROW, at_gate, stands_at_gate};

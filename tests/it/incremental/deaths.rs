@@ -1,7 +1,7 @@
 //! A process that dies midway leaves nothing behind, and the next run copies everything.
 
 use nocturne::replicate::incremental::{IncrementalError, Retries, Settings, Side};
-use nocturne::target::{Session, SessionSettings};
+use nocturne::server::{Session, SessionSettings};
 use tokio_util::sync::CancellationToken;
 
 use super::pair::{Pair, copied, error, execute, start, table, target};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nocturne::replicate::incremental::{Settings, Table};
-use nocturne::target::{Session, SessionSettings};
+use nocturne::server::{Session, SessionSettings};
 use tokio_util::sync::CancellationToken;
 
 use super::pair::{Pair, copied, execute, start, table, target};

@@ -5,7 +5,7 @@ use std::thread;
 use nocturne::replicate::incremental::{
     Copied, IncrementalError, Retries, Settings, Summary, Table, run,
 };
-use nocturne::target::{ConnectOptions, Target};
+use nocturne::server::{ConnectOptions, Target};
 use tokio_util::sync::CancellationToken;
 
 use crate::common::gate::{Gate, ONE_WAITS, TRAP};

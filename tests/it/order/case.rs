@@ -5,9 +5,9 @@ use std::path::Path;
 use nocturne::restore::event::{Event, Events, Outcome};
 use nocturne::restore::{Ended, RestoreOptions, SplitSize, restore};
 use nocturne::select::{SelectOptions, select};
+use nocturne::server::{ConnectOptions, Target};
 use nocturne::source::{self, Input};
 use nocturne::statements::{Ownership, SourceSettings, Style};
-use nocturne::target::{ConnectOptions, Target};
 use std::sync::{Arc, Mutex};
 
 use crate::common::archive::Archive;

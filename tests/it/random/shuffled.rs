@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use nocturne::restore::event::{Event, Events, Outcome};
 use nocturne::restore::{RestoreOptions, SplitSize, restore};
 use nocturne::select::{SelectOptions, select};
+use nocturne::server::{ConnectOptions, Target};
 use nocturne::source::{self, Input};
 use nocturne::statements::{SourceSettings, Style};
-use nocturne::target::{ConnectOptions, Target};
 
 /// Restores in four sessions; returns the failures.
 pub fn restore_shuffled(archive: &Path, url: &str, seed: u64) -> Vec<String> {

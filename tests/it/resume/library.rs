@@ -9,9 +9,9 @@ use nocturne::restore::event::Events;
 use nocturne::restore::journal::{self, JournalError, JournalOptions};
 use nocturne::restore::{Ended, Error, RestoreOptions, SplitSize, StagePoint, Stages, restore};
 use nocturne::select::{SelectOptions, select};
+use nocturne::server::{ConnectOptions, Target};
 use nocturne::source::{self, Input};
 use nocturne::statements::{SourceSettings, Style};
-use nocturne::target::{ConnectOptions, Target};
 
 use super::source::{SOURCE, Source, assert_whole};
 use crate::common::versions::newest;

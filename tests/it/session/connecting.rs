@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use nocturne::target::{
+use nocturne::server::{
     Class, ConnectOptions, Error, PasswordPrompt, Session, SessionSettings, Target,
 };
 

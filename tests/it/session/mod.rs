@@ -5,7 +5,7 @@ mod connecting;
 mod statements;
 mod streaming;
 
-use nocturne::target::{ConnectOptions, Result, Session, SessionSettings, Target};
+use nocturne::server::{ConnectOptions, Result, Session, SessionSettings, Target};
 
 use crate::tls::server::server;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nocturne::target::{
+use nocturne::server::{
     Class, Error, Notices, Session, SessionSettings, TransactionStatus, has_bookkeeping,
     has_record, make_bookkeeping,
 };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use nocturne::target::{Class, Error, TransactionStatus};
+use nocturne::server::{Class, Error, TransactionStatus};
 
 use super::{connect, superuser};
 

@@ -4,7 +4,7 @@ use super::scene::{Scene, stages, without_secrets};
 use super::source::grow;
 use crate::common::{Beside, Database, folder};
 use nocturne::replicate::swap::Names;
-use nocturne::target::{Session, SessionSettings};
+use nocturne::server::{Session, SessionSettings};
 
 /// A hook that waits for a table.
 const WAITS: &str = "DO $$ BEGIN
@@ -140,8 +140,8 @@ async fn other_runs_cannot_start_between_rename_attempts() {
     let [next, _previous] = others(&scene);
     let warehouse = &scene.warehouse.database;
     let url = warehouse.url();
-    let options = nocturne::target::ConnectOptions { dbname: Some(url), ..Default::default() };
-    let superuser = nocturne::target::Target::resolve(&options, &|_| None).unwrap();
+    let options = nocturne::server::ConnectOptions { dbname: Some(url), ..Default::default() };
+    let superuser = nocturne::server::Target::resolve(&options, &|_| None).unwrap();
     // It cannot be terminated, so the first attempt fails.
     let in_the_way = Session::connect(&superuser, &SessionSettings::default()).await.unwrap();
     let hooks = folder(&[("after-restore.sql", WAITS)]);

@@ -7,7 +7,7 @@ use crate::archive::Toc;
 use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::precheck;
-use crate::target::{Session, SessionSettings};
+use crate::server::{Session, SessionSettings};
 
 impl Preview {
     /// Compares the incremental tables on both sides. Without a target session, only checks the

@@ -4,7 +4,7 @@ use super::Preview;
 use crate::error::chain;
 use crate::replicate::worker::{DatabaseHistory, FULL, History, RunOutcome, RunRecord, StageName};
 use crate::report::units;
-use crate::target::Target;
+use crate::server::Target;
 
 /// How many records are searched for a successful run.
 const LOOKED_THROUGH: usize = 50;

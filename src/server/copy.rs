@@ -15,7 +15,7 @@ impl Session {
     ///
     /// A refusal leaves the session usable, unless the server has already asked for data (a BEFORE
     /// STATEMENT trigger that raises, FREEZE where it is not allowed): then the driver gives up on
-    /// a second ReadyForQuery (see `src/target/refused_copy.rs`).
+    /// a second ReadyForQuery (see `src/server/refused_copy.rs`).
     ///
     /// # Errors
     /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::target::tls::{RootCertificates, SslMode, TlsOptions, TlsVersion};
+use crate::server::tls::{RootCertificates, SslMode, TlsOptions, TlsVersion};
 
 /// A self-signed certificate for `localhost`, valid from 2020 to 2030.
 fn self_signed() -> rcgen::Certificate {

@@ -1,6 +1,6 @@
 //! Detects whether a server has crashed or been replaced in the meantime.
 
-use crate::target::{Result, Session};
+use crate::server::{Result, Session};
 
 /// What stays the same as long as a server does not crash: the times when its statistics were
 /// reset. Recovery resets all of them (`pgstat_reset_after_failure` in

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::target::params::{Demand, Params, Password};
-use crate::target::tls::{RootCertificates, SslMode};
-use crate::target::{ConnectOptions, Error, Target};
+use crate::server::params::{Demand, Params, Password};
+use crate::server::tls::{RootCertificates, SslMode};
+use crate::server::{ConnectOptions, Error, Target};
 
 type Variables = &'static [(&'static str, &'static str)];
 

@@ -9,7 +9,7 @@ use super::environment;
 use crate::error::chain;
 use crate::plan::history::CostHistory;
 use crate::report::costs::{Recorder, load};
-use crate::restore::event::{Event, Events};
+use crate::restore::event::{Event, Events, Reader};
 
 /// The file's name in the user's cache folder (XDG Base Directory Specification).
 const DEFAULT: &str = "nocturne/costs.json";
@@ -38,9 +38,9 @@ impl History {
         Self { costs: Arc::new(costs), file, recorder: Recorder::default() }
     }
 
-    /// Records events for the history, then passes them on to `others`.
-    pub(super) fn listen(&self, others: Events) -> Events {
-        if self.file.is_some() { self.recorder.listen(others) } else { others }
+    /// Records events for the history, if there is a file.
+    pub(super) fn reader(&self) -> Option<Reader> {
+        self.file.as_ref().map(|_| self.recorder.reader())
     }
 
     /// Saves a run's timings. `complete` tells whether the run finished.

@@ -89,10 +89,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
 
     let reporter = Reporter::new(report, screen);
     let recorder = typed.results.timeline.is_some().then(Recorder::new);
-    let events = match &recorder {
-        Some(recorder) => recorder.listen(reporter.events()),
-        None => reporter.events(),
-    };
+    let events = reporter.events().read_by(recorder.as_ref().map(Recorder::reader));
     let chosen = choose::choose(&archive.toc, &select_options, &typed.selection, &events)?;
     let mut options = options(typed, &archive, &chosen)?;
     if let Goal::Script = goal {
@@ -126,7 +123,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         for warning in target.warnings() {
             events.send(Event::Warning { message: warning.clone() });
         }
-        let told = history.listen(events.clone());
+        let told = events.clone().read_by(history.reader());
         let result =
             restore(archive, &chosen.selection, options, target, told, interrupted()).await;
         let complete = matches!(result, Ok(Ended { errors: 0 }));

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::plan::history::{CostHistory, HistoryError, Measured, Night, Run};
-use crate::restore::event::{Event, Events, Outcome};
+use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::DONE_BEFORE;
 
 /// Upper bound of a history's size: the number of its jobs is bounded.
@@ -105,13 +105,12 @@ struct Heard {
 }
 
 impl Recorder {
-    /// Records events, then passes them on to `others`.
+    /// Records the events that it reads.
     #[must_use]
-    pub fn listen(&self, others: Events) -> Events {
+    pub fn reader(&self) -> Reader {
         let heard = Arc::clone(&self.0);
-        Events::to(move |event: Event| {
-            heard.lock().unwrap_or_else(PoisonError::into_inner).observe(&event);
-            others.send(event);
+        Arc::new(move |event: &Event| {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).observe(event);
         })
     }
 
@@ -200,7 +199,7 @@ mod tests {
     use crate::archive::{Desc, Entry};
     use crate::plan::Step;
     use crate::plan::testing::entry;
-    use crate::restore::event::EntryRef;
+    use crate::restore::event::{EntryRef, Events};
 
     fn index(seconds: u64) -> [Event; 3] {
         let about = |dump_id, name: &str| EntryRef {
@@ -237,7 +236,7 @@ mod tests {
 
     fn save(path: &Path, seconds: u64, complete: bool) -> Result<(), CostsError> {
         let recorder = Recorder::default();
-        let events = recorder.listen(Events::discard());
+        let events = Events::discard().read_by([recorder.reader()]);
         events.send(planned());
         index(seconds).into_iter().for_each(|event| events.send(event));
         recorder.save(path, "app", complete, 1_700_000_000)
@@ -286,7 +285,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
         let recorder = Recorder::default();
-        let events = recorder.listen(Events::discard());
+        let events = Events::discard().read_by([recorder.reader()]);
         let [mut before, job, measured] = index(4);
         if let Event::Finished { outcome, .. } = &mut before {
             *outcome = Outcome::Skipped { reason: DONE_BEFORE.to_owned() };

@@ -349,14 +349,21 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-/// Where events go. Cheap to clone; sending never blocks.
+/// Sees every event. It must not block.
+pub type Reader = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Where events go: to readers, in their order, and to one receiver. Cheap to clone; sending never
+/// blocks.
 #[derive(Clone)]
-pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+pub struct Events {
+    readers: Arc<[Reader]>,
+    receiver: Arc<dyn Fn(Event) + Send + Sync>,
+}
 
 impl Events {
     /// Sends events to this function, which must not block.
     pub fn to(receiver: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(receiver))
+        Self { readers: Arc::default(), receiver: Arc::new(receiver) }
     }
 
     /// Discards events.
@@ -365,9 +372,17 @@ impl Events {
         Self::to(|_| {})
     }
 
+    /// The same, with these readers, which see each event first.
+    #[must_use]
+    pub fn read_by(self, readers: impl IntoIterator<Item = Reader>) -> Self {
+        let readers = readers.into_iter().chain(self.readers.iter().cloned()).collect();
+        Self { readers, ..self }
+    }
+
     /// Sends one event.
     pub fn send(&self, event: Event) {
-        (self.0)(event);
+        self.readers.iter().for_each(|reader| reader(&event));
+        (self.receiver)(event);
     }
 }
 

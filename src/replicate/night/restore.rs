@@ -17,7 +17,7 @@ use crate::replicate::worker::{Entries, Run, StageCount};
 use crate::report::costs;
 use crate::report::timeline::Recorder;
 use crate::report::{Reporter, Summary, stages};
-use crate::restore::event::{Event, Events, Outcome};
+use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::JournalOptions;
 use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
@@ -54,8 +54,8 @@ impl Restoring<'_> {
         let options = self.options(&archive.toc, costs.history.clone())?;
         let database = archive.toc.header.dbname.clone();
         let reporter = Reporter::new(self.output.report, &self.output.screen);
-        let events = costs.recorder.listen(self.counted(reporter.events()));
-        let events = self.recorder.listen(events);
+        let readers = [self.recorder.reader(), costs.recorder.reader(), self.counter()];
+        let events = reporter.events().read_by(readers);
         let shutdown = self.stop.clone().cancelled_owned();
         let target = self.target.clone();
         let restored =
@@ -140,16 +140,15 @@ impl Restoring<'_> {
         })
     }
 
-    /// Counts events for the run's record, and passes them on to `others`.
-    fn counted(&self, others: Events) -> Events {
+    /// Counts events for the run's record.
+    fn counter(&self) -> Reader {
         let (count, counts_bytes) = (self.count.clone(), self.counts_bytes);
-        Events::to(move |event: Event| {
-            if let Event::Finished { outcome: Outcome::Done, rows, read, .. } = &event
+        Arc::new(move |event: &Event| {
+            if let Event::Finished { outcome: Outcome::Done, rows, read, .. } = event
                 && *rows > 0
             {
                 count.add(*rows, if counts_bytes { *read } else { 0 });
             }
-            others.send(event);
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::recording::{FailedEntry, Recording, Span, SpanEnd, StepAt};
-use crate::restore::event::{EntryRef, Event, Events, Outcome};
+use crate::restore::event::{EntryRef, Event, Outcome, Reader};
 
 #[cfg(test)]
 mod tests;
@@ -34,13 +34,12 @@ impl Recorder {
         Self { start: Instant::now(), heard: Arc::default() }
     }
 
-    /// Records events, then passes them on to `others`.
+    /// Records the events that it reads.
     #[must_use]
-    pub fn listen(&self, others: Events) -> Events {
+    pub fn reader(&self) -> Reader {
         let Self { start, heard } = self.clone();
-        Events::to(move |event: Event| {
-            heard.lock().unwrap_or_else(PoisonError::into_inner).observe(&event, start.elapsed());
-            others.send(event);
+        Arc::new(move |event: &Event| {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).observe(event, start.elapsed());
         })
     }
 

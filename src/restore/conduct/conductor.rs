@@ -29,7 +29,7 @@ use crate::restore::load::share::Shares;
 use crate::restore::load::source::Source;
 use crate::restore::load::streamed_objects::StreamedObjects;
 use crate::restore::load::transaction::Triggers;
-use crate::restore::options::{SplitSize, Transactions};
+use crate::restore::options::Transactions;
 use crate::restore::session::lane::Lane;
 use crate::restore::stream::feed::{Arrival, Stream};
 
@@ -189,7 +189,8 @@ impl Conductor {
         }
         self.share_workers(&mut starting);
         for (lane, mut work) in starting {
-            if self.may_share(&work) {
+            let (ledger, schedule) = (&self.ledger, &self.schedule);
+            if may_share(ledger, schedule, work.job, &work.source, self.processors) {
                 work.source = work.source.helped_by(self.shares.clone());
             }
             self.start(lane, work);
@@ -197,27 +198,6 @@ impl Conductor {
         if !self.must_stop() {
             self.help();
         }
-    }
-
-    /// Whether other sessions may help to load a table. Reading and decoding it keeps one processor
-    /// of this machine busy.
-    fn may_share(&self, work: &Work) -> bool {
-        let streamed = work.source.is_stream();
-        let at_once = match self.facts.options.split_size {
-            SplitSize::Auto => self.at_once(1),
-            SplitSize::Bytes(_) | SplitSize::Never => self.ledger.server.jobs(),
-        };
-        // A function that reads the table itself would see less in each session.
-        let alone = self.schedule.job(work.job).why.is_some();
-        !work.source.is_one_object()
-            && !alone
-            && may_share(&self.ledger, &self.schedule, work.job, streamed, at_once)
-    }
-
-    /// How many sessions can work at the same time, besides this many threads of this program, if
-    /// the server is known to share its processors.
-    fn at_once(&self, beside: usize) -> usize {
-        at_once(self.ledger.server.jobs(), self.processors, beside)
     }
 
     /// Assigns sessions without a job to help with the rows of large tables.
@@ -280,7 +260,8 @@ impl Conductor {
             _ => 0,
         };
         let busy = self.running.len() + starting.len() + opening;
-        let lent = self.workers.lend(self.at_once(0).saturating_sub(busy), &ranks);
+        let at_once = at_once(self.ledger.server.jobs(), self.processors, 0);
+        let lent = self.workers.lend(at_once.saturating_sub(busy), &ranks);
         for (lane, work) in starting {
             let count = || lent.filter(|(number, _)| *number == lane.number).map_or(0, |(_, n)| n);
             lane.workers = builds(work).map(|_| count());

@@ -2,27 +2,37 @@
 
 use std::time::Duration;
 
-use crate::plan::{JobId, Schedule, Workers};
+use crate::plan::{JobId, Schedule, Workers, at_once};
 use crate::restore::ledger::Ledger;
+use crate::restore::load::source::Source;
 use crate::restore::options::SplitSize;
 
 /// Work that is negligible for a session that could help with a table instead.
 const LITTLE: Duration = Duration::from_millis(300);
 
-/// Whether other sessions may help to load a job's table; `at_once` sessions can work at a time.
+/// Whether other sessions may help to load a job's table. `processors` are those that server and
+/// client share, if known.
 ///
 /// Help prevents the rows from being frozen, so the others must be likely to be idle for a while.
 pub(crate) fn may_share(
     ledger: &Ledger,
     schedule: &Schedule,
     job: JobId,
-    streamed: bool,
-    at_once: usize,
+    source: &Source,
+    processors: Option<usize>,
 ) -> bool {
-    if at_once < 2 || ledger.facts.options.split_size.least().is_none() {
+    let split_size = ledger.facts.options.split_size;
+    let at_once = match split_size {
+        // Reading and decoding it keeps one processor of this machine busy.
+        SplitSize::Auto => at_once(ledger.server.jobs(), processors, 1),
+        SplitSize::Bytes(_) | SplitSize::Never => ledger.server.jobs(),
+    };
+    // A function that reads the table itself would see less in each session.
+    let alone = schedule.job(job).why.is_some();
+    if source.is_one_object() || alone || at_once < 2 || split_size.least().is_none() {
         return false;
     }
-    if streamed {
+    if source.is_stream() {
         // Whether other rows will arrive meanwhile is unknown.
         let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
         return schedule.at_hand(job) < LITTLE.saturating_mul(others);

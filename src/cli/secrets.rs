@@ -26,7 +26,16 @@ fn secrets(word: &str) -> Vec<(String, String)> {
     }
     // A scheme alone hides nothing.
     let parts = parts.into_iter().map(str::trim).filter(|part| !part.ends_with("://"));
-    parts.filter_map(|part| Some((part.to_owned(), concealed(part)?))).collect()
+    let mut found: Vec<_> =
+        parts.filter_map(|part| Some((part.to_owned(), concealed(part)?))).collect();
+    // The option takes no value; its name may be abbreviated.
+    if let Some((name, value)) = word.split_once('=')
+        && name.starts_with("--pass")
+        && !value.is_empty()
+    {
+        found.push((value.to_owned(), "…".to_owned()));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -46,6 +55,7 @@ mod tests {
             ("--postgres://u:pw@h/d?a=b", "--postgres://u:pw@h/d?a", "…"),
             ("https://u@h/f?signature=pw", "https://u@h/f?signature=pw", "…"),
             ("host=h PassWord = pw", "host=h PassWord = pw", "…"),
+            ("--password=pw", "pw", "…"),
         ] {
             assert_eq!(shown(word, part).as_deref(), Some(expected), "{word}");
         }

@@ -71,14 +71,15 @@ impl Session {
     /// As [`Session::execute`] and [`Session::commit`]. The transaction is rolled back then; after
     /// [`Error::Lost`] it may be committed.
     pub async fn execute_and_commit(&self, sql: &str, at_last: &str) -> Result<()> {
-        let done = if self.transaction_status() == TransactionStatus::Failed {
-            // COMMIT would roll back without an error.
-            Err(Error::Aborted)
-        } else {
-            // On separate lines: a statement may end with a comment.
-            let message = format!("{sql}\n;{at_last}\n;COMMIT");
-            self.driver.simple_query_naming(&message, sql, |_| {}).await
-        };
+        if self.transaction_status() == TransactionStatus::Failed {
+            // COMMIT would roll back without an error. A server that is ending the session also
+            // fails it: then the connection is lost.
+            self.rollback().await?;
+            return Err(Error::Aborted);
+        }
+        // On separate lines: a statement may end with a comment.
+        let message = format!("{sql}\n;{at_last}\n;COMMIT");
+        let done = self.driver.simple_query_naming(&message, sql, |_| {}).await;
         if done.is_err() && self.transaction_status() != TransactionStatus::Idle && self.is_usable()
         {
             // Nothing more can be done about it: the session reports it to its next user.

@@ -22,6 +22,8 @@ pub struct Proxy {
 struct State {
     /// Bytes that the next connections may still send to the server in total; 0: unlimited.
     budget: AtomicU64,
+    /// The text whose first sender is cut off.
+    fatal: Mutex<Option<String>>,
     cut: AtomicUsize,
     refused: AtomicUsize,
     held_up: AtomicUsize,
@@ -89,6 +91,11 @@ impl Proxy {
         self.state.budget.store(bytes, Ordering::SeqCst);
     }
 
+    /// Cuts, once, the connection that sends this text next, which does not arrive.
+    pub fn cut_at(&self, text: &str) {
+        *self.state.fatal.lock().expect("the lock is not poisoned") = Some(text.to_owned());
+    }
+
     /// Cuts all open connections now.
     pub fn cut_all(&self) {
         for client in self.state.open.lock().expect("the lock is not poisoned").drain(..) {
@@ -147,7 +154,7 @@ impl Proxy {
         self.state.sent.load(Ordering::SeqCst)
     }
 
-    /// How many connections [`Proxy::cut_after`] has cut.
+    /// How many connections [`Proxy::cut_after`] and [`Proxy::cut_at`] have cut.
     pub fn cut(&self) -> usize {
         self.state.cut.load(Ordering::SeqCst)
     }
@@ -180,7 +187,7 @@ impl State {
                 thread::sleep(Duration::from_micros(state.delay.load(Ordering::SeqCst)));
                 state.sent.fetch_add(1, Ordering::SeqCst);
                 state.wait_while_stalled();
-                let cut = state.spend(read as u64);
+                let cut = state.spend(read as u64) || state.is_fatal(&buffer[..read]);
                 if cut || to_server.write_all(&buffer[..read]).is_err() {
                     break;
                 }
@@ -218,6 +225,15 @@ impl State {
         while self.stall.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Whether these bytes contain the text for which connections are cut.
+    fn is_fatal(&self, bytes: &[u8]) -> bool {
+        let mut fatal = self.fatal.lock().expect("the lock is not poisoned");
+        let found =
+            fatal.take_if(|text| String::from_utf8_lossy(bytes).contains(&**text)).is_some();
+        self.cut.fetch_add(usize::from(found), Ordering::SeqCst);
+        found
     }
 
     /// Whether these bytes exhaust the budget.

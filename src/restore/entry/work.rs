@@ -256,9 +256,15 @@ impl<'a> Work<'a> {
         for setting in settings {
             let is_user = setting.is_user();
             if let Err(error) = self.lane.set(setting).await {
-                let error = WorkError::from(error);
+                let is_lost = error.is_connection_lost();
+                let mut error = WorkError::from(error);
+                if is_lost && !self.lane.in_group() {
+                    match Box::pin(self.lane.recover(self.entry, error)).await {
+                        Ok(()) => return true,
+                        Err(again) => error = again,
+                    }
+                }
                 let failure = self.fail(&error);
-                let is_lost = matches!(&error, WorkError::Target(e) if e.is_connection_lost());
                 if is_user || is_lost || self.must_stop() {
                     // As another user or not at all: better not at all.
                     self.ledger.note_refused(self.entry, &error, &failure);

@@ -121,6 +121,24 @@ impl Lane {
         self.set_again(entry).await
     }
 
+    /// Begins an entry again whose session was lost before its first statement, as often as a
+    /// statement is repeated.
+    pub(crate) async fn recover(
+        &mut self,
+        entry: &Entry,
+        mut error: WorkError,
+    ) -> Result<(), WorkError> {
+        let ledger = self.ledger.clone();
+        let mut pauses = repeating();
+        while pause(&ledger, entry, &error, &mut pauses).await {
+            match self.begin_again(entry).await {
+                Ok(()) => return Ok(()),
+                Err(again) => error = again.into(),
+            }
+        }
+        Err(error)
+    }
+
     /// Applies the entry's settings. Refused settings were reported when work on the entry started;
     /// the default is used then.
     pub(crate) async fn set_again(&mut self, entry: &Entry) -> Result<()> {

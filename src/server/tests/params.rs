@@ -111,7 +111,11 @@ fn unsupported_checks_are_refused_by_name() {
             "invalid value \"yes\" of connection parameter \"load_balance_hosts\"",
         ),
         ("sslmode=full", "invalid value \"full\" of connection parameter \"sslmode\""),
-        ("port=x", "invalid value \"x\" of connection parameter \"port\""),
+        (
+            "postgres://u:word/d",
+            "the connection parameter \"port\" is not a number (in a URL, user and password end \
+             with \"@\")",
+        ),
         ("port=70000", "invalid value \"70000\" of connection parameter \"port\""),
         ("host=a,b port=1,2,3", "could not match 3 port numbers to 2 hosts"),
         ("host=a,b hostaddr=::1", "could not match 2 host names to 1 hostaddr values"),

@@ -58,3 +58,20 @@ fn statement_that_outlives_its_connection_is_completed_once() {
         assert!(!said.contains("interrupted, retrying"), "{said}");
     }
 }
+
+#[test]
+fn session_lost_at_the_settings_of_a_definition_is_replaced() {
+    let cluster = cluster(newest());
+    let archive = Archive::of(cluster, "CREATE TABLE t (id int); INSERT INTO t VALUES (1), (2)");
+    for setting in ["SET default_tablespace", "SET default_table_access_method"] {
+        for options in [&["-j", "1"][..], &["-j", "1", "--resume"]] {
+            let target = cluster.fresh_db("lost_settings");
+            let proxy = Proxy::start(cluster);
+            proxy.cut_at(setting);
+            let restored = Running::start(&archive.path(), &proxy.url(&target), options).wait();
+            let restored = restored.expect(0);
+            assert_eq!(proxy.cut(), 1, "{setting}");
+            assert_eq!(target.query("SELECT count(*) FROM t"), "2", "{}", restored.finished);
+        }
+    }
+}

@@ -172,6 +172,29 @@ fn password_in_any_argument_is_not_shown() {
 }
 
 #[test]
+fn password_in_the_place_of_a_port_is_not_shown() {
+    let path = archive().to_str().unwrap();
+    for url in ["postgres://u:word-1", "postgres://u:word-1/d", "postgres://u:word-1#h/d"] {
+        for words in [
+            &["restore", "-w", "-d", url, path][..],
+            &["verify", "-d", url, path],
+            &["drop-objects", "-d", url],
+            &["restore", "-d", "x", "-p", "1:word-1", path],
+            &["restore", "-d", "x", "--password=word-1", path],
+        ] {
+            let said = bare_nocturne().args(words).run();
+            let shown = said.stdout() + &said.stderr();
+            assert!(!shown.contains("word-1") && !said.success(), "{words:?}: {said}");
+        }
+        for command in [&["restore", "-w", path][..], &["run", "--dry-run"]] {
+            let said = bare_nocturne().args(command).env("DATABASE_URL", url).run();
+            let shown = said.stdout() + &said.stderr();
+            assert!(!shown.contains("word-1"), "{command:?}: {said}");
+        }
+    }
+}
+
+#[test]
 fn address_without_a_listener_fails_at_once() {
     // Plain bytes where TLS is expected.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

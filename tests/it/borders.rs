@@ -136,21 +136,26 @@ impl<'a> Visit<'a> for Names<'_> {
     }
 }
 
-/// What each directory may use, from the table in `docs/architecture.md`.
-fn allowed() -> BTreeMap<String, BTreeSet<String>> {
+/// The modules named in the cells of a table of `docs/architecture.md`, by row and column.
+fn table(head: &str) -> Vec<Vec<BTreeSet<String>>> {
     let text = fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
-    let table = text.lines().skip_while(|line| !line.starts_with("| directory | owns | may use"));
-    let rows = table.skip(2).take_while(|line| line.starts_with('|'));
-    let words = |cell: &str| -> BTreeSet<String> {
+    let lines = text.lines().skip_while(|line| !line.starts_with(head));
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    let words = |cell: &str| {
         let quoted = cell.split('`').skip(1).step_by(2);
-        quoted.map(|name| name.trim_end_matches('/').to_owned()).collect()
+        let module = |name: &str| name.trim_end_matches('/').trim_end_matches(".rs").to_owned();
+        quoted.map(module).collect()
     };
-    let row = |line: &str| {
-        let cells: Vec<&str> = line.split('|').collect();
-        let owner = words(cells[1]).into_iter().next().expect("a row names its directory");
-        (owner, words(cells[3]))
+    rows.map(|row| row.split('|').skip(1).map(words).collect()).collect()
+}
+
+/// What each directory may use.
+fn allowed() -> BTreeMap<String, BTreeSet<String>> {
+    let row = |mut cells: Vec<BTreeSet<String>>| {
+        let owner = cells[0].pop_first().expect("a row names its directory");
+        (owner, cells.swap_remove(2))
     };
-    rows.map(row).collect()
+    table("| directory | owns | may use").into_iter().map(row).collect()
 }
 
 #[test]
@@ -177,6 +182,27 @@ fn directories_use_what_the_table_allows_and_nothing_else() {
     }
     let rooms: BTreeSet<&String> = modules.keys().filter_map(|module| module.first()).collect();
     assert_eq!(rooms, allowed.keys().collect(), "the table has a row for each directory");
+}
+
+#[test]
+fn rooms_of_a_restore_use_only_those_below() {
+    let rows = table("| room | owns");
+    let row_of = |room: &str| rows.iter().position(|cells| cells[0].contains(room));
+    let mut used = 0;
+    for (module, others) in &modules() {
+        let [restore, room, ..] = &module[..] else { continue };
+        if restore != "restore" {
+            continue;
+        }
+        let row = row_of(room).unwrap_or_else(|| panic!("{room} is not in the table"));
+        for other in others.iter().filter(|other| other.len() > 1 && other[0] == "restore") {
+            let below = row_of(&other[1]).unwrap();
+            let is_apart = room == "stream" && other[1] == "session";
+            assert!(row <= below && !is_apart, "{} uses {}", module.join("::"), other.join("::"));
+            used += usize::from(row < below);
+        }
+    }
+    assert!(rows.len() > 5 && used > 100, "{} rooms, {used} uses", rows.len());
 }
 
 #[test]

@@ -1,35 +1,57 @@
--- Objects of other roles that would also be dropped, because they depend on dropped objects: for
--- example views of analysts. If a column has a dropped type, only the column is dropped, not its
--- table. Rules stand for their views; constraints and defaults are parts of tables. {classes},
--- {objects}: the dropped objects, as two parallel arrays of OIDs.
+-- What other roles lose because it depends on dropped objects: their views, functions and types, and
+-- parts of their tables, such as a column or a constraint. The server decides what is dropped along
+-- (findDependentObjects in src/backend/catalog/dependency.c): everything that depends on a dropped
+-- object, and whatever a dropped object is an inseparable part of. Parts of an object that is named
+-- are not named, too. {classes}, {objects}: the dropped objects, as two parallel arrays of OIDs.
+-- owners.sql stands in its place below.
 WITH RECURSIVE gone (classid, objid, objsubid) AS (
     SELECT o.classid, o.objid, 0
     FROM ROWS FROM (pg_catalog.unnest({classes}), pg_catalog.unnest({objects})) AS o (classid, objid)
     UNION
-    SELECT COALESCE(view.classid, d.classid), COALESCE(view.objid, d.objid),
-        CASE WHEN view.objid IS NULL THEN d.objsubid ELSE 0 END
+    SELECT next.classid, next.objid, next.objsubid
     FROM gone
-    JOIN pg_catalog.pg_depend d ON d.refclassid = gone.classid AND d.refobjid = gone.objid
-        AND (gone.objsubid = 0 OR d.refobjsubid = gone.objsubid)
-    LEFT JOIN LATERAL (
-        SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, r.ev_class AS objid
-        FROM pg_catalog.pg_rewrite r
-        WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
-          AND r.rulename = '_RETURN'
-    ) view ON true
-    WHERE d.deptype IN ('n', 'a', 'i')
+    CROSS JOIN LATERAL (
+        SELECT d.classid, d.objid, d.objsubid
+        FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = gone.classid AND d.refobjid = gone.objid
+          AND (gone.objsubid = 0 OR d.refobjsubid = gone.objsubid)
+        UNION ALL
+        SELECT d.refclassid, d.refobjid, d.refobjsubid
+        FROM pg_catalog.pg_depend d
+        WHERE d.classid = gone.classid AND d.objid = gone.objid
+          AND (gone.objsubid = 0 OR d.objsubid = gone.objsubid) AND d.deptype IN ('i', 'e')
+          -- A partitioned table has an internal dependency on its own key.
+          AND (gone.objsubid <> 0 OR (d.refclassid, d.refobjid) <> (d.classid, d.objid))
+    ) next
+), lost AS MATERIALIZED (
+    SELECT DISTINCT gone.*, owned.owner
+    FROM gone
+    JOIN ({owners}) owned (classid, objid, owner)
+        ON owned.classid = gone.classid AND owned.objid = gone.objid
+    WHERE pg_catalog.pg_get_userbyid(owned.owner) <> current_user
 )
-SELECT DISTINCT object.type, object.identity, pg_catalog.pg_get_userbyid(owned.owner), owned.objid
-FROM gone
-JOIN (
-    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid, relowner
-    FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
-    UNION ALL
-    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner FROM pg_catalog.pg_proc
-) owned (classid, objid, owner) ON owned.classid = gone.classid AND owned.objid = gone.objid
-CROSS JOIN LATERAL pg_catalog.pg_identify_object(gone.classid, gone.objid, gone.objsubid) object
+SELECT DISTINCT object.type, object.identity, pg_catalog.pg_get_userbyid(lost.owner), lost.objid
+FROM lost
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(lost.classid, lost.objid, lost.objsubid) object
 WHERE NOT EXISTS (
-    SELECT FROM gone whole WHERE gone.objsubid <> 0 AND whole.objsubid = 0
-        AND whole.classid = gone.classid AND whole.objid = gone.objid
-) AND pg_catalog.pg_get_userbyid(owned.owner) <> current_user
+    SELECT FROM lost whole WHERE lost.objsubid <> 0 AND whole.objsubid = 0
+        AND whole.classid = lost.classid AND whole.objid = lost.objid
+) AND NOT EXISTS (
+    -- Members of extensions belong to whoever installed the server.
+    SELECT FROM pg_catalog.pg_depend d
+    JOIN gone extension ON extension.classid = d.refclassid AND extension.objid = d.refobjid
+    WHERE d.classid = lost.classid AND d.objid = lost.objid AND d.deptype = 'e'
+) AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    JOIN lost whole ON whole.classid = d.refclassid AND whole.objid = d.refobjid
+        AND whole.objsubid IN (0, d.refobjsubid) AND whole.owner = lost.owner
+    WHERE d.classid = lost.classid AND d.objid = lost.objid
+      AND (lost.objsubid = 0 OR d.objsubid = lost.objsubid)
+      AND (d.refclassid, d.refobjid) <> (d.classid, d.objid)
+      -- A partition and an owned sequence are named. So is what a lost column takes away from a table
+      -- that stays, except its default.
+      AND CASE d.deptype WHEN 'i' THEN true WHEN 'n' THEN false
+          ELSE object.type NOT IN ('table', 'foreign table', 'sequence')
+              AND (whole.objsubid = 0 OR object.type = 'default value') END
+)
 ORDER BY 1, 2

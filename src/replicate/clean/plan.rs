@@ -13,7 +13,8 @@ use crate::sql::ident::{literal, qualified, quoted};
 pub struct DropPlan {
     /// The objects, in order.
     pub drops: Vec<Drop>,
-    /// Objects of other roles that are also dropped, because they depend on dropped ones.
+    /// What other roles also lose, because it depends on dropped objects: objects, and parts of
+    /// them.
     pub others: Vec<Other>,
     /// Schemas that are kept, because other roles have objects in them.
     pub shared_schemas: Vec<String>,
@@ -161,7 +162,8 @@ pub async fn plan(
     if !objects.is_empty() {
         let sql = include_str!("others.sql")
             .replace("{classes}", &array(&classes))
-            .replace("{objects}", &array(&objects));
+            .replace("{objects}", &array(&objects))
+            .replace("{owners}", OWNERS);
         for row in rows(session, &sql).await? {
             plan.others.extend(other(row));
         }
@@ -175,6 +177,9 @@ pub async fn plan(
     }
     Ok(plan)
 }
+
+/// The owners of all objects that depend on others, by catalog and OID.
+const OWNERS: &str = include_str!("owners.sql");
 
 /// Citus: its list of nodes is the state of a whole cluster and not part of any archive.
 const CITUS: &str = "citus";
@@ -290,18 +295,15 @@ async fn holds_objects_of_others(
     schema: u32,
     stays: &[u32],
 ) -> Result<bool, CleanError> {
-    let of = |catalogue: &str, namespace: &str, owner: &str| {
-        format!(
-            "EXISTS (SELECT FROM pg_catalog.{catalogue} o \
-             WHERE o.{namespace} = {schema} AND pg_catalog.pg_get_userbyid(o.{owner}) <> current_user)"
-        )
-    };
     let sql = format!(
-        "SELECT {} OR {} OR {} OR EXISTS (SELECT FROM pg_catalog.pg_extension \
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+             JOIN ({OWNERS}) o (classid, objid, owner) \
+                 ON o.classid = d.classid AND o.objid = d.objid \
+             WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
+               AND d.refobjid = {schema} \
+               AND pg_catalog.pg_get_userbyid(o.owner) <> current_user) \
+         OR EXISTS (SELECT FROM pg_catalog.pg_extension \
              WHERE extnamespace = {schema} AND oid = ANY ({}))",
-        of("pg_class", "relnamespace", "relowner"),
-        of("pg_proc", "pronamespace", "proowner"),
-        of("pg_type", "typnamespace", "typowner"),
         array(stays),
     );
     let value = session.query_value(&sql).await.map_err(CleanError::Catalogue)?;

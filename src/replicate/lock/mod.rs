@@ -166,6 +166,12 @@ impl TargetLock {
         Self::take_as(self.mode, target).await
     }
 
+    /// The session that holds the lock. It must stay open.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
     /// Checks that the lock is still held: the loss of a session goes unnoticed until it is used.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
-use crate::replicate::swap::Swap;
+use crate::replicate::swap::{Swap, SwapError};
 use crate::replicate::worker::{DatabaseHistory, FULL, Failure, Job, OpenStage, Outcome, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
@@ -91,7 +91,7 @@ impl FullRun {
         };
         ground::recover(target, self.config.restore.swap).await?;
         let mut guard = Guard::take(target).await?;
-        others::tell(target, &self.config.restore, None).await?;
+        let told = others::tell(target, &self.config.restore, None).await?;
         // The lock guarantees that no other run is using this target, whatever its record shows.
         let history = DatabaseHistory::new(target.clone());
         if let Err(error) = history.close_others(&run.record().id).await {
@@ -112,7 +112,7 @@ impl FullRun {
         let Some(Filled { wanted, swap }) = filled else { return Ok(()) };
         let is_swapped = swap.is_some();
         if let Some(swap) = swap {
-            attempt.swap(swap, &mut guard).await?;
+            attempt.swap(swap, &mut guard, &told).await?;
         }
         // Otherwise it would be resumed when this backup is restored again.
         match resume::forget(target).await {
@@ -219,10 +219,7 @@ impl Attempt<'_> {
 
     async fn prepare(&self, toc: &Toc) -> Result<Ground, NightError> {
         match self.config.restore.swap {
-            true => {
-                let template = self.config.restore.swap_template.as_deref();
-                Ground::beside(self.target, template).await
-            }
+            true => Ground::beside(self.target, &self.config.restore).await,
             false => Ground::cleared(self.target, &self.config.restore, toc, &self.stop).await,
         }
     }
@@ -367,11 +364,24 @@ impl Attempt<'_> {
     }
 
     /// Replaces the target with the new database.
-    async fn swap(&self, mut swap: Swap, guard: &mut Guard<'_>) -> Result<(), NightError> {
+    async fn swap(
+        &self,
+        mut swap: Swap,
+        guard: &mut Guard<'_>,
+        told: &[String],
+    ) -> Result<(), NightError> {
         let settings = &self.config.restore;
-        let done = ground::finish(&mut swap, self.target, settings, guard, &self.stop);
+        let done = ground::finish(&mut swap, self.target, settings, guard, told, &self.stop);
         let done = self.staged(Stage::Swap, done).await;
-        if let Err(error) = &done {
+        // The new database is complete: it is of use once the reason is gone.
+        if let Err(NightError::Swap(SwapError::OfOthers { .. } | SwapError::NotPermitted { .. })) =
+            &done
+        {
+            tracing::info!(
+                "the new database {} is complete and stays: the next run of this backup swaps it in",
+                swap.next().dbname()
+            );
+        } else if let Err(error) = &done {
             let target = swap.next().clone();
             self.abandon(Ground { target, swap: Some(swap), resumed: None }, error).await;
         }

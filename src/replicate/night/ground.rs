@@ -137,7 +137,10 @@ impl Ground {
     ) -> Result<Self, NightError> {
         let template = settings.swap_template.as_deref();
         let swap = match settings.swap {
-            true => Some(swap::prepare(target, Leftover::Reuse, template).await?),
+            true => {
+                others::tell_previous(target, settings).await?;
+                Some(swap::prepare(target, Leftover::Reuse, template).await?)
+            }
             false => None,
         };
         let place = Self::place(target, settings);
@@ -210,8 +213,10 @@ impl Ground {
     /// Creates a new database next to the target.
     pub(super) async fn beside(
         target: &Target,
-        template: Option<&str>,
+        settings: &config::Restore,
     ) -> Result<Self, NightError> {
+        others::tell_previous(target, settings).await?;
+        let template = settings.swap_template.as_deref();
         let swap = swap::prepare(target, Leftover::Drop, template).await?;
         tracing::info!("restoring into the new database {}", swap.next().dbname());
         Ok(Self { target: swap.next().clone(), swap: Some(swap), resumed: None })
@@ -240,14 +245,16 @@ impl Ground {
 }
 
 /// Replaces the target with the new database, including the records of runs. Terminates all
-/// sessions on both, including that of the lock.
+/// sessions on both, including that of the lock. `told` are warnings that were already logged.
 pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
     settings: &config::Restore,
     guard: &mut Guard<'_>,
+    told: &[String],
     stop: &CancellationToken,
 ) -> Result<(), NightError> {
+    let installed = others::installed(swap.next()).await?;
     others::note(swap.next(), target, settings).await;
     let (old, new) =
         (DatabaseHistory::new(target.clone()), DatabaseHistory::new(swap.next().clone()));
@@ -257,6 +264,7 @@ pub(super) async fn finish(
     let mut tries = 1;
     let not_copied = loop {
         guard.check().await?;
+        others::check_again(guard.session(), target, settings, &installed, told).await?;
         match swap.finish().await {
             Ok(not_copied) => break not_copied,
             Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),

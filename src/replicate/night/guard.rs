@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::NightError;
 use crate::error::chain;
 use crate::replicate::lock::{LockError, TargetLock};
-use crate::server::Target;
+use crate::server::{Session, Target};
 
 /// The time between two checks.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
@@ -84,6 +84,12 @@ impl<'a> Guard<'a> {
         self.lock = self.lock.take_again(self.target).await?;
         tracing::warn!("lost the session that held the lock on the target; took the lock again");
         Ok(())
+    }
+
+    /// The session that holds the lock, in the target. Unlike a new one, it also works when the
+    /// target no longer accepts connections.
+    pub(super) fn session(&self) -> &Session {
+        self.lock.session()
     }
 
     /// Ends when another run holds the lock.

@@ -5,18 +5,22 @@
 //! enrichment gave to an analyst. The latter are recorded in the new database before it is swapped
 //! in, when no other role has been able to connect to it. They are recognized by OID, so an object
 //! that was dropped and created again since then belongs to whoever did that.
+//!
+//! The check is repeated right before the renaming, because a night takes hours. What it saw is
+//! recorded in the old database. Whatever else is in that database when the next swap would drop it,
+//! created in the moment of the renaming or later, is refused in the same way.
 
 use std::collections::HashSet;
 
-use super::error::NightError;
+use super::error::{NO_SUCH_DATABASE, NightError};
 use super::ground::{look_at, template};
 use crate::archive::{Desc, Entry, Toc};
 use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::Restore;
-use crate::replicate::swap::SwapError;
+use crate::replicate::swap::{self, Names, SwapError};
 use crate::report::units::first_of;
-use crate::server::{Session, Target, has_record, make_bookkeeping};
+use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::{literal, quoted};
 
 /// How many objects a message lists; the rest are counted.
@@ -24,6 +28,9 @@ const NAMED: usize = 10;
 
 /// The table that records what a swap's night created for other roles.
 const CREATED: &str = "created_for_others";
+
+/// The table of a replaced database that records which objects of other roles it had then.
+const REPLACED: &str = "others_when_replaced";
 
 /// Fails if other roles own objects in the database that the new one will not have, unless the
 /// settings allow it. Extensions are checked once the archive's table of contents is read,
@@ -39,12 +46,26 @@ pub(super) async fn check(
     };
     let mut others = clean::others(&session, brings).await?;
     others.retain(|other| other.is_extension() == toc.is_some());
+    let mut warnings = compare(&session, target, settings, &others).await?;
+    if toc.is_none() {
+        warnings.extend(check_previous(target, settings).await?);
+    }
+    Ok(warnings)
+}
+
+/// The same for these objects.
+async fn compare(
+    session: &Session,
+    target: &Target,
+    settings: &Restore,
+    others: &[clean::Other],
+) -> Result<Vec<String>, NightError> {
     if others.is_empty() {
         return Ok(Vec::new());
     }
-    let created = created(&session).await?;
+    let created = recorded(session, CREATED).await?.unwrap_or_default();
     let (own, others): (Vec<_>, Vec<_>) =
-        others.iter().partition(|other| created.contains(&(key(other), other.oid.to_string())));
+        others.iter().partition(|other| created.contains(&full_key(other)));
     let (template, unseen) = match of_template(target, settings).await {
         Ok(template) => (template, String::new()),
         Err(error) => {
@@ -81,24 +102,141 @@ pub(super) async fn check(
     Ok(warnings)
 }
 
+/// The same at the end of a night, in the session that holds the lock: fails if other roles have
+/// created objects since, and logs the warnings that are not among those already `told`. Records
+/// what it saw for [`check_previous`].
+pub(super) async fn check_again(
+    session: &Session,
+    target: &Target,
+    settings: &Restore,
+    installed: &[String],
+    told: &[String],
+) -> Result<(), NightError> {
+    let all = clean::others(session, |_| false).await?;
+    let (mut extensions, others): (Vec<_>, Vec<_>) =
+        all.iter().cloned().partition(clean::Other::is_extension);
+    extensions.retain(|extension| !installed.contains(&extension.identity));
+    // A swap warns about the extensions that the new database lacks.
+    compare(session, target, settings, &extensions).await?;
+    for warning in compare(session, target, settings, &others).await? {
+        if !told.contains(&warning) {
+            tracing::warn!("{warning}");
+        }
+    }
+    if let Err(error) = record(session, REPLACED, &all).await {
+        tracing::warn!(
+            "cannot record the objects of other roles, the next swap will refuse to drop them: {}",
+            chain(&error)
+        );
+    }
+    Ok(())
+}
+
+/// The extensions of the new database, by quoted name.
+pub(super) async fn installed(next: &Target) -> Result<Vec<String>, NightError> {
+    let sql = "SELECT pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension";
+    let rows = look_at(next).await?.query_text(sql).await;
+    let rows = rows.map_err(NightError::target("list the new database's extensions"))?;
+    Ok(rows.into_iter().flatten().flatten().collect())
+}
+
+/// Fails if other roles own objects in the database of the previous night that no check saw before
+/// it was replaced, unless the settings allow dropping them. Returns warnings.
+pub(super) async fn check_previous(
+    target: &Target,
+    settings: &Restore,
+) -> Result<Vec<String>, NightError> {
+    let database = Names::of(target.dbname()).previous;
+    let previous = target.with_database(&database);
+    let session = match Session::connect(&previous, &SessionSettings::default()).await {
+        Ok(session) => session,
+        Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => return Ok(Vec::new()),
+        Err(error) if settings.swap_drops_others && !error.is_passing() => {
+            return Ok(vec![format!(
+                "cannot check \"{database}\" for objects of other roles before it is dropped: {}",
+                chain(&error)
+            )]);
+        }
+        Err(source) => return Err(SwapError::Unseen { database, source }.into()),
+    };
+    let mut others = clean::others(&session, |_| false).await?;
+    let mut known = recorded(&session, CREATED).await?.unwrap_or_default();
+    match recorded(&session, REPLACED).await? {
+        Some(seen) => known.extend(seen),
+        // An earlier version of nocturne replaced it.
+        None => {
+            let template = of_template(target, settings).await?;
+            others.retain(|other| !other.is_extension() && !template.contains(&key(other)));
+        }
+    }
+    others.retain(|other| !known.contains(&full_key(other)));
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let objects = listed(&others.iter().collect::<Vec<_>>());
+    match settings.swap_drops_others {
+        true => Ok(vec![format!(
+            "database \"{database}\" is dropped with {objects}, not recorded when it was replaced \
+             (SWAP_DROPS_OTHERS)"
+        )]),
+        false => Err(SwapError::AddedToPrevious { database, objects }.into()),
+    }
+}
+
+/// The same right before the drop; logs the warnings.
+pub(super) async fn tell_previous(target: &Target, settings: &Restore) -> Result<(), NightError> {
+    for warning in check_previous(target, settings).await? {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
+}
+
 /// Kind and identity.
 fn key(other: &clean::Other) -> (String, String) {
     (other.kind.to_string(), other.identity.clone())
 }
 
-/// What the last swap's night created for other roles: kind and identity, and OID.
-async fn created(session: &Session) -> Result<HashSet<((String, String), String)>, NightError> {
-    let failed = || NightError::target("read which objects the last swap created for other roles");
-    if !has_record(session, CREATED).await.map_err(failed())? {
-        return Ok(HashSet::new());
+/// The same, and the OID.
+fn full_key(other: &clean::Other) -> ((String, String), String) {
+    (key(other), other.oid.to_string())
+}
+
+/// The objects in a table that [`record`] wrote; `None` if there is no such table.
+async fn recorded(
+    session: &Session,
+    table: &str,
+) -> Result<Option<HashSet<((String, String), String)>>, NightError> {
+    let failed = || NightError::target("read which objects of other roles the last swap recorded");
+    if !has_record(session, table).await.map_err(failed())? {
+        return Ok(None);
     }
-    let sql = format!("SELECT kind, identity, oid FROM nocturne.{CREATED}");
+    let sql = format!("SELECT kind, identity, oid FROM nocturne.{table}");
     let rows = session.query_text(&sql).await.map_err(failed())?;
     let object = |row: Vec<Option<String>>| {
         let [kind, identity, oid] = row.try_into().ok()?;
         Some(((kind?, identity?), oid?))
     };
-    Ok(rows.into_iter().filter_map(object).collect())
+    Ok(Some(rows.into_iter().filter_map(object).collect()))
+}
+
+/// Records objects of other roles: kind and identity, and OID.
+async fn record(session: &Session, table: &str, others: &[clean::Other]) -> server::Result<()> {
+    let row = |other: &clean::Other| {
+        let ((kind, identity), oid) = full_key(other);
+        format!("({}, {}, {oid})", literal(&kind), literal(&identity))
+    };
+    let rows: Vec<String> = others.iter().map(row).collect();
+    let insert = match rows.is_empty() {
+        true => String::new(),
+        false => format!("INSERT INTO nocturne.{table} VALUES {}", rows.join(", ")),
+    };
+    make_bookkeeping(session).await?;
+    let sql = format!(
+        "CREATE TABLE IF NOT EXISTS nocturne.{table} (kind text NOT NULL, \
+             identity text NOT NULL, oid oid NOT NULL); \
+         DELETE FROM nocturne.{table}; {insert}"
+    );
+    session.execute(&sql).await
 }
 
 /// Records in the complete new database which of its objects belong to other roles, except those of
@@ -112,23 +250,8 @@ pub(super) async fn note(next: &Target, target: &Target, settings: &Restore) {
         if others.is_empty() {
             return Ok(());
         }
-        let row = |other: &clean::Other| {
-            let (kind, identity) = key(other);
-            format!("({}, {}, {})", literal(&kind), literal(&identity), other.oid)
-        };
-        let rows: Vec<String> = others.iter().map(row).collect();
-        let sql = format!(
-            "CREATE TABLE IF NOT EXISTS nocturne.{CREATED} (kind text NOT NULL, \
-                 identity text NOT NULL, oid oid NOT NULL); \
-             DELETE FROM nocturne.{CREATED}; \
-             INSERT INTO nocturne.{CREATED} VALUES {}",
-            rows.join(", ")
-        );
-        let noted = async {
-            make_bookkeeping(&session).await?;
-            session.execute(&sql).await
-        };
-        noted.await.map_err(NightError::target("write to the new database"))
+        let noted = record(&session, CREATED, &others).await;
+        noted.map_err(NightError::target("write to the new database"))
     };
     if let Err(error) = work.await {
         tracing::warn!(
@@ -165,17 +288,21 @@ pub(super) fn extensions<'a>(
     toc.entries.iter().filter(is_wanted).map(|entry| entry.tag.as_str())
 }
 
-/// The same check before a swap; logs the warnings.
+/// The same check before a swap; logs the warnings, and returns them.
 pub(super) async fn tell(
     target: &Target,
     settings: &Restore,
     toc: Option<&Toc>,
-) -> Result<(), NightError> {
+) -> Result<Vec<String>, NightError> {
     if !settings.swap {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    for warning in check(target, settings, toc).await? {
+    if toc.is_none() {
+        swap::permitted(target, settings.swap_template.as_deref()).await?;
+    }
+    let warnings = check(target, settings, toc).await?;
+    for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    Ok(())
+    Ok(warnings)
 }

@@ -2,6 +2,7 @@
 
 use super::super::clean::Holder;
 use crate::server;
+use crate::sql::ident::quoted;
 
 /// Why the databases could not be swapped.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,47 @@ pub enum SwapError {
         database: String,
         /// The objects, the first ones by name.
         objects: String,
+    },
+    /// Other roles own objects in the database of the previous night that no check saw.
+    #[error(
+        "cannot drop \"{database}\": other roles own {objects}, not recorded when it was replaced \
+         (hint: move them to another database, or DROP DATABASE {}; or set \
+         SWAP_DROPS_OTHERS=true)",
+        quoted(.database)
+    )]
+    AddedToPrevious {
+        /// The database of the previous night.
+        database: String,
+        /// The objects, the first ones by name.
+        objects: String,
+    },
+    /// The database of the previous night does not accept the role's connections.
+    #[error(
+        "cannot check \"{database}\" for objects of other roles before it is dropped (hint: DROP \
+         DATABASE {}, or let the role connect to it)",
+        quoted(.database)
+    )]
+    Unseen {
+        /// The database of the previous night.
+        database: String,
+        /// The server's error.
+        #[source]
+        source: server::Error,
+    },
+    /// Sessions use the template, which can then not be copied.
+    #[error(
+        "cannot copy \"{template}\" (SWAP_TEMPLATE): it is in use{} (hint: end its sessions, and keep \
+         the template for SWAP alone)",
+        Holder::list(.holders)
+    )]
+    TemplateInUse {
+        /// The template.
+        template: String,
+        /// The sessions connected to it, as far as visible.
+        holders: Vec<Holder>,
+        /// The server's error.
+        #[source]
+        source: server::Error,
     },
     /// No session could be opened to create and rename databases.
     #[error("cannot open a session to create and rename databases")]
@@ -68,9 +110,13 @@ impl SwapError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::NotPermitted { .. } | Self::OfOthers { .. } => false,
-            Self::InUse { .. } | Self::Replaced { .. } => true,
-            Self::Connect(source) | Self::Refused { source, .. } => source.is_passing(),
+            Self::NotPermitted { .. } | Self::OfOthers { .. } | Self::AddedToPrevious { .. } => {
+                false
+            }
+            Self::InUse { .. } | Self::TemplateInUse { .. } | Self::Replaced { .. } => true,
+            Self::Connect(source) | Self::Refused { source, .. } | Self::Unseen { source, .. } => {
+                source.is_passing()
+            }
         }
     }
 }

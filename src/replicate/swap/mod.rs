@@ -21,10 +21,11 @@
 //! the alternative is to drop and restore in place.
 //!
 //! Other properties of a database are not copied: extensions that are neither in the archive nor in
-//! the template, subscriptions, security labels.
+//! the template, security labels. A database with a subscription or a replication slot is refused.
 
 mod error;
 mod names;
+mod obstacles;
 mod prepare;
 mod properties;
 mod rename;

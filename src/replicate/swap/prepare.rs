@@ -3,8 +3,9 @@
 use super::Swap;
 use super::error::SwapError;
 use super::names::Names;
-use super::properties;
+use super::rename::{OBJECT_IN_USE, holders};
 use super::server::{Server, drop_database, oid};
+use super::{obstacles, properties};
 use crate::server::{Session, SessionSettings, Target};
 use crate::sql::ident::{literal, quoted};
 
@@ -43,8 +44,15 @@ pub async fn prepare(
     }
     drop_database(&session, &names.next).await?;
     let create = create(&session, &names, template.unwrap_or(BARE)).await?;
-    let created = session.execute(&create).await;
-    created.map_err(SwapError::refused(format!("create the database \"{}\"", names.next)))?;
+    if let Err(source) = session.execute(&create).await {
+        return Err(match template {
+            Some(template) if source.sqlstate() == Some(OBJECT_IN_USE) => {
+                let (template, holders) = (template.to_owned(), holders(&session, template).await);
+                SwapError::TemplateInUse { template, holders, source }
+            }
+            _ => SwapError::refused(format!("create the database \"{}\"", names.next))(source),
+        });
+    }
     let created = oid(&session, &names.next).await?;
     let oid = created.ok_or_else(|| SwapError::Replaced { database: names.next.clone() })?;
     let revoke = format!("REVOKE ALL ON DATABASE {} FROM PUBLIC", quoted(&names.next));
@@ -79,11 +87,23 @@ pub async fn left(target: &Target) -> Vec<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
-/// Checks that the role has all the permissions.
+/// Checks that the role has all the permissions, and that nothing keeps the databases from being
+/// renamed and dropped.
 async fn check(session: &Session, names: &Names, template: Option<&str>) -> Result<(), SwapError> {
+    permissions(session, names, template).await?;
+    obstacles::leftovers(session, names).await?;
+    obstacles::replicated(session, names).await
+}
+
+/// Checks that the role may create, rename and copy.
+async fn permissions(
+    session: &Session,
+    names: &Names,
+    template: Option<&str>,
+) -> Result<(), SwapError> {
     let sql = format!(
         "SELECT r.rolsuper OR r.rolcreatedb, \
-                pg_catalog.pg_has_role(d.datdba, 'MEMBER'), pg_catalog.pg_get_userbyid(d.datdba) \
+                pg_catalog.pg_has_role(d.datdba, 'USAGE'), pg_catalog.pg_get_userbyid(d.datdba) \
          FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_database d ON d.datname = {} \
          WHERE r.rolname = current_user",
         literal(&names.current)
@@ -103,7 +123,7 @@ async fn check(session: &Session, names: &Names, template: Option<&str>) -> Resu
         (_, None, _) => "the database does not exist".to_owned(),
         (Some("t"), _, owner) => {
             format!(
-                "it belongs to {}, and the role is not a member of that role",
+                "it belongs to {}, and the role does not have the privileges of that role",
                 owner.unwrap_or("?")
             )
         }
@@ -132,7 +152,10 @@ async fn wrong_template(
     };
     let sql = format!(
         "SELECT t.datistemplate OR r.rolsuper OR pg_catalog.pg_has_role(t.datdba, 'USAGE'), \
-                pg_catalog.pg_get_userbyid(t.datdba), {}, {} \
+                pg_catalog.pg_get_userbyid(t.datdba), {}, {}, \
+                CASE WHEN NOT t.datallowconn THEN 'ALLOW_CONNECTIONS true' \
+                     WHEN t.datconnlimit = 0 AND NOT r.rolsuper THEN 'CONNECTION LIMIT -1' END, \
+                pg_catalog.has_database_privilege(t.oid, 'CONNECT'), current_user \
          FROM pg_catalog.pg_database t \
          JOIN pg_catalog.pg_database d ON d.datname = {} \
          JOIN pg_catalog.pg_roles r ON r.rolname = current_user WHERE t.datname = {}",
@@ -143,8 +166,8 @@ async fn wrong_template(
     );
     let rows = session.query_text(&sql).await;
     let row = rows.map_err(SwapError::refused("inspect the template database"))?.into_iter().next();
-    let Some([may_copy, owner, of_template, of_current]) =
-        row.and_then(|row| <[Option<String>; 4]>::try_from(row).ok())
+    let Some([may_copy, owner, of_template, of_current, closed, may_connect, role]) =
+        row.and_then(|row| <[Option<String>; 7]>::try_from(row).ok())
     else {
         return Ok(Some(format!(
             "its template \"{template}\" does not exist (hint: correct or unset SWAP_TEMPLATE, or \
@@ -157,6 +180,22 @@ async fn wrong_template(
             "database \"{template}\" (SWAP_TEMPLATE) is not a template, and belongs to {owner} \
              (hint: ALTER DATABASE {} IS_TEMPLATE true)",
             quoted(template)
+        )));
+    }
+    // What it contains is compared with what the night drops.
+    if let Some(cure) = closed {
+        return Ok(Some(format!(
+            "database \"{template}\" (SWAP_TEMPLATE) does not accept connections (hint: ALTER \
+             DATABASE {} {cure})",
+            quoted(template)
+        )));
+    }
+    if may_connect.as_deref() != Some("t") {
+        return Ok(Some(format!(
+            "the role may not connect to database \"{template}\" (SWAP_TEMPLATE) (hint: GRANT \
+             CONNECT ON DATABASE {} TO {})",
+            quoted(template),
+            quoted(&role.unwrap_or_default())
         )));
     }
     let (of_template, of_current) =

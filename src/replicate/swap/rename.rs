@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::clean::Holder;
 use super::error::SwapError;
 use super::names::Names;
+use super::obstacles;
 use super::server::{Present, Server, present};
 use crate::server::{Session, Target};
 use crate::sql::ident::{literal, quoted};
@@ -54,6 +55,8 @@ pub(super) async fn swap(
     session: &Session,
     names: &Names,
 ) -> Result<(), SwapError> {
+    // Created since the run started.
+    obstacles::replicated(session, names).await?;
     let Names { current, next, previous } = names;
     rename(server, session, &[(current, previous), (next, current)]).await
 }
@@ -99,7 +102,7 @@ async fn rename(
     }
 }
 
-const OBJECT_IN_USE: &str = "55006";
+pub(super) const OBJECT_IN_USE: &str = "55006";
 
 /// Terminates the sessions on these databases for as long as it is polled.
 async fn show_out(porter: &Session, names: &str) -> Infallible {
@@ -120,7 +123,7 @@ async fn show_out(porter: &Session, names: &str) -> Infallible {
 
 /// The sessions connected to a database. For sessions of roles that this one is not a member of,
 /// the server hides type and time.
-async fn holders(session: &Session, database: &str) -> Vec<Holder> {
+pub(super) async fn holders(session: &Session, database: &str) -> Vec<Holder> {
     let sql = format!(
         "SELECT pid, usename, NULLIF(application_name, ''), \
              pg_catalog.date_trunc('second', backend_start) \

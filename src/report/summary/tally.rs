@@ -249,12 +249,19 @@ impl Tally {
     /// The root causes with all entries that failed because of them, directly or through another
     /// failed entry.
     fn common_causes(&mut self) -> Vec<CommonCause> {
-        let own: HashMap<i32, EntryRef> = self
-            .summary
-            .failures
-            .iter()
-            .map(|failed| (failed.entry.dump_id, failed.entry.clone()))
-            .collect();
+        let followed = self.causes.iter().flat_map(|seen| &seen.entries);
+        let followed = followed.map(|followed| (&followed.entry, String::new()));
+        let tolerated = self.summary.tolerated.iter().map(|failed| {
+            let state = failed.sqlstate.as_ref().map(|state| format!(" ({state})"));
+            let state = state.unwrap_or_default();
+            (&failed.entry, format!(", which was tolerated: {}{state}", failed.message))
+        });
+        let failures = self.summary.failures.iter().map(|failed| (&failed.entry, String::new()));
+        let named = followed.chain(tolerated).chain(failures);
+        let named: HashMap<i32, (EntryRef, String)> =
+            named.map(|(entry, why)| (entry.dump_id, (entry.clone(), why))).collect();
+        let own: HashSet<i32> =
+            self.summary.failures.iter().map(|failed| failed.entry.dump_id).collect();
         let mut gathered: Vec<Seen> = Vec::new();
         let mut places: HashMap<Cause, usize> = HashMap::new();
         for seen in std::mem::take(&mut self.causes) {
@@ -270,7 +277,7 @@ impl Tally {
                 into.reported = seen.reported.or(into.reported.take());
             }
         }
-        gathered.into_iter().map(|seen| seen.judged(&own)).collect()
+        gathered.into_iter().map(|seen| seen.judged(&named, &own)).collect()
     }
 
     /// The root of a cause.
@@ -292,10 +299,12 @@ impl Tally {
 }
 
 impl Seen {
-    fn judged(self, own: &HashMap<i32, EntryRef>) -> CommonCause {
-        let entry = match &self.cause {
-            Cause::Entry { entry } => own.get(entry),
-            _ => None,
+    /// `named` are the entries that were not restored, with what to say about them; `own` those that
+    /// are errors themselves.
+    fn judged(self, named: &HashMap<i32, (EntryRef, String)>, own: &HashSet<i32>) -> CommonCause {
+        let (entry, is_counted) = match &self.cause {
+            Cause::Entry { entry } => (named.get(entry), own.contains(entry)),
+            _ => (None, false),
         };
         let refused = self.entries.iter().any(|followed| !followed.tolerated);
         let accepted = self.reported.as_ref().map(|(_, tolerated)| *tolerated);
@@ -303,10 +312,13 @@ impl Seen {
         CommonCause {
             message: match self.reported {
                 Some((message, _)) => message,
-                None => wording::cause(&self.cause, entry),
+                None => match entry {
+                    Some((entry, why)) => wording::cause(&self.cause, Some(entry)) + why,
+                    None => wording::cause(&self.cause, None),
+                },
             },
             tolerated,
-            is_error: !tolerated && entry.is_none(),
+            is_error: !tolerated && !is_counted,
             cause: self.cause,
             without_owner: self.entries.iter().filter(|followed| followed.only_owner).count()
                 as u64,

@@ -275,6 +275,24 @@ fn indirect_failures_are_listed_under_the_root_cause() {
 }
 
 #[test]
+fn tolerated_cause_is_named_with_its_reason() {
+    let refused = Failure { sqlstate: Some("42501".into()), ..failure("permission denied", None) };
+    let refused = Outcome::Tolerated { failure: refused };
+    let on = Some(Cause::Entry { entry: 223 });
+    let summary = summary(
+        1.0,
+        &[
+            (0.0, planned(2)),
+            (0.0, finished(entry(223, "SCHEMA", "a"), refused, 0.0)),
+            (0.0, finished(entry(224, "TABLE", "b"), failed("no schema", on), 0.0)),
+        ],
+    );
+    let said = "SCHEMA public.a was not restored, which was tolerated: permission denied (42501)";
+    assert_eq!(summary.causes[0].message, said);
+    assert_eq!(summary.errors(), 1);
+}
+
+#[test]
 fn circular_causes_are_still_errors() {
     let on = |entry| Some(Cause::Entry { entry });
     let summary = summary(
@@ -286,6 +304,7 @@ fn circular_causes_are_still_errors() {
         ],
     );
     assert!(summary.errors() > 0);
+    assert_eq!(summary.causes[0].message, "VIEW public.b was not restored");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod interrupted;
 mod kept;
 mod not_restored;
 mod old_steps;
+mod others;
 mod partitions;
 mod passing;
 mod refused;

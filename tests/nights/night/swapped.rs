@@ -7,12 +7,12 @@ use nocturne::replicate::swap::Names;
 use nocturne::server::{Session, SessionSettings};
 
 /// A hook that waits for a table.
-const WAITS: &str = "DO $$ BEGIN
+pub const WAITS: &str = "DO $$ BEGIN
     WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'go') LOOP PERFORM pg_sleep(0.05); END LOOP;
 END $$;";
 
 /// Whether that hook waits in this database.
-fn waits_in(database: &Database<'_>) -> String {
+pub fn waits_in(database: &Database<'_>) -> String {
     let name = &database.name;
     format!(
         "EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{name}' AND wait_event = 'PgSleep')"

@@ -43,6 +43,7 @@ mod sqlstate;
 mod text;
 mod tls;
 mod transaction;
+mod trusted;
 mod watch;
 mod wire;
 
@@ -69,4 +70,5 @@ pub use sqlstate::{
 };
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
+pub(crate) use trusted::TRUSTED;
 pub use watch::TransactionStatus;

@@ -25,6 +25,18 @@ pub struct DropPlan {
     pub(super) kept_oids: Vec<u32>,
 }
 
+impl DropPlan {
+    /// The OIDs of all objects that go, whatever their catalog. Those of large objects, which can have
+    /// any OID, are not among them.
+    pub(in crate::replicate) fn gone(&self) -> HashSet<u32> {
+        let is_object = |drop: &&Drop| !matches!(drop.kind.0.as_str(), FOREIGN_KEY | LARGE_OBJECT);
+        let drops = self.drops.iter().filter(is_object).map(|drop| drop.oid);
+        // A column's OID is that of its table, which stays.
+        let others = self.others.iter().filter(|other| !other.kind.0.ends_with(" column"));
+        drops.chain(others.map(|other| other.oid)).collect()
+    }
+}
+
 /// One object to drop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drop {
@@ -95,6 +107,12 @@ impl fmt::Display for Other {
         write!(f, "{kind} {identity} of {owner}")
     }
 }
+
+/// The kind of a drop of a foreign key, whose OID is that of its table.
+const FOREIGN_KEY: &str = "foreign key";
+
+/// PostgreSQL's words for large objects.
+const LARGE_OBJECT: &str = "large object";
 
 /// PostgreSQL's word for extensions.
 const EXTENSION: &str = "extension";
@@ -280,7 +298,7 @@ async fn foreign_keys(session: &Session, kept: &str) -> Result<Vec<Drop>, CleanE
         let table = qualified(Some(schema), table);
         let name = quoted(name);
         Some(Drop {
-            kind: Kind("foreign key".to_owned()),
+            kind: Kind(FOREIGN_KEY.to_owned()),
             identity: format!("{name} on {table}"),
             sql: format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),
             oid: oid.parse().ok()?,
@@ -312,7 +330,7 @@ async fn holds_objects_of_others(
 
 fn statement(kind: &Kind, identity: &str) -> String {
     match kind.0.as_str() {
-        "large object" => format!("SELECT pg_catalog.lo_unlink({identity})"),
+        LARGE_OBJECT => format!("SELECT pg_catalog.lo_unlink({identity})"),
         // CASCADE covers remaining dependents: casts, or objects created since.
         _ => format!("DROP {} IF EXISTS {identity} CASCADE", kind.words()),
     }

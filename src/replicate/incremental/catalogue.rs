@@ -2,8 +2,8 @@
 
 use super::error::{IncrementalError, Side};
 use super::settings::{Settings, Table};
-use crate::server::{self, Session};
-use crate::sql::ident::{literal, quoted};
+use crate::server::{self, Session, TRUSTED};
+use crate::sql::ident::{literal, qualified, quoted};
 
 /// The definition of a table on one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,10 +67,39 @@ pub(super) async fn definition(
     let found = Relation::read(session, table).await;
     let found = found.map_err(|source| settings.refused(table, side, source))?;
     let found = found.ok_or_else(|| IncrementalError::Missing { table: table.clone(), side })?;
+    if side == Side::Target {
+        let foreign = foreign(session, found.oid).await;
+        let foreign = foreign.map_err(|source| settings.refused(table, side, source))?;
+        if let Some((relation, owner)) = foreign {
+            let (table, role) = (table.clone(), settings.target.user().into());
+            let (relation, owner) = (relation.into(), owner.into());
+            return Err(IncrementalError::NotOurs { table, relation, owner, role });
+        }
+    }
     if found.has_row_security {
         return Err(settings.row_security(table, side, found.is_owned));
     }
     Ok(found)
+}
+
+/// The first of a table and its partitions that belongs to a role which is not
+/// [trusted](TRUSTED), and that role: its triggers, rules and policies would run with the privileges
+/// of this session.
+async fn foreign(session: &Session, table: u32) -> server::Result<Option<(String, String)>> {
+    let sql = format!(
+        "SELECT n.nspname, c.relname, pg_catalog.pg_get_userbyid(c.relowner) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid IN (SELECT {table}::oid UNION \
+             SELECT relid FROM pg_catalog.pg_partition_tree({table}::oid)) \
+           AND c.relowner NOT IN ({TRUSTED}) ORDER BY c.oid <> {table}::oid, 1, 2 LIMIT 1"
+    );
+    let row = session.query_text(&sql).await?.into_iter().next().unwrap_or_default();
+    match <[Option<String>; 3]>::try_from(row) {
+        Ok([Some(schema), Some(name), Some(owner)]) => {
+            Ok(Some((qualified(Some(&schema), &name), owner)))
+        }
+        _ => Ok(None),
+    }
 }
 
 impl Relation {

@@ -49,6 +49,23 @@ pub enum IncrementalError {
         /// Where it is missing.
         side: Side,
     },
+    /// Another role owns the target's table or one of its partitions.
+    #[error(
+        "table {table}: {relation} belongs to role {owner} in the target, and its triggers would run \
+         with the privileges of role {} (hint: drop or rename it, or ALTER TABLE {relation} OWNER TO \
+         {})",
+        quoted(.role), quoted(.role)
+    )]
+    NotOurs {
+        /// The table.
+        table: Table,
+        /// The table or partition, quoted where SQL needs it.
+        relation: Box<str>,
+        /// Its owner.
+        owner: Box<str>,
+        /// The role that would write to it.
+        role: Box<str>,
+    },
     /// It is a view, a sequence or the like.
     #[error("{table} is not a table in the target")]
     NotATable {

@@ -9,7 +9,7 @@ use super::ground::{Ground, look_at};
 use super::planned::Planned;
 use super::restored::Wanted;
 use super::rights::Rights;
-use super::{choose, incremental, resume};
+use super::{choose, in_the_way, incremental, resume};
 use crate::archive::Toc;
 use crate::error::chain;
 use crate::replicate::enrich::Enrichment;
@@ -71,6 +71,7 @@ impl Attempt<'_> {
         let planned = Planned::afresh(&session, settings, toc).await?;
         let is_fed_here = self.config.databases.is_fed_here();
         let chosen = choose::choose(&toc.entries, settings, &planned.present, is_fed_here)?;
+        in_the_way::refuse(&chosen.in_the_way)?;
         let missing = async {
             let drops = planned.drops.as_ref();
             Rights::of(self.config, &session, toc, &chosen, drops).await?.to_create().await

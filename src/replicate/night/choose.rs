@@ -2,6 +2,7 @@
 
 use super::error::NightError;
 use super::first_load::{FirstLoad, Name};
+use super::in_the_way::{self, InTheWay};
 use super::modes::Modes;
 use super::present::Present;
 use crate::archive::{Desc, DumpId, Entry};
@@ -15,8 +16,8 @@ pub(super) struct Chosen {
     pub(super) selection: Selection,
     /// Incremental tables that are not yet in the target.
     pub(super) first_loads: Vec<FirstLoad>,
-    /// Existing tables of the same name that were not dropped, each with the reason.
-    pub(super) in_the_way: Vec<String>,
+    /// What the target has in the place of the archive's objects.
+    pub(super) in_the_way: Vec<InTheWay>,
     /// Tables that the target keeps as partitions of incremental tables, although in the backup
     /// they no longer are: by their entries, each with its partitioned table in the target.
     pub(super) detached: Vec<(DumpId, Name)>,
@@ -71,12 +72,7 @@ pub(super) fn choose(
         })
         .collect();
     selection.leave_out_present(entries, |entry| present.has_object_of(entry));
-    let is_in_the_way = |(place, entry): &(usize, &Entry)| {
-        let (schema, table) = name(entry);
-        is_table(entry) && selection.want(*place).schema && present.has_table(schema, table)
-    };
-    let in_the_way = entries.iter().enumerate().filter(is_in_the_way);
-    let in_the_way = in_the_way.map(|(_, entry)| in_the_way_of(entry, present)).collect();
+    let in_the_way = in_the_way::find(entries, settings, present, &modes, &selection);
     let detached = tables(entries).filter_map(|entry| {
         let (schema, table) = name(entry);
         let (of_whole, whole) = present.whole(schema, table)?;
@@ -86,20 +82,6 @@ pub(super) fn choose(
     });
     let detached = detached.collect();
     Ok(Chosen { selection, first_loads, in_the_way, detached })
-}
-
-/// Why a table of the archive cannot be created.
-fn in_the_way_of(entry: &Entry, present: &Present) -> String {
-    let (label, (schema, table)) = (entry.label(), name(entry));
-    match present.has_own_table(schema, table) {
-        false => format!("{label} already exists, owned by another role"),
-        // The drop spares what kept objects need, such as their partitions.
-        true => format!(
-            "{label} already exists and is not dropped: a kept table or extension needs it, or a \
-             hook or SWAP_TEMPLATE created it (hint: add \"{label}\" to RESTORE_EXCLUDE to leave it \
-             unchanged)"
-        ),
-    }
 }
 
 /// Names in the settings that match nothing in the archive, each with the setting.
@@ -213,9 +195,6 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
             );
         }
     }
-    for table in &chosen.in_the_way {
-        add(true, table.clone());
-    }
     for entry in tables(entries).filter(|entry| !modes.is_inherited(entry)) {
         let (schema, table) = name(entry);
         if chosen.first_loads.iter().any(|load| load.dump_id == entry.dump_id) {
@@ -232,6 +211,9 @@ pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &Chosen) {
             true => tracing::warn!("{text}"),
             false => tracing::info!("{text}"),
         }
+    }
+    for it in &chosen.in_the_way {
+        tracing::warn!("{}", it.text);
     }
 }
 

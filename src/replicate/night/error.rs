@@ -130,6 +130,17 @@ pub enum NightError {
         /// Each missing privilege, in words.
         missing: String,
     },
+    /// The target has other objects in the place of the archive's.
+    #[error(
+        "nothing was dropped, because {} could not be restored, the first: {first}",
+        plural(*.count, "entry", "entries")
+    )]
+    InTheWay {
+        /// How many entries.
+        count: u64,
+        /// The first one, and why.
+        first: String,
+    },
     /// Incremental tables could not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
@@ -197,7 +208,8 @@ impl NightError {
             | Self::NoTable
             | Self::NoDefinitions
             | Self::Contradiction { .. }
-            | Self::Rights { .. } => true,
+            | Self::Rights { .. }
+            | Self::InTheWay { .. } => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),
             Self::Backup(error) => error.is_permanent(),

@@ -12,7 +12,7 @@ use super::guard::Guard;
 use super::intake::{self, Intake};
 use super::restore::{self, Restoring};
 use super::restored::{self, Wanted};
-use super::{choose, enrich, first_load, incremental, others, refresh, report, resume};
+use super::{choose, enrich, first_load, in_the_way, incremental, others, refresh, report, resume};
 use crate::archive::Toc;
 use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
@@ -267,11 +267,12 @@ impl Attempt<'_> {
         let present = ground.present().await?;
         let chosen = choose::choose(&toc.entries, settings, &present, is_fed_here)?;
         choose::tell(&toc.entries, settings, &chosen);
+        in_the_way::refuse_foreign(&chosen.in_the_way)?;
         self.run.set_not_restored(choose::by_default(&toc.entries, self.config, &chosen));
         self.note(ground, &chosen.first_loads).await?;
         // A restore with a journal requires that no tables are in the way.
         let keeps_journal = ground.resumed.is_some()
-            || chosen.in_the_way.is_empty()
+            || !chosen.in_the_way.iter().any(|it| it.is_table)
                 && resume::begin(&ground.target, &wanted.backup, &present).await?;
         let stage = self.run.stage(Stage::Restore);
         let restoring = Restoring {

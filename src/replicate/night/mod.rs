@@ -8,6 +8,7 @@
 //!  check    incremental tables, on both sides      before
 //!           the backup's table of contents         intake
 //!           objects of other roles, privileges     others, rights, superuser, planned
+//!           what has the place of its objects      in_the_way
 //!  drop     or create a new database               ground
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
@@ -42,6 +43,7 @@ mod first_load;
 mod full;
 mod ground;
 mod guard;
+mod in_the_way;
 mod incremental;
 mod intake;
 mod modes;

@@ -93,6 +93,14 @@ impl<'a> Modes<'a> {
         found
     }
 
+    /// The table of which this one is a partition, and the topmost one above it.
+    pub(super) fn above(&self, table: &Entry) -> Option<(&'a Entry, &'a Entry)> {
+        let above = up(&self.wholes, table.dump_id).skip(1);
+        let mut above = above.filter_map(|id| self.tables.get(&id).copied());
+        let whole = above.next()?;
+        Some((whole, above.last().unwrap_or(whole)))
+    }
+
     pub(super) fn is_partition(&self, table: &Entry) -> bool {
         self.wholes.contains_key(&table.dump_id)
     }

@@ -49,7 +49,7 @@ impl Planned {
             return Ok(Self { present, ..Self::default() });
         }
         let drops = Drops::plan(session, settings, toc).await?;
-        let present = Present::read(session).await?.without(&drops.plan.drops);
+        let present = Present::read(session).await?.without(&drops.plan);
         Ok(Self { present, drops: Some(drops), is_resumed: false })
     }
 }

@@ -1,14 +1,14 @@
 //! The objects in the target before the restore: kept tables, and what they need.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::iter;
 
 use super::error::NightError;
 use super::first_load::Name;
 use crate::archive::{Desc, Entry};
-use crate::replicate::clean::{BOOKKEEPING, Drop};
-use crate::server::Session;
-use crate::sql::ident::qualified;
+use crate::replicate::clean::{BOOKKEEPING, DropPlan};
+use crate::server::{Session, TRUSTED};
+use crate::sql::scan;
 
 /// The partitions in the target, each with its partitioned table.
 const PARTITIONS: &str = "\
@@ -18,16 +18,46 @@ JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_catalog.pg_class w ON w.oid = i.inhparent
 JOIN pg_catalog.pg_namespace wn ON wn.oid = w.relnamespace";
 
-/// The kind under which a table of the role is listed a second time.
-const OWN_TABLE: &str = "OWN TABLE";
+/// The kind under which every relation is listed, by its name.
+const RELATION: &str = "RELATION";
+
+/// The kind of extended statistics.
+const STATISTICS: &str = "STATISTICS";
 
 /// An object: kind, schema, name.
 type Object = (String, Option<String>, String);
 
+/// An object of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    /// Its kind, in words.
+    pub(super) what: String,
+    pub(super) owner: String,
+    /// Whether the role itself owns it.
+    pub(super) is_own: bool,
+    /// Whether its owner is [trusted](TRUSTED).
+    pub(super) is_trusted: bool,
+    /// The OID of the object that it is dropped with.
+    goes_with: Option<u32>,
+}
+
+impl Holder {
+    /// That of an object that was checked before.
+    fn checked(kind: &str) -> Self {
+        let what = kind.to_lowercase();
+        Self { what, owner: String::new(), is_own: true, is_trusted: true, goes_with: None }
+    }
+
+    /// Whether a type of its name exists: its own, or that of its rows.
+    fn is_type(&self) -> bool {
+        !matches!(self.what.as_str(), "sequence" | "index")
+    }
+}
+
 /// The objects in the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Present {
-    objects: HashSet<Object>,
+    objects: HashMap<Object, Holder>,
     /// The partitioned table of each partition.
     wholes: HashMap<Name, Name>,
 }
@@ -36,11 +66,21 @@ impl Present {
     /// Reads them from the server.
     pub(super) async fn read(session: &Session) -> Result<Self, NightError> {
         let failed = || NightError::target("list the objects in the target");
-        let rows = session.query_text(include_str!("present.sql")).await.map_err(failed())?;
+        let sql = include_str!("present.sql").replace("{trusted}", TRUSTED);
+        let rows = session.query_text(&sql).await.map_err(failed())?;
         let parts = session.query_text(PARTITIONS).await.map_err(failed())?;
         let object = |row: Vec<Option<String>>| {
-            let [kind, schema, name] = row.try_into().ok()?;
-            Some((kind?, schema, name?))
+            let [kind, schema, name, what, goes_with, owner, is_own, is_trusted] =
+                row.try_into().ok()?;
+            let is_true = |value: Option<String>| value.as_deref() == Some("t");
+            let holder = Holder {
+                what: what?,
+                owner: owner.unwrap_or_default(),
+                is_own: is_true(is_own),
+                is_trusted: is_true(is_trusted),
+                goes_with: goes_with.and_then(|oid| oid.parse().ok()),
+            };
+            Some(((kind?, schema, name?), holder))
         };
         let part = |row: Vec<Option<String>>| {
             let [schema, part, of_whole, whole] = row.try_into().ok()?;
@@ -50,9 +90,10 @@ impl Present {
         Ok(Self { objects, wholes: parts.into_iter().filter_map(part).collect() })
     }
 
-    /// Serialised, to be stored.
+    /// Serialised, to be stored. What is only checked before the restore is not stored.
     pub(super) fn to_json(&self) -> String {
-        let mut objects: Vec<_> = self.objects.iter().collect();
+        let is_stored = |(kind, ..): &&Object| ![RELATION, STATISTICS].contains(&kind.as_str());
+        let mut objects: Vec<_> = self.objects.keys().filter(is_stored).collect();
         objects.sort_unstable();
         let mut wholes: Vec<_> = self.wholes.iter().collect();
         wholes.sort_unstable();
@@ -62,24 +103,19 @@ impl Present {
 
     /// From stored text; `None` if it is invalid.
     pub(super) fn from_json(text: &str) -> Option<Self> {
-        let (objects, wholes): (_, Vec<_>) = serde_json::from_str(text).ok()?;
+        let (objects, wholes): (Vec<Object>, Vec<_>) = serde_json::from_str(text).ok()?;
+        let checked = |object: Object| {
+            let holder = Holder::checked(&object.0);
+            (object, holder)
+        };
+        let objects = objects.into_iter().map(checked).collect();
         Some(Self { objects, wholes: wholes.into_iter().collect() })
     }
 
-    /// Without the dropped tables and schemas.
-    pub(super) fn without(mut self, drops: &[Drop]) -> Self {
-        let gone: HashSet<(String, &str)> =
-            drops.iter().map(|drop| (drop.kind.to_string(), drop.identity.as_str())).collect();
-        let goes = |kinds: &[&str], identity: String| {
-            kinds.iter().any(|kind| gone.contains(&((*kind).to_owned(), identity.as_str())))
-        };
-        self.objects.retain(|(kind, schema, name)| match kind.as_str() {
-            "TABLE" | OWN_TABLE => {
-                !goes(&["table", "foreign table"], qualified(schema.as_deref(), name))
-            }
-            "SCHEMA" => !goes(&["schema"], qualified(None, name)),
-            _ => true,
-        });
+    /// Without the dropped objects.
+    pub(super) fn without(mut self, plan: &DropPlan) -> Self {
+        let gone = plan.gone();
+        self.objects.retain(|_, it| it.goes_with.is_none_or(|oid| !gone.contains(&oid)));
         self
     }
 
@@ -99,13 +135,8 @@ impl Present {
             .take(self.wholes.len())
     }
 
-    /// Whether this table exists and belongs to the role.
-    pub(super) fn has_own_table(&self, schema: &str, name: &str) -> bool {
-        self.has(OWN_TABLE, Some(schema), name)
-    }
-
-    /// Whether the object of this entry exists and is not a table. (For tables, their modes decide;
-    /// one that is in the way is an error.)
+    /// Whether the object of this entry exists, may be used, and is not a table. (For tables, their
+    /// modes decide; one that is in the way is an error.)
     pub(super) fn has_object_of(&self, entry: &Entry) -> bool {
         let schema = entry.namespace.as_deref().filter(|schema| !schema.is_empty());
         // nocturne's own records, if the source is itself a warehouse.
@@ -114,8 +145,9 @@ impl Present {
             return true;
         }
         let kind = match entry.desc {
-            Desc::Schema
-            | Desc::Type
+            // Another role may share its schema: it only contains objects.
+            Desc::Schema => return self.has(Desc::Schema.as_str(), schema, &entry.tag),
+            Desc::Type
             | Desc::Domain
             | Desc::Function
             | Desc::Procedure
@@ -132,25 +164,67 @@ impl Present {
             | Desc::ProceduralLanguage => entry.desc.as_str(),
             // Several of these can share a name.
             Desc::Operator | Desc::OperatorClass | Desc::OperatorFamily => {
-                return self.has(entry.desc.as_str(), schema, entry.drop_stmt.trim_end());
+                let held = self.get(entry.desc.as_str(), schema, entry.drop_stmt.trim_end());
+                return held.is_some_and(|holder| holder.is_trusted);
             }
             Desc::ShellType => Desc::Type.as_str(),
             // The sequence of a kept table is ahead of the archive's value.
             Desc::Sequence | Desc::SequenceSet | Desc::SequenceOwnedBy => Desc::Sequence.as_str(),
             _ => return false,
         };
-        self.has(kind, schema, &entry.tag)
+        self.get(kind, schema, &entry.tag).is_some_and(|holder| holder.is_trusted)
+    }
+
+    /// What has the place of this entry's object: the object itself, or one of another kind with the
+    /// same name (tables and the like share their names with indexes and sequences, types with
+    /// tables, functions with procedures).
+    pub(super) fn holder(&self, entry: &Entry) -> Option<&Holder> {
+        let schema = entry.namespace.as_deref().filter(|schema| !schema.is_empty());
+        let get = |kind: &str| self.get(kind, schema, &entry.tag);
+        match &entry.desc {
+            Desc::Table | Desc::ForeignTable => get("TABLE")
+                .or_else(|| get(RELATION))
+                .or_else(|| get("TYPE"))
+                .or_else(|| get("DOMAIN")),
+            Desc::View | Desc::MaterializedView => {
+                get(RELATION).or_else(|| get("TYPE")).or_else(|| get("DOMAIN"))
+            }
+            Desc::Sequence | Desc::Index => get(RELATION),
+            Desc::Constraint => self.get(RELATION, schema, &index_of(entry)?),
+            Desc::Type | Desc::Domain => get("TYPE")
+                .or_else(|| get("DOMAIN"))
+                .or_else(|| get(RELATION).filter(|holder| holder.is_type())),
+            Desc::Statistics => get(STATISTICS),
+            Desc::Function | Desc::Procedure | Desc::Aggregate => {
+                get("FUNCTION").or_else(|| get("PROCEDURE")).or_else(|| get("AGGREGATE"))
+            }
+            desc @ (Desc::Operator | Desc::OperatorClass | Desc::OperatorFamily) => {
+                self.get(desc.as_str(), schema, entry.drop_stmt.trim_end())
+            }
+            desc @ (Desc::Collation
+            | Desc::TextSearchConfiguration
+            | Desc::TextSearchDictionary
+            | Desc::ForeignDataWrapper
+            | Desc::Server
+            | Desc::ProceduralLanguage) => get(desc.as_str()),
+            _ => None,
+        }
     }
 
     fn has(&self, kind: &str, schema: Option<&str>, name: &str) -> bool {
-        self.objects.contains(&(kind.to_owned(), schema.map(str::to_owned), name.to_owned()))
+        self.get(kind, schema, name).is_some()
+    }
+
+    fn get(&self, kind: &str, schema: Option<&str>, name: &str) -> Option<&Holder> {
+        self.objects.get(&(kind.to_owned(), schema.map(str::to_owned), name.to_owned()))
     }
 
     /// For tests of other modules.
     #[cfg(test)]
     pub(super) fn of(objects: &[(&str, Option<&str>, &str)]) -> Self {
         let object = |(kind, schema, name): &(&str, Option<&str>, &str)| {
-            ((*kind).to_owned(), schema.map(str::to_owned), (*name).to_owned())
+            let object = ((*kind).to_owned(), schema.map(str::to_owned), (*name).to_owned());
+            (object, Holder::checked(kind))
         };
         Self { objects: objects.iter().map(object).collect(), wholes: HashMap::new() }
     }
@@ -162,6 +236,15 @@ impl Present {
         self.wholes.insert(name(part), name(whole));
         self
     }
+}
+
+/// The index of a constraint, if it has one: its tag is that of the table and its own.
+fn index_of(entry: &Entry) -> Option<String> {
+    let (_, rest) = entry.defn.split_once("ADD CONSTRAINT ")?;
+    let (name, kind) = rest.split_at(scan::identifier(rest)?);
+    let has_index = [" PRIMARY KEY", " UNIQUE", " EXCLUDE"].iter().any(|own| kind.starts_with(own));
+    let name = scan::unquoted(name);
+    (has_index && entry.tag.ends_with(&format!(" {name}"))).then_some(name)
 }
 
 #[cfg(test)]

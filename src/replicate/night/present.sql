@@ -1,22 +1,44 @@
 -- The objects in the target that a restore could conflict with, by the kind and name that pg_dump
 -- uses in an archive; without the schema public, which every database has. For objects whose name
--- is not unique, the name is the statement that drops it, as pg_dump writes it.
+-- is not unique, the name is the statement that drops it, as pg_dump writes it. RELATION is not a kind
+-- of an archive: every relation, because they share their names.
+--
+-- Columns: kind, schema, name, the kind of object in words, the OID of the object that it is dropped
+-- with, its owner, whether the owner is the role, whether the owner is trusted.
 WITH schemas AS (
     SELECT oid, nspname FROM pg_catalog.pg_namespace
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-)
-SELECT 'SCHEMA', NULL, nspname FROM schemas WHERE nspname <> 'public'
+), trusted (oid) AS (
+    {trusted}
+), objects (kind, schema, name, what, classid, objid, goes_with, owner) AS (
+SELECT 'SCHEMA', NULL, s.nspname, NULL, 'pg_catalog.pg_namespace'::pg_catalog.regclass::oid, s.oid,
+    NULL::oid, n.nspowner
+FROM schemas s JOIN pg_catalog.pg_namespace n ON n.oid = s.oid WHERE s.nspname <> 'public'
 UNION ALL
-SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname
+SELECT kinds.kind, n.nspname, c.relname,
+    CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
+        WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'
+        ELSE 'table' END,
+    'pg_catalog.pg_class'::pg_catalog.regclass, c.oid,
+    COALESCE(i.indrelid, identity.refobjid, CASE c.relkind WHEN 'c' THEN c.reltype END), c.relowner
 FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'f', 'S')
+LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+LEFT JOIN pg_catalog.pg_depend identity ON c.relkind = 'S' AND identity.objid = c.oid
+    AND identity.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND identity.deptype = 'i'
+CROSS JOIN LATERAL (
+    SELECT 'RELATION'
+    UNION ALL
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END
+    WHERE c.relkind IN ('r', 'p', 'f', 'S')
+) kinds (kind)
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'c', 'i', 'I')
 UNION ALL
--- Not a kind of an archive: the tables of this role.
-SELECT 'OWN TABLE', n.nspname, c.relname
-FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'f') AND pg_catalog.pg_get_userbyid(c.relowner) = current_user
+SELECT 'STATISTICS', n.nspname, s.stxname, NULL, 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass,
+    s.oid, s.stxrelid, s.stxowner
+FROM pg_catalog.pg_statistic_ext s JOIN schemas n ON n.oid = s.stxnamespace
 UNION ALL
-SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname, t.typname
+SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname, t.typname,
+    NULL, 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, NULL, t.typowner
 FROM pg_catalog.pg_type t JOIN schemas n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 WHERE (t.typrelid = 0 OR c.relkind = 'c')
@@ -28,52 +50,78 @@ SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE '
     p.proname || '('
         || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*'
                 ELSE pg_catalog.oidvectortypes(p.proargtypes) END
-        || ')'
+        || ')',
+    NULL, 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, NULL, p.proowner
 FROM pg_catalog.pg_proc p JOIN schemas n ON n.oid = p.pronamespace
 UNION ALL
-SELECT 'COLLATION', n.nspname, c.collname
+SELECT 'COLLATION', n.nspname, c.collname,
+    NULL, 'pg_catalog.pg_collation'::pg_catalog.regclass, c.oid, NULL, c.collowner
 FROM pg_catalog.pg_collation c JOIN schemas n ON n.oid = c.collnamespace
 UNION ALL
 -- Archives do not contain those of initdb either.
 SELECT 'CAST', NULL,
     'CAST (' || pg_catalog.format_type(castsource, NULL) || ' AS '
-        || pg_catalog.format_type(casttarget, NULL) || ')'
+        || pg_catalog.format_type(casttarget, NULL) || ')',
+    NULL, 'pg_catalog.pg_cast'::pg_catalog.regclass, oid, NULL, NULL
 FROM pg_catalog.pg_cast WHERE oid >= 16384
 UNION ALL
 SELECT 'OPERATOR', n.nspname,
     pg_catalog.format('DROP OPERATOR %I.%s (%s, %s);', n.nspname, o.oprname,
         CASE o.oprleft WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprleft, NULL) END,
-        CASE o.oprright WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprright, NULL) END)
+        CASE o.oprright WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprright, NULL) END),
+    NULL, 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, NULL, o.oprowner
 FROM pg_catalog.pg_operator o JOIN schemas n ON n.oid = o.oprnamespace
 UNION ALL
 SELECT 'OPERATOR CLASS', n.nspname,
-    pg_catalog.format('DROP OPERATOR CLASS %I.%I USING %I;', n.nspname, o.opcname, a.amname)
+    pg_catalog.format('DROP OPERATOR CLASS %I.%I USING %I;', n.nspname, o.opcname, a.amname),
+    NULL, 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid, NULL, o.opcowner
 FROM pg_catalog.pg_opclass o JOIN schemas n ON n.oid = o.opcnamespace
 JOIN pg_catalog.pg_am a ON a.oid = o.opcmethod
 UNION ALL
 SELECT 'OPERATOR FAMILY', n.nspname,
-    pg_catalog.format('DROP OPERATOR FAMILY %I.%I USING %I;', n.nspname, o.opfname, a.amname)
+    pg_catalog.format('DROP OPERATOR FAMILY %I.%I USING %I;', n.nspname, o.opfname, a.amname),
+    NULL, 'pg_catalog.pg_opfamily'::pg_catalog.regclass, o.oid, NULL, o.opfowner
 FROM pg_catalog.pg_opfamily o JOIN schemas n ON n.oid = o.opfnamespace
 JOIN pg_catalog.pg_am a ON a.oid = o.opfmethod
 UNION ALL
-SELECT 'TEXT SEARCH CONFIGURATION', n.nspname, t.cfgname
+SELECT 'TEXT SEARCH CONFIGURATION', n.nspname, t.cfgname,
+    NULL, 'pg_catalog.pg_ts_config'::pg_catalog.regclass, t.oid, NULL, t.cfgowner
 FROM pg_catalog.pg_ts_config t JOIN schemas n ON n.oid = t.cfgnamespace
 UNION ALL
-SELECT 'TEXT SEARCH DICTIONARY', n.nspname, t.dictname
+SELECT 'TEXT SEARCH DICTIONARY', n.nspname, t.dictname,
+    NULL, 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, t.oid, NULL, t.dictowner
 FROM pg_catalog.pg_ts_dict t JOIN schemas n ON n.oid = t.dictnamespace
 UNION ALL
-SELECT 'TEXT SEARCH PARSER', n.nspname, t.prsname
+SELECT 'TEXT SEARCH PARSER', n.nspname, t.prsname,
+    NULL, 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, t.oid, NULL, NULL
 FROM pg_catalog.pg_ts_parser t JOIN schemas n ON n.oid = t.prsnamespace
 UNION ALL
-SELECT 'TEXT SEARCH TEMPLATE', n.nspname, t.tmplname
+SELECT 'TEXT SEARCH TEMPLATE', n.nspname, t.tmplname,
+    NULL, 'pg_catalog.pg_ts_template'::pg_catalog.regclass, t.oid, NULL, NULL
 FROM pg_catalog.pg_ts_template t JOIN schemas n ON n.oid = t.tmplnamespace
 UNION ALL
-SELECT 'FOREIGN DATA WRAPPER', NULL, fdwname FROM pg_catalog.pg_foreign_data_wrapper
+SELECT 'FOREIGN DATA WRAPPER', NULL, fdwname,
+    NULL, 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, NULL, fdwowner
+FROM pg_catalog.pg_foreign_data_wrapper
 UNION ALL
-SELECT 'SERVER', NULL, srvname FROM pg_catalog.pg_foreign_server
+SELECT 'SERVER', NULL, srvname,
+    NULL, 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, NULL, srvowner
+FROM pg_catalog.pg_foreign_server
 UNION ALL
 SELECT 'USER MAPPING', NULL,
-    pg_catalog.format('USER MAPPING %s SERVER %s', usename, srvname)
+    pg_catalog.format('USER MAPPING %s SERVER %s', usename, srvname),
+    NULL, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass, umid, NULL, NULL
 FROM pg_catalog.pg_user_mappings
 UNION ALL
-SELECT 'PROCEDURAL LANGUAGE', NULL, lanname FROM pg_catalog.pg_language WHERE oid >= 16384
+SELECT 'PROCEDURAL LANGUAGE', NULL, lanname,
+    NULL, 'pg_catalog.pg_language'::pg_catalog.regclass, oid, NULL, lanowner
+FROM pg_catalog.pg_language WHERE oid >= 16384
+)
+SELECT o.kind, o.schema, o.name, COALESCE(o.what, pg_catalog.lower(o.kind)),
+    COALESCE(e.refobjid, o.goes_with, o.objid), pg_catalog.pg_get_userbyid(o.owner),
+    pg_catalog.pg_get_userbyid(o.owner) = current_user,
+    o.owner IS NULL OR o.owner IN (SELECT oid FROM trusted)
+        OR x.extowner IN (SELECT oid FROM trusted)
+FROM objects o
+LEFT JOIN pg_catalog.pg_depend e ON e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'
+LEFT JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid

@@ -218,6 +218,9 @@ impl Preview {
             Ok(chosen) => chosen,
             Err(error) => return self.problem(chain(&error)),
         };
+        for it in &chosen.in_the_way {
+            self.problem(&it.text);
+        }
         self.modes(config, toc, &planned.present, &chosen);
         self.not_restored(config, toc, &chosen);
         if planned.is_resumed {
@@ -283,6 +286,9 @@ impl Preview {
                 (TableMode::None, Some(rule)) if !rule.is_written => {
                     "  (RESTORE_ANSWERS_AND_KES is not set)"
                 }
+                _ if chosen.in_the_way.iter().any(|it| it.entry == row.dump_id) => {
+                    "  not restored: see Problems"
+                }
                 (TableMode::Incremental, _) if present.has_table(schema, table) => {
                     "  kept, new rows are copied"
                 }
@@ -319,9 +325,6 @@ impl Preview {
         self.heading("Warnings");
         for line in lines {
             self.line(line);
-        }
-        for table in &chosen.in_the_way {
-            self.problem(table);
         }
     }
 

@@ -73,33 +73,32 @@ async fn manual_run_completes_backup_after_a_failed_entry() {
     let scene = Scene::new("night_mended").await;
     scene.night().succeed();
     let expected = scene.state();
-    // Another role's view is in the way: the warehouse may not drop it.
-    scene.warehouse.execute("DROP VIEW \"user-days\" CASCADE").await;
-    scene.warehouse.database.execute("CREATE VIEW \"user-days\" AS SELECT 1");
-    scene.night().run().expect_code(1);
+    // A view of a hook is in the way, which no check before the drop can know.
+    let hooks = folder(&[("before-restore.sql", "CREATE VIEW public.\"user-days\" AS SELECT 1;")]);
+    scene.night().env("HOOKS_DIR", hooks.path()).run().expect_code(1);
     let error = scene.record()["error"].as_str().unwrap().to_owned();
     let said = "VIEW public.user-days: relation \"user-days\" already exists";
     assert!(error.contains(said), "{error}");
     scene.warehouse.database.execute("DROP VIEW \"user-days\"");
-    let mended = scene.night().succeed();
+    let mended = scene.night().env("HOOKS_DIR", hooks.path()).succeed();
     assert!(mended.stderr().contains("resuming the restore of this backup"), "{mended}");
     assert_eq!(stages(&scene.record()), "find-backup download restore enrich");
     assert_eq!(scene.state(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conflicting_table_of_another_role_costs_only_itself() {
+async fn conflicting_table_of_a_superuser_is_not_retried() {
     let scene = Scene::new("night_in_the_way").await;
     scene.warehouse.database.execute("CREATE TABLE secrets (id int)");
+    let state = scene.state();
     let failed = tried_again(scene.night(), "3").run().expect_code(1);
-    let warning = "TABLE public.secrets already exists";
-    assert!(failed.stderr().contains(warning), "{failed}");
     let record = scene.record();
     assert_eq!(record["attempts"], 1, "{failed}");
     let error = record["error"].as_str().unwrap();
-    assert!(error.contains("TABLE public.secrets: relation \"secrets\" already exists"), "{error}");
-    let rows = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM secrets)";
-    assert_eq!(scene.warehouse.database.query(rows), "1000|0");
+    let said = "nothing was dropped, because 1 entry could not be restored, the first: TABLE \
+                public.secrets already exists, owned by role postgres (hint: ";
+    assert!(error.starts_with(said), "{error}");
+    assert_eq!(scene.state(), state, "{failed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

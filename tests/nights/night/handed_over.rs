@@ -92,7 +92,7 @@ async fn unusable_swap_template_fails_before_any_change() {
     let planned = night(&template.name).arg("--dry-run").run().expect_code(1);
     for said in [
         "extension pageinspect is not installed, only a superuser can create it",
-        "TABLE public.users already exists, owned by another role",
+        "TABLE public.users already exists, owned by role postgres (hint: ",
     ] {
         assert!(planned.stdout().contains(said), "{planned}");
     }

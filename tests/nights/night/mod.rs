@@ -12,6 +12,7 @@ mod kept;
 mod not_restored;
 mod old_steps;
 mod others;
+mod owners;
 mod partitions;
 mod passing;
 mod refused;

@@ -134,7 +134,8 @@ fn partition_of_a_kept_table_is_kept_silently() {
     let present = Present::of(&[
         ("TABLE", Some("public"), "answers"),
         ("TABLE", Some("public"), "answers_2026"),
-    ]);
+    ])
+    .with_partition("answers_2026", "answers");
     let settings = modes(r#"{"answers":"incremental"}"#);
     let chosen = choose(&entries, &settings, &present, true).unwrap();
     let notices = notices(&entries, &settings, &chosen);

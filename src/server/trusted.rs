@@ -1,0 +1,10 @@
+//! Whose objects a session uses without being asked to.
+
+/// The query for the OIDs of the trusted roles: the session's own, superusers, and the owner of the
+/// database, who decides about everything in it. Code of another role (triggers, policies, functions)
+/// would run with the privileges of this session. Membership in a role does not make its code
+/// harmless.
+pub(crate) const TRUSTED: &str = "\
+SELECT oid FROM pg_catalog.pg_roles \
+    WHERE rolsuper OR rolname IN (current_user, session_user, 'pg_database_owner') \
+    UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";

@@ -67,7 +67,7 @@ pub enum SwapError {
         holders: Vec<Holder>,
         /// The server's error.
         #[source]
-        source: server::Error,
+        source: Box<server::Error>,
     },
     /// No session could be opened to create and rename databases.
     #[error("cannot open a session to create and rename databases")]

@@ -48,7 +48,7 @@ pub async fn prepare(
         return Err(match template {
             Some(template) if source.sqlstate() == Some(OBJECT_IN_USE) => {
                 let (template, holders) = (template.to_owned(), holders(&session, template).await);
-                SwapError::TemplateInUse { template, holders, source }
+                SwapError::TemplateInUse { template, holders, source: Box::new(source) }
             }
             _ => SwapError::refused(format!("create the database \"{}\"", names.next))(source),
         });

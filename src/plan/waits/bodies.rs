@@ -61,24 +61,87 @@ pub(super) fn is_dynamic(text: &str, words: &HashSet<String>) -> bool {
         || words.iter().any(|word| word.contains("_to_xml") || word.starts_with("dblink_"))
 }
 
-/// The words of a text in lower case, and its operators. A quoted identifier may be several words.
-pub(super) fn words(text: &str) -> HashSet<String> {
-    // `codes$$` is the table's name before the end of a body.
-    let parts = split(text).flat_map(|word| {
-        let parts = word.contains('$').then(|| word.split('$')).into_iter().flatten();
-        std::iter::once(word).chain(parts.filter(|part| !part.is_empty()))
-    });
-    parts.map(str::to_lowercase).chain(operators(text).map(str::to_owned)).collect()
+/// Whether a definition calls a built-in function that runs SQL given as text.
+pub(super) fn runs_text(definition: &str) -> bool {
+    let names = definition
+        .match_indices('(')
+        .map(|(at, _)| definition[..at].rsplit(|c| !is_inside(c)).next().unwrap_or_default());
+    // `EXECUTE` is a statement, or a trigger's.
+    names.filter(|name| *name != "execute").any(|name| {
+        DYNAMIC.contains(&name) || name.contains("_to_xml") || name.starts_with("dblink_")
+    })
 }
 
-/// The operators of a text. An operator may end before a comment, or before the sign of the next
-/// operand.
-fn operators(text: &str) -> impl Iterator<Item = &str> {
+/// The words of a text in lower case, and its operators. A quoted identifier may be several words.
+pub(super) fn words(text: &str) -> HashSet<String> {
+    let words = split(text).flat_map(names_in).map(str::to_lowercase);
+    words.chain(operators(text).map(str::to_owned)).collect()
+}
+
+/// The names that a word may contain: `codes$$` is a table's name before the end of a body, and
+/// `co$des$_$` is one that contains a dollar sign.
+fn names_in(word: &str) -> impl Iterator<Item = &str> {
+    let dollars = || word.match_indices('$').map(|(at, _)| at);
+    let starts = std::iter::once(0).chain(dollars().map(|at| at + 1));
+    starts.flat_map(move |start| {
+        let rest = &word[start..];
+        let ends = rest.match_indices('$').map(|(at, _)| at);
+        let ends = ends.take_while(|at| *at <= 4 * LONGEST).map(move |at| &rest[..at]);
+        let whole = std::iter::once(rest).chain(truncated(rest));
+        ends.chain(whole).filter(|name| !name.is_empty())
+    })
+}
+
+/// The longest identifier, in bytes of the database's encoding (`NAMEDATALEN - 1`). The server
+/// truncates longer ones between characters (`truncate_identifier` in `scansup.c`).
+const LONGEST: usize = 63;
+
+/// The bytes of a character in the database's encoding: at most, since that is not known here.
+fn width(character: char) -> usize {
+    if character.is_ascii() { 1 } else { 4 }
+}
+
+/// What the server may truncate an identifier to.
+fn truncated(word: &str) -> impl Iterator<Item = &str> {
+    let mut most = 0;
+    // A character has at least one byte.
+    word.char_indices().take(LONGEST + 1).filter_map(move |(at, character)| {
+        most += width(character);
+        (most > LONGEST).then(|| &word[..at])
+    })
+}
+
+/// Whether a name may be a truncated one.
+fn may_be_truncated(name: &str) -> bool {
+    name.chars().map(width).sum::<usize>() > LONGEST - 4
+}
+
+/// The operators of a text. Comments are not recognized: what is in one counts, too.
+pub(super) fn operators(text: &str) -> impl Iterator<Item = &str> {
     let runs = text.split(|c| !OPERATOR.contains(c)).filter(|run| !run.is_empty());
     runs.flat_map(|run| {
-        let comment = run.find("--").unwrap_or(run.len()).min(run.find("/*").unwrap_or(run.len()));
-        let run = &run[..comment];
-        [run, run.trim_end_matches(['+', '-'])]
+        // A run may start with the end of a comment, or with the `=` of `:=`.
+        let ends = run.match_indices("*/").map(|(at, end)| at + end.len());
+        let assigned = run.starts_with('=').then_some(1);
+        let starts = std::iter::once(0).chain(ends).chain(assigned);
+        starts.flat_map(|start| lexed(&run[start..]))
+    })
+}
+
+/// The operators of a run of their characters, up to a comment (`scan.l`).
+fn lexed(run: &str) -> impl Iterator<Item = &str> {
+    let comment = run.find("--").unwrap_or(run.len()).min(run.find("/*").unwrap_or(run.len()));
+    let mut rest = &run[..comment];
+    std::iter::from_fn(move || {
+        // Only an operator with one of these may end in a sign.
+        let signs = match rest.contains(|c| "~!@#^&|`?%".contains(c)) {
+            true => 0,
+            false => rest.len() - rest.trim_end_matches(['+', '-']).len(),
+        };
+        let length = (rest.len() - signs).max(1).min(rest.len());
+        let (operator, after) = rest.split_at(length);
+        rest = after;
+        (!operator.is_empty()).then_some(operator)
     })
 }
 
@@ -93,8 +156,12 @@ pub(super) fn bare_name(entry: &Entry) -> &str {
 }
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
-    let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
-    text.split(move |c| !inside(c)).filter(|word| !word.is_empty())
+    text.split(|c| !is_inside(c)).filter(|word| !word.is_empty())
+}
+
+/// Whether an identifier may contain this without quotes.
+fn is_inside(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '$') || !character.is_ascii()
 }
 
 /// The names of entries, to search for in texts.
@@ -112,7 +179,18 @@ impl Names {
         let name = match entry.desc {
             Desc::Operator if !UNNAMED.contains(&&*entry.tag) => vec![entry.tag.clone()],
             Desc::Operator | Desc::Cast | Desc::OperatorClass | Desc::OperatorFamily => vec![],
-            _ => split(bare_name(entry)).map(str::to_lowercase).collect(),
+            _ => {
+                let name = bare_name(entry);
+                let mut words: Vec<String> = split(name).map(str::to_lowercase).collect();
+                // Of several words, the last one may be truncated.
+                if may_be_truncated(name)
+                    && name.ends_with(is_inside)
+                    && !name.chars().all(is_inside)
+                {
+                    words.pop();
+                }
+                words
+            }
         };
         let mut words = name.into_iter();
         match words.next() {
@@ -135,5 +213,57 @@ impl Names {
 
     pub(super) fn is_empty(&self) -> bool {
         self.by_first.is_empty() && self.wordless.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::entry;
+
+    fn finds(name: &str, text: &str) -> bool {
+        let mut names = Names::default();
+        names.add(&Entry { tag: name.into(), ..entry(1, Desc::Table) }, 0);
+        names.among(&words(text)).next().is_some()
+    }
+
+    #[test]
+    fn names_with_dollars_are_found_in_bodies() {
+        for text in ["$_$SELECT max(x) FROM public.co$des$_$", "$$co$des$$", "co$des"] {
+            assert!(finds("co$des", text), "{text}");
+        }
+        assert!(finds("codes", "FROM codes$$") && finds("$codes", "FROM \"$codes\""));
+        assert!(!finds("co$des", "$$FROM co.des$$") && !finds("codes", "$$FROM co$des$$"));
+    }
+
+    #[test]
+    fn truncated_names_are_found_in_bodies() {
+        let long = "a".repeat(70);
+        assert!(finds(&long[..63], &format!("$$FROM public.{long}$$")));
+        assert!(!finds(&long[..62], &long) && !finds(&long[..40], &long));
+        // 2 bytes each in UTF-8, 1 in LATIN1.
+        let accents = "é".repeat(70);
+        assert!(finds(&accents[..62], &accents) && finds(&accents[..126], &accents));
+        assert!(!finds(&accents[..28], &accents));
+        let words = format!("{} {}", "b".repeat(40), "c".repeat(40));
+        assert!(finds(&words[..63], &format!("FROM \"{words}\"")));
+        assert!(!finds(&words[..63], &format!("FROM \"{}\"", "b".repeat(30))));
+    }
+
+    #[test]
+    fn operators_are_lexed_as_by_the_server() {
+        let found = |text: &str| operators(text).map(str::to_owned).collect::<HashSet<_>>();
+        for (text, operator) in [
+            ("SELECT a /* plus */@# 0", "@#"),
+            ("SELECT a @#/* plus */ 0", "@#"),
+            ("SELECT a @#-- plus", "@#"),
+            ("SELECT row(a)::m+-0", "+"),
+            ("SELECT a *-+-0", "*"),
+            ("r :=@#a", "@#"),
+            ("a @-b", "@-"),
+        ] {
+            assert!(found(text).contains(operator), "{text}: {:?}", found(text));
+        }
+        assert!(!found("a @-b").contains("@") && !found("a +-b").contains("+-"));
     }
 }

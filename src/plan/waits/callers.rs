@@ -20,6 +20,10 @@ impl Plan {
         let mut of_tables = None;
         for id in self.rows(order) {
             let entry = order.entry(self, id);
+            if entry.desc == Desc::SequenceSet {
+                // A row inserted by such a function may draw a number without naming the sequence.
+                self.jobs[id.0].after.extend(chain.last);
+            }
             let Some(table) = entry.dependencies.first().copied() else {
                 chain.other(id);
                 continue;
@@ -43,8 +47,8 @@ impl Plan {
                 chain.other(id);
                 continue;
             };
-            let name = calls.name(&functions);
-            chain.reader(self, id, format!("waits for all rows before it: it calls {name}"));
+            let action = calls.action(&functions);
+            chain.reader(self, id, format!("waits for all rows before it: it {action}"));
             match reads {
                 Reads::Of(tables) => {
                     last_reader.extend(tables.iter().map(|table| (order.tree.root(*table), id)));
@@ -82,15 +86,19 @@ impl Plan {
                 self.jobs[id.0].after.extend(earlier.filter(|other| **other < id));
             }
             let Some(reads) = calls.reads(&functions) else { continue };
-            let own = order.roots(entry);
-            let is_own = |table: &DumpId| own.contains(&order.tree.root(*table));
+            // It waits for the rows of its own tables, but not for those of their tree.
+            let own = order.tables(entry);
+            let is_own = |table: &DumpId| {
+                own.contains(table)
+                    && order.tree.below(*table).iter().all(|part| own.contains(part))
+            };
             if matches!(&reads, Reads::Of(tables) if tables.iter().all(is_own)) {
                 continue;
             }
             called.push(id);
             let reads_rows = [Step::Entire, Step::BuildIndex, Step::Validate];
             if reads_rows.contains(&self.jobs[id.0].step) {
-                let why = format!("its expression calls {}", calls.name(&functions));
+                let why = format!("its expression {}", calls.action(&functions));
                 self.behind_all(id, rows, &why);
             }
         }
@@ -124,8 +132,8 @@ impl Plan {
                 chain.other(id);
                 continue;
             };
-            let name = calls.name(&functions);
-            let why = format!("waits for all views before it: its refresh calls {name}");
+            let action = calls.action(&functions);
+            let why = format!("waits for all views before it: its refresh {action}");
             chain.reader(self, id, why);
             readers.push((id, reads));
         }

@@ -7,10 +7,14 @@
 //! it names, and so on. A body that contains an operator from the archive calls the operator's
 //! function. It may also call the function of any cast or operator class, which need no name. A
 //! body with dynamic SQL may read any table.
+//!
+//! A sequence that a definition uses by a built-in function counts as such a function, and so does
+//! a definition that runs SQL given as text.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::bodies::{Names, bare_name, is_dynamic, is_function, is_readable, words};
+use super::definitions::{alternatives, is_default_only, used_by_text};
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::sql::ident::qualified;
 
@@ -85,7 +89,7 @@ impl<'a> Calls<'a> {
 
     /// Whether there is any function that could be called.
     pub(super) fn any(&self) -> bool {
-        !self.callable.is_empty()
+        !self.called.is_empty()
     }
 
     /// The functions that an entry calls.
@@ -125,14 +129,26 @@ impl<'a> Calls<'a> {
         (reads != Reads::Of(BTreeSet::new())).then_some(reads)
     }
 
-    /// The name, for messages, of the first function that reads anything.
-    pub(super) fn name(&mut self, functions: &Functions) -> String {
+    /// What the first function that reads anything does, for messages.
+    pub(super) fn action(&mut self, functions: &Functions) -> String {
         let reading = functions.iter().find(|place| self.reads(&[**place].into()).is_some());
-        let name = |place: &usize| {
+        let action = |place: &usize| {
             let entry = &self.entries[*place];
-            format!("{}()", qualified(entry.namespace.as_deref(), bare_name(entry)))
+            let name = qualified(entry.namespace.as_deref(), bare_name(entry));
+            match self.runs_text(*place) {
+                true => "runs SQL given as text".to_owned(),
+                false if is_function(entry) => format!("calls {name}()"),
+                false => format!("uses {name}"),
+            }
         };
-        reading.map(name).unwrap_or_default()
+        reading.map(action).unwrap_or_default()
+    }
+
+    /// Whether this is a definition that runs SQL given as text.
+    fn runs_text(&self, place: usize) -> bool {
+        let entry = &self.entries[place];
+        let own = self.called.get(&entry.dump_id);
+        !is_function(entry) && own.is_some_and(|own| own.contains(&place))
     }
 
     /// The functions that pg_dump writes after the rows among those that these call, as far as the
@@ -158,7 +174,7 @@ impl<'a> Calls<'a> {
     fn reach(&mut self, functions: &Functions) -> (HashSet<usize>, bool) {
         let mut left: Vec<usize> = functions.iter().copied().collect();
         let mut reached: HashSet<usize> = functions.iter().copied().collect();
-        let mut is_complete = true;
+        let mut is_complete = !functions.iter().any(|place| self.runs_text(*place));
         while let Some(place) = left.pop() {
             match self.named_in(place) {
                 Some(named) => {
@@ -174,10 +190,14 @@ impl<'a> Calls<'a> {
     /// and of the checks of a constructed row. `None` if it may read objects it does not name.
     fn named_in(&mut self, place: usize) -> Option<&[usize]> {
         let (entry, nameable) = (&self.entries[place], &self.nameable);
+        let runs_text = self.runs_text(place);
         let called = &self.called;
         let named = self.named.entry(place).or_insert_with(|| {
             // The functions of its query were called when it was filled.
             let is_filled = entry.desc == Desc::MaterializedView;
+            if runs_text && !is_filled {
+                return None;
+            }
             let noted = called.get(&entry.dump_id).filter(|_| !is_filled).into_iter().flatten();
             let mut named: Vec<usize> = noted.copied().collect();
             if has_text(entry) {
@@ -193,14 +213,22 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// The functions that each entry calls according to pg_dump's dependencies.
+/// The functions that each entry calls according to pg_dump's dependencies, and to the text of some
+/// definitions.
 fn called(entries: &[Entry]) -> HashMap<DumpId, Functions> {
-    let mut called: HashMap<DumpId, Functions> = HashMap::new();
+    let mut called: HashMap<DumpId, Functions> = used_by_text(entries);
     for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| is_function(entry)) {
         called.insert(entry.dump_id, Functions::from([place]));
     }
     if called.is_empty() {
         return called;
+    }
+    for (operator, others) in alternatives(entries) {
+        let on = others.iter().flat_map(|place| &entries[*place].dependencies);
+        let own: Functions = on.filter_map(|id| called.get(id)).flatten().copied().collect();
+        if !own.is_empty() {
+            called.insert(operator, own);
+        }
     }
     let known: HashMap<DumpId, &Entry> = entries.iter().map(|e| (e.dump_id, e)).collect();
     let casts = entries.iter().filter(|entry| entry.desc == Desc::Cast);
@@ -287,19 +315,4 @@ fn passes_on(entry: &Desc, of: &Desc) -> bool {
         Desc::Table => matches!(entry, Desc::Table | Desc::Type | Desc::Domain),
         _ => false,
     }
-}
-
-/// Whether a table calls a function only in defaults, which COPY does not evaluate.
-fn is_default_only(table: &Entry, function: &Entry) -> bool {
-    if table.desc != Desc::Table || !is_function(function) {
-        return false;
-    }
-    let mut name = Names::default();
-    name.add(function, 0);
-    let named: Vec<&str> =
-        table.defn.lines().filter(|line| name.among(&words(line)).next().is_some()).collect();
-    let is_default = |line: &&str| {
-        line.contains(" DEFAULT ") && !line.contains(" GENERATED ") && !line.contains("CHECK (")
-    };
-    !named.is_empty() && named.iter().all(is_default)
 }

@@ -11,6 +11,7 @@
 
 mod bodies;
 mod callers;
+mod definitions;
 mod functions;
 mod keys;
 mod sequence;

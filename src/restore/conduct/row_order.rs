@@ -51,6 +51,10 @@ const CALLS: &str = "WITH RECURSIVE functions AS ( \
              FROM pg_catalog.pg_inherits \
              WHERE class = 'pg_catalog.pg_class'::pg_catalog.regclass AND inhparent = id \
              UNION ALL \
+             SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, function \
+             FROM pg_catalog.pg_operator o \
+             WHERE class = 'pg_catalog.pg_operator'::pg_catalog.regclass AND id IN (oprcom, oprnegate) \
+             UNION ALL \
              SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, oc.oid, function \
              FROM pg_catalog.pg_opclass oc \
              WHERE opcfamily IN ( \
@@ -85,9 +89,11 @@ const NAMES: &str = "SELECT 'f', nspname, proname, p.oid FROM pg_catalog.pg_proc
      UNION ALL SELECT 'v', nspname, relname, c.oid FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind = 'v' AND c.oid >= 16384";
 
-/// Operators, casts and operator classes with their functions: SQL text calls these without naming
-/// them.
+/// Operators, with the functions of their commutators and negators, too, casts and operator classes
+/// with their functions: SQL text calls these without naming them.
 const UNSPOKEN: &str = "SELECT 'OPERATOR', oprname, oprcode::pg_catalog.oid FROM pg_catalog.pg_operator \
+     UNION ALL SELECT 'OPERATOR', o.oprname, other.oprcode::pg_catalog.oid FROM pg_catalog.pg_operator o \
+     JOIN pg_catalog.pg_operator other ON other.oid IN (o.oprcom, o.oprnegate) \
      UNION ALL SELECT 'CAST', '', castfunc FROM pg_catalog.pg_cast \
      UNION ALL SELECT 'OPERATOR CLASS', '', amproc::pg_catalog.oid FROM pg_catalog.pg_amproc";
 

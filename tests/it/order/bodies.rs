@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::functions::LABELS;
+use super::hidden::{generated, probe};
 
 /// Three tables with a stored column that a function computes from a table named at the end of its
 /// body, in escapes, and behind an argument that looks like the language.
@@ -26,6 +27,42 @@ fn rows_wait_for_tables_named_anywhere_in_a_body() {
         source: &format!("{LABELS} {OVERLOOKED}"),
         probe: "SELECT (SELECT count(label) FROM made_end), (SELECT count(label) FROM made_escape),
             (SELECT count(label) FROM made_default)",
+        ..Case::default()
+    }
+    .hold();
+}
+
+#[test]
+fn rows_wait_for_tables_behind_unusual_tokens() {
+    let long = "long_".repeat(14);
+    let expressions =
+        ["at_dollar(code)", "truncated(code)", "behind_comment(code)", "before_sign(code)"];
+    Case {
+        name: "tokens",
+        source: &format!(
+            "{LABELS}
+            -- Without the word `label`, which is the name of a function.
+            CREATE TABLE co$des AS SELECT * FROM codes;
+            CREATE FUNCTION at_dollar(c int) RETURNS text LANGUAGE sql IMMUTABLE
+                AS $_$SELECT max(code)::text FROM public.co$des$_$;
+            CREATE TABLE {long} AS SELECT * FROM codes;
+            CREATE FUNCTION truncated(c int) RETURNS text LANGUAGE plpgsql IMMUTABLE
+                AS $$BEGIN RETURN (SELECT max(code)::text FROM public.{long}); END$$;
+            CREATE FUNCTION either(a int, b int) RETURNS text LANGUAGE plpgsql IMMUTABLE
+                AS $$BEGIN RETURN public.label(a); END$$;
+            CREATE OPERATOR @# (leftarg = int, rightarg = int, function = either);
+            CREATE FUNCTION behind_comment(c int) RETURNS text LANGUAGE plpgsql IMMUTABLE
+                SET search_path = public AS $$BEGIN RETURN c /* plus */@# 0; END$$;
+            CREATE TYPE m AS (code int);
+            CREATE FUNCTION plus(a m, b int) RETURNS text LANGUAGE plpgsql IMMUTABLE
+                AS $$BEGIN RETURN public.label(a.code); END$$;
+            CREATE OPERATOR + (leftarg = m, rightarg = int, function = plus);
+            CREATE FUNCTION before_sign(c int) RETURNS text LANGUAGE plpgsql IMMUTABLE
+                SET search_path = public AS $$BEGIN RETURN row(c)::m+-0; END$$;
+            {}",
+            generated(&expressions)
+        ),
+        probe: &probe(expressions.len()),
         ..Case::default()
     }
     .hold();

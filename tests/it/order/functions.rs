@@ -158,3 +158,26 @@ fn data_only_rows_wait_for_their_triggers_reads() {
         .hold();
     }
 }
+
+#[test]
+fn data_only_sequences_follow_rows_with_triggers() {
+    let schema = "CREATE TABLE a (n int); CREATE TABLE audit (id bigserial, n int);
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+            INSERT INTO public.audit (n) VALUES (NEW.n); RETURN NEW; END$$;";
+    let trigger = "CREATE TRIGGER note AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION note();";
+    for dump in [&["--format=custom"][..], &["--format=custom", "--data-only"]] {
+        Case {
+            name: "numbers",
+            source: &format!(
+                "{schema} INSERT INTO a SELECT generate_series(1, 1000);
+                INSERT INTO audit (n) SELECT generate_series(1, 10); {trigger}"
+            ),
+            target: &format!("{schema} {trigger}"),
+            dump,
+            data_only: true,
+            probe: "SELECT (SELECT sum(id) FROM audit), (SELECT last_value FROM audit_id_seq)",
+            ..Case::default()
+        }
+        .hold();
+    }
+}

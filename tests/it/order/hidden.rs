@@ -33,7 +33,7 @@ const COMPARED: &str = "
         OPERATOR 1 <, OPERATOR 3 =, FUNCTION 1 compare(ranked, ranked);";
 
 /// Tables with a stored column that each of these expressions computes from a code.
-fn generated(expressions: &[&str]) -> String {
+pub fn generated(expressions: &[&str]) -> String {
     let table = |(number, expression): (usize, &&str)| {
         format!(
             "CREATE TABLE made_{number} (code int,
@@ -45,7 +45,7 @@ fn generated(expressions: &[&str]) -> String {
 }
 
 /// The stored column of each of these tables.
-fn probe(tables: usize) -> String {
+pub fn probe(tables: usize) -> String {
     let counts: Vec<String> =
         (0..tables).map(|n| format!("(SELECT count(label) FROM made_{n})")).collect();
     format!("SELECT {}", counts.join(", "))
@@ -116,6 +116,90 @@ fn default_hides_no_check_of_the_same_function() {
         ),
         probe: "SELECT (SELECT count(*) FROM in_domain), (SELECT count(label) FROM in_cast),
             (SELECT count(*) FROM in_operator)",
+        ..Case::default()
+    }
+    .hold();
+}
+
+#[test]
+fn rows_wait_for_reads_of_negators_and_cases() {
+    Case {
+        name: "negated",
+        source: &format!(
+            "{LABELS}
+            CREATE FUNCTION same(a int, b int) RETURNS bool LANGUAGE plpgsql IMMUTABLE
+                AS $$BEGIN RETURN a = b; END$$;
+            CREATE FUNCTION other(a int, b int) RETURNS bool LANGUAGE plpgsql IMMUTABLE
+                AS $$BEGIN RETURN public.known(a); END$$;
+            CREATE OPERATOR === (leftarg = int, rightarg = int, function = same);
+            CREATE OPERATOR !== (leftarg = int, rightarg = int, function = other, negator = ===);
+            CREATE TABLE negated (code int CHECK (NOT (code === -1)));
+            INSERT INTO negated SELECT generate_series(1, 20);
+            CREATE TABLE negated_too (code int,
+                found bool GENERATED ALWAYS AS (NOT (code === -1)) STORED);
+            INSERT INTO negated_too SELECT generate_series(1, 20);
+            CREATE TABLE of_case (code int, l text DEFAULT label(1), g text GENERATED ALWAYS AS
+                (CASE WHEN label(code) <> 'x DEFAULT y' THEN 'd' ELSE 'e' END) STORED);
+            INSERT INTO of_case SELECT generate_series(1, 20);"
+        ),
+        probe: "SELECT (SELECT count(*) FROM negated),
+            (SELECT count(*) FROM negated_too WHERE found),
+            (SELECT count(*) FROM of_case WHERE g = 'd')",
+        ..Case::default()
+    }
+    .hold();
+}
+
+#[test]
+fn rows_keep_order_for_built_ins_without_functions() {
+    Case {
+        name: "built_ins",
+        source: "CREATE TABLE aliases (t tsquery, s tsquery, filler text);
+            INSERT INTO aliases SELECT 'a', 'b', repeat('x', 200) FROM generate_series(1, 300);
+            CREATE TABLE rewritten (q tsquery
+                CHECK (ts_rewrite(q, 'SELECT t, s FROM public.aliases LIMIT 1') = 'b'::tsquery));
+            INSERT INTO rewritten VALUES ('a');
+            CREATE SEQUENCE s;
+            CREATE TABLE numbered (n int CHECK (nextval('public.s') > 0));
+            INSERT INTO numbered SELECT generate_series(1, 20);",
+        probe: "SELECT (SELECT count(*) FROM rewritten), (SELECT count(*) FROM numbered),
+            (SELECT last_value FROM s)",
+        ..Case::default()
+    }
+    .hold();
+}
+
+#[test]
+fn definitions_wait_for_rows_of_their_tree() {
+    let tree = |n: usize| {
+        format!(
+            "CREATE TABLE ev_{n} (id int, code int) PARTITION BY LIST (id);
+            CREATE TABLE ev_{n}_1 PARTITION OF ev_{n} FOR VALUES IN (1);
+            CREATE TABLE ev_{n}_2 PARTITION OF ev_{n} FOR VALUES IN (2);
+            INSERT INTO ev_{n} SELECT 1, generate_series(1, 29);
+            INSERT INTO ev_{n} SELECT 2, generate_series(1, 3000);
+            CREATE FUNCTION next_{n}(c int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE
+                AS $$BEGIN RETURN (SELECT count(*) FROM public.ev_{n} WHERE id = 2); END$$;
+            CREATE INDEX ON ev_{n}_1 (next_{n}(code));
+            CREATE TABLE top_{n} (code int);
+            CREATE TABLE child_{n} () INHERITS (top_{n});
+            INSERT INTO child_{n} SELECT generate_series(1, 20);
+            INSERT INTO top_{n} SELECT generate_series(1, 3000);
+            CREATE FUNCTION check_{n}(r child_{n}) RETURNS bool LANGUAGE plpgsql
+                AS $$BEGIN RETURN (SELECT count(*) > 2000 FROM ONLY public.top_{n}); END$$;
+            ALTER TABLE child_{n} ADD CHECK (check_{n}(child_{n}));"
+        )
+    };
+    let trees = 4;
+    let found = |n: usize| format!("(SELECT count(*) FROM ev_{n}_1 WHERE next_{n}(code) = 3000),");
+    Case {
+        name: "tree",
+        source: &(0..trees).map(tree).collect::<String>(),
+        probe: &format!(
+            "SET enable_seqscan = off;
+            SELECT {} (SELECT count(*) FROM pg_constraint WHERE contype = 'c' AND convalidated)",
+            (0..trees).map(found).collect::<String>()
+        ),
         ..Case::default()
     }
     .hold();

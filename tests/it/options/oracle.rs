@@ -261,13 +261,16 @@ fn security_labels_are_excluded_from_a_selection() {
 
 #[test]
 fn jobs_set_the_number_of_sessions() {
-    for jobs in ["1", "3"] {
+    let uses_another_session = |jobs: &str| {
         let database = target(Before::Nothing);
         let done = restore(&database, &["-j", jobs, "--log-format", "json"]).expect_code(0);
         let stderr = done.stderr();
         assert!(stderr.contains(&format!("\"jobs\":{jobs}")), "{stderr}");
-        assert_eq!(jobs != "1", stderr.contains("\"lane\":1"), "{stderr}");
-    }
+        stderr.contains("\"lane\":1")
+    };
+    assert!(!uses_another_session("1"));
+    // The first session may have done everything before the second one is open.
+    assert!((0..20).any(|_| uses_another_session("3")));
     // Rows for existing tables are loaded in the archive's order unless several jobs are
     // requested: the foreign keys also exist.
     let database = target(Before::Schema);

@@ -242,14 +242,14 @@ impl<'a> Place<'a> {
         let cluster = cluster(source.major);
         let mut role = "postgres".to_owned();
         if !source.is_superuser {
-            role = format!("random_{}", next());
+            role = format!("round_{}", next());
             cluster.psql("postgres").args(["-c", &format!("CREATE ROLE {role} LOGIN")]).succeed();
         }
         Self { cluster, role, source }
     }
 
     fn database(&self) -> Database<'static> {
-        let database = self.cluster.adopt_db(format!("random_{}", next()));
+        let database = self.cluster.adopt_db(format!("round_{}", next()));
         let name = &database.name;
         let tool = self.cluster.tool("createdb").args(["--template=template0", "--locale=C"]);
         let tool = tool.args(["--locale-provider=libc", "--owner", &self.role]);

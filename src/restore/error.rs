@@ -94,7 +94,7 @@ pub enum JournalError {
         /// The differences, in words.
         differences: Vec<String>,
     },
-    /// There is no journal, and the target is not empty.
+    /// The target has no journal, but is not empty.
     #[error(
         "the target holds no journal, but {table} already exists: a finished restore is not \
          started again (--clean drops existing objects)"

@@ -93,7 +93,7 @@ impl<'a> Modes<'a> {
         found
     }
 
-    /// The table of which this one is a partition, and the topmost one above it.
+    /// The partitioned table directly above this partition, and the root of the tree.
     pub(super) fn above(&self, table: &Entry) -> Option<(&'a Entry, &'a Entry)> {
         let above = up(&self.wholes, table.dump_id).skip(1);
         let mut above = above.filter_map(|id| self.tables.get(&id).copied());

@@ -4,7 +4,7 @@
 //! and those that the last swap's night itself created for other roles, for example a view that the
 //! enrichment gave to an analyst. The latter are recorded in the new database before it is swapped
 //! in, when no other role has been able to connect to it. They are recognized by OID, so an object
-//! that was dropped and created again since then belongs to whoever did that.
+//! that was dropped and created again counts as its new owner's.
 //!
 //! The check is repeated right before the renaming, because a night takes hours. What it saw is
 //! recorded in the old database. Whatever else is in that database when the next swap would drop it,
@@ -201,7 +201,7 @@ fn full_key(other: &clean::Other) -> ((String, String), String) {
     (key(other), other.oid.to_string())
 }
 
-/// The objects in a table that [`record`] wrote; `None` if there is no such table.
+/// Reads what [`record`] wrote; `None` if the table does not exist.
 async fn recorded(
     session: &Session,
     table: &str,

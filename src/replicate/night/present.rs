@@ -124,7 +124,7 @@ impl Present {
         self.has("TABLE", Some(schema), name)
     }
 
-    /// The table of which this one is a partition.
+    /// The partitioned table directly above this partition.
     pub(super) fn whole(&self, schema: &str, name: &str) -> Option<&Name> {
         self.wholes.get(&(schema.to_owned(), name.to_owned()))
     }

@@ -55,7 +55,7 @@ impl Mark {
 pub(crate) struct DataRead {
     /// Bytes; 0 for a stream, which counts differently.
     pub(crate) bytes: u64,
-    /// Their SHA-256, the same for a file and a stream; none if there is no data. See
+    /// The SHA-256 of the data, equal for a file and a stream; `None` without data. See
     /// [`crate::archive::ReadCounter::sha256`].
     pub(crate) digest: Option<Digest>,
 }

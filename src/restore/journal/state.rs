@@ -150,8 +150,8 @@ impl KeptJournal {
         journal.found.get(&(entry.dump_id, Mark::Done))?.digest
     }
 
-    /// Whether a table without a line may hold some of its rows: they were loaded by several
-    /// sessions, not all of which committed.
+    /// Whether a table without a line may hold some of its rows: several sessions
+    /// loaded them, and only some have committed.
     pub(crate) fn may_be_half_loaded(&self) -> bool {
         self.get().is_some_and(Journal::goes_on)
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::params::{params, wrong_value};
 
 /// One server to try.
@@ -91,11 +91,9 @@ pub(super) fn hosts(
             let port = nth(&ports, if ports.len() == 1 { 0 } else { i });
             let port = match port.as_str() {
                 "" => 5432,
-                text => text
-                    .parse()
-                    .ok()
-                    .filter(|port| *port > 0)
-                    .ok_or_else(|| wrong_value("port", text))?,
+                text => {
+                    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong_port(text))?
+                }
             };
             let (name, address) = (nth(&names, i), nth(&addresses, i));
             let place = if !address.is_empty() {
@@ -128,4 +126,16 @@ fn default_socket_directory(port: u16) -> PathBuf {
     let mut directories = SOCKET_DIRECTORIES.iter().map(Path::new);
     let found = directories.find(|directory| directory.join(&socket).exists());
     found.unwrap_or(Path::new(SOCKET_DIRECTORIES[0])).to_path_buf()
+}
+
+/// The error for a port. In a URL without "@", the password is in its place, so only a number is
+/// shown.
+fn wrong_port(text: &str) -> Error {
+    match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => wrong_value("port", text),
+        false => params(
+            "the connection parameter \"port\" is not a number (in a URL, user and password end \
+             with \"@\")",
+        ),
+    }
 }

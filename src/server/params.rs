@@ -443,13 +443,6 @@ pub(super) fn params(message: impl Into<String>) -> Error {
 }
 
 pub(super) fn wrong_value(name: &str, value: &str) -> Error {
-    // In a URL whose user has no "@" behind it, the password is in the port's place.
-    if name == "port" && !value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return params(
-            "the connection parameter \"port\" is not a number (in a URL, user and password end \
-             with \"@\")",
-        );
-    }
     let value = conninfo::shown(value);
     params(format!("invalid value \"{value}\" of connection parameter \"{name}\""))
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree};
@@ -17,7 +18,7 @@ const LARGEST_CIRCLE: usize = 6;
 type Module = Vec<String>;
 
 /// Every module of the library that is not only for tests, with the modules that it names.
-fn modules() -> BTreeMap<Module, BTreeSet<Module>> {
+static MODULES: LazyLock<BTreeMap<Module, BTreeSet<Module>>> = LazyLock::new(|| {
     let mut files = BTreeMap::new();
     parse(&repository().join("src/lib.rs"), &[], &mut files);
     let known: BTreeSet<Module> = files.keys().cloned().collect();
@@ -32,7 +33,7 @@ fn modules() -> BTreeMap<Module, BTreeSet<Module>> {
         (module, named)
     };
     files.into_iter().map(uses).collect()
-}
+});
 
 /// Parses a file, and the files of its modules.
 fn parse(file: &Path, module: &[String], files: &mut BTreeMap<Module, syn::File>) {
@@ -163,8 +164,7 @@ fn directories_use_what_the_table_allows_and_nothing_else() {
     let allowed = allowed();
     let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut faults = Vec::new();
-    let modules = modules();
-    for (module, others) in &modules {
+    for (module, others) in MODULES.iter() {
         let Some(owner) = module.first() else { continue };
         for other in others {
             let Some(room) = other.first().filter(|room| *room != owner) else { continue };
@@ -180,7 +180,7 @@ fn directories_use_what_the_table_allows_and_nothing_else() {
         let unused: Vec<_> = allowed.iter().filter(|room| !used.contains(room.as_str())).collect();
         assert!(unused.is_empty(), "docs/architecture.md: {owner} does not use {unused:?}");
     }
-    let rooms: BTreeSet<&String> = modules.keys().filter_map(|module| module.first()).collect();
+    let rooms: BTreeSet<&String> = MODULES.keys().filter_map(|module| module.first()).collect();
     assert_eq!(rooms, allowed.keys().collect(), "the table has a row for each directory");
 }
 
@@ -189,7 +189,7 @@ fn rooms_of_a_restore_use_only_those_below() {
     let rows = table("| room | owns");
     let row_of = |room: &str| rows.iter().position(|cells| cells[0].contains(room));
     let mut used = 0;
-    for (module, others) in &modules() {
+    for (module, others) in MODULES.iter() {
         let [restore, room, ..] = &module[..] else { continue };
         if restore != "restore" {
             continue;
@@ -207,10 +207,9 @@ fn rooms_of_a_restore_use_only_those_below() {
 
 #[test]
 fn no_circle_of_files_is_larger_than_the_limit() {
-    let modules = modules();
     let reached: BTreeMap<&Module, BTreeSet<&Module>> =
-        modules.keys().map(|module| (module, reachable(module, &modules))).collect();
-    for module in modules.keys() {
+        MODULES.keys().map(|module| (module, reachable(module, &MODULES))).collect();
+    for module in MODULES.keys() {
         let circle: Vec<String> = reached[module]
             .iter()
             .filter(|other| reached[*other].contains(module))

@@ -7,9 +7,17 @@ use nocturne::replicate::night::{Guard, NightError};
 use nocturne::server::{Session, SessionSettings, Target};
 use tokio_util::sync::CancellationToken;
 
-use crate::common::cluster;
 use crate::common::versions::newest;
+use crate::common::{Database, cluster};
 use crate::lock::target;
+
+/// A database, because the lock belongs to one, and a session beside the lock's.
+async fn place(name: &str) -> (Database<'static>, Target, Session) {
+    let database = cluster(newest()).fresh_db(name);
+    let target = target(&database);
+    let session = Session::connect(&target, &SessionSettings::default()).await.unwrap();
+    (database, target, session)
+}
 
 async fn guard(target: &Target) -> Guard<'_> {
     Guard::take(target).await.unwrap().every(Duration::from_millis(20))
@@ -22,10 +30,7 @@ const HOLDER: &str = "SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype =
 
 #[tokio::test]
 async fn lost_lock_is_taken_again_and_work_continues() {
-    // The lock belongs to a database.
-    let database = cluster(newest()).fresh_db("guard_again");
-    let target = target(&database);
-    let session = Session::connect(&target, &SessionSettings::default()).await.unwrap();
+    let (_database, target, session) = place("guard_again").await;
     let mut guard = guard(&target).await;
     let halt = CancellationToken::new();
     let work = async {
@@ -44,10 +49,7 @@ async fn lost_lock_is_taken_again_and_work_continues() {
 
 #[tokio::test]
 async fn work_stops_when_another_run_takes_the_lock() {
-    // The lock belongs to a database.
-    let database = cluster(newest()).fresh_db("guard_lost");
-    let target = target(&database);
-    let session = Session::connect(&target, &SessionSettings::default()).await.unwrap();
+    let (_database, target, session) = place("guard_lost").await;
     let mut guard = guard(&target).await;
     let halt = CancellationToken::new();
     let work = async {

@@ -20,7 +20,7 @@ async fn encrypted(conninfo: &str) -> Result<bool, String> {
 }
 
 /// A port on which no one listens: it is never assigned automatically.
-const NOBODY_S: u16 = 1;
+const CLOSED_PORT: u16 = 1;
 
 #[tokio::test]
 async fn each_sslmode_encrypts_as_libpq_would() {
@@ -136,7 +136,7 @@ async fn missing_password_without_prompt_is_reported() {
 #[tokio::test]
 async fn hosts_are_tried_until_one_gives_a_verdict() {
     let server = server();
-    let (closed, port) = (NOBODY_S, server.port());
+    let (closed, port) = (CLOSED_PORT, server.port());
     let conninfo = format!("host=127.0.0.1,localhost port={closed},{port} user=trusted");
     assert!(encrypted(&conninfo).await.is_ok());
 
@@ -153,7 +153,7 @@ async fn hosts_are_tried_until_one_gives_a_verdict() {
 #[tokio::test]
 async fn dead_port_is_worth_retrying() {
     let options = ConnectOptions {
-        dbname: Some(format!("host=127.0.0.1 port={NOBODY_S} user=u")),
+        dbname: Some(format!("host=127.0.0.1 port={CLOSED_PORT} user=u")),
         ..ConnectOptions::default()
     };
     let target = Target::resolve(&options, &|_| None).unwrap();

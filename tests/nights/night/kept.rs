@@ -1,47 +1,10 @@
 //! What a night keeps: partitions of incremental tables that the source adds or detaches, comments
 //! on objects of other roles, and tables that no backup has yet.
 
-use crate::common::{Database, Finished, Owned, Tool, bare_nocturne, cluster, versions};
-
-/// A source, its backup, and a warehouse of a role that is not a superuser.
-struct Case {
-    source: Database<'static>,
-    warehouse: Owned<'static>,
-    folder: tempfile::TempDir,
-}
+use super::case::Case;
+use crate::common::Finished;
 
 impl Case {
-    fn new(name: &str, source: &str) -> Self {
-        let cluster = cluster(versions::newest());
-        let database = cluster.fresh_db(&format!("{name}_source"));
-        database.execute(source);
-        let warehouse = Owned::new(cluster, name);
-        let case = Self { source: database, warehouse, folder: tempfile::tempdir().unwrap() };
-        case.dump();
-        case
-    }
-
-    fn dump(&self) {
-        let path = self.folder.path().join("backup.dump");
-        self.source.pg_dump(&["--format=custom", "--file"]).arg(path).succeed();
-    }
-
-    fn night(&self, modes: &str) -> Tool {
-        bare_nocturne()
-            .arg("run")
-            .env("MAX_RETRY_COUNT", "0")
-            .env("BACKUP_SOURCE", self.folder.path())
-            .env("BACKUP_ANY_DAY", "true")
-            .env("BACKUP_MODE", modes)
-            .env("SOURCE_DATABASE_URL", self.source.url())
-            .env("DATABASE_URL", self.warehouse.url())
-            .current_dir(self.folder.path())
-    }
-
-    fn query(&self, sql: &str) -> String {
-        self.warehouse.database.query(sql)
-    }
-
     /// Whether both sides have the same rows of a table.
     fn assert_same(&self, table: &str, context: &Finished) {
         let sql = format!("SELECT count(*), sum(id) FROM {table}");

@@ -1,55 +1,32 @@
 //! What the target has in the place of the backup's objects: objects of other roles, objects that a
 //! kept table needs, and tables that the source made partitions. None is used in silence.
 
-use crate::common::{Database, Finished, Owned, Tool, bare_nocturne, cluster, versions};
+use std::ops::Deref;
 
-/// A source, its backup, a warehouse of a role that is not a superuser, and an analyst who may create
-/// objects in it.
-struct Case {
-    source: Database<'static>,
-    warehouse: Owned<'static>,
+use super::case::Case;
+use crate::common::{Finished, Tool};
+
+/// A case with an analyst who may create objects in the warehouse.
+struct WithAnalyst {
+    case: Case,
     analyst: String,
-    folder: tempfile::TempDir,
 }
 
-impl Case {
+impl Deref for WithAnalyst {
+    type Target = Case;
+
+    fn deref(&self) -> &Case {
+        &self.case
+    }
+}
+
+impl WithAnalyst {
     fn new(name: &str, source: &str) -> Self {
-        let cluster = cluster(versions::newest());
-        let database = cluster.fresh_db(&format!("{name}_source"));
-        database.execute(source);
-        let warehouse = Owned::new(cluster, name);
-        let analyst = format!("{}_analyst", warehouse.role);
+        let case = Case::new(name, source);
+        let analyst = format!("{}_analyst", case.warehouse.role);
         let grant = format!("CREATE ROLE {analyst}; GRANT ALL ON SCHEMA public TO {analyst}");
-        warehouse.database.execute(&grant);
-        let folder = tempfile::tempdir().unwrap();
-        let case = Self { source: database, warehouse, analyst, folder };
-        case.dump();
-        case
-    }
-
-    fn dump(&self) {
-        let path = self.folder.path().join("backup.dump");
-        self.source.pg_dump(&["--format=custom", "--file"]).arg(path).succeed();
-    }
-
-    fn command(&self, command: &str, modes: &str) -> Tool {
-        bare_nocturne()
-            .arg(command)
-            .env("MAX_RETRY_COUNT", "0")
-            .env("BACKUP_SOURCE", self.folder.path())
-            .env("BACKUP_ANY_DAY", "true")
-            .env("BACKUP_MODE", modes)
-            .env("SOURCE_DATABASE_URL", self.source.url())
-            .env("DATABASE_URL", self.warehouse.url())
-            .current_dir(self.folder.path())
-    }
-
-    fn night(&self, modes: &str) -> Tool {
-        self.command("run", modes)
-    }
-
-    fn query(&self, sql: &str) -> String {
-        self.warehouse.database.query(sql)
+        case.warehouse.database.execute(&grant);
+        Self { case, analyst }
     }
 
     /// Runs statements in the warehouse as this role.
@@ -74,7 +51,7 @@ impl Case {
     }
 }
 
-impl Drop for Case {
+impl Drop for WithAnalyst {
     fn drop(&mut self) {
         let analyst = &self.analyst;
         let psql = self.warehouse.database.cluster.psql(&self.warehouse.database.name);
@@ -141,7 +118,7 @@ const PLANTED: [(&str, &str); 18] = [
 
 #[test]
 fn objects_of_other_roles_refuse_night_before_drop() {
-    let case = Case::new("owners_objects", SOURCE);
+    let case = WithAnalyst::new("owners_objects", SOURCE);
     case.execute_as(&case.warehouse.role, "CREATE TABLE yesterday (id int)");
     let planted: Vec<String> = PLANTED.iter().map(|(sql, _)| format!("CREATE {sql}")).collect();
     // One of another kind, too.
@@ -181,7 +158,7 @@ const SOURCE_FUNCTION: &str =
 
 #[test]
 fn incremental_table_of_another_role_gets_no_row() {
-    let case = Case::new(
+    let case = WithAnalyst::new(
         "owners_incremental",
         "CREATE TABLE ev (id int PRIMARY KEY) PARTITION BY LIST (id);
          CREATE TABLE ev_1 PARTITION OF ev DEFAULT; INSERT INTO ev VALUES (1), (2);
@@ -225,7 +202,7 @@ fn incremental_table_of_another_role_gets_no_row() {
 
 #[test]
 fn tables_that_stay_refuse_night_before_drop() {
-    let case = Case::new(
+    let case = WithAnalyst::new(
         "owners_stay",
         "CREATE TABLE ev (id int PRIMARY KEY) PARTITION BY RANGE (id);
          CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM (0) TO (100);

@@ -1,8 +1,7 @@
 //! Rules of `BACKUP_MODE` for partitioned tables apply to their partitions at every level.
 
-use std::path::Path;
-
-use crate::common::{Cluster, Database, Owned, Tool, bare_nocturne, cluster, versions};
+use super::case::command;
+use crate::common::{Cluster, Database, Owned, Tool, cluster, versions};
 
 const SOURCE: &str = "
 CREATE TABLE events (id int, kind int) PARTITION BY LIST (kind);
@@ -41,7 +40,7 @@ impl Case {
     }
 
     fn night(&self, modes: &str) -> Tool {
-        night(self.folder.path(), &self.warehouse.url()).env("BACKUP_MODE", modes)
+        command("run", self.folder.path(), &self.warehouse.url()).env("BACKUP_MODE", modes)
     }
 
     /// The tables that have rows, each with its row count.
@@ -69,16 +68,6 @@ impl Case {
             .filter(|count| tables.split(' ').any(|table| count.starts_with(&format!("{table} "))));
         wanted.collect::<Vec<_>>().join(", ")
     }
-}
-
-fn night(folder: &Path, target: &str) -> Tool {
-    bare_nocturne()
-        .arg("run")
-        .env("MAX_RETRY_COUNT", "0")
-        .env("BACKUP_SOURCE", folder)
-        .env("BACKUP_ANY_DAY", "true")
-        .env("DATABASE_URL", target)
-        .current_dir(folder)
 }
 
 #[test]

@@ -111,8 +111,7 @@ impl Cluster {
 
     /// A new, empty database: UTF8, from template0. Its name starts with `name` and is unique.
     pub fn fresh_db(&self, name: &str) -> Database<'_> {
-        static COUNT: AtomicU32 = AtomicU32::new(1);
-        let name = format!("{name}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = fresh_name(name);
         self.tool("createdb").args(["--template=template0", "--encoding=UTF8", &name]).succeed();
         Database { cluster: self, name }
     }
@@ -121,6 +120,13 @@ impl Cluster {
     pub fn adopt_db(&self, name: impl Into<String>) -> Database<'_> {
         Database { cluster: self, name: name.into() }
     }
+}
+
+/// A name that starts with `name`, for a role: no other role or database of the tests has it, and
+/// the tests of a program share their servers.
+pub fn fresh_name(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    format!("{name}_{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A database that is dropped with this value.

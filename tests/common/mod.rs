@@ -32,7 +32,7 @@ pub mod waiting;
 
 pub use archive::Archive;
 pub use beside::Beside;
-pub use cluster::{Cluster, Database, cluster};
+pub use cluster::{Cluster, Database, cluster, fresh_name};
 pub use compare::{assert_same_database, dump, dump_without};
 pub use disk::SmallDisk;
 pub use files::folder;

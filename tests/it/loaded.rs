@@ -3,7 +3,8 @@
 
 use crate::common::versions::newest;
 use crate::common::{
-    Archive, Cluster, Database, Owned, assert_same_database, cluster, nocturne, restore, restore_to,
+    Archive, Cluster, Database, Owned, assert_same_database, cluster, fresh_name, nocturne,
+    restore, restore_to,
 };
 
 #[test]
@@ -242,7 +243,7 @@ fn rules_and_triggers_diverting_rows_are_reported() {
 #[test]
 fn exit_on_error_leaves_an_existing_object_unchanged() {
     let cluster = cluster(newest());
-    let owner = format!("boss_{}", std::process::id());
+    let owner = fresh_name("boss");
     let source = cluster.fresh_db("source");
     source.execute(&format!("CREATE ROLE {owner}"));
     source.execute("SET allow_in_place_tablespaces = on; CREATE TABLESPACE gone LOCATION ''");
@@ -273,7 +274,7 @@ fn exit_on_error_leaves_an_existing_object_unchanged() {
 
 #[test]
 fn existing_large_object_keeps_others_and_gets_owner() {
-    let owner = format!("keeper_{}", std::process::id());
+    let owner = fresh_name("keeper");
     // Up to 16 each object is an entry, later all objects of an owner are one.
     for major in [15, newest()] {
         let cluster = cluster(major);

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::common::versions::newest;
 use crate::common::{
-    Cluster, Database, Restored, assert_same_database, cluster, restore, restore_to, versions,
+    Cluster, Database, Restored, assert_same_database, cluster, fresh_name, restore, restore_to,
+    versions,
 };
 use tempfile::TempDir;
 
@@ -17,7 +18,7 @@ struct Owner<'a> {
 
 impl<'a> Owner<'a> {
     fn new(cluster: &'a Cluster, name: &str) -> Self {
-        let name = format!("{name}_{}", std::process::id());
+        let name = fresh_name(name);
         cluster
             .psql("postgres")
             .args(["--command", &format!("CREATE ROLE {name} LOGIN")])
@@ -184,7 +185,7 @@ fn unavailable_extension_can_be_tolerated_with_its_comment() {
 #[test]
 fn missing_role_is_reported_once_before_any_row() {
     let cluster = cluster(newest());
-    let role = format!("gone_{}", std::process::id());
+    let role = fresh_name("gone");
     let source = cluster.fresh_db("source");
     source.execute(&format!(
         "CREATE ROLE {role}; CREATE TABLE a (id int); CREATE TABLE b (id int);
@@ -213,7 +214,7 @@ fn missing_role_is_reported_once_before_any_row() {
 #[test]
 fn missing_owner_is_not_called_a_missing_object() {
     let cluster = cluster(newest());
-    let role = format!("left_{}", std::process::id());
+    let role = fresh_name("left");
     let source = cluster.fresh_db("source");
     source.execute(&format!(
         "CREATE ROLE {role}; CREATE TABLE a (id int PRIMARY KEY); CREATE INDEX a_id ON a (id);

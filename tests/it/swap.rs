@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::common::{Cluster, Database, Owned, cluster, until, versions, wait_until};
+use crate::common::{Cluster, Database, Owned, cluster, fresh_name, until, versions, wait_until};
 use nocturne::replicate::swap::{self, Leftover, Names, Recovered, SwapError};
 use nocturne::server::{Session, SessionSettings, Target};
 
@@ -101,7 +101,7 @@ fn new_database_has_the_olds_name_and_properties() {
         block_on(async {
             let warehouse = Warehouse::new(cluster(major), "swap_whole", "CREATEDB").await;
             let (owned, name) = (&warehouse.owned, &warehouse.names.current);
-            let analyst = format!("swap_analyst_{}", std::process::id());
+            let analyst = fresh_name("swap_analyst");
             owned.database.execute(&format!("CREATE ROLE {analyst} LOGIN"));
             owned
                 .execute(&format!(
@@ -307,7 +307,7 @@ fn refused_default_privileges_are_one_line() {
     block_on(async {
         let warehouse = Warehouse::new(cluster(15), "swap_defaults", "CREATEDB").await;
         let database = &warehouse.owned.database;
-        let analyst = format!("swap_defaults_{}", std::process::id());
+        let analyst = fresh_name("swap_defaults");
         database.execute(&format!(
             "CREATE ROLE {analyst};
              ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {analyst};

@@ -8,7 +8,7 @@ use super::source::PAUSED;
 use crate::common::gate::{AT_A_GATE, Gate, NO_SESSION, ROW, at_gate, stands_at_gate};
 use crate::common::versions::newest;
 use crate::common::{
-    Archive, Cluster, Database, Proxy, Restored, Running, Tool, cluster, restore_to,
+    Archive, Cluster, Database, Proxy, Restored, Running, Tool, cluster, fresh_name, restore_to,
 };
 
 /// Kills the session that loads the big table, by any means and on every retry, and
@@ -176,7 +176,7 @@ fn restore_works_without_the_unavailable_sessions() {
     let cluster = cluster(newest());
     let archive = Archive::of(cluster, PAUSED);
     let target = cluster.fresh_db("few");
-    let user = format!("few_{}", std::process::id());
+    let user = fresh_name("few");
     target.execute(&format!(
         "CREATE ROLE {user} LOGIN CONNECTION LIMIT 2; ALTER DATABASE \"{}\" OWNER TO {user};",
         target.name

@@ -2,7 +2,7 @@
 
 use crate::common::versions::newest;
 use crate::common::{
-    Archive, Cluster, assert_same_database, cluster, restore, restore_to, versions,
+    Archive, Cluster, assert_same_database, cluster, fresh_name, restore, restore_to, versions,
 };
 
 #[test]
@@ -15,7 +15,7 @@ fn time_limits_of_the_role_are_overridden() {
          INSERT INTO slow VALUES (1), (2), (3);",
     );
     let target = cluster.fresh_db("limits");
-    let user = format!("hasty_{}", std::process::id());
+    let user = fresh_name("hasty");
     target.execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER;"));
     // Long enough for a session to start on a slow machine, and shorter than the rows take.
     let mut limits =

@@ -119,7 +119,7 @@ impl Round {
         let mut full = None;
         for way in ways {
             let own;
-            let theirs = if matches!(way, Way::DataOnly | Way::Clean) {
+            let theirs = if matches!(way, Way::DataOnly | Way::Clean | Way::Script) {
                 own = self.by_pg_restore(&place, &archive.path(), *way);
                 &own
             } else {
@@ -162,9 +162,24 @@ impl Round {
 
     fn by_pg_restore(&self, place: &Place, archive: &Path, way: Way) -> Restored {
         let database = self.prepared(place, archive, way);
+        if way == Way::Script {
+            let tool = place.cluster.tool("pg_restore").args(["-f", "-"]).arg(archive);
+            return self.by_psql(place, &database, tool.succeed().stdout_bytes());
+        }
         let options = [self.options(way), vec!["-U", &place.role]].concat();
         let finished = database.pg_restore(archive, &options);
         self.result(&database, finished.code(), finished.stderr())
+    }
+
+    /// After a COPY that fails, psql reads the rows as statements: a restore that has errors ends
+    /// otherwise than pg_restore's.
+    fn by_psql(&self, place: &Place, database: &Database<'_>, script: &[u8]) -> Restored {
+        let psql = place.cluster.tool("psql").args(["-X", "-q", "-o", "/dev/null"]);
+        let psql = psql.args(["-U", &place.role, "-d", &database.name]).input(script);
+        let finished = psql.run();
+        // psql's exit code is 0 whatever the result of its statements.
+        let code = if finished.stderr().contains("ERROR:") { 1 } else { finished.code() };
+        self.result(database, code, finished.stderr())
     }
 
     fn by_nocturne(&self, place: &Place, archive: &Path, way: Way) -> Restored {
@@ -174,9 +189,7 @@ impl Round {
         let finished = match way {
             Way::Script => {
                 let script = tool.args(["-f", "-"]).arg(archive).succeed();
-                let psql = place.cluster.tool("psql").args(["-X", "-q", "-o", "/dev/null"]);
-                let psql = psql.args(["-U", &place.role, "-d", &database.name]);
-                psql.input(script.stdout_bytes()).run()
+                return self.by_psql(place, &database, script.stdout_bytes());
             }
             Way::Stream if archive.is_file() => {
                 tool.args(["-d", &url]).input(std::fs::read(archive).unwrap()).run()
@@ -188,10 +201,7 @@ impl Round {
             }
             _ => tool.args(["-d", &url]).arg(archive).run(),
         };
-        // psql's exit code is 0 whatever the result of its statements.
-        let has_errors = way == Way::Script && finished.stderr().contains("ERROR:");
-        let code = if has_errors { 1 } else { finished.code() };
-        self.result(&database, code, finished.stderr())
+        self.result(&database, finished.code(), finished.stderr())
     }
 
     fn result(&self, database: &Database<'_>, code: i32, said: String) -> Restored {

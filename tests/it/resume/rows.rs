@@ -3,7 +3,7 @@
 use super::source::{SOURCE, Source, assert_whole, resume, trace};
 use crate::common::gate::{Gate, ROW, TRAP, at_gate, trap_command, untrap};
 use crate::common::versions::newest;
-use crate::common::{Running, assert_same_database, cluster, fixtures, restore};
+use crate::common::{Running, assert_same_database, cluster, fixtures, fresh_name, restore};
 
 /// Triggers must not fire for rows that another run loads.
 #[test]
@@ -122,7 +122,7 @@ fn role_without_create_privilege_gets_an_explanation() {
     let cluster = cluster(newest());
     let source = Source::of(cluster, "CREATE TABLE t ()", &["--format=custom"]);
     let target = cluster.fresh_db("schema");
-    let role = format!("guest_{}", std::process::id());
+    let role = fresh_name("guest");
     target.execute(&format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}"));
     let url = target.url().replace("user=postgres", &format!("user={role}"));
     let restored = crate::common::restore_to(&source.path(), &url, &["--no-owner", "--resume"]);

@@ -1,7 +1,7 @@
 //! Nights that must leave yesterday's warehouse unchanged.
 
 use super::scene::{Scene, pack, stages};
-use crate::common::Tool;
+use crate::common::{Tool, fresh_name};
 
 /// Yesterday's warehouse, and its expected state.
 async fn yesterday(scene: &Scene<'_>) -> String {
@@ -167,7 +167,7 @@ async fn damaged_backup_leaves_the_warehouse_unchanged() {
 async fn swap_is_refused_where_others_own_objects() {
     let scene = Scene::with("night_swap_others", "CREATEDB").await;
     let _others = super::swapped::others(&scene);
-    let role = format!("analyst_swap_{}", std::process::id());
+    let role = fresh_name("analyst_swap");
     scene.warehouse.database.execute(&format!(
         "CREATE ROLE {role}; GRANT ALL ON SCHEMA public TO {role}; CREATE VIEW of_admin AS SELECT 1;
          SET ROLE {role}; CREATE TABLE notes (id int); CREATE FUNCTION f() RETURNS int

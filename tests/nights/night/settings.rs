@@ -1,7 +1,7 @@
 //! Effects of variables on a whole night that no other test here covers.
 
 use super::scene::{Scene, stages, without_secrets};
-use crate::common::bare_nocturne;
+use crate::common::{bare_nocturne, fresh_name};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn backup_may_be_spooled_file_folder_or_id() {
@@ -87,7 +87,7 @@ async fn schemas_of_others_stay_and_are_not_recreated() {
     let scene = Scene::new("night_shared").await;
     scene.night().succeed();
     // An analyst's view in one of the warehouse's own schemas.
-    let role = format!("analyst_{}", std::process::id());
+    let role = fresh_name("analyst");
     scene.warehouse.database.execute(&format!(
         "CREATE ROLE {role}; GRANT ALL ON SCHEMA learning TO {role}; SET ROLE {role};
          CREATE TABLE learning.notes (id int); RESET ROLE"

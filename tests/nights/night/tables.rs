@@ -3,7 +3,7 @@
 use super::scene::{Scene, stages, without_secrets};
 use super::source::grow;
 use super::swapped::exists;
-use crate::common::folder;
+use crate::common::{folder, fresh_name};
 use nocturne::replicate::swap::Names;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +127,7 @@ async fn readers_get_the_default_privileges_every_night() {
     let names = Names::of(&scene.warehouse.database.name);
     let cluster = scene.warehouse.database.cluster;
     let others = [names.next, names.previous].map(|name| cluster.adopt_db(name));
-    let reader = format!("reader_{}", std::process::id());
+    let reader = fresh_name("reader");
     cluster.psql("postgres").args(["--command", &format!("CREATE ROLE {reader}")]).succeed();
     let grant =
         format!("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {reader}");
